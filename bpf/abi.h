@@ -1,0 +1,142 @@
+/* The facts that kernel and user space share. Compiles as C (clang -target bpf, and for the host) and as C++.
+ * Integers are in host byte order unless a name ends in _be. Layouts are part of the ABI: see WEIR_ABI_VERSION. */
+#ifndef WEIR_BPF_ABI_H
+#define WEIR_BPF_ABI_H
+
+#include <linux/types.h>
+
+#define WEIR_ABI_VERSION 1
+
+/* ---- one packet, parsed ---- */
+
+/* Bits of weir_packet.present: what the packet has (language.md, "Which field is there when"). */
+enum weir_present {
+    WEIR_HAS_ALWAYS = 0,      /* set for every frame */
+    WEIR_HAS_ETH,             /* 14 bytes or more */
+    WEIR_HAS_ETH_TYPE,        /* the tags could be read */
+    WEIR_HAS_VLAN,            /* one tag at least */
+    WEIR_HAS_ARP,
+    WEIR_HAS_ARP_IP,          /* Ethernet/IPv4 ARP */
+    WEIR_HAS_IP,              /* IPv4 or IPv6 */
+    WEIR_HAS_IP4,
+    WEIR_HAS_IP6,
+    WEIR_HAS_IP_PROTO,
+    WEIR_HAS_IP_ID,
+    WEIR_HAS_TCP,
+    WEIR_HAS_UDP,
+    WEIR_HAS_SCTP,
+    WEIR_HAS_PORTS,           /* TCP, UDP or SCTP */
+    WEIR_HAS_ICMP,
+    WEIR_HAS_ICMP_ECHO,
+    WEIR_HAS_ICMP6,
+    WEIR_HAS_ICMP6_ECHO,
+    WEIR_HAS_TCP_MSS,
+    WEIR_HAS_PAYLOAD,
+    WEIR_HAS_IFACE,           /* live traffic only: absent in tests and replays */
+    /* Values of bool fields, kept here so that one word answers most conditions. */
+    WEIR_IS_MALFORMED,
+    WEIR_IS_FRAGMENT,
+    WEIR_IS_MF,
+    WEIR_IS_DF,
+    WEIR_IS_HAS_OPTIONS,
+};
+#define WEIR_BIT(bit) (1u << (bit))
+
+/* Zero where absent. Addresses: the big-endian words as numbers, IPv4 in word 0 with the others zero. */
+struct weir_packet {
+    __u32 present;            /* 1u << enum weir_present */
+    __u32 len;                /* of the frame */
+    __u32 ip_src[4];
+    __u32 ip_dst[4];
+    __u16 port_src;           /* TCP, UDP, SCTP */
+    __u16 port_dst;
+    __u8 ip_proto;
+    __u8 tcp_flags;
+    __u8 icmp_type;           /* ICMP and ICMPv6 share these four */
+    __u8 icmp_code;
+    __u16 icmp_id;
+    __u16 icmp_seq;
+    __u16 eth_type;
+    __u16 vlan_id;
+    __u8 vlan_pcp;
+    __u8 vlan_depth;
+    __u8 ip_version;
+    __u8 ip_ttl;
+    __u8 ip_tos;              /* DSCP << 2 | ECN */
+    __u8 tcp_header_len;      /* bytes */
+    __u16 ip_frag_offset;     /* bytes */
+    __u32 ip_len;
+    __u32 ip_id;
+    __u32 ip6_flow_label;
+    __u32 tcp_seq;
+    __u32 tcp_ack_seq;
+    __u16 tcp_window;
+    __u16 tcp_mss;
+    __u16 udp_len;
+    __u16 arp_op;
+    __u32 arp_sender_ip;
+    __u32 arp_target_ip;
+    __u32 payload_offset;     /* from the frame's start */
+    __u32 payload_len;
+    __u32 ifindex;
+    __u32 rx_queue;
+    __u32 iface_matches;      /* bit i: the interface satisfies iface condition i of the manifest */
+    __u64 eth_src;            /* 48 bits, first byte on the wire highest */
+    __u64 eth_dst;
+};
+
+/* ---- verdicts ---- */
+
+enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT = 3 };
+
+/* Rule numbers that are no rule: what decided where none did. Their counters follow those of the rules. */
+#define WEIR_RULE_DEFAULT 0xfffffffeu
+#define WEIR_RULE_MALFORMED 0xffffffffu
+
+/* ---- accounts ---- */
+
+struct weir_counter { __u64 packets; __u64 bytes; };   /* per CPU */
+
+struct weir_alert_account {                            /* per CPU, one an alert */
+    __u64 matched;
+    __u64 suppressed;
+    __u64 lost;                                        /* no room in the ring */
+};
+
+/* ---- events ---- */
+
+#define WEIR_EVENT_WOULD 1u                            /* an observed rule */
+
+struct weir_event {
+    __u64 time_ns;                                     /* CLOCK_MONOTONIC */
+    __u32 rule;
+    __u32 alert;
+    __u32 generation;
+    __u32 flags;                                       /* WEIR_EVENT_* */
+    __u64 suppressed;                                  /* held back before this one */
+    __u32 verdict;                                     /* the matching rule's verdict, or ~0u where it has none */
+    __u32 captured;                                    /* bytes of `payload` that follow */
+    struct weir_packet packet;
+};
+
+/* ---- the trace: what one packet met, for tests and replays ---- */
+
+/* Written only where the object's rodata says so (struct weir_settings); the verifier removes it otherwise. */
+struct weir_trace {
+    __u32 rule;                                        /* that decided: a number, WEIR_RULE_DEFAULT or _MALFORMED */
+    __u32 verdict;
+    __u32 matched_count;
+    __u32 alert_count;
+};
+#define WEIR_TRACE_MATCHED 8192u                       /* rules kept a packet; counted beyond */
+#define WEIR_TRACE_ALERTS 8192u
+
+/* Load-time constants (section .rodata), set before the program is loaded. */
+struct weir_settings {
+    __u32 trace;                                       /* 1: fill the trace */
+    __u32 virtual_clock;                               /* 1: time is weir_clock_ns, not the kernel's */
+    __u32 observe;                                     /* 1: `weir run --observe` */
+    __u32 generation;
+};
+
+#endif

@@ -1,0 +1,41 @@
+// The native engine: the same IR as the kernel's program, compiled for this CPU. Needs no privileges.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+
+namespace weir {
+struct Compiled;
+}
+
+namespace weir::codegen {
+
+// What one packet met; numbers as in bpf/abi.h.
+struct NativeJudgement {
+    std::uint32_t verdict = 0;
+    std::uint32_t rule = 0;
+    std::vector<std::uint32_t> matched;
+    std::vector<std::uint32_t> alerts;
+};
+
+class NativeEngine {
+public:
+    // Nothing and a sentence in `error` where LLVM refused: our bug (E9xx), never the author's.
+    static std::unique_ptr<NativeEngine> create(const Compiled& compiled, std::string& error);
+    ~NativeEngine();
+    NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // Only the verdict; for benchmarks.
+    std::uint32_t run(std::span<const std::uint8_t> frame);
+
+private:
+    struct State;
+    explicit NativeEngine(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::codegen

@@ -1,0 +1,39 @@
+// The compiler as one call: a policy's text to a bpf::Object. Pure: no I/O but through the `Files` it is given.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compiler/ir/decision.h"
+#include "compiler/object.h"
+#include "compiler/sema/check.h"
+#include "compiler/sema/typed_policy.h"
+#include "grammar/diagnostic.h"
+#include "grammar/source.h"
+
+namespace weir {
+
+// Everything the front end knows of a policy.
+struct Compiled {
+    std::string source_name;             // the root file, and its text: shown in `bpftool prog dump xlated`
+    std::string source_text;
+    sema::TypedPolicy policy;
+    ir::Decision decision;
+};
+
+// Adds `root_name` with `root_text` to `sources`, then parses, checks, lowers and builds. Nothing where there was an
+// error; the reasons are in `diagnostics`. Does not touch LLVM.
+std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
+                                const sema::Files& files, Diagnostics& diagnostics);
+
+struct CompileOptions {
+    bool observe = false;                // the whole policy observes (`weir run --observe`)
+};
+
+// Compiled -> BPF object through LLVM. Nothing and a sentence in `error` where LLVM refused: our bug.
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error);
+
+enum class Stage : std::uint8_t { kLlvm, kAsm };
+std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error);
+
+}  // namespace weir

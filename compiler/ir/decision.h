@@ -1,0 +1,104 @@
+// How to decide: a policy as predicates over the words of struct weir_packet, and the structure that finds the rules
+// that match. Flat vectors; no names of the language left. lower() makes the predicates and rules, build() the
+// structure; codegen, the printer and the interpreter read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir::ir {
+
+enum class PredicateId : std::uint32_t {};
+
+// A number in struct weir_packet: (member at `offset`, `size` bytes >> shift) & mask.
+struct Word {
+    std::uint16_t offset = 0;
+    std::uint8_t size = 4;
+    std::uint8_t shift = 0;
+    std::uint64_t mask = 0xffffffff;
+
+    friend auto operator<=>(const Word&, const Word&) = default;
+};
+
+// ---- predicates. Presence is spelled out: a comparison is an AllOf of Present and the test. ----
+
+struct Constant { bool value = false; };
+struct AllOf { std::vector<PredicateId> operands; };
+struct AnyOf { std::vector<PredicateId> operands; };
+struct Negation { PredicateId operand; };
+struct Present { std::uint32_t bits = 0; };                 // (packet.present & bits) == bits
+// word in sorted, disjoint, inclusive ranges.
+struct InRanges { Word word; std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges; };
+enum class Relation : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
+struct Compare { Word lhs; Relation relation; Word rhs; };
+
+// An address at `offset`: four words (either version, told by `present`) or one (IPv4 only, ARP's fields).
+struct AddressRef { std::uint16_t offset = 0; bool either_version = true; };
+using Address6 = std::pair<std::uint64_t, std::uint64_t>;   // high, low half as numbers
+struct AddressIn {
+    AddressRef address;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges4;   // sorted, disjoint, inclusive
+    std::vector<std::pair<Address6, Address6>> ranges6;
+};
+struct AddressEqual { AddressRef lhs; AddressRef rhs; };     // also of one version
+
+// A set look-up; key bytes as bpf/templates/sets.h lays them out, parts in the set's order.
+struct SetKeyPart { bool is_address = false; AddressRef address; Word word; };
+struct InSet { std::uint32_t set = 0; std::vector<SetKeyPart> key; };
+
+struct IfaceBit { std::uint32_t bit = 0; };                  // packet.iface_matches >> bit & 1
+enum class PayloadOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+struct PayloadMatch { PayloadOp op; std::string bytes; };
+struct PayloadSlice { std::uint32_t offset = 0; std::string bytes; };  // the payload reaches that far is Present's
+                                                                      // business: AllOf with InRanges on payload_len
+
+struct Predicate {
+    std::variant<Constant, AllOf, AnyOf, Negation, Present, InRanges, Compare, AddressIn, AddressEqual, InSet, IfaceBit,
+                 PayloadMatch, PayloadSlice>
+        node;
+};
+
+// ---- rules, in the policy's order; a rule's number is its index ----
+
+struct AlertAction { std::uint32_t alert = 0; std::uint64_t sample = 1; };
+struct Rule {
+    PredicateId predicate{};
+    bool has_verdict = false;
+    std::uint32_t verdict = 0;          // enum weir_verdict
+    bool decides = false;               // has a verdict and is not observed
+    bool observe = false;
+    std::vector<AlertAction> alerts;
+    std::uint32_t line = 0;             // of the policy's text, from 1: for the kernel's view of the program
+};
+
+// What the packet reader must fill; what nobody asks for is not read.
+enum Need : std::uint32_t {
+    kNeedMac = 1u << 0,
+    kNeedArp = 1u << 1,
+    kNeedPorts = 1u << 2,      // transport header at all
+    kNeedTcpRest = 1u << 3,    // seq, ack_seq, window
+    kNeedMss = 1u << 4,
+    kNeedPayload = 1u << 5,
+    kNeedIpRest = 1u << 6,     // id, ttl, tos, len, flow label
+    kNeedIface = 1u << 7,
+    kNeedAll = ~0u,            // events carry the whole packet
+};
+
+enum class Strategy : std::uint8_t { kStraight, kForest };
+
+struct Decision {
+    std::vector<Predicate> predicates;
+    std::vector<Rule> rules;
+    std::uint32_t default_verdict = 0;
+    std::uint32_t malformed_verdict = 0;
+    std::uint32_t needs = 0;
+    Strategy strategy = Strategy::kStraight;
+    std::string reason;                 // why build() chose it, for `--emit decision`
+
+    const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
+};
+
+}  // namespace weir::ir

@@ -1,0 +1,88 @@
+// bpf::Object: what the compiler hands to the runtime. Plain bytes and structs: no LLVM, no libbpf.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace weir::bpf {
+
+// Bytes that a map or a data section of the ELF holds before the first packet.
+struct TableImage {
+    std::string map;                     // ELF section for data (".bss.nodes"), else the map's name
+    std::vector<std::uint8_t> bytes;     // data sections: the whole content
+};
+// Entries of a map, all keys behind one another, all values behind one another.
+struct MapImage {
+    std::string map;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+    std::vector<std::uint8_t> keys;
+    std::vector<std::uint8_t> values;
+};
+struct MapSize { std::string map; std::uint32_t max_entries = 0; std::uint32_t key_size = 0; std::uint32_t value_size = 0; };  // 0: as in the ELF
+
+// How user space finds a field in struct weir_packet, to print it.
+enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload };
+struct FieldRef {
+    std::string name;                    // "ip.src"
+    FieldFormat format = FieldFormat::kNumber;
+    std::uint32_t present_bits = 0;
+    std::uint16_t offset = 0;
+    std::uint8_t size = 0;
+    std::uint8_t shift = 0;
+    std::uint64_t mask = 0;
+};
+
+struct RuleInfo {
+    std::string name;
+    bool observe = false;
+    std::uint32_t verdict = ~0u;         // enum weir_verdict, or ~0u
+    std::string redirect;                // interface
+};
+enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
+enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
+using MessagePart = std::variant<std::string, FieldRef, MessageWord>;
+struct AlertInfo {
+    std::string name;
+    AlertSeverity severity = AlertSeverity::kMedium;
+    std::vector<MessagePart> message;
+    std::vector<std::uint32_t> sinks;    // indices; never empty: "every sink" is spelled out
+};
+enum class SinkKind : std::uint8_t { kStdout, kEve };
+struct SinkInfo {
+    std::string name;
+    SinkKind kind = SinkKind::kStdout;
+    std::string path;                    // eve
+    std::uint64_t rotate_bytes = 0;      // 0: never
+    std::uint32_t keep = 0;
+};
+// iface conditions, bit by bit of weir_packet.iface_matches.
+enum class IfaceOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+struct IfaceCondition { IfaceOp op = IfaceOp::kEq; std::string text; };
+
+struct SetInfo { std::string name; bool dynamic = false; std::uint64_t entries = 0; };
+
+struct Manifest {
+    std::string policy;
+    std::string source_sha;              // of the policy's text, imports and set files; hexadecimal
+    std::vector<RuleInfo> rules;
+    std::vector<AlertInfo> alerts;
+    std::vector<SinkInfo> sinks;         // never empty: stdout where the policy names none
+    std::vector<SetInfo> sets;
+    std::vector<IfaceCondition> ifaces;
+    std::uint32_t default_verdict = 0;
+    std::uint32_t malformed_verdict = 0;
+    bool reads_vlan = false;             // the device's rx VLAN offload must be off
+};
+
+struct Object {
+    std::vector<std::uint8_t> elf;       // program "weir_policy"
+    Manifest manifest;
+    std::vector<TableImage> tables;
+    std::vector<MapImage> maps;
+    std::vector<MapSize> sizes;
+};
+
+}  // namespace weir::bpf

@@ -1,0 +1,171 @@
+// A policy as its author wrote it: every name still a name, every node with its place. One File a source text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "grammar/source.h"
+#include "grammar/value.h"
+
+namespace weir::ast {
+
+struct Name {
+    std::string text;
+    Span span;
+};
+
+enum class ExprId : std::uint32_t {};
+
+// ---- expressions: conditions and their operands, in one arena (Policy::exprs) ----
+
+struct Or { std::vector<ExprId> operands; };
+struct And { std::vector<ExprId> operands; };
+struct Not { ExprId operand; };
+
+enum class Comparison : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn, kContains, kStartsWith, kEndsWith };
+
+struct Compare {
+    ExprId lhs;
+    Comparison op;
+    Span op_span;
+    ExprId rhs;
+};
+
+// A dotted name as written: a field (`tcp.dport`, `inner.ip.src`), or a let, a set, a parameter (`web`).
+struct Path { std::string text; };
+struct Slice { Name field; std::uint64_t offset; std::uint64_t length; };   // payload[2:4]
+struct Masked { ExprId operand; std::uint64_t mask; };                       // tcp.flags & 0x3f
+struct Length { ExprId operand; };                                           // len(x)
+struct Tuple { std::vector<ExprId> elements; };
+struct Literal { Value value; };
+struct SetLiteral { std::vector<ExprId> elements; };                         // { 80, 443 }: literals, names, tuples
+struct Call { Name function; std::vector<ExprId> arguments; };
+
+enum class StateKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct };
+
+// rate(KEY…) > LIMIT [burst B] [size N]; `op` is kept so that another operator can be diagnosed.
+struct StateTerm {
+    StateKind kind;
+    std::optional<ExprId> value;       // distinct: what is counted
+    std::vector<ExprId> keys;
+    std::optional<Literal> window;     // count, distinct: `in DURATION`
+    Comparison op = Comparison::kGt;
+    Span op_span;
+    std::optional<Literal> limit;      // Integer, Rate or ByteRate
+    Span limit_span;
+    std::optional<Literal> burst;      // Integer or ByteSize
+    std::optional<std::uint64_t> size;
+};
+
+struct Expr {
+    Span span;
+    std::variant<Or, And, Not, Compare, Path, Slice, Masked, Length, Tuple, Literal, SetLiteral, Call, StateTerm> node;
+};
+
+// ---- actions and items ----
+
+enum class VerdictKind : std::uint8_t { kPass, kDrop, kReject, kRedirect };
+struct Verdict { VerdictKind kind = VerdictKind::kPass; std::string interface; };  // interface: of a redirect
+
+struct AlertAction { Name alert; std::optional<std::uint64_t> sample; };      // sample 1/N
+struct AddAction { ExprId value; Name set; std::optional<Literal> duration; };
+struct RemoveAction { ExprId value; Name set; };
+struct CaptureAction {};
+struct Action {
+    Span span;
+    std::variant<Verdict, AlertAction, AddAction, RemoveAction, CaptureAction> node;
+};
+
+struct Import { std::string path; Span path_span; Span span; };
+struct Let { Name name; std::vector<Name> parameters; bool is_function = false; ExprId value; Span span; };
+struct Set {
+    Name name;
+    std::vector<Name> types;            // one, or a tuple's
+    bool is_tuple = false;
+    std::optional<std::uint64_t> size;
+    Span size_span;
+    std::optional<Literal> ttl;
+    Span ttl_span;
+    std::optional<std::string> file;
+    Span file_span;
+    Span span;
+};
+struct DefaultVerdict { bool malformed = false; Verdict verdict; Span verdict_span; Span span; };
+struct Rule {
+    Name name;
+    std::optional<std::string> note;
+    bool observe = false;
+    ExprId condition;
+    std::vector<Action> actions;
+    Span span;                          // from `rule` to `}`
+};
+
+enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
+struct Throttle { std::uint64_t count; std::vector<ExprId> keys; Literal every; Span span; };
+struct Escalate { Name sink; std::uint64_t count; Literal within; std::vector<ExprId> keys; Span span; };
+struct Alert {
+    Name name;
+    std::optional<AlertSeverity> severity;
+    std::optional<std::string> message;  // escapes resolved, {fields} not
+    Span message_span;
+    std::optional<Throttle> throttle;
+    std::vector<Name> sinks;
+    std::vector<Escalate> escalations;
+    std::vector<Action> responses;
+    Span span;
+};
+
+// One argument of a sink: `keyword value value…`, or only values (`"/var/log/eve.json"`, `header "A" env "B"`).
+struct SinkArgument { std::optional<Name> keyword; std::vector<Literal> values; std::vector<Name> words; Span span; };
+struct Sink { Name name; Name kind; std::vector<SinkArgument> arguments; Span span; };
+
+// ---- tests ----
+
+struct PortSpec { std::uint64_t first = 0; std::uint64_t last = 0; Span span; };  // {1..30}: one packet each
+struct Endpoint { std::optional<Value> address; std::optional<PortSpec> port; Span span; };  // IpAddress
+// `syn`, `ttl 3`, `payload "GET /"`, `dns query "example.com" A`: the word and its values, checked by sema.
+struct PacketOption { Name word; std::vector<Literal> values; std::vector<Name> words; Span span; };
+struct PacketSpec {
+    Name protocol;                       // tcp udp sctp icmp icmp6 arp, or hex
+    std::string frame;                   // of hex: the bytes
+    Endpoint source;
+    Endpoint destination;
+    std::vector<PacketOption> options;
+    Span span;
+};
+struct ExpectedAlert { Name alert; std::uint64_t times = 1; };
+struct Outcome {
+    std::optional<Verdict> verdict;      // absent: `=> no alert`
+    std::optional<Name> rule;            // by RULE
+    std::vector<ExpectedAlert> alerts;
+    bool no_alert = false;
+    Span span;
+};
+struct SendStep { std::uint64_t repeat = 1; PacketSpec packet; Outcome outcome; };
+struct AfterStep { Literal duration; };
+struct ReplayStep { std::string path; Span path_span; Outcome outcome; };
+struct ExpectStep { Name set; bool negated = false; ExprId value; };  // expect blocked [not] contains X
+struct Step {
+    Span span;
+    std::variant<SendStep, AfterStep, ReplayStep, ExpectStep> node;
+};
+struct Test { std::string name; Span name_span; std::vector<Step> steps; Span span; };
+
+using Item = std::variant<Import, Let, Set, DefaultVerdict, Rule, Alert, Sink, Test>;
+
+struct Comment { Span span; };           // from `#` to the line's end, without it
+
+struct Policy {
+    std::uint32_t file = 0;              // its number in Sources
+    std::optional<Name> name;            // `policy NAME`
+    std::vector<Item> items;             // in the order written
+    std::vector<Expr> exprs;
+    std::vector<Comment> comments;       // in the order written; only the formatter reads them
+
+    const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
+};
+
+}  // namespace weir::ast

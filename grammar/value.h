@@ -1,0 +1,68 @@
+// The values that literals stand for. Shared by the parser, the type checker, the oracle and the test blocks.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace weir {
+
+// Bytes in network order; an IPv4 address uses the first four, the rest are zero.
+struct IpAddress {
+    std::uint8_t version = 4;  // 4 or 6
+    std::array<std::uint8_t, 16> bytes{};
+
+    friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+};
+
+struct IpPrefix {
+    IpAddress address;  // host bits are zero once the parser accepted it
+    std::uint8_t length = 32;
+
+    friend auto operator<=>(const IpPrefix&, const IpPrefix&) = default;
+};
+
+struct IpRange {  // both ends inclusive, one version
+    IpAddress first;
+    IpAddress last;
+
+    friend auto operator<=>(const IpRange&, const IpRange&) = default;
+};
+
+struct MacAddress {
+    std::array<std::uint8_t, 6> bytes{};
+
+    friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
+};
+
+struct Integer { std::uint64_t value = 0; };
+struct IntegerRange { std::uint64_t first = 0; std::uint64_t last = 0; };  // both ends inclusive
+struct Boolean { bool value = false; };
+struct Duration { std::uint64_t ns = 0; };
+struct Rate { std::uint64_t count = 0; std::uint64_t per_ns = 0; };        // 10/min: 10 per 60'000'000'000
+struct ByteSize { std::uint64_t bytes = 0; };                              // 64KB: 64'000
+struct ByteRate { std::uint64_t bytes = 0; std::uint64_t per_ns = 0; };
+struct Text { std::string bytes; };                                        // "…", escapes resolved
+struct HexBytes { std::string bytes; };                                    // hex"…"
+
+using Value = std::variant<Integer, IntegerRange, Boolean, Duration, Rate, ByteSize, ByteRate, IpAddress, IpPrefix,
+                           IpRange, MacAddress, Text, HexBytes>;
+
+// RFC 5952 for IPv6. Parsing accepts what inet_pton accepts, nothing else.
+std::string to_string(const IpAddress& address);
+std::string to_string(const IpPrefix& prefix);
+std::string to_string(const MacAddress& mac);
+std::optional<IpAddress> parse_ip(std::string_view text);
+std::optional<MacAddress> parse_mac(std::string_view text);
+// An address with a length, host bits as written (see `network`).
+std::optional<IpPrefix> parse_prefix(std::string_view text);
+// The same prefix with its host bits cleared.
+IpPrefix network(const IpPrefix& prefix);
+IpAddress first_address(const IpPrefix& prefix);
+IpAddress last_address(const IpPrefix& prefix);
+
+}  // namespace weir
