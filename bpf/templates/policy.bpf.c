@@ -1,0 +1,1 @@
+int weir_template_placeholder(void) { return 0; }
