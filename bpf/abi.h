@@ -93,6 +93,50 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 #define WEIR_RULE_DEFAULT 0xfffffffeu
 #define WEIR_RULE_MALFORMED 0xffffffffu
 
+/* ---- rules as the program sees them ---- */
+
+#define WEIR_ROW_WOULD 1u                              /* observed: its verdict is told, never enforced */
+
+/* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .bss.weir_rule_rows). */
+struct weir_rule_row {
+    __u8 verdict;                                      /* enum weir_verdict, or WEIR_NO_VERDICT */
+    __u8 flags;                                        /* WEIR_ROW_* */
+    __u16 alert_count;
+    __u32 alert_first;                                 /* index into .bss.weir_rule_alerts: alert numbers */
+};
+#define WEIR_NO_VERDICT 0xffu
+#define WEIR_RULE_ALERTS 16u                           /* alert actions a rule may have */
+
+/* What the program must read of a packet; what nobody asks for is not read. */
+#define WEIR_NEED_MAC 1u
+#define WEIR_NEED_ARP 2u
+#define WEIR_NEED_TCP_REST 8u                          /* seq, ack_seq, window */
+#define WEIR_NEED_MSS 16u
+#define WEIR_NEED_IP_REST 64u                          /* id, ttl, tos, flow label */
+#define WEIR_NEED_IFACE 128u                           /* iface_matches */
+
+/* ---- sets ---- */
+
+/* Keys are 32-bit words. Word 0 is the set's number (a net set: twice it, plus 1 for IPv6; big-endian). Then the parts:
+ * a number one word, a MAC address two (high 16 bits first), an address five (its version, then its words). A net's
+ * address comes last and without its version. */
+#define WEIR_SET_KEY_WORDS 16u
+struct weir_set_key { __u32 words[WEIR_SET_KEY_WORDS]; };
+struct weir_net_key { __u32 prefix_bits; __u32 words[WEIR_SET_KEY_WORDS]; }; /* words big-endian: bits in wire order */
+
+/* ---- payload literals ---- */
+
+#define WEIR_LITERAL_BYTES 64u
+#define WEIR_SEARCH_BYTES 512u                         /* `payload contains` looks no further */
+struct weir_literal { __u32 length; __u8 bytes[WEIR_LITERAL_BYTES]; };
+/* Shift-or automaton of a literal: bit i of masks[c] says that its byte i is c. */
+struct weir_search { __u64 last; __u64 masks[256]; };  /* last: the bit of its final byte */
+
+/* ---- ranges ---- */
+
+/* Both ends inclusive, 128 bits each; numbers and IPv4 addresses use the low halves. Sorted and disjoint. */
+struct weir_range { __u64 first_high, first_low, last_high, last_low; };
+
 /* ---- accounts ---- */
 
 struct weir_counter { __u64 packets; __u64 bytes; };   /* per CPU */

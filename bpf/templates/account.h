@@ -1,0 +1,123 @@
+/* What a matched rule leaves behind: its counter, its alerts, and, in tests, the trace. */
+#ifndef WEIR_BPF_ACCOUNT_H
+#define WEIR_BPF_ACCOUNT_H
+
+#include "bpf/abi.h"
+#include "bpf/templates/maps.h"
+#include "bpf/templates/target.h"
+
+static __always_inline __u64 weir_now(void)
+{
+    if (weir_settings.virtual_clock) {
+        __u32 zero = 0;
+        const __u64 *now = bpf_map_lookup_elem(&weir_clock, &zero);
+        return now ? *now : 0;
+    }
+    return bpf_ktime_get_ns();
+}
+
+/* One more packet of `len` bytes for row `row`. */
+static __always_inline void weir_count(__u32 row, __u32 len)
+{
+    __u32 slot = weir_rule_slots[row];
+    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &slot);
+    if (counter) {
+        counter->packets++;
+        counter->bytes += len;
+    }
+}
+
+static __always_inline void weir_trace_rule(__u32 rule)
+{
+    __u32 zero = 0;
+    struct weir_trace *trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
+    if (!trace)
+        return;
+    __u32 at = trace->matched_count++;
+    __u32 *entry = bpf_map_lookup_elem(&weir_trace_matched, &at);
+    if (entry)
+        *entry = rule;
+}
+
+static __always_inline void weir_trace_alert(__u32 alert)
+{
+    __u32 zero = 0;
+    struct weir_trace *trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
+    if (!trace)
+        return;
+    __u32 at = trace->alert_count++;
+    __u32 *entry = bpf_map_lookup_elem(&weir_trace_alerts, &at);
+    if (entry)
+        *entry = alert;
+}
+
+/* One event: into the ring, or counted as lost. */
+GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert, __u32 verdict, __u32 flags)
+{
+    if (!packet)
+        return 0;
+    if (weir_settings.trace) {
+        weir_trace_alert(alert);
+        return 0;
+    }
+    struct weir_alert_account *account = bpf_map_lookup_elem(&weir_alert_accounts, &alert);
+    if (!account)
+        return 0;
+    account->matched++;
+    struct weir_event *event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
+    if (!event) {
+        account->lost++;
+        return 0;
+    }
+    event->time_ns = weir_now();
+    event->rule = rule;
+    event->alert = alert;
+    event->generation = weir_settings.generation;
+    event->flags = flags;
+    event->suppressed = 0;
+    event->verdict = verdict;
+    event->captured = 0;
+    event->packet = *packet;
+    bpf_ringbuf_submit(event, 0);
+    return 0;
+}
+
+/* The alerts of a rule, in the order written. */
+GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
+{
+    if (!packet || rule >= weir_rule_count())
+        return 0;
+    const struct weir_rule_row *row = &weir_rule_rows[rule];
+    __u32 verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
+    __u32 flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
+    __u32 first = row->alert_first, count = row->alert_count;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_RULE_ALERTS; i++) {
+        __u32 at = first + i;
+        if (i >= count || at >= weir_alert_entries())
+            break;
+        weir_alert(packet, rule, weir_rule_alerts[at], verdict, flags);
+    }
+    return 0;
+}
+
+/* All that happens because rule `rule` matched, short of its verdict. */
+static __always_inline void weir_rule_matched(struct weir_packet *packet, __u32 rule)
+{
+    if (weir_settings.trace)
+        weir_trace_rule(rule);
+    weir_count(rule, packet->len);
+    if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
+        weir_alerts(packet, rule);
+}
+
+/* The same for a rule that does not decide: evaluation goes on. */
+GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
+{
+    if (!packet || rule >= weir_rule_count())
+        return 0;
+    weir_rule_matched(packet, rule);
+    return 0;
+}
+
+#endif

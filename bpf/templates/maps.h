@@ -1,0 +1,99 @@
+/* The maps and tables of a policy. Names and shapes are known to runtime/program.cpp; sizes of 1 are prototypes that
+ * the compiler (tables) and the runtime (maps) put right for each policy. */
+#ifndef WEIR_BPF_MAPS_H
+#define WEIR_BPF_MAPS_H
+
+#include "bpf/abi.h"
+#include "bpf/templates/target.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_counter);
+} weir_counters SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_alert_account);
+} weir_alert_accounts SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 20);
+} weir_events SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(struct weir_set_key));
+    __uint(value_size, sizeof(__u32));
+} weir_sets_hash SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(struct weir_net_key));
+    __uint(value_size, sizeof(__u32));
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+} weir_sets_lpm SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 256);
+    __type(key, __u32);
+    __type(value, __u32);
+} weir_ifaces SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_trace);
+} weir_trace_head SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_TRACE_MATCHED);
+    __type(key, __u32);
+    __type(value, __u32);
+} weir_trace_matched SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_TRACE_ALERTS);
+    __type(key, __u32);
+    __type(value, __u32);
+} weir_trace_alerts SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} weir_clock SEC(".maps");
+
+/* Set before the program is loaded. The verifier knows them, and removes what they rule out. */
+const volatile struct weir_settings weir_settings SEC(".rodata");
+
+/* Tables of the policy, reached without a helper call. The compiler defines each in section .bss.NAME, with the policy's
+ * number of entries; the runtime fills them before the program is loaded. */
+extern __u32 weir_rule_slots[];                /* entry of weir_counters, by row */
+extern struct weir_rule_row weir_rule_rows[];  /* the rules, then `default`, then `malformed` */
+extern __u32 weir_rule_alerts[];               /* alert numbers, by rule; see struct weir_rule_row */
+extern struct weir_literal weir_literals[];
+extern struct weir_search weir_searches[];
+extern struct weir_range weir_ranges[];
+
+/* Constants of the policy; the compiler writes their bodies. */
+__u32 weir_needs(void);            /* WEIR_NEED_* */
+__u32 weir_rule_count(void);
+/* Entries of the tables above. */
+__u32 weir_alert_entries(void);    /* 0: no rule has an alert */
+__u32 weir_literal_count(void);
+__u32 weir_search_count(void);
+__u32 weir_range_count(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* The two targets of a template: the kernel's BPF machine, and the host's CPU (WEIR_HOST: the native engine). */
+#ifndef WEIR_BPF_TARGET_H
+#define WEIR_BPF_TARGET_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#ifdef WEIR_HOST
+
+#define SEC(name) __attribute__((used))
+#define __uint(name, value) int(*name)[value]
+#define __type(name, value) typeof(value) *name
+#undef __always_inline /* of linux/stddef.h: a wish, not an order */
+#define __always_inline inline __attribute__((always_inline))
+#define bpf_ntohs __builtin_bswap16
+#define bpf_ntohl __builtin_bswap32
+#define bpf_htonl __builtin_bswap32
+
+/* What the native engine gives in the kernel's place; compiler/codegen/native.cpp defines them. */
+void *bpf_map_lookup_elem(void *map, const void *key);
+__u64 bpf_ktime_get_ns(void);
+void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
+void bpf_ringbuf_submit(void *record, __u64 flags);
+
+struct weir_host_frame {
+    const __u8 *data;
+    const __u8 *data_end;
+    __u32 ingress_ifindex;
+    __u32 rx_queue_index;
+};
+typedef struct weir_host_frame weir_ctx;
+#define FRAME(ctx) ((ctx)->data)
+#define FRAME_END(ctx) ((ctx)->data_end)
+#define FRAME_LEN(ctx) ((__u32)((ctx)->data_end - (ctx)->data))
+
+#else
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+typedef struct xdp_md weir_ctx;
+#define FRAME(ctx) ((const __u8 *)(long)(ctx)->data)
+#define FRAME_END(ctx) ((const __u8 *)(long)(ctx)->data_end)
+/* data_end - data would do, but LLVM narrows it to 32 bits and the verifier refuses that. */
+#define FRAME_LEN(ctx) ((__u32)bpf_xdp_get_buff_len(ctx))
+
+#endif
+
+/* Verified by itself, once: its callers' paths do not multiply with its own. Weak, so that nothing about its body is
+ * assumed by its callers, as the verifier assumes nothing. Its pointers must be tested for NULL. */
+#define GLOBAL_FUNCTION __attribute__((noinline, weak))
+
+#endif
