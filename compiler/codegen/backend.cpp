@@ -1,1 +1,170 @@
-// placeholder until the room is filled
+#include "compiler/codegen/backend.h"
+
+#include <llvm/IR/DiagnosticInfo.h>
+#include <llvm/IR/DiagnosticPrinter.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/IPO/GlobalDCE.h>
+
+#include "compiler/codegen/emit.h"
+#include "compiler/codegen/manifest.h"
+#include "grammar/check.h"
+
+namespace weir::codegen {
+
+Complaints::Complaints(llvm::LLVMContext& context) {
+    context.setDiagnosticHandlerCallBack(
+        [](const llvm::DiagnosticInfo* complaint, void* self) {
+            if (complaint->getSeverity() != llvm::DS_Error) return;
+            std::string text;
+            llvm::raw_string_ostream stream(text);
+            llvm::DiagnosticPrinterRawOStream printer(stream);
+            complaint->print(printer);
+            static_cast<Complaints*>(self)->add(text);
+        },
+        this);
+}
+
+void Complaints::add(const std::string& sentence) {
+    constexpr std::size_t kMaxBytes = 4096;  // the first ones tell
+    if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
+}
+
+std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& context, const Compiled& compiled,
+                                            const CompileOptions& options, Tables& tables, std::string& error) {
+    std::unique_ptr<llvm::Module> module = open_template(target, context, error);
+    if (!module) return nullptr;
+    Template filled(*module, compiled.source_name, compiled.source_text);
+    tables.set_rules(compiled.decision, options.observe);
+    emit_decide(filled, compiled.decision, compiled.policy, options.observe, tables);
+
+    const auto rules = static_cast<std::uint32_t>(compiled.decision.rules.size());
+    filled.set_constant("weir_needs", compiled.decision.needs);
+    filled.set_constant("weir_rule_count", rules);
+    filled.set_constant("weir_alert_entries", tables.alert_entries());
+    filled.set_constant("weir_literal_count", tables.literal_count());
+    filled.set_constant("weir_search_count", tables.search_count());
+    filled.set_constant("weir_range_count", tables.range_count());
+    filled.set_table("weir_rule_slots", rules + 2);
+    filled.set_table("weir_rule_rows", rules + 2);
+    filled.set_table("weir_rule_alerts", tables.alert_entries());
+    filled.set_table("weir_literals", tables.literal_count());
+    filled.set_table("weir_searches", tables.search_count());
+    filled.set_table("weir_ranges", tables.range_count());
+    filled.finish();
+
+    std::string complaint;
+    llvm::raw_string_ostream stream(complaint);
+    if (llvm::verifyModule(*module, &stream)) {
+        error = "the compiler made a module that LLVM refuses: " + complaint;
+        return nullptr;
+    }
+    return module;
+}
+
+llvm::TargetMachine& bpf_machine() {
+    static llvm::TargetMachine* const machine = [] {
+        LLVMInitializeBPFTargetInfo();
+        LLVMInitializeBPFTarget();
+        LLVMInitializeBPFTargetMC();
+        LLVMInitializeBPFAsmPrinter();
+        std::string error;
+        const llvm::Target* target = llvm::TargetRegistry::lookupTarget("bpfel", error);
+        WEIR_CHECK(target != nullptr);
+        return target->createTargetMachine("bpfel", "v3", "", llvm::TargetOptions(), std::nullopt, std::nullopt,
+                                           llvm::CodeGenOptLevel::Default);
+    }();
+    return *machine;
+}
+
+void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
+    llvm::PipelineTuningOptions tuning;
+    tuning.LoopUnrolling = tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = false;
+    llvm::PassBuilder builder(machine, tuning);
+    llvm::LoopAnalysisManager loops;
+    llvm::FunctionAnalysisManager functions;
+    llvm::CGSCCAnalysisManager components;
+    llvm::ModuleAnalysisManager modules;
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(components);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, components, modules);
+    llvm::ModulePassManager passes = builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);
+    passes.addPass(llvm::GlobalDCEPass());
+    passes.run(module, modules);
+}
+
+bool emit(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type,
+          llvm::SmallVectorImpl<char>& out) {
+    llvm::raw_svector_ostream stream(out);
+    llvm::legacy::PassManager passes;
+    module.setDataLayout(machine.createDataLayout());
+    if (machine.addPassesToEmitFile(passes, stream, nullptr, type)) return false;
+    passes.run(module);
+    return true;
+}
+
+}  // namespace weir::codegen
+
+namespace weir {
+namespace {
+
+// The policy's BPF module, optimised; or null and `error`.
+std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const Compiled& compiled,
+                                           const CompileOptions& options, codegen::Tables& tables,
+                                           std::string& error) {
+    auto module =
+        codegen::fill_template(codegen::Target::kBpf, context, compiled, options, tables, error);
+    if (module) codegen::optimise(*module, &codegen::bpf_machine());
+    return module;
+}
+
+bool failed(const codegen::Complaints& complaints, bool emitted, std::string& error) {
+    if (emitted && !complaints.any()) return false;
+    error = "LLVM refuses the compiled policy" + (complaints.any() ? ": " + complaints.text() : std::string());
+    return true;
+}
+
+}  // namespace
+
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error) {
+    llvm::LLVMContext context;
+    codegen::Complaints complaints(context);
+    codegen::Tables tables(compiled.policy);
+    const auto module = build_module(context, compiled, options, tables, error);
+    if (!module) return std::nullopt;
+    llvm::SmallVector<char, 0> elf;
+    const bool emitted = codegen::emit(*module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
+    if (failed(complaints, emitted, error)) return std::nullopt;
+    bpf::Object object;
+    object.elf.assign(elf.begin(), elf.end());
+    object.manifest = codegen::make_manifest(compiled, options);
+    tables.write(compiled.policy, object);
+    return object;
+}
+
+std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error) {
+    llvm::LLVMContext context;
+    codegen::Complaints complaints(context);
+    codegen::Tables tables(compiled.policy);
+    const auto module = build_module(context, compiled, {}, tables, error);
+    if (!module) return std::nullopt;
+    std::string text;
+    if (stage == Stage::kLlvm) {
+        llvm::raw_string_ostream stream(text);
+        module->print(stream, nullptr);
+        return text;
+    }
+    llvm::SmallVector<char, 0> assembly;
+    const bool emitted = codegen::emit(*module, codegen::bpf_machine(), llvm::CodeGenFileType::AssemblyFile, assembly);
+    if (failed(complaints, emitted, error)) return std::nullopt;
+    text.assign(assembly.begin(), assembly.end());
+    return text;
+}
+
+}  // namespace weir

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/object.h"
+
 namespace weir::ir {
 
 enum class PredicateId : std::uint32_t {};
@@ -92,6 +94,7 @@ enum class Strategy : std::uint8_t { kStraight, kForest };
 struct Decision {
     std::vector<Predicate> predicates;
     std::vector<Rule> rules;
+    std::vector<bpf::IfaceCondition> ifaces;   // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
     std::uint32_t needs = 0;

@@ -1,0 +1,20 @@
+// ir::Decision -> the body of weir_decide, in either target's module.
+#pragma once
+
+#include "compiler/codegen/tables.h"
+#include "compiler/codegen/template.h"
+#include "compiler/ir/decision.h"
+#include "compiler/sema/typed_policy.h"
+
+namespace weir::codegen {
+
+// Rules of which one function is made: larger policies are functions of that many, each verified by itself.
+inline constexpr std::size_t kGroupRules = 64;
+// Policies up to that many rules become part of the program's main function.
+inline constexpr std::size_t kInlineRules = 16;
+
+// `observe`: no rule decides.
+void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, bool observe,
+                 Tables& tables);
+
+}  // namespace weir::codegen

@@ -1,0 +1,229 @@
+#include "compiler/codegen/emit_predicate.h"
+
+#include <algorithm>
+
+#include "grammar/check.h"
+
+namespace weir::codegen {
+namespace {
+
+// Up to that many ranges are compared one by one; more are looked up in a table.
+constexpr std::size_t kRangesInCode = 8;
+
+template <typename... Fs>
+struct Overloaded : Fs... {
+    using Fs::operator()...;
+};
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+constexpr std::uint32_t kNoLow = 0;
+
+}  // namespace
+
+PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir,
+                                   const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables,
+                                   bool reload)
+    : target_(target), function_(function), ir_(ir), decision_(decision), policy_(policy), tables_(tables),
+      reload_(reload), packet_(function.getArg(0)), ctx_(function.getArg(1)) {
+    const bool sets = std::any_of(decision.predicates.begin(), decision.predicates.end(), [](const ir::Predicate& p) {
+        return std::holds_alternative<ir::InSet>(p.node);
+    });
+    if (!sets) return;
+    // In the entry block: anywhere else an alloca would be a dynamic one, which BPF does not have.
+    llvm::BasicBlock& entry = function.getEntryBlock();
+    llvm::IRBuilder<> at_entry(&entry, entry.begin());
+    set_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), tables.hash_words()));
+    net_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), 1 + tables.net_words()));
+}
+
+llvm::BasicBlock* PredicateEmitter::block(const char* name) {
+    return llvm::BasicBlock::Create(ir_.getContext(), name, &function_);
+}
+
+llvm::Value* PredicateEmitter::load(std::uint32_t offset, std::uint32_t bytes) {
+    llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), packet_, offset);
+    llvm::LoadInst* loaded = ir_.CreateLoad(ir_.getIntNTy(bytes * 8), at, reload_);
+    return ir_.CreateZExt(loaded, ir_.getInt64Ty());
+}
+
+llvm::Value* PredicateEmitter::word(const ir::Word& word) {
+    llvm::Value* value = load(word.offset, word.size);
+    if (word.shift != 0) value = ir_.CreateLShr(value, word.shift);
+    return ir_.CreateAnd(value, word.mask);
+}
+
+llvm::Value* PredicateEmitter::present(std::uint32_t bits) {
+    llvm::Value* has = ir_.CreateAnd(load(offsetof(weir_packet, present), 4), bits);
+    return ir_.CreateICmpEQ(has, ir_.getInt64(bits));
+}
+
+llvm::Value* PredicateEmitter::address_half(const ir::AddressRef& address, std::uint32_t first_word) {
+    const std::uint32_t offset = address.offset + first_word * 4;
+    return ir_.CreateOr(ir_.CreateShl(load(offset, 4), 32), load(offset + 4, 4));
+}
+
+llvm::Value* PredicateEmitter::call(const char* name, llvm::ArrayRef<llvm::Value*> arguments) {
+    llvm::Value* answer = ir_.CreateCall(&target_.function(name), arguments);
+    return ir_.CreateICmpNE(answer, ir_.getInt32(0));
+}
+
+llvm::Value* PredicateEmitter::in_few(llvm::Value* value,
+                                      const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
+    llvm::Value* any = ir_.getFalse();
+    for (const auto& [first, last] : ranges) {
+        llvm::Value* in = first == last
+                              ? ir_.CreateICmpEQ(value, ir_.getInt64(first))
+                              : ir_.CreateICmpULE(ir_.CreateSub(value, ir_.getInt64(first)), ir_.getInt64(last - first));
+        any = ir_.CreateOr(any, in);
+    }
+    return any;
+}
+
+llvm::Value* PredicateEmitter::in_many(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges) {
+    const std::uint32_t first = tables_.add_ranges(ranges);
+    return call("weir_in_ranges", {high, low, ir_.getInt32(first),
+                                   ir_.getInt32(static_cast<std::uint32_t>(ranges.size()))});
+}
+
+llvm::Value* PredicateEmitter::in_few6(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges) {
+    llvm::Value* any = ir_.getFalse();
+    for (const auto& [first, last] : ranges) {
+        llvm::Value* in = nullptr;
+        if (first.second == 0 && last.second == ~std::uint64_t{0}) {
+            in = in_few(high, {{first.first, last.first}});
+        } else if (first.first == last.first) {
+            in = ir_.CreateAnd(in_few(high, {{first.first, first.first}}), in_few(low, {{first.second, last.second}}));
+        } else {
+            const auto below = [&](llvm::Value* h, llvm::Value* l, llvm::Value* oh, llvm::Value* ol) {
+                return ir_.CreateOr(ir_.CreateICmpULT(h, oh),
+                                    ir_.CreateAnd(ir_.CreateICmpEQ(h, oh), ir_.CreateICmpULT(l, ol)));
+            };
+            llvm::Value* before = below(high, low, ir_.getInt64(first.first), ir_.getInt64(first.second));
+            llvm::Value* after = below(ir_.getInt64(last.first), ir_.getInt64(last.second), high, low);
+            in = ir_.CreateNot(ir_.CreateOr(before, after));
+        }
+        any = ir_.CreateOr(any, in);
+    }
+    return any;
+}
+
+void PredicateEmitter::branch_address_in(const ir::AddressIn& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    const auto ip4 = [&] {
+        llvm::Value* address = load(node.address.offset, 4);
+        llvm::Value* in = nullptr;
+        if (node.ranges4.size() <= kRangesInCode) {
+            in = in_few(address, {node.ranges4.begin(), node.ranges4.end()});
+        } else {
+            std::vector<Range128> ranges;
+            for (const auto& [first, last] : node.ranges4) ranges.push_back({{kNoLow, first}, {kNoLow, last}});
+            in = in_many(ir_.getInt64(0), address, ranges);
+        }
+        ir_.CreateCondBr(in, yes, no);
+    };
+    if (!node.address.either_version) return ip4();
+
+    llvm::BasicBlock* version4 = block("ip4");
+    llvm::BasicBlock* version6 = block("ip6");
+    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP4)), version4, version6);
+    ir_.SetInsertPoint(version4);
+    ip4();
+    ir_.SetInsertPoint(version6);
+    if (node.ranges6.empty()) {
+        ir_.CreateBr(no);
+        return;
+    }
+    llvm::BasicBlock* look = block("look6");
+    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP6)), look, no);
+    ir_.SetInsertPoint(look);
+    llvm::Value* high = address_half(node.address, 0);
+    llvm::Value* low = address_half(node.address, 2);
+    ir_.CreateCondBr(node.ranges6.size() <= kRangesInCode ? in_few6(high, low, node.ranges6)
+                                                          : in_many(high, low, node.ranges6),
+                     yes, no);
+}
+
+// Presence is Present's business, and absent words are zero; so words that are equal are enough where both are of
+// either version, since a packet's addresses are of one.
+llvm::Value* PredicateEmitter::address_equal(const ir::AddressEqual& node) {
+    llvm::Value* first = ir_.CreateICmpEQ(load(node.lhs.offset, 4), load(node.rhs.offset, 4));
+    if (node.lhs.either_version && node.rhs.either_version) {
+        llvm::Value* highs = ir_.CreateICmpEQ(address_half(node.lhs, 0), address_half(node.rhs, 0));
+        return ir_.CreateAnd(highs, ir_.CreateICmpEQ(address_half(node.lhs, 2), address_half(node.rhs, 2)));
+    }
+    if (!node.lhs.either_version && !node.rhs.either_version) return first;
+    return ir_.CreateAnd(first, present(WEIR_BIT(WEIR_HAS_IP4)));
+}
+
+llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
+    static constexpr llvm::CmpInst::Predicate kPredicates[] = {
+        llvm::CmpInst::ICMP_EQ,  llvm::CmpInst::ICMP_NE,  llvm::CmpInst::ICMP_ULT,
+        llvm::CmpInst::ICMP_ULE, llvm::CmpInst::ICMP_UGT, llvm::CmpInst::ICMP_UGE};
+    return ir_.CreateICmp(kPredicates[static_cast<std::size_t>(node.relation)], word(node.lhs), word(node.rhs));
+}
+
+llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
+    if (node.op == ir::PayloadOp::kContains) {
+        if (node.bytes.empty()) return ir_.getTrue();
+        return call("weir_payload_contains", {ctx_, packet_, ir_.getInt32(tables_.add_search(node.bytes))});
+    }
+    llvm::Value* literal = ir_.getInt32(tables_.add_literal(node.bytes));
+    if (node.op == ir::PayloadOp::kEndsWith) return call("weir_payload_ends", {ctx_, packet_, literal});
+    llvm::Value* starts = call("weir_payload_at", {ctx_, packet_, literal, ir_.getInt32(0)});
+    if (node.op == ir::PayloadOp::kStartsWith) return starts;
+    llvm::Value* length = load(offsetof(weir_packet, payload_len), 4);
+    return ir_.CreateAnd(starts, ir_.CreateICmpEQ(length, ir_.getInt64(node.bytes.size())));
+}
+
+llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
+    return std::visit(
+        Overloaded{
+            [&](const ir::Constant& node) -> llvm::Value* { return ir_.getInt1(node.value); },
+            [&](const ir::Present& node) -> llvm::Value* { return present(node.bits); },
+            [&](const ir::InRanges& node) -> llvm::Value* {
+                if (node.ranges.size() <= kRangesInCode) return in_few(word(node.word), node.ranges);
+                std::vector<Range128> ranges;
+                for (const auto& [first, last] : node.ranges) ranges.push_back({{kNoLow, first}, {kNoLow, last}});
+                return in_many(ir_.getInt64(0), word(node.word), ranges);
+            },
+            [&](const ir::Compare& node) -> llvm::Value* { return compare(node); },
+            [&](const ir::AddressEqual& node) -> llvm::Value* { return address_equal(node); },
+            [&](const ir::IfaceBit& node) -> llvm::Value* {
+                llvm::Value* bit = ir_.CreateLShr(load(offsetof(weir_packet, iface_matches), 4), node.bit);
+                return ir_.CreateTrunc(bit, ir_.getInt1Ty());
+            },
+            [&](const ir::PayloadMatch& node) -> llvm::Value* { return payload_match(node); },
+            [&](const ir::PayloadSlice& node) -> llvm::Value* {
+                return call("weir_payload_at", {ctx_, packet_, ir_.getInt32(tables_.add_literal(node.bytes)),
+                                                ir_.getInt32(node.offset)});
+            },
+            [&](const auto&) -> llvm::Value* { return nullptr; },
+        },
+        predicate.node);
+}
+
+// Operands one after another until one is `stop_at`.
+void PredicateEmitter::branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
+                                  llvm::BasicBlock* no) {
+    for (const ir::PredicateId operand : operands) {
+        llvm::BasicBlock* next = block("and");
+        if (stop_at) branch(operand, yes, next);
+        else branch(operand, next, no);
+        ir_.SetInsertPoint(next);
+    }
+    ir_.CreateBr(stop_at ? no : yes);
+}
+
+void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    const ir::Predicate& predicate = decision_.predicate(id);
+    if (const auto* all = std::get_if<ir::AllOf>(&predicate.node)) return branch_all(all->operands, false, yes, no);
+    if (const auto* any = std::get_if<ir::AnyOf>(&predicate.node)) return branch_all(any->operands, true, yes, no);
+    if (const auto* negation = std::get_if<ir::Negation>(&predicate.node)) return branch(negation->operand, no, yes);
+    if (const auto* in = std::get_if<ir::AddressIn>(&predicate.node)) return branch_address_in(*in, yes, no);
+    if (const auto* in = std::get_if<ir::InSet>(&predicate.node)) return branch_in_set(*in, yes, no);
+    llvm::Value* holds = value(predicate);
+    WEIR_CHECK(holds != nullptr);
+    ir_.CreateCondBr(holds, yes, no);
+}
+
+}  // namespace weir::codegen

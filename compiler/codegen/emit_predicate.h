@@ -1,0 +1,61 @@
+// ir::Predicate -> branches. One PredicateEmitter a function.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/codegen/tables.h"
+#include "compiler/codegen/template.h"
+#include "compiler/ir/decision.h"
+#include "compiler/sema/typed_policy.h"
+
+namespace weir::codegen {
+
+class PredicateEmitter {
+public:
+    // `function` takes (struct weir_packet*, ctx); `ir` says where code goes. `reload`: read each field from memory each time, so that the verifier's states of long functions meet.
+    PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir, const ir::Decision& decision,
+                     const sema::TypedPolicy& policy, Tables& tables, bool reload);
+
+    // Goes on at `yes` or at `no`.
+    void branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no);
+
+private:
+    llvm::BasicBlock* block(const char* name);
+    llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);          // widened to 64 bits
+    llvm::Value* word(const ir::Word& word);
+    llvm::Value* present(std::uint32_t bits);
+    llvm::Value* address_half(const ir::AddressRef& address, std::uint32_t first_word);
+    llvm::Value* call(const char* name, llvm::ArrayRef<llvm::Value*> arguments);  // != 0
+
+    llvm::Value* in_few(llvm::Value* value, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
+    llvm::Value* in_many(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges);
+    llvm::Value* in_few6(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges);
+    void branch_address_in(const ir::AddressIn& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
+    llvm::Value* address_equal(const ir::AddressEqual& node);
+    llvm::Value* payload_match(const ir::PayloadMatch& node);
+    llvm::Value* compare(const ir::Compare& node);
+    void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
+    llvm::Value* in_hash(const ir::InSet& node);
+    llvm::Value* in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6);
+    std::vector<llvm::Value*> part_words(const ir::SetKeyPart& part, sema::SetType type);
+    void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
+                    llvm::BasicBlock* no);
+    llvm::Value* value(const ir::Predicate& predicate);
+
+    Template& target_;
+    llvm::Function& function_;
+    llvm::IRBuilder<>& ir_;
+    const ir::Decision& decision_;
+    const sema::TypedPolicy& policy_;
+    Tables& tables_;
+    bool reload_;
+    llvm::Value* packet_;
+    llvm::Value* ctx_;
+    llvm::Value* set_key_ = nullptr;
+    llvm::Value* net_key_ = nullptr;
+};
+
+}  // namespace weir::codegen

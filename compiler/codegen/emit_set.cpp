@@ -1,0 +1,78 @@
+// Set look-ups: the key is laid out as struct weir_set_key or struct weir_net_key, then looked up.
+#include "compiler/codegen/emit_predicate.h"
+#include "grammar/check.h"
+
+namespace weir::codegen {
+
+// The words of a part that is no net, as 32-bit values.
+std::vector<llvm::Value*> PredicateEmitter::part_words(const ir::SetKeyPart& part, sema::SetType type) {
+    llvm::Type* i32 = ir_.getInt32Ty();
+    const auto word_at = [&](std::uint32_t offset) { return ir_.CreateTrunc(load(offset, 4), i32); };
+    std::vector<llvm::Value*> words;
+    if (part.is_address) {
+        WEIR_CHECK(type == sema::SetType::kIp);
+        const bool either = part.address.either_version;
+        words.push_back(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
+        for (std::uint32_t i = 0; i < 4; ++i)
+            words.push_back(either || i == 0 ? word_at(part.address.offset + i * 4) : ir_.getInt32(0));
+        return words;
+    }
+    llvm::Value* number = word(part.word);
+    if (type == sema::SetType::kMac) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
+    words.push_back(ir_.CreateTrunc(number, i32));
+    return words;
+}
+
+llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {
+    const sema::Set& set = policy_.sets[node.set];
+    std::vector<llvm::Value*> words{ir_.getInt32(node.set)};
+    for (std::size_t i = 0; i < node.key.size(); ++i)
+        for (llvm::Value* part : part_words(node.key[i], set.types[i])) words.push_back(part);
+    words.resize(tables_.hash_words(), ir_.getInt32(0));
+    for (std::uint32_t i = 0; i < words.size(); ++i)
+        ir_.CreateStore(words[i], ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), set_key_, i));
+    return call("weir_in_set", {set_key_});
+}
+
+llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6) {
+    const sema::Set& set = policy_.sets[node.set];
+    std::vector<llvm::Value*> words{ir_.getInt32(2 * node.set + (ip6 ? 1 : 0))};
+    for (std::size_t i = 0; i < node.key.size(); ++i) {
+        if (i == layout.net_part) continue;
+        for (llvm::Value* part : part_words(node.key[i], set.types[i])) words.push_back(part);
+    }
+    const ir::AddressRef& address = node.key[layout.net_part].address;
+    const std::uint32_t address_words = ip6 ? 4 : 1;
+    for (std::uint32_t i = 0; i < address_words; ++i)
+        words.push_back(ir_.CreateTrunc(load(address.offset + i * 4, 4), ir_.getInt32Ty()));
+    const auto bits = static_cast<std::uint32_t>(words.size() * 32);
+    words.resize(tables_.net_words(), ir_.getInt32(0));
+    ir_.CreateStore(ir_.getInt32(bits), net_key_);
+    for (std::uint32_t i = 0; i < words.size(); ++i) {
+        llvm::Value* big_endian = ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, words[i]);
+        ir_.CreateStore(big_endian, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), net_key_, i + 1));
+    }
+    return call("weir_in_nets", {net_key_});
+}
+
+void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    WEIR_CHECK(set_key_ != nullptr);
+    const KeyLayout layout = key_layout(policy_.sets[node.set]);
+    if (!layout.is_net) {
+        ir_.CreateCondBr(in_hash(node), yes, no);
+        return;
+    }
+    if (!node.key[layout.net_part].address.either_version) {
+        ir_.CreateCondBr(in_nets(node, layout, false), yes, no);
+        return;
+    }
+    llvm::BasicBlock* version4 = block("net4");
+    llvm::BasicBlock* version6 = block("net6");
+    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP4)), version4, version6);
+    ir_.SetInsertPoint(version4);
+    ir_.CreateCondBr(in_nets(node, layout, false), yes, no);
+    ir_.SetInsertPoint(version6);
+    ir_.CreateCondBr(in_nets(node, layout, true), yes, no);
+}
+
+}  // namespace weir::codegen

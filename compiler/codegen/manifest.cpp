@@ -1,0 +1,114 @@
+#include "compiler/codegen/manifest.h"
+
+#include <algorithm>
+
+#include "bpf/abi.h"
+#include "compiler/sema/fields.h"
+
+namespace weir::codegen {
+namespace {
+
+bpf::FieldFormat format_of(const sema::Field& field) {
+    if (field.id == sema::FieldId::kIface) return bpf::FieldFormat::kIface;
+    switch (field.type) {
+        case sema::Type::kBool: return bpf::FieldFormat::kBool;
+        case sema::Type::kIp: return bpf::FieldFormat::kAddress;
+        case sema::Type::kMac: return bpf::FieldFormat::kMac;
+        case sema::Type::kBytes: return bpf::FieldFormat::kPayload;
+        default: return bpf::FieldFormat::kNumber;
+    }
+}
+
+bpf::FieldRef reference(sema::FieldId id) {
+    const sema::Field& field = sema::field(id);
+    bpf::FieldRef ref;
+    ref.name = field.name;
+    ref.format = format_of(field);
+    ref.present_bits = WEIR_BIT(field.present_bit);
+    ref.offset = field.offset;
+    ref.size = field.size;
+    ref.shift = field.shift;
+    ref.mask = field.mask;
+    return ref;
+}
+
+bpf::MessagePart message_part(const sema::MessagePart& part) {
+    if (const auto* text = std::get_if<std::string>(&part)) return *text;
+    if (const auto* field = std::get_if<sema::FieldId>(&part)) return reference(*field);
+    switch (std::get<sema::MessageWord>(part)) {
+        case sema::MessageWord::kSuppressed: return bpf::MessageWord::kSuppressed;
+        case sema::MessageWord::kRule: return bpf::MessageWord::kRule;
+        case sema::MessageWord::kVerdict: break;
+    }
+    return bpf::MessageWord::kVerdict;
+}
+
+bpf::SinkInfo sink_info(const sema::Sink& sink) {
+    bpf::SinkInfo info;
+    info.name = sink.name;
+    if (const auto* eve = std::get_if<sema::EveSink>(&sink.kind)) {
+        info.kind = bpf::SinkKind::kEve;
+        info.path = eve->path;
+        info.rotate_bytes = eve->rotate_bytes;
+        info.keep = eve->keep;
+    }
+    return info;
+}
+
+bpf::AlertInfo alert_info(const sema::Alert& alert, std::size_t sinks) {
+    bpf::AlertInfo info;
+    info.name = alert.name;
+    info.severity = static_cast<bpf::AlertSeverity>(alert.severity);
+    for (const sema::MessagePart& part : alert.message) info.message.push_back(message_part(part));
+    for (const sema::SinkId sink : alert.sinks) info.sinks.push_back(static_cast<std::uint32_t>(sink));
+    if (info.sinks.empty())
+        for (std::uint32_t i = 0; i < sinks; ++i) info.sinks.push_back(i);
+    return info;
+}
+
+bool reads_vlan(const ir::Decision& decision) {
+    constexpr std::uint16_t kOffsets[] = {offsetof(weir_packet, vlan_id), offsetof(weir_packet, vlan_pcp),
+                                          offsetof(weir_packet, vlan_depth)};
+    const auto is_vlan = [&](std::uint16_t offset) {
+        return std::find(std::begin(kOffsets), std::end(kOffsets), offset) != std::end(kOffsets);
+    };
+    return std::any_of(decision.predicates.begin(), decision.predicates.end(), [&](const ir::Predicate& predicate) {
+        if (const auto* has = std::get_if<ir::Present>(&predicate.node))
+            return (has->bits & WEIR_BIT(WEIR_HAS_VLAN)) != 0;
+        if (const auto* in = std::get_if<ir::InRanges>(&predicate.node)) return is_vlan(in->word.offset);
+        if (const auto* both = std::get_if<ir::Compare>(&predicate.node))
+            return is_vlan(both->lhs.offset) || is_vlan(both->rhs.offset);
+        return false;
+    });
+}
+
+}  // namespace
+
+bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& options) {
+    const sema::TypedPolicy& policy = compiled.policy;
+    bpf::Manifest manifest;
+    manifest.policy = policy.name;
+    for (const sema::Rule& rule : policy.rules) {
+        bpf::RuleInfo info;
+        info.name = rule.name;
+        info.observe = rule.observe || options.observe;
+        if (rule.verdict) {
+            info.verdict = static_cast<std::uint32_t>(rule.verdict->kind);
+            info.redirect = rule.verdict->interface;
+        }
+        manifest.rules.push_back(std::move(info));
+    }
+    for (const sema::Sink& sink : policy.sinks) manifest.sinks.push_back(sink_info(sink));
+    if (manifest.sinks.empty()) manifest.sinks.push_back({"stdout", bpf::SinkKind::kStdout, {}, 0, 0});
+    for (const sema::Alert& alert : policy.alerts)
+        manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
+    for (const sema::Set& set : policy.sets)
+        if (!set.name.empty()) manifest.sets.push_back({set.name, set.dynamic, set.entries.size()});
+    manifest.ifaces = compiled.decision.ifaces;
+    manifest.default_verdict = static_cast<std::uint32_t>(policy.default_verdict.kind);
+    manifest.malformed_verdict = static_cast<std::uint32_t>(policy.malformed_verdict.kind);
+    manifest.reads_vlan = reads_vlan(compiled.decision);
+    return manifest;
+}
+
+}  // namespace weir::codegen

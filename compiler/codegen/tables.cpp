@@ -1,0 +1,186 @@
+#include "compiler/codegen/tables.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "grammar/check.h"
+
+namespace weir::codegen {
+namespace {
+
+constexpr std::uint32_t kAddressWords = 4;
+
+std::uint32_t to_big_endian(std::uint32_t value) { return __builtin_bswap32(value); }
+
+std::uint32_t address_word(const IpAddress& address, std::size_t i) {
+    const auto byte = [&](std::size_t k) { return std::uint32_t{address.bytes[i * 4 + k]}; };
+    return byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+}
+
+std::uint32_t words_of(sema::SetType type) {
+    switch (type) {
+        case sema::SetType::kIp: return 1 + kAddressWords;
+        case sema::SetType::kNet: return kAddressWords;
+        case sema::SetType::kMac: return 2;
+        case sema::SetType::kPort:
+        case sema::SetType::kU8:
+        case sema::SetType::kU16:
+        case sema::SetType::kU32: return 1;
+        case sema::SetType::kDomain: break;
+    }
+    WEIR_CHECK(!"a domain set has no packet-path form yet");
+    return 0;
+}
+
+// The words of an element that is no net.
+void append_words(sema::SetType type, const sema::SetElement& element, std::vector<std::uint32_t>& words) {
+    if (type == sema::SetType::kIp) {
+        words.push_back(element.address.version);
+        for (std::size_t i = 0; i < kAddressWords; ++i) words.push_back(address_word(element.address, i));
+        return;
+    }
+    if (type == sema::SetType::kMac) words.push_back(static_cast<std::uint32_t>(element.number >> 32));
+    words.push_back(static_cast<std::uint32_t>(element.number));
+}
+
+template <typename T>
+std::vector<std::uint8_t> bytes_of(const std::vector<T>& values) {
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(values.data());
+    return {begin, begin + values.size() * sizeof(T)};
+}
+
+void append_key(std::vector<std::uint8_t>& keys, const std::vector<std::uint32_t>& words) {
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(words.data());
+    keys.insert(keys.end(), begin, begin + words.size() * sizeof(std::uint32_t));
+}
+
+std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set,
+                                    const std::vector<sema::SetElement>& entry, std::uint32_t key_words) {
+    std::vector<std::uint32_t> words{number};
+    for (std::size_t i = 0; i < entry.size(); ++i) append_words(set.types[i], entry[i], words);
+    words.resize(key_words);
+    return words;
+}
+
+// prefix_bits, then the words in wire order.
+std::vector<std::uint32_t> net_key(std::uint32_t number, const sema::Set& set, const KeyLayout& layout,
+                                   const std::vector<sema::SetElement>& entry, std::uint32_t key_words) {
+    const sema::SetElement& net = entry[layout.net_part];
+    std::vector<std::uint32_t> words{2 * number + (net.address.version == 6 ? 1u : 0u)};
+    for (std::size_t i = 0; i < entry.size(); ++i)
+        if (i != layout.net_part) append_words(set.types[i], entry[i], words);
+    const auto bits = static_cast<std::uint32_t>(words.size() * 32 + net.prefix_length);
+    const std::size_t address_words = net.address.version == 6 ? kAddressWords : 1;
+    for (std::size_t i = 0; i < address_words; ++i) words.push_back(address_word(net.address, i));
+    for (std::uint32_t& word : words) word = to_big_endian(word);
+    words.resize(key_words);
+    words.insert(words.begin(), bits);
+    return words;
+}
+
+}  // namespace
+
+KeyLayout key_layout(const sema::Set& set) {
+    KeyLayout layout;
+    for (std::size_t i = 0; i < set.types.size(); ++i) {
+        layout.words += words_of(set.types[i]);
+        if (set.types[i] == sema::SetType::kNet) {
+            layout.is_net = true;
+            layout.net_part = i;
+        }
+    }
+    WEIR_CHECK(layout.words <= WEIR_SET_KEY_WORDS);
+    return layout;
+}
+
+Tables::Tables(const sema::TypedPolicy& policy) {
+    for (const sema::Set& set : policy.sets) {
+        const KeyLayout layout = key_layout(set);
+        std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
+        words = std::max(words, layout.words);
+    }
+}
+
+std::uint32_t Tables::add_literal(const std::string& bytes) {
+    WEIR_CHECK(bytes.size() <= WEIR_LITERAL_BYTES);
+    weir_literal literal{};
+    literal.length = static_cast<std::uint32_t>(bytes.size());
+    std::memcpy(literal.bytes, bytes.data(), bytes.size());
+    literals_.push_back(literal);
+    return literal_count() - 1;
+}
+
+std::uint32_t Tables::add_search(const std::string& bytes) {
+    WEIR_CHECK(!bytes.empty() && bytes.size() <= WEIR_LITERAL_BYTES);
+    weir_search search{};
+    search.last = std::uint64_t{1} << (bytes.size() - 1);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        search.masks[static_cast<std::uint8_t>(bytes[i])] |= std::uint64_t{1} << i;
+    searches_.push_back(search);
+    return search_count() - 1;
+}
+
+std::uint32_t Tables::add_ranges(const std::vector<Range128>& ranges) {
+    const std::uint32_t first = range_count();
+    for (const auto& [from, to] : ranges) ranges_.push_back({from.first, from.second, to.first, to.second});
+    return first;
+}
+
+void Tables::set_rules(const ir::Decision& decision, bool observe) {
+    for (const ir::Rule& rule : decision.rules) {
+        weir_rule_row row{};
+        WEIR_CHECK(rule.alerts.size() <= WEIR_RULE_ALERTS);
+        row.verdict = rule.has_verdict ? static_cast<std::uint8_t>(rule.verdict) : std::uint8_t{WEIR_NO_VERDICT};
+        if (rule.observe || (observe && rule.has_verdict)) row.flags |= WEIR_ROW_WOULD;
+        row.alert_first = alert_entries();
+        row.alert_count = static_cast<std::uint16_t>(rule.alerts.size());
+        for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
+        rows_.push_back(row);
+    }
+    const auto verdict_row = [&](std::uint32_t verdict) {
+        weir_rule_row row{};
+        row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
+        rows_.push_back(row);
+    };
+    verdict_row(decision.default_verdict);
+    verdict_row(decision.malformed_verdict);
+}
+
+void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
+    bpf::MapImage hash{"weir_sets_hash", hash_words_ * 4, 4, {}, {}};
+    bpf::MapImage nets{"weir_sets_lpm", 4 + net_words_ * 4, 4, {}, {}};
+    std::uint32_t hash_entries = 0, net_entries = 0;
+    for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
+        const sema::Set& set = policy.sets[number];
+        const KeyLayout layout = key_layout(set);
+        for (const auto& entry : set.entries) {
+            if (layout.is_net) {
+                append_key(nets.keys, net_key(number, set, layout, entry, net_words_));
+                ++net_entries;
+            } else {
+                append_key(hash.keys, hash_key(number, set, entry, hash_words_));
+                ++hash_entries;
+            }
+        }
+    }
+    hash.values.assign(std::size_t{hash_entries} * hash.value_size, 0);
+    nets.values.assign(std::size_t{net_entries} * nets.value_size, 0);
+    object.sizes.push_back({hash.map, std::max(hash_entries, 1u), hash.key_size, hash.value_size});
+    object.sizes.push_back({nets.map, std::max(net_entries, 1u), nets.key_size, nets.value_size});
+    object.sizes.push_back({"weir_alert_accounts", static_cast<std::uint32_t>(std::max<std::size_t>(
+                                                       policy.alerts.size(), 1)), 0, 0});
+    if (hash_entries != 0) object.maps.push_back(std::move(hash));
+    if (net_entries != 0) object.maps.push_back(std::move(nets));
+
+    // A policy that reads no entry of a table has no such table in its program.
+    const auto table = [&](const char* section, std::vector<std::uint8_t> bytes) {
+        if (!bytes.empty()) object.tables.push_back({section, std::move(bytes)});
+    };
+    table(".bss.weir_rule_rows", bytes_of(rows_));
+    table(".bss.weir_rule_alerts", bytes_of(alerts_));
+    table(".bss.weir_literals", bytes_of(literals_));
+    table(".bss.weir_searches", bytes_of(searches_));
+    table(".bss.weir_ranges", bytes_of(ranges_));
+}
+
+}  // namespace weir::codegen

@@ -1,0 +1,59 @@
+// The data of a policy: what the program reaches through tables and maps instead of through its instructions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "compiler/ir/decision.h"
+#include "compiler/object.h"
+#include "compiler/sema/typed_policy.h"
+
+namespace weir::codegen {
+
+using Range128 = std::pair<ir::Address6, ir::Address6>;
+
+// How the keys of a set are laid out; see struct weir_set_key.
+struct KeyLayout {
+    bool is_net = false;
+    std::size_t net_part = 0;      // which part of the set's type is the net
+    std::uint32_t words = 1;       // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
+};
+KeyLayout key_layout(const sema::Set& set);
+
+// Collects literals and ranges while code is made, then becomes the images of a bpf::Object.
+class Tables {
+public:
+    explicit Tables(const sema::TypedPolicy& policy);
+
+    std::uint32_t add_literal(const std::string& bytes);
+    std::uint32_t add_search(const std::string& bytes);
+    // Returns the number of the first; `ranges` are sorted and disjoint.
+    std::uint32_t add_ranges(const std::vector<Range128>& ranges);
+
+    std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
+    std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
+    std::uint32_t range_count() const { return static_cast<std::uint32_t>(ranges_.size()); }
+    std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
+    // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
+    std::uint32_t hash_words() const { return hash_words_; }
+    std::uint32_t net_words() const { return net_words_; }
+
+    // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
+    void set_rules(const ir::Decision& decision, bool observe);
+    // Moves everything into `object`.
+    void write(const sema::TypedPolicy& policy, bpf::Object& object);
+
+private:
+    std::vector<weir_rule_row> rows_;
+    std::vector<std::uint32_t> alerts_;
+    std::vector<weir_literal> literals_;
+    std::vector<weir_search> searches_;
+    std::vector<weir_range> ranges_;
+    std::uint32_t hash_words_ = 1;
+    std::uint32_t net_words_ = 1;
+};
+
+}  // namespace weir::codegen

@@ -1,0 +1,128 @@
+#include "compiler/codegen/template.h"
+
+#include <llvm/Bitcode/BitcodeReader.h>
+#include <llvm/IR/DebugInfo.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Transforms/Utils/ModuleUtils.h>
+
+#include <algorithm>
+
+#include "grammar/check.h"
+
+extern "C" const char weir_template_policy_bpf_begin[];
+extern "C" const char weir_template_policy_bpf_end[];
+extern "C" const char weir_template_policy_host_begin[];
+extern "C" const char weir_template_policy_host_end[];
+
+namespace weir::codegen {
+
+std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error) {
+    const bool bpf = target == Target::kBpf;
+    const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
+    const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
+    const llvm::StringRef bytes(begin, static_cast<std::size_t>(end - begin));
+    auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, "policy"), context);
+    if (!module) {
+        error = "the policy template cannot be read: " + llvm::toString(module.takeError());
+        return nullptr;
+    }
+    if (!bpf) llvm::StripDebugInfo(**module);
+    for (llvm::Function& function : **module) {
+        function.removeFnAttr("target-cpu");
+        function.removeFnAttr("target-features");
+    }
+    return std::move(*module);
+}
+
+Template::Template(llvm::Module& module, const std::string& source_name, const std::string& source_text)
+    : module_(module) {
+    if (module.debug_compile_units_begin() == module.debug_compile_units_end()) return;
+    builder_ = std::make_unique<llvm::DIBuilder>(module, true, *module.debug_compile_units_begin());
+    llvm::LLVMContext& context = module.getContext();
+    file_ = llvm::DIFile::get(context, llvm::MDString::get(context, source_name), llvm::MDString::get(context, "."),
+                              std::nullopt, llvm::MDString::get(context, source_text));
+}
+
+llvm::Function& Template::function(const char* name) {
+    llvm::Function* function = module_.getFunction(name);
+    WEIR_CHECK(function != nullptr);
+    return *function;
+}
+
+void Template::set_constant(const char* name, std::uint32_t value) {
+    llvm::Function* function = module_.getFunction(name);
+    if (function == nullptr) return;  // nobody asks
+    WEIR_CHECK(function->isDeclaration());
+    function->setSubprogram(nullptr);
+    function->setLinkage(llvm::GlobalValue::InternalLinkage);
+    function->addFnAttr(llvm::Attribute::AlwaysInline);
+    llvm::IRBuilder<> ir(llvm::BasicBlock::Create(module_.getContext(), "", function));
+    ir.CreateRet(ir.getInt32(value));
+}
+
+void Template::set_table(const char* name, std::uint64_t entries) {
+    llvm::GlobalVariable* declared = module_.getGlobalVariable(name);
+    if (declared == nullptr) return;  // nobody asks
+    entries = std::max<std::uint64_t>(entries, 1);
+    llvm::Type* element = declared->getValueType()->getArrayElementType();
+    llvm::ArrayType* type = llvm::ArrayType::get(element, entries);
+    auto* table = new llvm::GlobalVariable(module_, type, false, llvm::GlobalValue::ExternalLinkage,
+                                           llvm::Constant::getNullValue(type));
+    table->takeName(declared);
+    table->setAlignment(llvm::Align(8));
+    table->setDSOLocal(true);
+    if (builder_) {
+        table->setSection(".bss." + table->getName().str());
+        llvm::SmallVector<llvm::DIGlobalVariableExpression*, 1> described;
+        declared->getDebugInfo(described);
+        WEIR_CHECK(!described.empty());
+        const llvm::DIGlobalVariable* variable = described.front()->getVariable();
+        llvm::DIType* base = llvm::cast<llvm::DICompositeType>(variable->getType())->getBaseType();
+        const auto count = static_cast<std::int64_t>(entries);
+        llvm::DIType* array = builder_->createArrayType(
+            entries * base->getSizeInBits(), 0, base,
+            builder_->getOrCreateArray({builder_->getOrCreateSubrange(0, count)}));
+        table->addDebugInfo(builder_->createGlobalVariableExpression(variable->getScope(), table->getName(), "",
+                                                                     variable->getFile(), variable->getLine(), array,
+                                                                     false));
+    }
+    declared->replaceAllUsesWith(table);
+    declared->eraseFromParent();
+}
+
+void Template::describe(llvm::Function& function, const llvm::DISubprogram* prototype, unsigned line, bool is_global) {
+    if (!builder_) return;
+    WEIR_CHECK(prototype != nullptr);
+    auto flags = llvm::DISubprogram::SPFlagDefinition | llvm::DISubprogram::SPFlagOptimized;
+    if (!is_global) flags |= llvm::DISubprogram::SPFlagLocalToUnit;
+    llvm::DISubprogram* described =
+        builder_->createFunction(file_, function.getName(), "", file_, line, prototype->getType(), line,
+                                 llvm::DINode::FlagPrototyped, flags);
+    function.setSubprogram(described);
+    // BTF takes the names of parameters from their variables; without names the kernel refuses the function.
+    static constexpr const char* kNames[] = {"packet", "ctx"};
+    const llvm::DITypeRefArray types = prototype->getType()->getTypeArray();
+    for (unsigned i = 0; i < function.arg_size() && i < std::size(kNames); ++i)
+        builder_->createParameterVariable(described, kNames[i], i + 1, file_, line, types[i + 1], true);
+}
+
+void Template::finish() {
+    if (builder_) builder_->finalize();
+    // `used` kept the look-ups alive until here; from now on only callers do.
+    llvm::removeFromUsedLists(module_, [](llvm::Constant* value) {
+        const auto* function = llvm::dyn_cast<llvm::Function>(value);
+        return function != nullptr && function->getName() != "weir_policy";
+    });
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (llvm::Function& function : llvm::make_early_inc_range(module_)) {
+            if (!function.use_empty() || function.getName() == "weir_policy") continue;
+            function.eraseFromParent();
+            changed = true;
+        }
+    }
+}
+
+}  // namespace weir::codegen

@@ -1,0 +1,42 @@
+// A template's bitcode as a module, and what the compiler fills in: constants, tables, weir_decide.
+#pragma once
+
+#include <llvm/IR/DIBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir::codegen {
+
+enum class Target : std::uint8_t { kBpf, kHost };
+
+// The module of the target's template. Nothing and a sentence in `error` where LLVM cannot read it.
+std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error);
+
+// A module that is being filled. Debug info is made where the module has a compile unit (BPF: BTF needs it).
+class Template {
+public:
+    // `source_name`, `source_text`: the policy, which becomes the text behind the program's lines.
+    Template(llvm::Module& module, const std::string& source_name, const std::string& source_text);
+
+    llvm::Module& module() { return module_; }
+    llvm::Function& function(const char* name);
+    // Gives `uint32_t NAME(void)` its body.
+    void set_constant(const char* name, std::uint32_t value);
+    // Defines `extern T NAME[]` with `entries` entries (at least one), all zero, in section .bss.NAME.
+    void set_table(const char* name, std::uint64_t entries);
+    // A definition for debug info, with the types of the declared `prototype` and the names of its parameters.
+    void describe(llvm::Function& function, const llvm::DISubprogram* prototype, unsigned line, bool is_global);
+    bool has_debug_info() const { return builder_ != nullptr; }
+    // To be called once, after everything else.
+    void finish();
+
+private:
+    llvm::Module& module_;
+    std::unique_ptr<llvm::DIBuilder> builder_;
+    llvm::DIFile* file_ = nullptr;
+};
+
+}  // namespace weir::codegen
