@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what weir is built, tested and shown with, from Debian 12's own packages. Quick where all is there already.
+set -euo pipefail
+
+packages=(
+    # building
+    build-essential ccache clang-19 cmake git libbpf-dev libcli11-dev libelf-dev libfmt-dev libpcap-dev libspdlog-dev
+    linux-libc-dev llvm-19-dev ninja-build nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
+    # testing and showing
+    bpftool catch2 iproute2 iputils-ping netcat-openbsd procps python3-minimal libpython3-stdlib util-linux
+)
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+# One sentence and status 3, as weir itself does where the world is at fault.
+refuse() {
+    echo "install-dependencies: $1" >&2
+    exit 3
+}
+command -v apt-get >/dev/null || refuse "this is no Debian: install these yourself: ${missing[*]}"
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || refuse "root is needed, once: apt-get install ${missing[*]}"
+    sudo=(sudo)
+fi
+
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet --option Acquire::Retries=3)
+"${apt[@]}" update || refuse "apt-get update failed: is the network there?"
+for package in "${missing[@]}"; do
+    apt-cache show --quiet "$package" >/dev/null 2>&1 ||
+        refuse "$package is not in this system's package lists: Debian 12 (main, updates, security) has it"
+done
+"${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
