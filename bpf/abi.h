@@ -97,12 +97,12 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 
 #define WEIR_ROW_WOULD 1u                              /* observed: its verdict is told, never enforced */
 
-/* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .bss.weir_rule_rows). */
+/* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .data.weir_rule_rows). */
 struct weir_rule_row {
     __u8 verdict;                                      /* enum weir_verdict, or WEIR_NO_VERDICT */
     __u8 flags;                                        /* WEIR_ROW_* */
     __u16 alert_count;
-    __u32 alert_first;                                 /* index into .bss.weir_rule_alerts: alert numbers */
+    __u32 alert_first;                                 /* index into .data.weir_rule_alerts: alert numbers */
 };
 #define WEIR_NO_VERDICT 0xffu
 #define WEIR_RULE_ALERTS 16u                           /* alert actions a rule may have */

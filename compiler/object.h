@@ -10,7 +10,7 @@ namespace weir::bpf {
 
 // Bytes that a map or a data section of the ELF holds before the first packet.
 struct TableImage {
-    std::string map;                     // ELF section for data (".bss.nodes"), else the map's name
+    std::string map;                     // ELF section for data (".data.weir_rule_rows"), else the map's name
     std::vector<std::uint8_t> bytes;     // data sections: the whole content
 };
 // Entries of a map, all keys behind one another, all values behind one another.

@@ -78,7 +78,7 @@ struct {
 /* Set before the program is loaded. The verifier knows them, and removes what they rule out. */
 const volatile struct weir_settings weir_settings SEC(".rodata");
 
-/* Tables of the policy, reached without a helper call. The compiler defines each in section .bss.NAME, with the policy's
+/* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the policy's
  * number of entries; the runtime fills them before the program is loaded. */
 extern __u32 weir_rule_slots[];                /* entry of weir_counters, by row */
 extern struct weir_rule_row weir_rule_rows[];  /* the rules, then `default`, then `malformed` */

@@ -41,6 +41,7 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     Template filled(*module, compiled.source_name, compiled.source_text);
     tables.set_rules(compiled.decision, options.observe);
     emit_decide(filled, compiled.decision, compiled.policy, options.observe, tables);
+    filled.drop_unused();
 
     const auto rules = static_cast<std::uint32_t>(compiled.decision.rules.size());
     filled.set_constant("weir_needs", compiled.decision.needs);

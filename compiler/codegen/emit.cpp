@@ -58,6 +58,7 @@ llvm::Function& make_group(const Emission& emission, llvm::Function& decide, std
     auto* group = llvm::Function::Create(decide.getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
                                          "weir_group_" + std::to_string(number), module);
     group->addFnAttr(llvm::Attribute::NoInline);
+    group->addFnAttr(llvm::Attribute::NoUnwind);
     group->setDSOLocal(true);
     emission.target.describe(*group, emission.prototype, emission.decision.rules[begin].line, true);
     llvm::LLVMContext& context = module.getContext();

@@ -176,11 +176,11 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     const auto table = [&](const char* section, std::vector<std::uint8_t> bytes) {
         if (!bytes.empty()) object.tables.push_back({section, std::move(bytes)});
     };
-    table(".bss.weir_rule_rows", bytes_of(rows_));
-    table(".bss.weir_rule_alerts", bytes_of(alerts_));
-    table(".bss.weir_literals", bytes_of(literals_));
-    table(".bss.weir_searches", bytes_of(searches_));
-    table(".bss.weir_ranges", bytes_of(ranges_));
+    table(".data.weir_rule_rows", bytes_of(rows_));
+    table(".data.weir_rule_alerts", bytes_of(alerts_));
+    table(".data.weir_literals", bytes_of(literals_));
+    table(".data.weir_searches", bytes_of(searches_));
+    table(".data.weir_ranges", bytes_of(ranges_));
 }
 
 }  // namespace weir::codegen

@@ -63,7 +63,11 @@ void Template::set_constant(const char* name, std::uint32_t value) {
 
 void Template::set_table(const char* name, std::uint64_t entries) {
     llvm::GlobalVariable* declared = module_.getGlobalVariable(name);
-    if (declared == nullptr) return;  // nobody asks
+    if (declared == nullptr) return;
+    if (declared->use_empty()) {  // nobody asks
+        declared->eraseFromParent();
+        return;
+    }
     entries = std::max<std::uint64_t>(entries, 1);
     llvm::Type* element = declared->getValueType()->getArrayElementType();
     llvm::ArrayType* type = llvm::ArrayType::get(element, entries);
@@ -73,7 +77,7 @@ void Template::set_table(const char* name, std::uint64_t entries) {
     table->setAlignment(llvm::Align(8));
     table->setDSOLocal(true);
     if (builder_) {
-        table->setSection(".bss." + table->getName().str());
+        table->setSection(".data." + table->getName().str());
         llvm::SmallVector<llvm::DIGlobalVariableExpression*, 1> described;
         declared->getDebugInfo(described);
         WEIR_CHECK(!described.empty());
@@ -107,8 +111,7 @@ void Template::describe(llvm::Function& function, const llvm::DISubprogram* prot
         builder_->createParameterVariable(described, kNames[i], i + 1, file_, line, types[i + 1], true);
 }
 
-void Template::finish() {
-    if (builder_) builder_->finalize();
+void Template::drop_unused() {
     // `used` kept the look-ups alive until here; from now on only callers do.
     llvm::removeFromUsedLists(module_, [](llvm::Constant* value) {
         const auto* function = llvm::dyn_cast<llvm::Function>(value);
@@ -123,6 +126,10 @@ void Template::finish() {
             changed = true;
         }
     }
+}
+
+void Template::finish() {
+    if (builder_) builder_->finalize();
 }
 
 }  // namespace weir::codegen

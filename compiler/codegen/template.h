@@ -23,9 +23,11 @@ public:
 
     llvm::Module& module() { return module_; }
     llvm::Function& function(const char* name);
+    // Removes the functions that nothing calls: to be called once weir_decide has its body.
+    void drop_unused();
     // Gives `uint32_t NAME(void)` its body.
     void set_constant(const char* name, std::uint32_t value);
-    // Defines `extern T NAME[]` with `entries` entries (at least one), all zero, in section .bss.NAME.
+    // Defines `extern T NAME[]` with `entries` entries (at least one), all zero, in section .data.NAME.
     void set_table(const char* name, std::uint64_t entries);
     // A definition for debug info, with the types of the declared `prototype` and the names of its parameters.
     void describe(llvm::Function& function, const llvm::DISubprogram* prototype, unsigned line, bool is_global);

@@ -1,0 +1,200 @@
+#include "compiler/codegen/native.h"
+
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/ThreadSafeModule.h>
+#include <llvm/IR/Constants.h>
+#include <llvm/Support/TargetSelect.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "compiler/codegen/backend.h"
+#include "compiler/codegen/host_maps.h"
+#include "compiler/compiler.h"
+#include "grammar/check.h"
+
+namespace weir::codegen {
+namespace {
+
+// What the template calls a context on the host (bpf/templates/target.h).
+struct HostFrame {
+    const std::uint8_t* data;
+    const std::uint8_t* data_end;
+    std::uint32_t ingress_ifindex;
+    std::uint32_t rx_queue_index;
+};
+
+// The kernel's helpers, as far as policies call them.
+void* look_up(void* map, const void* key) { return static_cast<HostMap*>(map)->look_up(key); }
+std::uint64_t no_clock() { return 0; }  // the clock is virtual here
+void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
+void no_submit(void*, std::uint64_t) {}
+
+using Maps = std::map<std::string, HostMap>;
+
+Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
+    Maps maps;
+    maps.emplace("weir_counters", HostMap::array(compiled.decision.rules.size() + 2, sizeof(weir_counter)));
+    maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
+    maps.emplace("weir_events", HostMap::array(0, 1));
+    maps.emplace("weir_ifaces", HostMap::array(0, 1));
+    maps.emplace("weir_trace_head", HostMap::array(1, sizeof(weir_trace)));
+    maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));
+    maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(std::uint32_t)));
+    maps.emplace("weir_clock", HostMap::array(1, sizeof(std::uint64_t)));
+    bpf::MapImage none;
+    none.key_size = none.value_size = sizeof(std::uint32_t);
+    for (const bpf::MapImage& image : object.maps) {
+        if (image.map == "weir_sets_hash") maps.emplace(image.map, HostMap::hash(image));
+        if (image.map == "weir_sets_lpm") maps.emplace(image.map, HostMap::prefixes(image));
+    }
+    maps.try_emplace("weir_sets_hash", HostMap::hash(none));
+    maps.try_emplace("weir_sets_lpm", HostMap::prefixes(none));
+    return maps;
+}
+
+// Maps become symbols of ours; the settings say: trace, virtual clock.
+void bind_host(llvm::Module& module, const Maps& maps) {
+    for (const auto& [name, map] : maps) {
+        llvm::GlobalVariable* global = module.getGlobalVariable(name, true);
+        if (global == nullptr) continue;
+        global->setInitializer(nullptr);
+        global->setLinkage(llvm::GlobalValue::ExternalLinkage);
+        global->setSection("");
+        global->setDSOLocal(false);
+    }
+    llvm::GlobalVariable* settings = module.getGlobalVariable("weir_settings");
+    WEIR_CHECK(settings != nullptr);
+    auto* type = llvm::cast<llvm::StructType>(settings->getValueType());
+    llvm::Type* i32 = llvm::Type::getInt32Ty(module.getContext());
+    const auto number = [&](std::uint64_t value) { return llvm::ConstantInt::get(i32, value); };
+    settings->setInitializer(llvm::ConstantStruct::get(type, {number(1), number(1), number(0), number(0)}));
+    for (const char* used : {"llvm.compiler.used", "llvm.used"})
+        if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
+}
+
+bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
+    llvm::orc::SymbolMap symbols;
+    const auto define = [&](const std::string& name, auto* address) {
+        symbols[jit.mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
+                                              llvm::JITSymbolFlags::Exported};
+    };
+    for (auto& [name, map] : maps) define(name, &map);
+    define("bpf_map_lookup_elem", &look_up);
+    define("bpf_ktime_get_ns", &no_clock);
+    define("bpf_ringbuf_reserve", &no_room);
+    define("bpf_ringbuf_submit", &no_submit);
+    if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols))) {
+        error = llvm::toString(std::move(failed));
+        return false;
+    }
+    return true;
+}
+
+std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std::uint32_t kept) {
+    std::vector<std::uint32_t> numbers(std::min(count, kept));
+    std::memcpy(numbers.data(), map.values(), numbers.size() * sizeof(std::uint32_t));
+    return numbers;
+}
+
+}  // namespace
+
+struct NativeEngine::State {
+    Maps maps;
+    std::unique_ptr<Complaints> complaints;  // outlives the context that complains, which the JIT owns
+    std::unique_ptr<llvm::orc::LLJIT> jit;
+    int (*policy)(const HostFrame*) = nullptr;
+
+    bool fill_tables(const bpf::Object& object, std::size_t rows, std::string& error);
+    template <typename T>
+    T* address_of(const std::string& name, std::string& error) {
+        auto found = jit->lookup(name);
+        if (found) return found->toPtr<T*>();
+        error = llvm::toString(found.takeError());
+        return nullptr;
+    }
+};
+
+bool NativeEngine::State::fill_tables(const bpf::Object& object, std::size_t rows, std::string& error) {
+    auto* slots = address_of<std::uint32_t>("weir_rule_slots", error);
+    if (slots == nullptr) return false;
+    for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<std::uint32_t>(i);
+    constexpr std::string_view kSection = ".data.";
+    for (const bpf::TableImage& table : object.tables) {
+        auto* bytes = address_of<std::uint8_t>(table.map.substr(kSection.size()), error);
+        if (bytes == nullptr) return false;
+        std::memcpy(bytes, table.bytes.data(), table.bytes.size());
+    }
+    return true;
+}
+
+NativeEngine::NativeEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+NativeEngine::~NativeEngine() = default;
+
+std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std::string& error) {
+    static const bool ready = [] {
+        llvm::InitializeNativeTarget();
+        llvm::InitializeNativeTargetAsmPrinter();
+        return true;
+    }();
+    WEIR_CHECK(ready);
+    auto context = std::make_unique<llvm::LLVMContext>();
+    auto complaints = std::make_unique<Complaints>(*context);
+    Tables tables(compiled.policy);
+    auto module = fill_template(Target::kHost, *context, compiled, {}, tables, error);
+    if (!module) return nullptr;
+    bpf::Object object;
+    tables.write(compiled.policy, object);
+
+    auto state = std::make_unique<State>();
+    state->complaints = std::move(complaints);
+    state->maps = make_maps(compiled, object);
+    bind_host(*module, state->maps);
+    auto jit = llvm::orc::LLJITBuilder().create();
+    if (!jit) {
+        error = "no native code can be made here: " + llvm::toString(jit.takeError());
+        return nullptr;
+    }
+    state->jit = std::move(*jit);
+    module->setDataLayout(state->jit->getDataLayout());
+    module->setTargetTriple(state->jit->getTargetTriple().str());
+    optimise(*module, nullptr);
+    if (!define_symbols(*state->jit, state->maps, error)) return nullptr;
+    if (llvm::Error failed =
+            state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context)))) {
+        error = llvm::toString(std::move(failed));
+        return nullptr;
+    }
+    state->policy = state->address_of<int(const HostFrame*)>("weir_policy", error);
+    if (state->policy == nullptr || !state->fill_tables(object, compiled.decision.rules.size() + 2, error))
+        return nullptr;
+    if (state->complaints->any()) {
+        error = state->complaints->text();
+        return nullptr;
+    }
+    return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));
+}
+
+std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {
+    const HostFrame host{frame.data(), frame.data() + frame.size(), 0, 0};
+    return static_cast<std::uint32_t>(state_->policy(&host));
+}
+
+NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    HostMap& head = state_->maps.at("weir_trace_head");
+    weir_trace trace{};
+    std::memcpy(head.values(), &trace, sizeof(trace));
+    std::memcpy(state_->maps.at("weir_clock").values(), &time_ns, sizeof(time_ns));
+    run(frame);
+    std::memcpy(&trace, head.values(), sizeof(trace));
+    NativeJudgement judgement;
+    judgement.verdict = trace.verdict;
+    judgement.rule = trace.rule;
+    judgement.matched =
+        first_numbers(state_->maps.at("weir_trace_matched"), trace.matched_count, WEIR_TRACE_MATCHED);
+    judgement.alerts = first_numbers(state_->maps.at("weir_trace_alerts"), trace.alert_count, WEIR_TRACE_ALERTS);
+    return judgement;
+}
+
+}  // namespace weir::codegen
