@@ -113,7 +113,7 @@ struct weir_rule_row {
 #define WEIR_NEED_TCP_REST 8u                          /* seq, ack_seq, window */
 #define WEIR_NEED_MSS 16u
 #define WEIR_NEED_IP_REST 64u                          /* id, ttl, tos, flow label */
-#define WEIR_NEED_IFACE 128u                           /* iface_matches */
+#define WEIR_NEED_IFACE 128u                           /* ifindex, rx_queue, iface_matches */
 
 /* ---- sets ---- */
 

@@ -41,8 +41,16 @@ typedef struct weir_host_frame weir_ctx;
 typedef struct xdp_md weir_ctx;
 #define FRAME(ctx) ((const __u8 *)(long)(ctx)->data)
 #define FRAME_END(ctx) ((const __u8 *)(long)(ctx)->data_end)
-/* data_end - data would do, but LLVM narrows it to 32 bits and the verifier refuses that. */
-#define FRAME_LEN(ctx) ((__u32)bpf_xdp_get_buff_len(ctx))
+#define FRAME_LEN(ctx) frame_len(ctx)
+
+/* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM makes the difference a 32-bit one, and the
+ * verifier takes pointers apart in 64 bits only. */
+static __always_inline __u32 frame_len(weir_ctx *ctx)
+{
+    __u64 length = (__u64)(long)ctx->data_end, begin = (__u64)(long)ctx->data;
+    asm volatile("%0 -= %1" : "+r"(length) : "r"(begin));
+    return length;
+}
 
 #endif
 
