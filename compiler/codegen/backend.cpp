@@ -73,6 +73,7 @@ llvm::TargetMachine& bpf_machine() {
         LLVMInitializeBPFTarget();
         LLVMInitializeBPFTargetMC();
         LLVMInitializeBPFAsmPrinter();
+        LLVMInitializeBPFAsmParser();  // the templates have a line of assembly
         std::string error;
         const llvm::Target* target = llvm::TargetRegistry::lookupTarget("bpfel", error);
         WEIR_CHECK(target != nullptr);
