@@ -28,9 +28,13 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
         return nullptr;
     }
     if (!bpf) llvm::StripDebugInfo(**module);
+    (*module)->convertToNewDbgValues();
     for (llvm::Function& function : **module) {
         function.removeFnAttr("target-cpu");
         function.removeFnAttr("target-features");
+        // BTF wants functions, types and lines; where variables live would only take time.
+        for (llvm::BasicBlock& block : function)
+            for (llvm::Instruction& instruction : block) instruction.dropDbgRecords();
     }
     return std::move(*module);
 }
