@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""Holds the house to its own rules: house.py CHECK [--root DIR] [--weir PROGRAM].
+
+CHECK is one of the functions below whose name begins with `check_`. Prints each breach and ends with status 1 if there
+is one. house_test.py plants a breach of each rule and wants it found."""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOMS = ("bpf", "grammar", "compiler", "runtime", "cli")
+CODE = (".cpp", ".h", ".c", ".def")
+MAX_FILE_LINES = 500        # CONTRIBUTING.md, conventions
+MAX_FUNCTION_LINES = 70
+
+# What each room may include of the project, by prefix. cli links all rooms and may see all.
+MAY_SEE = {
+    "grammar": ("grammar/",),
+    "compiler": ("grammar/", "compiler/", "bpf/abi.h"),
+    "runtime": ("runtime/", "compiler/object.h", "bpf/abi.h"),
+    "bpf": ("bpf/",),
+    "cli": ("bpf/", "grammar/", "compiler/", "runtime/", "cli/"),
+}
+# Libraries that only some folders may see, by what the include begins with.
+LIBRARIES = {
+    "llvm": ("compiler/codegen/",),
+    "bpf/": ("runtime/", "bpf/"),                 # <bpf/libbpf.h>, <bpf/bpf_helpers.h>
+    "tao/": ("grammar/",),
+    "CLI/": ("cli/",),
+    "pcap": ("cli/", "runtime/"),
+}
+NO_IO = ("iostream", "fstream", "filesystem", "cstdio", "stdio.h", "unistd.h", "fcntl.h")   # grammar/ and compiler/ do none
+
+
+def files(root, suffixes=None, under=()):
+    """Files of the project, sorted; build folders and hidden ones (but .ci) are none of it."""
+    for folder, names, leaves in os.walk(root):
+        names[:] = sorted(n for n in names if (not n.startswith(".") or n == ".ci") and not n.startswith("build")
+                          and n != "__pycache__")
+        for leaf in sorted(leaves):
+            path = pathlib.Path(folder, leaf)
+            inside = path.relative_to(root).as_posix()
+            if (suffixes is None or path.suffix in suffixes) and (not under or inside.startswith(tuple(under))):
+                yield inside, path
+
+
+def text(path):
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def check_includes(root, _):
+    """The one-way order between the rooms, and who may see which library."""
+    pegtl = set()
+    for inside, path in files(root, CODE, [room + "/" for room in ROOMS]):
+        room = inside.split("/")[0]
+        for number, line in enumerate(text(path).splitlines(), 1):
+            found = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+            if not found:
+                continue
+            quoted, target = found[1] == '"', found[2]
+            where = f"{inside}:{number}"
+            if quoted and not target.startswith(MAY_SEE[room]):
+                yield f'{where}: {room}/ may not see "{target}"'
+            if quoted and target.split("/")[0] not in ROOMS:
+                yield f'{where}: "{target}" is no full path from the root'
+            if quoted:
+                continue
+            for library, folders in LIBRARIES.items():
+                if target.startswith(library) and not inside.startswith(folders):
+                    yield f"{where}: <{target}> belongs to {', '.join(folders)} alone"
+            if target.startswith("tao/"):
+                pegtl.add(inside)
+            if target in NO_IO and room in ("grammar", "compiler"):
+                yield f"{where}: {room}/ does no I/O: <{target}>"
+    if len(pegtl) > 1 or any(not name.endswith(".cpp") for name in pegtl):
+        yield f"PEGTL is seen by one .cpp alone, not by {', '.join(sorted(pegtl))}"
+
+
+def without_comments_and_strings(source):
+    """The same text, line for line, with comments and the insides of literals blanked."""
+    pattern = re.compile(r'R"([^\s()\\]{0,16})\((?:.|\n)*?\)\1"|//[^\n]*|/\*(?:.|\n)*?\*/|"(?:\\.|[^"\\\n])*"'
+                         r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'")
+    return pattern.sub(lambda m: "\n" * m[0].count("\n"), source)
+
+
+def functions(source):
+    """(first line, lines) of each outermost function body, by counting braces."""
+    line, depth, start, statement = 1, 0, None, ""
+    for character in without_comments_and_strings(source):
+        if character == "\n":
+            line += 1
+        if start is None:
+            if character in ";}":
+                statement = ""
+            elif character == "{":
+                head = re.sub(r"^(\s*#[^\n]*\n)+", "", statement).strip()
+                scope = re.search(r"\b(namespace|struct|class|enum|union|extern)\b[^()]*$", head)
+                if "(" in head and not scope and not head.endswith("="):
+                    start, depth = line - head.count("\n"), 1
+                statement = ""
+            else:
+                statement += character
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            if depth == 0:
+                yield start, line - start + 1
+                start, statement = None, ""
+
+
+def check_lengths(root, _):
+    """Files under 500 lines, functions under 70."""
+    for inside, path in files(root, (".cpp", ".h", ".c", ".py", ".sh")):
+        source = text(path)
+        lines = source.count("\n")
+        if lines >= MAX_FILE_LINES:
+            yield f"{inside}: {lines} lines; a file has fewer than {MAX_FILE_LINES}"
+        if path.suffix in (".cpp", ".h", ".c"):
+            for first, length in functions(source):
+                if length >= MAX_FUNCTION_LINES:
+                    yield f"{inside}:{first}: a function of {length} lines; it has fewer than {MAX_FUNCTION_LINES}"
+
+
+def diagnostic_codes(root):
+    rows = re.findall(r"^WEIR_DIAGNOSTIC\((\w+),\s*\w+,\s*\"([^\"]*)\"\)", text(root / "grammar/diagnostics.def"), re.M)
+    return dict(rows)
+
+
+def sections(page):
+    """Heading -> text of each ### section."""
+    parts = re.split(r"^### +(\S+)[^\n]*\n", page, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def check_diagnostics(root, _):
+    """Each code has a section with an example, and a test that mentions it."""
+    codes = diagnostic_codes(root)
+    if not codes:
+        yield "grammar/diagnostics.def: no rows found"
+    page = sections(text(root / "docs/diagnostics.md"))
+    tests = "\n".join(text(path) for inside, path in files(root, None, ["tests/"])
+                      if not inside.startswith("tests/house/"))
+    for code in codes:
+        if code not in page:
+            yield f"docs/diagnostics.md: no section for {code}"
+        if not re.search(rf"\b{code}\b", tests):
+            yield f"{code}: no test mentions it"
+    for code in page:
+        if code not in codes:
+            yield f"docs/diagnostics.md: {code} is no diagnostic"
+
+
+def field_names(root, macro):
+    return re.findall(rf"^{macro}\(\w+,\s*\"([^\"]+)\"", text(root / "compiler/sema/fields.def"), re.M)
+
+
+def check_fields(root, _):
+    """Each field has its row in the language's guide, and each supported one a row in the verdict tables."""
+    supported, later = field_names(root, "WEIR_FIELD"), field_names(root, "WEIR_LATER")
+    if not supported:
+        yield "compiler/sema/fields.def: no rows found"
+    guide = text(root / "docs/language.md")
+    tables = "\n".join(text(path) for _, path in files(root, None, ["tests/verdict/"]))
+    for name in supported:
+        if f"| `{name}` |" not in guide:
+            yield f"docs/language.md: no row for `{name}`"
+        if not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", tables):
+            yield f"tests/verdict: no row for `{name}`"
+    for name in later:
+        if f"`{name}`" not in guide:
+            yield f"docs/language.md: `{name}` is not named among what comes later"
+
+
+def weir_check(weir, path):
+    done = subprocess.run([weir, "check", "--deny", "warnings", str(path)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def fences(page):
+    """(line, words after `rules`, heading above, text) of each ```rules fence."""
+    heading, opened = "", None
+    for number, line in enumerate(page.splitlines(), 1):
+        if opened is None and line.startswith("#"):
+            heading = line.lstrip("# ").split(" ")[0]
+        if line.startswith("```") and opened is not None:
+            first, words, lines = opened
+            if words[:1] == ["rules"]:
+                yield first, words[1:], heading, "\n".join(lines) + "\n"
+            opened = None
+        elif line.startswith("```"):
+            opened = (number, line[3:].split(), [])
+        elif opened is not None:
+            opened[2].append(line)
+
+
+def check_rules(root, weir):
+    """Each .rules file and each example in the pages means what it says; the bad ones are refused, with their code."""
+    count = 0
+    for inside, path in files(root, (".rules",), ["rules/"]):
+        count += 1
+        status, said = weir_check(weir, path)
+        if status != 0:
+            yield f"{inside}: status {status}\n{said}"
+    if count == 0:
+        yield "rules/: no policies found"
+    for inside, path in files(root, (".md",)):
+        for number, words, heading, example in fences(text(path)):
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copytree(root / "rules/sets", pathlib.Path(folder, "sets"))
+                policy = pathlib.Path(folder, "example.rules")
+                policy.write_text(example)
+                status, said = weir_check(weir, policy)
+            where = f"{inside}:{number}"
+            if "bad" not in words and status != 0:
+                yield f"{where}: a good example is refused\n{said}"
+            if "bad" in words and status != 1:
+                yield f"{where}: a bad example ends with status {status}\n{said}"
+            if "bad" in words and inside == "docs/diagnostics.md" and heading not in said:
+                yield f"{where}: the bad example does not bring about {heading}\n{said}"
+
+
+def slug(heading):
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def check_links(root, _):
+    """Relative links lead somewhere, and so do their anchors."""
+    for inside, path in files(root, (".md",)):
+        page = re.sub(r"^```.*?^```", "", text(path), flags=re.M | re.S)
+        for target in re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", page):
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, _, anchor = target.partition("#")
+            aim = path if not name else path.parent / name
+            if not aim.exists():
+                yield f"{inside}: ({target}) leads nowhere"
+            elif anchor and anchor not in map(slug, re.findall(r"^#+ +(.*)$", text(aim), re.M)):
+                yield f"{inside}: ({target}) has no such heading"
+
+
+def check_paths(root, _):
+    """No file names a place on one particular machine."""
+    machine = re.compile("/" + r"work/|/" + r"home/\w|/" + r"Users/\w")
+    for inside, path in files(root):
+        if path.suffix in (".pcap", ".pcapng"):
+            continue
+        for number, line in enumerate(text(path).splitlines(), 1):
+            if machine.search(line):
+                yield f"{inside}:{number}: a path of one machine: {line.strip()[:80]}"
+
+
+CHECKS = {name[6:]: check for name, check in list(globals().items()) if name.startswith("check_")}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("check", choices=sorted(CHECKS))
+    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2])
+    parser.add_argument("--weir", default="")
+    arguments = parser.parse_args()
+    breaches = list(CHECKS[arguments.check](arguments.root, arguments.weir))
+    for breach in breaches:
+        print(breach)
+    print(f"{arguments.check}: {len(breaches)} breaches")
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

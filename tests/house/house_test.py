@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Tests house.py: each planted breach is found, and a tree without one is let through. house_test.py [WEIR]."""
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import house  # noqa: E402
+
+WEIR = sys.argv.pop() if len(sys.argv) > 1 else ""
+MACHINE = "/" + "work/main"
+
+
+class House(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        (self.root / "rules/sets").mkdir(parents=True)
+
+    def put(self, name, content):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def breaches(self, check, weir=""):
+        return list(house.CHECKS[check](self.root, weir))
+
+    def test_each_room_sees_only_what_it_may(self):
+        self.put("grammar/a.cpp", '#include "grammar/a.h"\n#include <vector>\n#include <tao/pegtl.hpp>\n')
+        self.put("runtime/a.cpp", '#include "compiler/object.h"\n#include <bpf/libbpf.h>\n')
+        self.put("compiler/codegen/a.cpp", '#include "bpf/abi.h"\n#include <llvm/IR/Module.h>\n')
+        self.put("cli/a.cpp", '#include "compiler/compiler.h"\n#include "runtime/engine.h"\n')
+        self.assertEqual(self.breaches("includes"), [])
+        planted = {
+            "grammar/b.cpp": '"compiler/compiler.h"',
+            "grammar/c.cpp": "<fstream>",
+            "grammar/d.h": "<tao/pegtl.hpp>",
+            "compiler/sema/b.cpp": "<llvm/IR/Module.h>",
+            "compiler/sema/c.cpp": '"runtime/engine.h"',
+            "compiler/sema/d.cpp": '"bpf/templates/parse.h"',
+            "compiler/sema/e.cpp": "<bpf/libbpf.h>",
+            "runtime/b.cpp": '"compiler/compiler.h"',
+            "runtime/c.cpp": '"grammar/source.h"',
+            "runtime/d.cpp": "<llvm/IR/Module.h>",
+            "cli/b.cpp": "<bpf/bpf.h>",
+            "cli/c.cpp": '"commands.h"',
+        }
+        for name, include in planted.items():
+            with self.subTest(name):
+                self.put(name, f"#include {include}\n")
+                self.assertNotEqual(self.breaches("includes"), [])
+                (self.root / name).unlink()
+        self.assertEqual(self.breaches("includes"), [])
+
+    def test_lengths(self):
+        body = "    int x = 0;\n"
+        self.put("cli/a.cpp", "int f(int a,\n      int b) {\n" + body * 66 + "}\n")          # 69 lines
+        self.put("cli/b.cpp", "namespace n {\n" + "int f() { return 1; }\n" * 90 + "}\n")
+        self.put("cli/c.h", "struct S {\n" + "    int f() { return 1; }  // { not one\n" * 90 + "};\n")
+        self.put("cli/d.cpp", "// line\n" * 499)
+        self.assertEqual(self.breaches("lengths"), [])
+        for name, content in {
+            "cli/e.cpp": "int f(int a,\n      int b) {\n" + body * 67 + "}\n",
+            "cli/f.cpp": "namespace n {\nstruct S {\n    void f() const {\n" + body * 68 + "    }\n};\n}\n",
+            "cli/g.cpp": 'const char* s = "{";\nvoid f() {\n' + body * 68 + "}\n",
+            "cli/h.cpp": "void f() {\n    for (;;) {\n" + body * 34 + "    }\n    if (x) {\n" + body * 34 + "    }\n}\n",
+            "cli/i.cpp": "// line\n" * 500,
+        }.items():
+            with self.subTest(name):
+                self.put(name, content)
+                self.assertEqual(len(self.breaches("lengths")), 1)
+                (self.root / name).unlink()
+
+    def test_diagnostics(self):
+        self.put("grammar/diagnostics.def", 'WEIR_DIAGNOSTIC(E101, kError, "unexpected text")\n')
+        self.put("docs/diagnostics.md", "# D\n\n### E101\n\nWhat it means.\n")
+        self.put("tests/golden/e101.txt", "error[E101]: x\n")
+        self.assertEqual(self.breaches("diagnostics"), [])
+        self.put("grammar/diagnostics.def", 'WEIR_DIAGNOSTIC(E101, kError, "a")\nWEIR_DIAGNOSTIC(E102, kError, "b")\n')
+        self.assertEqual(len(self.breaches("diagnostics")), 2)
+        self.put("grammar/diagnostics.def", "")
+        self.assertEqual(len(self.breaches("diagnostics")), 2)      # no rows, and a section for no code
+
+    def test_fields(self):
+        self.put("compiler/sema/fields.def", 'WEIR_FIELD(kA, "tcp.a", x)\nWEIR_LATER(kB, "dns.b", x)\n')
+        self.put("docs/language.md", "| `tcp.a` | port |\n\nLater: `dns.b`.\n")
+        self.put("tests/verdict/a.rows", "tcp.a == 1\n")
+        self.assertEqual(self.breaches("fields"), [])
+        self.put("tests/verdict/a.rows", "tcp.ab == 1, inner.tcp.a\n")
+        self.assertEqual(len(self.breaches("fields")), 1)
+        self.put("docs/language.md", "tcp.a\n")
+        self.assertEqual(len(self.breaches("fields")), 3)
+
+    def test_links(self):
+        self.put("README.md", "[a](docs/a.md) [b](docs/a.md#one-two) [c](https://example.com) [d](#top-of-it)\n# Top of it\n")
+        self.put("docs/a.md", "## One, two\n[up](../README.md)\n```\n[no](link)\n```\n")
+        self.assertEqual(self.breaches("links"), [])
+        self.put("docs/a.md", "## One\n[up](../READ.md)\n")
+        self.assertEqual(len(self.breaches("links")), 2)
+
+    def test_paths(self):
+        self.put("docs/a.md", "the network, a workshop/x, and paper-work/y\n")
+        self.assertEqual(self.breaches("paths"), [])
+        self.put("docs/a.md", f"see {MACHINE}/x\n")
+        self.assertEqual(len(self.breaches("paths")), 1)
+
+    @unittest.skipUnless(WEIR, "needs weir")
+    def test_rules(self):
+        good, bad = "rule a { when tcp then drop }\n", "rule a { when tcp.dprot == 1 then drop }\n"
+        self.put("rules/a.rules", good)
+        self.put("docs/diagnostics.md", f"### E201\n```rules bad\n{bad}```\n```rules\n{good}```\n```\n{bad}```\n")
+        self.assertEqual(self.breaches("rules", WEIR), [])
+        self.put("rules/a.rules", bad)
+        self.assertEqual(len(self.breaches("rules", WEIR)), 1)
+        self.put("docs/diagnostics.md", f"### E202\n```rules bad\n{bad}```\n```rules\n{bad}```\n```rules bad\n{good}```\n")
+        self.assertEqual(len(self.breaches("rules", WEIR)), 5)     # the last: status, and no E202 in it
+
+
+if __name__ == "__main__":
+    unittest.main()
