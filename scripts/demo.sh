@@ -77,7 +77,7 @@ done
 connect() {
     if in_client nc -z -w 1 "$1" "$2" 2>/dev/null; then echo "open"; else echo "no answer"; fi
 }
-replies() { sed -n 's/.* \([0-9]*\) packets transmitted, \([0-9]*\) received.*/\2 of \1 answered/p;s/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\2 of \1 answered/p' "$1" | head -n 1; }
+replies() { sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\2 of \1 answered/p' "$1"; }
 
 show "weir run $policy -i far0"
 in_server "$weir" run "$policy" -i far0 --name "$name" > >(exec sed -u 's/^/    weir: /') 2>&1 &
