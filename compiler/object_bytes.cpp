@@ -1,0 +1,225 @@
+#include "compiler/object_bytes.h"
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <variant>
+
+namespace weir::bpf {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x52494557;   // "WEIR"
+constexpr std::uint32_t kVersion = 1;          // of the layout below
+
+// One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
+class Writer {
+public:
+    explicit Writer(std::vector<std::uint8_t>& out) : out_(out) {}
+    bool good() const { return true; }
+
+    template <typename T>
+        requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+    void operator()(T& value) {
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);
+        out_.insert(out_.end(), bytes, bytes + sizeof(value));
+    }
+    void block(std::string& text) { raw(text); }
+    void block(std::vector<std::uint8_t>& bytes) { raw(bytes); }
+    template <typename T>
+    std::uint64_t count(std::vector<T>& values) {
+        std::uint64_t size = values.size();
+        (*this)(size);
+        return size;
+    }
+    std::uint8_t choice(MessagePart& part) {
+        auto index = static_cast<std::uint8_t>(part.index());
+        (*this)(index);
+        return index;
+    }
+
+private:
+    template <typename T>
+    void raw(T& value) {
+        std::uint64_t size = value.size();
+        (*this)(size);
+        out_.insert(out_.end(), value.begin(), value.end());
+    }
+    std::vector<std::uint8_t>& out_;
+};
+
+class Reader {
+public:
+    explicit Reader(std::span<const std::uint8_t> in) : in_(in) {}
+    // False once something could not be read; from then on everything is zero.
+    bool good() const { return good_; }
+    bool at_end() const { return good_ && in_.empty(); }
+
+    template <typename T>
+        requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+    void operator()(T& value) {
+        if (!take(sizeof(value))) return;
+        std::memcpy(&value, in_.data(), sizeof(value));
+        in_ = in_.subspan(sizeof(value));
+    }
+    void block(std::string& text) { raw(text); }
+    void block(std::vector<std::uint8_t>& bytes) { raw(bytes); }
+    template <typename T>
+    std::uint64_t count(std::vector<T>& values) {
+        std::uint64_t size = 0;
+        (*this)(size);
+        // Each element takes a byte at least: a count that lies cannot make us reserve the world.
+        if (!take(size)) return 0;
+        values.resize(size);
+        return size;
+    }
+    std::uint8_t choice(MessagePart& part) {
+        std::uint8_t index = 0;
+        (*this)(index);
+        if (index == 0) part = std::string();
+        else if (index == 1) part = FieldRef();
+        else if (index == 2) part = MessageWord();
+        else good_ = false;
+        return index;
+    }
+
+private:
+    bool take(std::uint64_t size) {
+        if (good_ && size <= in_.size()) return true;
+        good_ = false;
+        in_ = {};
+        return false;
+    }
+    template <typename T>
+    void raw(T& value) {
+        std::uint64_t size = 0;
+        (*this)(size);
+        if (!take(size)) return;
+        value.assign(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(size));
+        in_ = in_.subspan(size);
+    }
+    std::span<const std::uint8_t> in_;
+    bool good_ = true;
+};
+
+template <typename Io, typename T>
+void list(Io& io, std::vector<T>& values, void (*each)(Io&, T&)) {
+    const std::uint64_t size = io.count(values);
+    for (std::uint64_t i = 0; i < size && io.good(); ++i) each(io, values[i]);
+}
+
+template <typename Io>
+void number(Io& io, std::uint32_t& value) { io(value); }
+
+template <typename Io>
+void field(Io& io, FieldRef& ref) {
+    io.block(ref.name);
+    io(ref.format), io(ref.present_bits), io(ref.offset), io(ref.size), io(ref.shift), io(ref.mask);
+}
+
+template <typename Io>
+void message_part(Io& io, MessagePart& part) {
+    io.choice(part);
+    if (auto* text = std::get_if<std::string>(&part)) io.block(*text);
+    if (auto* ref = std::get_if<FieldRef>(&part)) field(io, *ref);
+    if (auto* word = std::get_if<MessageWord>(&part)) io(*word);
+}
+
+template <typename Io>
+void rule(Io& io, RuleInfo& info) {
+    io.block(info.name);
+    io(info.observe), io(info.verdict);
+    io.block(info.redirect);
+}
+
+template <typename Io>
+void alert(Io& io, AlertInfo& info) {
+    io.block(info.name);
+    io(info.severity);
+    list<Io>(io, info.message, message_part<Io>);
+    list<Io>(io, info.sinks, number<Io>);
+}
+
+template <typename Io>
+void sink(Io& io, SinkInfo& info) {
+    io.block(info.name);
+    io(info.kind);
+    io.block(info.path);
+    io(info.rotate_bytes), io(info.keep);
+}
+
+template <typename Io>
+void set(Io& io, SetInfo& info) {
+    io.block(info.name);
+    io(info.dynamic), io(info.entries);
+}
+
+template <typename Io>
+void iface(Io& io, IfaceCondition& condition) {
+    io(condition.op);
+    io.block(condition.text);
+}
+
+template <typename Io>
+void manifest(Io& io, Manifest& m) {
+    io.block(m.policy);
+    io.block(m.source_sha);
+    list<Io>(io, m.rules, rule<Io>);
+    list<Io>(io, m.alerts, alert<Io>);
+    list<Io>(io, m.sinks, sink<Io>);
+    list<Io>(io, m.sets, set<Io>);
+    list<Io>(io, m.ifaces, iface<Io>);
+    io(m.default_verdict), io(m.malformed_verdict), io(m.reads_vlan);
+}
+
+template <typename Io>
+void table_image(Io& io, TableImage& image) {
+    io.block(image.map);
+    io.block(image.bytes);
+}
+
+template <typename Io>
+void map_image(Io& io, MapImage& image) {
+    io.block(image.map);
+    io(image.key_size), io(image.value_size);
+    io.block(image.keys);
+    io.block(image.values);
+}
+
+template <typename Io>
+void map_size(Io& io, MapSize& size) {
+    io.block(size.map);
+    io(size.max_entries), io(size.key_size), io(size.value_size);
+}
+
+template <typename Io>
+void whole(Io& io, Object& object) {
+    io.block(object.elf);
+    manifest(io, object.manifest);
+    list<Io>(io, object.tables, table_image<Io>);
+    list<Io>(io, object.maps, map_image<Io>);
+    list<Io>(io, object.sizes, map_size<Io>);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> to_bytes(const Object& object) {
+    std::vector<std::uint8_t> bytes;
+    Writer writer(bytes);
+    std::uint32_t magic = kMagic, version = kVersion;
+    writer(magic), writer(version);
+    whole(writer, const_cast<Object&>(object));  // a Writer only reads
+    return bytes;
+}
+
+std::optional<Object> from_bytes(std::span<const std::uint8_t> bytes) {
+    Reader reader(bytes);
+    std::uint32_t magic = 0, version = 0;
+    reader(magic), reader(version);
+    if (magic != kMagic || version != kVersion) return std::nullopt;
+    Object object;
+    whole(reader, object);
+    if (!reader.at_end()) return std::nullopt;
+    return object;
+}
+
+}  // namespace weir::bpf
