@@ -38,14 +38,14 @@ struct Note {
 
 struct Diagnostic {
     Code code{};
-    Span span;                // the narrowest wrong thing
-    std::string message;      // lower case, says what was seen
-    std::string label;        // beside the caret; may be empty
-    std::string help;         // the way out; may be empty
-    std::optional<Fix> fix;
-    std::vector<Note> notes;  // other places that matter
-    std::string rule;         // the rule's name where it is about a rule, else empty
-    std::vector<std::string> blockers;  // W401: the rules that leave it no packet
+    Span span{};              // the narrowest wrong thing
+    std::string message{};    // lower case, says what was seen
+    std::string label{};       // beside the caret; may be empty
+    std::string help{};       // the way out; may be empty
+    std::optional<Fix> fix{};
+    std::vector<Note> notes{}; // other places that matter
+    std::string rule{};       // the rule's name where it is about a rule, else empty
+    std::vector<std::string> blockers{};  // W401: the rules that leave it no packet
 };
 
 // Collects what the phases find. Bounded: after kMaxDiagnostics the rest is only counted.

@@ -1,0 +1,259 @@
+#include "grammar/literal.h"
+
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+constexpr Unit kDecimal[] = {{"k", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}};
+constexpr Unit kDurations[] = {{"us", 1'000},
+                               {"ms", 1'000'000},
+                               {"s", 1'000'000'000},
+                               {"m", 60'000'000'000},
+                               {"h", 3'600'000'000'000},
+                               {"d", 86'400'000'000'000}};
+constexpr Unit kSizes[] = {{"KB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}, {"B", 1}};
+constexpr Unit kPer[] = {{"s", 1'000'000'000},
+                         {"min", 60'000'000'000},
+                         {"h", 3'600'000'000'000},
+                         {"d", 86'400'000'000'000}};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+int hex_digit(char c) {
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+template <std::size_t N>
+const Unit* find_unit(const Unit (&units)[N], std::string_view name) {
+    for (const Unit& unit : units)
+        if (unit.name == name) return &unit;
+    return nullptr;
+}
+
+// Digits, with `_` between them, or 0x and hexadecimal ones; what follows stays in `rest`.
+struct Digits {
+    std::uint64_t value = 0;
+    bool overflow = false;
+    std::string_view rest;
+};
+std::optional<Digits> leading_digits(std::string_view text) {
+    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    const std::uint64_t base = hexadecimal ? 16 : 10;
+    std::size_t at = hexadecimal ? 2 : 0;
+    Digits digits;
+    bool any = false;
+    for (; at < text.size(); ++at) {
+        if (text[at] == '_' && any && at + 1 < text.size() && hex_digit(text[at + 1]) >= 0) continue;
+        const int digit = hexadecimal ? hex_digit(text[at]) : is_digit(text[at]) ? text[at] - '0' : -1;
+        if (digit < 0) break;
+        any = true;
+        const auto d = static_cast<std::uint64_t>(digit);
+        if (digits.value > (kMax - d) / base) digits.overflow = true;
+        digits.value = digits.value * base + d;
+    }
+    if (!any) return std::nullopt;
+    digits.rest = text.substr(at);
+    return digits;
+}
+
+class Reader {
+public:
+    Reader(std::string_view text, Span span, Diagnostics& diagnostics)
+        : text_(text), span_(span), diagnostics_(diagnostics) {}
+
+    std::optional<Value> read() {
+        if (text_ == "true" || text_ == "false") return Boolean{text_ == "true"};
+        if (const std::size_t dots = text_.find(".."); dots != std::string_view::npos) return range(dots);
+        if (const auto mac = parse_mac(text_)) return *mac;
+        if (const auto address = parse_ip(text_)) return *address;
+        if (const std::size_t slash = text_.find('/'); slash != std::string_view::npos) return with_slash(slash);
+        return number(text_);
+    }
+
+private:
+    std::nullopt_t say(Code code, std::string message, std::string help = {}, std::string replacement = {}) {
+        Diagnostic diagnostic{.code = code, .span = span_, .message = std::move(message), .help = std::move(help)};
+        if (!replacement.empty()) diagnostic.fix = Fix{span_, std::move(replacement)};
+        diagnostics_.add(std::move(diagnostic));
+        return std::nullopt;
+    }
+    std::nullopt_t no_literal() {
+        return say(Code::E301, fmt::format("`{}` is neither a name nor a value", text_),
+                   "names are lower case; values look like 22, 0x16, 10s, 10/min, 64KB, 10.0.0.0/8, 2001:db8::1, "
+                   "1024..65535 or 02:00:00:00:00:01");
+    }
+    std::nullopt_t too_large() { return say(Code::E302, fmt::format("`{}` does not fit in 64 bits", text_)); }
+
+    // value * factor, or nothing where that is too large.
+    static std::optional<std::uint64_t> scaled(const Digits& digits, std::uint64_t factor) {
+        if (digits.overflow || digits.value > kMax / factor) return std::nullopt;
+        return digits.value * factor;
+    }
+
+    std::optional<Value> number(std::string_view text) {
+        const auto digits = leading_digits(text);
+        if (!digits) return no_literal();
+        if (digits->rest.empty()) return digits->overflow ? std::optional<Value>(too_large()) : Integer{digits->value};
+        const Unit* decimal = find_unit(kDecimal, digits->rest);
+        const Unit* duration = find_unit(kDurations, digits->rest);
+        const Unit* size = find_unit(kSizes, digits->rest);
+        const Unit* unit = decimal ? decimal : duration ? duration : size;
+        if (unit == nullptr) return no_literal();
+        const auto value = scaled(*digits, unit->factor);
+        if (!value) return too_large();
+        if (decimal) return Integer{*value};
+        if (duration) return Duration{*value};
+        return ByteSize{*value};
+    }
+
+    // A rate, a byte rate or a prefix.
+    std::optional<Value> with_slash(std::size_t slash) {
+        const std::string_view left = text_.substr(0, slash), right = text_.substr(slash + 1);
+        if (parse_ip(left)) return prefix(right);
+        const auto digits = leading_digits(left);
+        const Unit* per = find_unit(kPer, right);
+        if (!digits) return no_literal();
+        if (per == nullptr)
+            return say(Code::E301, fmt::format("`{}` is no rate", text_), "rates are per s, min, h or d: `10/min`, `10MB/s`");
+        if (const Unit* size = find_unit(kSizes, digits->rest)) {
+            const auto bytes = scaled(*digits, size->factor);
+            if (!bytes) return too_large();
+            return ByteRate{*bytes, per->factor};
+        }
+        const Unit* decimal = find_unit(kDecimal, digits->rest);
+        if (!digits->rest.empty() && decimal == nullptr) return no_literal();
+        const auto count = scaled(*digits, decimal ? decimal->factor : 1);
+        if (!count) return too_large();
+        return Rate{*count, per->factor};
+    }
+
+    std::optional<Value> prefix(std::string_view length) {
+        const auto read = parse_prefix(text_);
+        if (!read)
+            return say(Code::E305, fmt::format("`/{}` is no prefix length", length),
+                       "0 to 32 for IPv4, 0 to 128 for IPv6");
+        const IpPrefix clean = network(*read);
+        if (clean != *read)
+            return say(Code::E303, fmt::format("`{}` has host bits set", text_),
+                       fmt::format("the network is `{}`; one address is written without a length", to_string(clean)),
+                       to_string(clean));
+        return clean;
+    }
+
+    std::optional<Value> range(std::size_t dots) {
+        const std::string_view left = text_.substr(0, dots), right = text_.substr(dots + 2);
+        const auto first = parse_ip(left), last = parse_ip(right);
+        if (first && last) {
+            if (first->version != last->version)
+                return say(Code::E306, "a range from one IP version to the other", "write one range for each version");
+            if (*last < *first) return backwards(left, right);
+            return IpRange{*first, *last};
+        }
+        const auto low = whole_number(left), high = whole_number(right);
+        if (!low || !high)
+            return say(Code::E306, fmt::format("`{}` is no range", text_),
+                       "both ends are integers or both are addresses: `1024..65535`, `10.0.0.1..10.0.0.9`");
+        if (low->overflow || high->overflow) return too_large();
+        if (high->value < low->value) return backwards(left, right);
+        return IntegerRange{low->value, high->value};
+    }
+    std::nullopt_t backwards(std::string_view left, std::string_view right) {
+        return say(Code::E304, fmt::format("the range `{}` ends before it begins", text_), "turn it round",
+                   fmt::format("{}..{}", right, left));
+    }
+    static std::optional<Digits> whole_number(std::string_view text) {
+        auto digits = leading_digits(text);
+        if (!digits || digits->rest.empty()) return digits;
+        const Unit* decimal = find_unit(kDecimal, digits->rest);
+        if (decimal == nullptr) return std::nullopt;
+        const auto value = scaled(*digits, decimal->factor);
+        return Digits{value.value_or(0), !value, {}};
+    }
+
+    std::string_view text_;
+    Span span_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+std::optional<Value> parse_literal(std::string_view text, Span span, Diagnostics& diagnostics) {
+    return Reader(text, span, diagnostics).read();
+}
+
+std::optional<std::string> parse_string(std::string_view text, Span span, Diagnostics& diagnostics) {
+    std::string bytes;
+    for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+        if (text[i] != '\\') {
+            bytes += text[i];
+            continue;
+        }
+        const char escape = text[++i];
+        const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+        const int low = i + 3 < text.size() ? hex_digit(text[i + 2]) : -1;
+        if (escape == 'n') bytes += '\n';
+        else if (escape == 't') bytes += '\t';
+        else if (escape == '"' || escape == '\\') bytes += escape;
+        else if (escape == 'x' && high >= 0 && low >= 0) bytes += static_cast<char>(high * 16 + low), i += 2;
+        else {
+            const auto begin = span.begin + static_cast<std::uint32_t>(i) - 1;
+            diagnostics.add({.code = Code::E103, .span = {span.file, begin, begin + 2},
+                             .message = fmt::format("unknown escape `\\{}`", escape),
+                             .help = "escapes are \\n \\t \\\" \\\\ and \\xHH"});
+            return std::nullopt;
+        }
+    }
+    return bytes;
+}
+
+std::optional<std::string> parse_hex(std::string_view text, Span span, Diagnostics& diagnostics) {
+    constexpr std::size_t kPrefix = 4;  // hex"
+    std::string bytes;
+    int high = -1;
+    for (std::size_t i = kPrefix; i + 1 < text.size(); ++i) {
+        if (text[i] == ' ') continue;
+        const int digit = hex_digit(text[i]);
+        if (digit < 0) {
+            const auto begin = span.begin + static_cast<std::uint32_t>(i);
+            diagnostics.add({.code = Code::E107, .span = {span.file, begin, begin + 1},
+                             .message = "not a hexadecimal digit", .help = "two digits a byte: hex\"474554\""});
+            return std::nullopt;
+        }
+        if (high < 0) high = digit;
+        else bytes += static_cast<char>(high * 16 + digit), high = -1;
+    }
+    if (high < 0) return bytes;
+    diagnostics.add({.code = Code::E107, .span = span, .message = "half a byte at the end",
+                     .help = "two digits a byte: hex\"474554\""});
+    return std::nullopt;
+}
+
+bool is_name(std::string_view text) {
+    if (text.empty() || is_digit(text[0])) return false;
+    for (const char c : text)
+        if (!((c >= 'a' && c <= 'z') || is_digit(c) || c == '_')) return false;
+    return true;
+}
+
+bool is_path(std::string_view text) {
+    for (;;) {
+        const std::size_t dot = text.find('.');
+        if (!is_name(text.substr(0, dot))) return false;
+        if (dot == std::string_view::npos) return true;
+        text = text.substr(dot + 1);
+    }
+}
+
+}  // namespace weir

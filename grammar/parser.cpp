@@ -1,0 +1,253 @@
+#include "grammar/parser.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "grammar/build.h"
+#include "grammar/check.h"
+#include "grammar/grammar.h"
+#include "grammar/scan.h"
+#include "grammar/syntax_tree.h"
+
+namespace weir {
+namespace {
+
+namespace p = tao::pegtl;
+using syntax::Kind;
+
+// ---- which rules become nodes ----
+
+template <typename Rule>
+inline constexpr Kind kKindOf = Kind::kNone;
+#define WEIR_NODE(rule, kind) \
+    template <>               \
+    inline constexpr Kind kKindOf<rules::rule> = Kind::kind;
+WEIR_NODE(name_text, kName)
+WEIR_NODE(set_name_text, kName)
+WEIR_NODE(by_rule_name, kByRule)
+WEIR_NODE(word_text, kWord)
+WEIR_NODE(string_text, kString)
+WEIR_NODE(hex_text, kHex)
+WEIR_NODE(paren_text, kParen)
+WEIR_NODE(set_literal_text, kSetLiteral)
+WEIR_NODE(in_duration, kInDuration)
+WEIR_NODE(by_key, kByKey)
+WEIR_NODE(call_text, kCall)
+WEIR_NODE(slice_text, kSlice)
+WEIR_NODE(term, kTerm)
+WEIR_NODE(mask, kMask)
+WEIR_NODE(masked, kMasked)
+WEIR_NODE(right_side, kMasked)
+WEIR_NODE(comparator, kComparator)
+WEIR_NODE(burst, kBurst)
+WEIR_NODE(size, kSize)
+WEIR_NODE(comparison, kComparison)
+WEIR_NODE(negation, kNegation)
+WEIR_NODE(and_operand, kAndOperand)
+WEIR_NODE(or_operand, kOrOperand)
+WEIR_NODE(condition, kCondition)
+WEIR_NODE(k_pass, kPass)
+WEIR_NODE(k_drop, kDrop)
+WEIR_NODE(k_reject, kReject)
+WEIR_NODE(redirect_text, kRedirect)
+WEIR_NODE(sample, kSample)
+WEIR_NODE(alert_action, kAlertAction)
+WEIR_NODE(for_duration, kForDuration)
+WEIR_NODE(add_action, kAddAction)
+WEIR_NODE(remove_action, kRemoveAction)
+WEIR_NODE(k_capture, kCapture)
+WEIR_NODE(actions, kActions)
+WEIR_NODE(policy_item, kPolicy)
+WEIR_NODE(import_item, kImport)
+WEIR_NODE(parameters_text, kParameters)
+WEIR_NODE(let_item, kLet)
+WEIR_NODE(set_types, kSetTypes)
+WEIR_NODE(set_ttl, kSetTtl)
+WEIR_NODE(set_from, kSetFrom)
+WEIR_NODE(set_item, kSet)
+WEIR_NODE(default_item, kDefault)
+WEIR_NODE(malformed_item, kMalformed)
+WEIR_NODE(note, kNote)
+WEIR_NODE(k_observe, kObserve)
+WEIR_NODE(rule_item_text, kRule)
+WEIR_NODE(severity, kSeverity)
+WEIR_NODE(message, kMessage)
+WEIR_NODE(keys, kKeys)
+WEIR_NODE(throttle, kThrottle)
+WEIR_NODE(sinks, kSinks)
+WEIR_NODE(escalate, kEscalate)
+WEIR_NODE(respond_text, kRespond)
+WEIR_NODE(alert_item_text, kAlert)
+WEIR_NODE(sink_argument, kSinkArgument)
+WEIR_NODE(sink_item_text, kSink)
+WEIR_NODE(bracketed, kBracketed)
+WEIR_NODE(port_range_text, kPortRange)
+WEIR_NODE(endpoint, kEndpoint)
+WEIR_NODE(option_words, kOptionWords)
+WEIR_NODE(packet, kPacket)
+WEIR_NODE(no_alert, kNoAlert)
+WEIR_NODE(times, kTimes)
+WEIR_NODE(expected_alert, kExpectedAlert)
+WEIR_NODE(outcome, kOutcome)
+WEIR_NODE(k_not, kNot)
+WEIR_NODE(after_step, kAfterStep)
+WEIR_NODE(expect_step, kExpectStep)
+WEIR_NODE(replay_step, kReplayStep)
+WEIR_NODE(repeat, kRepeat)
+WEIR_NODE(send_step, kSendStep)
+WEIR_NODE(test_item_text, kTest)
+#undef WEIR_NODE
+
+template <typename Rule>
+struct Selected : std::bool_constant<kKindOf<Rule> != Kind::kNone> {};
+
+struct TreeNode : p::parse_tree::basic_node<TreeNode> {
+    Kind kind = Kind::kNone;
+
+    template <typename Rule, typename Input, typename... States>
+    void success(const Input& in, States&&... states) {
+        basic_node::success<Rule>(in, states...);
+        kind = kKindOf<Rule>;
+    }
+};
+
+// ---- what was expected ----
+
+template <typename Rule>
+inline constexpr const char* kExpected = "unexpected text";
+#define WEIR_EXPECTED(rule, text) \
+    template <>                   \
+    inline constexpr const char* kExpected<rules::rule> = "expected " text;
+WEIR_EXPECTED(item, "`policy`, `import`, `let`, `set`, `default`, `malformed`, `rule`, `alert`, `sink` or `test`")
+WEIR_EXPECTED(name, "a name")
+WEIR_EXPECTED(set_name, "a name")
+WEIR_EXPECTED(word, "a value")
+WEIR_EXPECTED(word_text, "an address")
+WEIR_EXPECTED(string, "a string in double quotes")
+WEIR_EXPECTED(string_end, "`\"` before the end of the line")
+WEIR_EXPECTED(condition, "a condition")
+WEIR_EXPECTED(and_operand, "a condition")
+WEIR_EXPECTED(or_operand, "a condition")
+WEIR_EXPECTED(right_side, "a value, a field or a set after the comparison")
+WEIR_EXPECTED(element, "a value")
+WEIR_EXPECTED(operand, "a field or a value")
+WEIR_EXPECTED(argument, "an argument")
+WEIR_EXPECTED(open_paren, "`(`")
+WEIR_EXPECTED(close_paren, "`)`")
+WEIR_EXPECTED(open_brace, "`{`")
+WEIR_EXPECTED(close_brace, "`}`")
+WEIR_EXPECTED(close_bracket, "`]`")
+WEIR_EXPECTED(equals, "`=`")
+WEIR_EXPECTED(colon, "`:` and a type")
+WEIR_EXPECTED(set_types, "a type: ip, net, port, mac, domain, u8, u16 or u32")
+WEIR_EXPECTED(set_type, "a type: ip, net, port, mac, domain, u8, u16 or u32")
+WEIR_EXPECTED(verdict, "a verdict: pass, drop, reject or redirect(\"…\")")
+WEIR_EXPECTED(action, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
+WEIR_EXPECTED(actions, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
+WEIR_EXPECTED(k_when, "`when` and a condition")
+WEIR_EXPECTED(k_then, "`then` and an action")
+WEIR_EXPECTED(k_to, "`to`")
+WEIR_EXPECTED(k_from, "`from`")
+WEIR_EXPECTED(k_per, "`per` and a field")
+WEIR_EXPECTED(k_every, "`every` and a duration")
+WEIR_EXPECTED(k_within, "`within` and a duration")
+WEIR_EXPECTED(k_alert, "`alert`")
+WEIR_EXPECTED(k_x, "`x` and a packet")
+WEIR_EXPECTED(k_contains, "`contains`")
+WEIR_EXPECTED(keys, "a field")
+WEIR_EXPECTED(sink_argument, "an argument")
+WEIR_EXPECTED(endpoint, "an address")
+WEIR_EXPECTED(port, "a port")
+WEIR_EXPECTED(arrow, "`->` and where the packet goes")
+WEIR_EXPECTED(yields, "`=>` and what should happen")
+WEIR_EXPECTED(outcome, "a verdict, `alert NAME` or `no alert`")
+WEIR_EXPECTED(expectation, "a verdict, `alert NAME` or `no alert`")
+WEIR_EXPECTED(by_rule_name, "the name of a rule")
+#undef WEIR_EXPECTED
+
+struct Expected {
+    template <typename Rule>
+    static constexpr const char* message = kExpected<Rule>;
+};
+template <typename Rule>
+using Control = p::must_if<Expected>::control<Rule>;
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+
+bool ends_in_a_sign(Kind kind) {
+    switch (kind) {
+        case Kind::kString:
+        case Kind::kHex:
+        case Kind::kParen:
+        case Kind::kSetLiteral:
+        case Kind::kCall:
+        case Kind::kSlice:
+        case Kind::kRedirect:
+        case Kind::kParameters:
+        case Kind::kRespond:
+        case Kind::kRule:
+        case Kind::kAlert:
+        case Kind::kSink:
+        case Kind::kPortRange:
+        case Kind::kBracketed:
+        case Kind::kTest: return true;
+        default: return false;
+    }
+}
+
+// Space and comments that a rule took along after its text are no part of the node.
+syntax::Node convert(const TreeNode& from, std::string_view text) {
+    syntax::Node node;
+    node.kind = from.kind;
+    node.begin = static_cast<std::uint32_t>(from.m_begin.byte);
+    node.end = static_cast<std::uint32_t>(from.m_end.byte);
+    node.children.reserve(from.children.size());
+    for (const auto& child : from.children) node.children.push_back(convert(*child, text));
+    if (ends_in_a_sign(node.kind)) return node;
+    const std::uint32_t inner = node.children.empty() ? node.begin : node.children.back().end;
+    const std::size_t comment = text.substr(inner, node.end - inner).find('#');
+    if (comment != std::string_view::npos) node.end = inner + static_cast<std::uint32_t>(comment);
+    while (node.end > inner && is_space(text[node.end - 1])) --node.end;
+    return node;
+}
+
+using Input = p::memory_input<p::tracking_mode::eager, p::eol::lf_crlf, const char*>;
+
+// Reads the item at `begin`. Returns where the next thing stands; adds the item to `root` or says what is wrong.
+std::uint32_t parse_item(Scan& scan, std::uint32_t begin, syntax::Node& root) {
+    const std::string_view text = scan.text();
+    Input in(text.data() + begin, text.data() + text.size(), "", begin, 1, 1);
+    try {
+        auto tree = p::parse_tree::parse<rules::one_item, TreeNode, Selected, p::nothing, Control>(in);
+        WEIR_CHECK(tree != nullptr && !tree->children.empty());
+        root = convert(*tree->children.front(), text);
+        return static_cast<std::uint32_t>(in.current() - text.data());
+    } catch (const p::parse_error& error) {
+        const auto at = static_cast<std::uint32_t>(error.positions().front().byte);
+        scan.unexpected(at, std::string(error.message()));
+        return scan.next_item(begin, at);
+    }
+}
+
+}  // namespace
+
+ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics) {
+    ast::Policy policy;
+    policy.file = file;
+    Scan scan(sources, file, diagnostics);
+    if (!scan.acceptable()) return policy;
+    policy.comments = scan.comments();
+    const auto size = static_cast<std::uint32_t>(scan.text().size());
+    for (std::uint32_t at = scan.skip_space(0); at < size; at = scan.skip_space(at)) {
+        if (scan.too_deep(at)) {
+            at = scan.next_item(at, at + 1);
+            continue;
+        }
+        syntax::Node item;
+        at = parse_item(scan, at, item);
+        if (item.kind != Kind::kNone) build_item(sources, item, policy, diagnostics);
+    }
+    return policy;
+}
+
+}  // namespace weir

@@ -1,0 +1,212 @@
+#include "grammar/scan.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "grammar/parser.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  "default",
+                                           "malformed", "rule", "alert", "sink", "test"};
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == ':' || c == '/';
+}
+
+// Bytes of the UTF-8 sequence at the start of `text`, or 0 where there is none (RFC 3629).
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return 1;
+    std::size_t length = 0;
+    unsigned low = 0x80, high = 0xbf;
+    if (first >= 0xc2 && first <= 0xdf) length = 2;
+    else if (first >= 0xe0 && first <= 0xef) length = 3;
+    else if (first >= 0xf0 && first <= 0xf4) length = 4;
+    if (length == 0 || text.size() < length) return 0;
+    if (first == 0xe0) low = 0xa0;
+    if (first == 0xed) high = 0x9f;
+    if (first == 0xf0) low = 0x90;
+    if (first == 0xf4) high = 0x8f;
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t i = 2; i < length; ++i)
+        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+    return length;
+}
+
+struct Foreign {
+    std::string_view text;
+    std::string_view ours;
+};
+constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"=", "=="}};
+
+}  // namespace
+
+Scan::Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics)
+    : file_(file), text_(sources.text(file)), diagnostics_(diagnostics) {}
+
+bool Scan::acceptable() {
+    if (text_.size() > kMaxFileBytes) {
+        diagnostics_.add({.code = Code::E502, .span = span(0, 0),
+                          .message = fmt::format("the file has {} bytes; at most {} are read", text_.size(), kMaxFileBytes),
+                          .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
+        return false;
+    }
+    for (std::size_t at = 0; at < text_.size();) {
+        const std::size_t length = utf8_length(text_.substr(at));
+        if (length == 0 || text_[at] == '\0') {
+            const auto begin = static_cast<std::uint32_t>(at);
+            diagnostics_.add({.code = Code::E106, .span = span(begin, begin + 1),
+                              .message = fmt::format("byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text_[at])),
+                              .help = "save the file as UTF-8; bytes in strings are written \\xHH"});
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+std::uint32_t Scan::skip_line(std::uint32_t at) const {
+    while (at < text_.size() && text_[at] != '\n') ++at;
+    return at;
+}
+
+// `at` stands on a quote. A string ends with its line at the latest.
+std::uint32_t Scan::skip_string(std::uint32_t at) const {
+    for (++at; at < text_.size() && text_[at] != '"' && text_[at] != '\n'; ++at)
+        if (text_[at] == '\\' && at + 1 < text_.size() && text_[at + 1] != '\n') ++at;
+    return at < text_.size() && text_[at] == '"' ? at + 1 : at;
+}
+
+std::vector<ast::Comment> Scan::comments() const {
+    std::vector<ast::Comment> comments;
+    for (std::uint32_t at = 0; at < text_.size();) {
+        if (text_[at] == '"') {
+            at = skip_string(at);
+        } else if (text_[at] == '#') {
+            const std::uint32_t end = skip_line(at);
+            const bool crlf = end > at && text_[end - 1] == '\r';
+            comments.push_back({span(at, crlf ? end - 1 : end)});
+            at = end;
+        } else {
+            ++at;
+        }
+    }
+    return comments;
+}
+
+std::uint32_t Scan::skip_space(std::uint32_t at) const {
+    while (at < text_.size()) {
+        if (is_space(text_[at])) ++at;
+        else if (text_[at] == '#') at = skip_line(at);
+        else break;
+    }
+    return at;
+}
+
+bool Scan::too_deep(std::uint32_t begin) {
+    const std::uint32_t end = next_item(begin, begin + 1);
+    std::size_t depth = 0;
+    for (std::uint32_t at = begin; at < end;) {
+        const char c = text_[at];
+        if (c == '"') {
+            at = skip_string(at);
+            continue;
+        }
+        if (c == '#') {
+            at = skip_line(at);
+            continue;
+        }
+        if (c == '(' || c == '[' || c == '{') ++depth;
+        if ((c == ')' || c == ']' || c == '}') && depth > 0) --depth;
+        if (depth > kMaxNesting) {
+            diagnostics_.add({.code = Code::E501, .span = span(at, at + 1),
+                              .message = fmt::format("nested more than {} deep", kMaxNesting),
+                              .help = "give the inner condition a name: `let NAME = CONDITION`"});
+            return true;
+        }
+        ++at;
+    }
+    return false;
+}
+
+void Scan::unexpected(std::uint32_t at, const std::string& expected) {
+    if (at >= text_.size()) {
+        const auto end = static_cast<std::uint32_t>(text_.size());
+        diagnostics_.add({.code = Code::E101, .span = span(end, end), .message = expected + ", found the end of the file",
+                          .label = "here"});
+        return;
+    }
+    for (const Foreign& foreign : kForeign) {
+        if (!starts(at, foreign.text)) continue;
+        const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
+        diagnostics_.add({.code = Code::E104, .span = span(at, end),
+                          .message = fmt::format("`{}` is not an operator here", foreign.text),
+                          .label = "another language's operator",
+                          .help = fmt::format("write `{}`", foreign.ours),
+                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
+        return;
+    }
+    if (expected == "expected `\"` before the end of the line") {
+        const bool escape = text_[at] == '\\';
+        diagnostics_.add({.code = Code::E102, .span = span(at, at + 1),
+                          .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
+                          .help = "close it with `\"`; write a line end as `\\n`"});
+        return;
+    }
+    std::uint32_t end = at;
+    while (end < text_.size() && is_word(text_[end])) ++end;
+    while (end == at || (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
+    diagnostics_.add({.code = Code::E101, .span = span(at, end),
+                      .message = fmt::format("{}, found `{}`", expected, text_.substr(at, end - at)),
+                      .label = "not expected here"});
+}
+
+bool Scan::at_item_keyword(std::uint32_t at) const {
+    for (const std::string_view word : kItemWords) {
+        if (!starts(at, word)) continue;
+        const std::size_t end = at + word.size();
+        if (end == text_.size() || !is_word(text_[end])) return true;
+    }
+    return false;
+}
+
+// An item begins at a keyword that is the first thing of its line: at column 1, or where all braces are closed.
+std::uint32_t Scan::next_item(std::uint32_t begin, std::uint32_t at) const {
+    int depth = 0;
+    bool line_start = false;
+    std::uint32_t column = 1;
+    for (std::uint32_t i = begin; i < text_.size();) {
+        const char c = text_[i];
+        if (c == '\n') {
+            line_start = true;
+            column = 1;
+            ++i;
+            continue;
+        }
+        if (line_start && !is_space(c)) {
+            if (i >= at && (depth <= 0 || column == 1) && at_item_keyword(i)) return i;
+            line_start = false;
+        }
+        if (c == '"') {
+            i = skip_string(i);
+            continue;
+        }
+        if (c == '#') {
+            i = skip_line(i);
+            continue;
+        }
+        if (c == '{') ++depth;
+        if (c == '}') --depth;
+        ++i;
+        ++column;
+    }
+    return static_cast<std::uint32_t>(text_.size());
+}
+
+}  // namespace weir

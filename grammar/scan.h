@@ -1,0 +1,44 @@
+// The text of one file before and between items: comments, limits, where to go on after an error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/ast.h"
+#include "grammar/diagnostic.h"
+#include "grammar/source.h"
+
+namespace weir {
+
+class Scan {
+public:
+    Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics);
+
+    std::string_view text() const { return text_; }
+    // False where the text is too large or no UTF-8: said in the diagnostics.
+    bool acceptable();
+    std::vector<ast::Comment> comments() const;
+    // The first place at or after `at` that is neither space nor comment.
+    std::uint32_t skip_space(std::uint32_t at) const;
+    // Says that the item at `begin` nests deeper than is read.
+    bool too_deep(std::uint32_t begin);
+    // Says that the text at `at` was not expected; `expected` is the grammar's sentence.
+    void unexpected(std::uint32_t at, const std::string& expected);
+    // Where the next item begins, after an error at `at` in the one at `begin`.
+    std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
+
+private:
+    std::uint32_t skip_string(std::uint32_t at) const;
+    std::uint32_t skip_line(std::uint32_t at) const;
+    bool at_item_keyword(std::uint32_t at) const;
+    bool starts(std::uint32_t at, std::string_view what) const { return text_.substr(at).starts_with(what); }
+    Span span(std::uint32_t begin, std::uint32_t end) const { return {file_, begin, end}; }
+
+    std::uint32_t file_;
+    std::string_view text_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace weir
