@@ -193,6 +193,11 @@ std::optional<Value> parse_literal(std::string_view text, Span span, Diagnostics
     return Reader(text, span, diagnostics).read();
 }
 
+std::optional<Value> parse_literal_quiet(std::string_view text) {
+    Diagnostics nobody;
+    return parse_literal(text, {}, nobody);
+}
+
 std::optional<std::string> parse_string(std::string_view text, Span span, Diagnostics& diagnostics) {
     std::string bytes;
     for (std::size_t i = 1; i + 1 < text.size(); ++i) {

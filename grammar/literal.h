@@ -14,6 +14,9 @@ namespace weir {
 // false. Says what is wrong where it is none of these.
 std::optional<Value> parse_literal(std::string_view text, Span span, Diagnostics& diagnostics);
 
+// The same, without a word about what is wrong.
+std::optional<Value> parse_literal_quiet(std::string_view text);
+
 // The bytes of `"…"`, quotes included in `text`.
 std::optional<std::string> parse_string(std::string_view text, Span span, Diagnostics& diagnostics);
 

@@ -1,0 +1,258 @@
+#include "grammar/build.h"
+
+#include <fmt/format.h>
+
+#include "grammar/build_expr.h"
+#include "grammar/build_test.h"
+#include "grammar/check.h"
+
+namespace weir {
+namespace {
+
+using syntax::Kind;
+using syntax::Node;
+
+class ItemBuilder : public ExprBuilder {
+public:
+    using ExprBuilder::ExprBuilder;
+
+    void item(const Node& node);
+    ast::Verdict verdict(const Node& node);
+
+private:
+    void import(const Node& node);
+    void header(const Node& node);
+    void let(const Node& node);
+    void set(const Node& node);
+    void default_verdict(const Node& node);
+    void rule(const Node& node);
+    void alert(const Node& node);
+    void alert_clause(const Node& clause, ast::Alert& alert);
+    void sink(const Node& node);
+    ast::SinkArgument sink_argument(const Node& node);
+    ast::Action action(const Node& node);
+    std::vector<ast::Action> actions(const Node& node);
+    std::vector<ast::ExprId> keys(const Node& node);
+    void twice(const Node& clause, bool seen) {
+        if (seen) say(Code::E108, span(clause), "this clause stands here a second time", "remove one of the two");
+    }
+};
+
+ast::Verdict ItemBuilder::verdict(const Node& node) {
+    switch (node.kind) {
+        case Kind::kDrop: return {ast::VerdictKind::kDrop, {}};
+        case Kind::kReject: return {ast::VerdictKind::kReject, {}};
+        case Kind::kRedirect: return {ast::VerdictKind::kRedirect, string(node.children[0])};
+        default: return {ast::VerdictKind::kPass, {}};
+    }
+}
+
+void ItemBuilder::header(const Node& node) {
+    const ast::Name written = name(node.children[0]);
+    if (policy().name || !policy().items.empty()) {
+        say(Code::E110, span(node), policy().name ? "a second `policy` header" : "`policy` after other items",
+            "one header, as the first item");
+        return;
+    }
+    policy().name = written;
+}
+
+void ItemBuilder::import(const Node& node) {
+    policy().items.emplace_back(ast::Import{string(node.children[0]), span(node.children[0]), span(node)});
+}
+
+void ItemBuilder::let(const Node& node) {
+    ast::Let let{name(node.children[0]), {}, false, {}, span(node)};
+    if (node.children[1].kind == Kind::kParameters) {
+        let.is_function = true;
+        for (const Node& parameter : node.children[1].children) let.parameters.push_back(name(parameter));
+    }
+    let.value = expr(node.children.back());
+    policy().items.emplace_back(std::move(let));
+}
+
+void ItemBuilder::set(const Node& node) {
+    ast::Set set{};
+    set.name = name(node.children[0]);
+    set.span = span(node);
+    const Node& types = node.children[1];
+    for (const Node& type : types.children) set.types.push_back(name(type));
+    set.is_tuple = text(types).starts_with('(');
+    for (std::size_t i = 2; i < node.children.size(); ++i) {
+        const Node& clause = node.children[i];
+        const Node& value = clause.children[0];
+        if (clause.kind == Kind::kSize) {
+            twice(clause, set.size.has_value());
+            set.size = integer(value, "a size");
+            set.size_span = span(value);
+        } else if (clause.kind == Kind::kSetTtl) {
+            twice(clause, set.ttl.has_value());
+            set.ttl = literal(value);
+            set.ttl_span = span(value);
+        } else {
+            twice(clause, set.file.has_value());
+            set.file = string(value);
+            set.file_span = span(value);
+        }
+    }
+    policy().items.emplace_back(std::move(set));
+}
+
+void ItemBuilder::default_verdict(const Node& node) {
+    ast::DefaultVerdict written;
+    written.malformed = node.kind == Kind::kMalformed;
+    written.verdict = verdict(node.children[0]);
+    written.verdict_span = span(node.children[0]);
+    written.span = span(node);
+    policy().items.emplace_back(std::move(written));
+}
+
+std::vector<ast::ExprId> ItemBuilder::keys(const Node& node) {
+    std::vector<ast::ExprId> ids;
+    for (const Node& key : node.children) ids.push_back(expr(key));
+    return ids;
+}
+
+ast::Action ItemBuilder::action(const Node& node) {
+    ast::Action action{span(node), {}};
+    switch (node.kind) {
+        case Kind::kAlertAction: {
+            ast::AlertAction alert{name(node.children[0]), {}};
+            if (node.children.size() > 1) {
+                const Node& word = node.children[1].children[0];
+                Node denominator = word;
+                denominator.begin += 2;
+                if (!text(word).starts_with("1/") || denominator.begin == denominator.end)
+                    say(Code::E109, span(word), fmt::format("`{}` is not a sampling rate", text(word)),
+                        "one in a hundred is written `sample 1/100`");
+                else alert.sample = integer(denominator, "a sampling rate");
+            }
+            action.node = std::move(alert);
+            break;
+        }
+        case Kind::kAddAction: {
+            ast::AddAction add{expr(node.children[0]), name(node.children[1]), {}};
+            if (node.children.size() > 2) add.duration = literal(node.children[2].children[0]);
+            action.node = std::move(add);
+            break;
+        }
+        case Kind::kRemoveAction:
+            action.node = ast::RemoveAction{expr(node.children[0]), name(node.children[1])};
+            break;
+        case Kind::kCapture: action.node = ast::CaptureAction{}; break;
+        default: action.node = verdict(node); break;
+    }
+    return action;
+}
+
+std::vector<ast::Action> ItemBuilder::actions(const Node& node) {
+    std::vector<ast::Action> all;
+    for (const Node& child : node.children) all.push_back(action(child));
+    return all;
+}
+
+void ItemBuilder::rule(const Node& node) {
+    ast::Rule rule{};
+    rule.span = span(node);
+    rule.name = name(node.children[0]);
+    for (std::size_t i = 1; i < node.children.size(); ++i) {
+        const Node& part = node.children[i];
+        if (part.kind == Kind::kNote) rule.note = string(part.children[0]);
+        else if (part.kind == Kind::kObserve) rule.observe = true;
+        else if (part.kind == Kind::kActions) rule.actions = actions(part);
+        else rule.condition = expr(part);
+    }
+    policy().items.emplace_back(std::move(rule));
+}
+
+void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
+    switch (clause.kind) {
+        case Kind::kSeverity: {
+            constexpr std::string_view kWords[] = {"low", "medium", "high", "critical"};
+            twice(clause, alert.severity.has_value());
+            const std::string_view word = text(clause.children[0]);
+            for (std::size_t i = 0; i < std::size(kWords); ++i)
+                if (kWords[i] == word) alert.severity = static_cast<ast::AlertSeverity>(i);
+            if (!alert.severity)
+                say(Code::E109, span(clause.children[0]), fmt::format("`{}` is not a severity", word),
+                    "low, medium, high or critical");
+            break;
+        }
+        case Kind::kMessage:
+            twice(clause, alert.message.has_value());
+            alert.message = string(clause.children[0]);
+            alert.message_span = span(clause.children[0]);
+            break;
+        case Kind::kThrottle:
+            twice(clause, alert.throttle.has_value());
+            alert.throttle = ast::Throttle{integer(clause.children[0], "a number of events").value_or(1),
+                                           keys(clause.children[1]), literal(clause.children[2]), span(clause)};
+            break;
+        case Kind::kSinks:
+            twice(clause, !alert.sinks.empty());
+            for (const Node& sink : clause.children) alert.sinks.push_back(name(sink));
+            break;
+        case Kind::kEscalate:
+            alert.escalations.push_back({name(clause.children[0]),
+                                         integer(clause.children[1], "a number of events").value_or(1),
+                                         literal(clause.children[2]), keys(clause.children[3]), span(clause)});
+            break;
+        default:
+            twice(clause, !alert.responses.empty());
+            alert.responses = actions(clause.children[0]);
+            break;
+    }
+}
+
+void ItemBuilder::alert(const Node& node) {
+    ast::Alert alert{};
+    alert.span = span(node);
+    alert.name = name(node.children[0]);
+    for (std::size_t i = 1; i < node.children.size(); ++i) alert_clause(node.children[i], alert);
+    policy().items.emplace_back(std::move(alert));
+}
+
+// A first lower-case word is the keyword: `rotate 100MB`, `header "A" env "B"`.
+ast::SinkArgument ItemBuilder::sink_argument(const Node& node) {
+    ast::SinkArgument argument{};
+    argument.span = span(node);
+    for (const Node& part : node.children) {
+        const std::string_view written = text(part);
+        const bool is_word = part.kind == Kind::kWord && written[0] >= 'a' && written[0] <= 'z';
+        if (!is_word) argument.values.push_back(literal(part));
+        else if (!argument.keyword) argument.keyword = ast::Name{std::string(written), span(part)};
+        else argument.words.push_back({std::string(written), span(part)});
+    }
+    return argument;
+}
+
+void ItemBuilder::sink(const Node& node) {
+    ast::Sink sink{name(node.children[0]), name(node.children[1]), {}, span(node)};
+    for (std::size_t i = 2; i < node.children.size(); ++i) sink.arguments.push_back(sink_argument(node.children[i]));
+    policy().items.emplace_back(std::move(sink));
+}
+
+void ItemBuilder::item(const Node& node) {
+    switch (node.kind) {
+        case Kind::kPolicy: return header(node);
+        case Kind::kImport: return import(node);
+        case Kind::kLet: return let(node);
+        case Kind::kSet: return set(node);
+        case Kind::kDefault:
+        case Kind::kMalformed: return default_verdict(node);
+        case Kind::kRule: return rule(node);
+        case Kind::kAlert: return alert(node);
+        case Kind::kSink: return sink(node);
+        default: break;
+    }
+    WEIR_CHECK(node.kind == Kind::kTest);
+    policy().items.emplace_back(build_test(*this, node));
+}
+
+}  // namespace
+
+void build_item(const Sources& sources, const Node& item, ast::Policy& policy, Diagnostics& diagnostics) {
+    ItemBuilder(sources, policy, diagnostics).item(item);
+}
+
+}  // namespace weir

@@ -1,0 +1,257 @@
+#include "grammar/build_expr.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "grammar/check.h"
+#include "grammar/literal.h"
+#include "grammar/parser.h"
+
+namespace weir {
+
+using syntax::Kind;
+using syntax::Node;
+
+namespace {
+
+struct StateWord {
+    std::string_view text;
+    ast::StateKind kind;
+};
+constexpr StateWord kStateWords[] = {{"rate", ast::StateKind::kRate},
+                                     {"byterate", ast::StateKind::kByteRate},
+                                     {"count", ast::StateKind::kCount},
+                                     {"distinct", ast::StateKind::kDistinct}};
+
+struct Sign {
+    std::string_view text;
+    ast::Comparison op;
+};
+constexpr Sign kSigns[] = {{"==", ast::Comparison::kEq},
+                           {"!=", ast::Comparison::kNe},
+                           {"<", ast::Comparison::kLt},
+                           {"<=", ast::Comparison::kLe},
+                           {">", ast::Comparison::kGt},
+                           {">=", ast::Comparison::kGe},
+                           {"in", ast::Comparison::kIn},
+                           {"contains", ast::Comparison::kContains},
+                           {"starts_with", ast::Comparison::kStartsWith},
+                           {"ends_with", ast::Comparison::kEndsWith}};
+
+// The term `rate(…)` and the like that this node is, or null.
+const Node* as_state_call(const Node& node, std::string_view first_word) {
+    const bool known = std::any_of(std::begin(kStateWords), std::end(kStateWords),
+                                   [&](const StateWord& word) { return word.text == first_word; });
+    return known && node.children.size() == 2 && node.children[1].kind == Kind::kCall ? &node : nullptr;
+}
+
+}  // namespace
+
+void ExprBuilder::say(Code code, Span where, std::string message, std::string help) {
+    diagnostics_.add({.code = code, .span = where, .message = std::move(message), .help = std::move(help)});
+}
+
+ast::ExprId ExprBuilder::add(Span where, decltype(ast::Expr::node) node) {
+    policy_.exprs.push_back({where, std::move(node)});
+    return static_cast<ast::ExprId>(policy_.exprs.size() - 1);
+}
+
+ast::Name ExprBuilder::name(const Node& node) {
+    const std::string_view written = text(node);
+    if (written.size() > kMaxNameBytes) {
+        say(Code::E504, span(node), fmt::format("a name of {} bytes", written.size()),
+            fmt::format("names have at most {}", kMaxNameBytes));
+    } else if (!is_name(written)) {
+        say(Code::E105, span(node), fmt::format("`{}` is not a name", written),
+            "names are made of a-z, 0-9 and _, and do not begin with a digit");
+    }
+    return {std::string(written), span(node)};
+}
+
+std::string ExprBuilder::string(const Node& node) {
+    return parse_string(text(node), span(node), diagnostics_).value_or("");
+}
+
+ast::Literal ExprBuilder::literal(const Node& node) {
+    if (node.kind == Kind::kString) return {Text{string(node)}};
+    if (node.kind == Kind::kHex) return {HexBytes{parse_hex(text(node), span(node), diagnostics_).value_or("")}};
+    const auto value = parse_literal(text(node), span(node), diagnostics_);
+    return {value.value_or(Integer{})};
+}
+
+std::optional<std::uint64_t> ExprBuilder::integer(const Node& node, std::string_view what) {
+    const auto value = parse_literal(text(node), span(node), diagnostics_);
+    if (!value) return std::nullopt;
+    if (const auto* number = std::get_if<Integer>(&*value)) return number->value;
+    say(Code::E109, span(node), fmt::format("`{}` is not a number, and {} is one", text(node), what));
+    return std::nullopt;
+}
+
+template <typename Wanted>
+ast::ExprId ExprBuilder::operands(const Node& node) {
+    if (node.children.size() == 1) return expr(node.children.front());
+    Wanted wanted;
+    for (const Node& child : node.children) wanted.operands.push_back(expr(child));
+    return add(span(node), std::move(wanted));
+}
+
+ast::ExprId ExprBuilder::negated(const Node& node) {
+    ast::ExprId id = expr(node.children.back());
+    for (std::size_t i = node.children.size() - 1; i-- > 0;)
+        id = add({policy_.file, node.children[i].begin, node.end}, ast::Not{id});
+    return id;
+}
+
+std::optional<ast::Comparison> ExprBuilder::comparator(const Node& node) const {
+    const std::string_view written = text(node);
+    for (const Sign& sign : kSigns)
+        if (sign.text == written) return sign.op;
+    return ast::Comparison::kNotIn;  // `not in`, however far apart
+}
+
+ast::ExprId ExprBuilder::comparison(const Node& node) {
+    const Node& left = node.children.front();
+    if (left.children.size() == 1 && left.children[0].kind == Kind::kTerm) {
+        const Node& term_node = left.children[0];
+        if (const Node* call_term = as_state_call(term_node, text(term_node.children.front())))
+            return state_term(node, *call_term);
+    }
+    if (node.children.size() == 1) return expr(left);
+    for (std::size_t i = 3; i < node.children.size(); ++i)
+        say(Code::E109, span(node.children[i]), fmt::format("`{}` belongs to a state term", text(node.children[i])),
+            "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` take it");
+    const auto op = comparator(node.children[1]);
+    const ast::ExprId lhs = expr(left), rhs = expr(node.children[2]);
+    return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
+}
+
+// rate(KEY…) > LIMIT [burst B] [size N], and its sisters.
+ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
+    ast::StateTerm state{};
+    const std::string_view word_text = text(call_term.children[0]);
+    for (const StateWord& word : kStateWords)
+        if (word.text == word_text) state.kind = word.kind;
+    bool plain_seen = false;
+    for (const Node& argument : call_term.children[1].children) {
+        if (argument.kind == Kind::kInDuration) {
+            if (state.window) say(Code::E108, span(argument), "a second window");
+            state.window = literal(argument.children[0]);
+        } else if (argument.kind == Kind::kByKey) {
+            state.keys.push_back(expr(argument.children[0]));
+        } else if (state.kind == ast::StateKind::kDistinct && !plain_seen) {
+            state.value = expr(argument);
+            plain_seen = true;
+        } else {
+            state.keys.push_back(expr(argument));
+        }
+    }
+    state.op_span = state.limit_span = span(node);
+    if (node.children.size() >= 3) {
+        state.op = *comparator(node.children[1]);
+        state.op_span = span(node.children[1]);
+        const Node* limit = &node.children[2];
+        while (limit->kind != Kind::kWord && !limit->children.empty()) limit = &limit->children[0];
+        state.limit_span = span(node.children[2]);
+        state.limit = literal(*limit);
+    }
+    for (std::size_t i = 3; i < node.children.size(); ++i) {
+        const Node& extra = node.children[i];
+        if (extra.kind == Kind::kBurst) state.burst = literal(extra.children[0]);
+        else state.size = integer(extra.children[0], "a size");
+    }
+    return add(span(node), std::move(state));
+}
+
+ast::ExprId ExprBuilder::masked(const Node& node) {
+    const ast::ExprId inner = expr(node.children[0]);
+    if (node.children.size() == 1) return inner;
+    const auto bits = integer(node.children[1].children[0], "a mask");
+    return add(span(node), ast::Masked{inner, bits.value_or(0)});
+}
+
+ast::ExprId ExprBuilder::paren(const Node& node) {
+    if (node.children.size() == 1) return expr(node.children[0]);
+    ast::Tuple tuple;
+    for (const Node& child : node.children) tuple.elements.push_back(expr(child));
+    return add(span(node), std::move(tuple));
+}
+
+ast::ExprId ExprBuilder::set_literal(const Node& node) {
+    if (node.children.size() > kMaxSetElements) {
+        say(Code::E503, span(node), fmt::format("a set of {} elements", node.children.size()),
+            fmt::format("at most {} stand in a policy; put them into a file: `set NAME : TYPE from \"FILE\"`", kMaxSetElements));
+        return add(span(node), ast::SetLiteral{});
+    }
+    ast::SetLiteral set;
+    set.elements.reserve(node.children.size());
+    for (const Node& child : node.children) set.elements.push_back(expr(child));
+    return add(span(node), std::move(set));
+}
+
+ast::ExprId ExprBuilder::word(const Node& node) {
+    const std::string_view written = text(node);
+    if (written != "true" && written != "false" && is_path(written))
+        return add(span(node), ast::Path{std::string(written)});
+    return add(span(node), literal(node));
+}
+
+ast::ExprId ExprBuilder::term(const Node& node) {
+    if (node.children.size() == 1) return word(node.children[0]);
+    return node.children[1].kind == Kind::kCall ? call(node) : slice(node);
+}
+
+ast::ExprId ExprBuilder::call(const Node& node) {
+    const std::vector<Node>& arguments = node.children[1].children;
+    if (as_state_call(node, text(node.children[0]))) return state_term(node, node);
+    for (const Node& argument : arguments)
+        if (argument.kind == Kind::kInDuration || argument.kind == Kind::kByKey)
+            say(Code::E109, span(argument), fmt::format("`{}` belongs to a state term", text(argument)));
+    if (text(node.children[0]) == "len" && arguments.size() == 1)
+        return add(span(node), ast::Length{expr(arguments[0])});
+    ast::Call called{name(node.children[0]), {}};
+    for (const Node& argument : arguments) called.arguments.push_back(expr(argument));
+    return add(span(node), std::move(called));
+}
+
+// payload[OFFSET:LENGTH]
+ast::ExprId ExprBuilder::slice(const Node& node) {
+    const Node& bounds = node.children[1].children[0];
+    const std::string_view written = text(bounds);
+    const std::size_t colon = written.find(':');
+    Node offset = bounds, length = bounds;
+    offset.end = bounds.begin + static_cast<std::uint32_t>(std::min(colon, written.size()));
+    length.begin = std::min(bounds.end, offset.end + 1);
+    if (colon == std::string_view::npos || offset.begin == offset.end || length.begin == length.end) {
+        say(Code::E109, span(bounds), fmt::format("`[{}]` is not a slice", written),
+            "write the offset and the number of bytes: payload[2:4]");
+        return add(span(node), ast::Literal{Integer{}});
+    }
+    const auto from = integer(offset, "an offset"), bytes = integer(length, "a length");
+    const Node& field = node.children[0];
+    return add(span(node), ast::Slice{{std::string(text(field)), span(field)}, from.value_or(0), bytes.value_or(0)});
+}
+
+ast::ExprId ExprBuilder::expr(const Node& node) {
+    switch (node.kind) {
+        case Kind::kCondition: return operands<ast::Or>(node);
+        case Kind::kOrOperand: return operands<ast::And>(node);
+        case Kind::kAndOperand: return negated(node);
+        case Kind::kComparison: return comparison(node);
+        case Kind::kMasked: return masked(node);
+        case Kind::kParen: return paren(node);
+        case Kind::kSetLiteral: return set_literal(node);
+        case Kind::kTerm: return term(node);
+        case Kind::kInDuration:
+        case Kind::kByKey: return expr(node.children[0]);
+        case Kind::kWord: return word(node);
+        case Kind::kString:
+        case Kind::kHex: return add(span(node), literal(node));
+        default: break;
+    }
+    // A paren around one operand arrives as the operand's own node.
+    WEIR_CHECK(node.children.size() == 1);
+    return expr(node.children[0]);
+}
+
+}  // namespace weir
