@@ -68,6 +68,7 @@ in_client ip address add 198.51.100.70/32 dev near0       # one of the sources t
 in_client ip address add fd99::1/64 dev near0 nodad
 for link in lo far0; do in_server ip link set $link up; done
 for link in lo near0; do in_client ip link set $link up; done
+in_server ip route add 198.51.100.70/32 dev far0          # so that it is the policy that keeps it unanswered
 for port in 80 8080; do
     in_server nc -k -l $far $port >/dev/null 2>&1 </dev/null &
     started+=($!)
