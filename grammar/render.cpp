@@ -1,0 +1,185 @@
+#include "grammar/render.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace weir {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kRed = "\x1b[1;31m", kYellow = "\x1b[1;33m", kBlue = "\x1b[1;34m", kBold = "\x1b[1m",
+                           kReset = "\x1b[0m";
+constexpr std::size_t kMaxLineBytes = 200;  // of source shown; longer lines are cut around the place
+
+std::string_view severity_name(Severity severity) {
+    switch (severity) {
+        case Severity::kError: return "error";
+        case Severity::kWarning: return "warning";
+        case Severity::kNote: break;
+    }
+    return "note";
+}
+
+class Human {
+public:
+    Human(const Sources& sources, Colour colour) : sources_(sources), colour_(colour) {}
+
+    std::string render(const Diagnostic& d) {
+        const Severity severity = code_severity(d.code);
+        const std::string_view tint = severity == Severity::kError ? kRed : kYellow;
+        out_ += fmt::format("{}{}[{}]{}{}: {}{}\n", on(tint), severity_name(severity), code_name(d.code), on(kReset),
+                            on(kBold), printable(d.message), on(kReset));
+        place(d.span, d.label, '^', tint);
+        for (const Note& note : d.notes) {
+            out_ += fmt::format("  {}={} note: {}\n", on(kBlue), on(kReset), printable(note.text));
+            place(note.span, "", '-', kBlue);
+        }
+        if (d.fix) out_ += fmt::format("  {}={} fix: {}\n", on(kBlue), on(kReset), fix_text(*d.fix));
+        if (!d.help.empty()) out_ += fmt::format("  {}={} help: {}\n", on(kBlue), on(kReset), printable(d.help));
+        return std::move(out_);
+    }
+
+private:
+    std::string_view on(std::string_view code) const { return colour_ == Colour::kOn ? code : std::string_view(); }
+
+    // Control bytes of a policy's text must not reach the terminal.
+    static std::string printable(std::string_view text) {
+        std::string safe;
+        for (const char c : text) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte == '\t') safe += ' ';
+            else if (byte < 0x20 || byte == 0x7f) safe += fmt::format("\\x{:02x}", byte);
+            else safe += c;
+        }
+        return safe;
+    }
+    static std::string fix_text(const Fix& fix) {
+        if (fix.replacement.empty()) return "remove it";
+        return fmt::format("{} `{}`", fix.span.begin == fix.span.end ? "insert" : "replace with",
+                           printable(fix.replacement));
+    }
+
+    void place(Span span, std::string_view label, char mark, std::string_view tint) {
+        if (span.file >= sources_.size()) return;
+        const Position at = sources_.position(span.file, span.begin);
+        out_ += fmt::format(" {}-->{} {}:{}:{}\n", on(kBlue), on(kReset), sources_.name(span.file), at.line, at.column);
+        std::string_view line = sources_.line(span.file, span.begin);
+        std::size_t column = std::min<std::size_t>(at.column - 1, line.size());
+        if (column > kMaxLineBytes / 2 && line.size() > kMaxLineBytes) {
+            const std::size_t cut = column - kMaxLineBytes / 2;
+            line = line.substr(cut);
+            column -= cut;
+        }
+        line = line.substr(0, kMaxLineBytes);
+        const std::string number = std::to_string(at.line);
+        // Bytes to columns: continuation bytes of UTF-8 take none.
+        const auto width = [](std::string_view text) {
+            return std::count_if(text.begin(), text.end(),
+                                 [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+        };
+        const std::size_t length = std::min<std::size_t>(span.end - span.begin, line.size() - std::min(column, line.size()));
+        const auto marks = std::max<std::ptrdiff_t>(1, width(line.substr(std::min(column, line.size()), length)));
+        out_ += fmt::format("{}{} |{} {}\n", on(kBlue), number, on(kReset), printable(line));
+        out_ += fmt::format("{}{} |{} {}{}{}{}{}\n", on(kBlue), std::string(number.size(), ' '), on(kReset),
+                            std::string(static_cast<std::size_t>(width(line.substr(0, column))), ' '), on(tint),
+                            std::string(static_cast<std::size_t>(marks), mark),
+                            label.empty() ? std::string() : " " + printable(label), on(kReset));
+    }
+
+    const Sources& sources_;
+    Colour colour_;
+    std::string out_;
+};
+
+Json json_object(const Sources& sources, const Diagnostic& d) {
+    const Position begin = sources.position(d.span.file, d.span.begin);
+    const Position end = sources.position(d.span.file, d.span.end);
+    Json object{{"code", code_name(d.code)},
+                {"severity", severity_name(code_severity(d.code))},
+                {"message", d.message},
+                {"file", sources.name(d.span.file)},
+                {"line", begin.line},
+                {"column", begin.column},
+                {"end_line", end.line},
+                {"end_column", end.column}};
+    if (!d.help.empty()) object["help"] = d.help;
+    if (d.fix) object["fix"] = {{"replace", d.fix->replacement}};
+    if (!d.rule.empty()) object["rule"] = d.rule;
+    if (!d.blockers.empty()) object["blockers"] = d.blockers;
+    return object;
+}
+
+// Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string sarif(const Sources& sources, const std::vector<const Diagnostic*>& all) {
+    Json results = Json::array();
+    for (const Diagnostic* d : all) {
+        const Position begin = sources.position(d->span.file, d->span.begin);
+        const Position end = sources.position(d->span.file, d->span.end);
+        const std::string message = d->help.empty() ? d->message : d->message + "; " + d->help;
+        results.push_back({{"ruleId", code_name(d->code)},
+                           {"level", severity_name(code_severity(d->code))},
+                           {"message", {{"text", message}}},
+                           {"locations",
+                            {{{"physicalLocation",
+                               {{"artifactLocation", {{"uri", sources.name(d->span.file)}}},
+                                {"region",
+                                 {{"startLine", begin.line},
+                                  {"startColumn", begin.column},
+                                  {"endLine", end.line},
+                                  {"endColumn", end.column}}}}}}}}});
+    }
+    const Json whole{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
+                     {"version", "2.1.0"},
+                     {"runs", {{{"tool", {{"driver", {{"name", "weir"}}}}}, {"columnKind", "utf16CodeUnits"}, {"results", results}}}}};
+    return text_of(whole) + "\n";
+}
+
+// GitHub's workflow commands: %, CR and LF are escaped, in properties also `:` and `,`.
+std::string github_escape(std::string_view text, bool property) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
+            escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else escaped += c;
+    }
+    return escaped;
+}
+
+std::string github_line(const Sources& sources, const Diagnostic& d) {
+    const Position begin = sources.position(d.span.file, d.span.begin);
+    const Position end = sources.position(d.span.file, d.span.end);
+    const Severity severity = code_severity(d.code);
+    return fmt::format("::{} file={},line={},col={},endLine={},endColumn={},title={}::{}{}\n",
+                       severity == Severity::kNote ? "notice" : severity_name(severity),
+                       github_escape(sources.name(d.span.file), true), begin.line, begin.column, end.line, end.column,
+                       code_name(d.code), github_escape(d.message, false),
+                       d.help.empty() ? "" : github_escape("; " + d.help, false));
+}
+
+}  // namespace
+
+std::string render(const Sources& sources, const Diagnostics& diagnostics, DiagnosticFormat format, Colour colour) {
+    std::vector<const Diagnostic*> all;
+    for (const Diagnostic& d : diagnostics.all()) all.push_back(&d);
+    std::stable_sort(all.begin(), all.end(), [](const Diagnostic* a, const Diagnostic* b) {
+        return std::pair(a->span.file, a->span.begin) < std::pair(b->span.file, b->span.begin);
+    });
+    if (format == DiagnosticFormat::kSarif) return sarif(sources, all);
+    std::string out;
+    Human human(sources, colour);
+    for (const Diagnostic* d : all) {
+        if (format == DiagnosticFormat::kHuman) out += human.render(*d) + "\n";
+        else if (format == DiagnosticFormat::kJson) out += text_of(json_object(sources, *d)) + "\n";
+        else out += github_line(sources, *d);
+    }
+    if (format == DiagnosticFormat::kHuman && diagnostics.dropped() != 0)
+        out += fmt::format("… and {} more\n", diagnostics.dropped());
+    return out;
+}
+
+}  // namespace weir
