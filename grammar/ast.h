@@ -60,9 +60,11 @@ struct StateTerm {
     std::optional<std::uint64_t> size;
 };
 
+struct StateRef { std::uint32_t index; };                                     // into Policy::state_terms: they are large, and few
+
 struct Expr {
     Span span;
-    std::variant<Or, And, Not, Compare, Path, Slice, Masked, Length, Tuple, Literal, SetLiteral, Call, StateTerm> node;
+    std::variant<Or, And, Not, Compare, Path, Slice, Masked, Length, Tuple, Literal, SetLiteral, Call, StateRef> node;
 };
 
 // ---- actions and items ----
@@ -163,6 +165,7 @@ struct Policy {
     std::optional<Name> name;            // `policy NAME`
     std::vector<Item> items;             // in the order written
     std::vector<Expr> exprs;
+    std::vector<StateTerm> state_terms;
     std::vector<Comment> comments;       // in the order written; only the formatter reads them
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }

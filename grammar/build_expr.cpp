@@ -98,6 +98,11 @@ ast::ExprId ExprBuilder::operands(const Node& node) {
 
 ast::ExprId ExprBuilder::negated(const Node& node) {
     ast::ExprId id = expr(node.children.back());
+    if (node.children.size() > kMaxNesting) {
+        say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s on end", kMaxNesting),
+            "two of them cancel out");
+        return id;
+    }
     for (std::size_t i = node.children.size() - 1; i-- > 0;)
         id = add({policy_.file, node.children[i].begin, node.end}, ast::Not{id});
     return id;
@@ -112,12 +117,7 @@ std::optional<ast::Comparison> ExprBuilder::comparator(const Node& node) const {
 
 ast::ExprId ExprBuilder::comparison(const Node& node) {
     const Node& left = node.children.front();
-    if (left.children.size() == 1 && left.children[0].kind == Kind::kTerm) {
-        const Node& term_node = left.children[0];
-        if (const Node* call_term = as_state_call(term_node, text(term_node.children.front())))
-            return state_term(node, *call_term);
-    }
-    if (node.children.size() == 1) return expr(left);
+    if (left.kind == Kind::kTerm && as_state_call(left, text(left.children.front()))) return state_term(node, left);
     for (std::size_t i = 3; i < node.children.size(); ++i)
         say(Code::E109, span(node.children[i]), fmt::format("`{}` belongs to a state term", text(node.children[i])),
             "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` take it");
@@ -151,7 +151,7 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
         state.op = *comparator(node.children[1]);
         state.op_span = span(node.children[1]);
         const Node* limit = &node.children[2];
-        while (limit->kind != Kind::kWord && !limit->children.empty()) limit = &limit->children[0];
+        while (!limit->children.empty()) limit = &limit->children[0];
         state.limit_span = span(node.children[2]);
         state.limit = literal(*limit);
     }
@@ -160,7 +160,8 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
         if (extra.kind == Kind::kBurst) state.burst = literal(extra.children[0]);
         else state.size = integer(extra.children[0], "a size");
     }
-    return add(span(node), std::move(state));
+    policy_.state_terms.push_back(std::move(state));
+    return add(span(node), ast::StateRef{static_cast<std::uint32_t>(policy_.state_terms.size() - 1)});
 }
 
 ast::ExprId ExprBuilder::masked(const Node& node) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <tao/pegtl.hpp>
-#include <tao/pegtl/contrib/parse_tree.hpp>
 
 namespace weir::rules {
 
@@ -212,7 +211,10 @@ struct endpoint4 : p::seq<word, p::opt<port_range>> {};
 struct endpoint : p::sor<endpoint6, endpoint4> {};
 struct option_words : p::star<p::sor<hex, string, word>> {};
 struct protocol : word {};
-struct packet : p::sor<hex, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
+// A whole frame: hex "…", with a space or without.
+struct frame_text : p::seq<TAO_PEGTL_STRING("hex"), p::star<p::blank>, string_text> {};
+struct frame : p::seq<frame_text, ws> {};
+struct packet : p::sor<frame, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
 struct by_rule_name : p::seq<p::sor<p::seq<TAO_PEGTL_STRING("default"), p::not_at<word_char>>, p::seq<p::not_at<reserved>, name_text>>> {};
 struct by_rule : p::if_must<k_by, by_rule_name, ws> {};
 struct no_alert : p::if_must<k_no, k_alert> {};

@@ -224,10 +224,9 @@ std::optional<std::string> parse_string(std::string_view text, Span span, Diagno
 }
 
 std::optional<std::string> parse_hex(std::string_view text, Span span, Diagnostics& diagnostics) {
-    constexpr std::size_t kPrefix = 4;  // hex"
     std::string bytes;
     int high = -1;
-    for (std::size_t i = kPrefix; i + 1 < text.size(); ++i) {
+    for (std::size_t i = text.find('"') + 1; i + 1 < text.size(); ++i) {
         if (text[i] == ' ') continue;
         const int digit = hex_digit(text[i]);
         if (digit < 0) {

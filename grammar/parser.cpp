@@ -1,6 +1,6 @@
 #include "grammar/parser.h"
 
-#include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "grammar/build.h"
@@ -28,6 +28,7 @@ WEIR_NODE(by_rule_name, kByRule)
 WEIR_NODE(word_text, kWord)
 WEIR_NODE(string_text, kString)
 WEIR_NODE(hex_text, kHex)
+WEIR_NODE(frame_text, kHex)
 WEIR_NODE(paren_text, kParen)
 WEIR_NODE(set_literal_text, kSetLiteral)
 WEIR_NODE(in_duration, kInDuration)
@@ -98,19 +99,6 @@ WEIR_NODE(send_step, kSendStep)
 WEIR_NODE(test_item_text, kTest)
 #undef WEIR_NODE
 
-template <typename Rule>
-struct Selected : std::bool_constant<kKindOf<Rule> != Kind::kNone> {};
-
-struct TreeNode : p::parse_tree::basic_node<TreeNode> {
-    Kind kind = Kind::kNone;
-
-    template <typename Rule, typename Input, typename... States>
-    void success(const Input& in, States&&... states) {
-        basic_node::success<Rule>(in, states...);
-        kind = kKindOf<Rule>;
-    }
-};
-
 // ---- what was expected ----
 
 template <typename Rule>
@@ -168,10 +156,9 @@ WEIR_EXPECTED(by_rule_name, "the name of a rule")
 struct Expected {
     template <typename Rule>
     static constexpr const char* message = kExpected<Rule>;
+    template <typename Rule>
+    static constexpr bool raise_on_failure = false;  // only what a must<> demands is an error
 };
-template <typename Rule>
-using Control = p::must_if<Expected>::control<Rule>;
-
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 
 bool ends_in_a_sign(Kind kind) {
@@ -195,32 +182,93 @@ bool ends_in_a_sign(Kind kind) {
     }
 }
 
-// Space and comments that a rule took along after its text are no part of the node.
-syntax::Node convert(const TreeNode& from, std::string_view text) {
-    syntax::Node node;
-    node.kind = from.kind;
-    node.begin = static_cast<std::uint32_t>(from.m_begin.byte);
-    node.end = static_cast<std::uint32_t>(from.m_end.byte);
-    node.children.reserve(from.children.size());
-    for (const auto& child : from.children) node.children.push_back(convert(*child, text));
-    if (ends_in_a_sign(node.kind)) return node;
-    const std::uint32_t inner = node.children.empty() ? node.begin : node.children.back().end;
-    const std::size_t comment = text.substr(inner, node.end - inner).find('#');
-    if (comment != std::string_view::npos) node.end = inner + static_cast<std::uint32_t>(comment);
-    while (node.end > inner && is_space(text[node.end - 1])) --node.end;
-    return node;
+// ---- nodes, as rules match ----
+
+// The nodes that are complete lie on a stack; a rule that matches takes those of its parts as children.
+struct Tree {
+    std::string_view text;
+    std::vector<syntax::Node> nodes;
+    struct Mark {
+        std::size_t nodes;               // that stood there when the rule began
+        std::uint32_t begin;
+    };
+    std::vector<Mark> marks;             // of the rules that are being tried
+
+    void complete(Kind kind, std::uint32_t end);
+};
+
+// A level of precedence that has one operand is that operand.
+bool folds(Kind kind) {
+    return kind == Kind::kCondition || kind == Kind::kOrOperand || kind == Kind::kAndOperand ||
+           kind == Kind::kComparison || kind == Kind::kMasked || kind == Kind::kTerm;
 }
 
-using Input = p::memory_input<p::tracking_mode::eager, p::eol::lf_crlf, const char*>;
+void Tree::complete(Kind kind, std::uint32_t end) {
+    const Mark mark = marks.back();
+    marks.pop_back();
+    const std::size_t children = nodes.size() - mark.nodes;
+    if (kind == Kind::kNone || (children == 1 && folds(kind))) return;
+    syntax::Node node{kind, mark.begin, end, {}};
+    if (children != 0) {
+        const auto first = nodes.begin() + static_cast<std::ptrdiff_t>(mark.nodes);
+        node.children.assign(std::make_move_iterator(first), std::make_move_iterator(nodes.end()));
+        nodes.erase(first, nodes.end());
+    }
+    if (!ends_in_a_sign(kind)) {
+        // Space and comments that a rule took along after its text are no part of the node.
+        const std::uint32_t inner = node.children.empty() ? node.begin : node.children.back().end;
+        const std::size_t comment = text.substr(inner, node.end - inner).find('#');
+        if (comment != std::string_view::npos) node.end = inner + static_cast<std::uint32_t>(comment);
+        while (node.end > inner && is_space(text[node.end - 1])) --node.end;
+    }
+    nodes.push_back(std::move(node));
+}
+
+// Rules that neither make a node nor, as far as four levels down, contain one need no mark.
+template <int kLevels, typename... Rules>
+constexpr bool makes_nodes(p::type_list<Rules...>) {
+    if constexpr (kLevels == 0) return true;
+    else return ((kKindOf<Rules> != Kind::kNone || makes_nodes<kLevels - 1>(typename Rules::subs_t{})) || ...);
+}
+template <typename Rule>
+inline constexpr bool kMarked = makes_nodes<4>(p::type_list<Rule>{});
+
+template <typename Rule>
+struct Control : p::must_if<Expected>::control<Rule> {
+    using Base = typename p::must_if<Expected>::template control<Rule>;
+
+    template <typename In>
+    static std::uint32_t place(const In& in, const Tree& tree) {
+        return static_cast<std::uint32_t>(in.current() - tree.text.data());
+    }
+    template <typename In>
+    static void start(const In& in, Tree& tree) {
+        if constexpr (kMarked<Rule>) tree.marks.push_back({tree.nodes.size(), place(in, tree)});
+    }
+    template <typename In>
+    static void success(const In& in, Tree& tree) {
+        if constexpr (kMarked<Rule>) tree.complete(kKindOf<Rule>, place(in, tree));
+    }
+    template <typename In>
+    static void failure(const In&, Tree& tree) {
+        if constexpr (kMarked<Rule>) {
+            tree.nodes.resize(tree.marks.back().nodes);
+            tree.marks.pop_back();
+        }
+    }
+};
+
+using Input = p::memory_input<p::tracking_mode::lazy, p::eol::lf_crlf, const char*>;
 
 // Reads the item at `begin`. Returns where the next thing stands; adds the item to `root` or says what is wrong.
 std::uint32_t parse_item(Scan& scan, std::uint32_t begin, syntax::Node& root) {
     const std::string_view text = scan.text();
     Input in(text.data() + begin, text.data() + text.size(), "", begin, 1, 1);
+    Tree tree{text, {}, {}};
     try {
-        auto tree = p::parse_tree::parse<rules::one_item, TreeNode, Selected, p::nothing, Control>(in);
-        WEIR_CHECK(tree != nullptr && !tree->children.empty());
-        root = convert(*tree->children.front(), text);
+        const bool matched = p::parse<rules::one_item, p::nothing, Control>(in, tree);
+        WEIR_CHECK(matched && tree.nodes.size() == 1);
+        root = std::move(tree.nodes.front());
         return static_cast<std::uint32_t>(in.current() - text.data());
     } catch (const p::parse_error& error) {
         const auto at = static_cast<std::uint32_t>(error.positions().front().byte);
