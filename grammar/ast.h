@@ -81,7 +81,12 @@ struct Action {
     std::variant<Verdict, AlertAction, AddAction, RemoveAction, CaptureAction> node;
 };
 
-struct Import { std::string path; Span path_span; Span span; };
+struct Import {
+    std::string path;
+    Span path_span;
+    Span span;
+    std::optional<std::uint32_t> file{};   // in Sources, once found: sema::parse_all
+};
 struct Let { Name name; std::vector<Name> parameters; bool is_function = false; ExprId value; Span span; };
 struct Set {
     Name name;

@@ -58,7 +58,7 @@ void ItemBuilder::header(const Node& node) {
 }
 
 void ItemBuilder::import(const Node& node) {
-    policy().items.emplace_back(ast::Import{string(node.children[0]), span(node.children[0]), span(node)});
+    policy().items.emplace_back(ast::Import{string(node.children[0]), span(node.children[0]), span(node), {}});
 }
 
 void ItemBuilder::let(const Node& node) {

@@ -129,6 +129,8 @@ struct ExpectedAlert { AlertId alert; std::uint64_t times; };
 struct Expectation {
     std::optional<Verdict> verdict;
     std::optional<RuleId> rule;
+    bool by_default = false;          // no rule decided
+    bool by_malformed = false;
     std::vector<ExpectedAlert> alerts;
     bool no_alert = false;
     std::string text;                 // as written, for reports

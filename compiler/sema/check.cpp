@@ -1,0 +1,95 @@
+#include "compiler/sema/check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/check_items.h"
+#include "compiler/sema/check_tests.h"
+#include "compiler/sema/condition.h"
+#include "compiler/sema/names.h"
+#include "compiler/sema/paths.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::size_t kMaxRules = 131'072;     // language.md, limits
+constexpr std::size_t kMaxIfaces = 32;         // bits of weir_packet.iface_matches
+
+template <typename Item, typename Do>
+void each(const std::vector<PlacedItem>& items, Do act) {
+    for (const PlacedItem& placed : items)
+        if (const auto* item = std::get_if<Item>(placed.item)) act(*placed.policy, *item);
+}
+
+// `default` and `malformed`, one each.
+void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, TypedPolicy& typed, Diagnostics& diagnostics) {
+    const ast::DefaultVerdict* seen[2] = {nullptr, nullptr};
+    each<ast::DefaultVerdict>(items, [&](const ast::Policy&, const ast::DefaultVerdict& written) {
+        const ast::DefaultVerdict*& first = seen[written.malformed ? 1 : 0];
+        if (first != nullptr) {
+            diagnostics.add({.code = Code::E214, .span = written.span,
+                             .message = fmt::format("a second `{}`", written.malformed ? "malformed" : "default"),
+                             .notes = {{first->span, "the first one stands here"}}});
+            return;
+        }
+        first = &written;
+        (written.malformed ? typed.malformed_verdict : typed.default_verdict) = checker.verdict(written.verdict, written.verdict_span);
+    });
+    if (seen[1] == nullptr) typed.malformed_verdict = typed.default_verdict;
+}
+
+// Conditions on the interface share a word of bits.
+void check_ifaces(const TypedPolicy& typed, Diagnostics& diagnostics) {
+    std::vector<std::pair<BytesOp, std::string>> seen;
+    for (const Expr& expr : typed.exprs) {
+        const auto* match = std::get_if<IfaceMatch>(&expr.node);
+        if (match == nullptr) continue;
+        const std::pair<BytesOp, std::string> key{match->op, match->text};
+        if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
+        seen.push_back(key);
+        if (seen.size() == kMaxIfaces + 1)
+            diagnostics.add({.code = Code::E512, .span = expr.span, .message = fmt::format("more than {} different conditions on `iface`", kMaxIfaces),
+                             .help = "use starts_with, or run one policy an interface"});
+    }
+}
+
+std::string policy_name(const Sources& sources, const ast::Policy& root) {
+    if (root.name) return root.name->text;
+    const std::string& path = sources.name(root.file);
+    const std::string leaf = path.substr(folder_of(path).size());
+    return leaf.substr(0, leaf.find('.') == 0 ? std::string::npos : leaf.find('.'));
+}
+
+}  // namespace
+
+std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::Policy>& policies, const Files& files,
+                                 Diagnostics& diagnostics) {
+    if (policies.empty()) return std::nullopt;
+    const std::vector<PlacedItem> items = items_in_order(policies);
+    const Names names = collect_names(items, diagnostics);
+    TypedPolicy typed;
+    typed.name = policy_name(sources, policies.back());
+    ConditionChecker conditions(sources, names, typed, diagnostics);
+    ItemChecker checker(sources, names, files, conditions, typed);
+
+    each<ast::Set>(items, [&](const ast::Policy&, const ast::Set& set) { checker.set(set); });
+    each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
+    each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
+    check_defaults(items, checker, typed, diagnostics);
+    each<ast::Let>(items, [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
+    std::size_t rules = 0;
+    each<ast::Rule>(items, [&](const ast::Policy& policy, const ast::Rule& rule) {
+        if (++rules <= kMaxRules) return checker.rule(policy, rule);
+        if (rules == kMaxRules + 1)
+            diagnostics.add({.code = Code::E505, .span = rule.name.span, .message = fmt::format("more than {} rules", kMaxRules),
+                             .help = "put what they have in common into sets"});
+    });
+    check_ifaces(typed, diagnostics);
+    TestChecker tests(sources, names, conditions);
+    each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) { typed.tests.push_back(tests.check(policy, test)); });
+    if (diagnostics.has_errors()) return std::nullopt;
+    return typed;
+}
+
+}  // namespace weir::sema

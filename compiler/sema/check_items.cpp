@@ -1,0 +1,196 @@
+#include "compiler/sema/check_items.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "bpf/abi.h"
+#include "compiler/sema/set_element.h"
+
+namespace weir::sema {
+
+Verdict ItemChecker::verdict(const ast::Verdict& written, Span span) {
+    if (written.kind == VerdictKind::kReject) conditions_.not_yet(span, "`reject`");
+    if (written.kind == VerdictKind::kRedirect) conditions_.not_yet(span, "`redirect`");
+    return written;
+}
+
+// ---- sinks ----
+
+namespace {
+constexpr std::string_view kLaterSinks[] = {"syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
+}
+
+void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) {
+    const auto wrong = [&](std::string message, std::string help) {
+        say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
+    };
+    constexpr std::string_view kShape = "eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)";
+    if (argument.values.size() != 1 || !argument.words.empty()) return wrong("not an argument of eve()", std::string(kShape));
+    const Value& value = argument.values.front().value;
+    if (!argument.keyword) {
+        const auto* path = std::get_if<Text>(&value);
+        if (path == nullptr || path->bytes.empty() || path->bytes.find('\0') != std::string::npos || !eve.path.empty())
+            return wrong("eve() takes one path", std::string(kShape));
+        eve.path = path->bytes;
+    } else if (argument.keyword->text == "rotate") {
+        const auto* size = std::get_if<ByteSize>(&value);
+        if (size == nullptr || size->bytes == 0) return wrong("`rotate` takes a size", "rotate 100MB");
+        eve.rotate_bytes = size->bytes;
+    } else if (argument.keyword->text == "keep") {
+        constexpr std::uint64_t kMaxKept = 1000;
+        const auto* number = std::get_if<Integer>(&value);
+        if (number == nullptr || number->value == 0 || number->value > kMaxKept) return wrong("`keep` takes a number of files, 1 to 1000", "keep 10");
+        eve.keep = static_cast<std::uint32_t>(number->value);
+    } else {
+        wrong(fmt::format("`{}` is no argument of eve()", argument.keyword->text), std::string(kShape));
+    }
+}
+
+void ItemChecker::sink(const ast::Sink& written) {
+    Sink sink{written.name.text, written.name.span, StdoutSink{}};
+    const std::string& kind = written.kind.text;
+    if (kind == "stdout") {
+        if (!written.arguments.empty())
+            say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no argument"});
+    } else if (kind == "eve") {
+        EveSink eve;
+        for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
+        if (eve.path.empty())
+            say({.code = Code::E331, .span = written.kind.span, .message = "eve() without a path", .help = "eve(\"/var/log/weir/eve.json\")"});
+        if (eve.rotate_bytes != 0 && eve.keep == 0) eve.keep = 10;
+        sink.kind = std::move(eve);
+    } else if (std::find(std::begin(kLaterSinks), std::end(kLaterSinks), kind) != std::end(kLaterSinks)) {
+        conditions_.not_yet(written.kind.span, fmt::format("the sink `{}`", kind));
+    } else {
+        say({.code = Code::E215, .span = written.kind.span, .message = fmt::format("`{}` is no kind of sink", kind),
+             .help = "stdout, eve, syslog, webhook, exec, kafka, nats, unix, llm"});
+    }
+    typed_.sinks.push_back(std::move(sink));
+}
+
+// ---- alerts ----
+
+MessagePart ItemChecker::hole(std::string_view name, Span span) {
+    if (name == "suppressed") return MessageWord::kSuppressed;
+    if (name == "rule") return MessageWord::kRule;
+    if (name == "verdict") return MessageWord::kVerdict;
+    const auto field = conditions_.field(name, span);
+    if (!field) return std::string();
+    return *field;
+}
+
+std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
+    std::vector<MessagePart> parts;
+    const std::string& text = *written.message;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t brace = text.find_first_of("{}", at);
+        if (brace != at) parts.emplace_back(text.substr(at, brace - at));
+        if (brace == std::string::npos) break;
+        const std::size_t end = text.find('}', brace);
+        if (text[brace] == '}' || end == std::string::npos) {
+            say({.code = Code::E332, .span = written.message_span, .message = "a brace of a message that has no other",
+                 .help = "a hole is a field in braces: {ip.src}"});
+            break;
+        }
+        parts.push_back(hole(std::string_view(text).substr(brace + 1, end - brace - 1), written.message_span));
+        at = end + 1;
+    }
+    return parts;
+}
+
+void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
+    Alert alert;
+    alert.name = written.name.text;
+    alert.span = written.name.span;
+    if (written.severity) alert.severity = *written.severity;
+    if (written.message) alert.message = message(written);
+    if (written.throttle) {
+        for (const ast::ExprId key : written.throttle->keys) conditions_.operand({&policy}, key);
+        conditions_.not_yet(written.throttle->span, "`throttle`");
+    }
+    for (const ast::Escalate& escalate : written.escalations) conditions_.not_yet(escalate.span, "`escalate`");
+    for (const ast::Action& response : written.responses) conditions_.not_yet(response.span, "`respond`");
+    for (const ast::Name& sink : written.sinks) {
+        const auto found = names_.sinks.find(sink.text);
+        if (found != names_.sinks.end()) {
+            if (std::find(alert.sinks.begin(), alert.sinks.end(), found->second) == alert.sinks.end()) alert.sinks.push_back(found->second);
+            continue;
+        }
+        Diagnostic unknown{.code = Code::E210, .span = sink.span, .message = fmt::format("unknown sink `{}`", sink.text),
+                           .help = fmt::format("declare it: `sink {} = stdout()`", sink.text)};
+        if (const std::string near = nearest_name(names_.sinks, sink.text); !near.empty()) unknown.fix = Fix{sink.span, near};
+        say(std::move(unknown));
+    }
+    typed_.alerts.push_back(std::move(alert));
+}
+
+// ---- rules ----
+
+void ItemChecker::changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration) {
+    const Operand changed = conditions_.operand({&policy}, value);
+    const auto found = names_.sets.find(set.text);
+    if (found == names_.sets.end()) {
+        Diagnostic unknown{.code = Code::E202, .span = set.span, .message = fmt::format("unknown set `{}`", set.text)};
+        if (const std::string near = nearest_name(names_.sets, set.text); !near.empty()) unknown.fix = Fix{set.span, near};
+        return say(std::move(unknown));
+    }
+    const Set& known = typed_.sets[static_cast<std::size_t>(found->second)];
+    if (std::find(known.types.begin(), known.types.end(), SetType::kNet) != known.types.end())
+        return say({.code = Code::E336, .span = set.span, .message = fmt::format("`{}` is a set of nets", set.text),
+                    .help = "it is filled from its file and by `weir set`"});
+    if (changed.kind == Operand::Kind::kError) return;
+    if (duration != nullptr && !std::holds_alternative<Duration>(duration->value))
+        return say({.code = Code::E336, .span = set.span, .message = "`for` takes a duration", .help = "for 1h"});
+    conditions_.not_yet(set.span, "a set that changes while the policy runs");
+}
+
+void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, Rule& rule) {
+    if (rule.verdict)
+        say({.code = Code::E330, .span = written.span, .message = "an action after the verdict", .help = "a verdict ends the rule: write it last"});
+    if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
+        rule.verdict = verdict(*given, written.span);
+    } else if (const auto* alert = std::get_if<ast::AlertAction>(&written.node)) {
+        if (alert->sample) conditions_.not_yet(written.span, "`sample`");
+        const auto found = names_.alerts.find(alert->alert.text);
+        if (found != names_.alerts.end()) {
+            rule.alerts.push_back({found->second, 1});
+        } else {
+            Diagnostic unknown{.code = Code::E209, .span = alert->alert.span, .message = fmt::format("unknown alert `{}`", alert->alert.text),
+                               .help = fmt::format("declare it: `alert {} {{ message \"…\" }}`", alert->alert.text)};
+            if (const std::string near = nearest_name(names_.alerts, alert->alert.text); !near.empty()) unknown.fix = Fix{alert->alert.span, near};
+            say(std::move(unknown));
+        }
+    } else if (const auto* add = std::get_if<ast::AddAction>(&written.node)) {
+        changed_set(policy, add->value, add->set, add->duration ? &*add->duration : nullptr);
+    } else if (const auto* remove = std::get_if<ast::RemoveAction>(&written.node)) {
+        changed_set(policy, remove->value, remove->set, nullptr);
+    } else {
+        conditions_.not_yet(written.span, "`capture`");
+    }
+}
+
+void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
+    constexpr std::size_t kMaxSearchRules = 64;   // language.md, limits
+    Rule rule;
+    rule.name = written.name.text;
+    rule.span = written.span;
+    rule.condition_span = policy.expr(written.condition).span;
+    rule.note = written.note.value_or("");
+    rule.observe = written.observe;
+    conditions_.set_rule(rule.name);
+    const std::size_t searches = conditions_.payload_searches();
+    rule.condition = conditions_.condition({&policy, nullptr, true}, written.condition);
+    if (conditions_.payload_searches() != searches && ++search_rules_ == kMaxSearchRules + 1)
+        say({.code = Code::E507, .span = rule.condition_span, .message = fmt::format("more than {} rules search the payload", kMaxSearchRules),
+             .help = "compare a slice, or the payload's start, where the place is known"});
+    for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
+    if (rule.alerts.size() > WEIR_RULE_ALERTS)
+        say({.code = Code::E511, .span = written.span, .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
+             .help = fmt::format("at most {}", WEIR_RULE_ALERTS)});
+    conditions_.set_rule({});
+    typed_.rules.push_back(std::move(rule));
+}
+
+}  // namespace weir::sema

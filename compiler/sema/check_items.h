@@ -1,0 +1,47 @@
+// Sets, alerts, sinks and rules: each item of the policy from its text to its typed form.
+#pragma once
+
+#include <string>
+
+#include "compiler/sema/check.h"
+#include "compiler/sema/condition.h"
+#include "compiler/sema/names.h"
+#include "compiler/sema/typed_policy.h"
+
+namespace weir::sema {
+
+class ItemChecker {
+public:
+    ItemChecker(const Sources& sources, const Names& names, const Files& files, ConditionChecker& conditions, TypedPolicy& typed)
+        : sources_(sources), names_(names), files_(files), conditions_(conditions), typed_(typed) {}
+
+    // A set's number is its place among the sets, whatever is wrong with it; so it is with sinks, alerts and rules.
+    void set(const ast::Set& written);
+    void sink(const ast::Sink& written);
+    void alert(const ast::Policy& policy, const ast::Alert& written);
+    void rule(const ast::Policy& policy, const ast::Rule& written);
+    Verdict verdict(const ast::Verdict& written, Span span);
+
+private:
+    // check_sets.cpp
+    bool set_types(const ast::Set& written, Set& set);
+    void set_clauses(const ast::Set& written, Set& set);
+    void read_set_file(const ast::Set& written, Set& set);
+    bool set_line(std::string_view line, Set& set, std::string& fault);
+    // check_items.cpp
+    void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
+    std::vector<MessagePart> message(const ast::Alert& written);
+    MessagePart hole(std::string_view name, Span span);
+    void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
+    void changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration);
+    void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
+
+    const Sources& sources_;
+    const Names& names_;
+    const Files& files_;
+    ConditionChecker& conditions_;
+    TypedPolicy& typed_;
+    std::size_t search_rules_ = 0;        // that search the payload
+};
+
+}  // namespace weir::sema

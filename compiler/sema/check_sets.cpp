@@ -1,0 +1,152 @@
+// Declared sets, and the files that fill them.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "bpf/abi.h"
+#include "compiler/sema/check_items.h"
+#include "compiler/sema/paths.h"
+#include "compiler/sema/set_element.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::size_t kMaxEntries = 4'000'000;      // of a set file: language.md, limits
+constexpr std::size_t kMaxFileFaults = 10;          // said of one file
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view kSpace = " \t\r";
+    const std::size_t first = text.find_first_not_of(kSpace);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+// What a policy's text shows of a line that somebody else wrote.
+std::string shown(std::string_view text) {
+    constexpr std::size_t kMaxShown = 60;
+    return text.size() <= kMaxShown ? std::string(text) : std::string(text.substr(0, kMaxShown)) + "…";
+}
+
+}  // namespace
+
+bool ItemChecker::set_types(const ast::Set& written, Set& set) {
+    std::size_t nets = 0;
+    for (const ast::Name& word : written.types) {
+        const auto type = set_type(word.text);
+        if (!type) {
+            say({.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
+                 .help = "ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"});
+            set.types.clear();
+            return false;
+        }
+        if (*type == SetType::kDomain) {
+            conditions_.not_yet(word.span, "a set of domain names");
+            set.types.clear();
+            return false;
+        }
+        if (*type == SetType::kNet) ++nets;
+        set.types.push_back(*type);
+    }
+    if (nets <= 1 && key_words(set.types) <= WEIR_SET_KEY_WORDS) return true;
+    say({.code = Code::E510, .span = {written.types.front().span.file, written.types.front().span.begin, written.types.back().span.end},
+         .message = nets > 1 ? "a tuple of two nets" : "a tuple of too many parts",
+         .help = "one net at most, and three addresses at most"});
+    set.types.clear();
+    return false;
+}
+
+void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
+    const bool is_net = std::find(set.types.begin(), set.types.end(), SetType::kNet) != set.types.end();
+    if (written.ttl) {
+        if (is_net)
+            say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
+                 .help = "it is filled from its file and by `weir set`"});
+        else if (!std::holds_alternative<Duration>(written.ttl->value))
+            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "ttl 10m"});
+        else conditions_.not_yet(written.ttl_span, "`ttl`");
+    } else if (!written.file) {
+        conditions_.not_yet(written.name.span, "a set that is filled while the policy runs");
+    }
+    if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
+        say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
+             .help = fmt::format("1 to {}", kMaxEntries)});
+}
+
+bool ItemChecker::set_line(std::string_view line, Set& set, std::string& fault) {
+    std::vector<SetElement> entry;
+    entry.reserve(set.types.size());
+    for (std::size_t i = 0; i < set.types.size(); ++i) {
+        const bool last = i + 1 == set.types.size();
+        const std::size_t comma = last ? std::string_view::npos : line.find(',');
+        const std::string_view part = trimmed(line.substr(0, comma));
+        const auto element = parse_element(set.types[i], part);
+        if (!element) {
+            const bool host_bits = set.types[i] == SetType::kNet && parse_prefix(part);
+            fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part), to_string(network(*parse_prefix(part))))
+                              : fmt::format("`{}` is no {}", shown(part), set_type_name(set.types[i]));
+            return false;
+        }
+        entry.push_back(*element);
+        line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+    }
+    set.entries.push_back(std::move(entry));
+    return true;
+}
+
+void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
+    std::string text, error, first_error, name;
+    bool found = false;
+    for (const std::string& place : candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs)) {
+        auto read = files_.read(place, error);
+        if (first_error.empty()) first_error = error;
+        if (!read) continue;
+        text = std::move(*read);
+        name = place;
+        found = true;
+        break;
+    }
+    if (!found) {
+        say({.code = Code::E207, .span = written.file_span, .message = fmt::format("`{}` cannot be read: {}", *written.file, first_error),
+             .help = "a path is relative to the file that names it, then to the --include folders"});
+        return;
+    }
+    std::size_t faults = 0, number = 0;
+    for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        std::string_view line = std::string_view(text).substr(at, end - at);
+        at = end + 1;
+        ++number;
+        line = trimmed(line.substr(0, line.find('#')));
+        std::string fault;
+        if (line.empty() || set_line(line, set, fault)) continue;
+        ++faults;
+        say({.code = Code::E329, .span = written.file_span, .message = fmt::format("{}:{}: {}", name, number, fault),
+             .help = "one entry a line; `#` begins a comment; the parts of a tuple are separated by commas"});
+    }
+    std::sort(set.entries.begin(), set.entries.end());
+    set.entries.erase(std::unique(set.entries.begin(), set.entries.end()), set.entries.end());
+    if (set.entries.size() > kMaxEntries)
+        say({.code = Code::E508, .span = written.file_span, .message = fmt::format("{} has {} entries", name, set.entries.size()),
+             .help = fmt::format("at most {}", kMaxEntries)});
+    if (written.size && set.entries.size() > *written.size)
+        say({.code = Code::E509, .span = written.size_span,
+             .message = fmt::format("`size {}`, and {} has {} entries", *written.size, name, set.entries.size()),
+             .help = "leave `size` out: the set is as large as its file",
+             .fix = Fix{written.size_span, std::to_string(set.entries.size())}});
+    if (!written.size) set.size = std::max<std::uint64_t>(set.size, set.entries.size());
+}
+
+void ItemChecker::set(const ast::Set& written) {
+    Set set;
+    set.name = written.name.text;
+    set.span = written.name.span;
+    const bool typed = set_types(written, set);
+    if (written.size) set.size = *written.size;
+    if (typed) {
+        set_clauses(written, set);
+        if (written.file) read_set_file(written, set);
+    }
+    typed_.sets.push_back(std::move(set));
+}
+
+}  // namespace weir::sema

@@ -1,0 +1,310 @@
+#include "compiler/sema/check_tests.h"
+
+#include <algorithm>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/frame_builder.h"
+#include "compiler/sema/paths.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::size_t kMaxFrames = 1'000'000;   // of all tests of a policy: docs/limits.md
+
+struct ProtocolWord {
+    std::string_view word;
+    TestProtocol protocol;
+    bool ports;
+};
+constexpr ProtocolWord kProtocols[] = {{"tcp", TestProtocol::kTcp, true},    {"udp", TestProtocol::kUdp, true},
+                                       {"sctp", TestProtocol::kSctp, true},  {"icmp", TestProtocol::kIcmp, false},
+                                       {"icmp6", TestProtocol::kIcmp6, false}, {"arp", TestProtocol::kArp, false}};
+
+struct FlagWord {
+    std::string_view word;
+    std::uint8_t bit;
+};
+constexpr FlagWord kFlags[] = {{"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128}};
+
+// Options that take one number: docs/language.md, "Packets", has a row for each.
+struct NumberOption {
+    std::string_view word;
+    std::uint64_t limit;
+    void (*set)(TestPacket&, std::uint64_t);
+    std::string_view protocols;           // that have it, a letter each: t u s i(cmp, icmp6) a; all but ARP: "tusi"
+};
+template <auto Member>
+void store(TestPacket& packet, std::uint64_t value) {
+    using Field = std::remove_reference_t<decltype(packet.*Member)>;
+    packet.*Member = static_cast<Field>(value);
+}
+template <auto Member>
+void store_optional(TestPacket& packet, std::uint64_t value) {
+    using Field = typename std::remove_reference_t<decltype(packet.*Member)>::value_type;
+    packet.*Member = static_cast<Field>(value);
+}
+constexpr NumberOption kNumbers[] = {
+    {"ttl", 255, store<&TestPacket::ttl>, "tusi"},
+    {"dscp", 63, store<&TestPacket::dscp>, "tusi"},
+    {"ecn", 3, store<&TestPacket::ecn>, "tusi"},
+    {"ip_id", 0xffffffff, store<&TestPacket::ip_id>, "tusi"},
+    {"frag_offset", 65528, store<&TestPacket::fragment_offset>, "tusi"},
+    {"flow_label", 0xfffff, store<&TestPacket::flow_label>, "tusi"},
+    {"pcp", 7, store<&TestPacket::pcp>, "tusia"},
+    {"vlan", 0xfff, [](TestPacket& p, std::uint64_t v) { p.vlans.push_back(static_cast<std::uint16_t>(v)); }, "tusia"},
+    {"seq", 0xffffffff, store<&TestPacket::seq>, "ti"},
+    {"ack_seq", 0xffffffff, store<&TestPacket::ack_seq>, "t"},
+    {"window", 0xffff, store<&TestPacket::window>, "t"},
+    {"mss", 0xffff, store_optional<&TestPacket::mss>, "t"},
+    {"type", 255, store_optional<&TestPacket::icmp_type>, "i"},
+    {"code", 255, store<&TestPacket::icmp_code>, "i"},
+    {"id", 0xffff, store<&TestPacket::icmp_id>, "i"},
+    {"op", 0xffff, store<&TestPacket::arp_op>, "a"},
+};
+
+struct DnsType {
+    std::string_view word;
+    std::uint16_t number;
+};
+constexpr DnsType kDnsTypes[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15}, {"TXT", 16},
+                                 {"AAAA", 28}, {"SRV", 33}, {"HTTPS", 65}, {"ANY", 255}};
+
+char letter(TestProtocol protocol) {
+    switch (protocol) {
+        case TestProtocol::kTcp: return 't';
+        case TestProtocol::kUdp: return 'u';
+        case TestProtocol::kSctp: return 's';
+        case TestProtocol::kArp: return 'a';
+        default: return 'i';
+    }
+}
+
+// One packet's options, each with what is wrong with it.
+class OptionReader {
+public:
+    using Say = std::function<void(Span, std::string, std::string)>;
+    OptionReader(TestPacket& packet, Say say) : packet_(packet), say_(std::move(say)) {}
+
+    void read(const ast::PacketOption& option) {
+        const std::string& word = option.word.text;
+        for (const FlagWord& flag : kFlags) {
+            if (flag.word != word) continue;
+            if (packet_.protocol != TestProtocol::kTcp) return unfit(option);
+            packet_.tcp_flags |= flag.bit;
+            return expect_values(option, 0);
+        }
+        for (const NumberOption& number : kNumbers)
+            if (number.word == word) return read_number(option, number);
+        if (word == "df" || word == "mf") {
+            if (packet_.protocol == TestProtocol::kArp || (word == "df" && packet_.source.version == 6)) return unfit(option);
+            (word == "df" ? packet_.dont_fragment : packet_.more_fragments) = true;
+            return expect_values(option, 0);
+        }
+        if (word == "eth_src" || word == "eth_dst") return read_mac(option);
+        if (word == "payload") return read_payload(option);
+        if (word == "dns") return read_dns(option);
+        say_(option.word.span, fmt::format("`{}` is no option of a packet", word),
+             "fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset flow_label vlan pcp eth_src eth_dst seq "
+             "ack_seq window mss type code id op payload dns");
+    }
+
+private:
+    void unfit(const ast::PacketOption& option) {
+        say_(option.word.span, fmt::format("a packet of this protocol has no `{}`", option.word.text), {});
+    }
+    void expect_values(const ast::PacketOption& option, std::size_t count) {
+        if (option.values.size() == count && option.words.empty()) return;
+        say_(option.span, fmt::format("`{}` takes {} value{}", option.word.text, count, count == 1 ? "" : "s"), {});
+    }
+    void read_number(const ast::PacketOption& option, const NumberOption& row) {
+        if (row.protocols.find(letter(packet_.protocol)) == std::string_view::npos) return unfit(option);
+        const auto* number = option.values.size() == 1 ? std::get_if<Integer>(&option.values[0].value) : nullptr;
+        if (number == nullptr) return say_(option.span, fmt::format("`{}` takes a number", row.word), {});
+        if (number->value > row.limit)
+            return say_(option.span, fmt::format("{} is too much for `{}`", number->value, row.word), fmt::format("at most {}", row.limit));
+        if (row.word == "frag_offset" && number->value % 8 != 0)
+            return say_(option.span, "a fragment's offset is a multiple of 8", {});
+        row.set(packet_, number->value);
+    }
+    void read_mac(const ast::PacketOption& option) {
+        const auto* mac = option.values.size() == 1 ? std::get_if<MacAddress>(&option.values[0].value) : nullptr;
+        if (mac == nullptr) return say_(option.span, fmt::format("`{}` takes a MAC address", option.word.text), {});
+        (option.word.text == "eth_src" ? packet_.eth_source : packet_.eth_destination) = *mac;
+    }
+    void read_payload(const ast::PacketOption& option) {
+        if (packet_.protocol == TestProtocol::kArp) return unfit(option);
+        constexpr std::size_t kMaxPayload = 9000;   // a jumbo frame
+        if (option.values.size() == 1) {
+            if (const auto* text = std::get_if<Text>(&option.values[0].value)) packet_.payload = text->bytes;
+            else if (const auto* hex = std::get_if<HexBytes>(&option.values[0].value)) packet_.payload = hex->bytes;
+            else return say_(option.span, "`payload` takes \"…\" or hex\"…\"", {});
+            if (packet_.payload.size() > kMaxPayload)
+                say_(option.span, fmt::format("a payload of {} bytes", packet_.payload.size()), fmt::format("at most {}", kMaxPayload));
+            return;
+        }
+        expect_values(option, 1);
+    }
+    // dns query "example.com" A
+    void read_dns(const ast::PacketOption& option) {
+        if (packet_.protocol != TestProtocol::kUdp) return unfit(option);
+        const auto* name = option.values.size() == 1 ? std::get_if<Text>(&option.values[0].value) : nullptr;
+        bool response = false, shaped = name != nullptr && !option.words.empty();
+        std::uint16_t type = 1;
+        for (std::size_t i = 0; shaped && i < option.words.size(); ++i) {
+            const std::string& word = option.words[i].text;
+            if (i == 0) {
+                response = word == "response";
+                shaped = response || word == "query";
+                continue;
+            }
+            const auto* known = std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes), [&](const DnsType& t) { return t.word == word; });
+            shaped = i == 1 && known != std::end(kDnsTypes);
+            if (shaped) type = known->number;
+        }
+        if (!shaped) return say_(option.span, "this is no DNS message", "write `dns query \"example.com\" A`");
+        packet_.payload = dns_message(name->bytes, type, response);
+    }
+
+    TestPacket& packet_;
+    Say say_;
+};
+
+std::string squeezed(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+        if (!space) out += c;
+        else if (!out.empty() && out.back() != ' ') out += ' ';
+    }
+    return out;
+}
+
+}  // namespace
+
+void TestChecker::wrong(Span span, std::string message, std::string help) {
+    conditions_.say({.code = Code::E333, .span = span, .message = std::move(message), .help = std::move(help)});
+}
+
+std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec& spec) {
+    if (spec.protocol.text == "hex") return {{spec.frame.begin(), spec.frame.end()}};
+    const auto* known = std::find_if(std::begin(kProtocols), std::end(kProtocols),
+                                     [&](const ProtocolWord& row) { return row.word == spec.protocol.text; });
+    if (known == std::end(kProtocols)) {
+        wrong(spec.protocol.span, fmt::format("`{}` is no protocol of a test packet", spec.protocol.text),
+              "tcp, udp, sctp, icmp, icmp6, arp, or hex\"…\" for a whole frame");
+        return {};
+    }
+    if (!spec.source.address || !spec.destination.address) return {};   // said
+    TestPacket packet;
+    packet.protocol = known->protocol;
+    packet.source = std::get<IpAddress>(*spec.source.address);
+    packet.destination = std::get<IpAddress>(*spec.destination.address);
+    const bool v6 = packet.source.version == 6;
+    if (packet.source.version != packet.destination.version)
+        return wrong(spec.destination.span, "the packet's ends are of two IP versions"), std::vector<std::vector<std::uint8_t>>();
+    if ((v6 && (known->word == "icmp" || known->word == "arp")) || (!v6 && known->word == "icmp6"))
+        return wrong(spec.protocol.span, fmt::format("`{}` between {} addresses", known->word, v6 ? "IPv6" : "IPv4"),
+                     v6 ? "IPv6 has icmp6" : "IPv4 has icmp"), std::vector<std::vector<std::uint8_t>>();
+    for (const ast::Endpoint* end : {&spec.source, &spec.destination}) {
+        if (end->port && !known->ports) wrong(end->port->span, fmt::format("`{}` has no ports", known->word));
+        if (!end->port && known->ports && end == &spec.destination) wrong(end->span, "a port is missing", "192.0.2.1:80");
+        if (end->port && (end->port->last > 65535 || end->port->first > end->port->last))
+            return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "0 to 65535"), std::vector<std::vector<std::uint8_t>>();
+    }
+    OptionReader options(packet, [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
+    for (const ast::PacketOption& option : spec.options) options.read(option);
+    const ast::PortSpec from = spec.source.port.value_or(ast::PortSpec{packet.source_port, packet.source_port, {}});
+    const ast::PortSpec to = spec.destination.port.value_or(ast::PortSpec{});
+    const std::uint64_t count = (from.last - from.first + 1) * (to.last - to.first + 1);
+    std::vector<std::vector<std::uint8_t>> frames;
+    if (count > kMaxFrames) {
+        conditions_.say({.code = Code::E513, .span = spec.span, .message = fmt::format("{} packets", count),
+                         .help = fmt::format("the tests of a policy send at most {}", kMaxFrames)});
+        return frames;
+    }
+    for (std::uint64_t source = from.first; source <= from.last; ++source) {
+        for (std::uint64_t destination = to.first; destination <= to.last; ++destination) {
+            packet.source_port = static_cast<std::uint16_t>(source);
+            packet.destination_port = static_cast<std::uint16_t>(destination);
+            frames.push_back(build_frame(packet));
+        }
+    }
+    return frames;
+}
+
+std::vector<std::vector<std::uint8_t>> TestChecker::repeated(const ast::SendStep& send) {
+    std::vector<std::vector<std::uint8_t>> once = frames(send.packet);
+    if (send.repeat == 1) {
+        frames_ += once.size();
+        if (frames_ <= kMaxFrames) return once;
+    }
+    if (send.repeat == 0) wrong(send.packet.span, "a packet sent 0 times");
+    if (!once.empty() && (send.repeat > kMaxFrames / once.size() || frames_ + send.repeat * once.size() > kMaxFrames)) {
+        conditions_.say({.code = Code::E513, .span = send.packet.span, .message = "too many packets in this policy's tests",
+                         .help = fmt::format("at most {} in all", kMaxFrames)});
+        return {};
+    }
+    std::vector<std::vector<std::uint8_t>> all;
+    for (std::uint64_t i = 0; i < send.repeat && !once.empty(); ++i) all.insert(all.end(), once.begin(), once.end());
+    if (send.repeat != 1) frames_ += all.size();
+    return all;
+}
+
+Expectation TestChecker::expectation(const ast::Outcome& outcome) {
+    Expectation expected;
+    expected.verdict = outcome.verdict;
+    expected.no_alert = outcome.no_alert;
+    expected.text = squeezed(sources_.text(outcome.span));
+    if (outcome.rule) {
+        // `by default` and `by malformed` name what decided where no rule did.
+        if (outcome.rule->text == "default" || outcome.rule->text == "malformed") {
+            expected.by_default = outcome.rule->text == "default";
+            expected.by_malformed = outcome.rule->text == "malformed";
+        } else if (const auto rule = names_.rules.find(outcome.rule->text); rule != names_.rules.end()) {
+            expected.rule = rule->second;
+        } else {
+            Diagnostic unknown{.code = Code::E208, .span = outcome.rule->span, .message = fmt::format("unknown rule `{}`", outcome.rule->text)};
+            if (const std::string near = nearest_name(names_.rules, outcome.rule->text); !near.empty()) unknown.fix = Fix{outcome.rule->span, near};
+            conditions_.say(std::move(unknown));
+        }
+    }
+    for (const ast::ExpectedAlert& alert : outcome.alerts) {
+        const auto found = names_.alerts.find(alert.alert.text);
+        if (found != names_.alerts.end()) {
+            expected.alerts.push_back({found->second, alert.times});
+            continue;
+        }
+        Diagnostic unknown{.code = Code::E209, .span = alert.alert.span, .message = fmt::format("unknown alert `{}`", alert.alert.text)};
+        if (const std::string near = nearest_name(names_.alerts, alert.alert.text); !near.empty()) unknown.fix = Fix{alert.alert.span, near};
+        conditions_.say(std::move(unknown));
+    }
+    if (expected.no_alert && !outcome.alerts.empty()) wrong(outcome.span, "an alert and `no alert`", "one of them");
+    return expected;
+}
+
+TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& step) {
+    TestStep typed{step.span, {}};
+    if (const auto* send = std::get_if<ast::SendStep>(&step.node)) {
+        typed.node = SendFrames{repeated(*send), expectation(send->outcome)};
+    } else if (const auto* after = std::get_if<ast::AfterStep>(&step.node)) {
+        const auto* duration = std::get_if<Duration>(&after->duration.value);
+        if (duration == nullptr) wrong(step.span, "`after` takes a duration", "after 59m");
+        typed.node = AdvanceClock{duration == nullptr ? 0 : duration->ns};
+    } else if (const auto* replay = std::get_if<ast::ReplayStep>(&step.node)) {
+        const auto places = candidate_paths(sources_.name(policy.file), replay->path, {});
+        typed.node = ReplayCapture{places.front(), replay->path_span, expectation(replay->outcome)};
+    } else {
+        conditions_.not_yet(step.span, "`expect`");
+    }
+    return typed;
+}
+
+Test TestChecker::check(const ast::Policy& policy, const ast::Test& test) {
+    Test typed{test.name, test.span, {}};
+    for (const ast::Step& step : test.steps) typed.steps.push_back(this->step(policy, step));
+    return typed;
+}
+
+}  // namespace weir::sema

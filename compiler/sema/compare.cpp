@@ -1,0 +1,347 @@
+// Comparisons: each pair of sides becomes one typed expression, or a diagnostic.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/condition.h"
+
+namespace weir::sema {
+
+using Kind = Operand::Kind;
+using Op = ast::Comparison;
+
+namespace {
+
+constexpr std::size_t kMaxLiteralBytes = 64;   // payload literals: language.md, conditions
+
+bool is_negated(Op op) { return op == Op::kNe || op == Op::kNotIn; }
+bool is_membership(Op op) { return op == Op::kIn || op == Op::kNotIn; }
+bool is_order(Op op) { return op == Op::kLt || op == Op::kLe || op == Op::kGt || op == Op::kGe; }
+bool is_text_search(Op op) { return op == Op::kContains || op == Op::kStartsWith || op == Op::kEndsWith; }
+bool is_equality(Op op) { return op == Op::kEq || op == Op::kNe; }
+bool is_value(Kind kind) { return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet; }
+
+Relation relation_of(Op op) {
+    switch (op) {
+        case Op::kNe: return Relation::kNe;
+        case Op::kLt: return Relation::kLt;
+        case Op::kLe: return Relation::kLe;
+        case Op::kGt: return Relation::kGt;
+        case Op::kGe: return Relation::kGe;
+        default: return Relation::kEq;
+    }
+}
+
+std::string_view articled(Type type) {
+    switch (type) {
+        case Type::kBool: return "a bool";
+        case Type::kUint: return "an integer";
+        case Type::kPort: return "a port";
+        case Type::kIp: return "an address";
+        case Type::kMac: return "a MAC address";
+        case Type::kDomain: return "a domain name";
+        case Type::kText: return "a string";
+        case Type::kBytes: return "bytes";
+    }
+    return "something";
+}
+
+bool set_type_fits(SetType set, const Field& field) {
+    switch (set) {
+        case SetType::kIp:
+        case SetType::kNet: return field.type == Type::kIp;
+        case SetType::kPort: return field.type == Type::kPort;
+        case SetType::kMac: return field.type == Type::kMac;
+        case SetType::kDomain: return field.type == Type::kDomain;
+        case SetType::kU8: return field.type == Type::kUint && field.bits <= 8;
+        case SetType::kU16: return field.type == Type::kUint && field.bits <= 16;
+        case SetType::kU32: return field.type == Type::kUint && field.bits <= 32;
+    }
+    return false;
+}
+
+std::uint64_t limit_of(const Field& field) {
+    return field.bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << field.bits) - 1;
+}
+
+}  // namespace
+
+ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs) {
+    const auto kind_of = [&](const Operand& side) -> std::string {
+        switch (side.kind) {
+            case Kind::kField: return std::string(articled(sema::field(side.field).type));
+            case Kind::kSlice: return "bytes";
+            case Kind::kValue: return value_kind(side.values->front().value);
+            case Kind::kTuple: return "a tuple";
+            case Kind::kCondition: return "a condition";
+            case Kind::kSet: return fmt::format("the set `{}`", typed_.sets[static_cast<std::size_t>(side.set)].name);
+            default: return "a set";
+        }
+    };
+    say({.code = Code::E320, .span = rhs.span,
+         .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
+         .help = "nothing is converted silently: both sides are of one type", .notes = {{node.op_span, "compared here"}}});
+    return never(rhs.span);
+}
+
+// Whether the type has the operator at all, and whether it takes one value or several.
+bool ConditionChecker::operator_fits(const ast::Compare& node, Type type, const Operand& rhs) {
+    const bool ordered = type == Type::kUint || type == Type::kPort;
+    const bool searched = type == Type::kText || type == Type::kBytes || type == Type::kDomain;
+    if ((is_order(node.op) && !ordered) || (is_text_search(node.op) && !searched) ||
+        (is_membership(node.op) && type == Type::kBool)) {
+        say({.code = Code::E321, .span = node.op_span,
+             .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), articled(type)),
+             .help = ordered ? "integers and ports have == != < <= > >= in" : searched ? "strings and bytes have == != contains starts_with ends_with in"
+                     : type == Type::kBool ? "bool fields stand alone, or have == and !=" : "== != and in are there"});
+        return false;
+    }
+    const Value* value = rhs.kind == Kind::kValue ? &rhs.values->front().value : nullptr;
+    const bool several = rhs.kind == Kind::kValues || rhs.kind == Kind::kTuples || rhs.kind == Kind::kSet ||
+                         (value != nullptr && (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
+                                               std::holds_alternative<IntegerRange>(*value)));
+    if (several == is_membership(node.op)) return true;
+    const bool turned = is_negated(node.op);
+    Diagnostic wrong{.code = Code::E321, .span = node.op_span,
+                     .message = fmt::format("`{}` with {}", text(node.op_span), several ? "several values" : "one value")};
+    const bool swappable = several ? is_equality(node.op) : rhs.kind != Kind::kTuple && rhs.kind != Kind::kCondition;
+    if (swappable) wrong.fix = Fix{node.op_span, several ? (turned ? "not in" : "in") : (turned ? "!=" : "==")};
+    else wrong.help = "it takes one value";
+    say(std::move(wrong));
+    return false;
+}
+
+ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, Span span) {
+    const Operand lhs = operand(scope, node.lhs), rhs = operand(scope, node.rhs);
+    if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
+    if (is_value(lhs.kind)) {
+        Diagnostic wrong{.code = Code::E325, .span = lhs.span, .message = fmt::format("`{}` stands on the left", text(lhs.span)),
+                         .help = "the field comes first"};
+        constexpr std::string_view kMirrored[] = {"==", "!=", ">", ">=", "<", "<="};
+        if (rhs.kind == Kind::kField && static_cast<std::size_t>(node.op) < std::size(kMirrored))
+            wrong.fix = Fix{span, fmt::format("{} {} {}", text(rhs.span), kMirrored[static_cast<std::size_t>(node.op)], text(lhs.span))};
+        say(std::move(wrong));
+        return never(span);
+    }
+    if (lhs.kind == Kind::kCondition || rhs.kind == Kind::kCondition || rhs.kind == Kind::kTuple) return mismatch(lhs, node, rhs);
+    if (lhs.kind == Kind::kTuple) return in_tuples(lhs, node, rhs, span);
+    if (lhs.kind == Kind::kSlice) return compare_text(lhs, node, rhs, span);
+    if (rhs.kind == Kind::kSlice) return mismatch(lhs, node, rhs);
+    if (rhs.kind == Kind::kField) return compare_fields(lhs, node, rhs, span);
+    const Type type = sema::field(lhs.field).type;
+    if (!operator_fits(node, type, rhs)) return never(span);
+    if (rhs.kind == Kind::kTuples) return mismatch(lhs, node, rhs);
+    if (rhs.kind == Kind::kSet) {
+        if (lhs.mask != ~std::uint64_t{0}) return mismatch(lhs, node, rhs);
+        return in_set({lhs.field}, node, rhs, span);
+    }
+    switch (type) {
+        case Type::kBool: return compare_flag(lhs, node, rhs, span);
+        case Type::kUint:
+        case Type::kPort: return compare_number(lhs, node, rhs, span);
+        case Type::kIp: return compare_address(lhs, node, rhs, span);
+        case Type::kMac: return compare_mac(lhs, node, rhs, span);
+        default: return compare_text(lhs, node, rhs, span);
+    }
+}
+
+ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    const Type type = sema::field(lhs.field).type;
+    if (type != sema::field(rhs.field).type) return mismatch(lhs, node, rhs);
+    if (!operator_fits(node, type, rhs)) return never(span);
+    const bool negated = is_negated(node.op);
+    switch (type) {
+        case Type::kBool: return add(span, FlagCompare{lhs.field, rhs.field, negated});
+        case Type::kUint:
+        case Type::kPort:
+            return add(span, NumberCompare{{lhs.field, lhs.mask}, relation_of(node.op), {rhs.field, rhs.mask}});
+        case Type::kIp: return add(span, AddressCompare{lhs.field, rhs.field, negated});
+        case Type::kMac: return add(span, MacCompare{lhs.field, rhs.field, negated});
+        default: break;
+    }
+    say({.code = Code::E321, .span = node.op_span, .message = "a field compared with itself",
+         .help = "there is one field of this type"});
+    return never(span);
+}
+
+ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    const auto* value = std::get_if<Boolean>(&rhs.values->front().value);
+    if (value == nullptr) return mismatch(lhs, node, rhs);
+    return add(span, Flag{lhs.field, value->value != is_negated(node.op)});
+}
+
+std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChecker::number_ranges(const Operand& lhs,
+                                                                                                    const Operand& rhs) {
+    const Field& field = sema::field(lhs.field);
+    const std::uint64_t limit = limit_of(field);
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    for (const PlacedValue& element : *rhs.values) {
+        std::pair<std::uint64_t, std::uint64_t> range;
+        if (const auto* number = std::get_if<Integer>(&element.value)) {
+            range = {number->value, number->value};
+        } else if (const auto* several = std::get_if<IntegerRange>(&element.value)) {
+            range = {several->first, several->last};
+        } else {
+            Diagnostic wrong{.code = Code::E320, .span = element.span,
+                             .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), articled(field.type),
+                                                    text(element.span), value_kind(element.value)),
+                             .help = "nothing is converted silently: both sides are of one type"};
+            if (const auto* size = std::get_if<ByteSize>(&element.value)) wrong.fix = Fix{element.span, std::to_string(size->bytes)};
+            say(std::move(wrong));
+            return std::nullopt;
+        }
+        if (range.second > limit) {
+            say({.code = Code::E322, .span = element.span,
+                 .message = fmt::format("{} does not fit in `{}`", range.second, field.name),
+                 .help = fmt::format("it has {} bits: 0 to {}", field.bits, limit)});
+            return std::nullopt;
+        }
+        ranges.push_back(range);
+    }
+    return ranges;
+}
+
+ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    auto ranges = number_ranges(lhs, rhs);
+    if (!ranges) return never(span);
+    const std::uint64_t limit = limit_of(sema::field(lhs.field));
+    if (is_order(node.op)) {
+        const std::uint64_t value = ranges->front().first;
+        ranges->clear();
+        if (node.op == Op::kLe) ranges->push_back({0, value});
+        if (node.op == Op::kGe) ranges->push_back({value, ~std::uint64_t{0}});
+        if (node.op == Op::kLt && value > 0) ranges->push_back({0, value - 1});
+        if (node.op == Op::kGt && value < limit) ranges->push_back({value + 1, ~std::uint64_t{0}});
+        if (ranges->empty()) {
+            say({.code = Code::W403, .span = span, .message = fmt::format("`{}` is never true", text(span)),
+                 .help = fmt::format("`{}` lies between 0 and {}", sema::field(lhs.field).name, limit)});
+        }
+    }
+    normalise(*ranges);
+    return add(span, NumberIn{{lhs.field, lhs.mask}, std::move(*ranges), is_negated(node.op)});
+}
+
+std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Operand& rhs) {
+    std::vector<IpRange> ranges;
+    for (const PlacedValue& element : *rhs.values) {
+        if (const auto* address = std::get_if<IpAddress>(&element.value)) ranges.push_back({*address, *address});
+        else if (const auto* prefix = std::get_if<IpPrefix>(&element.value)) ranges.push_back({first_address(*prefix), last_address(*prefix)});
+        else if (const auto* range = std::get_if<IpRange>(&element.value)) ranges.push_back(*range);
+        else {
+            say({.code = Code::E320, .span = element.span,
+                 .message = fmt::format("an address is compared with {}", value_kind(element.value)),
+                 .help = "addresses compare with addresses, prefixes and ranges of addresses"});
+            return std::nullopt;
+        }
+    }
+    normalise(ranges);
+    return ranges;
+}
+
+ExprId ConditionChecker::compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    auto ranges = address_ranges(rhs);
+    if (!ranges) return never(span);
+    return add(span, AddressIn{lhs.field, std::move(*ranges), is_negated(node.op)});
+}
+
+std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operand& rhs) {
+    std::vector<MacAddress> addresses;
+    for (const PlacedValue& element : *rhs.values) {
+        const auto* mac = std::get_if<MacAddress>(&element.value);
+        if (mac == nullptr) {
+            say({.code = Code::E320, .span = element.span,
+                 .message = fmt::format("a MAC address is compared with {}", value_kind(element.value)),
+                 .help = "MAC addresses look like 02:00:00:00:00:01"});
+            return std::nullopt;
+        }
+        addresses.push_back(*mac);
+    }
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
+ExprId ConditionChecker::compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    auto addresses = mac_values(rhs);
+    if (!addresses) return never(span);
+    return add(span, MacIn{lhs.field, std::move(*addresses), is_negated(node.op)});
+}
+
+// One value of iface, payload or a slice of it.
+ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& value, bool negated, Span span) {
+    const auto* written = std::get_if<Text>(&value.value);
+    const auto* hex = std::get_if<HexBytes>(&value.value);
+    const bool is_iface = lhs.kind == Kind::kField && lhs.field == FieldId::kIface;
+    if ((written == nullptr && hex == nullptr) || (is_iface && written == nullptr)) {
+        say({.code = Code::E320, .span = value.span,
+             .message = fmt::format("`{}` is compared with {}", text(lhs.span), value_kind(value.value)),
+             .help = is_iface ? "it compares with \"…\"" : "it compares with \"…\" and hex\"…\""});
+        return never(span);
+    }
+    const std::string& bytes = written != nullptr ? written->bytes : hex->bytes;
+    const BytesOp bytes_op = op == Op::kContains ? BytesOp::kContains : op == Op::kStartsWith ? BytesOp::kStartsWith
+                             : op == Op::kEndsWith ? BytesOp::kEndsWith : BytesOp::kEq;
+    if (is_iface) return add(span, IfaceMatch{bytes_op, bytes, negated});
+    if (lhs.kind == Kind::kSlice) {
+        if (bytes.size() == lhs.length) return add(span, PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
+        say({.code = Code::E328, .span = value.span,
+             .message = fmt::format("{} bytes are compared with a slice of {}", bytes.size(), lhs.length),
+             .help = fmt::format("a slice compares with as many bytes: `payload[{}:{}]`", lhs.offset, bytes.size())});
+        return never(span);
+    }
+    if (bytes.size() > kMaxLiteralBytes) {
+        say({.code = Code::E328, .span = value.span, .message = fmt::format("a literal of {} bytes", bytes.size()),
+             .help = fmt::format("at most {}", kMaxLiteralBytes)});
+        return never(span);
+    }
+    if (bytes_op == BytesOp::kContains && !bytes.empty()) ++payload_searches_;
+    return add(span, PayloadMatch{bytes_op, bytes, negated});
+}
+
+ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    if (rhs.kind != Kind::kValue && rhs.kind != Kind::kValues) return mismatch(lhs, node, rhs);
+    if (lhs.kind == Kind::kSlice) {
+        if (is_text_search(node.op) || is_order(node.op)) {
+            say({.code = Code::E321, .span = node.op_span, .message = fmt::format("`{}` has no meaning for a slice", text(node.op_span)),
+                 .help = "a slice has == != and in"});
+            return never(span);
+        }
+        if (!operator_fits(node, Type::kBytes, rhs)) return never(span);
+    }
+    const bool negated = is_negated(node.op);
+    if (rhs.kind == Kind::kValue) return one_text(lhs, node.op, rhs.values->front(), negated, span);
+    std::vector<ExprId> each;
+    for (const PlacedValue& value : *rhs.values) each.push_back(one_text(lhs, node.op, value, negated, span));
+    return negated ? add(span, And{std::move(each)}) : add(span, Or{std::move(each)});
+}
+
+ExprId ConditionChecker::in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs, Span span) {
+    const Set& set = typed_.sets[static_cast<std::size_t>(rhs.set)];
+    if (set.types.empty()) return never(span);   // its types were wrong: said
+    bool fits = set.types.size() == keys.size();
+    for (std::size_t i = 0; fits && i < keys.size(); ++i) fits = set_type_fits(set.types[i], sema::field(keys[i]));
+    if (!fits) {
+        say({.code = Code::E320, .span = rhs.span, .message = fmt::format("the set `{}` holds something else", set.name),
+             .notes = {{set.span, "its type stands here"}}});
+        return never(span);
+    }
+    return add(span, InSet{keys, rhs.set, is_negated(node.op)});
+}
+
+ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+    if (rhs.kind != Kind::kSet && rhs.kind != Kind::kTuples) return mismatch(lhs, node, rhs);
+    if (!is_membership(node.op)) {
+        say({.code = Code::E321, .span = node.op_span, .message = fmt::format("`{}` with a tuple", text(node.op_span)),
+             .help = "tuples have `in` and `not in`"});
+        return never(span);
+    }
+    if (rhs.kind == Kind::kSet) return in_set(lhs.fields, node, rhs, span);
+    if (rhs.width != lhs.fields.size()) return mismatch(lhs, node, rhs);
+    const bool exact = std::all_of(rhs.values->begin(), rhs.values->end(), [](const PlacedValue& value) {
+        return std::holds_alternative<Integer>(value.value) || std::holds_alternative<IpAddress>(value.value) ||
+               std::holds_alternative<MacAddress>(value.value);
+    });
+    return exact ? exact_tuples(lhs, rhs, is_negated(node.op), span) : one_of_tuples(lhs, rhs, is_negated(node.op), span);
+}
+
+}  // namespace weir::sema

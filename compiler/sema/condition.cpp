@@ -1,0 +1,191 @@
+#include "compiler/sema/condition.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "grammar/check.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::uint32_t kMaxExprs = 65536;   // of one condition, names expanded: docs/limits.md
+constexpr std::uint32_t kMaxDepth = 256;     // of conditions within conditions, names expanded
+
+// Fields that every frame has: a negated comparison of one of them surprises nobody.
+bool always_there(FieldId id) {
+    return id == FieldId::kPacketLen || id == FieldId::kRxQueue || id == FieldId::kMalformed;
+}
+
+// The fields of a comparison; none for anything else.
+std::vector<FieldId> compared_fields(const Expr& expr) {
+    if (const auto* in = std::get_if<NumberIn>(&expr.node)) return {in->number.field};
+    if (const auto* in = std::get_if<AddressIn>(&expr.node)) return {in->field};
+    if (const auto* in = std::get_if<MacIn>(&expr.node)) return {in->field};
+    if (const auto* both = std::get_if<NumberCompare>(&expr.node)) return {both->lhs.field, both->rhs.field};
+    if (const auto* both = std::get_if<AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* both = std::get_if<MacCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* in = std::get_if<InSet>(&expr.node)) return in->keys;
+    if (std::get_if<PayloadMatch>(&expr.node) || std::get_if<PayloadSlice>(&expr.node)) return {FieldId::kPayload};
+    return {};
+}
+
+struct Opposite {
+    std::string_view written;
+    std::string_view other;
+};
+constexpr Opposite kOpposites[] = {{"==", "!="}, {"!=", "=="}, {"<", ">="}, {"<=", ">"},
+                                   {">", "<="},  {">=", "<"},  {"in", "not in"}, {"not in", "in"}};
+
+}  // namespace
+
+void ConditionChecker::say(Diagnostic diagnostic) {
+    diagnostic.rule = rule_;
+    diagnostics_.add(std::move(diagnostic));
+}
+
+void ConditionChecker::not_yet(Span span, std::string_view what) {
+    say({.code = Code::E599, .span = span, .message = fmt::format("{} is not yet supported", what)});
+}
+
+ExprId ConditionChecker::add(Span span, decltype(Expr::node) node) {
+    std::uint64_t size = 1;
+    std::uint32_t depth = 0;
+    const auto take = [&](ExprId id) {
+        size += sizes_[static_cast<std::size_t>(id)];
+        depth = std::max(depth, depths_[static_cast<std::size_t>(id)] + 1);
+    };
+    if (const auto* all = std::get_if<And>(&node)) std::for_each(all->operands.begin(), all->operands.end(), take);
+    if (const auto* any = std::get_if<Or>(&node)) std::for_each(any->operands.begin(), any->operands.end(), take);
+    if (const auto* negated = std::get_if<Not>(&node)) take(negated->operand);
+    if (size > kMaxExprs || depth > kMaxDepth) {
+        if (!size_said_)
+            say({.code = Code::E506, .span = span,
+                 .message = fmt::format("with its names expanded, this condition has more than {} comparisons, or nests "
+                                        "more than {} deep", kMaxExprs, kMaxDepth),
+                 .help = "split the rule, or put values into a set"});
+        size_said_ = true;
+        node = Constant{false};
+        size = 1;
+        depth = 0;
+    }
+    typed_.exprs.push_back({span, std::move(node)});
+    sizes_.push_back(static_cast<std::uint32_t>(size));
+    depths_.push_back(depth);
+    return static_cast<ExprId>(typed_.exprs.size() - 1);
+}
+
+template <typename Wanted, typename Written>
+ExprId ConditionChecker::junction(const Scope& scope, const Written& written, Span span) {
+    Scope inner = scope;
+    inner.top_level = scope.top_level && std::is_same_v<Wanted, And>;
+    Wanted wanted;
+    for (const ast::ExprId operand : written.operands) wanted.operands.push_back(condition(inner, operand));
+    return add(span, std::move(wanted));
+}
+
+ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span span) {
+    Scope inner = scope;
+    inner.top_level = false;
+    const ExprId operand = condition(inner, node.operand);
+    const ast::Expr& written = scope.policy->expr(node.operand);
+    const std::vector<FieldId> fields = compared_fields(typed_.expr(operand));
+    const auto* comparison = std::get_if<ast::Compare>(&written.node);
+    const auto absent = std::find_if_not(fields.begin(), fields.end(), always_there);
+    if (comparison != nullptr && absent != fields.end()) {
+        Diagnostic warning{.code = Code::W404, .span = span,
+                           .message = fmt::format("`{}` is also true for packets without `{}`", text(span),
+                                                  sema::field(*absent).name)};
+        const std::string op = text(comparison->op_span);
+        const auto* opposite = std::find_if(std::begin(kOpposites), std::end(kOpposites),
+                                            [&](const Opposite& o) { return o.written == op; });
+        if (opposite != std::end(kOpposites)) {
+            const std::string turned = fmt::format("{} {} {}", text(scope.policy->expr(comparison->lhs).span),
+                                                   opposite->other, text(scope.policy->expr(comparison->rhs).span));
+            warning.help = fmt::format("where only packets that have it are meant, write `{}`", turned);
+            warning.fix = Fix{span, turned};
+        } else {
+            warning.help = fmt::format("where only packets that have it are meant, add `and` and what says so");
+        }
+        say(std::move(warning));
+    }
+    return add(span, Not{operand});
+}
+
+ExprId ConditionChecker::as_condition(const Operand& operand) {
+    using Kind = Operand::Kind;
+    if (operand.kind == Kind::kCondition) return operand.condition;
+    if (operand.kind == Kind::kField && sema::field(operand.field).type == Type::kBool)
+        return add(operand.span, Flag{operand.field});
+    // A bare protocol name is a condition, and `payload` says that there is one.
+    if (operand.kind == Kind::kValue) {
+        if (const auto* constant = std::get_if<Boolean>(&operand.values->front().value))
+            return add(operand.span, Constant{constant->value});
+    }
+    if (operand.kind == Kind::kError) return never(operand.span);
+    Diagnostic wrong{.code = Code::E323, .span = operand.span,
+                     .message = fmt::format("`{}` is not a condition", text(operand.span))};
+    if (operand.kind == Kind::kField)
+        wrong.help = fmt::format("`{}` is {}: compare it with something", sema::field(operand.field).name,
+                                 sema::field(operand.field).type == Type::kUint ? "an integer"
+                                                                                 : "a " + std::string(type_name(sema::field(operand.field).type)));
+    else wrong.help = "a condition is a comparison, a bool field or the name of a condition";
+    say(std::move(wrong));
+    return never(operand.span);
+}
+
+ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
+    const ast::Expr& expr = scope.policy->expr(id);
+    if (const auto* any = std::get_if<ast::Or>(&expr.node)) return junction<Or>(scope, *any, expr.span);
+    if (const auto* all = std::get_if<ast::And>(&expr.node)) return junction<And>(scope, *all, expr.span);
+    if (const auto* negated = std::get_if<ast::Not>(&expr.node)) return negation(scope, *negated, expr.span);
+    if (const auto* comparison = std::get_if<ast::Compare>(&expr.node)) return compare(scope, *comparison, expr.span);
+    if (const auto* state = std::get_if<ast::StateRef>(&expr.node)) {
+        state_term(scope, scope.policy->state_terms[state->index], expr.span);
+        return never(expr.span);
+    }
+    return as_condition(operand(scope, id));
+}
+
+// Checked as far as its types are known, then refused.
+void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
+    const std::size_t errors = diagnostics_.errors();
+    const auto wrong = [&](Span where, std::string message, std::string help) {
+        say({.code = Code::E334, .span = where, .message = std::move(message), .help = std::move(help)});
+    };
+    if (!scope.top_level)
+        say({.code = Code::E335, .span = span, .message = "a state term within `or`, `not` or a name",
+             .help = "it stands only as an operand of the outermost `and` of a rule's `when`"});
+    if (term.op != ast::Comparison::kGt) wrong(term.op_span, "the only operator of a state term is `>`", "write `>`");
+    const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
+    if (!term.limit) wrong(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
+    else if (windowed != std::holds_alternative<Integer>(term.limit->value) ||
+             (term.kind == ast::StateKind::kByteRate) != std::holds_alternative<ByteRate>(term.limit->value))
+        wrong(term.limit_span, fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
+              "rate takes 10/s, byterate 10MB/s, count and distinct a number");
+    if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
+        wrong(span, windowed ? "a window is missing" : "a window has no meaning here",
+              "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have one, rates have not");
+    constexpr std::size_t kMaxKeys = 4;
+    if (term.keys.empty() || term.keys.size() > kMaxKeys)
+        wrong(span, fmt::format("{} keys", term.keys.size()), "one to four fields");
+    std::vector<ast::ExprId> fields = term.keys;
+    if (term.value) fields.push_back(*term.value);
+    for (const ast::ExprId key : fields) {
+        const Operand keyed = operand(scope, key);
+        if (keyed.kind != Operand::Kind::kField && keyed.kind != Operand::Kind::kError)
+            say({.code = Code::E337, .span = keyed.span, .message = fmt::format("`{}` is not a field", text(keyed.span)),
+                 .help = "a key is a field of the packet"});
+    }
+    if (diagnostics_.errors() == errors) {
+        constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct"};
+        not_yet(span, fmt::format("`{}(…)`", kWords[static_cast<std::size_t>(term.kind)]));
+    }
+}
+
+void ConditionChecker::check_let(const Names::LetPlace& place) {
+    if (place.let->is_function) return;   // its parameters have no types until it is used
+    let(place, place.let->name.span);
+}
+
+}  // namespace weir::sema

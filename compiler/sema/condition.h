@@ -1,0 +1,106 @@
+// Conditions: from names and values to typed expressions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/sema/names.h"
+#include "compiler/sema/operand.h"
+#include "compiler/sema/typed_policy.h"
+#include "grammar/ast.h"
+#include "grammar/diagnostic.h"
+#include "grammar/source.h"
+
+namespace weir::sema {
+
+class ConditionChecker {
+public:
+    // Arguments of the function that is being expanded, by parameter.
+    using Arguments = std::unordered_map<std::string, Operand>;
+    // Where an expression stands.
+    struct Scope {
+        const ast::Policy* policy;
+        const Arguments* arguments = nullptr;
+        bool top_level = false;           // of a rule's `when`: where state terms may stand
+    };
+
+    ConditionChecker(const Sources& sources, const Names& names, TypedPolicy& typed, Diagnostics& diagnostics)
+        : sources_(sources), names_(names), typed_(typed), diagnostics_(diagnostics) {}
+
+    // A condition; false where it is none, which has been said.
+    ExprId condition(const Scope& scope, ast::ExprId id);
+    Operand operand(const Scope& scope, ast::ExprId id);
+    // A let that no rule uses is checked too.
+    void check_let(const Names::LetPlace& place);
+    // What `name` names as a field, supported or not; says what is wrong.
+    std::optional<FieldId> field(std::string_view name, Span span);
+    // The rule that diagnostics are about.
+    void set_rule(std::string name) { rule_ = std::move(name); }
+    // Interface conditions and payload searches of the whole policy so far.
+    std::size_t payload_searches() const { return payload_searches_; }
+
+    void say(Diagnostic diagnostic);
+    void not_yet(Span span, std::string_view what);
+
+private:
+    // condition.cpp
+    template <typename Wanted, typename Written>
+    ExprId junction(const Scope& scope, const Written& written, Span span);
+    ExprId negation(const Scope& scope, const ast::Not& node, Span span);
+    ExprId as_condition(const Operand& operand);
+    void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
+    // operand.cpp
+    Operand path(const Scope& scope, const std::string& name, Span span);
+    Operand let(const Names::LetPlace& place, Span span);
+    Operand call(const Scope& scope, const ast::Call& call, Span span);
+    Operand masked(const Scope& scope, const ast::Masked& node, Span span);
+    Operand length(const Scope& scope, const ast::Length& node, Span span);
+    Operand slice(const ast::Slice& node, Span span);
+    Operand tuple(const Scope& scope, const ast::Tuple& node, Span span);
+    Operand set_literal(const Scope& scope, const ast::SetLiteral& node, Span span);
+    // compare.cpp
+    ExprId compare(const Scope& scope, const ast::Compare& node, Span span);
+    ExprId compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    ExprId one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
+    ExprId exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
+    ExprId one_text(const Operand& lhs, ast::Comparison op, const PlacedValue& value, bool negated, Span span);
+    // Number ranges of values that fit the field; nothing where one does not, which has been said.
+    std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> number_ranges(const Operand& lhs,
+                                                                                      const Operand& rhs);
+    std::optional<std::vector<IpRange>> address_ranges(const Operand& rhs);
+    std::optional<std::vector<MacAddress>> mac_values(const Operand& rhs);
+    bool operator_fits(const ast::Compare& node, Type type, const Operand& rhs);
+    ExprId mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
+    ExprId field_equals(FieldId field, const PlacedValue& value);
+
+    ExprId add(Span span, decltype(Expr::node) node);
+    ExprId never(Span span) { return add(span, Constant{false}); }
+    std::string text(Span span) const { return std::string(sources_.text(span)); }
+
+    const Sources& sources_;
+    const Names& names_;
+    TypedPolicy& typed_;
+    Diagnostics& diagnostics_;
+    std::string rule_;
+    std::unordered_map<const ast::Let*, Operand> lets_;       // conditions and values, checked once
+    std::vector<const ast::Let*> open_lets_;                  // being checked
+    std::vector<std::uint32_t> sizes_;                        // of each typed expression, once expanded
+    std::vector<std::uint32_t> depths_;
+    bool size_said_ = false;
+    std::size_t payload_searches_ = 0;
+};
+
+// Joins ranges that meet or overlap; sorts them.
+void normalise(std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
+void normalise(std::vector<IpRange>& ranges);
+
+}  // namespace weir::sema

@@ -1,0 +1,97 @@
+// The files of a policy: the root and everything it imports, each once.
+#include <unordered_map>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/check.h"
+#include "compiler/sema/paths.h"
+#include "grammar/parser.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::size_t kMaxFiles = 1024;  // docs/limits.md
+constexpr std::size_t kMaxImportDepth = 64;
+
+class Importer {
+public:
+    Importer(Sources& sources, const Files& files, Diagnostics& diagnostics)
+        : sources_(sources), files_(files), diagnostics_(diagnostics) {}
+
+    // Reads `file` and, before it, what it imports.
+    void read(std::uint32_t file) {
+        open_.push_back(file);
+        known_.emplace(normal_path(sources_.name(file)), file);
+        ast::Policy policy = parse(sources_, file, diagnostics_);
+        for (ast::Item& item : policy.items)
+            if (auto* import = std::get_if<ast::Import>(&item)) follow(*import);
+        open_.pop_back();
+        policies_.push_back(std::move(policy));
+    }
+    std::vector<ast::Policy> take() { return std::move(policies_); }
+
+private:
+    void say(Code code, Span span, std::string message, std::string help) {
+        diagnostics_.add({.code = code, .span = span, .message = std::move(message), .help = std::move(help)});
+    }
+
+    // True where the import closes a cycle: said, with the files on it.
+    bool closes_cycle(const ast::Import& import, std::uint32_t file) {
+        for (std::size_t i = 0; i < open_.size(); ++i) {
+            if (open_[i] != file) continue;
+            std::string chain;
+            for (std::size_t k = i; k < open_.size(); ++k) chain += sources_.name(open_[k]) + " imports ";
+            say(Code::E206, import.path_span, "this import closes a cycle: " + chain + sources_.name(file),
+                "move what both need into a third file");
+            return true;
+        }
+        return false;
+    }
+
+    void follow(ast::Import& import) {
+        const std::vector<std::string> places =
+            candidate_paths(sources_.name(import.path_span.file), import.path, files_.include_dirs);
+        for (const std::string& place : places) {
+            if (const auto found = known_.find(place); found != known_.end()) {
+                if (!closes_cycle(import, found->second)) import.file = found->second;
+                return;
+            }
+        }
+        if (known_.size() >= kMaxFiles || open_.size() >= kMaxImportDepth) {
+            say(Code::E514, import.path_span,
+                fmt::format("more than {} files, or more than {} importing one another", kMaxFiles, kMaxImportDepth),
+                "put several of them into one file");
+            return;
+        }
+        std::string first_error;
+        for (const std::string& place : places) {
+            std::string error;
+            std::optional<std::string> text = files_.read(place, error);
+            if (first_error.empty()) first_error = error;
+            if (!text) continue;
+            import.file = sources_.add(place, std::move(*text));
+            read(*import.file);
+            return;
+        }
+        say(Code::E207, import.path_span, fmt::format("`{}` cannot be read: {}", import.path, first_error),
+            "a path is relative to the file that names it, then to the --include folders");
+    }
+
+    Sources& sources_;
+    const Files& files_;
+    Diagnostics& diagnostics_;
+    std::vector<ast::Policy> policies_;
+    std::vector<std::uint32_t> open_;                            // being read: the way from the root
+    std::unordered_map<std::string, std::uint32_t> known_;       // by path
+};
+
+}  // namespace
+
+std::vector<ast::Policy> parse_all(Sources& sources, std::uint32_t root, const Files& files, Diagnostics& diagnostics) {
+    Importer importer(sources, files, diagnostics);
+    importer.read(root);
+    return importer.take();
+}
+
+}  // namespace weir::sema

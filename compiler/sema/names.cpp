@@ -1,0 +1,129 @@
+#include "compiler/sema/names.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/fields.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::string_view kReserved[] = {"policy", "import", "let",     "set",      "default",     "malformed", "rule",
+                                          "alert",  "sink",   "test",    "when",     "then",        "note",      "observe",
+                                          "and",    "or",     "not",     "in",       "contains",    "starts_with",
+                                          "ends_with", "true", "false",  "pass",     "drop",        "reject",
+                                          "redirect", "inner"};
+
+bool is_reserved(std::string_view name) {
+    static const auto* const words = [] {
+        auto* all = new std::unordered_set<std::string_view>(std::begin(kReserved), std::end(kReserved));
+        for (const Field& field : fields()) all->insert(field.name.substr(0, field.name.find('.')));
+        return all;
+    }();
+    return words->contains(name);
+}
+
+class Collector {
+public:
+    explicit Collector(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+    Names collect(const std::vector<PlacedItem>& items) {
+        for (const PlacedItem& placed : items) std::visit([&](const auto& item) { add(placed, item); }, *placed.item);
+        return std::move(names_);
+    }
+
+private:
+    using Seen = std::unordered_map<std::string, Span>;
+
+    // Numbers count items, named well or not, so that they stay those of the items.
+    template <typename Id>
+    void number(Names::Table<Id>& table, Seen& seen, const ast::Name& name, std::uint32_t& next, const char* what) {
+        const Id id{next++};
+        if (fresh(seen, name, what)) table.emplace(name.text, id);
+    }
+
+    bool fresh(Seen& seen, const ast::Name& name, const char* what) {
+        if (is_reserved(name.text)) {
+            diagnostics_.add({.code = Code::E204, .span = name.span,
+                              .message = fmt::format("`{}` is a word of the language", name.text),
+                              .help = fmt::format("call it something else: `{}_`", name.text)});
+            return false;
+        }
+        const auto [place, added] = seen.emplace(name.text, name.span);
+        if (added) return true;
+        diagnostics_.add({.code = Code::E203, .span = name.span,
+                          .message = fmt::format("a second {} called `{}`", what, name.text),
+                          .notes = {{place->second, "the first one stands here"}}});
+        return false;
+    }
+
+    void add(const PlacedItem& placed, const ast::Let& let) {
+        if (fresh(values_, let.name, "name")) names_.lets.emplace(let.name.text, Names::LetPlace{placed.policy, &let});
+    }
+    void add(const PlacedItem&, const ast::Set& set) { number(names_.sets, values_, set.name, next_set_, "name"); }
+    void add(const PlacedItem&, const ast::Rule& rule) { number(names_.rules, rules_, rule.name, next_rule_, "rule"); }
+    void add(const PlacedItem&, const ast::Alert& alert) {
+        number(names_.alerts, alerts_, alert.name, next_alert_, "alert");
+    }
+    void add(const PlacedItem&, const ast::Sink& sink) { number(names_.sinks, sinks_, sink.name, next_sink_, "sink"); }
+    void add(const PlacedItem&, const ast::Test& test) {
+        fresh(tests_, {"test " + test.name, test.name_span}, "test");
+    }
+    void add(const PlacedItem&, const ast::Import&) {}
+    void add(const PlacedItem&, const ast::DefaultVerdict&) {}
+
+    Diagnostics& diagnostics_;
+    Names names_;
+    Seen values_, rules_, alerts_, sinks_, tests_;
+    std::uint32_t next_set_ = 0, next_rule_ = 0, next_alert_ = 0, next_sink_ = 0;
+};
+
+void append_items(const std::vector<ast::Policy>& policies, const ast::Policy& policy,
+                  std::unordered_set<std::uint32_t>& seen, std::vector<PlacedItem>& items) {
+    seen.insert(policy.file);
+    for (const ast::Item& item : policy.items) {
+        const auto* import = std::get_if<ast::Import>(&item);
+        if (import == nullptr) {
+            items.push_back({&policy, &item});
+            continue;
+        }
+        if (!import->file || seen.contains(*import->file)) continue;
+        const auto imported = std::find_if(policies.begin(), policies.end(),
+                                           [&](const ast::Policy& p) { return p.file == *import->file; });
+        if (imported != policies.end()) append_items(policies, *imported, seen, items);
+    }
+}
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+    for (std::size_t i = 0; i <= a.size(); ++i) {
+        for (std::size_t j = 0; j <= b.size(); ++j) {
+            if (i == 0 || j == 0) {
+                d[i][j] = i + j;
+                continue;
+            }
+            const std::size_t replace = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, replace});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    }
+    return d[a.size()][b.size()];
+}
+
+std::vector<PlacedItem> items_in_order(const std::vector<ast::Policy>& policies) {
+    std::vector<PlacedItem> items;
+    std::unordered_set<std::uint32_t> seen;
+    if (!policies.empty()) append_items(policies, policies.back(), seen, items);
+    return items;
+}
+
+Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics) {
+    return Collector(diagnostics).collect(items);
+}
+
+}  // namespace weir::sema

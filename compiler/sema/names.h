@@ -1,0 +1,61 @@
+// What is called what. Every file of a policy shares one set of names; rules, alerts, sinks and tests have one each.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/sema/typed_policy.h"
+#include "grammar/ast.h"
+#include "grammar/diagnostic.h"
+
+namespace weir::sema {
+
+// An item and the file it stands in, in the order of the policy: imported items stand where their import stands.
+struct PlacedItem {
+    const ast::Policy* policy;
+    const ast::Item* item;
+};
+std::vector<PlacedItem> items_in_order(const std::vector<ast::Policy>& policies);
+
+struct Names {
+    struct LetPlace {
+        const ast::Policy* policy;
+        const ast::Let* let;
+    };
+    template <typename Id>
+    using Table = std::unordered_map<std::string, Id>;
+
+    Table<LetPlace> lets;                 // functions too
+    Table<SetId> sets;
+    Table<RuleId> rules;
+    Table<AlertId> alerts;
+    Table<SinkId> sinks;
+};
+
+// Fills `names` with numbers in the order of the items; says which are reserved or given twice.
+Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics);
+
+// Edits (insert, delete, replace, swap of neighbours) from `a` to `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// The known name nearest to a misspelt one, or empty where none is near.
+template <typename Table>
+std::string nearest_name(const Table& table, std::string_view name) {
+    constexpr std::size_t kMaxLooked = 4096;  // a suggestion is a kindness, not worth a second
+    std::string best;
+    std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1, looked = 0;
+    for (const auto& [known, id] : table) {
+        if (++looked > kMaxLooked) break;
+        const std::size_t distance = edit_distance(name, known);
+        if (distance < best_distance || (distance == best_distance && !best.empty() && known < best)) {
+            best = known;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+}  // namespace weir::sema

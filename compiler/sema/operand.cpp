@@ -1,0 +1,287 @@
+// Names, values, lets and functions: what the side of a comparison is.
+#include "compiler/sema/operand.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/condition.h"
+
+namespace weir::sema {
+
+using Kind = Operand::Kind;
+
+namespace {
+
+constexpr std::uint32_t kMaxLetDepth = 64;     // lets within lets: language.md, nesting
+constexpr std::uint64_t kMaxSliceBytes = 64;   // language.md, conditions
+constexpr std::uint64_t kMaxSliceEnd = 1024;
+
+Operand value_operand(Value value, Span span) {
+    Operand operand{.kind = Kind::kValue, .span = span};
+    operand.values = std::make_shared<std::vector<PlacedValue>>(1, PlacedValue{std::move(value), span});
+    return operand;
+}
+
+// Fields that have a twin under `inner.`: of IP, TCP, UDP and ICMP.
+bool has_inner_twin(std::string_view name) {
+    const std::string_view group = name.substr(0, name.find('.'));
+    return group == "ip" || group == "ip4" || group == "ip6" || group == "tcp" || group == "udp" || group == "icmp" ||
+           group == "icmp6" || group == "port";
+}
+
+}  // namespace
+
+std::string value_kind(const Value& value) {
+    constexpr std::string_view kKinds[] = {"an integer", "a range of integers", "true or false", "a duration", "a rate",
+                                           "a size in bytes", "a rate of bytes", "an address", "a prefix",
+                                           "a range of addresses", "a MAC address", "a string", "a byte string"};
+    static_assert(std::size(kKinds) == std::variant_size_v<Value>);
+    return std::string(kKinds[value.index()]);
+}
+
+std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span) {
+    constexpr std::string_view kInner = "inner.";
+    if (name.starts_with(kInner) && has_inner_twin(name.substr(kInner.size())) && find_field(name.substr(kInner.size()))) {
+        not_yet(span, fmt::format("`{}`", name));
+        return std::nullopt;
+    }
+    if (const auto id = find_field(name)) {
+        if (sema::field(*id).supported) return id;
+        not_yet(span, fmt::format("`{}`", name));
+        return std::nullopt;
+    }
+    const bool dotted = name.find('.') != std::string_view::npos;
+    const std::string_view group = name.substr(0, name.find('.'));
+    std::string near(nearest_field(name));
+    Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202, .span = span,
+                       .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
+    if (dotted && find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
+    if (!dotted) {
+        std::string let = nearest_name(names_.lets, name), set = nearest_name(names_.sets, name);
+        for (const std::string& other : {let, set})
+            if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near))) near = other;
+        unknown.help = "a name is a field, a let, a set or, within a function, a parameter";
+    }
+    if (!near.empty()) {
+        unknown.fix = Fix{span, near};
+        unknown.help.clear();
+    } else if (dotted) {
+        unknown.help = "`weir explain fields` lists all fields";
+    }
+    say(std::move(unknown));
+    return std::nullopt;
+}
+
+Operand ConditionChecker::path(const Scope& scope, const std::string& name, Span span) {
+    if (scope.arguments != nullptr) {
+        if (const auto argument = scope.arguments->find(name); argument != scope.arguments->end()) {
+            Operand operand = argument->second;
+            operand.span = span;
+            return operand;
+        }
+    }
+    if (const auto found = names_.lets.find(name); found != names_.lets.end()) return let(found->second, span);
+    if (const auto found = names_.sets.find(name); found != names_.sets.end())
+        return {.kind = Kind::kSet, .span = span, .set = found->second};
+    const auto id = field(name, span);
+    if (!id) return {.span = span};
+    return {.kind = Kind::kField, .span = span, .field = *id};
+}
+
+Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
+    const ast::Let& let = *place.let;
+    if (let.is_function) {
+        say({.code = Code::E212, .span = span, .message = fmt::format("`{}` is a function", let.name.text),
+             .help = fmt::format("call it with {} argument{}", let.parameters.size(), let.parameters.size() == 1 ? "" : "s")});
+        return {.span = span};
+    }
+    const auto known = lets_.find(&let);
+    Operand operand;
+    if (known != lets_.end()) {
+        operand = known->second;
+    } else {
+        if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end()) {
+            say({.code = Code::E205, .span = span, .message = fmt::format("`{}` is made of itself", let.name.text),
+                 .help = "a let is a value or a condition that stands on its own", .notes = {{let.name.span, "it stands here"}}});
+            return {.span = span};
+        }
+        if (open_lets_.size() >= kMaxLetDepth) {
+            say({.code = Code::E501, .span = span, .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+            return {.span = span};
+        }
+        open_lets_.push_back(&let);
+        const Scope own{place.policy};
+        operand = this->operand(own, let.value);
+        open_lets_.pop_back();
+        // A let may name a bool field as a condition, or stand for a field.
+        ++operand.depth;
+        if (operand.depth > kMaxLetDepth && operand.kind != Kind::kError) {
+            say({.code = Code::E501, .span = let.name.span, .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+            operand = {};
+        }
+        lets_.emplace(&let, operand);
+    }
+    operand.span = span;
+    return operand;
+}
+
+// A function's body with its arguments put in.
+Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span span) {
+    const auto found = names_.lets.find(call.function.text);
+    if (found == names_.lets.end() || !found->second.let->is_function) {
+        Diagnostic unknown{.code = found == names_.lets.end() ? Code::E202 : Code::E212, .span = call.function.span,
+                           .message = fmt::format("`{}` is not a function", call.function.text),
+                           .help = "functions are `let NAME(a, b) = CONDITION`; there are also len(), rate(), byterate(), "
+                                   "count() and distinct()"};
+        if (const std::string near = nearest_name(names_.lets, call.function.text);
+            !near.empty() && found == names_.lets.end())
+            unknown.fix = Fix{call.function.span, near};
+        say(std::move(unknown));
+        return {.span = span};
+    }
+    const ast::Let& let = *found->second.let;
+    if (call.arguments.size() != let.parameters.size()) {
+        say({.code = Code::E211, .span = span,
+             .message = fmt::format("`{}` takes {} argument{}, not {}", let.name.text, let.parameters.size(),
+                                    let.parameters.size() == 1 ? "" : "s", call.arguments.size()),
+             .notes = {{let.name.span, "it stands here"}}});
+        return {.span = span};
+    }
+    if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end() || open_lets_.size() >= kMaxLetDepth) {
+        say({.code = Code::E205, .span = span, .message = fmt::format("`{}` calls itself", let.name.text),
+             .help = "functions are expanded where they are used; there is no recursion"});
+        return {.span = span};
+    }
+    Arguments arguments;
+    bool good = true;
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+        Operand argument = operand(scope, call.arguments[i]);
+        if (argument.kind == Kind::kCondition) {
+            say({.code = Code::E212, .span = argument.span, .message = "a condition as an argument",
+                 .help = "an argument is a field, a value or the name of a set"});
+        }
+        good = good && argument.kind != Kind::kError && argument.kind != Kind::kCondition;
+        arguments.emplace(let.parameters[i].text, std::move(argument));
+    }
+    if (!good) return {.span = span};
+    open_lets_.push_back(&let);
+    const Scope inner{found->second.policy, &arguments};
+    const ExprId body = condition(inner, let.value);
+    open_lets_.pop_back();
+    return {.kind = Kind::kCondition, .span = span, .condition = body};
+}
+
+Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Span span) {
+    Operand inner = operand(scope, node.operand);
+    if (inner.kind == Kind::kError) return inner;
+    if (inner.kind != Kind::kField || sema::field(inner.field).type != Type::kUint) {
+        say({.code = Code::E326, .span = inner.span, .message = fmt::format("`{}` is not an integer field", text(inner.span)),
+             .help = "only integers are masked: `tcp.flags & 0x3f == 0x02`"});
+        return {.span = span};
+    }
+    inner.mask &= node.mask;
+    inner.span = span;
+    return inner;
+}
+
+Operand ConditionChecker::length(const Scope& scope, const ast::Length& node, Span span) {
+    Operand inner = operand(scope, node.operand);
+    if (inner.kind == Kind::kError) return {.span = span};
+    if (inner.kind == Kind::kField && inner.field == FieldId::kPayload)
+        return {.kind = Kind::kField, .span = span, .field = FieldId::kPayloadLen};
+    say({.code = Code::E327, .span = inner.span, .message = fmt::format("`{}` has no length here", text(inner.span)),
+         .help = "len() takes `payload`, domain names and http's strings"});
+    return {.span = span};
+}
+
+Operand ConditionChecker::slice(const ast::Slice& node, Span span) {
+    if (node.field.text != "payload") {
+        say({.code = Code::E327, .span = node.field.span, .message = fmt::format("`{}` has no slices", node.field.text),
+             .help = "`payload[2:4]` is the one that has"});
+        return {.span = span};
+    }
+    if (node.length == 0 || node.length > kMaxSliceBytes || node.offset > kMaxSliceEnd ||
+        node.offset + node.length > kMaxSliceEnd) {
+        say({.code = Code::E328, .span = span, .message = fmt::format("a slice of {} bytes from offset {}", node.length, node.offset),
+             .help = fmt::format("1 to {} bytes, which end within the first {}", kMaxSliceBytes, kMaxSliceEnd)});
+        return {.span = span};
+    }
+    return {.kind = Kind::kSlice, .span = span, .field = FieldId::kPayload, .offset = node.offset, .length = node.length};
+}
+
+// A tuple of fields; a tuple of values stands within a set literal only.
+Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span span) {
+    Operand tuple{.kind = Kind::kTuple, .span = span};
+    for (const ast::ExprId id : node.elements) {
+        const Operand element = operand(scope, id);
+        if (element.kind == Kind::kError) return {.span = span};
+        if (element.kind != Kind::kField || element.mask != ~std::uint64_t{0}) {
+            say({.code = Code::E337, .span = element.span, .message = fmt::format("`{}` is not a field", text(element.span)),
+                 .help = "a tuple is made of fields: `(ip.src, tcp.dport) in pairs`"});
+            return {.span = span};
+        }
+        tuple.fields.push_back(element.field);
+    }
+    return tuple;
+}
+
+Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral& node, Span span) {
+    auto values = std::make_shared<std::vector<PlacedValue>>();
+    values->reserve(node.elements.size());
+    std::size_t width = 0;
+    const auto add_values = [&](const Operand& element) {
+        if (element.kind == Kind::kError) return false;
+        if (element.kind == Kind::kValue || element.kind == Kind::kValues) {
+            for (const PlacedValue& value : *element.values) values->push_back({value.value, element.span});
+            return true;
+        }
+        say({.code = Code::E324, .span = element.span, .message = fmt::format("`{}` is no value", text(element.span)),
+             .help = "a set literal has values and the names of values"});
+        return false;
+    };
+    for (const ast::ExprId id : node.elements) {
+        const ast::Expr& written = scope.policy->expr(id);
+        const auto* tuple = std::get_if<ast::Tuple>(&written.node);
+        const std::size_t own_width = tuple == nullptr ? 1 : tuple->elements.size();
+        if (width != 0 && own_width != width) {
+            say({.code = Code::E324, .span = written.span, .message = fmt::format("an element of {} among elements of {}", own_width, width),
+                 .help = "the elements of a set are of one type"});
+            return {.span = span};
+        }
+        width = own_width;
+        if (tuple == nullptr) {
+            if (!add_values(operand(scope, id))) return {.span = span};
+            continue;
+        }
+        for (const ast::ExprId part : tuple->elements) {
+            const Operand value = operand(scope, part);
+            if (value.kind == Kind::kValues) {
+                say({.code = Code::E324, .span = value.span, .message = "a set within a tuple", .help = "write one tuple for each value"});
+                return {.span = span};
+            }
+            if (!add_values(value)) return {.span = span};
+        }
+    }
+    Operand operand{.kind = width > 1 ? Kind::kTuples : Kind::kValues, .span = span};
+    operand.values = std::move(values);
+    operand.width = width;
+    return operand;
+}
+
+Operand ConditionChecker::operand(const Scope& scope, ast::ExprId id) {
+    const ast::Expr& expr = scope.policy->expr(id);
+    if (const auto* path = std::get_if<ast::Path>(&expr.node)) return this->path(scope, path->text, expr.span);
+    if (const auto* literal = std::get_if<ast::Literal>(&expr.node)) return value_operand(literal->value, expr.span);
+    if (const auto* set = std::get_if<ast::SetLiteral>(&expr.node)) return set_literal(scope, *set, expr.span);
+    if (const auto* called = std::get_if<ast::Call>(&expr.node)) return call(scope, *called, expr.span);
+    if (const auto* node = std::get_if<ast::Masked>(&expr.node)) return masked(scope, *node, expr.span);
+    if (const auto* node = std::get_if<ast::Length>(&expr.node)) return length(scope, *node, expr.span);
+    if (const auto* node = std::get_if<ast::Slice>(&expr.node)) return slice(*node, expr.span);
+    if (const auto* node = std::get_if<ast::Tuple>(&expr.node)) return tuple(scope, *node, expr.span);
+    Scope inner = scope;
+    inner.top_level = false;
+    return {.kind = Kind::kCondition, .span = expr.span, .condition = condition(inner, id)};
+}
+
+}  // namespace weir::sema

@@ -1,0 +1,49 @@
+// One side of a comparison, once its names are resolved.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/sema/typed_policy.h"
+#include "grammar/source.h"
+#include "grammar/value.h"
+
+namespace weir::sema {
+
+struct PlacedValue {
+    Value value;
+    Span span;
+};
+
+struct Operand {
+    enum class Kind : std::uint8_t {
+        kError,        // said already
+        kField,        // `field`, perhaps masked; len(payload) is payload.len
+        kSlice,        // payload[offset:length]
+        kValue,        // values[0]
+        kValues,       // { … }: values
+        kTuples,       // { (…), … }: values, `width` a tuple
+        kSet,          // `set`
+        kTuple,        // (field, …): fields
+        kCondition,    // `condition`
+    };
+    Kind kind = Kind::kError;
+    Span span{};
+    FieldId field{};
+    std::uint64_t mask = ~std::uint64_t{0};
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    std::shared_ptr<const std::vector<PlacedValue>> values{};  // lets are used often, and may be long
+    std::size_t width = 1;
+    SetId set{};
+    std::vector<FieldId> fields{};
+    ExprId condition = kNoExpr;
+    std::uint32_t depth = 0;           // lets that name lets
+};
+
+// "an address", "a port" …: what a value or an operand is, for diagnostics.
+std::string value_kind(const Value& value);
+
+}  // namespace weir::sema

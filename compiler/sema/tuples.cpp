@@ -1,0 +1,138 @@
+// Tuples against literal sets, and ranges in order.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "bpf/abi.h"
+#include "compiler/sema/condition.h"
+#include "compiler/sema/set_element.h"
+
+namespace weir::sema {
+namespace {
+
+// The address after `address`, or nothing after the last.
+std::optional<IpAddress> next_address(IpAddress address) {
+    const std::size_t bytes = address.version == 4 ? 4 : 16;
+    for (std::size_t i = bytes; i-- > 0;)
+        if (++address.bytes[i] != 0) return address;
+    return std::nullopt;
+}
+
+SetType literal_type(const Field& field) {
+    switch (field.type) {
+        case Type::kIp: return SetType::kIp;
+        case Type::kMac: return SetType::kMac;
+        case Type::kPort: return SetType::kPort;
+        default: return SetType::kU32;
+    }
+}
+
+}  // namespace
+
+void normalise(std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
+    std::sort(ranges.begin(), ranges.end());
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> joined;
+    for (const auto& range : ranges) {
+        const bool meets = !joined.empty() && (joined.back().second == ~std::uint64_t{0} || range.first <= joined.back().second + 1);
+        if (meets) joined.back().second = std::max(joined.back().second, range.second);
+        else joined.push_back(range);
+    }
+    ranges = std::move(joined);
+}
+
+void normalise(std::vector<IpRange>& ranges) {
+    std::sort(ranges.begin(), ranges.end());
+    std::vector<IpRange> joined;
+    for (const IpRange& range : ranges) {
+        bool meets = false;
+        if (!joined.empty() && joined.back().first.version == range.first.version) {
+            const auto after = next_address(joined.back().last);
+            meets = !after || range.first <= *after;
+        }
+        if (meets) joined.back().last = std::max(joined.back().last, range.last);
+        else joined.push_back(range);
+    }
+    ranges = std::move(joined);
+}
+
+// A part of a tuple against one value.
+ExprId ConditionChecker::field_equals(FieldId field, const PlacedValue& value) {
+    Operand lhs{.kind = Operand::Kind::kField, .span = value.span, .field = field};
+    Operand rhs{.kind = Operand::Kind::kValue, .span = value.span};
+    rhs.values = std::make_shared<std::vector<PlacedValue>>(1, value);
+    switch (sema::field(field).type) {
+        case Type::kUint:
+        case Type::kPort: {
+            auto ranges = number_ranges(lhs, rhs);
+            return ranges ? add(value.span, NumberIn{{field}, std::move(*ranges), false}) : never(value.span);
+        }
+        case Type::kIp: {
+            auto ranges = address_ranges(rhs);
+            return ranges ? add(value.span, AddressIn{field, std::move(*ranges), false}) : never(value.span);
+        }
+        case Type::kMac: {
+            auto addresses = mac_values(rhs);
+            return addresses ? add(value.span, MacIn{field, std::move(*addresses), false}) : never(value.span);
+        }
+        default: break;
+    }
+    say({.code = Code::E320, .span = value.span,
+         .message = fmt::format("`{}` cannot be a part of a tuple", sema::field(field).name),
+         .help = "tuples are made of addresses, ports, integers and MAC addresses"});
+    return never(value.span);
+}
+
+// Tuples with prefixes or ranges in them: an alternative each.
+ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
+    Or any;
+    for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
+        And all;
+        for (std::size_t i = 0; i < rhs.width; ++i) all.operands.push_back(field_equals(lhs.fields[i], (*rhs.values)[at + i]));
+        any.operands.push_back(add(span, std::move(all)));
+    }
+    const ExprId is_in = add(span, std::move(any));
+    if (!negated) return is_in;
+    // Not in it, and all fields there: a comparison with an absent field is false.
+    And present;
+    for (const FieldId field : lhs.fields) {
+        const bool address = sema::field(field).type == Type::kIp, mac = sema::field(field).type == Type::kMac;
+        if (address) present.operands.push_back(add(span, AddressIn{field, {}, true}));
+        else if (mac) present.operands.push_back(add(span, MacIn{field, {}, true}));
+        else present.operands.push_back(add(span, NumberIn{{field}, {}, true}));
+    }
+    present.operands.push_back(add(span, Not{is_in}));
+    return add(span, std::move(present));
+}
+
+// Tuples of single values: a set without a name.
+ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
+    Set set;
+    set.span = rhs.span;
+    for (const FieldId id : lhs.fields) set.types.push_back(literal_type(sema::field(id)));
+    if (key_words(set.types) > WEIR_SET_KEY_WORDS) {
+        say({.code = Code::E510, .span = rhs.span, .message = "a tuple of too many parts", .help = "three addresses at most"});
+        return never(span);
+    }
+    const std::size_t errors = diagnostics_.errors();
+    for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
+        std::vector<SetElement> entry;
+        for (std::size_t i = 0; i < rhs.width; ++i) {
+            const PlacedValue& value = (*rhs.values)[at + i];
+            field_equals(lhs.fields[i], value);   // says what does not fit
+            SetElement element;
+            if (const auto* number = std::get_if<Integer>(&value.value)) element.number = number->value;
+            if (const auto* address = std::get_if<IpAddress>(&value.value)) element.address = *address;
+            if (const auto* mac = std::get_if<MacAddress>(&value.value)) element.number = mac_number(*mac);
+            entry.push_back(element);
+        }
+        set.entries.push_back(std::move(entry));
+    }
+    if (diagnostics_.errors() != errors) return never(span);
+    std::sort(set.entries.begin(), set.entries.end());
+    set.entries.erase(std::unique(set.entries.begin(), set.entries.end()), set.entries.end());
+    set.size = set.entries.size();
+    typed_.sets.push_back(std::move(set));
+    return add(span, InSet{lhs.fields, static_cast<SetId>(typed_.sets.size() - 1), negated});
+}
+
+}  // namespace weir::sema
