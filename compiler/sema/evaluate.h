@@ -21,16 +21,16 @@ class Packet {
 public:
     explicit Packet(std::span<const std::uint8_t> frame);
     // Nothing where the packet does not have the field.
-    std::optional<FieldValue> value(FieldId field) const;
+    const std::optional<FieldValue>& value(FieldId field) const;
     bool malformed() const { return malformed_; }
-    void set_interface(std::string name) { interface_ = std::move(name); }
+    // Live traffic has one; tests and replays have none.
+    void set_interface(std::string name);
 
 private:
     // filled by the reader; see packet_reader.cpp
     friend class PacketReader;
     std::vector<std::optional<FieldValue>> values_;
     bool malformed_ = false;
-    std::optional<std::string> interface_;
 };
 
 struct Judgement {

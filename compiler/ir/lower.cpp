@@ -1,0 +1,203 @@
+#include "compiler/ir/lower.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "bpf/abi.h"
+#include "compiler/sema/set_element.h"
+#include "grammar/check.h"
+
+namespace weir::ir {
+namespace {
+
+using sema::FieldId;
+
+// What the reader must fill for a member of struct weir_packet to be right; the rest is always read.
+struct MemberNeed {
+    std::size_t offset;
+    std::uint32_t need;
+};
+constexpr MemberNeed kMemberNeeds[] = {
+    {offsetof(weir_packet, eth_src), WEIR_NEED_MAC},          {offsetof(weir_packet, eth_dst), WEIR_NEED_MAC},
+    {offsetof(weir_packet, arp_op), WEIR_NEED_ARP},           {offsetof(weir_packet, arp_sender_ip), WEIR_NEED_ARP},
+    {offsetof(weir_packet, arp_target_ip), WEIR_NEED_ARP},    {offsetof(weir_packet, tcp_seq), WEIR_NEED_TCP_REST},
+    {offsetof(weir_packet, tcp_ack_seq), WEIR_NEED_TCP_REST}, {offsetof(weir_packet, tcp_window), WEIR_NEED_TCP_REST},
+    {offsetof(weir_packet, tcp_mss), WEIR_NEED_MSS},          {offsetof(weir_packet, ip_id), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, ip_ttl), WEIR_NEED_IP_REST},       {offsetof(weir_packet, ip_tos), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, ip6_flow_label), WEIR_NEED_IP_REST}, {offsetof(weir_packet, iface_matches), WEIR_NEED_IFACE},
+    {offsetof(weir_packet, rx_queue), WEIR_NEED_IFACE},
+};
+
+std::uint32_t ip4_number(const IpAddress& address) {
+    std::uint32_t number = 0;
+    for (std::size_t i = 0; i < 4; ++i) number = number << 8 | address.bytes[i];
+    return number;
+}
+Address6 ip6_number(const IpAddress& address) {
+    Address6 number{0, 0};
+    for (std::size_t i = 0; i < 8; ++i) {
+        number.first = number.first << 8 | address.bytes[i];
+        number.second = number.second << 8 | address.bytes[i + 8];
+    }
+    return number;
+}
+
+class Lowering {
+public:
+    explicit Lowering(const sema::TypedPolicy& policy) : policy_(policy) {}
+
+    Decision lower() {
+        for (const sema::Rule& rule : policy_.rules) add_rule(rule);
+        decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
+        decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
+        return std::move(decision_);
+    }
+
+private:
+    void add_rule(const sema::Rule& typed) {
+        Rule rule;
+        rule.predicate = predicate(typed.condition);
+        rule.has_verdict = typed.verdict.has_value();
+        if (typed.verdict) rule.verdict = static_cast<std::uint32_t>(typed.verdict->kind);
+        rule.decides = typed.decides();
+        rule.observe = typed.observe;
+        for (const sema::AlertAction& action : typed.alerts)
+            rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
+        if (!rule.alerts.empty()) decision_.needs = kNeedAll;   // events carry the whole packet
+        decision_.rules.push_back(std::move(rule));
+    }
+
+    PredicateId add(decltype(Predicate::node) node) {
+        decision_.predicates.push_back({std::move(node)});
+        return static_cast<PredicateId>(decision_.predicates.size() - 1);
+    }
+    // A named condition is lowered once, however often it is used.
+    PredicateId predicate(sema::ExprId id) {
+        const auto known = known_.find(static_cast<std::uint32_t>(id));
+        if (known != known_.end()) return known->second;
+        const PredicateId lowered = std::visit([this](const auto& node) { return lower(node); }, policy_.expr(id).node);
+        known_.emplace(static_cast<std::uint32_t>(id), lowered);
+        return lowered;
+    }
+
+    void need(std::uint16_t offset) {
+        for (const MemberNeed& row : kMemberNeeds)
+            if (row.offset == offset) decision_.needs |= row.need;
+    }
+    Word word(FieldId id) {
+        const sema::Field& field = sema::field(id);
+        need(field.offset);
+        return {field.offset, field.size, field.shift, field.mask};
+    }
+    Word word(const sema::Number& number) {
+        Word plain = word(number.field);
+        plain.mask &= number.mask;
+        return plain;
+    }
+    AddressRef address(FieldId id) {
+        const sema::Field& field = sema::field(id);
+        need(field.offset);
+        return {field.offset, field.size > 4};
+    }
+    static std::uint32_t bit(FieldId id) { return WEIR_BIT(sema::field(id).present_bit); }
+
+    // `node`, where the fields of `bits` are there.
+    PredicateId where(std::uint32_t bits, PredicateId node, bool negated) {
+        if (negated) node = add(Negation{node});
+        if ((bits & ~WEIR_BIT(WEIR_HAS_ALWAYS)) == 0) return node;
+        return add(AllOf{{add(Present{bits & ~WEIR_BIT(WEIR_HAS_ALWAYS)}), node}});
+    }
+
+    template <typename Wanted>
+    PredicateId junction(const std::vector<sema::ExprId>& operands) {
+        Wanted wanted;
+        for (const sema::ExprId operand : operands) wanted.operands.push_back(predicate(operand));
+        return add(std::move(wanted));
+    }
+    PredicateId lower(const sema::Constant& node) { return add(Constant{node.value}); }
+    PredicateId lower(const sema::And& node) { return junction<AllOf>(node.operands); }
+    PredicateId lower(const sema::Or& node) { return junction<AnyOf>(node.operands); }
+    PredicateId lower(const sema::Not& node) { return add(Negation{predicate(node.operand)}); }
+
+    PredicateId lower(const sema::Flag& node) {
+        const sema::Field& field = sema::field(node.field);
+        // A protocol's bit says both that it is there and that it is true.
+        const bool is_presence = field.offset == offsetof(weir_packet, present) && field.shift == field.present_bit;
+        if (is_presence) return node.value ? add(Present{bit(node.field)}) : add(Constant{false});
+        return where(bit(node.field), add(InRanges{word(node.field), {{node.value ? 1 : 0, node.value ? 1 : 0}}}), false);
+    }
+    PredicateId lower(const sema::FlagCompare& node) {
+        const PredicateId same = add(Compare{word(node.lhs), node.negated ? Relation::kNe : Relation::kEq, word(node.rhs)});
+        return where(bit(node.lhs) | bit(node.rhs), same, false);
+    }
+    PredicateId lower(const sema::NumberCompare& node) {
+        const auto relation = static_cast<Relation>(node.relation);
+        return where(bit(node.lhs.field) | bit(node.rhs.field), add(Compare{word(node.lhs), relation, word(node.rhs)}), false);
+    }
+    PredicateId lower(const sema::NumberIn& node) {
+        return where(bit(node.number.field), add(InRanges{word(node.number), node.ranges}), node.negated);
+    }
+    PredicateId lower(const sema::AddressCompare& node) {
+        return where(bit(node.lhs) | bit(node.rhs), add(AddressEqual{address(node.lhs), address(node.rhs)}), node.negated);
+    }
+    PredicateId lower(const sema::AddressIn& node) {
+        AddressIn in{address(node.field), {}, {}};
+        for (const IpRange& range : node.ranges) {
+            if (range.first.version == 4) in.ranges4.push_back({ip4_number(range.first), ip4_number(range.last)});
+            else in.ranges6.push_back({ip6_number(range.first), ip6_number(range.last)});
+        }
+        return where(bit(node.field), add(std::move(in)), node.negated);
+    }
+    PredicateId lower(const sema::MacCompare& node) {
+        return where(bit(node.lhs) | bit(node.rhs), add(Compare{word(node.lhs), Relation::kEq, word(node.rhs)}), node.negated);
+    }
+    PredicateId lower(const sema::MacIn& node) {
+        InRanges in{word(node.field), {}};
+        for (const MacAddress& mac : node.addresses) in.ranges.push_back({sema::mac_number(mac), sema::mac_number(mac)});
+        return where(bit(node.field), add(std::move(in)), node.negated);
+    }
+    PredicateId lower(const sema::InSet& node) {
+        InSet in{static_cast<std::uint32_t>(node.set), {}};
+        std::uint32_t bits = 0;
+        for (const FieldId id : node.keys) {
+            bits |= bit(id);
+            SetKeyPart part;
+            part.is_address = sema::field(id).type == sema::Type::kIp;
+            if (part.is_address) part.address = address(id);
+            else part.word = word(id);
+            in.key.push_back(part);
+        }
+        return where(bits, add(std::move(in)), node.negated);
+    }
+    PredicateId lower(const sema::IfaceMatch& node) {
+        const bpf::IfaceCondition condition{static_cast<bpf::IfaceOp>(node.op), node.text};
+        const auto same = [&](const bpf::IfaceCondition& c) { return c.op == condition.op && c.text == condition.text; };
+        auto found = std::find_if(decision_.ifaces.begin(), decision_.ifaces.end(), same);
+        if (found == decision_.ifaces.end()) found = decision_.ifaces.insert(found, condition);
+        const auto number = static_cast<std::uint32_t>(found - decision_.ifaces.begin());
+        need(offsetof(weir_packet, iface_matches));
+        return where(bit(FieldId::kIface), add(IfaceBit{number}), node.negated);
+    }
+    PredicateId lower(const sema::PayloadMatch& node) {
+        return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}), node.negated);
+    }
+    PredicateId lower(const sema::PayloadSlice& node) {
+        // The slice is there only where the payload reaches its end.
+        const std::uint64_t end = node.offset + node.bytes.size();
+        const PredicateId reaches = add(InRanges{word(FieldId::kPayloadLen), {{end, ~std::uint64_t{0}}}});
+        const PredicateId is = where(0, add(PayloadSlice{node.offset, node.bytes}), node.negated);
+        return where(bit(FieldId::kPayload), add(AllOf{{reaches, is}}), false);
+    }
+
+    const sema::TypedPolicy& policy_;
+    Decision decision_;
+    std::unordered_map<std::uint32_t, PredicateId> known_;
+};
+
+}  // namespace
+
+Decision lower(const sema::TypedPolicy& policy) { return Lowering(policy).lower(); }
+
+}  // namespace weir::ir

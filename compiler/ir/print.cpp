@@ -1,0 +1,152 @@
+#include "compiler/ir/print.h"
+
+#include <fmt/format.h>
+
+#include "bpf/abi.h"
+#include "grammar/value.h"
+
+namespace weir::ir {
+namespace {
+
+// A member of struct weir_packet by the field that names it best: the first row that has it.
+std::string word_name(const Word& word) {
+    for (const sema::Field& field : sema::fields()) {
+        if (!field.supported || field.offset != word.offset || field.shift != word.shift || field.size != word.size) continue;
+        if ((word.mask & ~field.mask) != 0) continue;
+        if (word.mask == field.mask) return std::string(field.name);
+        return fmt::format("{} & {:#x}", field.name, word.mask);
+    }
+    return fmt::format("packet[{}]", word.offset);
+}
+std::string address_name(const AddressRef& address) {
+    for (const sema::Field& field : sema::fields())
+        if (field.supported && field.type == sema::Type::kIp && field.offset == address.offset) return std::string(field.name);
+    return "address";
+}
+std::string present_names(std::uint32_t bits) {
+    constexpr std::string_view kNames[] = {"always", "eth", "eth.type", "vlan", "arp", "arp_ip", "ip", "ip4", "ip6", "ip.proto", "ip.id",
+                                           "tcp", "udp", "sctp", "ports", "icmp", "icmp_echo", "icmp6", "icmp6_echo", "tcp.mss",
+                                           "payload", "iface", "malformed", "is_fragment", "mf", "df", "has_options"};
+    std::string names;
+    for (std::size_t i = 0; i < std::size(kNames); ++i)
+        if (bits >> i & 1) names += (names.empty() ? "" : "+") + std::string(kNames[i]);
+    return names;
+}
+std::string ip4_text(std::uint32_t number) {
+    IpAddress address;
+    for (std::size_t i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+    return to_string(address);
+}
+std::string ip6_text(const Address6& number) {
+    IpAddress address;
+    address.version = 6;
+    for (std::size_t i = 0; i < 8; ++i) {
+        address.bytes[i] = static_cast<std::uint8_t>(number.first >> (56 - 8 * i));
+        address.bytes[i + 8] = static_cast<std::uint8_t>(number.second >> (56 - 8 * i));
+    }
+    return to_string(address);
+}
+std::string quoted(std::string_view bytes) {
+    std::string text = "\"";
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') text += fmt::format("\\x{:02x}", byte);
+        else text += c;
+    }
+    return text + "\"";
+}
+
+class Printer {
+public:
+    Printer(const Decision& decision, const sema::TypedPolicy& policy) : decision_(decision), policy_(policy) {}
+
+    std::string text(PredicateId id) const {
+        return std::visit([this](const auto& node) { return text(node); }, decision_.predicate(id).node);
+    }
+
+private:
+    static constexpr std::size_t kMaxShown = 8;   // ranges of one predicate
+
+    template <typename Ranges, typename Text>
+    static std::string ranges(const Ranges& all, Text value) {
+        std::string text;
+        for (std::size_t i = 0; i < all.size() && i < kMaxShown; ++i) {
+            const auto& [first, last] = all[i];
+            text += (text.empty() ? "" : ", ") + value(first);
+            if (first != last) text += ".." + value(last);
+        }
+        return all.size() > kMaxShown ? fmt::format("{}, … {} more", text, all.size() - kMaxShown) : text;
+    }
+    std::string joined(const std::vector<PredicateId>& operands, const char* sign) const {
+        std::string text = "(";
+        for (std::size_t i = 0; i < operands.size(); ++i) text += (i == 0 ? "" : sign) + this->text(operands[i]);
+        return text + ")";
+    }
+    std::string text(const Constant& node) const { return node.value ? "true" : "false"; }
+    std::string text(const AllOf& node) const { return joined(node.operands, " and "); }
+    std::string text(const AnyOf& node) const { return joined(node.operands, " or "); }
+    std::string text(const Negation& node) const { return "not " + text(node.operand); }
+    std::string text(const Present& node) const { return "has " + present_names(node.bits); }
+    std::string text(const InRanges& node) const {
+        const auto number = [](std::uint64_t value) { return value == ~std::uint64_t{0} ? std::string("max") : std::to_string(value); };
+        return fmt::format("{} in {{{}}}", word_name(node.word), ranges(node.ranges, number));
+    }
+    std::string text(const Compare& node) const {
+        constexpr std::string_view kSigns[] = {"==", "!=", "<", "<=", ">", ">="};
+        return fmt::format("{} {} {}", word_name(node.lhs), kSigns[static_cast<std::size_t>(node.relation)], word_name(node.rhs));
+    }
+    std::string text(const AddressIn& node) const {
+        const std::string v4 = ranges(node.ranges4, ip4_text), v6 = ranges(node.ranges6, ip6_text);
+        return fmt::format("{} in {{{}{}{}}}", address_name(node.address), v4, v4.empty() || v6.empty() ? "" : ", ", v6);
+    }
+    std::string text(const AddressEqual& node) const {
+        return fmt::format("{} == {}", address_name(node.lhs), address_name(node.rhs));
+    }
+    std::string text(const InSet& node) const {
+        std::string key;
+        for (const SetKeyPart& part : node.key)
+            key += (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word));
+        const sema::Set& set = policy_.sets[node.set];
+        return fmt::format("({}) in {}", key, set.name.empty() ? fmt::format("set #{}", node.set) : set.name);
+    }
+    std::string text(const IfaceBit& node) const {
+        constexpr std::string_view kWords[] = {"==", "contains", "starts_with", "ends_with"};
+        const bpf::IfaceCondition& condition = decision_.ifaces[node.bit];
+        return fmt::format("iface {} {}", kWords[static_cast<std::size_t>(condition.op)], quoted(condition.text));
+    }
+    std::string text(const PayloadMatch& node) const {
+        constexpr std::string_view kWords[] = {"==", "contains", "starts_with", "ends_with"};
+        return fmt::format("payload {} {}", kWords[static_cast<std::size_t>(node.op)], quoted(node.bytes));
+    }
+    std::string text(const PayloadSlice& node) const {
+        return fmt::format("payload[{}:{}] == {}", node.offset, node.bytes.size(), quoted(node.bytes));
+    }
+
+    const Decision& decision_;
+    const sema::TypedPolicy& policy_;
+};
+
+std::string_view verdict_name(std::uint32_t verdict) {
+    constexpr std::string_view kNames[] = {"pass", "drop", "reject", "redirect"};
+    return kNames[verdict];
+}
+
+}  // namespace
+
+std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
+    std::string out = fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
+                                  decision.strategy == Strategy::kStraight ? "straight" : "forest", decision.reason, decision.rules.size());
+    const Printer printer(decision, policy);
+    for (std::size_t i = 0; i < decision.rules.size(); ++i) {
+        const Rule& rule = decision.rules[i];
+        out += fmt::format("{:>6} {}: {}\n       ->", i, policy.rules[i].name, printer.text(rule.predicate));
+        for (const AlertAction& action : rule.alerts) out += fmt::format(" alert {}", policy.alerts[action.alert].name);
+        if (rule.has_verdict) out += fmt::format(" {}{}", rule.observe ? "would " : "", verdict_name(rule.verdict));
+        else out += " next";
+        out += "\n";
+    }
+    out += fmt::format("default {}\nmalformed {}\n", verdict_name(decision.default_verdict), verdict_name(decision.malformed_verdict));
+    return out;
+}
+
+}  // namespace weir::ir

@@ -1,0 +1,174 @@
+#include "compiler/sema/evaluate.h"
+
+#include <algorithm>
+
+#include "compiler/sema/set_element.h"
+#include "grammar/check.h"
+
+namespace weir::sema {
+namespace {
+
+// Whether a condition holds for a packet. One overload a kind of condition; a comparison with an absent field is
+// false, negated or not.
+class Evaluation {
+public:
+    Evaluation(const TypedPolicy& policy, const Packet& packet) : policy_(policy), packet_(packet) {}
+
+    bool holds(ExprId id) const {
+        return std::visit([this](const auto& node) { return holds(node); }, policy_.expr(id).node);
+    }
+
+private:
+    std::optional<std::uint64_t> number(const Number& number) const {
+        const auto& value = packet_.value(number.field);
+        if (!value) return std::nullopt;
+        return std::get<std::uint64_t>(*value) & number.mask;
+    }
+    template <typename T>
+    std::optional<T> value(FieldId field) const {
+        const auto& found = packet_.value(field);
+        if (!found) return std::nullopt;
+        return std::get<T>(*found);
+    }
+    template <typename T>
+    bool equal(FieldId lhs, FieldId rhs, bool negated) const {
+        const auto left = value<T>(lhs), right = value<T>(rhs);
+        return left && right && (*left == *right) != negated;
+    }
+
+    bool holds(const Constant& node) const { return node.value; }
+    bool holds(const And& node) const {
+        return std::all_of(node.operands.begin(), node.operands.end(), [this](ExprId id) { return holds(id); });
+    }
+    bool holds(const Or& node) const {
+        return std::any_of(node.operands.begin(), node.operands.end(), [this](ExprId id) { return holds(id); });
+    }
+    bool holds(const Not& node) const { return !holds(node.operand); }
+
+    bool holds(const Flag& node) const {
+        const auto flag = value<bool>(node.field);
+        return flag && *flag == node.value;
+    }
+    bool holds(const FlagCompare& node) const { return equal<bool>(node.lhs, node.rhs, node.negated); }
+
+    bool holds(const NumberCompare& node) const {
+        const auto left = number(node.lhs), right = number(node.rhs);
+        if (!left || !right) return false;
+        switch (node.relation) {
+            case Relation::kEq: return *left == *right;
+            case Relation::kNe: return *left != *right;
+            case Relation::kLt: return *left < *right;
+            case Relation::kLe: return *left <= *right;
+            case Relation::kGt: return *left > *right;
+            case Relation::kGe: break;
+        }
+        return *left >= *right;
+    }
+    bool holds(const NumberIn& node) const {
+        const auto found = number(node.number);
+        if (!found) return false;
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(), [&](const auto& range) {
+            return range.first <= *found && *found <= range.second;
+        });
+        return in != node.negated;
+    }
+
+    bool holds(const AddressCompare& node) const { return equal<IpAddress>(node.lhs, node.rhs, node.negated); }
+    bool holds(const AddressIn& node) const {
+        const auto address = value<IpAddress>(node.field);
+        if (!address) return false;
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(), [&](const IpRange& range) {
+            return range.first.version == address->version && range.first <= *address && *address <= range.last;
+        });
+        return in != node.negated;
+    }
+    bool holds(const MacCompare& node) const { return equal<std::uint64_t>(node.lhs, node.rhs, node.negated); }
+    bool holds(const MacIn& node) const {
+        const auto mac = value<std::uint64_t>(node.field);
+        if (!mac) return false;
+        const bool in = std::any_of(node.addresses.begin(), node.addresses.end(),
+                                    [&](const MacAddress& known) { return mac_number(known) == *mac; });
+        return in != node.negated;
+    }
+
+    bool holds(const InSet& node) const {
+        const Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
+        std::vector<FieldValue> key;
+        for (const FieldId field : node.keys) {
+            const auto& part = packet_.value(field);
+            if (!part) return false;
+            key.push_back(*part);
+        }
+        const bool in = std::any_of(set.entries.begin(), set.entries.end(), [&](const std::vector<SetElement>& entry) {
+            for (std::size_t i = 0; i < key.size(); ++i)
+                if (!matches(set.types[i], entry[i], key[i])) return false;
+            return true;
+        });
+        return in != node.negated;
+    }
+    static bool matches(SetType type, const SetElement& element, const FieldValue& value) {
+        if (type == SetType::kIp) return std::get<IpAddress>(value) == element.address;
+        if (type != SetType::kNet) return std::get<std::uint64_t>(value) == element.number;
+        const IpAddress& address = std::get<IpAddress>(value);
+        if (address.version != element.address.version) return false;
+        return network({address, element.prefix_length}).address == element.address;
+    }
+
+    static bool matches(BytesOp op, std::string_view text, std::string_view literal) {
+        switch (op) {
+            case BytesOp::kEq: return text == literal;
+            case BytesOp::kContains: return text.find(literal) != std::string_view::npos;
+            case BytesOp::kStartsWith: return text.starts_with(literal);
+            case BytesOp::kEndsWith: break;
+        }
+        return text.ends_with(literal);
+    }
+    bool holds(const IfaceMatch& node) const {
+        const auto name = value<std::string>(FieldId::kIface);
+        return name && matches(node.op, *name, node.text) != node.negated;
+    }
+    bool holds(const PayloadMatch& node) const {
+        constexpr std::size_t kSearched = 512;   // bytes that `contains` looks at
+        const auto payload = value<std::string>(FieldId::kPayload);
+        if (!payload) return false;
+        std::string_view looked_at = *payload;
+        if (node.op == BytesOp::kContains) looked_at = looked_at.substr(0, kSearched);
+        return matches(node.op, looked_at, node.bytes) != node.negated;
+    }
+    bool holds(const PayloadSlice& node) const {
+        const auto payload = value<std::string>(FieldId::kPayload);
+        if (!payload || payload->size() < node.offset + node.bytes.size()) return false;
+        return (payload->compare(node.offset, node.bytes.size(), node.bytes) == 0) != node.negated;
+    }
+
+    const TypedPolicy& policy_;
+    const Packet& packet_;
+};
+
+}  // namespace
+
+bool Oracle::holds(ExprId condition, const Packet& packet) const { return Evaluation(policy_, packet).holds(condition); }
+
+Judgement Oracle::judge(const Packet& packet, std::uint64_t) {
+    Judgement judgement;
+    for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
+        const Rule& rule = policy_.rules[i];
+        if (!holds(rule.condition, packet)) continue;
+        const RuleId id{static_cast<std::uint32_t>(i)};
+        judgement.matched.push_back(id);
+        for (const AlertAction& action : rule.alerts) judgement.alerts.push_back(action.alert);
+        if (!rule.decides()) continue;
+        judgement.verdict = *rule.verdict;
+        judgement.rule = id;
+        return judgement;
+    }
+    judgement.by_malformed = packet.malformed();
+    judgement.verdict = judgement.by_malformed ? policy_.malformed_verdict : policy_.default_verdict;
+    return judgement;
+}
+
+Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    return judge(Packet(frame), time_ns);
+}
+
+}  // namespace weir::sema
