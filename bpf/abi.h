@@ -163,6 +163,11 @@ struct weir_event {
     struct weir_packet packet;
 };
 
+/* ---- root ---- */
+
+#define WEIR_SLOTS 8u                                  /* policies that may be loaded at once */
+struct weir_root { __u32 active; };                    /* the slot in force: shared by the roots of all interfaces */
+
 /* ---- the trace: what one packet met, for tests and replays ---- */
 
 /* Written only where the object's rodata says so (struct weir_settings); the verifier removes it otherwise. */

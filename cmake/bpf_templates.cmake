@@ -1,3 +1,19 @@
+# Embeds the bytes of FILE in library TARGET as weir_template_NAME_begin/_end.
+function(weir_embed name file target)
+  set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
+  file(CONFIGURE OUTPUT ${assembly} CONTENT [[
+.section .rodata
+.global weir_template_@name@_begin
+.global weir_template_@name@_end
+.balign 16
+weir_template_@name@_begin: .incbin "@file@"
+weir_template_@name@_end: .byte 0
+.section .note.GNU-stack,"",@progbits
+]] @ONLY)
+  set_source_files_properties(${assembly} PROPERTIES LANGUAGE C OBJECT_DEPENDS ${file} COMPILE_OPTIONS "-xassembler")
+  target_sources(${target} PRIVATE ${assembly} ${file})
+endfunction()
+
 # weir_bpf_template(NAME SOURCE TARGET ARGS…): compiles a C template to LLVM bitcode with clang-19 when the project is
 # built, with ARGS (the target and its flags), and embeds the bytes in library TARGET as weir_template_NAME_begin/_end.
 function(weir_bpf_template name source target)
@@ -11,17 +27,20 @@ function(weir_bpf_template name source target)
     DEPFILE ${bitcode}.d
     COMMENT "Template ${name}.bc"
     VERBATIM)
-  set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
-  file(CONFIGURE OUTPUT ${assembly} CONTENT [[
-.section .rodata
-.global weir_template_@name@_begin
-.global weir_template_@name@_end
-.balign 16
-weir_template_@name@_begin: .incbin "@bitcode@"
-weir_template_@name@_end: .byte 0
-.section .note.GNU-stack,"",@progbits
-]] @ONLY)
-  set_source_files_properties(${assembly} PROPERTIES LANGUAGE C OBJECT_DEPENDS ${bitcode}
-                              COMPILE_OPTIONS "-xassembler")
-  target_sources(${target} PRIVATE ${assembly} ${bitcode})
+  weir_embed(${name} ${bitcode} ${target})
+endfunction()
+
+# The same for a program that needs no policy: to a BPF object, not to bitcode.
+function(weir_bpf_object name source target)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${WEIR_CLANG} -target bpfel -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
+            -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-compilation-dir=. -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -c ${source} -o ${object} -MD -MF ${object}.d
+    DEPENDS ${source}
+    DEPFILE ${object}.d
+    COMMENT "BPF object ${name}.o"
+    VERBATIM)
+  weir_embed(${name} ${object} ${target})
 endfunction()

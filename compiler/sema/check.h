@@ -19,8 +19,14 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 
 // How relative paths are found: beside the file that names them, then in each include folder.
 struct Files {
-    ReadFile read;
+    ReadFile read;                        // empty: there are no files
     std::vector<std::string> include_dirs;
+
+    std::optional<std::string> text(const std::string& path, std::string& error) const {
+        if (read) return read(path, error);
+        error = "no files can be read here";
+        return std::nullopt;
+    }
 };
 
 // Parses `sources` file `root` and everything it imports (each file once; a cycle is an error that names it), in

@@ -97,7 +97,7 @@ void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
     std::string text, error, first_error, name;
     bool found = false;
     for (const std::string& place : candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs)) {
-        auto read = files_.read(place, error);
+        auto read = files_.text(place, error);
         if (first_error.empty()) first_error = error;
         if (!read) continue;
         text = std::move(*read);

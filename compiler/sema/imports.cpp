@@ -67,7 +67,7 @@ private:
         std::string first_error;
         for (const std::string& place : places) {
             std::string error;
-            std::optional<std::string> text = files_.read(place, error);
+            std::optional<std::string> text = files_.text(place, error);
             if (first_error.empty()) first_error = error;
             if (!text) continue;
             import.file = sources_.add(place, std::move(*text));

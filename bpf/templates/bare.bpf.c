@@ -1,0 +1,10 @@
+/* What benchmarks compare with: a program that only returns. */
+#include "bpf/templates/target.h"
+
+SEC("xdp") int weir_bare(weir_ctx *ctx)
+{
+    (void)ctx;
+    return XDP_DROP;
+}
+
+char weir_license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,103 @@
+#include "cli/policy_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "grammar/parser.h"
+#include "runtime/handles.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;   // 4 M entries of 64 bytes
+
+std::optional<std::string> read_fd(int fd, std::size_t limit, std::string& error) {
+    std::string text;
+    char buffer[1 << 16];
+    for (;;) {
+        const ssize_t got = read(fd, buffer, sizeof(buffer));
+        if (got == 0) return text;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            error = std::strerror(errno);
+            return std::nullopt;
+        }
+        text.append(buffer, static_cast<std::size_t>(got));
+        if (text.size() > limit) {
+            error = fmt::format("it has more than {} MB", limit >> 20);
+            return std::nullopt;
+        }
+    }
+}
+
+std::optional<std::string> read_regular(const std::string& path, std::size_t limit, std::string& error) {
+    const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) {
+        error = std::strerror(errno);
+        return std::nullopt;
+    }
+    struct stat facts{};
+    if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        error = S_ISDIR(facts.st_mode) ? "it is a directory" : "it is no regular file";
+        return std::nullopt;
+    }
+    return read_fd(fd.get(), limit, error);
+}
+
+}  // namespace
+
+DiagnosticFormat diagnostic_format(const std::string& word) {
+    if (word == "json") return DiagnosticFormat::kJson;
+    if (word == "sarif") return DiagnosticFormat::kSarif;
+    if (word == "github") return DiagnosticFormat::kGithub;
+    return DiagnosticFormat::kHuman;
+}
+
+runtime::Result<std::string> read_file(const std::string& path) {
+    std::string error;
+    // One byte more than is parsed, so that the parser itself says what is too much.
+    auto text = path == "-" ? read_fd(STDIN_FILENO, kMaxFileBytes + (1 << 20), error) : std::optional<std::string>();
+    if (path != "-") {
+        const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        struct stat facts{};
+        if (!fd) error = std::strerror(errno);
+        else if (fstat(fd.get(), &facts) == 0 && S_ISDIR(facts.st_mode)) error = "it is a directory";
+        else text = read_fd(fd.get(), kMaxFileBytes + (1 << 20), error);
+    }
+    if (!text) return runtime::Error{fmt::format("{} cannot be read: {}", path, error), {}, errno};
+    return std::move(*text);
+}
+
+sema::Files files_of(const PolicyOptions& options) {
+    sema::Files files;
+    files.read = [](const std::string& path, std::string& error) { return read_regular(path, kMaxSetFileBytes, error); };
+    files.include_dirs = options.include_dirs;
+    return files;
+}
+
+LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options) {
+    LoadedPolicy loaded;
+    auto text = read_file(path);
+    if (!text) {
+        loaded.status = say_error(text.error());
+        return loaded;
+    }
+    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files_of(options), loaded.diagnostics);
+    const DiagnosticFormat format = diagnostic_format(options.format);
+    std::fputs(render(loaded.sources, loaded.diagnostics, format, colour_of(STDERR_FILENO)).c_str(), stderr);
+    const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
+    if (!loaded.compiled || denied) {
+        loaded.compiled.reset();
+        loaded.status = kPolicyFault;
+    }
+    return loaded;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,43 @@
+#include "cli/terminal.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+
+Colour colour_of(int fd) {
+    const char* no_color = std::getenv("NO_COLOR");
+    const bool forbidden = no_color != nullptr && *no_color != '\0';
+    return !forbidden && isatty(fd) == 1 ? Colour::kOn : Colour::kOff;
+}
+
+int say_error(const runtime::Error& error) {
+    const bool colour = colour_of(STDERR_FILENO) == Colour::kOn;
+    fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", error.message);
+    if (!error.help.empty()) fmt::print(stderr, "      {}\n", error.help);
+    return kWorldFault;
+}
+
+int say_error(const std::string& sentence) { return say_error(runtime::Error{sentence, {}, 0}); }
+
+std::string padded(std::string_view text, std::size_t width) {
+    std::size_t seen = 0;
+    for (const char c : text) seen += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
+    return std::string(text) + std::string(seen < width ? width - seen : 0, ' ');
+}
+
+std::string printable(std::string_view text) {
+    std::string safe;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) safe += fmt::format("\\x{:02x}", byte);
+        else safe += c;
+    }
+    return safe;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,28 @@
+// Talking to people: colour, exit statuses, the world's faults.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "grammar/render.h"
+#include "runtime/result.h"
+
+namespace weir::cli {
+
+// Exit statuses: docs/cli.md.
+enum Exit : int { kOk = 0, kPolicyFault = 1, kUsage = 2, kWorldFault = 3 };
+
+// Colour only on a terminal, and never with NO_COLOR.
+Colour colour_of(int fd);
+
+// One sentence on standard error, and what to do about it. Returns kWorldFault.
+int say_error(const runtime::Error& error);
+int say_error(const std::string& sentence);
+
+// A column of a table, padded by the width that people see.
+std::string padded(std::string_view text, std::size_t width);
+
+// Control bytes of foreign text must not reach the terminal.
+std::string printable(std::string_view text);
+
+}  // namespace weir::cli

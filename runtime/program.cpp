@@ -1,0 +1,162 @@
+#include "runtime/program.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr std::size_t kLogBytes = 1 << 20;    // of the verifier's words; a full log would take minutes
+constexpr std::size_t kLogShown = 4000;       // its end tells
+
+Error missing(const char* what) { return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL}; }
+
+// Sizes, tables and settings: all that must be right before the kernel sees the program.
+Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
+    for (const bpf::MapSize& size : compiled.sizes) {
+        bpf_map* map = bpf_object__find_map_by_name(object, size.map.c_str());
+        if (map == nullptr) continue;
+        bpf_map__set_max_entries(map, size.max_entries);
+        if (size.key_size != 0) bpf_map__set_key_size(map, size.key_size);
+        if (size.value_size != 0) bpf_map__set_value_size(map, size.value_size);
+    }
+    const auto fill = [&](const char* name, const void* bytes, std::size_t count) -> Status {
+        bpf_map* map = bpf_object__find_map_by_name(object, name);
+        if (map == nullptr) return Done{};   // no rule reads it
+        std::size_t size = 0;
+        const auto* value = static_cast<const std::uint8_t*>(bpf_map__initial_value(map, &size));
+        if (value == nullptr || size < count) return missing(name);
+        std::vector<std::uint8_t> content(value, value + size);
+        std::memcpy(content.data(), bytes, count);
+        if (bpf_map__set_initial_value(map, content.data(), size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
+        return Done{};
+    };
+    for (const bpf::TableImage& table : compiled.tables)
+        if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
+
+    const std::size_t rows = compiled.manifest.rules.size() + 2;
+    std::vector<std::uint32_t> slots = options.slots;
+    for (std::uint32_t row = static_cast<std::uint32_t>(slots.size()); row < rows; ++row) slots.push_back(row);
+    if (Status filled = fill(".data.weir_rule_slots", slots.data(), slots.size() * sizeof(slots[0])); !filled) return filled;
+    if (Status filled = fill(".rodata", &options.settings, sizeof(options.settings)); !filled) return filled;
+
+    bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
+    bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");
+    if (counters == nullptr) return missing("counters");
+    bpf_map__set_max_entries(counters, options.counter_entries != 0 ? options.counter_entries : static_cast<std::uint32_t>(rows));
+    if (options.shared.counters >= 0 && bpf_map__reuse_fd(counters, options.shared.counters) != 0)
+        return kernel_error(errno, "keeping the counters");
+    if (events != nullptr && options.shared.events >= 0 && bpf_map__reuse_fd(events, options.shared.events) != 0)
+        return kernel_error(errno, "keeping the ring of events");
+    // Only tests and replays look into the trace; live policies need not carry it.
+    for (const char* name : {"weir_trace_head", "weir_trace_matched", "weir_trace_alerts"})
+        if (bpf_map* map = bpf_object__find_map_by_name(object, name); map != nullptr && options.settings.trace == 0)
+            bpf_map__set_max_entries(map, 1);
+    return Done{};
+}
+
+Status fill_maps(bpf_object* object, const bpf::Object& compiled) {
+    for (const bpf::MapImage& image : compiled.maps) {
+        const int fd = bpf_object__find_map_fd_by_name(object, image.map.c_str());
+        if (fd < 0) continue;
+        auto count = static_cast<std::uint32_t>(image.keys.size() / image.key_size);
+        const std::uint32_t wanted = count;
+        if (count == 0) continue;
+        // Batches where the map has them; LPM tries have them, too.
+        if (bpf_map_update_batch(fd, image.keys.data(), image.values.data(), &count, nullptr) == 0 && count == wanted) continue;
+        for (std::uint32_t i = 0; i < wanted; ++i)
+            if (bpf_map_update_elem(fd, image.keys.data() + std::size_t{i} * image.key_size,
+                                    image.values.data() + std::size_t{i} * image.value_size, BPF_ANY) != 0)
+                return kernel_error(errno, fmt::format("filling `{}`", image.map));
+    }
+    return Done{};
+}
+
+// The verifier's last words; a program that it refuses is a bug of ours.
+std::string tail(const std::string& log) {
+    const std::size_t length = std::strlen(log.c_str());
+    return log.substr(length > kLogShown ? length - kLogShown : 0, std::min(length, kLogShown));
+}
+
+struct Opened {
+    ObjectPtr object;
+    bpf_program* program = nullptr;
+};
+
+Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) {
+    LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir");
+    bpf_object* raw = bpf_object__open_mem(compiled.elf.data(), compiled.elf.size(), &opts);
+    if (raw == nullptr) return kernel_error(errno, "reading the compiled policy");
+    Opened opened{ObjectPtr(raw)};
+    opened.program = bpf_object__find_program_by_name(raw, "weir_policy");
+    if (opened.program == nullptr) return missing("program");
+    bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
+    if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
+    return opened;
+}
+
+}  // namespace
+
+Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions& options) {
+    quiet_libbpf();
+    auto opened = open(compiled, options);
+    if (!opened) return opened.error();
+    const int failed = bpf_object__load(opened->object.get());
+    if (failed != 0) {
+        Error error = kernel_error(failed, "loading the policy into the kernel");
+        if (error.number == EPERM || error.number == ENOMEM) return error;
+        // Again, to hear what the verifier has to say.
+        auto again = open(compiled, options);
+        if (!again) return again.error();
+        std::string log(kLogBytes, '\0');
+        bpf_program__set_log_buf(again->program, log.data(), log.size());
+        bpf_program__set_log_level(again->program, 1);
+        if (bpf_object__load(again->object.get()) != 0) {
+            error.message += "\n" + tail(log);
+            error.help = "this is a bug of weir: please report it with the policy";
+            return error;
+        }
+        opened = std::move(again);
+    }
+    if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
+    return Program(std::move(opened->object), opened->program);
+}
+
+int Program::map(const char* name) const { return bpf_object__find_map_fd_by_name(object_.get(), name); }
+
+namespace {
+bpf_prog_info info_of(int fd) {
+    bpf_prog_info info{};
+    __u32 length = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return {};
+    return info;
+}
+}  // namespace
+
+std::uint32_t Program::verified_insns() const { return info_of(fd()).verified_insns; }
+std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_len / sizeof(bpf_insn); }
+
+std::uint64_t Program::memory_bytes() const {
+    std::uint64_t total = 0;
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object_.get()) {
+        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map)));
+        std::string word;
+        while (facts >> word) {
+            std::uint64_t bytes = 0;
+            if (word == "memlock:" && facts >> bytes) total += bytes;
+        }
+    }
+    return total;
+}
+
+}  // namespace weir::runtime
