@@ -66,7 +66,7 @@ public:
         const bool native = native_->judge(frame, 0).verdict == WEIR_DROP;
         CHECK((oracle_.judge(frame, 0).verdict.kind == sema::VerdictKind::kDrop) == native);
         if (kernel_) {
-            const auto trace = kernel_->judge(frame, 0);
+            auto trace = kernel_->judge(frame, 0);
             REQUIRE(trace);
             CHECK((trace->verdict == WEIR_DROP) == native);
         }
