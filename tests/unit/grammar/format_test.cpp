@@ -122,7 +122,7 @@ TEST_CASE("comments in every position") {
           "rule r {  # open\n    # own\n    when tcp  # t\n        # mid\n        and udp\n    # before then\n\n"
           "    then drop  # d\n    # last\n}  # close\n");
     CHECK(formatted("test \"t\" {\n# a\ntcp 1.2.3.4 # src\n-> 1.2.3.5 => drop # out\n\n\n# z\n}") ==
-          "test \"t\" {\n    # a\n    tcp 1.2.3.4         # src\n        -> 1.2.3.5 => drop  # out\n\n    # z\n}\n");
+          "test \"t\" {\n    # a\n    tcp 1.2.3.4             # src\n        -> 1.2.3.5 => drop  # out\n\n    # z\n}\n");
     CHECK(formatted("let s = {\n 80, # http\n 443, # https\n # more\n 8080\n}\n") ==
           "let s = {\n    80,   # http\n    443,  # https\n    # more\n    8080\n}\n");
     CHECK(formatted("alert a { severity low # s\n# to whom\nto x # t\n}") ==

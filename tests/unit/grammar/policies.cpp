@@ -145,7 +145,7 @@ private:
         } else {
             if (chance(3)) say("20 x");
             if (chance(4)) whole(any({"hex \"00 ff\"", "hex\"00ff\""}));
-            else say(any({"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]: { 1..3 } ttl 3",
+            else say(any({"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]:{ 1..3 } ttl 3",
                           "udp[fd00::1]->[::1] payload hex\"00\"", "arp 10.0.0.1 -> 10.0.0.2",
                           "udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A"}));
         }
