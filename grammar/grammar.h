@@ -1,13 +1,11 @@
-// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone. Alternatives never share a prefix, so that no
-// text makes the parser try twice, and none of them fails after it made a node, unless it is a node itself; what a word
-// means is decided when the tree is built.
+// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone, which includes PEGTL before it. Alternatives never
+// share a prefix, so that no text makes the parser try twice, and none of them fails after it made a node, unless it is
+// a node itself; what a word means is decided when the tree is built.
 #pragma once
 
 #include <algorithm>
 #include <iterator>
 #include <string_view>
-
-#include <tao/pegtl.hpp>
 
 namespace weir::rules {
 

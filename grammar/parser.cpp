@@ -3,6 +3,8 @@
 #include <iterator>
 #include <string_view>
 
+#include <tao/pegtl.hpp>
+
 #include "grammar/build.h"
 #include "grammar/check.h"
 #include "grammar/grammar.h"

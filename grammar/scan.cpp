@@ -45,6 +45,12 @@ struct Foreign {
 };
 constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"=", "=="}};
 
+// Where a condition could go on: before `then`, `)`, or, after a let, the next item.
+bool after_operand(std::string_view expected) {
+    return expected.starts_with("expected `then`") || expected.starts_with("expected `)`") ||
+           expected.starts_with("expected `policy`");
+}
+
 }  // namespace
 
 Scan::Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics)
@@ -138,30 +144,41 @@ bool Scan::too_deep(std::uint32_t begin) {
     return false;
 }
 
-void Scan::unexpected(std::uint32_t at, const std::string& expected) {
-    if (at >= text_.size()) {
-        const auto end = static_cast<std::uint32_t>(text_.size());
-        diagnostics_.add({.code = Code::E101, .span = span(end, end), .message = expected + ", found the end of the file",
-                          .label = "here"});
-        return;
-    }
+// True where the text at `at` is another language's operator: that has been said, with the word to put there.
+bool Scan::foreign(std::uint32_t at, std::string_view expected) {
     for (const Foreign& foreign : kForeign) {
-        if (!starts(at, foreign.text)) continue;
+        if (!starts(at, foreign.text) || starts(at, "=>")) continue;
+        if (foreign.text != "!" && !after_operand(expected)) continue;
         const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
+        std::string replacement(foreign.ours);
+        if (at > 0 && is_word(text_[at - 1])) replacement.insert(0, " ");
+        if (end < text_.size() && is_word(text_[end]) && !replacement.ends_with(' ')) replacement += ' ';
         diagnostics_.add({.code = Code::E104, .span = span(at, end),
                           .message = fmt::format("`{}` is not an operator here", foreign.text),
                           .label = "another language's operator",
                           .help = fmt::format("write `{}`", foreign.ours),
-                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
-        return;
+                          .fix = Fix{span(at, end), std::move(replacement)}});
+        return true;
     }
+    return false;
+}
+
+void Scan::unexpected(std::uint32_t at, const std::string& expected) {
+    const bool at_end = at >= text_.size();
+    if (at_end) at = static_cast<std::uint32_t>(text_.size());
     if (expected == "expected `\"` before the end of the line") {
-        const bool escape = text_[at] == '\\';
-        diagnostics_.add({.code = Code::E102, .span = span(at, at + 1),
+        const bool escape = !at_end && text_[at] == '\\';
+        diagnostics_.add({.code = Code::E102, .span = span(at, at_end ? at : at + 1),
                           .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
                           .help = "close it with `\"`; write a line end as `\\n`"});
         return;
     }
+    if (at_end) {
+        diagnostics_.add({.code = Code::E101, .span = span(at, at), .message = expected + ", found the end of the file",
+                          .label = "here"});
+        return;
+    }
+    if (foreign(at, expected)) return;
     std::uint32_t end = at;
     while (end < text_.size() && is_word(text_[end])) ++end;
     while (end == at || (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;

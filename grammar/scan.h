@@ -33,6 +33,7 @@ public:
     std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
 
 private:
+    bool foreign(std::uint32_t at, std::string_view expected);
     std::uint32_t skip_string(std::uint32_t at) const;
     std::uint32_t skip_line(std::uint32_t at) const;
     bool at_item_keyword(std::uint32_t at) const;
