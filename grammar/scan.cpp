@@ -9,6 +9,7 @@
 namespace weir {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";   // some editors begin a UTF-8 file with it
 constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  "default",
                                            "malformed", "rule", "alert", "sink", "test"};
 
@@ -38,12 +39,6 @@ std::size_t utf8_length(std::string_view text) {
         if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
     return length;
 }
-
-struct Foreign {
-    std::string_view text;
-    std::string_view ours;
-};
-constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"=", "=="}};
 
 }  // namespace
 
@@ -101,6 +96,7 @@ std::vector<ast::Comment> Scan::comments() const {
 }
 
 std::uint32_t Scan::skip_space(std::uint32_t at) const {
+    if (at == 0 && starts(0, kByteOrderMark)) at = kByteOrderMark.size();
     while (at < text_.size()) {
         if (is_space(text_[at])) ++at;
         else if (text_[at] == '#') at = skip_line(at);
@@ -133,38 +129,6 @@ bool Scan::too_deep(std::uint32_t begin) {
         ++at;
     }
     return false;
-}
-
-void Scan::unexpected(std::uint32_t at, const std::string& expected) {
-    if (at >= text_.size()) {
-        const auto end = static_cast<std::uint32_t>(text_.size());
-        diagnostics_.add({.code = Code::E101, .span = span(end, end), .message = expected + ", found the end of the file",
-                          .label = "here"});
-        return;
-    }
-    for (const Foreign& foreign : kForeign) {
-        if (!starts(at, foreign.text)) continue;
-        const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
-        diagnostics_.add({.code = Code::E104, .span = span(at, end),
-                          .message = fmt::format("`{}` is not an operator here", foreign.text),
-                          .label = "another language's operator",
-                          .help = fmt::format("write `{}`", foreign.ours),
-                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
-        return;
-    }
-    if (expected == "expected `\"` before the end of the line") {
-        const bool escape = text_[at] == '\\';
-        diagnostics_.add({.code = Code::E102, .span = span(at, at + 1),
-                          .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
-                          .help = "close it with `\"`; write a line end as `\\n`"});
-        return;
-    }
-    std::uint32_t end = at;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    while (end == at || (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
-    diagnostics_.add({.code = Code::E101, .span = span(at, end),
-                      .message = fmt::format("{}, found `{}`", expected, text_.substr(at, end - at)),
-                      .label = "not expected here"});
 }
 
 bool Scan::at_item_keyword(std::uint32_t at) const {
