@@ -32,8 +32,11 @@ struct LoadedPolicy {
     Sources sources{};
     Diagnostics diagnostics{};
     std::optional<Compiled> compiled{};
+    std::optional<runtime::Error> unreadable{};   // the file itself
     int status = kOk;                     // kOk only where `compiled` is there
 };
+// Reads, parses and checks `path`; says nothing.
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options);
 // Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options);
 
