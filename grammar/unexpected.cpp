@@ -36,7 +36,7 @@ struct Foreign {
     std::string_view text;
     std::string_view ours;
 };
-constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"===", "=="}, {"=", "=="}, {"<>", "!="},
+constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"===", "=="}, {"=", "=="},
                                 {"≥", ">="},   {"≤", "<="},  {"≠", "!="}};
 
 constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "alert", "add", "remove", "capture"};
@@ -74,13 +74,12 @@ constexpr Mistake kMistakes[] = {
     {"`then`", "{", "a rule's actions stand behind `then`, without braces", nullptr},
     {"`when`", "if", "a rule's condition begins with `when`", "when"},
     {"a set after", "[", "several values stand in braces: `{ 80, 443 }`", nullptr},
-    {"a value", "}", "a set has one element at least", nullptr},
+    {"an element", "}", "a set has one element at least", nullptr},
     {"`=`", ":", "a let has `=` before its value", "="},
     {"`:` and a type", "=", "a set has `:` before its type", ":"},
     {"`=>`", "->", "what should happen stands behind `=>`", "=>"},
     {"`=>`", "-", "what should happen stands behind `=>`", nullptr},
     {"`=>`", "=", "what should happen stands behind `=>`", nullptr},
-    {"`policy`", "//", "a comment begins with `#`", "#"},
     {"", "//", "a comment begins with `#`", "#"},
     {"`policy`", "}", "this brace closes nothing", ""},
     {"`policy`", "when", "a condition is a part of a rule: `rule NAME { when … then … }`", nullptr},
@@ -137,6 +136,7 @@ bool Scan::broken_name(std::uint32_t at, const std::string& expected) {
 }
 
 bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
+    if (starts(at, "=>") || starts(at, "!=") || (starts(at, "==") && !starts(at, "==="))) return false;   // ours
     for (const Foreign& foreign : kForeign) {
         if (!starts(at, foreign.text)) continue;
         const bool compares = std::none_of(std::begin(kNoComparison), std::end(kNoComparison),
@@ -180,7 +180,9 @@ bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string&
     }
     if (contains(expected, "`,` and an action") && is_one_of(kActions, found)) {
         said.label = "a comma is missing before it";
-        said.fix = Fix{span(before, before), ","};
+        const std::size_t line = text_.rfind('\n', before == 0 ? 0 : before - 1);
+        const bool comment = contains(text_.substr(line == std::string_view::npos ? 0 : line, before - (line == std::string_view::npos ? 0 : line)), "#");
+        if (!comment) said.fix = Fix{span(before, before), ","};
         return true;
     }
     if (contains(expected, "`,` and an action") && found == ";") {
@@ -207,15 +209,18 @@ bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string&
 }
 
 bool Scan::known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const {
+    const bool action = expected.starts_with("expected an action");
     for (const Mistake& mistake : kMistakes) {
-        // What stands for an action may be a verdict.
-        const bool place = contains(expected, mistake.expected) || (mistake.expected == "verdict" && contains(expected, "an action"));
+        bool place = contains(expected, mistake.expected);
+        if (mistake.expected == "an action") place = action;
+        if (mistake.expected == "verdict") place = action || contains(expected, "a verdict");
         if (!place || lower(found) != mistake.found) continue;
         said.help = mistake.help;
         if (mistake.replacement != nullptr) said.fix = Fix{said.span, mistake.replacement};
         return true;
     }
-    if (contains(expected, "a name") && static_cast<unsigned char>(found[0]) >= 0x80)
+    const bool in_name = contains(expected, "a name") || contains(expected, "`{`") || contains(expected, "`=`");
+    if (in_name && static_cast<unsigned char>(found[0]) >= 0x80)
         said.help = "names are made of a-z, 0-9 and _, and do not begin with a digit";
     return !said.help.empty();
 }
@@ -250,7 +255,9 @@ void Scan::unexpected(std::uint32_t begin, std::uint32_t at, const std::string& 
     if (broken_name(at, expected) || foreign_operator(at, expected)) return;
     std::uint32_t end = at;
     while (end < size && is_word(text_[end])) ++end;
-    if (starts(at, "->") || starts(at, "==") || starts(at, "!=")) end = at + 2;
+    if (starts(at, "//")) end = at + 2;
+    if (starts(at, "<=") || starts(at, ">=")) end = at + 2;
+    if (starts(at, "->") || starts(at, "=>") || starts(at, "==") || starts(at, "!=")) end = at + 2;
     while (end == at || (end < size && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
     const std::string_view found = text_.substr(at, end - at);
     said.span = span(at, end);
