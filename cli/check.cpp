@@ -36,9 +36,10 @@ int load_in_kernel(const Compiled& compiled, const std::string& file) {
 int check(const CheckArguments& arguments) {
     int status = kOk;
     for (const std::string& file : arguments.files) {
-        const LoadedPolicy loaded = load_policy(file, arguments.options);
+        const LoadedPolicy loaded = load_policy(file, arguments.options, Depth::kLint);
         int one = loaded.status;
         if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
+        if (!loaded.linted) fmt::print(stderr, "note: {}: rule logic is too much to judge whole: not every shadowed or redundant rule is named\n", file);
         if (one == kOk && arguments.options.format == "human")
             fmt::print("{}: in order: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
                        loaded.compiled->policy.rules.size() == 1 ? "" : "s", loaded.compiled->policy.tests.size(),

@@ -268,7 +268,8 @@ void Dumper::outcome(const ast::Outcome& outcome) {
     line(outcome.span, "outcome {}{}", outcome.verdict ? written(*outcome.verdict) : "", outcome.no_alert ? " no alert" : "");
     const Level level(*this);
     if (outcome.rule) line(outcome.rule->span, "by {}", outcome.rule->text);
-    for (const ast::ExpectedAlert& alert : outcome.alerts) line(alert.alert.span, "alert {} {} times", alert.alert.text, alert.times);
+    for (const ast::ExpectedAlert& alert : outcome.alerts)
+        line(alert.alert.span, "alert {}{}", alert.alert.text, alert.times ? fmt::format(" {} times", *alert.times) : std::string());
 }
 
 void Dumper::step(const ast::Step& step) {
