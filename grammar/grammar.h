@@ -84,6 +84,8 @@ struct open_paren : sign<'('> {};
 struct close_paren : p::one<')'> {};
 struct open_brace : sign<'{'> {};
 struct close_brace : p::one<'}'> {};
+struct rule_end : close_brace {};     // named, so that their messages say more
+struct alert_end : close_brace {};
 struct open_bracket : sign<'['> {};
 struct close_bracket : p::one<']'> {};
 struct comma : sign<','> {};
@@ -219,7 +221,7 @@ struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<s
 struct default_item : p::if_must<k_default, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
 struct note : p::if_must<k_note, string> {};
-struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then, actions, close_brace> {};
+struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then, actions, rule_end> {};
 struct rule_item : p::seq<rule_item_text, ws> {};
 struct severity : p::if_must<k_severity, word> {};
 struct message : p::if_must<k_message, string> {};
@@ -229,7 +231,7 @@ struct sinks : p::if_must<k_to, name, p::star<p::if_must<comma, name>>> {};
 struct escalate : p::if_must<k_escalate, k_to, name, k_when, word, k_within, word, k_per, keys> {};
 struct respond_text : p::if_must<k_respond, open_brace, actions, close_brace> {};
 struct respond : p::seq<respond_text, ws> {};
-struct alert_item_text : p::if_must<k_alert, name, open_brace, p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, close_brace> {};
+struct alert_item_text : p::if_must<k_alert, name, open_brace, p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, alert_end> {};
 struct alert_item : p::seq<alert_item_text, ws> {};
 struct sink_argument : p::plus<p::sor<hex, string, word>> {};
 struct sink_item_text : p::if_must<k_sink, name, equals, name, open_paren, p::opt<sink_argument, p::star<p::if_must<comma, sink_argument>>>, close_paren> {};

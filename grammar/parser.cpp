@@ -119,13 +119,15 @@ WEIR_EXPECTED(condition, "a condition")
 WEIR_EXPECTED(and_operand, "a condition")
 WEIR_EXPECTED(or_operand, "a condition")
 WEIR_EXPECTED(right_side, "a value, a field or a set after the comparison")
-WEIR_EXPECTED(element, "a value")
+WEIR_EXPECTED(element, "an element: a value or the name of one")
 WEIR_EXPECTED(operand, "a field or a value")
 WEIR_EXPECTED(argument, "an argument")
 WEIR_EXPECTED(open_paren, "`(`")
 WEIR_EXPECTED(close_paren, "`)`")
 WEIR_EXPECTED(open_brace, "`{`")
 WEIR_EXPECTED(close_brace, "`}`")
+WEIR_EXPECTED(rule_end, "`,` and an action, or `}`")
+WEIR_EXPECTED(alert_end, "`severity`, `message`, `throttle`, `to`, `escalate`, `respond` or `}`")
 WEIR_EXPECTED(close_bracket, "`]`")
 WEIR_EXPECTED(equals, "`=`")
 WEIR_EXPECTED(colon, "`:` and a type")
@@ -135,7 +137,7 @@ WEIR_EXPECTED(verdict, "a verdict: pass, drop, reject or redirect(\"…\")")
 WEIR_EXPECTED(action, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
 WEIR_EXPECTED(actions, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
 WEIR_EXPECTED(k_when, "`when` and a condition")
-WEIR_EXPECTED(k_then, "`then` and an action")
+WEIR_EXPECTED(k_then, "`and`, `or`, or `then` and an action")
 WEIR_EXPECTED(k_to, "`to`")
 WEIR_EXPECTED(k_from, "`from`")
 WEIR_EXPECTED(k_per, "`per` and a field")
@@ -271,7 +273,7 @@ std::uint32_t parse_item(Scan& scan, std::uint32_t begin, Tree& tree, syntax::No
         return static_cast<std::uint32_t>(in.current() - text.data());
     } catch (const p::parse_error& error) {
         const auto at = static_cast<std::uint32_t>(error.positions().front().byte);
-        scan.unexpected(at, std::string(error.message()));
+        scan.unexpected(begin, at, std::string(error.message()));
         return scan.next_item(begin, at);
     }
 }

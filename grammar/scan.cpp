@@ -7,6 +7,7 @@
 namespace weir {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";   // some editors begin a UTF-8 file with it
 constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  "default",
                                            "malformed", "rule", "alert", "sink", "test"};
 
@@ -37,18 +38,6 @@ std::size_t utf8_length(std::string_view text) {
     for (std::size_t i = 2; i < length; ++i)
         if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
     return length;
-}
-
-struct Foreign {
-    std::string_view text;
-    std::string_view ours;
-};
-constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"=", "=="}};
-
-// Where a condition could go on: before `then`, `)`, or, after a let, the next item.
-bool after_operand(std::string_view expected) {
-    return expected.starts_with("expected `then`") || expected.starts_with("expected `)`") ||
-           expected.starts_with("expected `policy`");
 }
 
 }  // namespace
@@ -110,6 +99,7 @@ std::vector<ast::Comment> Scan::comments() {
 }
 
 std::uint32_t Scan::skip_space(std::uint32_t at) const {
+    if (at == 0 && starts(0, kByteOrderMark)) at = kByteOrderMark.size();
     while (at < text_.size()) {
         if (is_space(text_[at])) ++at;
         else if (text_[at] == '#') at = skip_line(at);
@@ -142,49 +132,6 @@ bool Scan::too_deep(std::uint32_t begin) {
         ++at;
     }
     return false;
-}
-
-// True where the text at `at` is another language's operator: that has been said, with the word to put there.
-bool Scan::foreign(std::uint32_t at, std::string_view expected) {
-    for (const Foreign& foreign : kForeign) {
-        if (!starts(at, foreign.text) || starts(at, "=>")) continue;
-        if (foreign.text != "!" && !after_operand(expected)) continue;
-        const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
-        std::string replacement(foreign.ours);
-        if (at > 0 && is_word(text_[at - 1])) replacement.insert(0, " ");
-        if (end < text_.size() && is_word(text_[end]) && !replacement.ends_with(' ')) replacement += ' ';
-        diagnostics_.add({.code = Code::E104, .span = span(at, end),
-                          .message = fmt::format("`{}` is not an operator here", foreign.text),
-                          .label = "another language's operator",
-                          .help = fmt::format("write `{}`", foreign.ours),
-                          .fix = Fix{span(at, end), std::move(replacement)}});
-        return true;
-    }
-    return false;
-}
-
-void Scan::unexpected(std::uint32_t at, const std::string& expected) {
-    const bool at_end = at >= text_.size();
-    if (at_end) at = static_cast<std::uint32_t>(text_.size());
-    if (expected == "expected `\"` before the end of the line") {
-        const bool escape = !at_end && text_[at] == '\\';
-        diagnostics_.add({.code = Code::E102, .span = span(at, at_end ? at : at + 1),
-                          .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
-                          .help = "close it with `\"`; write a line end as `\\n`"});
-        return;
-    }
-    if (at_end) {
-        diagnostics_.add({.code = Code::E101, .span = span(at, at), .message = expected + ", found the end of the file",
-                          .label = "here"});
-        return;
-    }
-    if (foreign(at, expected)) return;
-    std::uint32_t end = at;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    while (end == at || (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
-    diagnostics_.add({.code = Code::E101, .span = span(at, end),
-                      .message = fmt::format("{}, found `{}`", expected, text_.substr(at, end - at)),
-                      .label = "not expected here"});
 }
 
 bool Scan::at_item_keyword(std::uint32_t at) const {

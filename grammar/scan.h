@@ -27,13 +27,21 @@ public:
     std::uint32_t skip_space(std::uint32_t at) const;
     // Says that the item at `begin` nests deeper than is read.
     bool too_deep(std::uint32_t begin);
-    // Says that the text at `at` was not expected; `expected` is the grammar's sentence.
-    void unexpected(std::uint32_t at, const std::string& expected);
+    // Says that the text at `at`, in the item at `begin`, was not expected; `expected` is the grammar's sentence.
+    void unexpected(std::uint32_t begin, std::uint32_t at, const std::string& expected);
     // Where the next item begins, after an error at `at` in the one at `begin`.
     std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
 
 private:
-    bool foreign(std::uint32_t at, std::string_view expected);
+    // unexpected.cpp
+    bool broken_string(std::uint32_t at, const std::string& expected);
+    bool broken_name(std::uint32_t at, const std::string& expected);
+    bool foreign_operator(std::uint32_t at, const std::string& expected);
+    bool quoted_otherwise(Diagnostic& said, std::uint32_t at) const;
+    bool left_out(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    bool known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    bool misspelt(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    // scan.cpp
     std::uint32_t skip_string(std::uint32_t at) const;
     std::uint32_t skip_line(std::uint32_t at) const;
     bool at_item_keyword(std::uint32_t at) const;

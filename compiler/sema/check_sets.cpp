@@ -7,6 +7,7 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/paths.h"
 #include "compiler/sema/set_element.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -34,8 +35,11 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
     for (const ast::Name& word : written.types) {
         const auto type = set_type(word.text);
         if (!type) {
-            say({.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
-                 .help = "ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"});
+            constexpr std::string_view kWords[] = {"ip", "net", "port", "mac", "domain", "u8", "u16", "u32"};
+            Diagnostic unknown{.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
+                               .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
+            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty()) unknown.fix = Fix{word.span, std::string(near)};
+            say(std::move(unknown));
             set.types.clear();
             return false;
         }
@@ -62,14 +66,14 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
             say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
                  .help = "it is filled from its file and by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
-            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "ttl 10m"});
+            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
         else conditions_.not_yet(written.ttl_span, "`ttl`");
     } else if (!written.file) {
         conditions_.not_yet(written.name.span, "a set that is filled while the policy runs");
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
         say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
-             .help = fmt::format("1 to {}", kMaxEntries)});
+             .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
 bool ItemChecker::set_line(std::string_view line, Set& set, std::string& fault) {
@@ -127,7 +131,7 @@ void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
     set.entries.erase(std::unique(set.entries.begin(), set.entries.end()), set.entries.end());
     if (set.entries.size() > kMaxEntries)
         say({.code = Code::E508, .span = written.file_span, .message = fmt::format("{} has {} entries", name, set.entries.size()),
-             .help = fmt::format("at most {}", kMaxEntries)});
+             .help = fmt::format("a set has {} entries at most", kMaxEntries)});
     if (written.size && set.entries.size() > *written.size)
         say({.code = Code::E509, .span = written.size_span,
              .message = fmt::format("`size {}`, and {} has {} entries", *written.size, name, set.entries.size()),

@@ -125,7 +125,10 @@ ExprId ConditionChecker::as_condition(const Operand& operand) {
     if (operand.kind == Kind::kError) return never(operand.span);
     Diagnostic wrong{.code = Code::E323, .span = operand.span,
                      .message = fmt::format("`{}` is not a condition", text(operand.span))};
-    if (operand.kind == Kind::kField)
+    if (operand.kind == Kind::kField && operand.mask != ~std::uint64_t{0}) {
+        wrong.help = "compare it with something";
+        wrong.fix = Fix{{operand.span.file, operand.span.end, operand.span.end}, " != 0"};
+    } else if (operand.kind == Kind::kField)
         wrong.help = fmt::format("`{}` is {}: compare it with something", sema::field(operand.field).name,
                                  sema::field(operand.field).type == Type::kUint ? "an integer"
                                                                                  : "a " + std::string(type_name(sema::field(operand.field).type)));

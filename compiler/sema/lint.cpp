@@ -35,12 +35,14 @@ private:
     void redundant(std::size_t number, Bdd::Node packets);
     // The rule's whole effect is its verdict.
     static bool only_decides(const Rule& rule) { return rule.decides() && rule.alerts.empty(); }
+    void find_tested();
 
     const TypedPolicy& policy_;
     Diagnostics& diagnostics_;
     PacketSets sets_;
     std::vector<Bdd::Node> matches_;          // of each rule
     std::vector<Reach> reach_;
+    std::vector<bool> tested_;                // a test wants this very rule to decide: it is there on purpose
 };
 
 // ---- W403 ----
@@ -115,6 +117,19 @@ bool Linter::find_shadowed() {
 
 // ---- W402 ----
 
+void Linter::find_tested() {
+    tested_.assign(policy_.rules.size(), false);
+    const auto mark = [this](const Expectation& expected) {
+        if (expected.rule) tested_[static_cast<std::size_t>(*expected.rule)] = true;
+    };
+    for (const Test& test : policy_.tests) {
+        for (const TestStep& step : test.steps) {
+            if (const auto* send = std::get_if<SendFrames>(&step.node)) mark(send->expect);
+            if (const auto* replay = std::get_if<ReplayCapture>(&step.node)) mark(replay->expect);
+        }
+    }
+}
+
 // For each rule that only decides: the packets that, without it, a later rule would give the same verdict. A rule that
 // is shadowed counts as one that does something else, lest two rules be blamed for each other.
 std::vector<Bdd::Node> Linter::decided_later() {
@@ -147,20 +162,21 @@ void Linter::redundant(std::size_t number, Bdd::Node packets) {
     if (spent()) return;
     found.message = fmt::format("`{}` changes nothing: later rules give its packets the same verdict", rule.name);
     found.label = "redundant";
-    found.help = "remove it, unless it stands there to count its packets";
+    found.help = fmt::format("remove it; if it stands there on purpose, let a test name it: `by {}`", rule.name);
     diagnostics_.add(std::move(found));
 }
 
 // What is found redundant is left out of what comes before the rules after it, so that all of them may go together.
 bool Linter::find_redundant() {
     const std::vector<Bdd::Node> same = decided_later();
+    find_tested();
     Bdd& bdd = sets_.bdd();
     Bdd::Node decided = Bdd::kFalse;
     for (std::size_t i = 0; i < policy_.rules.size() && !spent(); ++i) {
         const Rule& rule = policy_.rules[i];
         if (reach_[i] != Reach::kSome || !rule.decides()) continue;
         const Bdd::Node reached = bdd.without(matches_[i], decided);
-        const bool covered = only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
+        const bool covered = !tested_[i] && only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
         if (spent()) break;
         if (covered) redundant(i, reached);
         else decided = bdd.either(decided, matches_[i]);

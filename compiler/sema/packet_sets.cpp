@@ -71,11 +71,11 @@ Bdd::Node PacketSets::possible_packets() {
     return all;
 }
 
-Bdd::Node PacketSets::of(ExprId condition) {
+Bdd::Node PacketSets::raw(ExprId condition) {
     const auto id = static_cast<std::uint32_t>(condition);
     if (const auto found = known_.find(id); found != known_.end()) return found->second;
     const Bdd::Node set = bdd_.spent() ? Bdd::kFalse
-        : bdd_.both(possible_, std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node));
+        : std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node);
     known_.emplace(id, set);
     return set;
 }
@@ -90,7 +90,7 @@ Bdd::Node PacketSets::present(FieldId id) { return present_bit(field(id).present
 
 // The comparison of these fields that holds for `in`, turned round where it is negated; false where one is absent.
 Bdd::Node PacketSets::when_present(const std::vector<FieldId>& fields, Bdd::Node in, bool negated) {
-    Bdd::Node there = possible_;
+    Bdd::Node there = Bdd::kTrue;
     for (const FieldId id : fields) there = bdd_.both(there, present(id));
     return negated ? bdd_.without(there, in) : bdd_.both(there, in);
 }
@@ -168,17 +168,17 @@ Bdd::Node PacketSets::holds(const Constant& node) { return node.value ? Bdd::kTr
 
 Bdd::Node PacketSets::holds(const And& node) {
     Bdd::Node all = Bdd::kTrue;
-    for (const ExprId id : node.operands) all = bdd_.both(all, of(id));
+    for (const ExprId id : node.operands) all = bdd_.both(all, raw(id));
     return all;
 }
 
 Bdd::Node PacketSets::holds(const Or& node) {
     Bdd::Node any = Bdd::kFalse;
-    for (const ExprId id : node.operands) any = bdd_.either(any, of(id));
+    for (const ExprId id : node.operands) any = bdd_.either(any, raw(id));
     return any;
 }
 
-Bdd::Node PacketSets::holds(const Not& node) { return bdd_.complement(of(node.operand)); }
+Bdd::Node PacketSets::holds(const Not& node) { return bdd_.complement(raw(node.operand)); }
 
 Bdd::Node PacketSets::holds(const Flag& node) {
     return when_present({node.field}, number_in(bits(node.field, 1), {{1, 1}}), !node.value);

@@ -19,7 +19,7 @@ public:
     explicit PacketSets(const TypedPolicy& policy);
 
     // The packets for which the condition holds. Means nothing once bdd().spent().
-    Bdd::Node of(ExprId condition);
+    Bdd::Node of(ExprId condition) { return bdd_.both(possible_, raw(condition)); }
     Bdd& bdd() { return bdd_; }
 
 private:
@@ -29,6 +29,8 @@ private:
     // The bits of a value: a variable each, or kNoBit where it is always zero.
     using Bits = std::vector<Bdd::Variable>;
 
+    // The same, among packets that no reader makes as well.
+    Bdd::Node raw(ExprId condition);
     Bdd::Node holds(const Constant& node);
     Bdd::Node holds(const And& node);
     Bdd::Node holds(const Or& node);

@@ -132,8 +132,8 @@ def diagnostic_codes(root):
 
 
 def sections(page):
-    """Heading -> text of each ### section."""
-    parts = re.split(r"^### +(\S+)[^\n]*\n", page, flags=re.M)
+    """Heading -> text of each section."""
+    parts = re.split(r"^###? +(\S+)[^\n]*\n", page, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2]))
 
 
