@@ -60,6 +60,8 @@ private:
     }
 
     void add(const PlacedItem& placed, const ast::Let& let) {
+        Seen parameters;   // a parameter hides a name of the policy, but no field
+        for (const ast::Name& parameter : let.parameters) fresh(parameters, parameter, "parameter");
         if (fresh(values_, let.name, "name")) names_.lets.emplace(let.name.text, Names::LetPlace{placed.policy, &let});
     }
     void add(const PlacedItem&, const ast::Set& set) { number(names_.sets, values_, set.name, next_set_, "name"); }
