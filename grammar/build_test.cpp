@@ -145,9 +145,9 @@ ast::Outcome TestBuilder::outcome(const Node& node) {
             case Kind::kByRule: outcome.rule = ast::Name{std::string(b_.text(part)), b_.span(part)}; break;
             case Kind::kNoAlert: outcome.no_alert = true; break;
             case Kind::kExpectedAlert: {
-                ast::ExpectedAlert alert{b_.name(part.children[0]), 1};
+                ast::ExpectedAlert alert{b_.name(part.children[0])};
                 if (part.children.size() > 1)
-                    alert.times = b_.integer(part.children[1].children[0], "a number of times").value_or(1);
+                    alert.times = b_.integer(part.children[1].children[0], "a number of times");
                 outcome.alerts.push_back(std::move(alert));
                 break;
             }

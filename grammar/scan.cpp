@@ -1,10 +1,8 @@
 #include "grammar/scan.h"
 
-#include <array>
+#include <algorithm>
 
 #include <fmt/format.h>
-
-#include "grammar/parser.h"
 
 namespace weir {
 namespace {
@@ -13,6 +11,8 @@ constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  
                                            "malformed", "rule", "alert", "sink", "test"};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
+bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            c == ':' || c == '/';
@@ -83,8 +83,9 @@ std::uint32_t Scan::skip_string(std::uint32_t at) const {
     return at < text_.size() && text_[at] == '"' ? at + 1 : at;
 }
 
-std::vector<ast::Comment> Scan::comments() const {
+std::vector<ast::Comment> Scan::comments() {
     std::vector<ast::Comment> comments;
+    std::size_t depth = 0;
     for (std::uint32_t at = 0; at < text_.size();) {
         if (text_[at] == '"') {
             at = skip_string(at);
@@ -94,6 +95,8 @@ std::vector<ast::Comment> Scan::comments() const {
             comments.push_back({span(at, crlf ? end - 1 : end)});
             at = end;
         } else {
+            if (opens(text_[at])) deepest_ = std::max(deepest_, ++depth);
+            if (closes(text_[at]) && depth > 0) --depth;
             ++at;
         }
     }
@@ -122,8 +125,8 @@ bool Scan::too_deep(std::uint32_t begin) {
             at = skip_line(at);
             continue;
         }
-        if (c == '(' || c == '[' || c == '{') ++depth;
-        if ((c == ')' || c == ']' || c == '}') && depth > 0) --depth;
+        if (opens(c)) ++depth;
+        if (closes(c) && depth > 0) --depth;
         if (depth > kMaxNesting) {
             diagnostics_.add({.code = Code::E501, .span = span(at, at + 1),
                               .message = fmt::format("nested more than {} deep", kMaxNesting),

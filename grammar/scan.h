@@ -8,6 +8,7 @@
 
 #include "grammar/ast.h"
 #include "grammar/diagnostic.h"
+#include "grammar/parser.h"
 #include "grammar/source.h"
 
 namespace weir {
@@ -19,7 +20,9 @@ public:
     std::string_view text() const { return text_; }
     // False where the text is too large or no UTF-8: said in the diagnostics.
     bool acceptable();
-    std::vector<ast::Comment> comments() const;
+    std::vector<ast::Comment> comments();
+    // False where no item nests too deep: known once the comments are. True may mean braces that are never closed.
+    bool may_be_deep() const { return deepest_ > kMaxNesting; }
     // The first place at or after `at` that is neither space nor comment.
     std::uint32_t skip_space(std::uint32_t at) const;
     // Says that the item at `begin` nests deeper than is read.
@@ -39,6 +42,7 @@ private:
     std::uint32_t file_;
     std::string_view text_;
     Diagnostics& diagnostics_;
+    std::size_t deepest_ = 0;
 };
 
 }  // namespace weir

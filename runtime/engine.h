@@ -57,6 +57,7 @@ public:
     // Waits up to `timeout_ms` for events and delivers them. Returns how many.
     Result<int> poll(int timeout_ms);
     int poll_fd() const;                  // readable where events wait
+    void reopen();                        // files of sinks, after somebody moved them away
     EngineStatus status() const;
     std::uint64_t last_commit_ns() const; // how long the commit of the last swap took
 
