@@ -1,12 +1,9 @@
 // `weir bench`: what a policy costs a packet, and what it costs to bring it into force.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -14,7 +11,9 @@
 
 #include "cli/capture.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/policy_file.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
@@ -48,30 +47,11 @@ struct Report {
     runtime::BenchFigures figures;
 };
 
+runtime::Error our_bug(const std::string& sentence) { return {sentence, "this is a bug of weir: please report it with the policy", 0}; }
+
 double ms_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
-
-// One line on a terminal, written over; nothing elsewhere.
-class Progress {
-public:
-    void operator()(const std::string& what) {
-        if (!terminal_) return;
-        fmt::print(stderr, "\r\x1b[K{}", what);
-        std::fflush(stderr);
-    }
-    void operator()(const char* what, std::uint64_t done, std::uint64_t total) {
-        const auto percent = static_cast<unsigned>(std::min(done, total) * 100 / std::max<std::uint64_t>(total, 1));
-        if (percent == last_) return;
-        last_ = percent;
-        (*this)(fmt::format("{}: {}%", what, percent));
-    }
-    ~Progress() { (*this)(std::string()); }
-
-private:
-    bool terminal_ = isatty(STDERR_FILENO) == 1;
-    unsigned last_ = ~0u;
-};
 
 runtime::Result<runtime::Frames> frames_of(const BenchArguments& arguments, const sema::TypedPolicy& policy) {
     if (arguments.capture.empty()) return sema::probe_frames(policy, arguments.packets, kSeed);
@@ -86,37 +66,33 @@ runtime::Result<runtime::Frames> frames_of(const BenchArguments& arguments, cons
 }
 
 // From text to object, as a reload does it.
-std::optional<bpf::Object> compile_once(const BenchArguments& arguments, std::string& error) {
-    auto text = read_file(arguments.file);
-    if (!text) {
-        error = text.error().message;
-        return std::nullopt;
-    }
+runtime::Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& arguments) {
     Sources sources;
     Diagnostics diagnostics;
-    const auto compiled = analyse(sources, arguments.file, std::move(*text), files_of(arguments.options), diagnostics);
-    if (!compiled) {
-        error = arguments.file + " changed while it was measured";
-        return std::nullopt;
-    }
-    return compile(*compiled, {}, error);
+    const auto compiled = analyse(sources, first.source_name, first.source_text, files_of(arguments.options), diagnostics);
+    if (!compiled) return runtime::Error{"a file that the policy reads changed while it was measured", {}, 0};
+    std::string error;
+    auto object = compile(*compiled, {}, error);
+    if (!object) return our_bug(error);
+    return std::move(*object);
 }
 
-runtime::Result<bpf::Object> compile_often(const BenchArguments& arguments, Report& report, Progress& progress) {
+runtime::Result<bpf::Object> compile_often(const Compiled& first, const BenchArguments& arguments, Report& report) {
+    Progress progress("compiles", kCompiles);
     std::vector<double> times;
-    std::optional<bpf::Object> object;
     double spent_ms = 0;
-    while (times.size() < kCompiles && spent_ms < kCompilesMs) {
-        progress("compiling");
+    for (;;) {
         const auto begin = std::chrono::steady_clock::now();
-        std::string error;
-        object = compile_once(arguments, error);
-        if (!object) return runtime::Error{error, {}, 0};
+        auto object = compile_again(first, arguments);
         times.push_back(ms_since(begin));
         spent_ms += times.back();
+        if (object && times.size() < kCompiles && spent_ms < kCompilesMs) {
+            progress.step(times.size());
+            continue;
+        }
+        report.compile_ms = *std::min_element(times.begin(), times.end());
+        return object;
     }
-    report.compile_ms = *std::min_element(times.begin(), times.end());
-    return std::move(*object);
 }
 
 // A function that only returns, called as the native engine's is.
@@ -134,20 +110,21 @@ std::uint32_t native_batch(const runtime::Frames& frames, std::size_t first, Run
 }
 
 runtime::Status bench_native(const Compiled& compiled, const runtime::Frames& frames, const BenchArguments& arguments,
-                             Report& report, Progress& progress) {
+                             Report& report) {
     const auto begin = std::chrono::steady_clock::now();
     std::string error;
     const auto engine = codegen::NativeEngine::create(compiled, error);
-    if (!engine) return runtime::Error{error, "this is a bug of weir: please report it with the policy", 0};
+    if (!engine) return our_bug(error);
     report.compile_ms += ms_since(begin);
     std::vector<std::uint32_t> bare, policy;
     int (*volatile nothing)(const std::uint8_t*) = run_nothing;
-    const std::uint64_t total = std::uint64_t{frames.size()} * arguments.repeat;
-    for (std::uint64_t done = 0; done < std::max<std::uint64_t>(total, kNativeBatch); done += kNativeBatch) {
+    const std::uint64_t total = std::max<std::uint64_t>(std::uint64_t{frames.size()} * arguments.repeat, kNativeBatch);
+    Progress progress("packets", total);
+    for (std::uint64_t done = 0; done < total; done += kNativeBatch) {
         const std::size_t first = done % frames.size();
         bare.push_back(native_batch(frames, first, [&](const auto& frame) { return nothing(frame.data()); }));
         policy.push_back(native_batch(frames, first, [&](const auto& frame) { return engine->run(frame); }));
-        progress("measuring", done, total);
+        progress.step(done);
     }
     report.figures.packet_ns = runtime::percentiles_of_floors(std::move(policy));
     report.figures.baseline_ns = runtime::percentiles_of_floors(std::move(bare)).p50;
@@ -202,37 +179,38 @@ std::string as_table(const Report& report) {
     return text;
 }
 
+runtime::Status measure(const Compiled& compiled, const BenchArguments& arguments, Report& report) {
+    const auto frames = frames_of(arguments, compiled.policy);
+    if (!frames) return frames.error();
+    const auto object = compile_often(compiled, arguments, report);
+    if (!object) return object.error();
+    if (report.engine == "native") return bench_native(compiled, *frames, arguments, report);
+    Progress progress("packets", std::uint64_t{frames->size()} * arguments.repeat);
+    runtime::BenchOptions options;
+    options.repeat = arguments.repeat;
+    options.on_progress = [&](std::uint64_t done) { progress.step(done); };
+    auto figures = runtime::bench(*object, *frames, options);
+    if (!figures) return figures.error();
+    report.figures = *figures;
+    return runtime::Done{};
+}
+
 int run_bench(const BenchArguments& arguments) {
+    const bool allowed = runtime::TestRunner::allowed();
     Report report;
-    report.engine = !arguments.engine.empty() ? arguments.engine : runtime::TestRunner::allowed() ? "kernel" : "native";
+    report.engine = !arguments.engine.empty() ? arguments.engine : allowed ? "kernel" : "native";
+    if (report.engine == "kernel" && !allowed)
+        return say_error({"this process may not load BPF programs",
+                          "run as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN; or use --engine native", EPERM});
     const auto begin = std::chrono::steady_clock::now();
     const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    std::string refusal;
-    if (!compile(*loaded.compiled, {}, refusal)) return say_error({refusal, "this is a bug of weir: please report it with the policy", 0});
+    std::string error;
+    if (!compile(*loaded.compiled, {}, error)) return say_error(our_bug(error));
     report.first_compile_ms = ms_since(begin);
-    if (report.engine == "kernel" && !runtime::TestRunner::allowed())
-        return say_error({"this process may not load BPF programs", "run as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN; or measure with --engine native", EPERM});
     report.policy = loaded.compiled->policy.name;
     report.rules = loaded.compiled->policy.rules.size();
-    const auto frames = frames_of(arguments, loaded.compiled->policy);
-    if (!frames) return say_error(frames.error());
-
-    Progress progress;
-    const auto object = compile_often(arguments, report, progress);
-    if (!object) return say_error(object.error());
-    if (report.engine == "kernel") {
-        runtime::BenchOptions options;
-        options.repeat = arguments.repeat;
-        options.on_progress = [&](std::uint64_t done, std::uint64_t total) { progress("measuring", done, total); };
-        progress("loading");
-        auto figures = runtime::bench(*object, *frames, options);
-        if (!figures) return say_error(figures.error());
-        report.figures = *figures;
-    } else if (const auto done = bench_native(*loaded.compiled, *frames, arguments, report, progress); !done) {
-        return say_error(done.error());
-    }
-    progress(std::string());
+    if (const runtime::Status measured = measure(*loaded.compiled, arguments, report); !measured) return say_error(measured.error());
     std::fputs((arguments.options.format == "json" ? as_json(report) : as_table(report)).c_str(), stdout);
     return kOk;
 }
@@ -240,16 +218,20 @@ int run_bench(const BenchArguments& arguments) {
 }  // namespace
 
 void add_bench(CLI::App& app, int& status) {
-    auto arguments = std::make_shared<BenchArguments>();
-    CLI::App* command = app.add_subcommand("bench", "Measure a policy: ns a packet, compile, load and swap time");
-    command->add_option("FILE", arguments->file, "The policy")->required();
-    command->add_option("--pcap", arguments->capture, "Measure with this capture's frames instead of ones made from the rules");
-    command->add_option("--packets", arguments->packets, "Distinct packets, at most")->check(CLI::Range(1u, 1u << 20))->capture_default_str();
-    command->add_option("--repeat", arguments->repeat, "Times that each packet runs")->check(CLI::Range(1u, 1u << 20))->capture_default_str();
-    command->add_option("--engine", arguments->engine, "kernel or native; kernel where that is allowed")->check(CLI::IsMember({"kernel", "native"}));
-    command->add_option("--format", arguments->options.format, "human or json")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
-    command->add_option("--include", arguments->options.include_dirs, "Folders to look for imports in");
-    command->callback([arguments, &status] { status = run_bench(*arguments); });
+    static BenchArguments arguments;
+    CLI::App* command = app.add_subcommand("bench", "measures a policy: ns a packet; time to compile, load and swap");
+    command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
+    command->add_option("--pcap", arguments.capture, "capture whose frames are used; else frames are made from the rules");
+    command->add_option("--packets", arguments.packets, "distinct packets, at most")
+        ->check(CLI::Range(1u, 1u << 20))
+        ->capture_default_str();
+    command->add_option("--repeat", arguments.repeat, "times that each packet runs")
+        ->check(CLI::Range(1u, 1u << 24))
+        ->capture_default_str();
+    command->add_option("--engine", arguments.engine, "kernel or native; default: kernel where allowed")
+        ->check(CLI::IsMember({"kernel", "native"}));
+    add_policy_options(*command, arguments.options);
+    command->callback([&status] { status = run_bench(arguments); });
 }
 
 }  // namespace weir::cli

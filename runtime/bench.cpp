@@ -170,7 +170,7 @@ Result<Batches> run_batches(FrameFeed& feed, const Drain& drain, const BenchOpti
             (slot == kBareSlot ? batches.bare : batches.policy).push_back(*ns);
         }
         drain();
-        if (options.on_progress) options.on_progress(done + kBatchPackets, total);
+        if (options.on_progress) options.on_progress(done);
     }
     return batches;
 }

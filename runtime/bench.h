@@ -42,8 +42,8 @@ private:
 struct BenchOptions {
     std::uint32_t repeat = 500;           // times that each frame runs
     bool observe = false;
-    // Packets measured so far, of how many; may be empty.
-    std::function<void(std::uint64_t done, std::uint64_t total)> on_progress{};
+    // Packets measured so far; may be empty.
+    std::function<void(std::uint64_t done)> on_progress{};
 };
 
 struct Percentiles { double p50 = 0, p99 = 0; };
