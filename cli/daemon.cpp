@@ -47,8 +47,7 @@ int Daemon::run() {
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (!worker_ && !waiting_.empty()) start_reload();
     }
-    // What the ring holds is told before the program goes.
-    if (auto drained = engine_->poll(0); !drained) return say_error(drained.error());
+    engine_->detach();                    // and delivers what waits
     return kOk;
 }
 
@@ -72,7 +71,9 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
     const Json asked = Json::parse(request.text, nullptr, false);
     const std::string command = asked.is_object() ? asked.value("command", "") : "";
     if (command == "status") {
-        Json status = status_json(engine_->status());
+        auto now = engine_->status();
+        if (!now) return tell(request.client, refusal(kWorldFault, now.error().message, now.error().help));
+        Json status = status_json(*now);
         status["file"] = request_.file;
         status["reload_failed"] = reload_failed_;
         tell(request.client, {{"ok", true}, {"status", 0}, {"engine", std::move(status)}});
@@ -129,10 +130,11 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.file = reload.request.file;
     request_.options = reload.request.options;
-    const runtime::EngineStatus now = engine_->status();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now.name, now.policy, request_.file, now.generation);
-    tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy},
-                         {"generation", now.generation}, {"rules", now.rules.size()}, {"compile_ms", outcome.milliseconds},
+    auto now = engine_->status();
+    if (!now) return tell(reload.client, refusal(kWorldFault, now.error().message, now.error().help));
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, request_.file, now->generation);
+    tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now->policy},
+                         {"generation", now->generation}, {"rules", now->rules.size()}, {"compile_ms", outcome.milliseconds},
                          {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}});
 }
 

@@ -74,9 +74,10 @@ int run(const RunArguments& arguments) {
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
     auto engine = runtime::Engine::start(*compiled->object, std::move(options));
     if (!engine) return say_error(engine.error());
-    const runtime::EngineStatus status = (*engine)->status();
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status.name, status.policy, arguments.file,
-               places(status), status.generation, arguments.observe ? ", observing only" : "");
+    auto status = (*engine)->status();
+    if (!status) return say_error(status.error());
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->policy, arguments.file,
+               places(*status), status->generation, arguments.observe ? ", observing only" : "");
     return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request)).run();
 }
 

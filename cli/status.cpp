@@ -60,7 +60,7 @@ void print_status(const Json& engine) {
     for (const Json& set : engine["sets"]) fmt::print("set {}: {} entries\n", set.value("name", ""), number(set, "entries"));
     for (const Json& sink : engine["sinks"])
         fmt::print("sink {}: {} delivered, {} lost, {} pending{}\n", sink.value("name", ""), number(sink, "delivered"), number(sink, "lost"),
-                   number(sink, "pending"), sink.value("state", "").empty() ? "" : ": " + sink.value("state", ""));
+                   number(sink, "pending"), sink.value("state", "ok") == "ok" ? "" : ": " + sink.value("state", ""));
 }
 
 int status_of(const StatusArguments& arguments) {
