@@ -14,6 +14,7 @@ void add_fmt(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
 void add_replay(CLI::App& app, int& status);
 void add_compile(CLI::App& app, int& status);
+void add_bench(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_reload(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);
