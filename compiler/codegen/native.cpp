@@ -122,7 +122,8 @@ bool NativeEngine::State::fill_tables(const bpf::Object& object, std::size_t row
     for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<std::uint32_t>(i);
     constexpr std::string_view kSection = ".data.";
     for (const bpf::TableImage& table : object.tables) {
-        auto* bytes = address_of<std::uint8_t>(table.map.substr(kSection.size()), error);
+        const bool lines = table.map == ".bss";
+        auto* bytes = address_of<std::uint8_t>(lines ? "weir_lines" : table.map.substr(kSection.size()), error);
         if (bytes == nullptr) return false;
         std::memcpy(bytes, table.bytes.data(), table.bytes.size());
     }

@@ -27,7 +27,7 @@ private:
     bool set_types(const ast::Set& written, Set& set);
     void set_clauses(const ast::Set& written, Set& set);
     void read_set_file(const ast::Set& written, Set& set);
-    bool set_line(std::string_view line, Set& set, std::string& fault);
+    void set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set);
     // check_items.cpp
     void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
     std::vector<MessagePart> message(const ast::Alert& written);
