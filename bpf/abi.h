@@ -206,4 +206,15 @@ struct weir_settings {
     __u32 generation;
 };
 
+/* ---- measuring (bpf/templates/measure.bpf.c) ---- */
+
+#define WEIR_MEASURED_PROGRAMS 2u                      /* the bare program, then the root */
+struct weir_measured_frame { __u32 length; __u32 unused; __u8 bytes[1]; };
+struct weir_measure_settings { __u32 frame_count; __u32 frame_bytes; };
+struct weir_measure {
+    __u32 program;                                     /* that runs: entry of weir_measured_programs */
+    __u32 next;                                        /* frame */
+    __u32 ifindex;                                     /* where frames are sent */
+};
+
 #endif

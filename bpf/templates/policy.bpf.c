@@ -27,7 +27,7 @@ SEC("xdp") int weir_policy(weir_ctx *ctx)
     struct weir_packet *packet = &reading.packet;
     read_frame(ctx, &reading);
     __u32 rules = weir_rule_count();
-    __u32 row = weir_decide(packet, ctx);
+    __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
     if (row < rules) {
         weir_rule_matched(packet, row);
     } else {

@@ -32,6 +32,7 @@ typedef struct weir_host_frame weir_ctx;
 #define FRAME(ctx) ((ctx)->data)
 #define FRAME_END(ctx) ((ctx)->data_end)
 #define FRAME_LEN(ctx) ((__u32)((ctx)->data_end - (ctx)->data))
+#define BOUNDED(value) (value)
 
 #else
 
@@ -51,6 +52,10 @@ static __always_inline __u32 frame_len(weir_ctx *ctx)
     asm volatile("%0 -= %1" : "+r"(length) : "r"(begin));
     return length;
 }
+
+/* A value whose bounds were just checked. LLVM may put an argument on the stack before its check and read it again after:
+ * then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
+#define BOUNDED(value) ({ __u64 bounded_ = (value); asm volatile("" : "+r"(bounded_)); (__u32)bounded_; })
 
 #endif
 

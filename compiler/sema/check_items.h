@@ -32,6 +32,7 @@ private:
     void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
     std::vector<MessagePart> message(const ast::Alert& written);
     MessagePart hole(std::string_view name, Span span);
+    Span hole_span(const ast::Alert& written, std::string_view name) const;
     void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
     void changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }

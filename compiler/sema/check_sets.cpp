@@ -7,6 +7,7 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/paths.h"
 #include "compiler/sema/set_element.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -54,8 +55,11 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
     for (const ast::Name& word : written.types) {
         const auto type = set_type(word.text);
         if (!type) {
-            say({.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
-                 .help = "ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"});
+            constexpr std::string_view kWords[] = {"ip", "net", "port", "mac", "domain", "u8", "u16", "u32"};
+            Diagnostic unknown{.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
+                               .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
+            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty()) unknown.fix = Fix{word.span, std::string(near)};
+            say(std::move(unknown));
             set.types.clear();
             return false;
         }
@@ -82,14 +86,14 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
             say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
                  .help = "it is filled from its file and by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
-            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "ttl 10m"});
+            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
         else conditions_.not_yet(written.ttl_span, "`ttl`");
     } else if (!written.file) {
         conditions_.not_yet(written.name.span, "a set that is filled while the policy runs");
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
         say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
-             .help = fmt::format("1 to {}", kMaxEntries)});
+             .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
 // Entries that stand there more than once are dropped as the file is read, so that no file takes more memory than twice

@@ -114,7 +114,7 @@ struct Sink { std::string name; Span span; std::variant<StdoutSink, EveSink> kin
 
 // ---- tests ----
 
-struct ExpectedAlert { AlertId alert; std::uint64_t times; };
+struct ExpectedAlert { AlertId alert; std::optional<std::uint64_t> times; };   // no number: once at least
 struct Expectation {
     std::optional<Verdict> verdict;
     std::optional<RuleId> rule;
