@@ -227,7 +227,7 @@ Bdd::Node PacketSets::holds(const MacIn& node) {
     return when_present({node.field}, number_in(bits(node.field, kAll), ranges), node.negated);
 }
 
-Bdd::Node PacketSets::entry(const InSet& node, const Set& set, const std::vector<SetElement>& entry) {
+Bdd::Node PacketSets::entry(const InSet& node, const Set& set, std::span<const SetElement> entry) {
     Bdd::Node all = Bdd::kTrue;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
         const bool address = set.types[i] == SetType::kIp;
@@ -246,7 +246,9 @@ Bdd::Node PacketSets::holds(const InSet& node) {
         return when_present(node.keys, opaque(std::move(text)), node.negated);
     }
     Bdd::Node in = Bdd::kFalse;
-    for (const std::vector<SetElement>& element : set.entries) in = bdd_.either(in, entry(node, set, element));
+    const std::span<const SetElement> rows = set.entries.rows();   // a literal without a name is of tuples
+    for (std::size_t at = 0; at < rows.size(); at += set.entries.width())
+        in = bdd_.either(in, entry(node, set, rows.subspan(at, set.entries.width())));
     return when_present(node.keys, in, node.negated);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -55,7 +56,7 @@ private:
     Bits address_bits(FieldId field, std::size_t width) const;
     Bdd::Node number_in(const Bits& bits, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
     Bdd::Node address_in(FieldId field, const std::vector<IpRange>& ranges);
-    Bdd::Node entry(const InSet& node, const Set& set, const std::vector<SetElement>& entry);
+    Bdd::Node entry(const InSet& node, const Set& set, std::span<const SetElement> entry);
     Bdd::Node in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count);
     Bdd::Node in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last);
     // A comparison that is not spelt out, told from others by its text.
