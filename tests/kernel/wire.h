@@ -12,7 +12,7 @@
 
 namespace weir::test {
 
-// a0-b0, a1-b1 and a device without native XDP, none0, in this network namespace.
+// a0-b0 and a1-b1, in this network namespace.
 bool make_wires();
 
 // A policy's object; the test fails where it does not compile.
