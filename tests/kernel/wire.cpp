@@ -167,7 +167,7 @@ bool are_gone(const std::set<std::string>& things) {
         const runtime::UniqueFd owner(fd);
         return fd >= 0;
     };
-    for (int attempt = 0; attempt < 100; ++attempt) {
+    for (int attempt = 0; attempt < 600; ++attempt) {
         bool any = false;
         for (const std::string& thing : things) any = any || exists(thing);
         if (!any) return true;
