@@ -161,11 +161,13 @@ std::set<std::string> held() {
 }
 
 bool are_gone(const std::set<std::string>& things) {
+    // By number, without a file descriptor: opening and closing a prog array that is about to go makes the kernel keep it
+    // for ever (each last close schedules its clearing and takes a reference, of which one is given back).
     const auto exists = [](const std::string& thing) {
         const auto id = static_cast<std::uint32_t>(std::stoul(thing.substr(thing.find(':') + 1)));
-        const int fd = thing[0] == 'p' ? bpf_prog_get_fd_by_id(id) : thing[0] == 'm' ? bpf_map_get_fd_by_id(id) : bpf_link_get_fd_by_id(id);
-        const runtime::UniqueFd owner(fd);
-        return fd >= 0;
+        const auto next_id = thing[0] == 'p' ? bpf_prog_get_next_id : thing[0] == 'm' ? bpf_map_get_next_id : bpf_link_get_next_id;
+        std::uint32_t next = 0;
+        return next_id(id - 1, &next) == 0 && next == id;
     };
     for (int attempt = 0; attempt < 600; ++attempt) {
         bool any = false;
