@@ -115,6 +115,11 @@ class Live(unittest.TestCase):
         self.assertNotIn("xdp", inside("ip", "link", "show", "c0").stdout)
         self.assertEqual(self.ask("status").returncode, 3)
 
+    def test_the_rules_text_stands_in_the_program(self):
+        self.start()
+        dump = subprocess.run(["bpftool", "prog", "dump", "xlated", "name", "weir_policy"], capture_output=True, text=True, timeout=60)
+        self.assertIn("; rule marked { when udp.dport == 9 then alert hit, drop }", dump.stdout)
+
     def test_refused_reload_changes_nothing(self):
         self.start()
         bad = self.folder / "bad.rules"
