@@ -23,9 +23,8 @@ static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict)
 
 SEC("xdp") int weir_policy(weir_ctx *ctx)
 {
-    struct weir_reading reading = {};
-    struct weir_packet *packet = &reading.packet;
-    read_frame(ctx, &reading);
+    struct weir_packet read = {}, *packet = &read;
+    read_frame(ctx, packet);
     __u32 rules = weir_rule_count();
     __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
     if (row < rules) {

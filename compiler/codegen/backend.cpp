@@ -101,8 +101,8 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
     builder.invokePipelineStartEPCallbacks(passes, llvm::OptimizationLevel::O2);
     builder.invokePipelineEarlySimplificationEPCallbacks(passes, llvm::OptimizationLevel::O2);
     llvm::cantFail(builder.parsePassPipeline(
-        passes, "always-inline,globaldce,function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-                "simplifycfg)"));
+        passes, "always-inline,globaldce,function(early-cse,simplifycfg,sroa,early-cse<memssa>,simplifycfg,"
+                "instcombine<no-verify-fixpoint>,dse,simplifycfg)"));
     passes.run(module, modules);
 }
 
