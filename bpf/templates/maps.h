@@ -80,12 +80,14 @@ const volatile struct weir_settings weir_settings SEC(".rodata");
 
 /* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the policy's
  * number of entries; the runtime fills them before the program is loaded. */
-extern __u32 weir_rule_slots[];                /* entry of weir_counters, by row */
 extern struct weir_rule_row weir_rule_rows[];  /* the rules, then `default`, then `malformed` */
 extern __u32 weir_rule_alerts[];               /* alert numbers, by rule; see struct weir_rule_row */
 extern struct weir_literal weir_literals[];
 extern struct weir_search weir_searches[];
 extern struct weir_range weir_ranges[];
+extern struct weir_tree weir_trees[];          /* by forest, WEIR_TREES each */
+extern __u64 weir_tree_slots[];                /* see WEIR_LEAF */
+extern __u32 weir_entries[];                   /* words */
 
 /* Constants of the policy; the compiler writes their bodies. */
 __u32 weir_needs(void);            /* WEIR_NEED_* */
@@ -95,5 +97,7 @@ __u32 weir_alert_entries(void);    /* 0: no rule has an alert */
 __u32 weir_literal_count(void);
 __u32 weir_search_count(void);
 __u32 weir_range_count(void);
+__u32 weir_slot_count(void);
+__u32 weir_entry_words(void);
 
 #endif

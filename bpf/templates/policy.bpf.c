@@ -7,6 +7,7 @@
 #include "bpf/templates/sets.h"
 #include "bpf/templates/payload.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/classify.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
 __u32 weir_decide(struct weir_packet *packet, weir_ctx *ctx);

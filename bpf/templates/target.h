@@ -21,6 +21,8 @@ void *bpf_map_lookup_elem(void *map, const void *key);
 __u64 bpf_ktime_get_ns(void);
 void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void *record, __u64 flags);
+#define bpf_loop(count, step, state, flags)                                                                             \
+    for (__u32 bpf_i = 0, bpf_n = (count); bpf_i < bpf_n && !(step)(bpf_i, state); bpf_i++)
 
 struct weir_host_frame {
     const __u8 *data;

@@ -43,6 +43,8 @@ public:
 
     // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
+    // The trees, where the decision has them.
+    void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
     void write(const sema::TypedPolicy& policy, bpf::Object& object);
 
@@ -52,6 +54,9 @@ private:
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
     std::vector<weir_range> ranges_;
+    std::vector<weir_tree> trees_;
+    std::vector<std::uint64_t> slots_;
+    std::vector<std::uint32_t> entries_;
     std::uint32_t hash_words_ = 1;
     std::uint32_t net_words_ = 1;
 };

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/ir/forest.h"
 #include "compiler/object.h"
 
 namespace weir::ir {
@@ -100,6 +101,8 @@ struct Decision {
     std::uint32_t needs = 0;
     Strategy strategy = Strategy::kStraight;
     std::string reason;                 // why build() chose it, for `--emit decision`
+    Forests forests;                    // kForest
+    std::vector<std::vector<PredicateId>> residuals;   // by number - 1: all of them must hold
 
     const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
 };

@@ -168,7 +168,7 @@ private:
     // One of four sides is narrow, the others are wide: any two rules have packets in common.
     void overlap(ShapedRule& made, std::uint32_t number) {
         made.transport = Transport::kTcp;
-        const auto step = static_cast<std::uint16_t>(number % 30000);
+        const auto step = static_cast<std::uint16_t>(1 + number % 30000);
         switch (number % 4) {
             case 0: made.source_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;
             case 1: made.destination_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;
