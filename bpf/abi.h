@@ -104,7 +104,7 @@ struct weir_rule_row {
     __u16 alert_count;
     __u32 alert_first;                                 /* index into .data.weir_rule_alerts: alert numbers */
     __u32 counter;                                     /* entry of weir_counters; the runtime's choice */
-    __u32 unused;                                      /* 16 bytes: never in two lines of the cache */
+    __u32 action;                                      /* XDP's answer for the verdict; 16 bytes: one line of the cache */
 };
 #define WEIR_NO_VERDICT 0xffu
 #define WEIR_RULE_ALERTS 16u                           /* alert actions a rule may have */

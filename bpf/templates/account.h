@@ -101,22 +101,22 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
     return 0;
 }
 
-/* All that happens because rule `rule` matched, short of its verdict. */
-static __always_inline void weir_rule_matched(struct weir_packet *packet, __u32 rule)
+/* All that happens because rule `rule` matched, short of its count and its verdict. */
+static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 rule)
 {
     if (weir_settings.trace)
         weir_trace_rule(rule);
-    weir_count(rule, packet->len);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
         weir_alerts(packet, rule);
 }
 
-/* The same for a rule that does not decide: evaluation goes on. */
+/* A rule that does not decide matched: evaluation goes on. */
 GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
 {
     if (!packet || rule >= weir_rule_count())
         return 0;
-    weir_rule_matched(packet, rule);
+    weir_rule_fired(packet, rule);
+    weir_count(rule, packet->len);
     return 0;
 }
 

@@ -126,6 +126,9 @@ std::uint32_t Tables::add_ranges(const std::vector<Range128>& ranges) {
     return first;
 }
 
+// enum xdp_action of linux/bpf.h.
+std::uint32_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
+
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
     for (const ir::Rule& rule : decision.rules) {
         weir_rule_row row{};
@@ -135,12 +138,14 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint16_t>(rule.alerts.size());
         for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
+        row.action = action(row.verdict);
         row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     }
     const auto verdict_row = [&](std::uint32_t verdict) {
         weir_rule_row row{};
         row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
+        row.action = action(row.verdict);
         row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     };

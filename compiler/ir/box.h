@@ -11,15 +11,6 @@
 
 namespace weir::ir {
 
-// kInterval: `first` to `last`, inclusive. kBits: (value & last) == first.
-struct Side {
-    std::uint32_t dimension = 0;
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-
-    friend auto operator<=>(const Side&, const Side&) = default;
-};
-
 struct Box {
     std::vector<Side> sides;                 // by dimension; a dimension without one may be anything
     std::vector<PredicateId> residuals;      // all of them must hold, too; sorted

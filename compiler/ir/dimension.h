@@ -25,4 +25,13 @@ struct Dimension {
 inline constexpr std::uint32_t kPacketWords = sizeof(weir_packet) / sizeof(std::uint32_t);
 inline constexpr std::uint32_t kPresentDimension = 0;   // weir_packet.present, kBits: always there
 
+// kInterval: `first` to `last`, inclusive. kBits: (value & last) == first.
+struct Side {
+    std::uint32_t dimension = 0;
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+
+    friend auto operator<=>(const Side&, const Side&) = default;
+};
+
 }  // namespace weir::ir

@@ -130,7 +130,7 @@ public:
         std::vector<std::uint32_t> all(boxes_.size());
         for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
         Planted best = try_groups({all}, kSpread);
-        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree) {
+        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
             for (const std::uint32_t bits : kNarrowBits)
                 for (const Scheme& scheme : kSchemes) {
                     if (room_ < best.work) break;
@@ -147,8 +147,8 @@ public:
 private:
     static constexpr double kSpread = 4;
     static constexpr std::uint32_t kOneTree = 24;            // boxes for which one tree is enough
-    static constexpr std::uint64_t kWork = 10'000'000;       // elementary steps, about 1 ns each
-    static constexpr std::uint64_t kWorkABox = 8000;
+    static constexpr std::uint64_t kWork = 6'000'000;       // elementary steps, about 1 ns each
+    static constexpr std::uint64_t kWorkABox = 3000;
     static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
 
     std::vector<std::vector<std::uint32_t>> groups(const Scheme& scheme, std::uint32_t narrow_bits) const {
@@ -194,6 +194,12 @@ private:
         room_ -= std::min(room_, planted.work);
         if (planted.within_limits) planted.cost = cost(planted);
         return planted;
+    }
+    // Hardly any box twice, short leaves: no other scheme would be worth its time.
+    bool is_good(const Planted& planted) const {
+        constexpr std::uint32_t kShortLeaf = 16;
+        const BuiltTree& tree = planted.trees[0];
+        return planted.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 && tree.longest_leaf <= kShortLeaf;
     }
     static void consider(Planted& best, Planted other) {
         if (!other.within_limits) return;
@@ -298,8 +304,6 @@ Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
 }  // namespace
 
 void plant(Decision& decision, const Boxes& boxes) {
-    decision.forests = {};
-    decision.residuals.clear();
     TableMaker maker(decision, boxes);
     for (const bool deciding : {true, false})
         for (std::uint32_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {

@@ -158,8 +158,9 @@ std::string_view verdict_name(std::uint32_t verdict) {
 }  // namespace
 
 std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
+    constexpr std::string_view kStrategies[] = {"straight", "flat", "forest"};
     std::string out = fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
-                                  decision.strategy == Strategy::kStraight ? "straight" : "forest", decision.reason, decision.rules.size());
+                                  kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
     if (decision.strategy == Strategy::kForest)
         for (std::size_t i = 0; i < WEIR_FORESTS; ++i)
             if (decision.forests.kinds[i].boxes != 0) out += forest_text(decision.forests.kinds[i], i);
