@@ -134,14 +134,32 @@ struct weir_literal { __u32 length; __u8 bytes[WEIR_LITERAL_BYTES]; };
 /* Shift-or automaton of a literal: bit i of masks[c] says that its byte i is c. */
 struct weir_search { __u64 last; __u64 masks[256]; };  /* last: the bit of its final byte */
 
-/* ---- ranges ---- */
+/* ---- many ranges ---- */
 
-/* Both ends inclusive, 128 bits each; numbers and IPv4 addresses use the low halves. Sorted and disjoint. */
-struct weir_range { __u64 first_high, first_low, last_high, last_low; };
+/* A number is in one of many sorted, disjoint ranges when it is behind an odd number of their boundaries (the first of
+ * each, and what follows the last of each), or an even number where the space begins inside of a range. So a static
+ * B-tree of the boundaries answers. All of it is in cache lines of one table; a tree is named by the line that
+ * describes it. Keys are a boundary less one: a boundary is passed where its key is below the number. What is left of a
+ * node is all ones, which is below nothing.
+ *   numbers of 32 bits: 16 keys a line, a line a node; of 63 bits: 8 keys a line, a line a node;
+ *   of 126 bits: 8 keys a node, the high 63 bits in its first line, the low 63 bits in its second.
+ * A node's keys are the first keys of its children but the first; leaves hold all keys. IPv6 has four trees, in lines
+ * one after another, by the two highest bits of the address; 63 bits of the rest are enough for prefixes up to /65. */
+struct weir_line { __u64 words[8]; } __attribute__((aligned(64)));
+#define WEIR_TREE_LEVELS 9u                            /* 9 children a node: 43 M keys in the leaves */
+struct weir_tree {
+    __u32 inside;                                      /* 1: the space begins inside of a range */
+    __u32 shift;                                       /* a number's entry among the starts: number >> shift */
+    __u32 starts;                                      /* line: 32-bit entries, level << 28 | node, where to begin */
+    __u32 levels[WEIR_TREE_LEVELS];                    /* line of the first node; level 0 has the leaves */
+    __u32 unused[4];
+};
+#define WEIR_START_LEVEL_SHIFT 28
+/* Numbers of 16 bits: a bitmap from a line on, its first bit the lowest of its first word. */
 
 /* ---- rules as data: the forest ---- */
 
-/* A slot of weir_slots is a node or, with bit 63, a leaf. A node: bits 0 to 31 the index of its first child, then shift,
+/* A slot of weir_tree_slots is a node or, with bit 63, a leaf. A node: bits 0 to 31 the index of its first child, then shift,
  * word and mask: its child for a packet is first + ((word of struct weir_packet >> shift) & mask). A leaf: bits 0 to 31
  * the place of its first entry in weir_entries (words), then, 24 bits, how many entries it has. Word 0 of an entry is its
  * rule; the rest is laid out as the policy needs it. */
@@ -152,7 +170,7 @@ struct weir_range { __u64 first_high, first_low, last_high, last_low; };
 #define WEIR_SLOT_MASK 48                              /* 15 bits */
 #define WEIR_TREE_DEPTH 12u                            /* nodes on the way to a leaf */
 #define WEIR_TREES 4u                                  /* of a forest */
-struct weir_tree { __u64 slot; __u32 first_rule; __u32 unused; };
+struct weir_forest_tree { __u64 slot; __u32 first_rule; __u32 unused; };
 
 /* One forest a kind of packet: of the rules that decide, of which the first match is wanted, then of those that do not,
  * of which all are. */
@@ -208,6 +226,17 @@ struct weir_settings {
     __u32 virtual_clock;                               /* 1: time is weir_clock_ns, not the kernel's */
     __u32 observe;                                     /* 1: `weir run --observe` */
     __u32 generation;
+};
+
+/* ---- measuring (bpf/templates/measure.bpf.c) ---- */
+
+#define WEIR_MEASURED_PROGRAMS 2u                      /* the bare program, then the root */
+struct weir_measured_frame { __u32 length; __u32 unused; __u8 bytes[1]; };
+struct weir_measure_settings { __u32 frame_count; __u32 frame_bytes; };
+struct weir_measure {
+    __u32 program;                                     /* that runs: entry of weir_measured_programs */
+    __u32 next;                                        /* frame */
+    __u32 ifindex;                                     /* where frames are sent */
 };
 
 #endif

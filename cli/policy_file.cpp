@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/sema/lint.h"
 #include "grammar/parser.h"
 #include "runtime/handles.h"
 
@@ -82,21 +83,36 @@ sema::Files files_of(const PolicyOptions& options) {
     return files;
 }
 
-LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options) {
+namespace {
+
+LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options) {
     LoadedPolicy loaded;
     auto text = read_file(path);
     if (!text) {
-        loaded.status = say_error(text.error());
+        loaded.unreadable = text.error();
+        loaded.status = kWorldFault;
         return loaded;
     }
     loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files_of(options), loaded.diagnostics);
-    const DiagnosticFormat format = diagnostic_format(options.format);
-    std::fputs(render(loaded.sources, loaded.diagnostics, format, colour_of(STDERR_FILENO)).c_str(), stderr);
+    if (loaded.compiled && depth == Depth::kLint) loaded.linted = sema::lint(loaded.compiled->policy, loaded.diagnostics);
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
     if (!loaded.compiled || denied) {
         loaded.compiled.reset();
         loaded.status = kPolicyFault;
     }
+    return loaded;
+}
+
+}  // namespace
+
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options) {
+    return analyse_to(Depth::kMeaning, path, options);
+}
+
+LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth) {
+    LoadedPolicy loaded = analyse_to(depth, path, options);
+    if (loaded.unreadable) say_error(*loaded.unreadable);
+    else std::fputs(render(loaded.sources, loaded.diagnostics, diagnostic_format(options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
     return loaded;
 }
 

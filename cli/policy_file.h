@@ -14,6 +14,9 @@
 
 namespace weir::cli {
 
+// kLint: rule logic as well, which may take a second at 100,000 rules.
+enum class Depth : std::uint8_t { kMeaning, kLint };
+
 // What every command that reads policies takes.
 struct PolicyOptions {
     std::vector<std::string> include_dirs{};
@@ -32,9 +35,13 @@ struct LoadedPolicy {
     Sources sources{};
     Diagnostics diagnostics{};
     std::optional<Compiled> compiled{};
+    std::optional<runtime::Error> unreadable{};   // the file itself
+    bool linted = true;                   // false: too much for the bounds of lint, which said what it could prove
     int status = kOk;                     // kOk only where `compiled` is there
 };
+// Reads, parses and checks `path`; says nothing.
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options);
 // Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
-LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options);
+LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning);
 
 }  // namespace weir::cli

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,14 @@ int say_error(const runtime::Error& error) {
 }
 
 int say_error(const std::string& sentence) { return say_error(runtime::Error{sentence, {}, 0}); }
+
+int finish_output(int status) {
+    errno = 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    if (errno == EPIPE) return status;
+    const int said = say_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+    return status == kOk ? said : status;
+}
 
 std::string padded(std::string_view text, std::size_t width) {
     std::size_t seen = 0;

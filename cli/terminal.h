@@ -19,6 +19,10 @@ Colour colour_of(int fd);
 int say_error(const runtime::Error& error);
 int say_error(const std::string& sentence);
 
+// Flushes standard output. Where that fails (a full disk), says so, and a status of success becomes kWorldFault; a
+// reader that left (EPIPE) wanted no more.
+int finish_output(int status);
+
 // A column of a table, padded by the width that people see.
 std::string padded(std::string_view text, std::size_t width);
 

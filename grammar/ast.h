@@ -143,7 +143,7 @@ struct PacketSpec {
     std::vector<PacketOption> options;
     Span span;
 };
-struct ExpectedAlert { Name alert; std::uint64_t times = 1; };
+struct ExpectedAlert { Name alert; std::optional<std::uint64_t> times{}; };  // no number: once at least
 struct Outcome {
     std::optional<Verdict> verdict;      // absent: `=> no alert`
     std::optional<Name> rule;            // by RULE

@@ -5,6 +5,7 @@
 #include "grammar/build_expr.h"
 #include "grammar/build_test.h"
 #include "grammar/check.h"
+#include "grammar/nearest.h"
 
 namespace weir {
 namespace {
@@ -175,7 +176,8 @@ void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
                 if (kWords[i] == word) alert.severity = static_cast<ast::AlertSeverity>(i);
             if (!alert.severity)
                 say(Code::E109, span(clause.children[0]), fmt::format("`{}` is not a severity", word),
-                    "low, medium, high or critical");
+                    nearest_word(kWords, word).empty() ? "low, medium, high or critical"
+                                                       : fmt::format("perhaps `{}`", nearest_word(kWords, word)));
             break;
         }
         case Kind::kMessage:

@@ -63,8 +63,13 @@ ast::Name ExprBuilder::name(const Node& node) {
         say(Code::E504, span(node), fmt::format("a name of {} bytes", written.size()),
             fmt::format("names have at most {}", kMaxNameBytes));
     } else if (!is_name(written)) {
-        say(Code::E105, span(node), fmt::format("`{}` is not a name", written),
-            "names are made of a-z, 0-9 and _, and do not begin with a digit");
+        std::string small(written);
+        for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c == '.' ? '_' : c;
+        while (small.ends_with(':')) small.pop_back();
+        Diagnostic wrong{.code = Code::E105, .span = span(node), .message = fmt::format("`{}` is not a name", written),
+                         .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
+        if (is_name(small)) wrong.fix = Fix{span(node), small};
+        diagnostics_.add(std::move(wrong));
     }
     return {std::string(written), span(node)};
 }

@@ -79,6 +79,8 @@ void TestBuilder::split_word(const Node& word, ast::Endpoint& endpoint) {
 ast::Endpoint TestBuilder::endpoint(const Node& node) {
     ast::Endpoint endpoint{};
     endpoint.span = b_.span(node);
+    const Node& first = node.children[0];
+    const bool open = first.kind == Kind::kBracketed || b_.text(first).ends_with(':');   // a port is still to come
     for (const Node& part : node.children) {
         if (part.kind == Kind::kBracketed) {
             const Node& word = part.children[0];
@@ -86,7 +88,10 @@ ast::Endpoint TestBuilder::endpoint(const Node& node) {
             if (address) endpoint.address = *address;
             else b_.say(Code::E109, b_.span(word), fmt::format("`{}` is not an address", b_.text(word)));
         } else if (part.kind == Kind::kPortRange) {
-            port(part.children[0], endpoint);
+            if (!open)
+                b_.say(Code::E109, b_.span(part), "a range of ports that belongs to no address",
+                       "write a colon between them, and no port: 192.0.2.1:{1..30}");
+            else port(part.children[0], endpoint);
         } else if (endpoint.address) {
             port(part, endpoint);
         } else {
@@ -145,9 +150,9 @@ ast::Outcome TestBuilder::outcome(const Node& node) {
             case Kind::kByRule: outcome.rule = ast::Name{std::string(b_.text(part)), b_.span(part)}; break;
             case Kind::kNoAlert: outcome.no_alert = true; break;
             case Kind::kExpectedAlert: {
-                ast::ExpectedAlert alert{b_.name(part.children[0]), 1};
+                ast::ExpectedAlert alert{b_.name(part.children[0])};
                 if (part.children.size() > 1)
-                    alert.times = b_.integer(part.children[1].children[0], "a number of times").value_or(1);
+                    alert.times = b_.integer(part.children[1].children[0], "a number of times");
                 outcome.alerts.push_back(std::move(alert));
                 break;
             }

@@ -1,8 +1,11 @@
-// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone. Alternatives never share a prefix, so that no
-// text makes the parser try twice; what a word means is decided when the tree is built.
+// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone, which includes PEGTL before it. Alternatives never
+// share a prefix, so that no text makes the parser try twice, and none of them fails after it made a node, unless it is
+// a node itself; what a word means is decided when the tree is built.
 #pragma once
 
-#include <tao/pegtl.hpp>
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 
 namespace weir::rules {
 
@@ -10,27 +13,59 @@ namespace p = tao::pegtl;
 
 // ---- words ----
 
-struct comment : p::seq<p::one<'#'>, p::until<p::at<p::eolf>>> {};
-struct ws : p::star<p::sor<p::space, comment>> {};
-struct name_char : p::sor<p::ranges<'a', 'z', '0', '9'>, p::one<'_'>> {};
+// White space and comments. Tried after every word and sign, and so one loop instead of a tree of rules.
+struct ws {
+    using rule_t = ws;
+    using subs_t = p::empty_list;
+
+    template <typename In>
+    static bool match(In& in) {
+        const char* at = in.current();
+        while (at != in.end()) {
+            if (*at == '#') at = std::find(at, in.end(), '\n');
+            else if (*at == ' ' || (*at >= '\t' && *at <= '\r')) ++at;
+            else break;
+        }
+        in.bump(static_cast<std::size_t>(at - in.current()));
+        return true;
+    }
+};
 struct word_char : p::sor<p::alnum, p::one<'_', '.', ':', '/'>> {};
+
+inline bool is_word_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == ':' || c == '/';
+}
+
+inline bool is_reserved(std::string_view word) {
+    constexpr std::string_view kWords[] = {"alert",   "and",  "contains", "default", "drop",     "ends_with",
+                                           "import",  "in",   "let",      "not",     "note",     "observe",
+                                           "or",      "pass", "policy",   "redirect", "reject",  "rule",
+                                           "set",     "sink", "starts_with", "test", "then",     "when"};
+    return std::binary_search(std::begin(kWords), std::end(kWords), word);
+}
 
 template <typename Text>
 struct keyword : p::seq<Text, p::not_at<word_char>, ws> {};
 template <char... C>
 struct sign : p::seq<p::string<C...>, ws> {};
 
-// What cannot be a name or begin an operand.
-struct reserved
-    : p::seq<p::sor<TAO_PEGTL_STRING("policy"), TAO_PEGTL_STRING("import"), TAO_PEGTL_STRING("let"),
-                    TAO_PEGTL_STRING("set"), TAO_PEGTL_STRING("default"), TAO_PEGTL_STRING("rule"),
-                    TAO_PEGTL_STRING("alert"), TAO_PEGTL_STRING("sink"), TAO_PEGTL_STRING("test"),
-                    TAO_PEGTL_STRING("when"), TAO_PEGTL_STRING("then"), TAO_PEGTL_STRING("note"),
-                    TAO_PEGTL_STRING("observe"), TAO_PEGTL_STRING("and"), TAO_PEGTL_STRING("or"),
-                    TAO_PEGTL_STRING("not"), TAO_PEGTL_STRING("in"), TAO_PEGTL_STRING("contains"),
-                    TAO_PEGTL_STRING("starts_with"), TAO_PEGTL_STRING("ends_with"), TAO_PEGTL_STRING("pass"),
-                    TAO_PEGTL_STRING("drop"), TAO_PEGTL_STRING("reject"), TAO_PEGTL_STRING("redirect")>,
-             p::not_at<word_char>> {};
+// What cannot be a name or begin an operand. Tried at every word, and so one look-up instead of two dozen alternatives.
+struct reserved {
+    using rule_t = reserved;
+    using subs_t = p::empty_list;
+
+    template <typename In>
+    static bool match(In& in) {
+        constexpr std::size_t kLongest = 12;   // starts_with
+        const auto left = static_cast<std::size_t>(in.end() - in.current());
+        std::size_t size = 0;
+        while (size < left && size <= kLongest && is_word_char(in.current()[size])) ++size;
+        if (!is_reserved({in.current(), size})) return false;
+        in.bump(size);
+        return true;
+    }
+};
 
 struct name_text : p::plus<word_char> {};  // what is wrong with one is said when the tree is built
 struct name : p::seq<p::not_at<reserved>, name_text, ws> {};
@@ -49,6 +84,8 @@ struct open_paren : sign<'('> {};
 struct close_paren : p::one<')'> {};
 struct open_brace : sign<'{'> {};
 struct close_brace : p::one<'}'> {};
+struct rule_end : close_brace {};     // named, so that their messages say more
+struct alert_end : close_brace {};
 struct open_bracket : sign<'['> {};
 struct close_bracket : p::one<']'> {};
 struct comma : sign<','> {};
@@ -139,7 +176,8 @@ struct op_le : p::string<'<', '='> {};
 struct op_ge : p::string<'>', '='> {};
 struct op_lt : p::one<'<'> {};
 struct op_gt : p::one<'>'> {};
-struct op_not_in : p::seq<k_not, k_in> {};
+struct op_not : keyword<TAO_PEGTL_STRING("not")> {};   // no node of its own: `in` may be missing
+struct op_not_in : p::seq<op_not, k_in> {};
 struct comparator : p::sor<p::seq<p::sor<op_eq, op_ne, op_le, op_ge, op_lt, op_gt>, ws>, op_not_in, k_in, k_contains,
                            k_starts_with, k_ends_with> {};
 struct right_side : masked {};
@@ -183,7 +221,7 @@ struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<s
 struct default_item : p::if_must<k_default, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
 struct note : p::if_must<k_note, string> {};
-struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then, actions, close_brace> {};
+struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then, actions, rule_end> {};
 struct rule_item : p::seq<rule_item_text, ws> {};
 struct severity : p::if_must<k_severity, word> {};
 struct message : p::if_must<k_message, string> {};
@@ -193,7 +231,7 @@ struct sinks : p::if_must<k_to, name, p::star<p::if_must<comma, name>>> {};
 struct escalate : p::if_must<k_escalate, k_to, name, k_when, word, k_within, word, k_per, keys> {};
 struct respond_text : p::if_must<k_respond, open_brace, actions, close_brace> {};
 struct respond : p::seq<respond_text, ws> {};
-struct alert_item_text : p::if_must<k_alert, name, open_brace, p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, close_brace> {};
+struct alert_item_text : p::if_must<k_alert, name, open_brace, p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, alert_end> {};
 struct alert_item : p::seq<alert_item_text, ws> {};
 struct sink_argument : p::plus<p::sor<hex, string, word>> {};
 struct sink_item_text : p::if_must<k_sink, name, equals, name, open_paren, p::opt<sink_argument, p::star<p::if_must<comma, sink_argument>>>, close_paren> {};

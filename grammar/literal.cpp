@@ -90,6 +90,16 @@ private:
         return std::nullopt;
     }
     std::nullopt_t no_literal() {
+        if (text_.find_first_not_of("0123456789./") == std::string_view::npos && text_.find('.') != std::string_view::npos)
+            return say(Code::E301, fmt::format("`{}` is not an address", text_), "an IPv4 address is four numbers from 0 to 255: 192.0.2.1");
+        std::string small(text_);
+        for (char& c : small)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        if (small != text_ && is_path(small)) return say(Code::E301, fmt::format("`{}` is not a name", text_), "names are lower case", small);
+        const auto digits = leading_digits(text_);
+        if (digits && is_name(digits->rest) && digits->rest != text_)
+            return say(Code::E301, fmt::format("`{}` is no unit, in `{}`", digits->rest, text_),
+                       "times end in us, ms, s, m, h or d; sizes in B, KB, MB or GB; numbers in k, M or G; rates in /s, /min, /h or /d");
         return say(Code::E301, fmt::format("`{}` is neither a name nor a value", text_),
                    "names are lower case; values look like 22, 0x16, 10s, 10/min, 64KB, 10.0.0.0/8, 2001:db8::1, "
                    "1024..65535 or 02:00:00:00:00:01");

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <string_view>
 
+#include <tao/pegtl.hpp>
+
 #include "grammar/build.h"
 #include "grammar/check.h"
 #include "grammar/grammar.h"
@@ -117,13 +119,15 @@ WEIR_EXPECTED(condition, "a condition")
 WEIR_EXPECTED(and_operand, "a condition")
 WEIR_EXPECTED(or_operand, "a condition")
 WEIR_EXPECTED(right_side, "a value, a field or a set after the comparison")
-WEIR_EXPECTED(element, "a value")
+WEIR_EXPECTED(element, "an element: a value or the name of one")
 WEIR_EXPECTED(operand, "a field or a value")
 WEIR_EXPECTED(argument, "an argument")
 WEIR_EXPECTED(open_paren, "`(`")
 WEIR_EXPECTED(close_paren, "`)`")
 WEIR_EXPECTED(open_brace, "`{`")
 WEIR_EXPECTED(close_brace, "`}`")
+WEIR_EXPECTED(rule_end, "`,` and an action, or `}`")
+WEIR_EXPECTED(alert_end, "`severity`, `message`, `throttle`, `to`, `escalate`, `respond` or `}`")
 WEIR_EXPECTED(close_bracket, "`]`")
 WEIR_EXPECTED(equals, "`=`")
 WEIR_EXPECTED(colon, "`:` and a type")
@@ -133,7 +137,7 @@ WEIR_EXPECTED(verdict, "a verdict: pass, drop, reject or redirect(\"…\")")
 WEIR_EXPECTED(action, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
 WEIR_EXPECTED(actions, "an action: pass, drop, reject, redirect(\"…\"), alert, add, remove or capture")
 WEIR_EXPECTED(k_when, "`when` and a condition")
-WEIR_EXPECTED(k_then, "`then` and an action")
+WEIR_EXPECTED(k_then, "`and`, `or`, or `then` and an action")
 WEIR_EXPECTED(k_to, "`to`")
 WEIR_EXPECTED(k_from, "`from`")
 WEIR_EXPECTED(k_per, "`per` and a field")
@@ -207,7 +211,7 @@ void Tree::complete(Kind kind, std::uint32_t end) {
     const Mark mark = marks.back();
     marks.pop_back();
     const std::size_t children = nodes.size() - mark.nodes;
-    if (kind == Kind::kNone || (children == 1 && folds(kind))) return;
+    if (children == 1 && folds(kind)) return;
     syntax::Node node{kind, mark.begin, end, {}};
     if (children != 0) {
         const auto first = nodes.begin() + static_cast<std::ptrdiff_t>(mark.nodes);
@@ -224,14 +228,9 @@ void Tree::complete(Kind kind, std::uint32_t end) {
     nodes.push_back(std::move(node));
 }
 
-// Rules that neither make a node nor, as far as four levels down, contain one need no mark.
-template <int kLevels, typename... Rules>
-constexpr bool makes_nodes(p::type_list<Rules...>) {
-    if constexpr (kLevels == 0) return true;
-    else return ((kKindOf<Rules> != Kind::kNone || makes_nodes<kLevels - 1>(typename Rules::subs_t{})) || ...);
-}
+// A rule that makes no node needs no mark: it does not fail after one of its parts made one (grammar.h).
 template <typename Rule>
-inline constexpr bool kMarked = makes_nodes<4>(p::type_list<Rule>{});
+inline constexpr bool kMarked = kKindOf<Rule> != Kind::kNone;
 
 template <typename Rule>
 struct Control : p::must_if<Expected>::control<Rule> {
@@ -260,11 +259,13 @@ struct Control : p::must_if<Expected>::control<Rule> {
 
 using Input = p::memory_input<p::tracking_mode::lazy, p::eol::lf_crlf, const char*>;
 
-// Reads the item at `begin`. Returns where the next thing stands; adds the item to `root` or says what is wrong.
-std::uint32_t parse_item(Scan& scan, std::uint32_t begin, syntax::Node& root) {
+// Reads the item at `begin`. Returns where the next thing stands; adds the item to `root` or says what is wrong. `tree`
+// is empty between items, and keeps its room.
+std::uint32_t parse_item(Scan& scan, std::uint32_t begin, Tree& tree, syntax::Node& root) {
     const std::string_view text = scan.text();
     Input in(text.data() + begin, text.data() + text.size(), "", begin, 1, 1);
-    Tree tree{text, {}, {}};
+    tree.nodes.clear();
+    tree.marks.clear();
     try {
         const bool matched = p::parse<rules::one_item, p::nothing, Control>(in, tree);
         WEIR_CHECK(matched && tree.nodes.size() == 1);
@@ -272,7 +273,7 @@ std::uint32_t parse_item(Scan& scan, std::uint32_t begin, syntax::Node& root) {
         return static_cast<std::uint32_t>(in.current() - text.data());
     } catch (const p::parse_error& error) {
         const auto at = static_cast<std::uint32_t>(error.positions().front().byte);
-        scan.unexpected(at, std::string(error.message()));
+        scan.unexpected(begin, at, std::string(error.message()));
         return scan.next_item(begin, at);
     }
 }
@@ -286,13 +287,14 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
     if (!scan.acceptable()) return policy;
     policy.comments = scan.comments();
     const auto size = static_cast<std::uint32_t>(scan.text().size());
+    Tree tree{scan.text(), {}, {}};
     for (std::uint32_t at = scan.skip_space(0); at < size; at = scan.skip_space(at)) {
-        if (scan.too_deep(at)) {
+        if (scan.may_be_deep() && scan.too_deep(at)) {
             at = scan.next_item(at, at + 1);
             continue;
         }
         syntax::Node item;
-        at = parse_item(scan, at, item);
+        at = parse_item(scan, at, tree, item);
         if (item.kind != Kind::kNone) build_item(sources, item, policy, diagnostics);
     }
     return policy;

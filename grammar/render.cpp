@@ -115,13 +115,30 @@ Json json_object(const Sources& sources, const Diagnostic& d) {
 // Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+// SARIF counts characters, not bytes.
+Position in_characters(const Sources& sources, std::uint32_t file, std::uint32_t offset) {
+    Position at = sources.position(file, offset);
+    const std::string_view before = sources.line(file, offset).substr(0, at.column - 1);
+    const auto inside = std::count_if(before.begin(), before.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; });
+    at.column -= static_cast<std::uint32_t>(inside);
+    return at;
+}
+
 std::string sarif(const Sources& sources, const std::vector<const Diagnostic*>& all) {
-    Json results = Json::array();
+    Json results = Json::array(), rules = Json::array();
+    std::vector<Code> codes;
     for (const Diagnostic* d : all) {
-        const Position begin = sources.position(d->span.file, d->span.begin);
-        const Position end = sources.position(d->span.file, d->span.end);
+        const Position begin = in_characters(sources, d->span.file, d->span.begin);
+        const Position end = in_characters(sources, d->span.file, d->span.end);
+        const auto known = std::find(codes.begin(), codes.end(), d->code);
+        const auto index = static_cast<std::size_t>(known - codes.begin());
+        if (known == codes.end()) {
+            codes.push_back(d->code);
+            rules.push_back({{"id", code_name(d->code)}, {"shortDescription", {{"text", code_title(d->code)}}}});
+        }
         const std::string message = d->help.empty() ? d->message : d->message + "; " + d->help;
         results.push_back({{"ruleId", code_name(d->code)},
+                           {"ruleIndex", index},
                            {"level", severity_name(code_severity(d->code))},
                            {"message", {{"text", message}}},
                            {"locations",
@@ -135,7 +152,7 @@ std::string sarif(const Sources& sources, const std::vector<const Diagnostic*>& 
     }
     const Json whole{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
                      {"version", "2.1.0"},
-                     {"runs", {{{"tool", {{"driver", {{"name", "weir"}}}}}, {"columnKind", "utf16CodeUnits"}, {"results", results}}}}};
+                     {"runs", {{{"tool", {{"driver", {{"name", "weir"}, {"rules", rules}}}}}, {"columnKind", "unicodeCodePoints"}, {"results", results}}}}};
     return text_of(whole) + "\n";
 }
 

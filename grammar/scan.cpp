@@ -1,18 +1,19 @@
 #include "grammar/scan.h"
 
-#include <array>
+#include <algorithm>
 
 #include <fmt/format.h>
-
-#include "grammar/parser.h"
 
 namespace weir {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";   // some editors begin a UTF-8 file with it
 constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  "default",
                                            "malformed", "rule", "alert", "sink", "test"};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
+bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            c == ':' || c == '/';
@@ -38,12 +39,6 @@ std::size_t utf8_length(std::string_view text) {
         if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
     return length;
 }
-
-struct Foreign {
-    std::string_view text;
-    std::string_view ours;
-};
-constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"=", "=="}};
 
 }  // namespace
 
@@ -83,8 +78,9 @@ std::uint32_t Scan::skip_string(std::uint32_t at) const {
     return at < text_.size() && text_[at] == '"' ? at + 1 : at;
 }
 
-std::vector<ast::Comment> Scan::comments() const {
+std::vector<ast::Comment> Scan::comments() {
     std::vector<ast::Comment> comments;
+    std::size_t depth = 0;
     for (std::uint32_t at = 0; at < text_.size();) {
         if (text_[at] == '"') {
             at = skip_string(at);
@@ -94,6 +90,8 @@ std::vector<ast::Comment> Scan::comments() const {
             comments.push_back({span(at, crlf ? end - 1 : end)});
             at = end;
         } else {
+            if (opens(text_[at])) deepest_ = std::max(deepest_, ++depth);
+            if (closes(text_[at]) && depth > 0) --depth;
             ++at;
         }
     }
@@ -101,6 +99,7 @@ std::vector<ast::Comment> Scan::comments() const {
 }
 
 std::uint32_t Scan::skip_space(std::uint32_t at) const {
+    if (at == 0 && starts(0, kByteOrderMark)) at = kByteOrderMark.size();
     while (at < text_.size()) {
         if (is_space(text_[at])) ++at;
         else if (text_[at] == '#') at = skip_line(at);
@@ -122,8 +121,8 @@ bool Scan::too_deep(std::uint32_t begin) {
             at = skip_line(at);
             continue;
         }
-        if (c == '(' || c == '[' || c == '{') ++depth;
-        if ((c == ')' || c == ']' || c == '}') && depth > 0) --depth;
+        if (opens(c)) ++depth;
+        if (closes(c) && depth > 0) --depth;
         if (depth > kMaxNesting) {
             diagnostics_.add({.code = Code::E501, .span = span(at, at + 1),
                               .message = fmt::format("nested more than {} deep", kMaxNesting),
@@ -133,38 +132,6 @@ bool Scan::too_deep(std::uint32_t begin) {
         ++at;
     }
     return false;
-}
-
-void Scan::unexpected(std::uint32_t at, const std::string& expected) {
-    if (at >= text_.size()) {
-        const auto end = static_cast<std::uint32_t>(text_.size());
-        diagnostics_.add({.code = Code::E101, .span = span(end, end), .message = expected + ", found the end of the file",
-                          .label = "here"});
-        return;
-    }
-    for (const Foreign& foreign : kForeign) {
-        if (!starts(at, foreign.text)) continue;
-        const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
-        diagnostics_.add({.code = Code::E104, .span = span(at, end),
-                          .message = fmt::format("`{}` is not an operator here", foreign.text),
-                          .label = "another language's operator",
-                          .help = fmt::format("write `{}`", foreign.ours),
-                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
-        return;
-    }
-    if (expected == "expected `\"` before the end of the line") {
-        const bool escape = text_[at] == '\\';
-        diagnostics_.add({.code = Code::E102, .span = span(at, at + 1),
-                          .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
-                          .help = "close it with `\"`; write a line end as `\\n`"});
-        return;
-    }
-    std::uint32_t end = at;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    while (end == at || (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
-    diagnostics_.add({.code = Code::E101, .span = span(at, end),
-                      .message = fmt::format("{}, found `{}`", expected, text_.substr(at, end - at)),
-                      .label = "not expected here"});
 }
 
 bool Scan::at_item_keyword(std::uint32_t at) const {

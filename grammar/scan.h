@@ -8,6 +8,7 @@
 
 #include "grammar/ast.h"
 #include "grammar/diagnostic.h"
+#include "grammar/parser.h"
 #include "grammar/source.h"
 
 namespace weir {
@@ -19,17 +20,28 @@ public:
     std::string_view text() const { return text_; }
     // False where the text is too large or no UTF-8: said in the diagnostics.
     bool acceptable();
-    std::vector<ast::Comment> comments() const;
+    std::vector<ast::Comment> comments();
+    // False where no item nests too deep: known once the comments are. True may mean braces that are never closed.
+    bool may_be_deep() const { return deepest_ > kMaxNesting; }
     // The first place at or after `at` that is neither space nor comment.
     std::uint32_t skip_space(std::uint32_t at) const;
     // Says that the item at `begin` nests deeper than is read.
     bool too_deep(std::uint32_t begin);
-    // Says that the text at `at` was not expected; `expected` is the grammar's sentence.
-    void unexpected(std::uint32_t at, const std::string& expected);
+    // Says that the text at `at`, in the item at `begin`, was not expected; `expected` is the grammar's sentence.
+    void unexpected(std::uint32_t begin, std::uint32_t at, const std::string& expected);
     // Where the next item begins, after an error at `at` in the one at `begin`.
     std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
 
 private:
+    // unexpected.cpp
+    bool broken_string(std::uint32_t at, const std::string& expected);
+    bool broken_name(std::uint32_t at, const std::string& expected);
+    bool foreign_operator(std::uint32_t at, const std::string& expected);
+    bool quoted_otherwise(Diagnostic& said, std::uint32_t at) const;
+    bool left_out(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    bool known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    bool misspelt(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    // scan.cpp
     std::uint32_t skip_string(std::uint32_t at) const;
     std::uint32_t skip_line(std::uint32_t at) const;
     bool at_item_keyword(std::uint32_t at) const;
@@ -39,6 +51,7 @@ private:
     std::uint32_t file_;
     std::string_view text_;
     Diagnostics& diagnostics_;
+    std::size_t deepest_ = 0;
 };
 
 }  // namespace weir

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <bpf/libbpf.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -26,6 +28,30 @@ public:
 
 private:
     int fd_ = -1;
+};
+
+// A piece of memory that user space shares with the kernel.
+class UniqueMapping {
+public:
+    UniqueMapping() = default;
+    // `address` as mmap() gave it, MAP_FAILED too.
+    UniqueMapping(void* address, std::size_t bytes) : address_(address == MAP_FAILED ? nullptr : address), bytes_(bytes) {}
+    UniqueMapping(UniqueMapping&& other) noexcept
+        : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    UniqueMapping& operator=(UniqueMapping&& other) noexcept {
+        std::swap(address_, other.address_);
+        std::swap(bytes_, other.bytes_);
+        return *this;
+    }
+    ~UniqueMapping() {
+        if (address_ != nullptr) munmap(address_, bytes_);
+    }
+    void* get() const { return address_; }
+    explicit operator bool() const { return address_ != nullptr; }
+
+private:
+    void* address_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 template <auto Close>

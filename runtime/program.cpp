@@ -43,9 +43,13 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
         std::size_t size = 0;
         const auto* value = static_cast<const std::uint8_t*>(bpf_map__initial_value(map, &size));
         if (value == nullptr || size < count) return missing(name);
-        std::vector<std::uint8_t> content(value, value + size);
-        std::memcpy(content.data(), bytes, count);
-        if (bpf_map__set_initial_value(map, content.data(), size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
+        std::vector<std::uint8_t> content;   // big tables have no rest to keep: they are not copied once more
+        if (size != count) {
+            content.assign(value, value + size);
+            std::memcpy(content.data(), bytes, count);
+            bytes = content.data();
+        }
+        if (bpf_map__set_initial_value(map, bytes, size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
         return Done{};
     };
     for (const bpf::TableImage& table : compiled.tables) {

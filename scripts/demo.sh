@@ -36,8 +36,9 @@ bold='' dim='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1;36m' dim=$'\e[2m' plain=$'\e[0m'; fi
 heading() { printf '\n%s== %s%s\n' "$bold" "$1" "$plain"; }
 show() { printf '%s$ %s%s\n' "$dim" "$*" "$plain"; }
-in_server() { nsenter --net="/run/netns/$server" "$@"; }
-in_client() { nsenter --net="/run/netns/$client" "$@"; }
+# Arrays, not functions: what goes into the background is then the process itself, and can be ended by its number.
+in_server=(nsenter --net="/run/netns/$server")
+in_client=(nsenter --net="/run/netns/$client")
 
 heading "The policy"
 sed -n '/^default/,/^alert/p' "$policy" | sed '$d'
@@ -61,27 +62,27 @@ status=0
 { ip netns add "$server" && ip netns add "$client"; } 2>"$work/netns" || skip "no network namespaces here: $(tail -n 1 "$work/netns")"
 
 ip link add name far0 netns "$server" type veth peer name near0 netns "$client"
-in_server ip address add $far/24 dev far0
-in_server ip address add fd99::2/64 dev far0 nodad
-in_client ip address add $near/24 dev near0
-in_client ip address add 198.51.100.70/32 dev near0       # one of the sources that the policy knows as bad
-in_client ip address add fd99::1/64 dev near0 nodad
-for link in lo far0; do in_server ip link set $link up; done
-for link in lo near0; do in_client ip link set $link up; done
-in_server ip route add 198.51.100.70/32 dev far0          # so that it is the policy that keeps it unanswered
+"${in_server[@]}" ip address add $far/24 dev far0
+"${in_server[@]}" ip address add fd99::2/64 dev far0 nodad
+"${in_client[@]}" ip address add $near/24 dev near0
+"${in_client[@]}" ip address add 198.51.100.70/32 dev near0       # one of the sources that the policy knows as bad
+"${in_client[@]}" ip address add fd99::1/64 dev near0 nodad
+for link in lo far0; do "${in_server[@]}" ip link set $link up; done
+for link in lo near0; do "${in_client[@]}" ip link set $link up; done
+"${in_server[@]}" ip route add 198.51.100.70/32 dev far0          # so that it is the policy that keeps it unanswered
 for port in 80 8080; do
-    in_server nc -k -l $far $port >/dev/null 2>&1 </dev/null &
+    "${in_server[@]}" nc -k -l $far $port >/dev/null 2>&1 </dev/null &
     started+=($!)
 done
 
 # What a connection attempt came to, in one word.
 connect() {
-    if in_client nc -z -w 1 "$1" "$2" 2>/dev/null; then echo "open"; else echo "no answer"; fi
+    if "${in_client[@]}" nc -z -w 1 "$1" "$2" 2>/dev/null; then echo "open"; else echo "no answer"; fi
 }
 replies() { sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\2 of \1 answered/p' "$1"; }
 
 show "weir run $policy -i far0"
-in_server "$weir" run "$policy" -i far0 --name "$name" > >(exec sed -u 's/^/    weir: /') 2>&1 &
+"${in_server[@]}" "$weir" run "$policy" -i far0 --name "$name" > >(exec sed -u 's/^/    weir: /') 2>&1 &
 engine=$!
 started+=($engine)
 ready=no
@@ -93,18 +94,18 @@ done
 [ $ready = yes ] || { echo "weir run did not start" >&2; exit 1; }
 
 heading "Traffic: what passes, and what does not"
-in_client ping -q -c 3 -i 0.05 -W 1 $far >"$work/ping" || true
+"${in_client[@]}" ping -q -c 3 -i 0.05 -W 1 $far >"$work/ping" || true
 echo "ping                            $(replies "$work/ping")"
 echo "port 80                         $(connect $far 80)"
 echo "port 8080                       $(connect $far 8080)"
 echo "port 23 (telnet)                $(connect $far 23)"
-in_client ping -q -c 1 -W 1 -I 198.51.100.70 $far >"$work/ping" || true
+"${in_client[@]}" ping -q -c 1 -W 1 -I 198.51.100.70 $far >"$work/ping" || true
 echo "ping from a known bad source    $(replies "$work/ping")"
-echo "HELP, a scanner's first words" | in_client nc -u -w 0 $far 9 2>/dev/null || true
+echo "HELP, a scanner's first words" | "${in_client[@]}" nc -u -w 0 $far 9 2>/dev/null || true
 sleep 0.2
 
 heading "Another policy, swapped in under traffic: port 8080 closes, no packet is lost"
-in_client ping -q -c 1000 -i 0.002 -W 1 $far >"$work/ping" &
+"${in_client[@]}" ping -q -c 1000 -i 0.002 -W 1 $far >"$work/ping" &
 pinging=$!
 started+=($pinging)
 sleep 0.5

@@ -87,6 +87,7 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
 {
     if (!packet || rule >= weir_rule_count())
         return 0;
+    rule = BOUNDED(rule);
     const struct weir_rule_row *row = &weir_rule_rows[rule];
     __u32 verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
     __u32 flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
@@ -96,7 +97,7 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
         __u32 at = first + i;
         if (i >= count || at >= weir_alert_entries())
             break;
-        weir_alert(packet, rule, weir_rule_alerts[at], verdict, flags);
+        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], verdict, flags);
     }
     return 0;
 }

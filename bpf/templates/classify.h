@@ -10,13 +10,6 @@
 #define PACKET_WORDS (sizeof(struct weir_packet) / sizeof(__u32))
 #define LEAF_IN_PLACE 16u /* entries tried in the walker itself; bpf_loop tries the others */
 
-/* Keeps LLVM from turning an index that was tested into a pointer that was not. */
-#ifdef WEIR_HOST
-#define OPAQUE(index)
-#else
-#define OPAQUE(index) asm volatile("" : "+r"(index))
-#endif
-
 /* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
 __u32 weir_stride_0(void), weir_stride_1(void), weir_stride_2(void), weir_stride_3(void), weir_stride_4(void), weir_stride_5(void);
 __u32 weir_longest_0(void), weir_longest_1(void), weir_longest_2(void), weir_longest_3(void), weir_longest_4(void), weir_longest_5(void);
@@ -100,7 +93,7 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
         return best;
 #pragma clang loop unroll(disable)
     for (__u32 t = 0; t < WEIR_TREES; t++) {
-        const struct weir_tree *tree = &weir_trees[forest * WEIR_TREES + t];
+        const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES + t];
         if (tree->first_rule >= best)
             break;
         __u64 slot = descend(packet, tree->slot);
@@ -158,7 +151,7 @@ static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_
 {
     if (!BY_FOREST(weir_stride, forest, ()))
         return;
-    const struct weir_tree *tree = &weir_trees[forest * WEIR_TREES];
+    const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES];
     if (tree->first_rule >= decided)
         return;
     __u64 slot = descend(packet, tree->slot);

@@ -58,29 +58,35 @@ GLOBAL_FUNCTION int weir_read_mss(weir_ctx *ctx, struct weir_packet *p, __u32 tc
     if (!p)
         return 0;
     const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
-    __u32 at = tcp_at + TCP_BYTES, end = tcp_at + p->tcp_header_len;
+    /* The walk's place is kept in memory, where the answer goes: of what it reads there the verifier knows nothing, so
+     * all ways through an option are one to it. In a register they are 600,000 instructions, and seconds of loading. */
+    volatile __u16 *place = &p->tcp_mss;
+    __u32 end = tcp_at + p->tcp_header_len;
+    *place = tcp_at + TCP_BYTES;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < 40; i++) {
+        __u32 at = *place;
         if (at >= end || at > HEADER_OFFSET_MAX)
-            return 0;
+            break;
         const __u8 *option = frame + at;
         if (option + 1 > frame_end || option[0] == 0)
-            return 0;
+            break;
         if (option[0] == 1) {
-            at++;
+            *place = at + 1;
             continue;
         }
         if (option + 2 > frame_end || at + 2 > end)
-            return 0;
+            break;
         __u32 bytes = option[1];
         if (bytes < 2 || at + bytes > end)
-            return 0;
+            break;
         if (option[0] == 2 && bytes == 4 && option + 4 <= frame_end) {
-            p->tcp_mss = load16(option + 2);
+            *place = load16(option + 2);
             return 1;
         }
-        at += bytes;
+        *place = at + bytes;
     }
+    *place = 0;
     return 0;
 }
 

@@ -6,8 +6,13 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
-/* No payload byte that is looked at lies further into the frame: the verifier follows packet pointers that far. */
+/* No payload byte that is looked at lies further into the frame: the verifier follows packet pointers that far, and the
+ * frames of XDP are smaller. A capture's may be larger. */
+#ifdef WEIR_HOST
+#define PAYLOAD_OFFSET_MAX 0xffffffu
+#else
 #define PAYLOAD_OFFSET_MAX 65000u
+#endif
 
 /* Does the payload hold literal `number` at offset `at`? It must reach that far. */
 GLOBAL_FUNCTION int weir_payload_at(weir_ctx *ctx, struct weir_packet *packet, __u32 number, __u32 at)

@@ -38,7 +38,7 @@ SEC("xdp") int weir_policy(weir_ctx *ctx)
     struct weir_reading reading = {};
     struct weir_packet *packet = &reading.packet;
     read_frame(ctx, &reading);
-    __u32 row = weir_decide(packet, ctx);
+    __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
     if (row < weir_rule_count())
         weir_rule_fired(packet, row);
     row = weir_last_row(packet, row);

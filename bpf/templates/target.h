@@ -34,6 +34,7 @@ typedef struct weir_host_frame weir_ctx;
 #define FRAME(ctx) ((ctx)->data)
 #define FRAME_END(ctx) ((ctx)->data_end)
 #define FRAME_LEN(ctx) ((__u32)((ctx)->data_end - (ctx)->data))
+#define BOUNDED(value) (value)
 
 #else
 
@@ -54,6 +55,18 @@ static __always_inline __u32 frame_len(weir_ctx *ctx)
     return length;
 }
 
+/* A value whose bounds were just checked. LLVM may put an argument on the stack before its check and read it again after:
+ * then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
+#define BOUNDED(value) ({ __u64 bounded_ = (value); asm volatile("" : "+r"(bounded_)); (__u32)bounded_; })
+
+#endif
+
+/* LLVM must not see what a number is: it would turn differences into branches, which random numbers mispredict and which
+ * multiply the verifier's paths, and an index that was tested into a pointer that was not. */
+#ifdef WEIR_HOST
+#define OPAQUE(number)
+#else
+#define OPAQUE(number) asm volatile("" : "+r"(number))
 #endif
 
 /* Verified by itself, once: its callers' paths do not multiply with its own. Weak, so that nothing about its body is

@@ -55,17 +55,17 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_search_count", tables.search_count());
-    filled.set_constant("weir_range_count", tables.range_count());
     filled.set_constant("weir_slot_count", std::max(slots, 1u));
     filled.set_constant("weir_entry_words", std::max(words, 1u));
+    filled.set_constant("weir_line_count", tables.line_count());
     filled.set_table("weir_rule_rows", rules + 2);
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
     filled.set_table("weir_searches", tables.search_count());
-    filled.set_table("weir_ranges", tables.range_count());
-    filled.set_table("weir_trees", WEIR_FORESTS * WEIR_TREES);
+    filled.set_table("weir_forest_trees", WEIR_FORESTS * WEIR_TREES);
     filled.set_table("weir_tree_slots", slots);
     filled.set_table("weir_entries", words);
+    filled.set_table("weir_lines", tables.line_count());
     filled.finish();
 
     std::string complaint;

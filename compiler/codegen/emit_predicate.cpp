@@ -7,17 +7,12 @@
 namespace weir::codegen {
 namespace {
 
-// Up to that many ranges are compared one by one; more are looked up in a table.
-constexpr std::size_t kRangesInCode = 8;
-
 template <typename... Fs>
 struct Overloaded : Fs... {
     using Fs::operator()...;
 };
 template <typename... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
-
-constexpr std::uint32_t kNoLow = 0;
 
 }  // namespace
 
@@ -26,8 +21,9 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
                                    bool reload)
     : target_(target), function_(function), ir_(ir), decision_(decision), policy_(policy), tables_(tables),
       reload_(reload), packet_(function.getArg(0)), ctx_(function.getArg(1)) {
-    const bool sets = std::any_of(decision.predicates.begin(), decision.predicates.end(), [](const ir::Predicate& p) {
-        return std::holds_alternative<ir::InSet>(p.node);
+    const bool sets = std::any_of(decision.predicates.begin(), decision.predicates.end(), [&](const ir::Predicate& p) {
+        const auto* in = std::get_if<ir::InSet>(&p.node);
+        return in != nullptr && !is_searched(policy.sets[in->set]);
     });
     if (!sets) return;
     // In the entry block: anywhere else an alloca would be a dynamic one, which BPF does not have.
@@ -80,13 +76,13 @@ llvm::Value* PredicateEmitter::in_few(llvm::Value* value,
     return any;
 }
 
-llvm::Value* PredicateEmitter::in_many(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges) {
-    const std::uint32_t first = tables_.add_ranges(ranges);
-    return call("weir_in_ranges", {high, low, ir_.getInt32(first),
-                                   ir_.getInt32(static_cast<std::uint32_t>(ranges.size()))});
+llvm::Value* PredicateEmitter::found(const Search& search, llvm::ArrayRef<llvm::Value*> number) {
+    llvm::SmallVector<llvm::Value*, 3> arguments{ir_.getInt32(search.line)};
+    arguments.append(number.begin(), number.end());
+    return call(search.function, arguments);
 }
 
-llvm::Value* PredicateEmitter::in_few6(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges) {
+llvm::Value* PredicateEmitter::in_few6(llvm::Value* high, llvm::Value* low, const Ranges128& ranges) {
     llvm::Value* any = ir_.getFalse();
     for (const auto& [first, last] : ranges) {
         llvm::Value* in = nullptr;
@@ -109,19 +105,19 @@ llvm::Value* PredicateEmitter::in_few6(llvm::Value* high, llvm::Value* low, cons
 }
 
 void PredicateEmitter::branch_address_in(const ir::AddressIn& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    const Search search4 = tables_.lines().add4(node.ranges4), search6 = tables_.lines().add6(node.ranges6);
+    branch_addresses(node.address, {node.ranges4, search4}, {node.ranges6, search6}, yes, no);
+}
+
+void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Where<Ranges32>& where4,
+                                        const Where<Ranges128>& where6, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
     const auto ip4 = [&] {
-        llvm::Value* address = load(node.address.offset, 4);
-        llvm::Value* in = nullptr;
-        if (node.ranges4.size() <= kRangesInCode) {
-            in = in_few(address, {node.ranges4.begin(), node.ranges4.end()});
-        } else {
-            std::vector<Range128> ranges;
-            for (const auto& [first, last] : node.ranges4) ranges.push_back({{kNoLow, first}, {kNoLow, last}});
-            in = in_many(ir_.getInt64(0), address, ranges);
-        }
-        ir_.CreateCondBr(in, yes, no);
+        llvm::Value* number = load(address.offset, 4);
+        ir_.CreateCondBr(where4.search.function != nullptr ? found(where4.search, {number})
+                                                           : in_few(number, {where4.ranges.begin(), where4.ranges.end()}),
+                         yes, no);
     };
-    if (!node.address.either_version) return ip4();
+    if (!address.either_version) return ip4();
 
     llvm::BasicBlock* version4 = block("ip4");
     llvm::BasicBlock* version6 = block("ip6");
@@ -129,18 +125,17 @@ void PredicateEmitter::branch_address_in(const ir::AddressIn& node, llvm::BasicB
     ir_.SetInsertPoint(version4);
     ip4();
     ir_.SetInsertPoint(version6);
-    if (node.ranges6.empty()) {
+    const bool is_search = where6.search.function != nullptr;
+    if (where6.ranges.empty() && !is_search) {
         ir_.CreateBr(no);
         return;
     }
     llvm::BasicBlock* look = block("look6");
     ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP6)), look, no);
     ir_.SetInsertPoint(look);
-    llvm::Value* high = address_half(node.address, 0);
-    llvm::Value* low = address_half(node.address, 2);
-    ir_.CreateCondBr(node.ranges6.size() <= kRangesInCode ? in_few6(high, low, node.ranges6)
-                                                          : in_many(high, low, node.ranges6),
-                     yes, no);
+    llvm::Value* high = address_half(address, 0);
+    llvm::Value* low = address_half(address, 2);
+    ir_.CreateCondBr(is_search ? found(where6.search, {high, low}) : in_few6(high, low, where6.ranges), yes, no);
 }
 
 // Presence is Present's business, and absent words are zero; so words that are equal are enough where both are of
@@ -181,10 +176,8 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
             [&](const ir::Constant& node) -> llvm::Value* { return ir_.getInt1(node.value); },
             [&](const ir::Present& node) -> llvm::Value* { return present(node.bits); },
             [&](const ir::InRanges& node) -> llvm::Value* {
-                if (node.ranges.size() <= kRangesInCode) return in_few(word(node.word), node.ranges);
-                std::vector<Range128> ranges;
-                for (const auto& [first, last] : node.ranges) ranges.push_back({{kNoLow, first}, {kNoLow, last}});
-                return in_many(ir_.getInt64(0), word(node.word), ranges);
+                const Search search = tables_.lines().add(node.ranges, node.word.mask);
+                return search.function != nullptr ? found(search, {word(node.word)}) : in_few(word(node.word), node.ranges);
             },
             [&](const ir::Compare& node) -> llvm::Value* { return compare(node); },
             [&](const ir::AddressEqual& node) -> llvm::Value* { return address_equal(node); },

@@ -31,8 +31,16 @@ private:
     llvm::Value* call(const char* name, llvm::ArrayRef<llvm::Value*> arguments);  // != 0
 
     llvm::Value* in_few(llvm::Value* value, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
-    llvm::Value* in_many(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges);
-    llvm::Value* in_few6(llvm::Value* high, llvm::Value* low, const std::vector<Range128>& ranges);
+    llvm::Value* found(const Search& search, llvm::ArrayRef<llvm::Value*> number);
+    llvm::Value* in_few6(llvm::Value* high, llvm::Value* low, const Ranges128& ranges);
+    // Ranges in code, or where they are looked up.
+    template <typename Ranges>
+    struct Where {
+        const Ranges& ranges;
+        const Search& search;
+    };
+    void branch_addresses(const ir::AddressRef& address, const Where<Ranges32>& where4, const Where<Ranges128>& where6,
+                          llvm::BasicBlock* yes, llvm::BasicBlock* no);
     void branch_address_in(const ir::AddressIn& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* address_equal(const ir::AddressEqual& node);
     llvm::Value* payload_match(const ir::PayloadMatch& node);

@@ -1,4 +1,4 @@
-// Set look-ups: the key is laid out as struct weir_set_key or struct weir_net_key, then looked up.
+// Set look-ups: single values in their ranges; else the key is laid out as struct weir_set_key or struct weir_net_key.
 #include "compiler/codegen/emit_predicate.h"
 #include "grammar/check.h"
 
@@ -56,8 +56,19 @@ llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& l
 }
 
 void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    const sema::Set& set = policy_.sets[node.set];
+    if (is_searched(set)) {
+        const SetRanges& ranges = tables_.set_ranges(node.set, set);
+        const ir::SetKeyPart& part = node.key.front();
+        if (part.is_address)
+            return branch_addresses(part.address, {ranges.ranges4, ranges.search4}, {ranges.ranges6, ranges.search6}, yes, no);
+        llvm::Value* number = word(part.word);
+        llvm::Value* in = ranges.search.function != nullptr ? found(ranges.search, {number}) : in_few(number, ranges.numbers);
+        ir_.CreateCondBr(in, yes, no);
+        return;
+    }
     WEIR_CHECK(set_key_ != nullptr);
-    const KeyLayout layout = key_layout(policy_.sets[node.set]);
+    const KeyLayout layout = key_layout(set);
     if (!layout.is_net) {
         ir_.CreateCondBr(in_hash(node), yes, no);
         return;

@@ -119,7 +119,8 @@ struct NativeEngine::State {
 bool NativeEngine::State::fill_tables(const bpf::Object& object, std::string& error) {
     constexpr std::string_view kSection = ".data.";
     for (const bpf::TableImage& table : object.tables) {
-        auto* bytes = address_of<std::uint8_t>(table.map.substr(kSection.size()), error);
+        const bool lines = table.map == ".bss";
+        auto* bytes = address_of<std::uint8_t>(lines ? "weir_lines" : table.map.substr(kSection.size()), error);
         if (bytes == nullptr) return false;
         std::memcpy(bytes, table.bytes.data(), table.bytes.size());
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "grammar/check.h"
 
@@ -55,7 +56,7 @@ void append_key(std::vector<std::uint8_t>& keys, const std::vector<std::uint32_t
 }
 
 std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set,
-                                    const std::vector<sema::SetElement>& entry, std::uint32_t key_words) {
+                                    std::span<const sema::SetElement> entry, std::uint32_t key_words) {
     std::vector<std::uint32_t> words{number};
     for (std::size_t i = 0; i < entry.size(); ++i) append_words(set.types[i], entry[i], words);
     words.resize(key_words);
@@ -64,7 +65,7 @@ std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set,
 
 // prefix_bits, then the words in wire order.
 std::vector<std::uint32_t> net_key(std::uint32_t number, const sema::Set& set, const KeyLayout& layout,
-                                   const std::vector<sema::SetElement>& entry, std::uint32_t key_words) {
+                                   std::span<const sema::SetElement> entry, std::uint32_t key_words) {
     const sema::SetElement& net = entry[layout.net_part];
     std::vector<std::uint32_t> words{2 * number + (net.address.version == 6 ? 1u : 0u)};
     for (std::size_t i = 0; i < entry.size(); ++i)
@@ -95,6 +96,7 @@ KeyLayout key_layout(const sema::Set& set) {
 
 Tables::Tables(const sema::TypedPolicy& policy) {
     for (const sema::Set& set : policy.sets) {
+        if (is_searched(set)) continue;
         const KeyLayout layout = key_layout(set);
         std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
         words = std::max(words, layout.words);
@@ -120,10 +122,10 @@ std::uint32_t Tables::add_search(const std::string& bytes) {
     return search_count() - 1;
 }
 
-std::uint32_t Tables::add_ranges(const std::vector<Range128>& ranges) {
-    const std::uint32_t first = range_count();
-    for (const auto& [from, to] : ranges) ranges_.push_back({from.first, from.second, to.first, to.second});
-    return first;
+const SetRanges& Tables::set_ranges(std::uint32_t number, const sema::Set& set) {
+    const auto known = set_ranges_.find(number);
+    if (known != set_ranges_.end()) return known->second;
+    return set_ranges_.emplace(number, codegen::set_ranges(set, lines_)).first->second;
 }
 
 // enum xdp_action of linux/bpf.h.
@@ -157,7 +159,7 @@ void Tables::set_forests(const ir::Decision& decision) {
     if (decision.strategy != ir::Strategy::kForest) return;
     for (const ir::Forest& forest : decision.forests.kinds)
         for (std::size_t t = 0; t < WEIR_TREES; ++t) {
-            weir_tree tree{WEIR_LEAF, ~0u, 0};
+            weir_forest_tree tree{WEIR_LEAF, ~0u, 0};
             if (t < forest.trees.size()) tree = {forest.trees[t].slot, forest.trees[t].first_rule, 0};
             trees_.push_back(tree);
         }
@@ -171,8 +173,12 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     std::uint32_t hash_entries = 0, net_entries = 0;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         const sema::Set& set = policy.sets[number];
+        if (is_searched(set)) continue;
+        WEIR_CHECK(set.types.size() == set.entries.width());
         const KeyLayout layout = key_layout(set);
-        for (const auto& entry : set.entries) {
+        const std::span<const sema::SetElement> rows = set.entries.rows();
+        for (std::size_t at = 0; at < rows.size(); at += set.types.size()) {
+            const auto entry = rows.subspan(at, set.types.size());
             if (layout.is_net) {
                 append_key(nets.keys, net_key(number, set, layout, entry, net_words_));
                 ++net_entries;
@@ -199,10 +205,10 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     table(".data.weir_rule_alerts", bytes_of(alerts_));
     table(".data.weir_literals", bytes_of(literals_));
     table(".data.weir_searches", bytes_of(searches_));
-    table(".data.weir_ranges", bytes_of(ranges_));
-    table(".data.weir_trees", bytes_of(trees_));
+    table(".data.weir_forest_trees", bytes_of(trees_));
     table(".data.weir_tree_slots", bytes_of(slots_));
     table(".data.weir_entries", bytes_of(entries_));
+    table(".bss", bytes_of(lines_.take()));   // weir_lines
 }
 
 }  // namespace weir::codegen

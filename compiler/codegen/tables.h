@@ -2,20 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/range_lines.h"
+#include "compiler/codegen/set_ranges.h"
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
 #include "compiler/sema/typed_policy.h"
 
 namespace weir::codegen {
 
-using Range128 = std::pair<ir::Address6, ir::Address6>;
-
-// How the keys of a set are laid out; see struct weir_set_key.
+// How the keys of a set in a map are laid out; see struct weir_set_key.
 struct KeyLayout {
     bool is_net = false;
     std::size_t net_part = 0;      // which part of the set's type is the net
@@ -30,12 +31,14 @@ public:
 
     std::uint32_t add_literal(const std::string& bytes);
     std::uint32_t add_search(const std::string& bytes);
-    // Returns the number of the first; `ranges` are sorted and disjoint.
-    std::uint32_t add_ranges(const std::vector<Range128>& ranges);
+    // Where many ranges are.
+    RangeLines& lines() { return lines_; }
+    // Of a set that is searched: its place is made when it is first asked for.
+    const SetRanges& set_ranges(std::uint32_t number, const sema::Set& set);
 
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
-    std::uint32_t range_count() const { return static_cast<std::uint32_t>(ranges_.size()); }
+    std::uint32_t line_count() const { return static_cast<std::uint32_t>(lines_.lines().size()); }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
     // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
     std::uint32_t hash_words() const { return hash_words_; }
@@ -53,10 +56,11 @@ private:
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
-    std::vector<weir_range> ranges_;
-    std::vector<weir_tree> trees_;
+    std::vector<weir_forest_tree> trees_;
     std::vector<std::uint64_t> slots_;
     std::vector<std::uint32_t> entries_;
+    RangeLines lines_;
+    std::map<std::uint32_t, SetRanges> set_ranges_;
     std::uint32_t hash_words_ = 1;
     std::uint32_t net_words_ = 1;
 };

@@ -78,10 +78,11 @@ void Template::set_table(const char* name, std::uint64_t entries) {
     auto* table = new llvm::GlobalVariable(module_, type, false, llvm::GlobalValue::ExternalLinkage,
                                            llvm::Constant::getNullValue(type));
     table->takeName(declared);
-    table->setAlignment(llvm::Align(8));
+    table->setAlignment(std::max(llvm::Align(8), declared->getAlign().valueOrOne()));
     table->setDSOLocal(true);
     if (builder_) {
-        table->setSection(".data." + table->getName().str());
+        // .bss takes no room in the ELF; libbpf 1.1 knows one of it.
+        if (table->getName() != "weir_lines") table->setSection(".data." + table->getName().str());
         llvm::SmallVector<llvm::DIGlobalVariableExpression*, 1> described;
         declared->getDebugInfo(described);
         WEIR_CHECK(!described.empty());

@@ -6,6 +6,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/sema/set_element.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 
@@ -19,13 +20,21 @@ Verdict ItemChecker::verdict(const ast::Verdict& written, Span span) {
 
 namespace {
 constexpr std::string_view kLaterSinks[] = {"syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
+constexpr std::string_view kSinks[] = {"stdout", "eve", "syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
+constexpr std::string_view kEveWords[] = {"rotate", "keep"};
+
+std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const ast::Name& name) {
+    const std::string_view near = nearest_word(words, name.text);
+    if (near.empty()) return std::nullopt;
+    return Fix{name.span, std::string(near)};
+}
 }
 
 void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) {
     const auto wrong = [&](std::string message, std::string help) {
         say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
     };
-    constexpr std::string_view kShape = "eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)";
+    constexpr std::string_view kShape = "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`";
     if (argument.values.size() != 1 || !argument.words.empty()) return wrong("not an argument of eve()", std::string(kShape));
     const Value& value = argument.values.front().value;
     if (!argument.keyword) {
@@ -35,15 +44,16 @@ void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) 
         eve.path = path->bytes;
     } else if (argument.keyword->text == "rotate") {
         const auto* size = std::get_if<ByteSize>(&value);
-        if (size == nullptr || size->bytes == 0) return wrong("`rotate` takes a size", "rotate 100MB");
+        if (size == nullptr || size->bytes == 0) return wrong("`rotate` takes a size", "write `rotate 100MB`");
         eve.rotate_bytes = size->bytes;
     } else if (argument.keyword->text == "keep") {
         constexpr std::uint64_t kMaxKept = 1000;
         const auto* number = std::get_if<Integer>(&value);
-        if (number == nullptr || number->value == 0 || number->value > kMaxKept) return wrong("`keep` takes a number of files, 1 to 1000", "keep 10");
+        if (number == nullptr || number->value == 0 || number->value > kMaxKept) return wrong("`keep` takes a number of files, 1 to 1000", "write `keep 10`");
         eve.keep = static_cast<std::uint32_t>(number->value);
     } else {
-        wrong(fmt::format("`{}` is no argument of eve()", argument.keyword->text), std::string(kShape));
+        say({.code = Code::E331, .span = argument.keyword->span, .message = fmt::format("`{}` is no argument of eve()", argument.keyword->text),
+             .help = std::string(kShape), .fix = nearest_fix(kEveWords, *argument.keyword)});
     }
 }
 
@@ -57,14 +67,14 @@ void ItemChecker::sink(const ast::Sink& written) {
         EveSink eve;
         for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
         if (eve.path.empty())
-            say({.code = Code::E331, .span = written.kind.span, .message = "eve() without a path", .help = "eve(\"/var/log/weir/eve.json\")"});
+            say({.code = Code::E331, .span = written.kind.span, .message = "eve() without a path", .help = "write `eve(\"/var/log/weir/eve.json\")`"});
         if (eve.rotate_bytes != 0 && eve.keep == 0) eve.keep = 10;
         sink.kind = std::move(eve);
     } else if (std::find(std::begin(kLaterSinks), std::end(kLaterSinks), kind) != std::end(kLaterSinks)) {
         conditions_.not_yet(written.kind.span, fmt::format("the sink `{}`", kind));
     } else {
         say({.code = Code::E215, .span = written.kind.span, .message = fmt::format("`{}` is no kind of sink", kind),
-             .help = "stdout, eve, syslog, webhook, exec, kafka, nats, unix, llm"});
+             .help = "the kinds are stdout, eve, syslog, webhook, exec, kafka, nats, unix and llm", .fix = nearest_fix(kSinks, written.kind)});
     }
     typed_.sinks.push_back(std::move(sink));
 }
@@ -80,6 +90,14 @@ MessagePart ItemChecker::hole(std::string_view name, Span span) {
     return *field;
 }
 
+// Where the hole stands; the whole message where escapes hide it.
+Span ItemChecker::hole_span(const ast::Alert& written, std::string_view name) const {
+    const std::size_t at = sources_.text(written.message_span).find(fmt::format("{{{}}}", name));
+    if (at == std::string_view::npos || name.empty()) return written.message_span;
+    const std::uint32_t begin = written.message_span.begin + static_cast<std::uint32_t>(at) + 1;
+    return {written.message_span.file, begin, begin + static_cast<std::uint32_t>(name.size())};
+}
+
 std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
     std::vector<MessagePart> parts;
     const std::string& text = *written.message;
@@ -90,11 +108,12 @@ std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
         if (brace == std::string::npos) break;
         const std::size_t end = text.find('}', brace);
         if (text[brace] == '}' || end == std::string::npos) {
-            say({.code = Code::E332, .span = written.message_span, .message = "a brace of a message that has no other",
+            say({.code = Code::E332, .span = written.message_span, .message = text[brace] == '}' ? "`}` closes no hole of the message" : "`{` opens a hole that is not closed",
                  .help = "a hole is a field in braces: {ip.src}"});
             break;
         }
-        parts.push_back(hole(std::string_view(text).substr(brace + 1, end - brace - 1), written.message_span));
+        const std::string_view name = std::string_view(text).substr(brace + 1, end - brace - 1);
+        parts.push_back(hole(name, hole_span(written, name)));
         at = end + 1;
     }
     return parts;
@@ -142,7 +161,7 @@ void ItemChecker::changed_set(const ast::Policy& policy, ast::ExprId value, cons
                     .help = "it is filled from its file and by `weir set`"});
     if (changed.kind == Operand::Kind::kError) return;
     if (duration != nullptr && !std::holds_alternative<Duration>(duration->value))
-        return say({.code = Code::E336, .span = set.span, .message = "`for` takes a duration", .help = "for 1h"});
+        return say({.code = Code::E336, .span = set.span, .message = "`for` takes a duration", .help = "write `for 1h`"});
     conditions_.not_yet(set.span, "a set that changes while the policy runs");
 }
 
@@ -187,8 +206,8 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
              .help = "compare a slice, or the payload's start, where the place is known"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
-        say({.code = Code::E511, .span = written.span, .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
-             .help = fmt::format("at most {}", WEIR_RULE_ALERTS)});
+        say({.code = Code::E511, .span = written.name.span, .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
+             .help = fmt::format("a rule fires {} at most", WEIR_RULE_ALERTS)});
     conditions_.set_rule({});
     typed_.rules.push_back(std::move(rule));
 }

@@ -27,11 +27,12 @@ private:
     bool set_types(const ast::Set& written, Set& set);
     void set_clauses(const ast::Set& written, Set& set);
     void read_set_file(const ast::Set& written, Set& set);
-    bool set_line(std::string_view line, Set& set, std::string& fault);
+    void set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set);
     // check_items.cpp
     void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
     std::vector<MessagePart> message(const ast::Alert& written);
     MessagePart hole(std::string_view name, Span span);
+    Span hole_span(const ast::Alert& written, std::string_view name) const;
     void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
     void changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }

@@ -7,6 +7,7 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/paths.h"
 #include "compiler/sema/set_element.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -27,6 +28,26 @@ std::string shown(std::string_view text) {
     return text.size() <= kMaxShown ? std::string(text) : std::string(text.substr(0, kMaxShown)) + "…";
 }
 
+// One entry. False and a sentence in `fault` where it is none.
+bool set_line(std::string_view line, const std::vector<SetType>& types, std::vector<SetElement>& entry, std::string& fault) {
+    entry.clear();
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        const bool last = i + 1 == types.size();
+        const std::size_t comma = last ? std::string_view::npos : line.find(',');
+        const std::string_view part = trimmed(line.substr(0, comma));
+        const auto element = parse_element(types[i], part);
+        if (!element) {
+            const bool host_bits = types[i] == SetType::kNet && parse_prefix(part);
+            fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part), to_string(network(*parse_prefix(part))))
+                              : fmt::format("`{}` is no {}", shown(part), set_type_name(types[i]));
+            return false;
+        }
+        entry.push_back(*element);
+        line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+    }
+    return true;
+}
+
 }  // namespace
 
 bool ItemChecker::set_types(const ast::Set& written, Set& set) {
@@ -34,8 +55,11 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
     for (const ast::Name& word : written.types) {
         const auto type = set_type(word.text);
         if (!type) {
-            say({.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
-                 .help = "ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"});
+            constexpr std::string_view kWords[] = {"ip", "net", "port", "mac", "domain", "u8", "u16", "u32"};
+            Diagnostic unknown{.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
+                               .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
+            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty()) unknown.fix = Fix{word.span, std::string(near)};
+            say(std::move(unknown));
             set.types.clear();
             return false;
         }
@@ -62,35 +86,41 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
             say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
                  .help = "it is filled from its file and by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
-            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "ttl 10m"});
+            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
         else conditions_.not_yet(written.ttl_span, "`ttl`");
     } else if (!written.file) {
         conditions_.not_yet(written.name.span, "a set that is filled while the policy runs");
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
         say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
-             .help = fmt::format("1 to {}", kMaxEntries)});
+             .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
-bool ItemChecker::set_line(std::string_view line, Set& set, std::string& fault) {
+// Entries that stand there more than once are dropped as the file is read, so that no file takes more memory than twice
+// the most entries do.
+void ItemChecker::set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set) {
     std::vector<SetElement> entry;
-    entry.reserve(set.types.size());
-    for (std::size_t i = 0; i < set.types.size(); ++i) {
-        const bool last = i + 1 == set.types.size();
-        const std::size_t comma = last ? std::string_view::npos : line.find(',');
-        const std::string_view part = trimmed(line.substr(0, comma));
-        const auto element = parse_element(set.types[i], part);
-        if (!element) {
-            const bool host_bits = set.types[i] == SetType::kNet && parse_prefix(part);
-            fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part), to_string(network(*parse_prefix(part))))
-                              : fmt::format("`{}` is no {}", shown(part), set_type_name(set.types[i]));
-            return false;
+    std::string fault;
+    std::size_t faults = 0, number = 0;
+    for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        std::string_view line = text.substr(at, end - at);
+        at = end + 1;
+        ++number;
+        line = trimmed(line.substr(0, line.find('#')));
+        if (line.empty()) continue;
+        if (set_line(line, set.types, entry, fault)) {
+            set.entries.add(set.types, entry);
+            if (set.entries.size() < 2 * kMaxEntries) continue;
+            set.entries.sort();
+            if (set.entries.size() > kMaxEntries) break;
+            continue;
         }
-        entry.push_back(*element);
-        line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+        ++faults;
+        say({.code = Code::E329, .span = written.file_span, .message = fmt::format("{}:{}: {}", name, number, fault),
+             .help = "one entry a line; `#` begins a comment; the parts of a tuple are separated by commas"});
     }
-    set.entries.push_back(std::move(entry));
-    return true;
+    set.entries.sort();
 }
 
 void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
@@ -110,24 +140,10 @@ void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
              .help = "a path is relative to the file that names it, then to the --include folders"});
         return;
     }
-    std::size_t faults = 0, number = 0;
-    for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        std::string_view line = std::string_view(text).substr(at, end - at);
-        at = end + 1;
-        ++number;
-        line = trimmed(line.substr(0, line.find('#')));
-        std::string fault;
-        if (line.empty() || set_line(line, set, fault)) continue;
-        ++faults;
-        say({.code = Code::E329, .span = written.file_span, .message = fmt::format("{}:{}: {}", name, number, fault),
-             .help = "one entry a line; `#` begins a comment; the parts of a tuple are separated by commas"});
-    }
-    std::sort(set.entries.begin(), set.entries.end());
-    set.entries.erase(std::unique(set.entries.begin(), set.entries.end()), set.entries.end());
+    set_lines(written, name, text, set);
     if (set.entries.size() > kMaxEntries)
-        say({.code = Code::E508, .span = written.file_span, .message = fmt::format("{} has {} entries", name, set.entries.size()),
-             .help = fmt::format("at most {}", kMaxEntries)});
+        say({.code = Code::E508, .span = written.file_span, .message = fmt::format("{} has more than {} entries", name, kMaxEntries),
+             .help = "split it, or write networks instead of addresses"});
     if (written.size && set.entries.size() > *written.size)
         say({.code = Code::E509, .span = written.size_span,
              .message = fmt::format("`size {}`, and {} has {} entries", *written.size, name, set.entries.size()),

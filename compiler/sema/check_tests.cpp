@@ -7,6 +7,7 @@
 
 #include "compiler/sema/frame_builder.h"
 #include "compiler/sema/paths.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -105,8 +106,12 @@ public:
         if (word == "eth_src" || word == "eth_dst") return read_mac(option);
         if (word == "payload") return read_payload(option);
         if (word == "dns") return read_dns(option);
+        constexpr std::string_view kWords[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "df", "mf", "ttl", "dscp",
+                                               "ecn", "ip_id", "frag_offset", "flow_label", "vlan", "pcp", "eth_src", "eth_dst",
+                                               "seq", "ack_seq", "window", "mss", "type", "code", "payload", "dns"};
+        const std::string_view near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("`{}` is no option of a packet", word),
-             "fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset flow_label vlan pcp eth_src eth_dst seq "
+             !near.empty() ? fmt::format("perhaps `{}`", near) : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset flow_label vlan pcp eth_src eth_dst seq "
              "ack_seq window mss type code id op payload dns");
     }
 
@@ -209,9 +214,9 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
                      v6 ? "IPv6 has icmp6" : "IPv4 has icmp"), std::vector<std::vector<std::uint8_t>>();
     for (const ast::Endpoint* end : {&spec.source, &spec.destination}) {
         if (end->port && !known->ports) wrong(end->port->span, fmt::format("`{}` has no ports", known->word));
-        if (!end->port && known->ports && end == &spec.destination) wrong(end->span, "a port is missing", "192.0.2.1:80");
+        if (!end->port && known->ports && end == &spec.destination) wrong(end->span, "a port is missing", "write `192.0.2.1:80`");
         if (end->port && (end->port->last > 65535 || end->port->first > end->port->last))
-            return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "0 to 65535"), std::vector<std::vector<std::uint8_t>>();
+            return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "ports are 0 to 65535"), std::vector<std::vector<std::uint8_t>>();
     }
     OptionReader options(packet, [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
     for (const ast::PacketOption& option : spec.options) options.read(option);
@@ -220,7 +225,7 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     const std::uint64_t count = (from.last - from.first + 1) * (to.last - to.first + 1);
     std::vector<std::vector<std::uint8_t>> frames;
     if (count > kMaxFrames) {
-        conditions_.say({.code = Code::E513, .span = spec.span, .message = fmt::format("{} packets", count),
+        conditions_.say({.code = Code::E513, .span = spec.span, .message = fmt::format("this range stands for {} packets", count),
                          .help = fmt::format("the tests of a policy send at most {}", kMaxFrames)});
         return frames;
     }
@@ -290,7 +295,7 @@ TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& step) {
         typed.node = SendFrames{repeated(*send), expectation(send->outcome)};
     } else if (const auto* after = std::get_if<ast::AfterStep>(&step.node)) {
         const auto* duration = std::get_if<Duration>(&after->duration.value);
-        if (duration == nullptr) wrong(step.span, "`after` takes a duration", "after 59m");
+        if (duration == nullptr) wrong(step.span, "`after` takes a duration", "write `after 59m`");
         typed.node = AdvanceClock{duration == nullptr ? 0 : duration->ns};
     } else if (const auto* replay = std::get_if<ast::ReplayStep>(&step.node)) {
         const auto places = candidate_paths(sources_.name(policy.file), replay->path, {});

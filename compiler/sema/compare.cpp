@@ -78,9 +78,11 @@ ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, 
             default: return "a set";
         }
     };
+    const bool protocol = lhs.kind == Kind::kField && lhs.field == FieldId::kIpProto && rhs.kind == Kind::kField &&
+                          sema::field(rhs.field).type == Type::kBool;
     say({.code = Code::E320, .span = rhs.span,
          .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
-         .help = "nothing is converted silently: both sides are of one type", .notes = {{node.op_span, "compared here"}}});
+         .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span)) : "nothing is converted silently: both sides are of one type", .notes = {{node.op_span, "compared here"}}});
     return never(rhs.span);
 }
 
@@ -166,7 +168,13 @@ ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& 
 
 ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
     const auto* value = std::get_if<Boolean>(&rhs.values->front().value);
-    if (value == nullptr) return mismatch(lhs, node, rhs);
+    if (value == nullptr) {
+        const auto* bit = std::get_if<Integer>(&rhs.values->front().value);
+        if (bit == nullptr || bit->value > 1) return mismatch(lhs, node, rhs);
+        say({.code = Code::E320, .span = rhs.span, .message = fmt::format("`{}` is true or false, and `{}` is an integer", text(lhs.span), bit->value),
+             .help = fmt::format("`{}` is a condition by itself", text(lhs.span)), .fix = Fix{rhs.span, bit->value == 1 ? "true" : "false"}});
+        return never(span);
+    }
     return add(span, Flag{lhs.field, value->value != is_negated(node.op)});
 }
 
@@ -186,6 +194,7 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
                              .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), articled(field.type),
                                                     text(element.span), value_kind(element.value)),
                              .help = "nothing is converted silently: both sides are of one type"};
+            if (field.type == Type::kPort && std::holds_alternative<Text>(element.value)) wrong.help = "a port is a number: ssh is 22, http 80, https 443";
             if (const auto* size = std::get_if<ByteSize>(&element.value)) wrong.fix = Fix{element.span, std::to_string(size->bytes)};
             say(std::move(wrong));
             return std::nullopt;
@@ -228,9 +237,12 @@ std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Opera
         else if (const auto* prefix = std::get_if<IpPrefix>(&element.value)) ranges.push_back({first_address(*prefix), last_address(*prefix)});
         else if (const auto* range = std::get_if<IpRange>(&element.value)) ranges.push_back(*range);
         else {
-            say({.code = Code::E320, .span = element.span,
-                 .message = fmt::format("an address is compared with {}", value_kind(element.value)),
-                 .help = "addresses compare with addresses, prefixes and ranges of addresses"});
+            Diagnostic wrong{.code = Code::E320, .span = element.span,
+                             .message = fmt::format("an address is compared with {}", value_kind(element.value)),
+                             .help = "addresses compare with addresses, prefixes and ranges of addresses"};
+            const auto* quoted = std::get_if<Text>(&element.value);
+            if (quoted != nullptr && (parse_ip(quoted->bytes) || parse_prefix(quoted->bytes))) wrong.fix = Fix{element.span, quoted->bytes};
+            say(std::move(wrong));
             return std::nullopt;
         }
     }
@@ -291,7 +303,7 @@ ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& 
     }
     if (bytes.size() > kMaxLiteralBytes) {
         say({.code = Code::E328, .span = value.span, .message = fmt::format("a literal of {} bytes", bytes.size()),
-             .help = fmt::format("at most {}", kMaxLiteralBytes)});
+             .help = fmt::format("a literal has {} bytes at most", kMaxLiteralBytes)});
         return never(span);
     }
     if (bytes_op == BytesOp::kContains && !bytes.empty()) ++payload_searches_;

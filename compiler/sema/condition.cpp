@@ -9,7 +9,9 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::uint32_t kMaxExprs = 65536;   // of one condition, names expanded: docs/limits.md
+// Of one condition, names expanded: its code must fit into BPF's jumps of 32,767 instructions, and a comparison takes
+// up to 12. docs/limits.md.
+constexpr std::uint32_t kMaxExprs = 2048;
 constexpr std::uint32_t kMaxDepth = 256;     // of conditions within conditions, names expanded
 
 // Fields that every frame has: a negated comparison of one of them surprises nobody.
@@ -26,6 +28,8 @@ std::vector<FieldId> compared_fields(const Expr& expr) {
     if (const auto* both = std::get_if<AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
     if (const auto* both = std::get_if<MacCompare>(&expr.node)) return {both->lhs, both->rhs};
     if (const auto* in = std::get_if<InSet>(&expr.node)) return in->keys;
+    if (const auto* flag = std::get_if<Flag>(&expr.node)) return {flag->field};
+    if (const auto* both = std::get_if<FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
     if (std::get_if<PayloadMatch>(&expr.node) || std::get_if<PayloadSlice>(&expr.node)) return {FieldId::kPayload};
     return {};
 }
@@ -48,8 +52,21 @@ void ConditionChecker::not_yet(Span span, std::string_view what) {
     say({.code = Code::E599, .span = span, .message = fmt::format("{} is not yet supported", what)});
 }
 
+namespace {
+// Comparisons that the node's code makes; many ranges are one search in a table.
+std::uint64_t own_size(const decltype(Expr::node)& node) {
+    constexpr std::size_t kRangesInCode = 8;
+    const auto of = [](std::size_t ranges, std::size_t each) { return ranges == 0 || ranges > kRangesInCode ? 1 : ranges * each; };
+    if (const auto* in = std::get_if<NumberIn>(&node)) return of(in->ranges.size(), 1);
+    if (const auto* in = std::get_if<MacIn>(&node)) return of(in->addresses.size(), 1);
+    if (const auto* in = std::get_if<AddressIn>(&node)) return 1 + of(in->ranges.size(), 2);
+    if (const auto* in = std::get_if<InSet>(&node)) return 3 + in->keys.size();
+    return 1;
+}
+}  // namespace
+
 ExprId ConditionChecker::add(Span span, decltype(Expr::node) node) {
-    std::uint64_t size = 1;
+    std::uint64_t size = own_size(node);
     std::uint32_t depth = 0;
     const auto take = [&](ExprId id) {
         size += sizes_[static_cast<std::size_t>(id)];
@@ -125,7 +142,10 @@ ExprId ConditionChecker::as_condition(const Operand& operand) {
     if (operand.kind == Kind::kError) return never(operand.span);
     Diagnostic wrong{.code = Code::E323, .span = operand.span,
                      .message = fmt::format("`{}` is not a condition", text(operand.span))};
-    if (operand.kind == Kind::kField)
+    if (operand.kind == Kind::kField && operand.mask != ~std::uint64_t{0}) {
+        wrong.help = "compare it with something";
+        wrong.fix = Fix{{operand.span.file, operand.span.end, operand.span.end}, " != 0"};
+    } else if (operand.kind == Kind::kField)
         wrong.help = fmt::format("`{}` is {}: compare it with something", sema::field(operand.field).name,
                                  sema::field(operand.field).type == Type::kUint ? "an integer"
                                                                                  : "a " + std::string(type_name(sema::field(operand.field).type)));

@@ -99,12 +99,34 @@ private:
             if (!part) return false;
             key.push_back(*part);
         }
-        const bool in = std::any_of(set.entries.begin(), set.entries.end(), [&](const std::vector<SetElement>& entry) {
-            for (std::size_t i = 0; i < key.size(); ++i)
-                if (!matches(set.types[i], entry[i], key[i])) return false;
-            return true;
-        });
-        return in != node.negated;
+        return has(set, key) != node.negated;
+    }
+    static bool has(const Set& set, const std::vector<FieldValue>& key) {
+        if (set.types.size() > 1) return has_row(set, key);
+        if (set.types.front() == SetType::kIp || set.types.front() == SetType::kNet)
+            return has_net(set.entries, std::get<IpAddress>(key.front()));
+        const auto& numbers = set.entries.numbers();
+        return std::binary_search(numbers.begin(), numbers.end(), std::get<std::uint64_t>(key.front()));
+    }
+    // Is the address's network of any length an entry?
+    static bool has_net(const SetEntries& entries, const IpAddress& address) {
+        for (std::uint8_t length = 0; length <= (address.version == 4 ? 32 : 128); ++length) {
+            const IpAddress net = network({address, length}).address;
+            const bool in = address.version == 4
+                                ? std::binary_search(entries.nets4().begin(), entries.nets4().end(), net4_of(net, length))
+                                : std::binary_search(entries.nets6().begin(), entries.nets6().end(), net6_of(net, length));
+            if (in) return true;
+        }
+        return false;
+    }
+    static bool has_row(const Set& set, const std::vector<FieldValue>& key) {
+        const auto& rows = set.entries.rows();
+        for (std::size_t at = 0; at < rows.size(); at += key.size()) {
+            std::size_t same = 0;
+            while (same < key.size() && matches(set.types[same], rows[at + same], key[same])) ++same;
+            if (same == key.size()) return true;
+        }
+        return false;
     }
     static bool matches(SetType type, const SetElement& element, const FieldValue& value) {
         if (type == SetType::kIp) return std::get<IpAddress>(value) == element.address;

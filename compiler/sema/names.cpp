@@ -60,6 +60,8 @@ private:
     }
 
     void add(const PlacedItem& placed, const ast::Let& let) {
+        Seen parameters;   // a parameter hides a name of the policy, but no field
+        for (const ast::Name& parameter : let.parameters) fresh(parameters, parameter, "parameter");
         if (fresh(values_, let.name, "name")) names_.lets.emplace(let.name.text, Names::LetPlace{placed.policy, &let});
     }
     void add(const PlacedItem&, const ast::Set& set) { number(names_.sets, values_, set.name, next_set_, "name"); }
@@ -97,23 +99,6 @@ void append_items(const std::vector<ast::Policy>& policies, const ast::Policy& p
 }
 
 }  // namespace
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-    for (std::size_t i = 0; i <= a.size(); ++i) {
-        for (std::size_t j = 0; j <= b.size(); ++j) {
-            if (i == 0 || j == 0) {
-                d[i][j] = i + j;
-                continue;
-            }
-            const std::size_t replace = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, replace});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-        }
-    }
-    return d[a.size()][b.size()];
-}
 
 std::vector<PlacedItem> items_in_order(const std::vector<ast::Policy>& policies) {
     std::vector<PlacedItem> items;

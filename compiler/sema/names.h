@@ -10,6 +10,7 @@
 #include "compiler/sema/typed_policy.h"
 #include "grammar/ast.h"
 #include "grammar/diagnostic.h"
+#include "grammar/nearest.h"
 
 namespace weir::sema {
 
@@ -37,9 +38,6 @@ struct Names {
 
 // Fills `names` with numbers in the order of the items; says which are reserved or given twice.
 Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics);
-
-// Edits (insert, delete, replace, swap of neighbours) from `a` to `b`.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The known name nearest to a misspelt one, or empty where none is near.
 template <typename Table>

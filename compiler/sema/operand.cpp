@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "compiler/sema/condition.h"
+#include "compiler/sema/foreign_fields.h"
 
 namespace weir::sema {
 
@@ -53,11 +54,15 @@ std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span)
     }
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
-    std::string near(nearest_field(name));
+    const Meant meant = meant_field(name);
+    std::string near(meant.field.empty() ? nearest_field(name) : meant.field);
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202, .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
     if (dotted && find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
-    if (!dotted) {
+    if (!meant.other.empty()) {
+        unknown.help = fmt::format("there are two: `{}` and `{}`", meant.field, meant.other);
+        near.clear();
+    } else if (!dotted) {
         std::string let = nearest_name(names_.lets, name), set = nearest_name(names_.sets, name);
         for (const std::string& other : {let, set})
             if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near))) near = other;
@@ -66,8 +71,8 @@ std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span)
     if (!near.empty()) {
         unknown.fix = Fix{span, near};
         unknown.help.clear();
-    } else if (dotted) {
-        unknown.help = "`weir explain fields` lists all fields";
+    } else if (dotted && meant.other.empty()) {
+        unknown.help = "docs/language.md, Fields, has all of them";
     }
     say(std::move(unknown));
     return std::nullopt;
@@ -216,6 +221,13 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
     for (const ast::ExprId id : node.elements) {
         const Operand element = operand(scope, id);
         if (element.kind == Kind::kError) return {.span = span};
+        if (element.kind == Kind::kValue && id == node.elements.front()) {
+            const std::string written = text(span);
+            say({.code = Code::E337, .span = span, .message = fmt::format("`{}` is neither a tuple of fields nor a set", written),
+                 .help = "the values of a set stand in braces",
+                 .fix = Fix{span, fmt::format("{{ {} }}", std::string_view(written).substr(1, written.size() - 2))}});
+            return {.span = span};
+        }
         if (element.kind != Kind::kField || element.mask != ~std::uint64_t{0}) {
             say({.code = Code::E337, .span = element.span, .message = fmt::format("`{}` is not a field", text(element.span)),
                  .help = "a tuple is made of fields: `(ip.src, tcp.dport) in pairs`"});

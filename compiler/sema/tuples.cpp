@@ -125,11 +125,10 @@ ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bo
             if (const auto* mac = std::get_if<MacAddress>(&value.value)) element.number = mac_number(*mac);
             entry.push_back(element);
         }
-        set.entries.push_back(std::move(entry));
+        set.entries.add(set.types, entry);
     }
     if (diagnostics_.errors() != errors) return never(span);
-    std::sort(set.entries.begin(), set.entries.end());
-    set.entries.erase(std::unique(set.entries.begin(), set.entries.end()), set.entries.end());
+    set.entries.sort();
     set.size = set.entries.size();
     typed_.sets.push_back(std::move(set));
     return add(span, InSet{lhs.fields, static_cast<SetId>(typed_.sets.size() - 1), negated});

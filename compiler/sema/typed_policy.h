@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compiler/sema/fields.h"
+#include "compiler/sema/set_entries.h"
 #include "grammar/ast.h"
 
 namespace weir::sema {
@@ -65,18 +66,6 @@ struct Expr {
 
 // ---- sets ----
 
-enum class SetType : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
-
-// One element: a value a type. Integers (ports, u8…u32) in `number`, MACs as 48-bit numbers, domains in `name`.
-struct SetElement {
-    IpAddress address;
-    std::uint8_t prefix_length = 0;   // kNet only
-    std::uint64_t number = 0;
-    std::string name;                 // kDomain, lower case, no final dot
-
-    friend auto operator<=>(const SetElement&, const SetElement&) = default;
-};
-
 struct Set {
     std::string name;                 // empty: made from a literal
     Span span;
@@ -84,7 +73,7 @@ struct Set {
     std::uint64_t size = 65536;
     std::optional<std::uint64_t> ttl_ns;
     bool dynamic = false;             // some rule or response adds or removes, or it has a ttl
-    std::vector<std::vector<SetElement>> entries;  // sorted, distinct; one SetElement a type
+    SetEntries entries;               // sorted
 };
 
 // ---- rules ----
@@ -125,7 +114,7 @@ struct Sink { std::string name; Span span; std::variant<StdoutSink, EveSink> kin
 
 // ---- tests ----
 
-struct ExpectedAlert { AlertId alert; std::uint64_t times; };
+struct ExpectedAlert { AlertId alert; std::optional<std::uint64_t> times; };   // no number: once at least
 struct Expectation {
     std::optional<Verdict> verdict;
     std::optional<RuleId> rule;

@@ -74,7 +74,7 @@ def check_includes(root, _):
                     yield f"{where}: <{target}> belongs to {', '.join(folders)} alone"
             if target.startswith("tao/"):
                 pegtl.add(inside)
-            if target in NO_IO and room in ("grammar", "compiler"):
+            if target in NO_IO and room in ("grammar", "compiler") and inside != "grammar/check.cpp":  # its last words
                 yield f"{where}: {room}/ does no I/O: <{target}>"
     if len(pegtl) > 1 or any(not name.endswith(".cpp") for name in pegtl):
         yield f"PEGTL is seen by one .cpp alone, not by {', '.join(sorted(pegtl))}"
@@ -132,8 +132,8 @@ def diagnostic_codes(root):
 
 
 def sections(page):
-    """Heading -> text of each ### section."""
-    parts = re.split(r"^### +(\S+)[^\n]*\n", page, flags=re.M)
+    """Heading -> text of each section."""
+    parts = re.split(r"^###? +(\S+)[^\n]*\n", page, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2]))
 
 

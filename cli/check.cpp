@@ -1,0 +1,64 @@
+// weir check: is a policy in order?
+#include <algorithm>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/policy_file.h"
+#include "runtime/program.h"
+
+namespace weir::cli {
+namespace {
+
+struct CheckArguments {
+    PolicyOptions options{};
+    std::vector<std::string> files{};
+    bool load = false;
+};
+
+// Compiles, and lets the kernel's verifier read it. Nothing stays behind.
+int load_in_kernel(const Compiled& compiled, const std::string& file) {
+    std::string error;
+    const auto object = compile(compiled, {}, error);
+    if (!object) return say_error({error, "this is a bug of weir: please report it with the policy", 0});
+    auto program = runtime::Program::load(*object, {});
+    if (!program) {
+        runtime::Error said = program.error();
+        said.message = file + ": " + said.message;
+        return say_error(said);
+    }
+    return kOk;
+}
+
+int check(const CheckArguments& arguments) {
+    int status = kOk;
+    for (const std::string& file : arguments.files) {
+        const LoadedPolicy loaded = load_policy(file, arguments.options, Depth::kLint);
+        int one = loaded.status;
+        if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
+        if (!loaded.linted) fmt::print(stderr, "note: {}: rule logic is too much to judge whole: not every shadowed or redundant rule is named\n", file);
+        if (one == kOk && arguments.options.format == "human")
+            fmt::print("{}: in order: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
+                       loaded.compiled->policy.rules.size() == 1 ? "" : "s", loaded.compiled->policy.tests.size(),
+                       loaded.compiled->policy.tests.size() == 1 ? "" : "s", arguments.load ? ", and the kernel takes it" : "");
+        status = std::max(status, one);
+    }
+    return status;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, int& status) {
+    static CheckArguments arguments;
+    CLI::App* command = app.add_subcommand("check", "is a policy in order? Syntax, names, types, limits, rule logic");
+    command->footer("Diagnostics go to standard error, in the format that --format names. `weir explain CODE` says more of each.");
+    command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
+    add_policy_options(*command, arguments.options);
+    command->add_flag("--load", arguments.load, "also compile it and let the kernel's verifier read it (needs CAP_BPF)");
+    command->callback([&status] { status = check(arguments); });
+}
+
+}  // namespace weir::cli

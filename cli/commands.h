@@ -1,0 +1,23 @@
+// The commands of `weir`, one file each. Each function adds its command to `app`; when it runs, its exit status goes to
+// `status` (enum Exit).
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace weir::cli {
+
+void add_check(CLI::App& app, int& status);
+void add_test(CLI::App& app, int& status);
+void add_fmt(CLI::App& app, int& status);
+void add_explain(CLI::App& app, int& status);
+void add_replay(CLI::App& app, int& status);
+void add_compile(CLI::App& app, int& status);
+void add_bench(CLI::App& app, int& status);
+void add_run(CLI::App& app, int& status);
+void add_reload(CLI::App& app, int& status);
+void add_status(CLI::App& app, int& status);
+void add_completion(CLI::App& app, int& status);
+
+}  // namespace weir::cli

@@ -1,0 +1,86 @@
+// weir compile: prints a stage between text and program.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/policy_file.h"
+#include "compiler/ir/print.h"
+#include "grammar/parser.h"
+#include "grammar/print.h"
+
+namespace weir::cli {
+namespace {
+
+struct CompileArguments {
+    PolicyOptions options{};
+    std::string file{};
+    std::string stage = "elf";
+    std::string out{};
+};
+
+int write_out(const CompileArguments& arguments, std::string_view bytes) {
+    if (arguments.out.empty() || arguments.out == "-") {
+        if (arguments.stage == "elf" && isatty(STDOUT_FILENO) == 1)
+            return say_error({"an ELF is nothing for a terminal", "name a file: -o policy.o", 0});
+        std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+        return kOk;
+    }
+    std::FILE* file = std::fopen(arguments.out.c_str(), "wbe");
+    const bool written = file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+    const bool closed = file != nullptr && std::fclose(file) == 0;
+    if (written && closed) return kOk;
+    return say_error(fmt::format("{} cannot be written: {}", arguments.out, std::strerror(errno)));
+}
+
+// The syntax tree needs no more than a text that parses.
+int emit_ast(const CompileArguments& arguments) {
+    auto text = read_file(arguments.file);
+    if (!text) return say_error(text.error());
+    Sources sources;
+    Diagnostics diagnostics;
+    const std::uint32_t root = sources.add(arguments.file == "-" ? "<stdin>" : arguments.file, std::move(*text));
+    const ast::Policy policy = parse(sources, root, diagnostics);
+    std::fputs(render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
+    return diagnostics.has_errors() ? int{kPolicyFault} : write_out(arguments, dump(sources, policy));
+}
+
+int emit(const CompileArguments& arguments) {
+    if (arguments.stage == "ast") return emit_ast(arguments);
+    const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
+    if (!loaded.compiled) return loaded.status;
+    if (arguments.stage == "decision") return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
+    std::string error;
+    if (arguments.stage == "elf") {
+        if (const auto object = compile(*loaded.compiled, {}, error))
+            return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
+    } else if (const auto text = emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm, error)) {
+        return write_out(arguments, *text);
+    }
+    return say_error({error, "this is a bug of weir: please report it with the policy", 0});
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, int& status) {
+    static CompileArguments arguments;
+    CLI::App* command = app.add_subcommand("compile", "compiles a policy, and prints a stage of the way");
+    command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
+    command
+        ->add_option("--emit", arguments.stage,
+                     "ast (syntax tree), decision (how rules are found), llvm, asm, or elf (the BPF object)")
+        ->check(CLI::IsMember({"ast", "decision", "llvm", "asm", "elf"}))
+        ->capture_default_str();
+    command->add_option("-o,--output", arguments.out, "file to write; else standard output")->type_name("OUT");
+    add_policy_options(*command, arguments.options);
+    command->callback([&status] { status = emit(arguments); });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,106 @@
+// weir fmt: the one canonical layout.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/policy_file.h"
+#include "grammar/parser.h"
+#include "grammar/print.h"
+#include "runtime/handles.h"
+
+namespace weir::cli {
+namespace {
+
+struct FmtArguments {
+    PolicyOptions options{};
+    std::vector<std::string> files{};
+    bool check = false;
+};
+
+// Beside the file and then in its place: a reader finds the old text or the new one, whole. A link stays a link.
+int replace_file(const std::string& path, const std::string& text) {
+    const auto failed = [&](const std::string& what) {
+        return say_error(fmt::format("{} cannot be {}: {}", path, what, std::strerror(errno)));
+    };
+    char* resolved = realpath(path.c_str(), nullptr);
+    if (resolved == nullptr) return failed("found");
+    const std::string target = resolved;
+    std::free(resolved);
+    struct stat facts{};
+    if (stat(target.c_str(), &facts) != 0) return failed("read");
+    std::string beside = target + ".XXXXXX";
+    const runtime::UniqueFd fd(mkstemp(beside.data()));
+    if (!fd) return failed("written");
+    std::size_t written = 0;
+    while (written < text.size()) {
+        const ssize_t count = write(fd.get(), text.data() + written, text.size() - written);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        written += static_cast<std::size_t>(count);
+    }
+    const bool owned = fchown(fd.get(), facts.st_uid, facts.st_gid) == 0 || errno == EPERM;
+    if (written == text.size() && owned && fchmod(fd.get(), facts.st_mode & 07777) == 0 && fsync(fd.get()) == 0 &&
+        rename(beside.c_str(), target.c_str()) == 0)
+        return kOk;
+    const int said = failed("written");
+    unlink(beside.c_str());
+    return said;
+}
+
+int format_one(const FmtArguments& arguments, const std::string& file) {
+    auto text = read_file(file);
+    if (!text) return say_error(text.error());
+    Sources sources;
+    Diagnostics diagnostics;
+    const std::uint32_t root = sources.add(file == "-" ? "<stdin>" : file, std::move(*text));
+    const ast::Policy policy = parse(sources, root, diagnostics);
+    if (diagnostics.has_errors()) {
+        std::fputs(render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
+        return kPolicyFault;
+    }
+    const std::string formatted = format(sources, policy);
+    const bool differs = formatted != sources.text(root);
+    if (arguments.check) {
+        if (differs) fmt::print("{}: not in the canonical layout: `weir fmt` puts it right\n", sources.name(root));
+        return differs ? kPolicyFault : kOk;
+    }
+    if (file == "-") {
+        std::fputs(formatted.c_str(), stdout);
+        return kOk;
+    }
+    if (!differs) return kOk;
+    const int status = replace_file(file, formatted);
+    if (status == kOk) fmt::print("{}: formatted\n", file);
+    return status;
+}
+
+int format_all(const FmtArguments& arguments) {
+    int status = kOk;
+    for (const std::string& file : arguments.files) status = std::max(status, format_one(arguments, file));
+    return status;
+}
+
+}  // namespace
+
+void add_fmt(CLI::App& app, int& status) {
+    static FmtArguments arguments;
+    CLI::App* command = app.add_subcommand("fmt", "puts policies into the one canonical layout; comments stay");
+    command->footer("Files are rewritten in place, whole or not at all. - reads standard input and writes standard output.");
+    command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
+    command->add_flag("--check", arguments.check, "changes nothing; status 1 where a file is not in the layout");
+    command->add_option("--format", arguments.options.format, "how diagnostics are written: human, json, sarif or github")
+        ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
+        ->capture_default_str();
+    command->callback([&status] { status = format_all(arguments); });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,17 @@
+// Options that several commands share.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/policy_file.h"
+
+namespace weir::cli {
+
+// --format, --include, --deny: of every command that reads a policy.
+void add_policy_options(CLI::App& command, PolicyOptions& options);
+// --engine kernel|native|oracle|all
+void add_engine_option(CLI::App& command, std::string& engine);
+
+}  // namespace weir::cli

@@ -1,0 +1,105 @@
+// weir run: a policy in force, in the foreground.
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/daemon.h"
+#include "cli/options.h"
+#include "cli/worker.h"
+#include "runtime/kernel.h"
+
+namespace weir::cli {
+namespace {
+
+struct RunArguments {
+    PolicyOptions options{};
+    std::string file{};
+    std::vector<std::string> interfaces{};
+    std::string mode = "auto";
+    std::string name{};
+    bool observe = false;
+};
+
+// From here on these signals are read, not obeyed: one that comes while the program starts is not lost.
+runtime::UniqueFd signal_fd() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    return runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+std::string absolute(const std::string& path) {
+    char* resolved = path == "-" ? nullptr : realpath(path.c_str(), nullptr);
+    std::string text = resolved == nullptr ? path : resolved;
+    std::free(resolved);
+    return text;
+}
+
+std::string places(const runtime::EngineStatus& status) {
+    std::string text;
+    for (const auto& interface : status.interfaces)
+        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", interface.name, interface.mode == runtime::AttachMode::kNative ? "native" : "generic");
+    return text;
+}
+
+int run(const RunArguments& arguments) {
+    runtime::UniqueFd signals = signal_fd();
+    if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
+    // A link that is swapped for another policy is one to follow: the path as given, from the root.
+    WorkerRequest request{absolute(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};
+    if (!runtime::may_load_programs())
+        return say_error({"this process may load no BPF programs", "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
+    for (const std::string& interface : arguments.interfaces)
+        if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
+    auto control = runtime::ControlServer::listen(arguments.name.empty() ? arguments.interfaces.front() : arguments.name);
+    if (!control) return say_error(control.error());
+
+    auto compiled = compile_in_worker(request);
+    if (!compiled) return say_error(compiled.error());
+    std::fputs(compiled->diagnostics.c_str(), stderr);
+    if (compiled->status != kOk) return compiled->status;
+
+    runtime::EngineOptions options;
+    options.name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    options.interfaces = arguments.interfaces;
+    options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
+                   : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
+                                                 : runtime::AttachMode::kAuto;
+    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
+    auto engine = runtime::Engine::start(*compiled->object, std::move(options));
+    if (!engine) return say_error(engine.error());
+    auto status = (*engine)->status();
+    if (!status) return say_error(status.error());
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->policy, arguments.file,
+               places(*status), status->generation, arguments.observe ? ", observing only" : "");
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request)).run();
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& status) {
+    static RunArguments arguments;
+    CLI::App* command = app.add_subcommand("run", "compiles a policy, attaches it, delivers its alerts; in the foreground");
+    command->footer("SIGHUP reloads the file, and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
+                    "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
+    command->add_option("FILE", arguments.file, "policy")->required();
+    command->add_option("-i,--interface", arguments.interfaces, "where it is attached; several take the same policy")
+        ->type_name("IFACE")
+        ->required();
+    command
+        ->add_option("--mode", arguments.mode, "native (in the driver), generic (in the stack: slower, everywhere), or auto: native where there is one")
+        ->check(CLI::IsMember({"auto", "native", "generic"}))
+        ->capture_default_str();
+    command->add_option("--name", arguments.name, "name of the engine; else its first interface's");
+    command->add_flag("--observe", arguments.observe, "counts and alerts, but enforces no verdict");
+    add_policy_options(*command, arguments.options);
+    command->callback([&status] { status = run(arguments); });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,60 @@
+#include "compiler/codegen/set_ranges.h"
+
+#include <algorithm>
+
+namespace weir::codegen {
+namespace {
+
+constexpr std::uint64_t kOnes = ~std::uint64_t{0};
+
+std::uint64_t after(std::uint64_t number) { return number + 1; }
+std::uint32_t after(std::uint32_t number) { return number + 1; }
+ir::Address6 after(const ir::Address6& address) { return {address.first + (address.second == kOnes ? 1 : 0), address.second + 1}; }
+
+// `first` is not before the first of any range so far. Where `after` wraps round, the last range has the end of the
+// space already, and what follows is within it.
+template <typename T>
+void join(std::vector<std::pair<T, T>>& ranges, const T& first, const T& last) {
+    if (!ranges.empty() && (first <= ranges.back().second || first == after(ranges.back().second)))
+        ranges.back().second = std::max(ranges.back().second, last);
+    else ranges.push_back({first, last});
+}
+
+std::uint64_t largest_of(sema::SetType type) {
+    switch (type) {
+        case sema::SetType::kU8: return 0xff;
+        case sema::SetType::kPort:
+        case sema::SetType::kU16: return 0xffff;
+        case sema::SetType::kMac: return 0xffff'ffff'ffff;
+        default: return 0xffff'ffff;
+    }
+}
+
+// Zeros, then ones: the bits of 64 that a prefix of `length` leaves open.
+std::uint64_t open_bits(unsigned length) { return length >= 64 ? 0 : kOnes >> length; }
+
+}  // namespace
+
+bool is_searched(const sema::Set& set) {
+    return set.types.size() == 1 && set.types.front() != sema::SetType::kDomain && !set.dynamic;
+}
+
+SetRanges set_ranges(const sema::Set& set, RangeLines& lines) {
+    SetRanges ranges;
+    for (const std::uint64_t number : set.entries.numbers()) join(ranges.numbers, number, number);
+    for (const sema::Net4& net : set.entries.nets4())
+        join(ranges.ranges4, net.address, net.address | static_cast<std::uint32_t>(open_bits(net.length + 32u)));
+    for (const sema::Net6& net : set.entries.nets6()) {
+        const unsigned low_length = net.length > 64 ? net.length - 64u : 0;
+        join(ranges.ranges6, {net.high, net.low}, ir::Address6{net.high | open_bits(net.length), net.low | open_bits(low_length)});
+    }
+    ranges.search = lines.add(ranges.numbers, largest_of(set.types.front()));
+    ranges.search4 = lines.add4(ranges.ranges4);
+    ranges.search6 = lines.add6(ranges.ranges6);
+    if (ranges.search.function != nullptr) ranges.numbers = {};
+    if (ranges.search4.function != nullptr) ranges.ranges4 = {};
+    if (ranges.search6.function != nullptr) ranges.ranges6 = {};
+    return ranges;
+}
+
+}  // namespace weir::codegen

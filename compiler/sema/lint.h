@@ -1,0 +1,14 @@
+// What is allowed and hardly meant: rules that no packet reaches (W401), rules that change nothing (W402), conditions
+// that never hold (W403). Exact as far as it goes, and never wrong: what it cannot prove, it does not say.
+#pragma once
+
+#include "compiler/sema/typed_policy.h"
+#include "grammar/diagnostic.h"
+
+namespace weir::sema {
+
+// False where the policy was too much for the bounds on memory and time (bdd.h): not every rule was judged then, and what
+// was said holds all the same.
+[[nodiscard]] bool lint(const TypedPolicy& policy, Diagnostics& diagnostics);
+
+}  // namespace weir::sema

@@ -1,0 +1,62 @@
+// Lines of a formatted text before they are final: neighbours of one kind get their columns aligned.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+inline constexpr std::size_t kMaxColumns = 120;   // the width that the project's own sources have
+
+// Neighbouring lines of the same run are aligned cell by cell.
+enum class Run : std::uint8_t { kNone, kDefinition, kDefault, kSink, kRule, kAlert, kStep };
+
+// Columns that a UTF-8 text takes: one a code point.
+std::size_t columns(std::string_view text);
+
+class Layout {
+public:
+    // Begins a line at `indent` columns.
+    void line(std::size_t indent);
+    // A blank line, unless the text begins here, a block was just opened, or there is one already.
+    void blank();
+    void put(std::string_view text, std::size_t spaces_before);
+    // What follows on this line is the next column of its run.
+    void next_cell() { lines_.back().cells.emplace_back(); }
+    // A comment at the line's end.
+    void trail(std::string_view comment) { lines_.back().comment = comment; }
+    // The line's text ends with the sign that opens a block.
+    void opens_block() { opened_ = true; }
+
+    bool empty() const { return lines_.empty(); }
+    std::size_t size() const { return lines_.size(); }
+    std::size_t column() const;
+    // Of line `index`; a line that others continue is better in no run.
+    void set_run(std::size_t index, Run run);
+    // The words that begin the cells of line `index`: alerts are aligned throughout only where these are the same.
+    void set_shape(std::size_t index, std::string shape) { lines_[index].shape = std::move(shape); }
+
+    // All lines, aligned.
+    std::string text();
+
+private:
+    struct Line {
+        std::size_t indent = 0;
+        Run run = Run::kNone;
+        std::vector<std::string> cells{};
+        std::string shape{};
+        std::string comment{};
+    };
+    static std::size_t width(const Line& line);
+    void align_run(std::size_t begin, std::size_t end);
+    void align_cell(std::size_t begin, std::size_t end, std::size_t cell);
+    void align_steps(std::size_t begin, std::size_t end);
+    void align_comments();
+
+    std::vector<Line> lines_;
+    bool opened_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,272 @@
+// Text that the grammar did not expect: what is said of it, and the way out where the mistake is a known one.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "grammar/literal.h"
+#include "grammar/nearest.h"
+#include "grammar/scan.h"
+
+namespace weir {
+namespace {
+
+bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == ':' || c == '/';
+}
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::string lower(std::string_view text) {
+    std::string small(text);
+    for (char& c : small)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return small;
+}
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+template <std::size_t N>
+bool is_one_of(const std::string_view (&words)[N], std::string_view word) {
+    return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+// Operators of other languages, as they begin; a longer one stands before its beginning.
+struct Foreign {
+    std::string_view text;
+    std::string_view ours;
+};
+constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"===", "=="}, {"=", "=="},
+                                {"≥", ">="},   {"≤", "<="},  {"≠", "!="}};
+
+constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "alert", "add", "remove", "capture"};
+constexpr std::string_view kItems[] = {"policy", "import", "let", "set", "default", "malformed", "rule", "alert", "sink", "test"};
+
+// What people write where the grammar's sentence has `expected` in it, and what they mean; no replacement: only said.
+struct Mistake {
+    std::string_view expected;
+    std::string_view found;
+    std::string_view help;
+    const char* replacement;
+};
+constexpr Mistake kMistakes[] = {
+    {"verdict", "accept", "the verdicts are pass, drop, reject and redirect", "pass"},
+    {"verdict", "allow", "the verdicts are pass, drop, reject and redirect", "pass"},
+    {"verdict", "permit", "the verdicts are pass, drop, reject and redirect", "pass"},
+    {"verdict", "deny", "the verdicts are pass, drop, reject and redirect", "drop"},
+    {"verdict", "block", "the verdicts are pass, drop, reject and redirect", "drop"},
+    {"verdict", "blocked", "the verdicts are pass, drop, reject and redirect", "drop"},
+    {"verdict", "dropped", "the verdicts are pass, drop, reject and redirect", "drop"},
+    {"verdict", "passed", "the verdicts are pass, drop, reject and redirect", "pass"},
+    {"verdict", "discard", "the verdicts are pass, drop, reject and redirect", "drop"},
+    {"an action", "log", "what is worth telling is an alert: `then alert NAME`, and `alert NAME { message \"…\" }` as an item of its own", nullptr},
+    {"an action", "observe", "`observe` stands before `when`", nullptr},
+    {"verdict", "=", "`default drop`: nothing stands between the two", ""},
+    {"`then`", "is", "equality is `==`", "=="},
+    {"`then`", "equals", "equality is `==`", "=="},
+    {"`then`", "has", "text is searched with `contains`", "contains"},
+    {"`then`", "matches", "there are no patterns: text has contains, starts_with, ends_with and ==", nullptr},
+    {"`then`", "like", "there are no patterns: text has contains, starts_with, ends_with and ==", nullptr},
+    {"`then`", "not", "what is in no set is `not in` it", "not in"},
+    {"`then`", ",", "several values stand in braces, and are looked up with `in`: `tcp.dport in { 80, 443 }`", nullptr},
+    {"`then`", "-", "a range is written `80..443`, a MAC address with colons", nullptr},
+    {"`then`", "–", "a range is written `80..443`", nullptr},
+    {"`then`", "{", "a rule's actions stand behind `then`, without braces", nullptr},
+    {"`when`", "if", "a rule's condition begins with `when`", "when"},
+    {"a set after", "[", "several values stand in braces: `{ 80, 443 }`", nullptr},
+    {"an element", "}", "a set has one element at least", nullptr},
+    {"`=`", ":", "a let has `=` before its value", "="},
+    {"`:` and a type", "=", "a set has `:` before its type", ":"},
+    {"`=>`", "->", "what should happen stands behind `=>`", "=>"},
+    {"`=>`", "-", "what should happen stands behind `=>`", nullptr},
+    {"`=>`", "=", "what should happen stands behind `=>`", nullptr},
+    {"", "//", "a comment begins with `#`", "#"},
+    {"`policy`", "}", "this brace closes nothing", ""},
+    {"`policy`", "when", "a condition is a part of a rule: `rule NAME { when … then … }`", nullptr},
+    {"a name", "{", "it needs a name, before the brace", nullptr},
+    {"`{`", "when", "the body stands in braces: `rule NAME { when … then … }`", nullptr},
+    {"", "\xc2\xa0", "this is a no-break space", " "},
+};
+
+// Sentences after which an equals sign is no comparison.
+constexpr std::string_view kNoComparison[] = {"verdict", "`:`", "`=>`", "`{`", "a name", "a string", "`(`"};
+
+// The words in the sentence that are the language's own.
+std::vector<std::string_view> words_of(std::string_view sentence) {
+    constexpr std::string_view kOrdinary[] = {"expected", "an", "a", "action", "condition", "verdict", "value", "field", "after",
+                                              "the", "comparison", "name", "type", "end", "of", "what", "happen", "should"};
+    std::vector<std::string_view> words;
+    for (std::size_t at = 0; at < sentence.size();) {
+        std::size_t end = at;
+        while (end < sentence.size() && ((sentence[end] >= 'a' && sentence[end] <= 'z') || sentence[end] == '_')) ++end;
+        const std::string_view word = sentence.substr(at, end - at);
+        if (!word.empty() && !is_one_of(kOrdinary, word)) words.push_back(word);
+        at = std::max(end, at + 1);
+    }
+    return words;
+}
+
+}  // namespace
+
+bool Scan::broken_string(std::uint32_t at, const std::string& expected) {
+    if (expected != "expected `\"` before the end of the line") return false;
+    const bool escape = at < text_.size() && text_[at] == '\\';
+    diagnostics_.add({.code = Code::E102, .span = span(at, std::min(at + 1, static_cast<std::uint32_t>(text_.size()))),
+                      .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
+                      .label = "`\"` is missing",
+                      .help = "close it with `\"`; write a line end as `\\n`"});
+    return true;
+}
+
+// block-telnet: the grammar reads a name up to the dash.
+bool Scan::broken_name(std::uint32_t at, const std::string& expected) {
+    const bool after_name = contains(expected, "`{`") || contains(expected, "`=`") || contains(expected, "`:`");
+    if (!after_name || text_[at] != '-' || at == 0 || !is_word(text_[at - 1])) return false;
+    std::uint32_t begin = at, end = at;
+    while (begin > 0 && is_word(text_[begin - 1])) --begin;
+    while (end < text_.size() && (is_word(text_[end]) || text_[end] == '-')) ++end;
+    const std::string_view written = text_.substr(begin, end - begin);
+    std::string ours = lower(written);
+    std::replace(ours.begin(), ours.end(), '-', '_');
+    Diagnostic said{.code = Code::E105, .span = span(begin, end), .message = fmt::format("`{}` is not a name", written),
+                    .label = "a `-` in a name", .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
+    if (is_name(ours)) said.fix = Fix{said.span, ours};
+    diagnostics_.add(std::move(said));
+    return true;
+}
+
+bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
+    if (starts(at, "=>") || starts(at, "!=") || (starts(at, "==") && !starts(at, "==="))) return false;   // ours
+    for (const Foreign& foreign : kForeign) {
+        if (!starts(at, foreign.text)) continue;
+        const bool compares = std::none_of(std::begin(kNoComparison), std::end(kNoComparison),
+                                           [&](std::string_view part) { return contains(expected, part); });
+        if (foreign.ours == "==" && !compares) return false;
+        const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
+        diagnostics_.add({.code = Code::E104, .span = span(at, end),
+                          .message = fmt::format("`{}` is not an operator here", foreign.text),
+                          .label = "another language's operator",
+                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
+        return true;
+    }
+    return false;
+}
+
+// 'abc' and “abc”
+bool Scan::quoted_otherwise(Diagnostic& said, std::uint32_t at) const {
+    constexpr std::pair<std::string_view, std::string_view> kQuotes[] = {{"“", "”"}, {"„", "“"}, {"‘", "’"}, {"'", "'"}, {"”", "”"}};
+    for (const auto& [open, close] : kQuotes) {
+        if (!starts(at, open)) continue;
+        said.help = "strings stand in plain double quotes: \"…\"";
+        const std::size_t inside = at + open.size(), end = text_.find(close, inside);
+        const std::string_view text = text_.substr(inside, end == std::string_view::npos ? 0 : end - inside);
+        if (end == std::string_view::npos || text.find_first_of("\"\\\n") != std::string_view::npos) return true;
+        said.span = span(at, static_cast<std::uint32_t>(end + close.size()));
+        said.fix = Fix{said.span, fmt::format("\"{}\"", text)};
+        return true;
+    }
+    return false;
+}
+
+// `then`, a comma, a brace or quotes that were forgotten.
+bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string& expected) const {
+    const std::uint32_t at = said.span.begin;
+    std::uint32_t before = at;
+    while (before > 0 && is_space(text_[before - 1])) --before;
+    if (contains(expected, "`then`") && is_one_of(kActions, found)) {
+        said.label = "`then` is missing before it";
+        said.fix = Fix{span(at, at), "then "};
+        return true;
+    }
+    if (contains(expected, "`,` and an action") && is_one_of(kActions, found)) {
+        said.label = "a comma is missing before it";
+        const std::size_t line = text_.rfind('\n', before == 0 ? 0 : before - 1);
+        const bool comment = contains(text_.substr(line == std::string_view::npos ? 0 : line, before - (line == std::string_view::npos ? 0 : line)), "#");
+        if (!comment) said.fix = Fix{span(before, before), ","};
+        return true;
+    }
+    if (contains(expected, "`,` and an action") && found == ";") {
+        const std::size_t next = text_.find_first_not_of(" \t\r\n", at + 1);
+        const bool last = next != std::string_view::npos && text_[next] == '}';
+        said.help = "actions are separated by commas, and nothing ends with `;`";
+        said.fix = Fix{said.span, last ? "" : ","};
+        return true;
+    }
+    if (contains(expected, "a string") && is_name(found)) {
+        said.fix = Fix{said.span, fmt::format("\"{}\"", found)};
+        return true;
+    }
+    const bool value = is_digit(found[0]) || (contains(found, ".") && is_path(found));
+    if (contains(expected, "`then`") && value) {
+        said.help = "between a field and a value stands an operator: `tcp.dport == 22`, `ip.src in 10.0.0.0/8`";
+        return true;
+    }
+    if (contains(expected, "`then`") && (found[0] == '<' || found[0] == '>' || found == "==" || found == "!=")) {
+        said.help = "one comparison at a time: join two with `and`, or write a range: `tcp.dport in 1000..2000`";
+        return true;
+    }
+    return false;
+}
+
+bool Scan::known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const {
+    const bool action = expected.starts_with("expected an action");
+    for (const Mistake& mistake : kMistakes) {
+        bool place = contains(expected, mistake.expected);
+        if (mistake.expected == "an action") place = action;
+        if (mistake.expected == "verdict") place = action || contains(expected, "a verdict");
+        if (!place || lower(found) != mistake.found) continue;
+        said.help = mistake.help;
+        if (mistake.replacement != nullptr) said.fix = Fix{said.span, mistake.replacement};
+        return true;
+    }
+    const bool in_name = contains(expected, "a name") || contains(expected, "`{`") || contains(expected, "`=`");
+    if (in_name && static_cast<unsigned char>(found[0]) >= 0x80)
+        said.help = "names are made of a-z, 0-9 and _, and do not begin with a digit";
+    return !said.help.empty();
+}
+
+// Misspelt, in capitals, or with a colon at its end.
+bool Scan::misspelt(Diagnostic& said, std::string_view found, const std::string& expected) const {
+    std::string written = lower(found);
+    if (written.ends_with(':')) written.pop_back();
+    const std::vector<std::string_view> words = words_of(expected);
+    const std::string_view near = nearest_word(words, written);
+    if (near.empty() || is_one_of(kItems, found)) return false;
+    said.fix = Fix{said.span, std::string(near)};
+    return true;
+}
+
+void Scan::unexpected(std::uint32_t begin, std::uint32_t at, const std::string& expected) {
+    if (broken_string(at, expected)) return;
+    const auto size = static_cast<std::uint32_t>(text_.size());
+    Diagnostic said{.code = Code::E101, .span = span(size, size), .message = expected + ", found the end of the file"};
+    const bool unclosed = contains(expected, "`}`") && (at >= size || at_item_keyword(at)) && begin < at;
+    if (unclosed) {
+        std::uint32_t end = begin;
+        while (end < at && text_[end] != '\n' && text_[end] != '{') ++end;
+        while (end > begin && is_space(text_[end - 1])) --end;
+        said.notes.push_back({span(begin, end), "this is not closed"});
+    }
+    if (at >= size) {
+        said.label = "here";
+        diagnostics_.add(std::move(said));
+        return;
+    }
+    if (broken_name(at, expected) || foreign_operator(at, expected)) return;
+    std::uint32_t end = at;
+    while (end < size && is_word(text_[end])) ++end;
+    if (starts(at, "//")) end = at + 2;
+    if (starts(at, "<=") || starts(at, ">=")) end = at + 2;
+    if (starts(at, "->") || starts(at, "=>") || starts(at, "==") || starts(at, "!=")) end = at + 2;
+    while (end == at || (end < size && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
+    const std::string_view found = text_.substr(at, end - at);
+    said.span = span(at, end);
+    said.message = fmt::format("{}, found `{}`", expected, found);
+    said.label = "not expected here";
+    if (!quoted_otherwise(said, at) && !(unclosed && at_item_keyword(at)) && !left_out(said, found, expected) &&
+        !known_mistake(said, found, expected))
+        misspelt(said, found, expected);
+    diagnostics_.add(std::move(said));
+}
+
+}  // namespace weir

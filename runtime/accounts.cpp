@@ -1,0 +1,117 @@
+#include "runtime/accounts.h"
+
+#include <bpf/bpf.h>
+
+#include <cerrno>
+#include <cstring>
+#include <unordered_set>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+// The first `entries` entries of a per-CPU array of structs of 64-bit numbers, summed over the CPUs.
+template <typename Sums>
+Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
+    constexpr std::size_t kWords = sizeof(Sums) / sizeof(std::uint64_t);
+    static_assert(kWords * sizeof(std::uint64_t) == sizeof(Sums));
+    sums.assign(entries, Sums{});
+    std::vector<std::uint64_t> values(kWords * possible_cpus());
+    for (std::uint32_t entry = 0; entry < entries; ++entry) {
+        if (bpf_map_lookup_elem(map, &entry, values.data()) != 0) return kernel_error(errno, "reading the counters");
+        std::uint64_t total[kWords] = {};
+        for (std::size_t i = 0; i < values.size(); ++i) total[i % kWords] += values[i];
+        std::memcpy(&sums[entry], total, sizeof(total));
+    }
+    return Done{};
+}
+
+void add_counter(weir_counter& sum, const weir_counter& more) {
+    sum.packets += more.packets;
+    sum.bytes += more.bytes;
+}
+
+template <typename Value>
+Value find_or_zero(const std::unordered_map<std::string, Value>& map, const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? Value{} : found->second;
+}
+
+CounterStatus counter_status(std::string name, weir_counter sum, const weir_counter& more) {
+    add_counter(sum, more);
+    return {std::move(name), sum.packets, sum.bytes};
+}
+
+}  // namespace
+
+Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest) {
+    Counts counts;
+    const auto rows = static_cast<std::uint32_t>(manifest.rules.size() + 2);
+    if (Status read = read_sums(program.map("weir_counters"), rows, counts.rows); !read) return read.error();
+    // A policy whose rules raise no alert has no accounts in its program.
+    const int accounts = program.map("weir_alert_accounts");
+    counts.alerts.resize(manifest.alerts.size());
+    if (accounts >= 0 && !manifest.alerts.empty())
+        if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
+            return read.error();
+    return counts;
+}
+
+void add_counts(Account& account, const weir_alert_account& counts) {
+    account.matched += counts.matched;
+    account.suppressed += counts.suppressed;
+    account.lost += counts.lost;
+}
+
+void settle(Account& account) {
+    const std::uint64_t settled = account.delivered + account.suppressed + account.lost;
+    // Packets go on while the kernel's numbers are read: one may be lost a moment after `matched` was read.
+    if (account.matched < settled) account.matched = settled;
+    account.pending = account.matched - settled;
+}
+
+void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
+    const std::size_t rules = manifest.rules.size();
+    for (std::size_t i = 0; i < rules; ++i) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
+    add_counter(default_, counts.rows[rules]);
+    add_counter(malformed_, counts.rows[rules + 1]);
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i) add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+}
+
+void Accounts::add_event(const std::string& alert, bool delivered) {
+    Account& account = alerts_[alert];
+    ++(delivered ? account.delivered : account.lost);
+}
+
+void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending) {
+    std::unordered_set<std::string> rules, alerts;
+    for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
+    for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
+    for (const bpf::Manifest* old : pending)
+        for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
+    std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
+    std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+}
+
+Account Accounts::alert(const std::string& name) const { return find_or_zero(alerts_, name); }
+
+void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const {
+    const std::size_t rules = manifest.rules.size();
+    for (std::size_t i = 0; i < rules; ++i) {
+        const std::string& name = manifest.rules[i].name;
+        status.rules.push_back(counter_status(name, find_or_zero(rules_, name), counts.rows[i]));
+    }
+    status.default_ = counter_status("default", default_, counts.rows[rules]);
+    status.malformed = counter_status("malformed", malformed_, counts.rows[rules + 1]);
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
+        AlertStatus alert;
+        alert.name = manifest.alerts[i].name;
+        static_cast<Account&>(alert) = find_or_zero(alerts_, alert.name);
+        add_counts(alert, counts.alerts[i]);
+        settle(alert);
+        status.alerts.push_back(std::move(alert));
+    }
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,119 @@
+// Sends the frames of a shape out of an interface, through the kernel's live-frame test runs, and says what one costs,
+// in ns: the least and the median over chunks. bench_send IFACE SHAPE COUNT [SEED]
+//
+// All on one CPU: veth hands each frame to its peer, whose softirq runs in here, so that the time of a chunk is the
+// time of everything that the peer's namespace does to its packets.
+// bench_send --gro IFACE turns generic receive offload on there: veth takes XDP frames only from then on.
+#include <bpf/bpf.h>
+#include <fmt/core.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "runtime/bench.h"
+#include "runtime/kernel.h"
+#include "tests/bench/rule_shapes.h"
+
+namespace {
+
+using weir::runtime::Error;
+using weir::runtime::Frames;
+
+constexpr std::uint32_t kFrames = 8192;
+constexpr std::uint32_t kBatch = 16;                  // few enough that softirqs end before they are put off
+constexpr std::uint64_t kChunkNs = 5'000'000;         // long enough for the clock, short enough to miss disturbances
+constexpr std::uint64_t kRunNs = 1'000'000'000;
+constexpr std::size_t kMinChunks = 5;
+
+int say(const Error& error) {
+    fmt::print(stderr, "bench_send: {}\n", error.message);
+    return 3;
+}
+
+// What makes a frame one that IP stacks take: our address, the header's checksum.
+void finish(std::vector<std::uint8_t>& frame) {
+    const std::uint8_t addresses[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
+    std::copy(std::begin(addresses), std::end(addresses), frame.begin());
+    if (frame[12] != 8 || frame[13] != 0) return;
+    frame[24] = frame[25] = 0;
+    std::uint32_t sum = 0;
+    for (std::size_t i = 14; i < 34; i += 2) sum += static_cast<std::uint32_t>(frame[i] << 8 | frame[i + 1]);
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    frame[24] = static_cast<std::uint8_t>(~sum >> 8);
+    frame[25] = static_cast<std::uint8_t>(~sum);
+}
+
+int turn_gro_on(const char* interface) {
+    const weir::runtime::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_value on{ETHTOOL_SGRO, 1};
+    ifreq request{};
+    std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+    request.ifr_data = reinterpret_cast<char*>(&on);
+    if (ioctl(fd.get(), SIOCETHTOOL, &request) != 0) return say(weir::runtime::kernel_error(errno, "turning GRO on"));
+    return 0;
+}
+
+// ns that `count` frames took, or 0 and an error.
+std::uint64_t send(const weir::runtime::FrameFeed& feed, std::uint32_t count, int& failed) {
+    std::vector<std::uint8_t> packet(std::max<std::size_t>(feed.longest_bytes(), 60));
+    xdp_md context{};
+    context.data_end = static_cast<__u32>(packet.size());
+    LIBBPF_OPTS(bpf_test_run_opts, opts);
+    opts.data_in = packet.data();
+    opts.data_size_in = static_cast<__u32>(packet.size());
+    opts.ctx_in = &context;
+    opts.ctx_size_in = sizeof(context);
+    opts.repeat = static_cast<int>(count);
+    opts.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+    opts.batch_size = kBatch;
+    const std::uint64_t begin = weir::runtime::monotonic_ns();
+    failed = bpf_prog_test_run_opts(feed.fd(), &opts);
+    return weir::runtime::monotonic_ns() - begin;
+}
+
+int run(const char* interface, const Frames& frames) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof(one), &one);
+    auto feed = weir::runtime::FrameFeed::load(frames, weir::runtime::FrameFeed::Purpose::kSend);
+    if (!feed) return say(feed.error());
+    if (const auto aimed = feed->aim(0, 0, if_nametoindex(interface)); !aimed) return say(aimed.error());
+    std::vector<double> chunks;
+    std::uint64_t spent_ns = 0, sent = 0;
+    std::uint32_t count = kBatch;
+    while (spent_ns < kRunNs || chunks.size() < kMinChunks) {
+        int failed = 0;
+        const std::uint64_t ns = send(*feed, count, failed);
+        if (failed != 0) return say(weir::runtime::kernel_error(failed, "sending frames"));
+        spent_ns += ns;
+        sent += count;
+        if (ns < kChunkNs && chunks.empty()) count *= 2;   // still finding a chunk's size
+        else chunks.push_back(static_cast<double>(ns) / count);
+    }
+    std::sort(chunks.begin(), chunks.end());
+    fmt::print("{:.1f} {:.1f} {}\n", chunks.front(), chunks[chunks.size() / 2], sent);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 3 && std::string_view(argv[1]) == "--gro") return turn_gro_on(argv[2]);
+    const auto shape = argc > 3 ? weir::bench::shape_named(argv[2]) : std::nullopt;
+    if (!shape) return say({"usage: bench_send IFACE SHAPE COUNT [SEED] | --gro IFACE", {}, 0}), 2;
+    const std::uint64_t seed = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1;
+    const auto rules = weir::bench::make_rules(*shape, static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)), seed);
+    Frames frames = weir::bench::make_frames(rules, kFrames, seed);
+    for (auto& frame : frames) finish(frame);
+    return run(argv[1], frames);
+}

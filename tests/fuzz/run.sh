@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Fuzzes one target for some time, from the policies of rules/: run.sh layout|front_end [SECONDS]. Needs clang-19 and
+# Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+target=${1:?run.sh TARGET [SECONDS]}
+seconds=${2:-60}
+cmake --preset fuzz >/dev/null
+cmake --build build-fuzz --target "fuzz_$target"
+corpus=build-fuzz/corpus-$target
+mkdir -p "$corpus" build-fuzz/finds
+exec nice "build-fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 -dict=tests/fuzz/rules.dict \
+    -artifact_prefix=build-fuzz/finds/ -print_final_stats=1 "$corpus" rules/examples rules/sets rules/demo

@@ -1,0 +1,87 @@
+#include "tests/golden/golden_case.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/check.h"
+#include "compiler/sema/lint.h"
+
+namespace weir::golden {
+namespace {
+
+// deep/1.rules imports 2.rules, which imports 3.rules, …
+std::optional<std::string> deep_import(const std::string& path) {
+    int number = 0;
+    if (std::sscanf(path.c_str(), "deep/%d.rules", &number) != 1) return std::nullopt;
+    return fmt::format("import \"{}.rules\"\n", number + 1);
+}
+
+sema::Files case_files() {
+    sema::Files files;
+    files.read = [](const std::string& path, std::string& error) -> std::optional<std::string> {
+        if (auto deep = deep_import(path)) return deep;
+        if (std::filesystem::is_regular_file(cases_folder() + "/" + path)) return read_text(cases_folder() + "/" + path);
+        error = "No such file or directory";
+        return std::nullopt;
+    };
+    return files;
+}
+
+}  // namespace
+
+std::string cases_folder() { return WEIR_GOLDEN_CASES; }
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+std::vector<Case> all_cases() {
+    std::vector<Case> cases;
+    for (const auto& entry : std::filesystem::directory_iterator(cases_folder())) {
+        const std::filesystem::path path = entry.path();
+        if (path.extension() == ".rules") cases.push_back({path.stem().string(), [path] { return read_text(path.string()); }});
+    }
+    std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.name < b.name; });
+    for (Case& large : large_cases()) cases.push_back(std::move(large));
+    return cases;
+}
+
+std::vector<Case> large_cases() {
+    const auto rules = [](int count, const char* condition) {
+        std::string text;
+        for (int i = 0; i < count; ++i) text += fmt::format("rule r{} {{ when {} then pass }}\n", i, fmt::format(fmt::runtime(condition), i));
+        return text;
+    };
+    return {
+        {"E501_nested_too_deep", [] { return "rule r { when " + std::string(65, '(') + "tcp" + std::string(65, ')') + " then pass }\n"; }},
+        {"E502_file_too_large", [] { return std::string((16 << 20) + 1, '\n'); }},
+        {"E503_set_literal_too_large", [] {
+             std::string text = "let hosts = {\n";
+             for (int i = 0; i < 65537; ++i) text += fmt::format("10.{}.{}.{},\n", i >> 16, i >> 8 & 255, i & 255);
+             return text + "}\n";
+         }},
+        {"E505_too_many_rules", [rules] { return rules(131073, "ip.id == {}"); }},
+        {"E507_too_many_payload_searches", [rules] { return rules(65, "payload contains \"{}\""); }},
+        {"E512_too_many_interface_conditions", [rules] { return rules(33, "iface == \"eth{}\""); }},
+    };
+}
+
+Analysed analyse_case(const std::string& name, std::string text) {
+    Analysed analysed;
+    const sema::Files files = case_files();
+    const std::uint32_t root = analysed.sources.add(name + ".rules", std::move(text));
+    const auto policies = sema::parse_all(analysed.sources, root, files, analysed.diagnostics);
+    if (analysed.diagnostics.has_errors()) return analysed;
+    const auto typed = sema::check(analysed.sources, policies, files, analysed.diagnostics);
+    if (typed && !sema::lint(*typed, analysed.diagnostics)) analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
+    return analysed;
+}
+
+}  // namespace weir::golden

@@ -1,0 +1,18 @@
+// Each run has a network namespace of its own, which ends with it: nothing to clean up, whatever happens.
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+
+#include <sched.h>
+
+#include <cstdio>
+
+#include "runtime/kernel.h"
+#include "tests/kernel/wire.h"
+
+int main(int argc, char** argv) {
+    constexpr int kSkipped = 77;
+    if (!weir::runtime::may_load_programs()) return std::puts("skipped: may not load BPF programs"), kSkipped;
+    if (unshare(CLONE_NEWNET) != 0) return std::puts("skipped: may not make a network namespace"), kSkipped;
+    if (!weir::test::make_wires()) return std::puts("skipped: may not make veth devices"), kSkipped;
+    return Catch::Session().run(argc, argv);
+}

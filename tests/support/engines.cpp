@@ -1,0 +1,107 @@
+#include "tests/support/engines.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "grammar/render.h"
+
+namespace weir::tests {
+namespace {
+
+Judged judged_from(const sema::Judgement& judgement) {
+    Judged judged;
+    judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
+    judged.rule = judgement.rule ? static_cast<std::uint32_t>(*judgement.rule)
+                                 : judgement.by_malformed ? WEIR_RULE_MALFORMED : WEIR_RULE_DEFAULT;
+    for (const sema::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
+    for (const sema::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
+    return judged;
+}
+
+template <typename Trace>
+Judged judged_from(const Trace& trace) {
+    return {trace.verdict, trace.rule, trace.matched, trace.alerts};
+}
+
+}  // namespace
+
+bool Judged::has_matched(std::size_t number) const {
+    return std::find(matched.begin(), matched.end(), number) != matched.end();
+}
+
+std::string to_string(const Judged& judged) {
+    const std::string by = judged.rule == WEIR_RULE_DEFAULT ? "default" : judged.rule == WEIR_RULE_MALFORMED ? "malformed"
+                                                                                                       : std::to_string(judged.rule);
+    return fmt::format("verdict {} by {}, matched [{}], alerts [{}]", judged.verdict, by, fmt::join(judged.matched, " "),
+                       fmt::join(judged.alerts, " "));
+}
+
+bool Analysed::has(Code code) const {
+    return std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [&](const Diagnostic& d) { return d.code == code; });
+}
+
+Analysed analysed(const std::string& policy, const FileTexts& files, const std::string& name) {
+    Analysed result;
+    Sources sources;
+    sema::Files reader;
+    reader.read = [&](const std::string& path, std::string& error) -> std::optional<std::string> {
+        if (const auto found = files.find(path); found != files.end()) return found->second;
+        error = "No such file or directory";
+        return std::nullopt;
+    };
+    std::optional<Compiled> compiled = analyse(sources, name, policy, reader, result.diagnostics);
+    if (compiled) result.compiled = std::make_unique<Compiled>(std::move(*compiled));
+    result.said = render(sources, result.diagnostics, DiagnosticFormat::kHuman, Colour::kOff);
+    return result;
+}
+
+bool Engines::kernel_runs() {
+    static const bool runs = runtime::TestRunner::allowed();
+    return runs;
+}
+
+std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, Kernel kernel) {
+    if (!analysed.compiled) {
+        error = analysed.said;
+        return nullptr;
+    }
+    auto engines = std::make_unique<Engines>();
+    engines->compiled_ = std::move(analysed.compiled);
+    engines->native_ = codegen::NativeEngine::create(*engines->compiled_, error);
+    if (!engines->native_) return nullptr;
+    engines->oracle_.emplace(engines->compiled_->policy);
+    if (kernel == Kernel::kNot || !kernel_runs()) return engines;
+    const auto object = compile(*engines->compiled_, {}, error);
+    if (!object) return nullptr;
+    auto runner = runtime::TestRunner::create(*object);
+    if (!runner) {
+        error = runner.error().message;
+        return nullptr;
+    }
+    engines->kernel_ = std::move(*runner);
+    return engines;
+}
+
+std::unique_ptr<Engines> Engines::create(const std::string& policy, std::string& error, const FileTexts& files, Kernel kernel) {
+    return create(analysed(policy, files), error, kernel);
+}
+
+Judged Engines::judge(const Bytes& frame, std::string& difference) {
+    Judged expected = judged_from(oracle_->judge(frame, 0));
+    const auto compare = [&](const char* name, const Judged& other) {
+        if (other == expected) return;
+        difference += fmt::format("oracle: {}\n{}: {}\n", to_string(expected), name, to_string(other));
+    };
+    compare("native", judged_from(native_->judge(frame, 0)));
+    if (kernel_ && runtime::TestRunner::accepts(frame.size())) {
+        ++kernel_frames_;
+        const auto trace = kernel_->judge(frame, 0);
+        if (!trace) difference += "kernel: " + trace.error().message + "\n";
+        else compare("kernel", judged_from(*trace));
+    }
+    return expected;
+}
+
+}  // namespace weir::tests

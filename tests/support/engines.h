@@ -1,0 +1,68 @@
+// A policy's text on every engine that runs here, and what each says of a packet.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/codegen/native.h"
+#include "compiler/compiler.h"
+#include "compiler/sema/evaluate.h"
+#include "runtime/test_run.h"
+#include "tests/support/frames.h"
+
+namespace weir::tests {
+
+// What one packet met; numbers as in bpf/abi.h.
+struct Judged {
+    std::uint32_t verdict = 0;
+    std::uint32_t rule = 0;
+    std::vector<std::uint32_t> matched{};
+    std::vector<std::uint32_t> alerts{};
+
+    bool has_matched(std::size_t number) const;
+    friend bool operator==(const Judged&, const Judged&) = default;
+};
+std::string to_string(const Judged& judged);
+
+// Files that a policy may name, by path.
+using FileTexts = std::map<std::string, std::string>;
+
+// A policy analysed: `compiled` where it was accepted, else `said` has the diagnostics.
+struct Analysed {
+    std::unique_ptr<Compiled> compiled{};
+    Diagnostics diagnostics{};
+    std::string said{};                    // as people read it
+    bool has(Code code) const;
+};
+Analysed analysed(const std::string& policy, const FileTexts& files = {}, const std::string& name = "test.rules");
+
+class Engines {
+public:
+    enum class Kernel { kToo, kNot };      // kNot: the oracle and the native engine alone
+    // All three; without the kernel where programs may not be loaded. Where the policy is refused by the compiler, LLVM
+    // or the verifier, nothing, and a sentence in `error`.
+    static std::unique_ptr<Engines> create(const std::string& policy, std::string& error, const FileTexts& files = {},
+                                           Kernel kernel = Kernel::kToo);
+    static std::unique_ptr<Engines> create(Analysed analysed, std::string& error, Kernel kernel = Kernel::kToo);
+    // True where the kernel's engine runs, too.
+    static bool kernel_runs();
+
+    // The oracle's judgement; what another engine said that differs from it, in `difference`.
+    Judged judge(const Bytes& frame, std::string& difference);
+    const Compiled& compiled() const { return *compiled_; }
+    // Frames that the kernel judged, and those that it does not take (too short or too long).
+    std::uint64_t kernel_frames() const { return kernel_frames_; }
+
+private:
+    std::unique_ptr<Compiled> compiled_;
+    std::unique_ptr<codegen::NativeEngine> native_;
+    std::unique_ptr<runtime::TestRunner> kernel_;
+    std::optional<sema::Oracle> oracle_;
+    std::uint64_t kernel_frames_ = 0;
+};
+
+}  // namespace weir::tests

@@ -1,0 +1,50 @@
+// Policies by chance, as text, so that the parser and the checker are exercised, too; and smaller ones like them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/engines.h"
+#include "tests/support/frames.h"
+#include "tests/support/random.h"
+
+namespace weir::tests {
+
+// A condition as a tree, so that parts of it can be taken away.
+struct Condition {
+    enum class Kind { kLeaf, kAnd, kOr, kNot };
+    Kind kind = Kind::kLeaf;
+    std::string text{};                      // of a leaf
+    std::vector<Condition> operands{};
+    std::string to_text() const;
+};
+
+struct RandomRule {
+    Condition condition;
+    bool observe = false;
+    std::vector<std::string> alerts{};
+    std::string verdict{};                   // empty: none
+};
+
+// Values that the policy compares with, by field: packets are made of them.
+struct Hints {
+    std::map<std::string, std::vector<std::uint64_t>> numbers{};
+    std::vector<Bytes> addresses4{}, addresses6{}, macs{}, payloads{};
+};
+
+struct RandomPolicy {
+    std::vector<std::string> items{};        // lets, sets, alerts
+    FileTexts files{};
+    std::string default_verdict{}, malformed_verdict{};   // empty: not written
+    std::vector<RandomRule> rules{};
+    Hints hints{};
+    std::string to_text() const;
+};
+
+RandomPolicy random_policy(Random& random);
+
+// Policies with one part less each, the largest parts first.
+std::vector<RandomPolicy> smaller(const RandomPolicy& policy);
+
+}  // namespace weir::tests

@@ -1,0 +1,18 @@
+// Policies to try things on: those of rules/, the guide's, and random ones.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+// (path, text) of every .rules file under rules/, sorted, and of every fenced policy in docs/ that is accepted.
+std::vector<std::pair<std::string, std::string>> policies();
+
+// A random policy that parses: every construct turns up, with comments and line ends in random places.
+std::string random_policy(std::mt19937_64& random);
+
+}  // namespace weir

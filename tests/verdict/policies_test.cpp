@@ -1,0 +1,73 @@
+// The policies beside this file: their own tests, on every engine.
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "tests/support/engines.h"
+
+using namespace weir;
+using namespace weir::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+// Each file of the folder, by name, as policies name it.
+FileTexts folder(const fs::path& place) {
+    FileTexts files;
+    for (const auto& entry : fs::recursive_directory_iterator(place))
+        if (entry.is_regular_file()) files[fs::relative(entry.path(), place).string()] = read(entry.path());
+    return files;
+}
+
+void check_step(Engines& engines, const sema::SendFrames& send, const std::string& place) {
+    std::map<std::uint32_t, std::uint64_t> alerts;
+    const sema::Expectation& expect = send.expect;
+    for (const auto& frame : send.frames) {
+        std::string difference;
+        const Judged judged = engines.judge(frame, difference);
+        INFO(place << " `" << expect.text << "`, " << to_hex(frame) << ": " << to_string(judged));
+        CHECK(difference == "");
+        for (const std::uint32_t alert : judged.alerts) ++alerts[alert];
+        if (expect.verdict) CHECK(judged.verdict == static_cast<std::uint32_t>(expect.verdict->kind));
+        if (expect.rule) CHECK(judged.rule == static_cast<std::uint32_t>(*expect.rule));
+        if (expect.by_default) CHECK(judged.rule == WEIR_RULE_DEFAULT);
+        if (expect.by_malformed) CHECK(judged.rule == WEIR_RULE_MALFORMED);
+        if (expect.no_alert) CHECK(judged.alerts.empty());
+    }
+    INFO(place << " `" << expect.text << "`");
+    for (const sema::ExpectedAlert& alert : expect.alerts) CHECK(alerts[static_cast<std::uint32_t>(alert.alert)] == alert.times);
+}
+
+}  // namespace
+
+TEST_CASE("policies with tests of their own", "[policies]") {
+    const FileTexts files = folder(WEIR_SOURCE_DIR "/tests/verdict");
+    std::size_t policies = 0;
+    for (const auto& [name, text] : files) {
+        if (!name.ends_with(".rules") || name.find('/') != std::string::npos) continue;
+        ++policies;
+        Analysed policy = analysed(text, files, name);
+        INFO(name << "\n" << policy.said);
+        REQUIRE(policy.compiled);
+        CHECK(!policy.compiled->policy.tests.empty());
+        std::string error;
+        const auto engines = Engines::create(std::move(policy), error);
+        INFO(error);
+        REQUIRE(engines);
+        for (const sema::Test& test : engines->compiled().policy.tests)
+            for (const sema::TestStep& step : test.steps)
+                if (const auto* send = std::get_if<sema::SendFrames>(&step.node)) check_step(*engines, *send, name + ", " + test.name);
+    }
+    CHECK(policies >= 5);
+}

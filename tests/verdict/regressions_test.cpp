@@ -1,0 +1,43 @@
+// Policies and packets that engines once differed on, or that the verifier once refused. A case a bug.
+#include <catch2/catch.hpp>
+
+#include <fmt/format.h>
+
+#include "tests/support/table.h"
+
+using namespace weir;
+using namespace weir::tests;
+
+namespace {
+
+void check_loads(const std::string& policy, const Bytes& frame) {
+    std::string error, difference;
+    const auto engines = Engines::create(policy, error);
+    INFO(policy << "\n" << error);
+    REQUIRE(engines);
+    engines->judge(frame, difference);
+    CHECK(difference == "");
+}
+
+}  // namespace
+
+TEST_CASE("17 to 64 rules: one function, whose answer is an index", "[regressions]") {
+    for (const std::size_t rules : {17u, 40u, 64u, 65u}) {
+        std::string policy;
+        for (std::size_t i = 0; i < rules; ++i) policy += fmt::format("rule r{} {{ when tcp.dport == {} then drop }}\n", i, 80 + i);
+        check_loads(policy, tcp4());
+    }
+}
+
+TEST_CASE("few rules of many tests: the verifier followed each along each way a frame is read", "[regressions]") {
+    std::string policy;
+    for (int i = 0; i < 8; ++i)
+        policy += fmt::format("rule r{0} {{ {1}when icmp6.code >= ip.len or (payload != \"a\\x8ab\" and not arp.target_ip in 198.51.100.0/24 and (icmp6.code & 0x40 < ip.ecn "
+                              "and payload[5:1] == \"b\" and ip)) or (tcp.window < {0}00 and ip.ttl & {0} != 0 and (tcp.syn or udp.dport > {0})) then drop }}\n", i + 1, i % 2 == 0 ? "observe " : "");
+    check_loads(policy, tcp4({}, text("aaaaab")));
+}
+
+TEST_CASE("the end of a payload that lies beyond byte 65,000 of a frame", "[regressions]") {
+    const Bytes frame = in4(17, udp({}, Bytes(65504, 'j') + text("end")));
+    check_rows({{"payload ends_with \"end\"", frame, true, "the largest datagram"}, {"payload ends_with \"jjj\"", frame, false, "the largest datagram"}});
+}
