@@ -180,9 +180,9 @@ std::string as_table(const Report& report) {
 }
 
 runtime::Status measure(const Compiled& compiled, const BenchArguments& arguments, Report& report) {
-    const auto frames = frames_of(arguments, compiled.policy);
+    auto frames = frames_of(arguments, compiled.policy);
     if (!frames) return frames.error();
-    const auto object = compile_often(compiled, arguments, report);
+    auto object = compile_often(compiled, arguments, report);
     if (!object) return object.error();
     if (report.engine == "native") return bench_native(compiled, *frames, arguments, report);
     Progress progress("packets", std::uint64_t{frames->size()} * arguments.repeat);

@@ -105,7 +105,7 @@ void Wish::wish(const InSet& node, Polarity polarity) {
     const Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
     for (const FieldId key : node.keys) packet_.need(key);
     if (set.entries.empty()) return;
-    const auto& entry = set.entries[random_.below(set.entries.size())];
+    const std::vector<SetElement> entry = set.entries.entry(random_.below(set.entries.size()));
     const bool inside = (polarity == Polarity::kHolds) != node.negated;
     const std::size_t missed = (inside ? beyond() : !beyond()) ? random_.below(node.keys.size()) : node.keys.size();
     for (std::size_t i = 0; i < node.keys.size() && i < entry.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "compiler/sema/set_entries.h"
 
 #include <algorithm>
+#include <concepts>
 #include <numeric>
 
 #include "grammar/check.h"
@@ -70,6 +71,40 @@ void SetEntries::sort() {
     sort_distinct(nets6_);
     sort_distinct(numbers_);
     sort_rows(rows_, width_);
+}
+
+namespace {
+
+template <std::unsigned_integral Word>
+void put_word(Word word, std::uint8_t* bytes) {
+    for (std::size_t i = sizeof(word); i-- > 0; word = static_cast<Word>(word >> 8)) bytes[i] = static_cast<std::uint8_t>(word);
+}
+
+}  // namespace
+
+std::vector<SetElement> SetEntries::entry(std::size_t index) const {
+    WEIR_CHECK(index < size());
+    SetElement element;
+    if (index < nets4_.size()) {
+        put_word(nets4_[index].address, element.address.bytes.data());
+        element.prefix_length = nets4_[index].length;
+        return {element};
+    }
+    index -= nets4_.size();
+    if (index < nets6_.size()) {
+        element.address.version = 6;
+        put_word(nets6_[index].high, element.address.bytes.data());
+        put_word(nets6_[index].low, element.address.bytes.data() + sizeof(std::uint64_t));
+        element.prefix_length = nets6_[index].length;
+        return {element};
+    }
+    index -= nets6_.size();
+    if (index < numbers_.size()) {
+        element.number = numbers_[index];
+        return {element};
+    }
+    const auto first = rows_.begin() + static_cast<std::ptrdiff_t>((index - numbers_.size()) * width_);
+    return {first, first + static_cast<std::ptrdiff_t>(width_)};
 }
 
 }  // namespace weir::sema

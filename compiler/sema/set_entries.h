@@ -42,6 +42,8 @@ public:
 
     std::size_t size() const { return nets4_.size() + nets6_.size() + numbers_.size() + rows_.size() / width_; }
     bool empty() const { return size() == 0; }
+    // Entry `index`, an element a type: for who looks at few.
+    std::vector<SetElement> entry(std::size_t index) const;
 
     // One type, addresses or networks.
     const std::vector<Net4>& nets4() const { return nets4_; }

@@ -46,20 +46,20 @@ TEST_CASE("native and generic: drops, passes, counts", "[attach]") {
 }
 
 TEST_CASE("auto falls back to generic mode and says so", "[attach]") {
-    auto options = on("none0");
+    auto options = on("lo");
     std::string said;
     options.on_notice = [&](const std::string& sentence) { said += sentence; };
     {
         auto engine = Engine::start(compiled(kPolicy), options);
         REQUIRE(engine);
         CHECK(status_of(**engine).interfaces[0].mode == AttachMode::kGeneric);
-        CHECK_THAT(said, Catch::Contains("none0") && Catch::Contains("generic mode"));
+        CHECK_THAT(said, Catch::Contains("lo") && Catch::Contains("generic mode"));
     }
     options.mode = AttachMode::kNative;
     auto refused = Engine::start(compiled(kPolicy), options);
     REQUIRE_FALSE(refused);
-    CHECK_THAT(refused.error().message, Catch::Contains("none0 in native mode"));
-    CHECK_FALSE(has_program("none0"));
+    CHECK_THAT(refused.error().message, Catch::Contains("lo in native mode"));
+    CHECK_FALSE(has_program("lo"));
 }
 
 TEST_CASE("an interface that is taken is refused, with the reason; the first one stays in force", "[attach]") {

@@ -12,7 +12,7 @@
 
 namespace weir::test {
 
-// a0-b0, a1-b1 and a device without native XDP, none0, in this network namespace.
+// a0-b0 and a1-b1, in this network namespace.
 bool make_wires();
 
 // A policy's object; the test fails where it does not compile.
@@ -55,7 +55,7 @@ runtime::AlertStatus alert(const runtime::EngineStatus& status, const std::strin
 std::size_t open_fds();
 // Programs, maps and links that this process holds: "prog_id:17".
 std::set<std::string> held();
-// True once the kernel has none of them any more; it frees them a moment after the last holder has gone.
+// True once the kernel has none of them any more; it frees them after the last holder has gone: on a busy machine, seconds after.
 bool are_gone(const std::set<std::string>& things);
 // True where an XDP program is on the interface.
 bool has_program(const std::string& interface);

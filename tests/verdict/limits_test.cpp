@@ -13,7 +13,10 @@ namespace {
 template <typename Make>
 std::string joined(std::size_t count, const char* between, Make make) {
     std::string out;
-    for (std::size_t i = 0; i < count; ++i) out += (i == 0 ? "" : between) + make(i);
+    for (std::size_t i = 0; i < count; ++i) {
+        out += i == 0 ? "" : between;
+        out += make(i);
+    }
     return out;
 }
 
