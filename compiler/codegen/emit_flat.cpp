@@ -43,7 +43,7 @@ private:
         const std::uint32_t offset = whole ? d.word * 4u + d.shift / 8u : d.word * 4u;
         llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), packet_, offset);
         llvm::Value* loaded = ir_.CreateZExt(ir_.CreateLoad(ir_.getIntNTy(whole ? d.bits : 32u), at), ir_.getInt64Ty());
-        known = whole ? loaded : ir_.CreateAnd(ir_.CreateLShr(loaded, d.shift), d.full());
+        known = opaque(whole ? loaded : ir_.CreateAnd(ir_.CreateLShr(loaded, d.shift), d.full()));
         return known;
     }
     // Zero where the side holds; below 2^63.
@@ -54,7 +54,7 @@ private:
         const std::uint32_t open = side.first ^ side.last;
         if ((open & (open + 1)) == 0 && (side.first & open) == 0)
             return ir_.CreateLShr(ir_.CreateXor(packet, side.first), static_cast<std::uint64_t>(std::bit_width(open)));
-        llvm::Value* beyond = ir_.CreateAnd(ir_.CreateSub(packet, ir_.getInt64(side.first)), d.full());
+        llvm::Value* beyond = opaque(ir_.CreateAnd(ir_.CreateSub(packet, ir_.getInt64(side.first)), d.full()));
         return ir_.CreateLShr(ir_.CreateSub(ir_.getInt64(side.last - side.first), beyond), 63);
     }
 

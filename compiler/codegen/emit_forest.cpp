@@ -11,7 +11,7 @@
 namespace weir::codegen {
 namespace {
 
-constexpr std::size_t kResidualsAFunction = 64;
+constexpr std::uint32_t kResidualsAFunction = 64;
 
 // Zero where the packet is in the entry's box; no branches.
 class Comparison {
