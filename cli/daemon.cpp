@@ -69,7 +69,8 @@ void Daemon::take_requests() {
 
 void Daemon::answer(const runtime::ControlServer::Request& request) {
     const Json asked = Json::parse(request.text, nullptr, false);
-    const std::string command = asked.is_object() ? asked.value("command", "") : "";
+    const auto word = asked.is_object() ? asked.find("command") : asked.end();
+    const std::string command = word != asked.end() && word->is_string() ? word->get<std::string>() : "";
     if (command == "status") {
         auto now = engine_->status();
         if (!now) return tell(request.client, refusal(kWorldFault, now.error().message, now.error().help));

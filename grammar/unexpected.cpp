@@ -89,7 +89,7 @@ constexpr Mistake kMistakes[] = {
 };
 
 // Sentences after which an equals sign is no comparison.
-constexpr std::string_view kNoComparison[] = {"verdict", "`:`", "`=>`", "`{`", "a name", "a string", "`(`"};
+constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`", "`=>`", "`{`", "a name", "a string", "`(`"};
 
 // The words in the sentence that are the language's own.
 std::vector<std::string_view> words_of(std::string_view sentence) {
@@ -143,10 +143,13 @@ bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
                                            [&](std::string_view part) { return contains(expected, part); });
         if (foreign.ours == "==" && !compares) return false;
         const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
+        std::string replacement(foreign.ours);   // a word keeps its distance from other words
+        if (is_word(foreign.ours.front()) && at > 0 && is_word(text_[at - 1])) replacement.insert(0, " ");
+        if (is_word(replacement.back()) && end < text_.size() && is_word(text_[end])) replacement += ' ';
         diagnostics_.add({.code = Code::E104, .span = span(at, end),
                           .message = fmt::format("`{}` is not an operator here", foreign.text),
                           .label = "another language's operator",
-                          .fix = Fix{span(at, end), std::string(foreign.ours)}});
+                          .fix = Fix{span(at, end), std::move(replacement)}});
         return true;
     }
     return false;

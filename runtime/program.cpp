@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <fstream>
 
@@ -19,6 +20,13 @@ constexpr std::size_t kLogBytes = 1 << 20;    // of the verifier's words; a full
 constexpr std::size_t kLogShown = 4000;       // its end tells
 
 Error missing(const char* what) { return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL}; }
+
+// The rules' rows, each with its entry of the counters.
+std::vector<std::uint8_t> with_counters(std::vector<std::uint8_t> rows, const std::vector<std::uint32_t>& entries) {
+    for (std::size_t i = 0; i < entries.size() && (i + 1) * sizeof(weir_rule_row) <= rows.size(); ++i)
+        std::memcpy(&rows[i * sizeof(weir_rule_row) + offsetof(weir_rule_row, counter)], &entries[i], sizeof(entries[i]));
+    return rows;
+}
 
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
 Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
@@ -44,13 +52,15 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
         if (bpf_map__set_initial_value(map, bytes, size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
         return Done{};
     };
-    for (const bpf::TableImage& table : compiled.tables)
-        if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
+    for (const bpf::TableImage& table : compiled.tables) {
+        std::vector<std::uint8_t> counted;
+        const bool is_rows = table.map == ".data.weir_rule_rows" && !options.slots.empty();
+        if (is_rows) counted = with_counters(table.bytes, options.slots);
+        const std::vector<std::uint8_t>& bytes = is_rows ? counted : table.bytes;
+        if (Status filled = fill(table.map.c_str(), bytes.data(), bytes.size()); !filled) return filled;
+    }
 
     const std::size_t rows = compiled.manifest.rules.size() + 2;
-    std::vector<std::uint32_t> slots = options.slots;
-    for (std::uint32_t row = static_cast<std::uint32_t>(slots.size()); row < rows; ++row) slots.push_back(row);
-    if (Status filled = fill(".data.weir_rule_slots", slots.data(), slots.size() * sizeof(slots[0])); !filled) return filled;
     if (Status filled = fill(".rodata", &options.settings, sizeof(options.settings)); !filled) return filled;
 
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");

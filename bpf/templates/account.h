@@ -19,8 +19,8 @@ static __always_inline __u64 weir_now(void)
 /* One more packet of `len` bytes for row `row`. */
 static __always_inline void weir_count(__u32 row, __u32 len)
 {
-    __u32 slot = weir_rule_slots[row];
-    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &slot);
+    __u32 entry = weir_rule_rows[row].counter;
+    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &entry);
     if (counter) {
         counter->packets++;
         counter->bytes += len;
@@ -102,22 +102,22 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
     return 0;
 }
 
-/* All that happens because rule `rule` matched, short of its verdict. */
-static __always_inline void weir_rule_matched(struct weir_packet *packet, __u32 rule)
+/* All that happens because rule `rule` matched, short of its count and its verdict. */
+static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 rule)
 {
     if (weir_settings.trace)
         weir_trace_rule(rule);
-    weir_count(rule, packet->len);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
         weir_alerts(packet, rule);
 }
 
-/* The same for a rule that does not decide: evaluation goes on. */
+/* A rule that does not decide matched: evaluation goes on. */
 GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
 {
     if (!packet || rule >= weir_rule_count())
         return 0;
-    weir_rule_matched(packet, rule);
+    weir_rule_fired(packet, rule);
+    weir_count(rule, packet->len);
     return 0;
 }
 

@@ -80,11 +80,13 @@ const volatile struct weir_settings weir_settings SEC(".rodata");
 
 /* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the policy's
  * number of entries; the runtime fills them before the program is loaded. */
-extern __u32 weir_rule_slots[];                /* entry of weir_counters, by row */
 extern struct weir_rule_row weir_rule_rows[];  /* the rules, then `default`, then `malformed` */
 extern __u32 weir_rule_alerts[];               /* alert numbers, by rule; see struct weir_rule_row */
 extern struct weir_literal weir_literals[];
 extern struct weir_search weir_searches[];
+extern struct weir_forest_tree weir_forest_trees[];          /* by forest, WEIR_TREES each */
+extern __u64 weir_tree_slots[];                /* see WEIR_LEAF */
+extern __u32 weir_entries[];                   /* words */
 extern struct weir_line weir_lines[];        /* trees and bitmaps of ranges and sets; in .bss, so that the ELF has no zeros */
 
 /* Constants of the policy; the compiler writes their bodies. */
@@ -94,6 +96,8 @@ __u32 weir_rule_count(void);
 __u32 weir_alert_entries(void);    /* 0: no rule has an alert */
 __u32 weir_literal_count(void);
 __u32 weir_search_count(void);
+__u32 weir_slot_count(void);
+__u32 weir_entry_words(void);
 __u32 weir_line_count(void);
 
 #endif

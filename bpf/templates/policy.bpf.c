@@ -7,6 +7,7 @@
 #include "bpf/templates/sets.h"
 #include "bpf/templates/payload.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/classify.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
 __u32 weir_decide(struct weir_packet *packet, weir_ctx *ctx);
@@ -21,25 +22,29 @@ static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict)
     trace->verdict = verdict;
 }
 
+/* The row that answers: the rule's, or without a branch, which varied packets would make expensive, that of `default` or
+ * of `malformed`. */
+static __always_inline __u32 weir_last_row(const struct weir_packet *packet, __u32 rule)
+{
+    __u64 rules = weir_rule_count(), none = ~((__u64)rule - rules) >> 63;
+    OPAQUE(none);
+    __u64 row = rule + (none & packet->present >> WEIR_IS_MALFORMED);
+    OPAQUE(row);
+    return row > rules + 1 ? rules : row;
+}
+
 SEC("xdp") int weir_policy(weir_ctx *ctx)
 {
-    struct weir_reading reading = {};
-    struct weir_packet *packet = &reading.packet;
-    read_frame(ctx, &reading);
-    __u32 rules = weir_rule_count();
+    struct weir_packet read = {}, *packet = &read;
+    read_frame(ctx, packet);
     __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
-    if (row < rules) {
-        weir_rule_matched(packet, row);
-    } else {
-        row = rules;
-        if (packet->present & WEIR_BIT(WEIR_IS_MALFORMED))
-            row = rules + 1;
-        weir_count(row, packet->len);
-    }
-    __u32 verdict = weir_rule_rows[row].verdict;
+    if (row < weir_rule_count())
+        weir_rule_fired(packet, row);
+    row = weir_last_row(packet, row);
+    weir_count(row, packet->len);
     if (weir_settings.trace)
-        weir_trace_verdict(row, verdict);
-    return verdict == WEIR_PASS ? XDP_PASS : XDP_DROP;
+        weir_trace_verdict(row, weir_rule_rows[row].verdict);
+    return weir_rule_rows[row].action;
 }
 
 char weir_license[] SEC("license") = "Dual MIT/GPL";

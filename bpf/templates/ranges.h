@@ -10,14 +10,6 @@
 #define KEYS32 16
 #define KEYS64 8
 
-/* LLVM must not see that a number has fewer than 64 bits: it would turn differences into branches, which random numbers
- * mispredict, and which multiply the verifier's paths. */
-#ifdef WEIR_HOST
-#define OPAQUE(number)
-#else
-#define OPAQUE(number) asm volatile("" : "+r"(number))
-#endif
-
 static __always_inline const struct weir_line *line_at(__u64 at)
 {
     if (at >= weir_line_count())

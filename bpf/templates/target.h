@@ -21,6 +21,8 @@ void *bpf_map_lookup_elem(void *map, const void *key);
 __u64 bpf_ktime_get_ns(void);
 void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void *record, __u64 flags);
+#define bpf_loop(count, step, state, flags)                                                                             \
+    for (__u32 bpf_i = 0, bpf_n = (count); bpf_i < bpf_n && !(step)(bpf_i, state); bpf_i++)
 
 struct weir_host_frame {
     const __u8 *data;
@@ -57,6 +59,14 @@ static __always_inline __u32 frame_len(weir_ctx *ctx)
  * then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
 #define BOUNDED(value) ({ __u64 bounded_ = (value); asm volatile("" : "+r"(bounded_)); (__u32)bounded_; })
 
+#endif
+
+/* LLVM must not see what a number is: it would turn differences into branches, which random numbers mispredict and which
+ * multiply the verifier's paths, and an index that was tested into a pointer that was not. */
+#ifdef WEIR_HOST
+#define OPAQUE(number)
+#else
+#define OPAQUE(number) asm volatile("" : "+r"(number))
 #endif
 
 /* Verified by itself, once: its callers' paths do not multiply with its own. Weak, so that nothing about its body is

@@ -11,6 +11,7 @@
 
 #include "compiler/codegen/emit.h"
 #include "compiler/codegen/manifest.h"
+#include "compiler/ir/build.h"
 #include "grammar/check.h"
 
 namespace weir::codegen {
@@ -38,22 +39,32 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     std::unique_ptr<llvm::Module> module = open_template(target, context, error);
     if (!module) return nullptr;
     Template filled(*module, compiled.source_name, compiled.source_text);
-    tables.set_rules(compiled.decision, options.observe);
-    emit_decide(filled, compiled.decision, compiled.policy, options.observe, tables);
+    ir::Decision observed;
+    if (options.observe) observed = ir::observed(compiled.decision);
+    const ir::Decision& decision = options.observe ? observed : compiled.decision;
+    tables.set_rules(decision, options.observe);
+    tables.set_forests(decision);
+    emit_decide(filled, decision, compiled.policy, tables);
     filled.drop_unused();
 
-    const auto rules = static_cast<std::uint32_t>(compiled.decision.rules.size());
-    filled.set_constant("weir_needs", compiled.decision.needs);
+    const auto rules = static_cast<std::uint32_t>(decision.rules.size());
+    const auto slots = static_cast<std::uint32_t>(decision.forests.slots.size());
+    const auto words = static_cast<std::uint32_t>(decision.forests.entries.size());
+    filled.set_constant("weir_needs", decision.needs);
     filled.set_constant("weir_rule_count", rules);
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_search_count", tables.search_count());
+    filled.set_constant("weir_slot_count", std::max(slots, 1u));
+    filled.set_constant("weir_entry_words", std::max(words, 1u));
     filled.set_constant("weir_line_count", tables.line_count());
-    filled.set_table("weir_rule_slots", rules + 2);
     filled.set_table("weir_rule_rows", rules + 2);
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
     filled.set_table("weir_searches", tables.search_count());
+    filled.set_table("weir_forest_trees", WEIR_FORESTS * WEIR_TREES);
+    filled.set_table("weir_tree_slots", slots);
+    filled.set_table("weir_entries", words);
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
 
@@ -101,8 +112,8 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
     builder.invokePipelineStartEPCallbacks(passes, llvm::OptimizationLevel::O2);
     builder.invokePipelineEarlySimplificationEPCallbacks(passes, llvm::OptimizationLevel::O2);
     llvm::cantFail(builder.parsePassPipeline(
-        passes, "always-inline,globaldce,function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-                "simplifycfg)"));
+        passes, "always-inline,globaldce,function(early-cse,simplifycfg,sroa,early-cse<memssa>,simplifycfg,"
+                "instcombine<no-verify-fixpoint>,dse,simplifycfg)"));
     passes.run(module, modules);
 }
 

@@ -14,7 +14,6 @@ struct Emission {
     const ir::Decision& decision;
     const sema::TypedPolicy& policy;
     Tables& tables;
-    bool observe;
     const llvm::DISubprogram* prototype;  // of weir_decide
 };
 
@@ -40,7 +39,7 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
         predicates.branch(rule.predicate, hit, next);
         ir.SetInsertPoint(hit);
         llvm::Value* row = ir.getInt32(static_cast<std::uint32_t>(i));
-        if (rule.decides && !emission.observe) {
+        if (rule.decides) {
             ir.CreateRet(row);
         } else {
             ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
@@ -76,17 +75,24 @@ llvm::Function& make_group(const Emission& emission, llvm::Function& decide, std
 
 }  // namespace
 
-void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, bool observe,
-                 Tables& tables) {
+void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables) {
     llvm::Function& decide = target.function("weir_decide");
     const llvm::DISubprogram* prototype = decide.getSubprogram();
-    const Emission emission{target, decision, policy, tables, observe, prototype};
+    const Emission emission{target, decision, policy, tables, prototype};
     decide.setSubprogram(nullptr);
     decide.setLinkage(llvm::GlobalValue::InternalLinkage);
     target.describe(decide, prototype, 1, false);
     llvm::BasicBlock* entry = llvm::BasicBlock::Create(target.module().getContext(), "entry", &decide);
     const std::size_t rules = decision.rules.size();
     decide.addFnAttr(llvm::Attribute::AlwaysInline);
+    if (decision.strategy == ir::Strategy::kForest) {
+        llvm::IRBuilder<> ir(entry);
+        at_line(ir, decide, 1);
+        ir.CreateRet(ir.CreateCall(&target.function("weir_classify"), {decide.getArg(0), decide.getArg(1)}));
+        emit_forest(target, decision, policy, tables);
+        return;
+    }
+    if (decision.strategy == ir::Strategy::kFlat) return emit_flat(decide, *entry, decision);
     if (rules <= kInlineRules) {
         emit_rules(emission, decide, entry, 0, rules);
         return;

@@ -13,8 +13,12 @@ inline constexpr std::size_t kGroupRules = 64;
 // Policies up to that many rules become part of the program's main function.
 inline constexpr std::size_t kInlineRules = 16;
 
-// `observe`: no rule decides.
-void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, bool observe,
-                 Tables& tables);
+void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
+
+// The body of weir_decide where boxes are compared without a branch (emit_flat.cpp).
+void emit_flat(llvm::Function& decide, llvm::BasicBlock& entry, const ir::Decision& decision);
+
+// The functions that bpf/templates/classify.h declares, for a decision of forests (emit_forest.cpp).
+void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
 
 }  // namespace weir::codegen

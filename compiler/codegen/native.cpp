@@ -106,7 +106,7 @@ struct NativeEngine::State {
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
 
-    bool fill_tables(const bpf::Object& object, std::size_t rows, std::string& error);
+    bool fill_tables(const bpf::Object& object, std::string& error);
     template <typename T>
     T* address_of(const std::string& name, std::string& error) {
         auto found = jit->lookup(name);
@@ -116,10 +116,7 @@ struct NativeEngine::State {
     }
 };
 
-bool NativeEngine::State::fill_tables(const bpf::Object& object, std::size_t rows, std::string& error) {
-    auto* slots = address_of<std::uint32_t>("weir_rule_slots", error);
-    if (slots == nullptr) return false;
-    for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<std::uint32_t>(i);
+bool NativeEngine::State::fill_tables(const bpf::Object& object, std::string& error) {
     constexpr std::string_view kSection = ".data.";
     for (const bpf::TableImage& table : object.tables) {
         const bool lines = table.map == ".bss";
@@ -168,7 +165,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
         return nullptr;
     }
     state->policy = state->address_of<int(const HostFrame*)>("weir_policy", error);
-    if (state->policy == nullptr || !state->fill_tables(object, compiled.decision.rules.size() + 2, error))
+    if (state->policy == nullptr || !state->fill_tables(object, error))
         return nullptr;
     if (state->complaints->any()) {
         error = state->complaints->text();

@@ -128,6 +128,9 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const sema::Set& set) 
     return set_ranges_.emplace(number, codegen::set_ranges(set, lines_)).first->second;
 }
 
+// enum xdp_action of linux/bpf.h.
+std::uint32_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
+
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
     for (const ir::Rule& rule : decision.rules) {
         weir_rule_row row{};
@@ -137,15 +140,31 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint16_t>(rule.alerts.size());
         for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
+        row.action = action(row.verdict);
+        row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     }
     const auto verdict_row = [&](std::uint32_t verdict) {
         weir_rule_row row{};
         row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
+        row.action = action(row.verdict);
+        row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     };
     verdict_row(decision.default_verdict);
     verdict_row(decision.malformed_verdict);
+}
+
+void Tables::set_forests(const ir::Decision& decision) {
+    if (decision.strategy != ir::Strategy::kForest) return;
+    for (const ir::Forest& forest : decision.forests.kinds)
+        for (std::size_t t = 0; t < WEIR_TREES; ++t) {
+            weir_forest_tree tree{WEIR_LEAF, ~0u, 0};
+            if (t < forest.trees.size()) tree = {forest.trees[t].slot, forest.trees[t].first_rule, 0};
+            trees_.push_back(tree);
+        }
+    slots_ = decision.forests.slots;
+    entries_ = decision.forests.entries;
 }
 
 void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
@@ -186,6 +205,9 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     table(".data.weir_rule_alerts", bytes_of(alerts_));
     table(".data.weir_literals", bytes_of(literals_));
     table(".data.weir_searches", bytes_of(searches_));
+    table(".data.weir_forest_trees", bytes_of(trees_));
+    table(".data.weir_tree_slots", bytes_of(slots_));
+    table(".data.weir_entries", bytes_of(entries_));
     table(".bss", bytes_of(lines_.take()));   // weir_lines
 }
 

@@ -46,6 +46,8 @@ public:
 
     // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
+    // The trees, where the decision has them.
+    void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
     void write(const sema::TypedPolicy& policy, bpf::Object& object);
 
@@ -54,6 +56,9 @@ private:
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
+    std::vector<weir_forest_tree> trees_;
+    std::vector<std::uint64_t> slots_;
+    std::vector<std::uint32_t> entries_;
     RangeLines lines_;
     std::map<std::uint32_t, SetRanges> set_ranges_;
     std::uint32_t hash_words_ = 1;

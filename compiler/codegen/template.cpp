@@ -110,7 +110,7 @@ void Template::describe(llvm::Function& function, const llvm::DISubprogram* prot
                                  llvm::DINode::FlagPrototyped, flags);
     function.setSubprogram(described);
     // BTF takes the names of parameters from their variables; without names the kernel refuses the function.
-    static constexpr const char* kNames[] = {"packet", "ctx"};
+    static constexpr const char* kNames[] = {"packet", "ctx", "number"};
     const llvm::DITypeRefArray types = prototype->getType()->getTypeArray();
     for (unsigned i = 0; i < function.arg_size() && i < std::size(kNames); ++i)
         builder_->createParameterVariable(described, kNames[i], i + 1, file_, line, types[i + 1], true);

@@ -5,6 +5,10 @@
 
 namespace weir::ir {
 
+// Straight-line code for few rules, else forests; decision.reason says why.
 void build(Decision& decision);
+
+// The same rules where none decides (`weir run --observe`), with a structure of its own.
+Decision observed(const Decision& decision);
 
 }  // namespace weir::ir

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/ir/forest.h"
 #include "compiler/object.h"
 
 namespace weir::ir {
@@ -89,7 +90,13 @@ enum Need : std::uint32_t {
     kNeedAll = ~0u,            // events carry the whole packet
 };
 
-enum class Strategy : std::uint8_t { kStraight, kForest };
+// Code that tries predicates one by one; code that compares all boxes without a branch; forests.
+enum class Strategy : std::uint8_t { kStraight, kFlat, kForest };
+
+struct FlatBox {
+    std::uint32_t rule = 0;
+    std::vector<Side> sides;
+};
 
 struct Decision {
     std::vector<Predicate> predicates;
@@ -100,6 +107,10 @@ struct Decision {
     std::uint32_t needs = 0;
     Strategy strategy = Strategy::kStraight;
     std::string reason;                 // why build() chose it, for `--emit decision`
+    std::vector<Dimension> dimensions;  // kFlat: of the sides of
+    std::vector<FlatBox> flat;          // boxes, by rule
+    Forests forests;                    // kForest
+    std::vector<std::vector<PredicateId>> residuals;   // by number - 1: all of them must hold
 
     const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
 };

@@ -126,6 +126,30 @@ private:
     const sema::TypedPolicy& policy_;
 };
 
+// The boxes' dimension by a field that is it, or is within it.
+std::string dimension_name(const Dimension& dimension) {
+    if (dimension.word == 0) return "present";
+    for (const sema::Field& field : sema::fields()) {
+        if (!field.supported || field.offset / 4 > dimension.word) continue;
+        const std::uint32_t word = field.offset / 4u, shift = field.offset % 4 * 8u + field.shift;
+        if (field.type == sema::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
+            return dimension.word == word ? std::string(field.name) : fmt::format("{}[{}]", field.name, dimension.word - word);
+        if (word == dimension.word && shift == dimension.shift) return std::string(field.name);
+    }
+    return fmt::format("packet[{}]", dimension.word * 4);
+}
+
+std::string forest_text(const Forest& forest, std::size_t number) {
+    constexpr std::string_view kKinds[] = {"ip4", "ip6", "other"}, kForms[] = {"exact", "prefix", "range", "ones", "masked"};
+    std::string fields;
+    for (const EntryField& field : forest.layout.fields)
+        fields += fmt::format(", {} {}", dimension_name(field.dimension), kForms[static_cast<std::size_t>(field.form)]);
+    return fmt::format("forest {}{}: {} boxes in {} tree{}, {} slots, {} entries of {} bytes (rule{}{}), at most {} nodes and {} entries a tree\n",
+                       kKinds[number % WEIR_FOREST_KINDS], number < WEIR_FOREST_KINDS ? "" : ", not deciding", forest.boxes,
+                       forest.trees.size(), forest.trees.size() == 1 ? "" : "s", forest.slots, forest.entries, forest.layout.words * 4,
+                       forest.layout.has_residual ? ", residual" : "", fields, forest.depth, forest.longest_leaf);
+}
+
 std::string_view verdict_name(std::uint32_t verdict) {
     constexpr std::string_view kNames[] = {"pass", "drop", "reject", "redirect"};
     return kNames[verdict];
@@ -134,9 +158,18 @@ std::string_view verdict_name(std::uint32_t verdict) {
 }  // namespace
 
 std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
+    constexpr std::string_view kStrategies[] = {"straight", "flat", "forest"};
     std::string out = fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
-                                  decision.strategy == Strategy::kStraight ? "straight" : "forest", decision.reason, decision.rules.size());
+                                  kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
+    if (decision.strategy == Strategy::kForest)
+        for (std::size_t i = 0; i < WEIR_FORESTS; ++i)
+            if (decision.forests.kinds[i].boxes != 0) out += forest_text(decision.forests.kinds[i], i);
     const Printer printer(decision, policy);
+    for (std::size_t i = 0; i < decision.residuals.size(); ++i) {
+        out += fmt::format("residual {}:", i + 1);
+        for (const PredicateId id : decision.residuals[i]) out += (id == decision.residuals[i].front() ? " " : " and ") + printer.text(id);
+        out += "\n";
+    }
     for (std::size_t i = 0; i < decision.rules.size(); ++i) {
         const Rule& rule = decision.rules[i];
         out += fmt::format("{:>6} {}: {}\n       ->", i, policy.rules[i].name, printer.text(rule.predicate));

@@ -104,11 +104,17 @@ private:
         else if (roll < 9) made.destination_port = port_range();
     }
     void firewall(ShapedRule& made) {
-        constexpr std::uint32_t kBits[] = {0, 0, 0, 8, 16, 16, 24, 24, 32, 32};
-        made.source = near(sources_, kBits[random_.below(10)]);
-        made.destination = near(destinations_, kBits[random_.below(10)]);
-        if (made.source.prefix_bits == 0 && made.destination.prefix_bits == 0 && !random_.one_in(8))
-            made.destination = near(destinations_, 24 + random_.below(9));
+        constexpr std::uint32_t kSourceBits[] = {0, 0, 0, 0, 8, 16, 16, 24, 32, 32};
+        constexpr std::uint32_t kDestinationBits[] = {0, 0, 0, 16, 20, 24, 24, 28, 32, 32};
+        made.source = near(sources_, kSourceBits[random_.below(10)]);
+        made.destination = near(destinations_, kDestinationBits[random_.below(10)]);
+        // A rule for everything would leave nothing to those after it.
+        const bool wide = made.source.prefix_bits < 16 && made.destination.prefix_bits < 16;
+        if (wide) {
+            made.transport = random_.one_in(2) ? Transport::kUdp : Transport::kTcp;
+            made.destination_port = exact_port(random_.below(65536));
+            return;
+        }
         if (!random_.one_in(5)) any_transport(made);
         if (!has_ports(made)) return;
         if (random_.one_in(4)) made.source_port = random_.one_in(2) ? port_range() : exact_port(service());
@@ -168,7 +174,7 @@ private:
     // One of four sides is narrow, the others are wide: any two rules have packets in common.
     void overlap(ShapedRule& made, std::uint32_t number) {
         made.transport = Transport::kTcp;
-        const auto step = static_cast<std::uint16_t>(number % 30000);
+        const auto step = static_cast<std::uint16_t>(1 + number % 30000);
         switch (number % 4) {
             case 0: made.source_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;
             case 1: made.destination_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;

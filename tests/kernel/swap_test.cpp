@@ -10,6 +10,43 @@ using namespace weir::test;
 using runtime::AttachMode;
 using runtime::Engine;
 
+namespace {
+
+// Frames to port 9, which no policy lets through, and to port 10, until it is stopped. Each burst is heard before the
+// next is sent, so that only the policy can lose one.
+struct Load {
+    Wire wire{};
+    std::uint64_t sent = 0, passed = 0, marked_passed = 0;   // to be read once it is stopped
+    bool lost = false;
+
+    void stop() {
+        stop_ = true;
+        if (sender_.joinable()) sender_.join();
+    }
+    ~Load() { stop(); }
+
+private:
+    void send() {
+        const Frame marked = udp(9), counted = udp(10);
+        while (!stop_ && !lost) {
+            constexpr int kBurst = 16;
+            for (int i = 0; i < kBurst; ++i) {
+                wire.send(marked);
+                wire.send(counted);
+            }
+            sent += kBurst;
+            passed = wire.passed(10, sent);
+            marked_passed = wire.passed(9, sent);
+            lost = passed != sent;
+        }
+    }
+
+    std::atomic<bool> stop_ = false;
+    std::thread sender_{[this] { send(); }};
+};
+
+}  // namespace
+
 TEST_CASE("a swap under load loses no packet and no count; what both policies drop never passes", "[swap]") {
     const auto first = compiled("rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
                                 "alert hit { message \"x\" }");
@@ -29,25 +66,7 @@ TEST_CASE("a swap under load loses no packet and no count; what both policies dr
     auto engine = Engine::start(first, options);
     REQUIRE(engine);
 
-    std::atomic<bool> stop = false;
-    std::uint64_t sent = 0, passed = 0, marked_passed = 0;
-    bool lost = false;
-    Wire wire;
-    std::thread sender([&] {
-        const Frame marked = udp(9), counted = udp(10);
-        // Each burst is heard before the next is sent, so that only the policy can lose one.
-        while (!stop && !lost) {
-            constexpr int kBurst = 16;
-            for (int i = 0; i < kBurst; ++i) {
-                wire.send(marked);
-                wire.send(counted);
-            }
-            sent += kBurst;
-            passed = wire.passed(10, sent);
-            marked_passed = wire.passed(9, sent);
-            lost = passed != sent;
-        }
-    });
+    Load load;
     constexpr std::uint32_t kSwaps = 20;
     std::uint64_t before = 0;
     bool never_fell = true;
@@ -56,21 +75,20 @@ TEST_CASE("a swap under load loses no packet and no count; what both policies dr
         auto polled = (*engine)->poll(0);
         auto status = (*engine)->status();
         if (!swapped || !polled || !status) {
-            stop = true;
-            sender.join();
+            load.stop();
             FAIL("swap");
         }
         const std::uint64_t now = rule(*status, "counted").packets;
         never_fell = never_fell && now >= before && now > 0;
         before = now;
     }
-    stop = true;
-    sender.join();
-    CHECK_FALSE(lost);
+    load.stop();
+    const std::uint64_t sent = load.sent;
+    CHECK_FALSE(load.lost);
     CHECK(never_fell);
-    CHECK(passed == sent);
-    CHECK(marked_passed == 0);
-    CHECK(wire.passed_in_all() == sent);
+    CHECK(load.passed == sent);
+    CHECK(load.marked_passed == 0);
+    CHECK(load.wire.passed_in_all() == sent);
     while (*(*engine)->poll(0) != 0) continue;
     const auto status = status_of(**engine);
     CHECK(status.generation == kSwaps + 1);

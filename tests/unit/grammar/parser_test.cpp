@@ -116,7 +116,7 @@ TEST_CASE("steps of tests") {
     CHECK(step("20 x tcp 1.2.3.4:5 -> [2001:db8::1]:22 syn ttl 3 payload \"GET /\" => drop by r, alert a 3 times, alert b") ==
           "  send 20\n    packet tcp\n      from 1.2.3.4 ports 5..5\n      to 2001:db8::1 ports 22..22\n      option syn\n"
           "      option ttl\n        literal 3\n      option payload\n        literal \"GET /\"\n    outcome drop\n      by r\n"
-          "      alert a 3 times\n      alert b 1 times\n");
+          "      alert a 3 times\n      alert b\n");
     CHECK(step("udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A => pass by default") ==
           "  send 1\n    packet udp\n      from 10.0.0.1 ports 5353..5353\n      to 10.0.0.2 ports 53..53\n      option dns\n"
           "        word query\n        word A\n        literal \"example.com\"\n    outcome pass\n      by default\n");

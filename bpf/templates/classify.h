@@ -1,0 +1,183 @@
+/* Rules as data: which rule decides, and which others match. The code does not grow with the rules. */
+#ifndef WEIR_BPF_CLASSIFY_H
+#define WEIR_BPF_CLASSIFY_H
+
+#include "bpf/abi.h"
+#include "bpf/templates/account.h"
+#include "bpf/templates/maps.h"
+#include "bpf/templates/target.h"
+
+#define PACKET_WORDS (sizeof(struct weir_packet) / sizeof(__u32))
+#define LEAF_IN_PLACE 16u /* entries tried in the walker itself; bpf_loop tries the others */
+
+/* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
+__u32 weir_stride_0(void), weir_stride_1(void), weir_stride_2(void), weir_stride_3(void), weir_stride_4(void), weir_stride_5(void);
+__u32 weir_longest_0(void), weir_longest_1(void), weir_longest_2(void), weir_longest_3(void), weir_longest_4(void), weir_longest_5(void);
+__u32 weir_residuals_0(void), weir_residuals_1(void), weir_residuals_2(void), weir_residuals_3(void), weir_residuals_4(void), weir_residuals_5(void);
+__u64 weir_misses_0(const struct weir_packet *packet, const __u32 *entry);
+__u64 weir_misses_1(const struct weir_packet *packet, const __u32 *entry);
+__u64 weir_misses_2(const struct weir_packet *packet, const __u32 *entry);
+__u64 weir_misses_3(const struct weir_packet *packet, const __u32 *entry);
+__u64 weir_misses_4(const struct weir_packet *packet, const __u32 *entry);
+__u64 weir_misses_5(const struct weir_packet *packet, const __u32 *entry);
+__u32 weir_residual(struct weir_packet *packet, weir_ctx *ctx, __u32 number);
+
+#define BY_FOREST(name, number, arguments)                                                                              \
+    ((number) == 0 ? name##_0 arguments : (number) == 1 ? name##_1 arguments : (number) == 2 ? name##_2 arguments :     \
+     (number) == 3 ? name##_3 arguments : (number) == 4 ? name##_4 arguments : name##_5 arguments)
+
+/* From a tree's root to its leaf. */
+static __always_inline __u64 descend(const struct weir_packet *packet, __u64 slot)
+{
+    const __u32 *words = (const __u32 *)packet;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_TREE_DEPTH; i++) {
+        if (slot & WEIR_LEAF)
+            break;
+        __u64 word = slot >> WEIR_SLOT_WORD & 63;
+        if (word >= PACKET_WORDS)
+            break;
+        __u64 at = (__u32)((__u32)slot + (words[word] >> (slot >> WEIR_SLOT_SHIFT & 31) & slot >> WEIR_SLOT_MASK));
+        OPAQUE(at);
+        if (at >= weir_slot_count())
+            break;
+        slot = weir_tree_slots[at];
+    }
+    return slot;
+}
+
+/* Does the packet meet the entry's box, and its residual conditions? */
+static __always_inline int matches(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, const __u32 *entry)
+{
+    if (BY_FOREST(weir_misses, forest, (packet, entry)))
+        return 0;
+    return !BY_FOREST(weir_residuals, forest, ()) || !entry[1] || weir_residual(packet, ctx, entry[1]);
+}
+
+/* ---- the first match ---- */
+
+struct search {
+    struct weir_packet *packet;
+    weir_ctx *ctx;
+    __u32 at;
+    __u32 rule;  /* finding: the best so far; noting: the one that decides */
+    __u32 last;  /* noting: the one noted last */
+};
+
+/* One entry: 1 where the search is over. */
+static __always_inline int find_at(__u32 forest, struct search *search)
+{
+    __u32 stride = BY_FOREST(weir_stride, forest, ());
+    __u64 at = search->at;
+    OPAQUE(at);
+    if (at > weir_entry_words() - stride)
+        return 1;
+    const __u32 *entry = &weir_entries[at];
+    if (entry[0] >= search->rule)
+        return 1;
+    if (matches(forest, search->packet, search->ctx, entry)) {
+        search->rule = entry[0];
+        return 1;
+    }
+    search->at += stride;
+    return 0;
+}
+static long find_more_0(__u32 i, struct search *search) { (void)i; return find_at(0, search); }
+static long find_more_1(__u32 i, struct search *search) { (void)i; return find_at(1, search); }
+static long find_more_2(__u32 i, struct search *search) { (void)i; return find_at(2, search); }
+
+static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir_ctx *ctx)
+{
+    __u32 best = weir_rule_count(), stride = BY_FOREST(weir_stride, forest, ());
+    if (!stride)
+        return best;
+#pragma clang loop unroll(disable)
+    for (__u32 t = 0; t < WEIR_TREES; t++) {
+        const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES + t];
+        if (tree->first_rule >= best)
+            break;
+        __u64 slot = descend(packet, tree->slot);
+        __u64 at = (__u32)slot;
+        __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < LEAF_IN_PLACE; i++) {
+            OPAQUE(at);
+            if (i >= count || at > weir_entry_words() - stride)
+                break;
+            const __u32 *entry = &weir_entries[at];
+            if (entry[0] >= best)
+                break;
+            if (matches(forest, packet, ctx, entry)) {
+                best = entry[0];
+                break;
+            }
+            at = (__u32)(at + stride);
+        }
+        if (BY_FOREST(weir_longest, forest, ()) > LEAF_IN_PLACE && count > LEAF_IN_PLACE) {
+            struct search search = {packet, ctx, at, best, 0};
+            bpf_loop(count - LEAF_IN_PLACE, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &search, 0);
+            best = search.rule;
+        }
+    }
+    return best;
+}
+
+/* ---- all matches before the rule that decides, in the policy's order ---- */
+
+static __always_inline int note_at(__u32 forest, struct search *search)
+{
+    __u32 stride = BY_FOREST(weir_stride, forest, ());
+    __u64 at = search->at;
+    OPAQUE(at);
+    if (at > weir_entry_words() - stride)
+        return 1;
+    const __u32 *entry = &weir_entries[at];
+    __u32 rule = entry[0];
+    if (rule >= search->rule)
+        return 1;
+    /* A rule of several boxes matches once. */
+    if (rule != search->last && matches(forest, search->packet, search->ctx, entry)) {
+        search->last = rule;
+        weir_noted(search->packet, rule);
+    }
+    search->at += stride;
+    return 0;
+}
+static long note_more_3(__u32 i, struct search *search) { (void)i; return note_at(3, search); }
+static long note_more_4(__u32 i, struct search *search) { (void)i; return note_at(4, search); }
+static long note_more_5(__u32 i, struct search *search) { (void)i; return note_at(5, search); }
+
+static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
+{
+    if (!BY_FOREST(weir_stride, forest, ()))
+        return;
+    const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES];
+    if (tree->first_rule >= decided)
+        return;
+    __u64 slot = descend(packet, tree->slot);
+    __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
+    struct search search = {packet, ctx, slot, decided, ~0u};
+    if (count)
+        bpf_loop(count, forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &search, 0);
+}
+
+/* The rule that decides, or weir_rule_count(); what matched before it has been noted. */
+GLOBAL_FUNCTION __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
+{
+    if (!packet)
+        return weir_rule_count();
+    __u32 decided;
+    if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) {
+        decided = find(WEIR_FOREST_IP4, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
+    } else if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) {
+        decided = find(WEIR_FOREST_IP6, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
+    } else {
+        decided = find(WEIR_FOREST_OTHER, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
+    }
+    return decided;
+}
+
+#endif

@@ -1,0 +1,366 @@
+#include "compiler/ir/box.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "grammar/check.h"
+
+namespace weir::ir {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "words of struct weir_packet are read as the kernel does");
+
+constexpr std::uint32_t kBoxesBeyond = 65536;   // of a policy, whatever its number of rules
+constexpr std::uint32_t kBoxesARule = 8;        // on average, above that
+
+using Disjunction = std::vector<Box>;           // boxes whose `rule` is not set yet
+using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+// Of 64 or 128 bits in words, highest first: sides for [first, last], as few boxes as there are prefixes of words.
+using Words = std::vector<std::uint32_t>;
+
+Ranges complement(const Ranges& ranges, std::uint64_t max) {
+    Ranges rest;
+    std::uint64_t next = 0;
+    for (const auto& [first, last] : ranges) {
+        if (first > next) rest.push_back({next, first - 1});
+        if (last >= max) return rest;
+        next = last + 1;
+    }
+    rest.push_back({next, max});
+    return rest;
+}
+
+class Expansion {
+public:
+    Expansion(Decision& decision, const BoxLimits& limits) : decision_(decision), limits_(limits) {
+        dimension({0, 0, 32, SideKind::kBits});
+    }
+
+    Boxes make() {
+        const auto rules = static_cast<std::uint32_t>(decision_.rules.size());
+        std::size_t left = limits_.boxes != 0 ? limits_.boxes : std::size_t{rules} * kBoxesARule + kBoxesBeyond;
+        for (std::uint32_t rule = 0; rule < rules; ++rule) {
+            // Whatever earlier rules took, each rule has room for one box.
+            most_ = std::max<std::size_t>(std::min<std::size_t>(limits_.boxes_a_rule, left), 1);
+            Disjunction boxes = whole(decision_.rules[rule].predicate, false);
+            for (Box& box : boxes) {
+                if (!tidy(box)) continue;
+                box.rule = rule;
+                made_.boxes.push_back(std::move(box));
+                if (left > 0) --left;
+            }
+        }
+        for (Predicate& opposite : added_) decision_.predicates.push_back(std::move(opposite));
+        return std::move(made_);
+    }
+
+private:
+    std::uint32_t dimension(const Dimension& wanted) {
+        const auto [at, added] = numbers_.try_emplace(wanted, static_cast<std::uint32_t>(made_.dimensions.size()));
+        if (added) made_.dimensions.push_back(wanted);
+        return at->second;
+    }
+
+    // ---- the boxes of a predicate, or nothing where they would be too many ----
+
+    std::optional<Disjunction> expand(PredicateId id, bool negated) {
+        const auto& node = decision_.predicate(id).node;
+        if (const auto* all = std::get_if<AllOf>(&node)) return negated ? any(all->operands, true) : every(all->operands, false);
+        if (const auto* some = std::get_if<AnyOf>(&node)) return negated ? every(some->operands, true) : any(some->operands, false);
+        if (const auto* opposite = std::get_if<Negation>(&node)) return expand(opposite->operand, !negated);
+        if (const auto* constant = std::get_if<Constant>(&node))
+            return constant->value == negated ? Disjunction{} : Disjunction{Box{}};
+        if (const auto* has = std::get_if<Present>(&node)) return present(has->bits, negated);
+        if (const auto* in = std::get_if<InRanges>(&node)) return in_ranges(*in, negated);
+        if (const auto* in = std::get_if<AddressIn>(&node)) return in_addresses(*in, negated);
+        return std::nullopt;
+    }
+    // The same, as a residual where it is no boxes.
+    Disjunction whole(PredicateId id, bool negated) {
+        std::optional<Disjunction> boxes = expand(id, negated);
+        return boxes ? std::move(*boxes) : residual(id, negated);
+    }
+    Disjunction residual(PredicateId id, bool negated) {
+        if (negated) {
+            const auto known = opposites_.find(id);
+            if (known != opposites_.end()) {
+                id = known->second;
+            } else {
+                const auto opposite = static_cast<PredicateId>(decision_.predicates.size() + added_.size());
+                added_.push_back({Negation{id}});
+                opposites_.emplace(id, opposite);
+                id = opposite;
+            }
+        }
+        Box box;
+        box.residuals.push_back(id);
+        return {std::move(box)};
+    }
+
+    std::optional<Disjunction> any(const std::vector<PredicateId>& operands, bool negated) {
+        Disjunction boxes;
+        for (const PredicateId operand : operands) {
+            Disjunction more = whole(operand, negated);
+            if (boxes.size() + more.size() > most_) return std::nullopt;
+            std::move(more.begin(), more.end(), std::back_inserter(boxes));
+        }
+        return boxes;
+    }
+    // The product of as many operands as stay within bounds, smallest first; the others are residuals.
+    std::optional<Disjunction> every(const std::vector<PredicateId>& operands, bool negated) {
+        std::vector<std::pair<PredicateId, Disjunction>> factors;
+        for (const PredicateId operand : operands) factors.emplace_back(operand, whole(operand, negated));
+        std::stable_sort(factors.begin(), factors.end(),
+                         [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+        Disjunction product{Box{}};
+        for (auto& [id, factor] : factors) {
+            Disjunction next = multiply(product, factor);
+            product = next.size() <= most_ ? std::move(next) : multiply(product, residual(id, negated));
+        }
+        return product;
+    }
+    Disjunction multiply(const Disjunction& left, const Disjunction& right) {
+        Disjunction product;
+        for (const Box& a : left)
+            for (const Box& b : right) {
+                if (product.size() > most_) return product;
+                Box both = a;
+                if (meet(both, b, made_.dimensions)) product.push_back(std::move(both));
+            }
+        return product;
+    }
+
+    static Box with(std::uint32_t dimension, std::uint32_t first, std::uint32_t last) {
+        Box box;
+        box.sides.push_back({dimension, first, last});
+        return box;
+    }
+
+    Disjunction present(std::uint32_t bits, bool negated) {
+        if (!negated) return {with(kPresentDimension, bits, bits)};
+        Disjunction boxes;
+        for (std::uint32_t bit = 0; bit < 32; ++bit)
+            if (bits & WEIR_BIT(bit)) boxes.push_back(with(kPresentDimension, 0, WEIR_BIT(bit)));
+        return boxes;
+    }
+
+    std::optional<Disjunction> in_ranges(const InRanges& in, bool negated) {
+        const std::uint64_t mask = in.word.mask;
+        if (mask == 0 || in.ranges.size() > most_ + 1) return std::nullopt;
+        const auto low = static_cast<std::uint32_t>(std::countr_zero(mask));
+        const std::uint64_t ones = mask >> low;
+        if ((ones & (ones + 1)) != 0) return in_pattern(in, negated);
+        // Values have `low` zeros at their end: only those of the ranges count.
+        Ranges ranges;
+        for (const auto& [first, last] : negated ? complement(in.ranges, ~std::uint64_t{0}) : in.ranges) {
+            const std::uint64_t from = (first >> low) + ((first & ((std::uint64_t{1} << low) - 1)) != 0 ? 1 : 0);
+            const std::uint64_t to = std::min(last >> low, ones);
+            if (from <= to) ranges.push_back({from, to});
+        }
+        if (ranges.size() > most_) return std::nullopt;
+        if (in.word.size == 8) return in_wide(in.word, low, ones, ranges);
+        const std::uint32_t shift = in.word.offset % 4 * 8u + in.word.shift + low;
+        const auto bits = static_cast<std::uint8_t>(std::min<std::uint32_t>(std::popcount(ones), in.word.size * 8u - in.word.shift - low));
+        if (in.word.offset == offsetof(weir_packet, tcp_flags) || in.word.offset == offsetof(weir_packet, present))
+            return in_bits(in.word, low, bits, ranges);
+        const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4), static_cast<std::uint8_t>(shift), bits, SideKind::kInterval});
+        const std::uint64_t most = made_.dimensions[side].full();
+        Disjunction boxes;
+        for (const auto& [first, last] : ranges)
+            if (first <= most) boxes.push_back(with(side, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(std::min(last, most))));
+        return boxes;
+    }
+    // Flags: conditions on several of them meet in one dimension. Ranges become prefixes.
+    std::optional<Disjunction> in_bits(const Word& word, std::uint32_t low, std::uint32_t bits, const Ranges& ranges) {
+        const bool is_present = word.offset == offsetof(weir_packet, present);
+        const std::uint32_t side = is_present ? kPresentDimension
+                                              : dimension({static_cast<std::uint8_t>(word.offset / 4), static_cast<std::uint8_t>(word.offset % 4 * 8),
+                                                           static_cast<std::uint8_t>(word.size * 8), SideKind::kBits});
+        const std::uint32_t at = word.shift + low;
+        const std::uint64_t most = (std::uint64_t{1} << bits) - 1;
+        Disjunction boxes;
+        for (auto [first, last] : ranges) {
+            last = std::min(last, most);
+            while (first <= last) {
+                std::uint32_t free = 0;
+                while (free < bits && (first & ((std::uint64_t{2} << free) - 1)) == 0 && first + (std::uint64_t{2} << free) - 1 <= last) ++free;
+                const auto mask = static_cast<std::uint32_t>(most & ~((std::uint64_t{1} << free) - 1));
+                boxes.push_back(with(side, static_cast<std::uint32_t>(first) << at, mask << at));
+                if (boxes.size() > most_) return std::nullopt;
+                first += std::uint64_t{1} << free;
+            }
+        }
+        return boxes;
+    }
+    // A mask with holes: single values only.
+    std::optional<Disjunction> in_pattern(const InRanges& in, bool negated) {
+        if (negated || in.word.size == 8 || in.ranges.size() > most_) return std::nullopt;
+        const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4), static_cast<std::uint8_t>(in.word.offset % 4 * 8),
+                                              static_cast<std::uint8_t>(in.word.size * 8), SideKind::kBits});
+        const std::uint64_t full = made_.dimensions[side].full();
+        Disjunction boxes;
+        for (const auto& [first, last] : in.ranges) {
+            if (first != last) return std::nullopt;
+            if ((first & ~in.word.mask) != 0) continue;
+            boxes.push_back(with(side, static_cast<std::uint32_t>(first << in.word.shift & full), static_cast<std::uint32_t>(in.word.mask << in.word.shift & full)));
+        }
+        return boxes;
+    }
+    std::optional<Disjunction> in_wide(const Word& word, std::uint32_t low, std::uint64_t ones, const Ranges& ranges) {
+        if (low != 0 || word.shift != 0 || (ones >> 32 & ((ones >> 32) + 1)) != 0 || (ones >> 32) == 0) return std::nullopt;
+        const auto first_word = static_cast<std::uint8_t>(word.offset / 4);
+        const auto high_bits = static_cast<std::uint8_t>(std::popcount(ones >> 32));
+        const std::vector<std::uint32_t> sides{dimension({static_cast<std::uint8_t>(first_word + 1), 0, high_bits, SideKind::kInterval}),
+                                               dimension({first_word, 0, 32, SideKind::kInterval})};
+        Disjunction boxes;
+        for (const auto& [first, last] : ranges) {
+            const Words from{static_cast<std::uint32_t>(first >> 32), static_cast<std::uint32_t>(first)};
+            const Words to{static_cast<std::uint32_t>(last >> 32), static_cast<std::uint32_t>(last)};
+            add_lexical(sides, from, to, 0, Box{}, boxes);
+        }
+        if (boxes.size() > most_) return std::nullopt;
+        return boxes;
+    }
+
+    // [from, to] over several words, the first the highest.
+    void add_lexical(const std::vector<std::uint32_t>& sides, const Words& from, const Words& to, std::size_t at, Box prefix, Disjunction& boxes) {
+        const auto also = [&](std::uint32_t first, std::uint32_t last) {
+            Box box = prefix;
+            box.sides.push_back({sides[at], first, last});
+            std::sort(box.sides.begin(), box.sides.end());
+            return box;
+        };
+        const auto rest_is = [&](const Words& words, bool ones) {
+            for (std::size_t i = at + 1; i < words.size(); ++i)
+                if (words[i] != (ones ? made_.dimensions[sides[i]].full() : 0u)) return false;
+            return true;
+        };
+        if (at + 1 == sides.size() || (rest_is(from, false) && rest_is(to, true))) {
+            boxes.push_back(also(from[at], to[at]));
+            return;
+        }
+        if (from[at] == to[at]) return add_lexical(sides, from, to, at + 1, also(from[at], from[at]), boxes);
+        Words ones = to, zeros = from;
+        for (std::size_t i = at + 1; i < sides.size(); ++i) {
+            ones[i] = made_.dimensions[sides[i]].full();
+            zeros[i] = 0;
+        }
+        std::uint32_t first = from[at], last = to[at];
+        if (!rest_is(from, false)) {
+            add_lexical(sides, from, ones, at + 1, also(first, first), boxes);
+            ++first;
+        }
+        const bool cut_last = !rest_is(to, true);
+        if (cut_last) --last;
+        if (first <= last && !(cut_last && to[at] == 0)) boxes.push_back(also(first, last));
+        if (cut_last) add_lexical(sides, zeros, to, at + 1, also(to[at], to[at]), boxes);
+    }
+
+    std::optional<Disjunction> in_addresses(const AddressIn& in, bool negated) {
+        if (in.ranges4.size() + in.ranges6.size() > most_) return std::nullopt;
+        const auto word = static_cast<std::uint8_t>(in.address.offset / 4);
+        std::vector<std::uint32_t> sides;
+        for (std::uint8_t i = 0; i < (in.address.either_version ? 4 : 1); ++i)
+            sides.push_back(dimension({static_cast<std::uint8_t>(word + i), 0, 32, SideKind::kInterval}));
+        Ranges ranges4{in.ranges4.begin(), in.ranges4.end()};
+        if (negated) ranges4 = complement(ranges4, 0xffffffff);
+        const Box version4 = in.address.either_version ? with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP4), WEIR_BIT(WEIR_HAS_IP4)) : Box{};
+        Disjunction boxes;
+        for (const auto& [first, last] : ranges4)
+            add_lexical({sides[0]}, {static_cast<std::uint32_t>(first)}, {static_cast<std::uint32_t>(last)}, 0, version4, boxes);
+        if (in.address.either_version) {
+            add_ranges6(in, negated, sides, boxes);
+            const std::uint32_t either = WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_IP6);
+            if (negated) boxes.push_back(with(kPresentDimension, 0, either));
+        }
+        if (boxes.size() > most_) return std::nullopt;
+        return boxes;
+    }
+    void add_ranges6(const AddressIn& in, bool negated, const std::vector<std::uint32_t>& sides, Disjunction& boxes) {
+        const Box version6 = with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP6), WEIR_BIT(WEIR_HAS_IP6));
+        const auto words = [](const Address6& address) {
+            return Words{static_cast<std::uint32_t>(address.first >> 32), static_cast<std::uint32_t>(address.first),
+                         static_cast<std::uint32_t>(address.second >> 32), static_cast<std::uint32_t>(address.second)};
+        };
+        const Address6 max{~std::uint64_t{0}, ~std::uint64_t{0}};
+        if (!negated) {
+            for (const auto& [first, last] : in.ranges6) add_lexical(sides, words(first), words(last), 0, version6, boxes);
+            return;
+        }
+        Address6 next{0, 0};
+        for (const auto& [first, last] : in.ranges6) {
+            if (next < first) {
+                const Address6 before = first.second == 0 ? Address6{first.first - 1, max.second} : Address6{first.first, first.second - 1};
+                add_lexical(sides, words(next), words(before), 0, version6, boxes);
+            }
+            if (last == max) return;
+            next = last.second == max.second ? Address6{last.first + 1, 0} : Address6{last.first, last.second + 1};
+        }
+        add_lexical(sides, words(next), words(max), 0, version6, boxes);
+    }
+
+    // Sorted, without sides that say nothing; false where no packet can be in it.
+    bool tidy(Box& box) {
+        std::sort(box.residuals.begin(), box.residuals.end());
+        box.residuals.erase(std::unique(box.residuals.begin(), box.residuals.end()), box.residuals.end());
+        std::erase_if(box.sides, [&](const Side& side) {
+            const Dimension& dimension = made_.dimensions[side.dimension];
+            return dimension.kind == SideKind::kInterval ? side.first == 0 && side.last == dimension.full() : side.last == 0;
+        });
+        if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return true;
+        Side& side = box.sides[0];
+        const Presence presence{side.first, side.last & ~side.first};
+        if (!implied(presence).possible()) return false;
+        const Presence least = reduced(presence);
+        side.first = least.ones;
+        side.last = least.ones | least.zeros;
+        if (side.last == 0) box.sides.erase(box.sides.begin());
+        return true;
+    }
+
+    Decision& decision_;
+    const BoxLimits& limits_;
+    Boxes made_;
+    std::map<Dimension, std::uint32_t> numbers_;
+    std::map<PredicateId, PredicateId> opposites_;
+    std::vector<Predicate> added_;               // become predicates when all is done: references stay good till then
+    std::size_t most_ = 1;
+};
+
+}  // namespace
+
+bool meet(Box& box, const Box& other, const std::vector<Dimension>& dimensions) {
+    std::vector<Side> sides;
+    auto a = box.sides.cbegin(), b = other.sides.cbegin();
+    while (a != box.sides.end() || b != other.sides.end()) {
+        if (b == other.sides.end() || (a != box.sides.end() && a->dimension < b->dimension)) {
+            sides.push_back(*a++);
+        } else if (a == box.sides.cend() || b->dimension < a->dimension) {
+            sides.push_back(*b++);
+        } else {
+            Side both = *a;
+            if (dimensions[a->dimension].kind == SideKind::kInterval) {
+                both.first = std::max(a->first, b->first);
+                both.last = std::min(a->last, b->last);
+                if (both.first > both.last) return false;
+            } else {
+                if (((a->first ^ b->first) & a->last & b->last) != 0) return false;
+                both.first = a->first | b->first;
+                both.last = a->last | b->last;
+            }
+            sides.push_back(both);
+            ++a, ++b;
+        }
+    }
+    box.sides = std::move(sides);
+    box.residuals.insert(box.residuals.end(), other.residuals.begin(), other.residuals.end());
+    return true;
+}
+
+Boxes make_boxes(Decision& decision, const BoxLimits& limits) { return Expansion(decision, limits).make(); }
+
+}  // namespace weir::ir

@@ -1,0 +1,48 @@
+// Rules as boxes: a product of intervals and bit patterns over words of struct weir_packet, and the conditions that are
+// neither. Any predicate is an or of boxes; where that would be too many, what makes them many stays a residual.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "compiler/ir/decision.h"
+#include "compiler/ir/dimension.h"
+
+namespace weir::ir {
+
+struct Box {
+    std::vector<Side> sides;                 // by dimension; a dimension without one may be anything
+    std::vector<PredicateId> residuals;      // all of them must hold, too; sorted
+    std::uint32_t rule = 0;
+};
+
+struct BoxLimits {
+    std::uint32_t boxes_a_rule = 64;
+    std::uint32_t boxes = 0;                 // of all rules; 0: eight a rule, and 65,536 more
+};
+
+struct Boxes {
+    std::vector<Dimension> dimensions;       // [kPresentDimension] is `present`
+    std::vector<Box> boxes;                  // by rule, in the policy's order; a rule that cannot match has none
+};
+
+// The boxes of all rules. Adds to `decision.predicates` where a residual is a predicate's opposite.
+Boxes make_boxes(Decision& decision, const BoxLimits& limits);
+
+// Can both be? False where `other` is narrower than the empty box. Leaves the meeting in `box`.
+bool meet(Box& box, const Box& other, const std::vector<Dimension>& dimensions);
+
+// What is known of a packet from bits of `present` that are one and bits that are zero.
+struct Presence {
+    std::uint32_t ones = 0;
+    std::uint32_t zeros = 0;
+
+    bool possible() const { return (ones & zeros) == 0; }
+};
+// All that follows: TCP is IP, and no UDP.
+Presence implied(Presence presence);
+// The least that says the same.
+Presence reduced(Presence presence);
+
+}  // namespace weir::ir

@@ -1,0 +1,165 @@
+// Which bits to look at next: every window of every dimension is tried on the node's boxes (or a sample of them).
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "compiler/ir/tree.h"
+
+namespace weir::ir {
+namespace {
+
+constexpr std::size_t kSample = 256;           // boxes that are looked at
+constexpr std::size_t kSmallSample = 32;       // once the work is done that may be done
+constexpr std::uint32_t kPatternBits = 5;      // of a window over flags: all combinations are slots
+constexpr double kSlotWeight = 0.25;           // memory of a slot, in boxes
+constexpr double kWorthIt = 0.97;              // a window must leave less than this
+
+struct Candidate {
+    double cost;
+    Window window;
+};
+
+// The sides of the sampled boxes in one dimension, and which bits tell narrow ones apart.
+struct Sides {
+    std::vector<Range32> all;
+    std::uint32_t telling = 0;
+};
+
+Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std::size_t dimension, const Known& known) {
+    Sides sides;
+    sides.all.reserve(sample.size());
+    const Dimension& d = boxes.dimensions[dimension];
+    const std::uint32_t lowest = known.value[dimension], highest = lowest | (d.full() & ~known.mask[dimension]);
+    bool has_wide = false, has_narrow = false;
+    Range32 one{};
+    for (const std::uint32_t box : sample) {
+        const Range32 side = side_within(boxes, box, dimension, known);
+        sides.all.push_back(side);
+        const bool wide = d.kind == SideKind::kInterval ? side.first <= lowest && side.last >= highest
+                                                        : (side.last & ~known.mask[dimension]) == 0;
+        has_wide |= wide;
+        if (wide) continue;
+        if (!has_narrow) one = side;
+        has_narrow = true;
+        sides.telling |= (side.first ^ one.first) | (side.last ^ one.last);
+        if (d.kind == SideKind::kInterval) sides.telling |= side.first ^ side.last;
+    }
+    // Where some are wide, any bit tells them from the narrow ones.
+    if (has_narrow && has_wide) sides.telling = ~0u;
+    sides.telling &= d.full() & ~known.mask[dimension];
+    return sides;
+}
+
+class Chooser {
+public:
+    Chooser(const BoxTable& boxes, std::span<const std::uint32_t> sample, double scale, const TreeLimits& limits, std::uint64_t& work)
+        : boxes_(boxes), sample_(sample), scale_(scale), limits_(limits), work_(work),
+          most_reached_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) + (limits.spread > 1 ? 16 : 0)) {}
+
+    void try_dimension(std::uint32_t dimension, const Known& known, std::uint32_t most_bits) {
+        const Dimension& d = boxes_.dimensions[dimension];
+        const Sides sides = sides_of(boxes_, sample_, dimension, known);
+        work_ += sample_.size();
+        if (d.kind == SideKind::kBits) most_bits = std::min(most_bits, kPatternBits);
+        for (std::uint32_t shift = 0; shift < d.bits; ++shift) {
+            if ((sides.telling >> shift & 1) == 0) continue;
+            for (std::uint32_t bits = 1; bits <= most_bits && shift + bits <= d.bits; ++bits) {
+                if ((known.mask[dimension] >> (shift + bits - 1) & 1) != 0) break;
+                if (std::uint64_t{1} << bits > 2 * most_reached_ + 2) break;
+                if (bits > 4 && bits < most_bits && (bits & 1) != 0) continue;
+                if (!try_window(sides, d.kind, {dimension, shift, bits})) break;
+            }
+        }
+    }
+    const Candidate& best() const { return best_; }
+
+private:
+    // False where the boxes spread too much; wider windows spread them more.
+    bool try_window(const Sides& sides, SideKind kind, const Window& window) {
+        const std::uint32_t mask = window.mask();
+        counts_.assign(std::size_t{mask} + 2, 0);
+        std::uint64_t reached = 0;
+        for (const Range32& side : sides.all) {
+            reached += kind == SideKind::kInterval ? count_interval(side, window.shift, mask) : count_pattern(side, window.shift, mask);
+            if (reached > most_reached_) {
+                work_ += sample_.size();
+                return false;
+            }
+        }
+        work_ += sample_.size() + mask;
+        double squares = 0;
+        std::int64_t running = 0;
+        for (std::uint32_t slot = 0; slot <= mask; ++slot) {
+            running += counts_[slot];
+            squares += static_cast<double>(running) * static_cast<double>(running);
+        }
+        const double boxes = static_cast<double>(sample_.size()) * scale_;
+        const double left = squares / static_cast<double>(reached) * scale_;
+        const double replication = (static_cast<double>(reached) * scale_ + kSlotWeight * (mask + 1.0)) / boxes;
+        const double cost = std::max(left, 1.0) * std::pow(replication, limits_.replication_cost);
+        if (cost < best_.cost * 0.999) best_ = {cost, window};
+        return true;
+    }
+    // Into a table of differences: +1 where the side's slots begin, -1 behind their end.
+    std::uint64_t count_interval(const Range32& side, std::uint32_t shift, std::uint32_t mask) {
+        const std::uint32_t from = side.first >> shift, to = side.last >> shift;
+        if (to - from >= mask) {
+            ++counts_[0];
+            return mask + std::uint64_t{1};
+        }
+        const std::uint32_t a = from & mask, b = to & mask;
+        ++counts_[a];
+        --counts_[b + 1];
+        if (a <= b) return b - a + 1;
+        ++counts_[0];
+        return std::uint64_t{mask} + 1 - a + b + 1;
+    }
+    std::uint64_t count_pattern(const Range32& side, std::uint32_t shift, std::uint32_t mask) {
+        std::uint64_t reached = 0;
+        for_each_slot(SideKind::kBits, side, shift, mask, [&](std::uint32_t slot) {
+            ++counts_[slot];
+            --counts_[slot + 1];
+            ++reached;
+        });
+        return reached;
+    }
+
+    const BoxTable& boxes_;
+    std::span<const std::uint32_t> sample_;
+    double scale_;
+    const TreeLimits& limits_;
+    std::uint64_t& work_;
+    std::uint64_t most_reached_;
+    std::vector<std::int32_t> counts_;
+    Candidate best_{1e300, {}};
+};
+
+}  // namespace
+
+Range32 side_within(const BoxTable& boxes, std::uint32_t box, std::size_t dimension, const Known& known) {
+    const std::size_t at = boxes.at(box, dimension);
+    const Dimension& d = boxes.dimensions[dimension];
+    if (d.kind == SideKind::kBits) return {boxes.first[at], boxes.last[at]};
+    const std::uint32_t lowest = known.value[dimension], highest = lowest | (d.full() & ~known.mask[dimension]);
+    return {std::max(boxes.first[at], lowest), std::min(boxes.last[at], highest)};
+}
+
+Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> members, const Known& known,
+                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work) {
+    std::vector<std::uint32_t> sample;
+    double scale = 1;
+    const std::size_t most = work > limits.work ? kSmallSample : kSample;
+    if (members.size() > 2 * most) {
+        for (std::size_t i = 0; i < most; ++i) sample.push_back(members[i * members.size() / most]);
+        scale = static_cast<double>(members.size()) / static_cast<double>(most);
+        members = sample;
+    }
+    Chooser chooser(boxes, members, scale, limits, work);
+    for (std::uint32_t dimension = 0; dimension < boxes.dimensions.size(); ++dimension)
+        chooser.try_dimension(dimension, known, most_bits);
+    const double boxes_here = static_cast<double>(members.size()) * scale;
+    if (chooser.best().cost >= kWorthIt * boxes_here) return {};
+    return chooser.best().window;
+}
+
+}  // namespace weir::ir

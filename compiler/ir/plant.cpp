@@ -1,0 +1,317 @@
+#include "compiler/ir/plant.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "compiler/ir/layout.h"
+#include "compiler/ir/residual.h"
+#include "compiler/ir/tree.h"
+#include "grammar/check.h"
+
+namespace weir::ir {
+namespace {
+
+constexpr Presence kKinds[WEIR_FOREST_KINDS] = {
+    {WEIR_BIT(WEIR_HAS_IP4), 0}, {WEIR_BIT(WEIR_HAS_IP6), 0}, {0, WEIR_BIT(WEIR_HAS_IP)}};
+
+// ---- which boxes concern which packets ----
+
+Presence presence_of(const Box& box) {
+    if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return {};
+    return {box.sides[0].first, box.sides[0].last & ~box.sides[0].first};
+}
+
+class TableMaker {
+public:
+    TableMaker(Decision& decision, const Boxes& boxes) : decision_(decision), boxes_(boxes), residuals_(decision) {
+        for (const Box& box : boxes.boxes) numbers_.push_back(residuals_.number(box.residuals));
+    }
+
+    // The boxes of rules that decide (or of the others) that packets of this kind may be in.
+    BoxTable table(std::uint32_t kind, bool deciding) {
+        const Presence known = implied(kKinds[kind]);
+        std::vector<std::uint32_t> members;
+        std::vector<Side> present;
+        std::vector<bool> used(boxes_.dimensions.size(), false);
+        for (std::uint32_t i = 0; i < boxes_.boxes.size(); ++i) {
+            const Box& box = boxes_.boxes[i];
+            if (decision_.rules[box.rule].decides != deciding) continue;
+            const Presence wanted = presence_of(box);
+            if (!together(wanted, kind).possible()) continue;
+            members.push_back(i);
+            const std::uint32_t ones = wanted.ones & ~known.ones, zeros = wanted.zeros & ~known.zeros;
+            present.push_back({kPresentDimension, ones, ones | zeros});
+            used[kPresentDimension] = used[kPresentDimension] || (ones | zeros) != 0;
+            for (const Side& side : box.sides)
+                if (side.dimension != kPresentDimension) used[side.dimension] = true;
+        }
+        return filled(members, present, used);
+    }
+
+private:
+    Presence together(Presence wanted, std::uint32_t kind) {
+        const std::uint64_t key = std::uint64_t{wanted.ones} << 32 | wanted.zeros;
+        const auto [at, added] = together_[kind].try_emplace(key);
+        if (added) at->second = implied({wanted.ones | kKinds[kind].ones, wanted.zeros | kKinds[kind].zeros});
+        return at->second;
+    }
+    BoxTable filled(const std::vector<std::uint32_t>& members, const std::vector<Side>& present, const std::vector<bool>& used) {
+        BoxTable table;
+        std::vector<std::size_t> column(used.size(), 0);
+        for (std::size_t d = 0; d < used.size(); ++d)
+            if (used[d]) {
+                column[d] = table.dimensions.size();
+                table.dimensions.push_back(boxes_.dimensions[d]);
+            }
+        const std::size_t columns = table.dimensions.size();
+        table.first.assign(members.size() * columns, 0);
+        table.last.assign(members.size() * columns, 0);
+        for (std::size_t i = 0; i < members.size(); ++i) {
+            const Box& box = boxes_.boxes[members[i]];
+            table.rule.push_back(box.rule);
+            table.residual.push_back(numbers_[members[i]]);
+            for (std::size_t c = 0; c < columns; ++c)
+                if (table.dimensions[c].kind == SideKind::kInterval) table.last[i * columns + c] = table.dimensions[c].full();
+            const auto set = [&](const Side& side) {
+                if (!used[side.dimension]) return;
+                table.first[i * columns + column[side.dimension]] = side.first;
+                table.last[i * columns + column[side.dimension]] = side.last;
+            };
+            for (const Side& side : box.sides)
+                if (side.dimension != kPresentDimension) set(side);
+            set(present[i]);
+        }
+        return table;
+    }
+
+    Decision& decision_;
+    const Boxes& boxes_;
+    Residuals residuals_;
+    std::vector<std::uint32_t> numbers_;
+    std::map<std::uint64_t, Presence> together_[WEIR_FOREST_KINDS];
+};
+
+// ---- into how many trees ----
+
+// Boxes are narrow or wide in their source and in their destination address: classes 0 (narrow in both) to 3 (wide in
+// both; bit 0: source, bit 1: destination). Class 4 is that part of 3 that is wide in its destination port, too. Trees by
+// groups of classes.
+using Scheme = std::vector<std::vector<std::uint32_t>>;
+const Scheme kSchemes[] = {{{0, 1, 2}, {3, 4}},      {{0, 2}, {1, 3, 4}},       {{0, 1}, {2, 3, 4}},      {{0, 2}, {1}, {3, 4}},
+                           {{0, 1}, {2}, {3, 4}},    {{0, 1, 2}, {3}, {4}},     {{0, 2}, {1}, {3}, {4}},  {{0, 1}, {2}, {3}, {4}},
+                           {{0}, {1}, {2}, {3, 4}}};
+constexpr std::uint32_t kNarrowBits[] = {8, 16, 24};   // known of an address, from which on a side is narrow
+
+std::uint32_t known_bits(const BoxTable& boxes, std::uint32_t box, std::size_t first_offset) {
+    std::uint32_t known = 0;
+    for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) {
+        const Dimension& dimension = boxes.dimensions[d];
+        if (dimension.kind != SideKind::kInterval || dimension.word < first_offset / 4 || dimension.word >= first_offset / 4 + 4) continue;
+        const std::size_t at = boxes.at(box, d);
+        known += dimension.bits - static_cast<std::uint32_t>(std::bit_width(boxes.last[at] - boxes.first[at]));
+    }
+    return known;
+}
+
+struct Planted {
+    std::vector<BuiltTree> trees;
+    std::vector<std::uint32_t> first_rule;
+    double cost = 0;
+    std::uint64_t work = 0;
+    bool within_limits = true;
+};
+
+class Planter {
+public:
+    Planter(const BoxTable& boxes, Wanted wanted) : boxes_(boxes), wanted_(wanted), room_(kWork + boxes.size() * kWorkABox) {}
+
+    Planted plant() {
+        std::vector<std::uint32_t> all(boxes_.size());
+        for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+        Planted best = try_groups({all}, kSpread);
+        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
+            for (const std::uint32_t bits : kNarrowBits)
+                for (const Scheme& scheme : kSchemes) {
+                    if (room_ < best.work) break;
+                    consider(best, try_groups(groups(scheme, bits), kSpread));
+                }
+        }
+        // What spreads too far is cut less, then never into two.
+        for (const double spread : {2.0, 1.0})
+            if (!best.within_limits) best = try_groups({all}, spread);
+        WEIR_CHECK(best.within_limits);
+        return best;
+    }
+
+private:
+    static constexpr double kSpread = 4;
+    static constexpr std::uint32_t kOneTree = 24;            // boxes for which one tree is enough
+    static constexpr std::uint64_t kWork = 6'000'000;       // elementary steps, about 1 ns each
+    static constexpr std::uint64_t kWorkABox = 3000;
+    static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
+
+    std::vector<std::vector<std::uint32_t>> groups(const Scheme& scheme, std::uint32_t narrow_bits) const {
+        std::vector<std::vector<std::uint32_t>> made;
+        std::vector<std::uint32_t> classes(boxes_.size());
+        for (std::uint32_t box = 0; box < boxes_.size(); ++box) {
+            classes[box] = (known_bits(boxes_, box, offsetof(weir_packet, ip_src)) < narrow_bits ? 1u : 0u) |
+                           (known_bits(boxes_, box, offsetof(weir_packet, ip_dst)) < narrow_bits ? 2u : 0u);
+            if (classes[box] == 3 && is_wide_in_port(box)) classes[box] = 4;
+        }
+        for (const auto& group : scheme) {
+            std::vector<std::uint32_t> members;
+            for (std::uint32_t box = 0; box < boxes_.size(); ++box)
+                if (std::find(group.begin(), group.end(), classes[box]) != group.end()) members.push_back(box);
+            if (!members.empty()) made.push_back(std::move(members));
+        }
+        return made;
+    }
+
+    bool is_wide_in_port(std::uint32_t box) const {
+        constexpr std::uint32_t kWidePorts = 4096;
+        for (std::size_t d = 0; d < boxes_.dimensions.size(); ++d) {
+            const Dimension& dimension = boxes_.dimensions[d];
+            if (dimension.word * 4u + dimension.shift / 8u == offsetof(weir_packet, port_dst))
+                return boxes_.last[boxes_.at(box, d)] - boxes_.first[boxes_.at(box, d)] >= kWidePorts;
+        }
+        return true;
+    }
+    Planted try_groups(const std::vector<std::vector<std::uint32_t>>& groups, double spread) {
+        Planted planted;
+        TreeLimits limits;
+        limits.wanted = wanted_;
+        limits.spread = spread;
+        limits.entries = spread <= 1 ? boxes_.size() : boxes_.size() * kEntriesABox + kAtLeast;
+        limits.slots = spread <= 1 ? ~std::uint64_t{0} : boxes_.size() * kSlotsABox + kAtLeast;
+        limits.work = (kWork + boxes_.size() * kWorkABox) / 3;
+        for (const auto& members : groups) {
+            planted.first_rule.push_back(boxes_.rule[members.front()]);
+            planted.trees.push_back(build_tree(boxes_, members, limits));
+            planted.work += planted.trees.back().work;
+            planted.within_limits = planted.within_limits && planted.trees.back().within_limits;
+        }
+        room_ -= std::min(room_, planted.work);
+        if (planted.within_limits) planted.cost = cost(planted);
+        return planted;
+    }
+    // Hardly any box twice, short leaves: no other scheme would be worth its time.
+    bool is_good(const Planted& planted) const {
+        constexpr std::uint32_t kShortLeaf = 16;
+        const BuiltTree& tree = planted.trees[0];
+        return planted.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 && tree.longest_leaf <= kShortLeaf;
+    }
+    static void consider(Planted& best, Planted other) {
+        if (!other.within_limits) return;
+        if (!best.within_limits || other.cost < best.cost) {
+            other.work = std::max(best.work, other.work);
+            best = std::move(other);
+        }
+    }
+
+    // Nanoseconds a packet on the corners of some boxes, as measured on one machine: a tree, a node, an entry.
+    double cost(const Planted& planted) const {
+        constexpr std::uint32_t kPackets = 512;
+        std::size_t bytes = 0;
+        for (const BuiltTree& tree : planted.trees) bytes += tree.slots.size() * 8 + tree.members.size() * 32;
+        const double far = bytes < 256 * 1024 ? 1 : bytes < 4 * 1024 * 1024 ? 1.5 : 3;
+        double sum = 0;
+        std::uint64_t random = 88172645463325252u;
+        std::vector<std::size_t> order(planted.trees.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return planted.first_rule[a] < planted.first_rule[b]; });
+        for (std::uint32_t i = 0; i < kPackets; ++i) {
+            std::uint32_t words[64] = {};
+            const auto box = static_cast<std::uint32_t>(std::uint64_t{i} * boxes_.size() / kPackets);
+            for (std::size_t d = 0; d < boxes_.dimensions.size(); ++d) {
+                random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+                const std::uint32_t first = boxes_.first[boxes_.at(box, d)], last = boxes_.last[boxes_.at(box, d)];
+                const Dimension& dimension = boxes_.dimensions[d];
+                const std::uint32_t value = dimension.kind == SideKind::kBits ? first : static_cast<std::uint32_t>(first + random % (std::uint64_t{last} - first + 1));
+                words[dimension.word] |= value << dimension.shift;
+            }
+            sum += walk(planted, order, words, far);
+        }
+        return sum / kPackets;
+    }
+    double walk(const Planted& planted, const std::vector<std::size_t>& order, const std::uint32_t* words, double far) const {
+        constexpr double kTree = 5, kNode = 4, kEntry = 4;
+        double sum = 0;
+        std::uint32_t best = ~0u;
+        for (const std::size_t t : order) {
+            if (planted.first_rule[t] >= best) break;
+            const BuiltTree& tree = planted.trees[t];
+            sum += kTree;
+            std::uint64_t slot = tree.root;
+            while ((slot & WEIR_LEAF) == 0) {
+                sum += kNode * far;
+                slot = tree.slots[static_cast<std::uint32_t>(slot) + (words[slot >> WEIR_SLOT_WORD & 63] >> (slot >> WEIR_SLOT_SHIFT & 31) & (slot >> WEIR_SLOT_MASK & 0x7fff))];
+            }
+            const std::size_t begin = slot & 0xffffffff, count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
+            for (std::size_t i = begin; i < begin + count; ++i) {
+                const std::uint32_t box = tree.members[i];
+                if (boxes_.rule[box] >= best) break;
+                sum += i == begin ? kEntry * far : kEntry;
+                if (is_in(box, words)) {
+                    best = boxes_.rule[box];
+                    break;
+                }
+            }
+        }
+        return sum;
+    }
+    bool is_in(std::uint32_t box, const std::uint32_t* words) const {
+        for (std::size_t d = 0; d < boxes_.dimensions.size(); ++d) {
+            const std::uint32_t value = boxes_.dimensions[d].of(words), first = boxes_.first[boxes_.at(box, d)], last = boxes_.last[boxes_.at(box, d)];
+            const bool in = boxes_.dimensions[d].kind == SideKind::kInterval ? value >= first && value <= last : (value & last) == first;
+            if (!in) return false;
+        }
+        return true;
+    }
+
+    const BoxTable& boxes_;
+    Wanted wanted_;
+    std::uint64_t room_;
+};
+
+// The planter's trees behind those of the other forests.
+Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
+    Forest forest;
+    forest.layout = make_layout(boxes);
+    forest.boxes = boxes.size();
+    for (std::size_t t = 0; t < planted.trees.size(); ++t) {
+        const BuiltTree& tree = planted.trees[t];
+        const std::uint64_t slots = forests.slots.size(), entries = forests.entries.size();
+        const auto moved = [&](std::uint64_t slot) {
+            if ((slot & WEIR_LEAF) == 0) return slot + slots;
+            if ((slot >> 32 & WEIR_LEAF_COUNT_MASK) == 0) return slot;
+            return (slot & ~std::uint64_t{0xffffffff}) | (entries + (slot & 0xffffffff) * forest.layout.words);
+        };
+        for (const std::uint64_t slot : tree.slots) forests.slots.push_back(moved(slot));
+        for (const std::uint32_t box : tree.members) append_entry(forest.layout, boxes, box, forests.entries);
+        WEIR_CHECK(forests.slots.size() < 0xffffffff && forests.entries.size() < 0xffffffff);
+        forest.trees.push_back({moved(tree.root), planted.first_rule[t]});
+        forest.longest_leaf = std::max(forest.longest_leaf, tree.longest_leaf);
+        forest.depth = std::max(forest.depth, tree.depth);
+        forest.slots += static_cast<std::uint32_t>(tree.slots.size());
+        forest.entries += static_cast<std::uint32_t>(tree.members.size());
+    }
+    std::sort(forest.trees.begin(), forest.trees.end(), [](const Tree& a, const Tree& b) { return a.first_rule < b.first_rule; });
+    WEIR_CHECK(forest.trees.size() <= WEIR_TREES);
+    return forest;
+}
+
+}  // namespace
+
+void plant(Decision& decision, const Boxes& boxes) {
+    TableMaker maker(decision, boxes);
+    for (const bool deciding : {true, false})
+        for (std::uint32_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
+            const BoxTable table = maker.table(kind, deciding);
+            if (table.size() == 0) continue;
+            Planter planter(table, deciding ? Wanted::kFirst : Wanted::kAll);
+            decision.forests.kinds[deciding ? kind : WEIR_FOREST_KINDS + kind] = settle(table, planter.plant(), decision.forests);
+        }
+}
+
+}  // namespace weir::ir

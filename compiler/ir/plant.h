@@ -1,0 +1,12 @@
+// Boxes -> forests: which boxes concern which kind of packet, into how many trees they go, and how deep those are cut.
+#pragma once
+
+#include "compiler/ir/box.h"
+#include "compiler/ir/decision.h"
+
+namespace weir::ir {
+
+// Fills decision.forests and decision.residuals.
+void plant(Decision& decision, const Boxes& boxes);
+
+}  // namespace weir::ir
