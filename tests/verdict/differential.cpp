@@ -134,6 +134,8 @@ RandomPolicy shrunk(RandomPolicy policy, const std::vector<Bytes>& packets, bool
 }
 
 int report(const Options& options, std::uint64_t seed, const RandomPolicy& policy, const std::string& fault, const Bytes& packet, bool kernel) {
+    fmt::print("seed {}: {}making it smaller\n", seed, fault.substr(0, 2000));
+    std::fflush(stdout);
     const bool of_policy = fault.starts_with("the policy");
     const bool by_checker = of_policy && !analysed(policy.to_text(), policy.files).compiled;
     const std::vector<Bytes> packets = of_policy ? std::vector<Bytes>{} : std::vector<Bytes>{packet};

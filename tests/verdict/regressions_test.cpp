@@ -41,3 +41,15 @@ TEST_CASE("the end of a payload that lies beyond byte 65,000 of a frame", "[regr
     const Bytes frame = in4(17, udp({}, Bytes(65504, 'j') + text("end")));
     check_rows({{"payload ends_with \"end\"", frame, true, "the largest datagram"}, {"payload ends_with \"jjj\"", frame, false, "the largest datagram"}});
 }
+
+TEST_CASE("a set of tuples whose file is empty", "[regressions]") {
+    const std::string policy = "set none : (net, u8) from \"none\"\nset exact : (ip, port) from \"none\"\n"
+                               "rule a { when (ip.src, ip.ttl) in none or (ip.dst, tcp.dport) in exact then drop }\n"
+                               "rule b { observe when (ip.src, ip.ttl) not in none and (ip.dst, tcp.dport) not in exact then drop }\n";
+    std::string error, difference;
+    const auto engines = Engines::create(policy, error, {{"none", "# nothing yet\n"}});
+    INFO(error);
+    REQUIRE(engines);
+    CHECK(engines->judge(tcp4(), difference).matched == std::vector<std::uint32_t>{1});
+    CHECK(difference == "");
+}
