@@ -174,7 +174,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         const sema::Set& set = policy.sets[number];
         if (is_searched(set)) continue;
-        WEIR_CHECK(set.types.size() == set.entries.width());
+        WEIR_CHECK(set.entries.rows().empty() || set.types.size() == set.entries.width());
         const KeyLayout layout = key_layout(set);
         const std::span<const sema::SetElement> rows = set.entries.rows();
         for (std::size_t at = 0; at < rows.size(); at += set.types.size()) {

@@ -106,6 +106,11 @@ std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
         const std::size_t brace = text.find_first_of("{}", at);
         if (brace != at) parts.emplace_back(text.substr(at, brace - at));
         if (brace == std::string::npos) break;
+        if (brace + 1 < text.size() && text[brace + 1] == text[brace]) {   // a brace, written twice
+            parts.emplace_back(std::string(1, text[brace]));
+            at = brace + 2;
+            continue;
+        }
         const std::size_t end = text.find('}', brace);
         if (text[brace] == '}' || end == std::string::npos) {
             say({.code = Code::E332, .span = written.message_span, .message = text[brace] == '}' ? "`}` closes no hole of the message" : "`{` opens a hole that is not closed",

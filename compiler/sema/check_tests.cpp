@@ -131,6 +131,11 @@ private:
             return say_(option.span, fmt::format("{} is too much for `{}`", number->value, row.word), fmt::format("at most {}", row.limit));
         if (row.word == "frag_offset" && number->value % 8 != 0)
             return say_(option.span, "a fragment's offset is a multiple of 8", {});
+        if (row.word == "ip_id" && packet_.source.version == 4 && number->value > 0xffff)
+            return say_(option.span, fmt::format("{} is too much for `ip_id` of IPv4", number->value), "at most 65535");
+        if (row.word == "seq" && packet_.protocol != TestProtocol::kTcp && number->value > 0xffff)
+            return say_(option.span, fmt::format("{} is too much for `seq` of ICMP", number->value), "at most 65535");
+        if (row.word == "flow_label" && packet_.source.version == 4) return unfit(option);
         row.set(packet_, number->value);
     }
     void read_mac(const ast::PacketOption& option) {

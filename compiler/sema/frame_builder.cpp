@@ -99,7 +99,8 @@ Bytes transport(const TestPacket& packet) {
         put32(summed, protocol_number(packet));
     }
     summed.insert(summed.end(), out.begin(), out.end());
-    set16(out, checksum_at, checksum(summed));
+    const std::uint16_t sum = checksum(summed);
+    set16(out, checksum_at, sum == 0 && packet.protocol == TestProtocol::kUdp ? 0xffff : sum);   // 0: none (RFC 768)
     return out;
 }
 

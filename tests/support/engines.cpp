@@ -1,6 +1,7 @@
 #include "tests/support/engines.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,6 +24,13 @@ Judged judged_from(const sema::Judgement& judgement) {
 template <typename Trace>
 Judged judged_from(const Trace& trace) {
     return {trace.verdict, trace.rule, trace.matched, trace.alerts};
+}
+
+// Of this thread, in the kernel, too: other work on the machine does not count.
+double worked_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 }  // namespace
@@ -75,7 +83,9 @@ std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, 
     if (kernel == Kernel::kNot || !kernel_runs()) return engines;
     const auto object = compile(*engines->compiled_, {}, error);
     if (!object) return nullptr;
+    const double before = worked_seconds();
     auto runner = runtime::TestRunner::create(*object);
+    engines->load_seconds_ = worked_seconds() - before;
     if (!runner) {
         error = runner.error().message;
         return nullptr;

@@ -56,6 +56,8 @@ public:
     const Compiled& compiled() const { return *compiled_; }
     // Frames that the kernel judged, and those that it does not take (too short or too long).
     std::uint64_t kernel_frames() const { return kernel_frames_; }
+    // What this thread worked for the kernel to take the program, and the tables with it.
+    double load_seconds() const { return load_seconds_; }
 
 private:
     std::unique_ptr<Compiled> compiled_;
@@ -63,6 +65,7 @@ private:
     std::unique_ptr<runtime::TestRunner> kernel_;
     std::optional<sema::Oracle> oracle_;
     std::uint64_t kernel_frames_ = 0;
+    double load_seconds_ = 0;
 };
 
 }  // namespace weir::tests

@@ -24,11 +24,13 @@ public:
 
 private:
     Condition condition(unsigned depth);
+    Condition flow();
     std::string leaf();
     std::string number_leaf(const Field& field);
     std::string address_leaf(const Field& field);
     std::string mac_leaf(const Field& field);
     std::string flag_leaf(const Field& field);
+    std::string iface_leaf();
     std::string payload_leaf();
     std::string tuple_leaf();
     std::string set_leaf();
@@ -180,6 +182,12 @@ std::string Generator::mac_leaf(const Field& field) {
     return fmt::format("{} {} {{ {} }}", field.name, negated ? "not in" : "in", fmt::join(elements, ", "));
 }
 
+std::string Generator::iface_leaf() {
+    static const std::vector<std::string> kOps{"==", "!=", "contains", "starts_with", "ends_with"};
+    static const std::vector<std::string> kNames{"eth0", "lo", "eth", "", "wlan0"};
+    return fmt::format("iface {} \"{}\"", random_.of(kOps), random_.of(kNames));
+}
+
 std::string Generator::flag_leaf(const Field& field) {
     switch (random_.below(6)) {
         case 0: return fmt::format("{} {} {}", field.name, random_.one_in(2) ? "==" : "!=", random_.one_in(2));
@@ -248,7 +256,8 @@ std::string Generator::leaf() {
         case 3: case 4: if (!sets_.empty()) return set_leaf(); break;
         case 5: if (!conditions_.empty()) return random_.of(conditions_); break;
         case 6: return random_.one_in(8) ? (random_.one_in(2) ? "true" : "false") : flag_leaf(of_type(Type::kBool));
-        case 7: case 8: return flag_leaf(of_type(Type::kBool));
+        case 7: if (random_.one_in(4)) return iface_leaf(); [[fallthrough]];
+        case 8: return flag_leaf(of_type(Type::kBool));
         case 9: case 10: return address_leaf(of_type(Type::kIp));
         case 11: return mac_leaf(of_type(Type::kMac));
         case 12: case 13: return number_leaf(of_type(Type::kPort));
@@ -262,6 +271,25 @@ Condition Generator::condition(unsigned depth) {
     const std::uint64_t kind = random_.below(5);
     Condition made{kind == 0 ? Condition::Kind::kNot : kind <= 2 ? Condition::Kind::kAnd : Condition::Kind::kOr, {}, {}};
     for (std::size_t i = kind == 0 ? 1 : random_.between(2, 4); i > 0; --i) made.operands.push_back(condition(depth - 1));
+    return made;
+}
+
+// What most rules of large policies are: ends, ports, protocol, one behind the other; now and then something else, too.
+Condition Generator::flow() {
+    Condition made{Condition::Kind::kAnd, {}, {}};
+    const auto add = [&](std::string text) { made.operands.push_back({Condition::Kind::kLeaf, std::move(text), {}}); };
+    static const std::vector<std::string> kPorts{"tcp.dport", "tcp.dport", "udp.dport", "port.dst", "tcp.sport", "port.src"};
+    static const std::vector<std::string> kProtocols{"tcp", "udp", "ip4", "ip6", "ip.proto == 6", "ip.proto == 17", "icmp", "arp"};
+    for (const char* end : {"ip.src", "ip.dst"})
+        if (random_.one_in(2)) add(fmt::format("{} in {}", end, random_.one_in(3) ? fmt::format("{{ {}, {} }}", addresses_text(), addresses_text()) : fmt::format("{{ {} }}", addresses_text())));
+    if (random_.one_in(2)) {
+        const Field& field = sema::field(*sema::find_field(random_.of(kPorts)));
+        const std::uint64_t first = number(field), last = random_.one_in(2) ? first : std::min<std::uint64_t>(65535, first + random_.below(1024));
+        add(first == last ? fmt::format("{} == {}", field.name, first) : fmt::format("{} in {}..{}", field.name, first, last));
+    }
+    if (random_.one_in(3)) add(random_.of(kProtocols));
+    if (random_.one_in(5) || made.operands.empty()) add(leaf());
+    if (random_.one_in(8)) made.operands.push_back(condition(2));
     return made;
 }
 
@@ -321,10 +349,15 @@ RandomPolicy Generator::policy() {
     static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
     policy_.default_verdict = random_.of(kVerdicts);
     policy_.malformed_verdict = random_.of(kVerdicts);
-    // Few rules are one function, many are several.
-    for (std::size_t i = random_.one_in(4) ? random_.between(17, 40) : random_.between(1, 10); i > 0; --i) {
-        RandomRule rule{condition(static_cast<unsigned>(random_.below(4))), random_.one_in(3), {}, random_.of(kVerdicts)};
-        for (std::size_t k = random_.one_in(3) ? random_.between(1, 3) : 0; k > 0; --k) rule.alerts.push_back(random_.of(kAlerts));
+    // Few rules are code, many are several functions or a decision structure.
+    const std::uint64_t size = random_.below(16);
+    const bool large = size < 3;
+    std::size_t rules = size == 0 ? random_.between(41, 300) : size <= 5 ? random_.between(17, 40) : random_.between(1, 10);
+    const std::uint64_t observed = large ? random_.between(2, 12) : 3, told = large ? random_.between(2, 20) : 3;
+    for (; rules > 0; --rules) {
+        Condition made = large && random_.below(4) != 0 ? flow() : condition(static_cast<unsigned>(random_.below(4)));
+        RandomRule rule{std::move(made), random_.one_in(observed), {}, random_.of(kVerdicts)};
+        for (std::size_t k = random_.one_in(told) ? random_.between(1, 3) : 0; k > 0; --k) rule.alerts.push_back(random_.of(kAlerts));
         if (rule.alerts.empty() && rule.verdict.empty()) rule.verdict = "drop";
         policy_.rules.push_back(std::move(rule));
     }
@@ -376,22 +409,26 @@ std::string RandomPolicy::to_text() const {
 
 RandomPolicy random_policy(Random& random) { return Generator(random).policy(); }
 
-std::vector<RandomPolicy> smaller(const RandomPolicy& policy) {
-    std::vector<RandomPolicy> all;
+bool shrink(RandomPolicy& policy, const std::function<bool(const RandomPolicy&)>& still) {
     const auto change = [&](const auto& edit) {
-        all.push_back(policy);
-        edit(all.back());
+        RandomPolicy less = policy;
+        edit(less);
+        if (!still(less)) return false;
+        policy = std::move(less);
+        return true;
     };
-    for (std::size_t half : {policy.rules.size() / 2, std::size_t{1}})
-        for (std::size_t i = 0; half > 0 && i + half <= policy.rules.size() && policy.rules.size() > 1; i += half)
-            change([&](RandomPolicy& p) { p.rules.erase(p.rules.begin() + static_cast<std::ptrdiff_t>(i), p.rules.begin() + static_cast<std::ptrdiff_t>(i + half)); });
+    for (std::size_t count = policy.rules.size() / 2; count > 0; count = count > 8 ? count / 3 : count / 2)
+        for (std::size_t i = 0; i + count <= policy.rules.size(); i += count)
+            if (change([&](RandomPolicy& p) { p.rules.erase(p.rules.begin() + static_cast<std::ptrdiff_t>(i), p.rules.begin() + static_cast<std::ptrdiff_t>(i + count)); })) return true;
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {
-        if (!policy.rules[i].alerts.empty()) change([&](RandomPolicy& p) { p.rules[i].alerts.clear(); p.rules[i].verdict = "drop"; });
-        if (policy.rules[i].observe) change([&](RandomPolicy& p) { p.rules[i].observe = false; });
-        for (const Condition& less : smaller(policy.rules[i].condition)) change([&](RandomPolicy& p) { p.rules[i].condition = less; });
+        if (!policy.rules[i].alerts.empty() && change([&](RandomPolicy& p) { p.rules[i].alerts.clear(); p.rules[i].verdict = "drop"; })) return true;
+        if (policy.rules[i].observe && change([&](RandomPolicy& p) { p.rules[i].observe = false; })) return true;
+        for (const Condition& less : smaller(policy.rules[i].condition))
+            if (change([&](RandomPolicy& p) { p.rules[i].condition = less; })) return true;
     }
-    for (std::size_t i = 0; i < policy.items.size(); ++i) change([&](RandomPolicy& p) { p.items.erase(p.items.begin() + static_cast<std::ptrdiff_t>(i)); });
-    return all;
+    for (std::size_t i = 0; i < policy.items.size(); ++i)
+        if (change([&](RandomPolicy& p) { p.items.erase(p.items.begin() + static_cast<std::ptrdiff_t>(i)); })) return true;
+    return false;
 }
 
 }  // namespace weir::tests

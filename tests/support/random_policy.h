@@ -1,6 +1,7 @@
 // Policies by chance, as text, so that the parser and the checker are exercised, too; and smaller ones like them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -44,7 +45,8 @@ struct RandomPolicy {
 
 RandomPolicy random_policy(Random& random);
 
-// Policies with one part less each, the largest parts first.
-std::vector<RandomPolicy> smaller(const RandomPolicy& policy);
+// Takes one part away from the policy, the largest parts first, so that `still` holds for what is left. False where there
+// is no such part.
+bool shrink(RandomPolicy& policy, const std::function<bool(const RandomPolicy&)>& still);
 
 }  // namespace weir::tests

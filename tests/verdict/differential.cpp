@@ -1,15 +1,22 @@
-// Random policies and packets on all engines. A difference is a failure, whichever engine is right; it prints the seed,
-// the smallest policy that shows it, and the packet.
-//   test_differential [--seed N] [--pairs N] [--engines native|kernel|all] [--show]
+// Random policies and packets on all engines. A difference is a failure, whichever engine is right; and so is a warning of
+// lint that a packet refutes, a program that the verifier refuses, and one that it takes long for. It prints the seed, the
+// smallest policy that shows it, and the packet.
+//   test_differential [--seed N] [--pairs N] [--packets N] [--engines native|kernel|all] [--show]
 // WEIR_DIFFERENTIAL_PAIRS and WEIR_DIFFERENTIAL_SEED in the environment stand for --pairs and --seed. Status 0: no
 // difference; 1: one; 77: programs may not be loaded here, and the kernel was asked for.
+#include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
+#include "compiler/sema/lint.h"
 #include "tests/support/random_packet.h"
 #include "tests/support/random_policy.h"
 
@@ -18,61 +25,125 @@ using namespace weir::tests;
 
 namespace {
 
-constexpr std::uint64_t kPacketsAPolicy = 350;
-constexpr int kShrinkTries = 400;
+constexpr int kShrinkTries = 600;
+constexpr double kLoadSeconds = 1;
+
+// Of the policy at hand, in decimal, for whoever reads of a crash.
+char current_seed[32];
+void say_seed(int crash) {
+    std::signal(crash, SIG_DFL);
+    [[maybe_unused]] const ssize_t said = write(STDERR_FILENO, current_seed, std::strlen(current_seed));
+}
 
 struct Options {
     std::uint64_t seed = 0;
     std::uint64_t pairs = 100'000;
+    std::uint64_t packets = 350;           // a policy
     std::string engines = "all";
     bool show = false;
 };
 
+// What `weir check` says of the rules, to be held against what they do.
+class Claims {
+public:
+    explicit Claims(const sema::TypedPolicy& policy)
+        : policy_(policy), oracle_(policy), never_(policy.rules.size()), redundant_(policy.rules.size()) {
+        Diagnostics said;
+        spent_ = !sema::lint(policy, said);
+        for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+            for (const Diagnostic& d : said.all()) {
+                if (d.rule != policy.rules[i].name) continue;
+                if (d.code == Code::W401 || d.code == Code::W403) never_[i] = true;
+                if (d.code == Code::W402) redundant_[i] = true;
+            }
+        }
+    }
+    // Which of them is wrong for a packet; empty where none is.
+    std::string wrong(const Bytes& frame, const Judged& judged) {
+        for (const std::uint32_t rule : judged.matched)
+            if (never_[rule]) return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule, to_string(judged));
+        if (judged.rule >= redundant_.size() || !redundant_[judged.rule]) return {};
+        const sema::Packet packet(frame);
+        for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
+            const sema::Rule& rule = policy_.rules[i];
+            if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
+            if (static_cast<std::uint32_t>(rule.verdict->kind) == judged.verdict) return {};
+            return fmt::format("lint says that r{} is redundant (W402), but r{} decides otherwise: {}\n", judged.rule, i, to_string(judged));
+        }
+        return fmt::format("lint says that r{} is redundant (W402), but no later rule decides: {}\n", judged.rule, to_string(judged));
+    }
+    bool spent() const { return spent_; }
+    std::uint64_t count() const {
+        return static_cast<std::uint64_t>(std::count(never_.begin(), never_.end(), true) + std::count(redundant_.begin(), redundant_.end(), true));
+    }
+
+private:
+    const sema::TypedPolicy& policy_;
+    sema::Oracle oracle_;
+    std::vector<bool> never_, redundant_;
+    bool spent_ = false;
+};
+
+// What a run came to.
+struct Sums {
+    std::uint64_t policies = 0, pairs = 0, rules = 0, largest = 0, kernel_frames = 0, claims = 0, unlinted = 0;
+    double slowest_load_seconds = 0;
+    std::uint64_t slowest_seed = 0;
+};
+
 // What is wrong with the policy for one of the packets; empty where all engines agree.
-std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes* guilty, std::uint64_t* kernel_frames) {
+std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes& guilty, Sums& sums) {
     std::string error;
     const auto engines = Engines::create(policy.to_text(), error, policy.files, kernel ? Engines::Kernel::kToo : Engines::Kernel::kNot);
     if (!engines) return "the policy is refused:\n" + error;
+    if (engines->load_seconds() > kLoadSeconds) return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
+    Claims claims(engines->compiled().policy);
     for (const Bytes& packet : packets) {
         std::string difference;
-        engines->judge(packet, difference);
+        const Judged judged = engines->judge(packet, difference);
+        difference += claims.wrong(packet, judged);
         if (difference.empty()) continue;
-        if (guilty != nullptr) *guilty = packet;
+        guilty = packet;
         return difference;
     }
-    if (kernel_frames != nullptr) *kernel_frames += engines->kernel_frames();
+    sums.slowest_load_seconds = std::max(sums.slowest_load_seconds, engines->load_seconds());
+    sums.rules += policy.rules.size();
+    sums.largest = std::max(sums.largest, std::uint64_t{policy.rules.size()});
+    sums.kernel_frames += engines->kernel_frames();
+    sums.claims += claims.count();
+    sums.unlinted += claims.spent() ? 1 : 0;
     return {};
 }
 
+std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel) {
+    Bytes guilty;
+    Sums sums;
+    return fault_of(policy, packets, kernel, guilty, sums);
+}
+
 // Takes away what can be taken while the fault stays one of its kind.
-RandomPolicy shrunk(RandomPolicy policy, const std::vector<Bytes>& packets, bool kernel, bool refused) {
+RandomPolicy shrunk(RandomPolicy policy, const std::vector<Bytes>& packets, bool kernel, bool of_policy) {
     int tries = 0;
-    for (bool again = true; again && tries < kShrinkTries;) {
-        again = false;
-        for (RandomPolicy& less : smaller(policy)) {
-            if (++tries > kShrinkTries) break;
-            const Analysed accepted = analysed(less.to_text(), less.files);
-            if (!accepted.compiled) continue;
-            const std::string fault = fault_of(less, packets, kernel, nullptr, nullptr);
-            if (fault.empty() || fault.starts_with("the policy") != refused) continue;
-            policy = std::move(less);
-            again = true;
-            break;
-        }
-    }
+    const auto still = [&](const RandomPolicy& less) {
+        if (++tries > kShrinkTries || !analysed(less.to_text(), less.files).compiled) return false;
+        const std::string fault = fault_of(less, packets, kernel);
+        return !fault.empty() && fault.starts_with("the policy") == of_policy;
+    };
+    while (tries < kShrinkTries && shrink(policy, still)) continue;
     return policy;
 }
 
 int report(const Options& options, std::uint64_t seed, const RandomPolicy& policy, const std::string& fault, const Bytes& packet, bool kernel) {
-    const bool refused = fault.starts_with("the policy");
-    const bool by_checker = refused && !analysed(policy.to_text(), policy.files).compiled;
-    const std::vector<Bytes> packets = refused ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
-    const RandomPolicy least = by_checker ? policy : shrunk(policy, packets, kernel, refused);
-    fmt::print("seed {} (run {})\n{}\n", seed, options.seed, by_checker ? fault : fault_of(least, packets, kernel, nullptr, nullptr));
+    const bool of_policy = fault.starts_with("the policy");
+    const bool by_checker = of_policy && !analysed(policy.to_text(), policy.files).compiled;
+    const std::vector<Bytes> packets = of_policy ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
+    const bool in_kernel = kernel && (of_policy || fault.find("kernel: ") != std::string::npos);
+    const RandomPolicy least = by_checker ? policy : shrunk(policy, packets, in_kernel, of_policy);
+    fmt::print("seed {} (run {})\n{}\n", seed, options.seed, by_checker ? fault : fault_of(least, packets, in_kernel));
     fmt::print("--- policy\n{}", least.to_text());
     for (const auto& [name, text] : least.files)
         if (least.to_text().find(name) != std::string::npos) fmt::print("--- {}\n{}", name, text);
-    if (!refused) fmt::print("--- packet\n{}\n", to_hex(packet));
+    if (!of_policy) fmt::print("--- packet\n{}\n", to_hex(packet));
     return 1;
 }
 
@@ -88,6 +159,7 @@ Options read(int argc, char** argv) {
         const char* value = i + 1 < argc ? argv[i + 1] : "";
         if (word == "--seed") options.seed = number(value), ++i;
         else if (word == "--pairs" && !pairs_given) options.pairs = number(value), ++i;
+        else if (word == "--packets") options.packets = std::max<std::uint64_t>(1, number(value)), ++i;
         else if (word == "--engines") options.engines = value, ++i;
         else if (word == "--show") options.show = true;
     }
@@ -103,23 +175,31 @@ int main(int argc, char** argv) {
         fmt::print("skipped: programs may not be loaded here\n");
         return 77;
     }
+    for (const int crash : {SIGABRT, SIGSEGV}) std::signal(crash, say_seed);
+    fmt::print("seed {}\n", options.seed);
+    std::fflush(stdout);   // a crash must not take it along
     const auto begin = std::chrono::steady_clock::now();
-    std::uint64_t pairs = 0, policies = 0, kernel_frames = 0;
-    for (; pairs < options.pairs; ++policies) {
+    Sums sums;
+    for (; sums.pairs < options.pairs; ++sums.policies) {
         // Each policy has a seed of its own, so that it can be run alone: --seed S --pairs 1.
-        const std::uint64_t seed = options.seed + policies;
+        const std::uint64_t seed = options.seed + sums.policies;
+        std::snprintf(current_seed, sizeof(current_seed), "seed %llu\n", static_cast<unsigned long long>(seed));
         Random random(seed);
         const RandomPolicy policy = random_policy(random);
         if (options.show) fmt::print("# seed {}\n{}\n", seed, policy.to_text());
         std::vector<Bytes> packets;
-        for (std::uint64_t i = 0; i < kPacketsAPolicy; ++i) packets.push_back(random_packet(random, policy.hints));
+        for (std::uint64_t i = 0; i < options.packets; ++i) packets.push_back(random_packet(random, policy.hints));
         Bytes guilty;
-        const std::string fault = fault_of(policy, packets, kernel, &guilty, &kernel_frames);
+        const double slowest = sums.slowest_load_seconds;
+        const std::string fault = fault_of(policy, packets, kernel, guilty, sums);
         if (!fault.empty()) return report(options, seed, policy, fault, guilty, kernel);
-        pairs += packets.size();
+        if (sums.slowest_load_seconds > slowest) sums.slowest_seed = seed;
+        sums.pairs += packets.size();
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("seed {}: {} policies, {} pairs, {} of them in the kernel{}, {:.1f} s\n", options.seed, policies, pairs, kernel_frames,
-               kernel ? "" : " (not asked for, or programs may not be loaded)", seconds);
+    fmt::print("{} policies of {} rules in all, {} at most; {} pairs, {} of them in the kernel{}; {} claims of lint, {} policies too large for it; {:.1f} s\n",
+               sums.policies, sums.rules, sums.largest, sums.pairs, sums.kernel_frames, kernel ? "" : " (not asked for, or programs may not be loaded)",
+               sums.claims, sums.unlinted, seconds);
+    if (kernel) fmt::print("the slowest load: {:.3f} s (seed {})\n", sums.slowest_load_seconds, sums.slowest_seed);
     return 0;
 }

@@ -54,7 +54,7 @@ std::vector<NumberSample> number_samples() {
         {"ip.ttl", 8, with4({.ttl = 0}), 0}, {"ip.ttl", 8, with4({.ttl = 255}), 255}, {"ip.ttl", 8, with6({.hops = 1}), 1},
         {"ip.dscp", 6, with4({.tos = 0x03}), 0}, {"ip.dscp", 6, with4({.tos = 0xfc}), 63}, {"ip.dscp", 6, with6({.first = 0x6b800000}), 46},
         {"ip.ecn", 2, with4({.tos = 0xfc}), 0}, {"ip.ecn", 2, with4({.tos = 0x03}), 3}, {"ip.ecn", 2, with6({.first = 0x60200000}), 2},
-        {"ip.len", 16, in4(59, {}), 20}, {"ip.len", 16, udp4(), 28}, {"ip.len", 16, udp6(), 48}, {"ip.len", 16, udp4({}, zeros(1472)) + zeros(9), 1500},
+        {"ip.len", 32, in4(59, {}), 20}, {"ip.len", 32, udp4(), 28}, {"ip.len", 32, udp6(), 48}, {"ip.len", 32, udp4({}, zeros(1472)) + zeros(9), 1500},
         {"ip.frag_offset", 16, with4({}), 0}, {"ip.frag_offset", 16, with4({.fragment = 0x1fff}), 65528},
         {"ip.frag_offset", 16, with4({.fragment = 0x4001}), 8}, {"ip.frag_offset", 16, udp6(), 0},
         {"ip.frag_offset", 16, in6(44, fragment(6, 0xfff9)), 65528},

@@ -213,7 +213,8 @@ TEST_CASE("VLAN tags", "[malformed]") {
         }
     }
     shapes.add("a tag and nothing", macs() + tag(0x8100, 7) + be16(0x0800), {"malformed", "eth.type == 0x0800", "vlan.id == 7"}, {"ip"});
-    shapes.add("a tag before ARP", macs() + tag(0x8100, 7) + Bytes(arp().begin() + 12, arp().end()), {"arp", "vlan", "arp.sender_ip == 198.51.100.7"}, {"malformed"});
+    const Bytes whole_arp = arp();
+    shapes.add("a tag before ARP", macs() + tag(0x8100, 7) + Bytes(whole_arp.begin() + 12, whole_arp.end()), {"arp", "vlan", "arp.sender_ip == 198.51.100.7"}, {"malformed"});
     shapes.add("a tag before a length", macs() + tag(0x88a8, 7) + be16(46) + zeros(46), {"eth.type == 46", "vlan.depth == 1"}, {"malformed", "ip", "arp"});
     shapes.add("0x9100 is no tag", macs() + tag(0x9100, 7) + be16(0x0800) + inside, {"eth.type == 0x9100", "vlan.depth == 0"}, {"malformed", "ip", "vlan"});
 }

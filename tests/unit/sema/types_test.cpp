@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/compiler.h"
+#include "compiler/sema/frame_builder.h"
 #include "grammar/render.h"
 
 using namespace weir;
@@ -212,6 +213,42 @@ TEST_CASE("imports") {
     CHECK(check("import \"b\"\nlet shared = udp\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}}).has(Code::E203));
 }
 
+TEST_CASE("braces in messages") {
+    const Checked checked = check("alert a { message \"{{{ip.src}}} {{x}}\" }\n");
+    REQUIRE(checked.compiled);
+    std::string message;
+    for (const sema::MessagePart& part : checked.compiled->policy.alerts[0].message) {
+        const auto* text = std::get_if<std::string>(&part);
+        message += text != nullptr ? *text : "HOLE";
+    }
+    CHECK(message == "{HOLE} {x}");
+}
+
+TEST_CASE("what a test's packet cannot have") {
+    const auto packet = [](const std::string& written) { return check("test \"t\" { " + written + " => pass }"); };
+    CHECK(!packet("udp 10.0.0.1:1 -> 10.0.0.2:2 ip_id 65535").has(Code::E333));
+    CHECK(packet("udp 10.0.0.1:1 -> 10.0.0.2:2 ip_id 65536").has(Code::E333));
+    CHECK(!packet("icmp 10.0.0.1 -> 10.0.0.2 seq 65535").has(Code::E333));
+    CHECK(packet("icmp 10.0.0.1 -> 10.0.0.2 seq 65536").has(Code::E333));
+    CHECK(packet("udp 10.0.0.1:1 -> 10.0.0.2:2 flow_label 1").has(Code::E333));
+    CHECK(!packet("udp [2001:db8::7]:1 -> [2001:db8::1]:2 mf ip_id 65536").has(Code::E333));
+}
+
+TEST_CASE("a UDP checksum of 0 is sent as 0xffff") {
+    // Two bytes of payload can make any sum; only the one that makes it 0 matters.
+    sema::TestPacket packet;
+    packet.protocol = sema::TestProtocol::kUdp;
+    packet.source.bytes[0] = packet.destination.bytes[0] = 10;
+    constexpr std::size_t kChecksumAt = 14 + 20 + 6, kPayloadAt = 14 + 20 + 8;
+    packet.payload.assign(2, 0);
+    std::vector<std::uint8_t> frame = sema::build_frame(packet);
+    packet.payload.assign({static_cast<char>(frame[kChecksumAt]), static_cast<char>(frame[kChecksumAt + 1])});
+    frame = sema::build_frame(packet);
+    REQUIRE(frame.size() == kPayloadAt + 2);
+    CHECK(frame[kChecksumAt] == 0xff);
+    CHECK(frame[kChecksumAt + 1] == 0xff);
+}
+
 TEST_CASE("rules, alerts, verdicts") {
     CHECK(check("rule r { when tcp then drop, pass }").has(Code::E330));
     CHECK(check("alert a { message \"a\" }\nrule r { when tcp then drop, alert a }").has(Code::E330));
@@ -220,6 +257,8 @@ TEST_CASE("rules, alerts, verdicts") {
     CHECK(check("malformed drop\nmalformed pass\n").has(Code::E214));
     CHECK(check("alert a { message \"{tcp.dprot}\" }\n").has(Code::E201));
     CHECK(check("alert a { message \"{\" }\n").has(Code::E332));
+    CHECK(check("alert a { message \"}\" }\n").has(Code::E332));
+    CHECK(check("alert a { message \"{{{\" }\n").has(Code::E332));
     CHECK(check("alert a { message \"a\" to none }\n").has(Code::E210));
     CHECK(check("rule r { when tcp then reject }").has(Code::E599));
     CHECK(check("rule r { when inner.ip.src == 10.0.0.1 then drop }").has(Code::E599));
