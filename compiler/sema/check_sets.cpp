@@ -13,7 +13,7 @@ namespace weir::sema {
 namespace {
 
 constexpr std::size_t kMaxEntries = 4'000'000;      // of a set file: language.md, limits
-constexpr std::size_t kMaxEntriesTogether = 12'000'000;   // of all sets: 38 bytes each at most, of 512 MB that BPF reaches
+constexpr std::size_t kMaxEntriesTogether = 12'000'000;   // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
 constexpr std::size_t kMaxFileFaults = 10;          // said of one file
 
 std::string_view trimmed(std::string_view text) {
