@@ -140,17 +140,17 @@ struct weir_search { __u64 last; __u64 masks[256]; };  /* last: the bit of its f
  * each, and what follows the last of each), or an even number where the space begins inside of a range. So a static
  * B-tree of the boundaries answers. All of it is in cache lines of one table; a tree is named by the line that
  * describes it. Keys are a boundary less one: a boundary is passed where its key is below the number. What is left of a
- * node is all ones, which is below nothing.
- *   numbers of 32 bits: 16 keys a line, a line a node; of 63 bits: 8 keys a line, a line a node;
- *   of 126 bits: 8 keys a node, the high 63 bits in its first line, the low 63 bits in its second.
- * A node's keys are the first keys of its children but the first; leaves hold all keys. IPv6 has four trees, in lines
- * one after another, by the two highest bits of the address; 63 bits of the rest are enough for prefixes up to /65. */
+ * node is the largest number of its width, which is below nothing.
+ *   numbers of 32 bits: 16 keys a node, a line; of 63 bits: 8 keys, a line; of 126 bits: 8 keys, two lines, high 63 bits first.
+ * Leaves hold all keys in a row; nodes above the first keys of their children but the first. A number's first bits say
+ * where to begin: at a key, where they leave no more than a node's worth of keys open; else at a node. IPv6 has four trees,
+ * in lines one after another, by the two highest bits of the address; 63 bits of the rest are enough for prefixes up to /65. */
 struct weir_line { __u64 words[8]; } __attribute__((aligned(64)));
 #define WEIR_TREE_LEVELS 9u                            /* 9 children a node: 43 M keys in the leaves */
 struct weir_tree {
     __u32 inside;                                      /* 1: the space begins inside of a range */
     __u32 shift;                                       /* a number's entry among the starts: number >> shift */
-    __u32 starts;                                      /* line: 32-bit entries, level << 28 | node, where to begin */
+    __u32 starts;                                      /* line: 32-bit entries, level << 28 | node; in level 0 the key */
     __u32 levels[WEIR_TREE_LEVELS];                    /* line of the first node; level 0 has the leaves */
     __u32 unused[4];
 };

@@ -86,7 +86,7 @@ static long find_more_0(__u32 i, struct search *search) { (void)i; return find_a
 static long find_more_1(__u32 i, struct search *search) { (void)i; return find_at(1, search); }
 static long find_more_2(__u32 i, struct search *search) { (void)i; return find_at(2, search); }
 
-static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir_ctx *ctx)
+static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, struct search *more)
 {
     __u32 best = weir_rule_count(), stride = BY_FOREST(weir_stride, forest, ());
     if (!stride)
@@ -114,9 +114,9 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
             at = (__u32)(at + stride);
         }
         if (BY_FOREST(weir_longest, forest, ()) > LEAF_IN_PLACE && count > LEAF_IN_PLACE) {
-            struct search search = {packet, ctx, at, best, 0};
-            bpf_loop(count - LEAF_IN_PLACE, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &search, 0);
-            best = search.rule;
+            *more = (struct search){packet, ctx, at, best, 0};
+            bpf_loop(count - LEAF_IN_PLACE, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, more, 0);
+            best = more->rule;
         }
     }
     return best;
@@ -147,7 +147,7 @@ static long note_more_3(__u32 i, struct search *search) { (void)i; return note_a
 static long note_more_4(__u32 i, struct search *search) { (void)i; return note_at(4, search); }
 static long note_more_5(__u32 i, struct search *search) { (void)i; return note_at(5, search); }
 
-static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
+static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided, struct search *more)
 {
     if (!BY_FOREST(weir_stride, forest, ()))
         return;
@@ -156,9 +156,9 @@ static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_
         return;
     __u64 slot = descend(packet, tree->slot);
     __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-    struct search search = {packet, ctx, slot, decided, ~0u};
+    *more = (struct search){packet, ctx, slot, decided, ~0u};
     if (count)
-        bpf_loop(count, forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &search, 0);
+        bpf_loop(count, forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, more, 0);
 }
 
 /* The rule that decides, or weir_rule_count(); what matched before it has been noted. */
@@ -166,16 +166,17 @@ GLOBAL_FUNCTION __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
 {
     if (!packet)
         return weir_rule_count();
+    struct search more; /* one for all: the stack is 512 bytes, and a callback and an alert stand on it, too */
     __u32 decided;
     if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) {
-        decided = find(WEIR_FOREST_IP4, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
+        decided = find(WEIR_FOREST_IP4, packet, ctx, &more);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided, &more);
     } else if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) {
-        decided = find(WEIR_FOREST_IP6, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
+        decided = find(WEIR_FOREST_IP6, packet, ctx, &more);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided, &more);
     } else {
-        decided = find(WEIR_FOREST_OTHER, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
+        decided = find(WEIR_FOREST_OTHER, packet, ctx, &more);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided, &more);
     }
     return decided;
 }

@@ -7,134 +7,76 @@
 #include "bpf/templates/target.h"
 
 #define LOW63 (~0ull >> 1)
-#define KEYS32 16
-#define KEYS64 8
 
-static __always_inline const struct weir_line *line_at(__u64 at)
+/* `size` bytes of the table. */
+static __always_inline const void *bytes_at(__u64 offset, __u64 size)
 {
-    if (at >= weir_line_count())
+    if (offset > weir_line_count() * sizeof(struct weir_line) - size)
         return 0;
-    const struct weir_line *line = &weir_lines[at];
-    OPAQUE(line); /* or LLVM adds up offsets with |, whose bounds the verifier does not keep */
-    return line;
+    const void *bytes = (const char *)weir_lines + offset;
+    OPAQUE(bytes); /* or LLVM adds up offsets with |, whose bounds the verifier does not keep */
+    return bytes;
 }
 
-/* Keys of a node that are below x: its child, or, in a leaf, what tells inside from outside. */
-static __always_inline __u64 rank32(const struct weir_line *line, __u64 x)
+/* The kinds of trees: bits of a key, as bpf/abi.h has them. */
+enum { BITS32, BITS63, BITS126 };
+#define KEYS(kind) ((kind) == BITS32 ? 16 : 8)
+#define KEY_BYTES(kind) ((kind) == BITS32 ? 4ull : (kind) == BITS63 ? 8ull : 16ull)
+
+/* How many of a node's worth of keys are below the number: `x`, or `x` and `low`. */
+static __always_inline __u64 rank(int kind, const void *keys, __u64 x, __u64 low)
 {
-    const __u32 *keys = (const __u32 *)line->words;
+    const __u32 *keys32 = keys;
+    const __u64 *keys64 = keys;
     __u64 below = 0;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < KEYS32; i++)
-        below += (keys[i] - x) >> 63;
+    for (int i = 0; i < KEYS(kind); i++)
+        if (kind == BITS32)
+            below += (keys32[i] - x) >> 63;
+        else if (kind == BITS63)
+            below += (keys64[i] - x) >> 63;
+        else
+            below += (keys64[2 * i] - x - ((keys64[2 * i + 1] - low) >> 63)) >> 63;
     return below;
 }
 
-static __always_inline __u64 rank64(const struct weir_line *line, __u64 x)
+/* From where the number's first bits lead, down to the leaves: mostly there already. */
+static __always_inline int in_ranges(int kind, __u32 root, __u64 x, __u64 low)
 {
-    __u64 below = 0;
-#pragma clang loop unroll(full)
-    for (int i = 0; i < KEYS64; i++)
-        below += (line->words[i] - x) >> 63;
-    return below;
-}
-
-static __always_inline __u64 rank128(const struct weir_line *high, const struct weir_line *low, __u64 x_high, __u64 x_low)
-{
-    __u64 below = 0;
-#pragma clang loop unroll(full)
-    for (int i = 0; i < KEYS64; i++)
-        below += (high->words[i] - x_high - ((low->words[i] - x_low) >> 63)) >> 63;
-    return below;
-}
-
-/* Where the walk begins: level and node. The tree's top, or further down where a number's first bits say so. */
-struct place { __u64 level, node; };
-static __always_inline int first_place(const struct weir_tree *tree, __u64 x, struct place *place)
-{
-    __u64 entry = x >> (tree->shift & 63);
-    const struct weir_line *line = line_at(tree->starts + (entry >> 4));
-    if (!line)
+    const __u64 node_bytes = KEYS(kind) * KEY_BYTES(kind);
+    const struct weir_tree *tree = bytes_at((__u64)root * sizeof(*tree), sizeof(*tree));
+    if (!tree)
         return 0;
-    __u32 start = ((const __u32 *)line->words)[entry & 15];
-    place->level = start >> WEIR_START_LEVEL_SHIFT;
-    place->node = start & ((1u << WEIR_START_LEVEL_SHIFT) - 1);
-    return place->level < WEIR_TREE_LEVELS;
-}
-
-GLOBAL_FUNCTION int weir_in_ranges32(__u32 root, __u64 x)
-{
-    const struct weir_tree *tree = (const struct weir_tree *)line_at(root);
-    struct place at;
-    if (!tree || !first_place(tree, x, &at))
+    const __u32 *start = bytes_at(tree->starts * sizeof(struct weir_line) + (x >> (tree->shift & 63)) * sizeof(*start), sizeof(*start));
+    if (!start)
         return 0;
+    __u64 level = *start >> WEIR_START_LEVEL_SHIFT, at = *start & ((1u << WEIR_START_LEVEL_SHIFT) - 1);
     OPAQUE(x);
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_TREE_LEVELS; i++) {
-        OPAQUE(at.level); /* or LLVM drops the test, which older verifiers need */
-        if (at.level >= WEIR_TREE_LEVELS)
-            break;
-        const struct weir_line *line = line_at(tree->levels[at.level] + at.node);
-        if (!line)
-            break;
-        __u64 rank = rank32(line, x);
-        if (!at.level)
-            return (rank ^ tree->inside) & 1;
-        at.node = at.node * (KEYS32 + 1) + rank;
-        at.level--;
-    }
-    return 0;
-}
-
-GLOBAL_FUNCTION int weir_in_ranges64(__u32 root, __u64 x)
-{
-    const struct weir_tree *tree = (const struct weir_tree *)line_at(root);
-    struct place at;
-    if (!tree || !first_place(tree, x, &at))
-        return 0;
-    OPAQUE(x);
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_TREE_LEVELS; i++) {
-        OPAQUE(at.level); /* or LLVM drops the test, which older verifiers need */
-        if (at.level >= WEIR_TREE_LEVELS)
-            break;
-        const struct weir_line *line = line_at(tree->levels[at.level] + at.node);
-        if (!line)
-            break;
-        __u64 rank = rank64(line, x);
-        if (!at.level)
-            return (rank ^ tree->inside) & 1;
-        at.node = at.node * (KEYS64 + 1) + rank;
-        at.level--;
-    }
-    return 0;
-}
-
-GLOBAL_FUNCTION int weir_in_ranges128(__u32 root, __u64 high, __u64 low)
-{
-    const struct weir_tree *tree = (const struct weir_tree *)line_at(root);
-    struct place at;
-    if (!tree || !first_place(tree, high, &at))
-        return 0;
-    OPAQUE(high);
     OPAQUE(low);
+    if (level) {
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_TREE_LEVELS; i++) {
-        OPAQUE(at.level); /* or LLVM drops the test, which older verifiers need */
-        if (at.level >= WEIR_TREE_LEVELS)
-            break;
-        __u64 first = tree->levels[at.level] + 2 * at.node;
-        const struct weir_line *highs = line_at(first), *lows = line_at(first + 1);
-        if (!highs || !lows)
-            break;
-        __u64 rank = rank128(highs, lows, high, low);
-        if (!at.level)
-            return (rank ^ tree->inside) & 1;
-        at.node = at.node * (KEYS64 + 1) + rank;
-        at.level--;
+        for (__u32 i = 0; i < WEIR_TREE_LEVELS; i++) {
+            OPAQUE(level); /* or LLVM drops the test, which older verifiers need */
+            if (level >= WEIR_TREE_LEVELS)
+                return 0;
+            const void *keys = bytes_at(tree->levels[level] * sizeof(struct weir_line) + at * node_bytes, node_bytes);
+            if (!keys)
+                return 0;
+            at = at * (KEYS(kind) + 1) + rank(kind, keys, x, low);
+            if (!--level)
+                break;
+        }
+        at *= KEYS(kind);
     }
-    return 0;
+    const void *keys = bytes_at(tree->levels[0] * sizeof(struct weir_line) + at * KEY_BYTES(kind), node_bytes);
+    if (!keys)
+        return 0;
+    return (at + rank(kind, keys, x, low) + tree->inside) & 1;
 }
+
+GLOBAL_FUNCTION int weir_in_ranges32(__u32 root, __u64 x) { return in_ranges(BITS32, root, x, 0); }
+GLOBAL_FUNCTION int weir_in_ranges64(__u32 root, __u64 x) { return in_ranges(BITS63, root, x, 0); }
+GLOBAL_FUNCTION int weir_in_ranges128(__u32 root, __u64 high, __u64 low) { return in_ranges(BITS126, root, high, low); }
 
 /* IPv6: prefixes up to /65 only, and all. */
 __attribute__((used)) static __always_inline __u32 weir_in_nets6(__u32 roots, __u64 high, __u64 low)
@@ -149,8 +91,8 @@ __attribute__((used)) static __always_inline __u32 weir_in_ranges6(__u32 roots, 
 
 __attribute__((used)) static __always_inline __u32 weir_in_bitmap(__u32 first, __u64 bit)
 {
-    const struct weir_line *line = line_at(first + (bit >> 9));
-    return line ? line->words[bit >> 6 & 7] >> (bit & 63) & 1 : 0;
+    const __u64 *word = bytes_at(first * sizeof(struct weir_line) + (bit >> 6) * sizeof(*word), sizeof(*word));
+    return word ? *word >> (bit & 63) & 1 : 0;
 }
 
 #endif

@@ -15,6 +15,12 @@
 #include "grammar/check.h"
 
 namespace weir::codegen {
+namespace {
+
+// The verifier lets a program reach 512 MB of a map (BPF_MAX_VAR_OFF). Sets have less (E515); only literals by the hundred get there.
+constexpr std::uint32_t kMaxLines = (std::uint32_t{1} << 29) / sizeof(weir_line);
+
+}  // namespace
 
 Complaints::Complaints(llvm::LLVMContext& context) {
     context.setDiagnosticHandlerCallBack(
@@ -46,6 +52,10 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);
     filled.drop_unused();
+    if (tables.line_count() > kMaxLines) {
+        error = "the sets and ranges of the policy take more than 512 MB";
+        return nullptr;
+    }
 
     const auto rules = static_cast<std::uint32_t>(decision.rules.size());
     const auto slots = static_cast<std::uint32_t>(decision.forests.slots.size());

@@ -13,15 +13,32 @@ namespace {
 
 constexpr std::uint32_t kResidualsAFunction = 64;
 
-// Zero where the packet is in the entry's box; no branches.
+// Fields compared without a branch, which varied packets would make expensive. More at once than the machine has registers
+// for would go to the stack, and that is 512 bytes.
+constexpr std::size_t kFieldsAtOnce = 6;
+
+// Zero where the packet is in the entry's box.
 class Comparison {
 public:
     Comparison(llvm::IRBuilder<>& ir, llvm::Value* packet, llvm::Value* entry) : ir_(ir), packet_(packet), entry_(entry) {}
 
-    llvm::Value* misses(const ir::EntryLayout& layout) {
+    // The whole body of a function that returns it.
+    void return_misses(const ir::EntryLayout& layout) {
+        llvm::Function* function = ir_.GetInsertBlock()->getParent();
         llvm::Value* any = ir_.getInt64(0);
-        for (const ir::EntryField& field : layout.fields) any = ir_.CreateOr(any, miss(field));
-        return any;
+        for (std::size_t i = 0; i < layout.fields.size(); ++i) {
+            if (i != 0 && i % kFieldsAtOnce == 0) {
+                llvm::BasicBlock* out = llvm::BasicBlock::Create(ir_.getContext(), "out", function);
+                llvm::BasicBlock* more = llvm::BasicBlock::Create(ir_.getContext(), "more", function);
+                ir_.CreateCondBr(ir_.CreateIsNotNull(any), out, more);
+                ir_.SetInsertPoint(out);
+                ir_.CreateRet(any);
+                ir_.SetInsertPoint(more);
+                any = ir_.getInt64(0);
+            }
+            any = ir_.CreateOr(any, miss(layout.fields[i]));
+        }
+        ir_.CreateRet(any);
     }
 
 private:
@@ -63,7 +80,7 @@ void emit_misses(Template& target, const std::string& name, const ir::EntryLayou
     function->setLinkage(llvm::GlobalValue::InternalLinkage);
     function->addFnAttr(llvm::Attribute::AlwaysInline);
     llvm::IRBuilder<> ir(llvm::BasicBlock::Create(target.module().getContext(), "", function));
-    ir.CreateRet(Comparison(ir, function->getArg(0), function->getArg(1)).misses(layout));
+    Comparison(ir, function->getArg(0), function->getArg(1)).return_misses(layout);
 }
 
 struct ResidualCode {

@@ -18,101 +18,115 @@ constexpr std::uint64_t kBitsALine = sizeof(weir_line) * 8;
 struct Keys32 {
     using Key = std::uint64_t;
     static constexpr std::size_t kKeys = 16, kLines = 1;
-    static constexpr unsigned kBits = 32;
-    static void put(weir_line* node, std::size_t i, Key key) {
+    static constexpr std::uint64_t kUnused = kOnes;   // words where there is no key: below no number
+    static void put(weir_line* lines, std::size_t i, Key key) {
         const auto narrow = static_cast<std::uint32_t>(key);
-        std::memcpy(reinterpret_cast<char*>(node) + i * sizeof(narrow), &narrow, sizeof(narrow));
+        std::memcpy(reinterpret_cast<char*>(lines) + i * sizeof(narrow), &narrow, sizeof(narrow));
     }
     static std::uint64_t first_bits(Key key) { return key; }
 };
 struct Keys63 {
     using Key = std::uint64_t;
     static constexpr std::size_t kKeys = 8, kLines = 1;
-    static constexpr unsigned kBits = 63;
-    static void put(weir_line* node, std::size_t i, Key key) { node->words[i] = key; }
+    static constexpr std::uint64_t kUnused = kLow63;
+    static void put(weir_line* lines, std::size_t i, Key key) { lines[i / 8].words[i % 8] = key; }
     static std::uint64_t first_bits(Key key) { return key; }
 };
 struct Keys126 {
     using Key = ir::Address6;   // 63 bits each
     static constexpr std::size_t kKeys = 8, kLines = 2;
-    static constexpr unsigned kBits = 63;   // of the high half, which the starts look at
-    static void put(weir_line* node, std::size_t i, const Key& key) {
-        node[0].words[i] = key.first;
-        node[1].words[i] = key.second;
+    static constexpr std::uint64_t kUnused = kLow63;
+    static void put(weir_line* lines, std::size_t i, const Key& key) {
+        lines[i / 4].words[i % 4 * 2] = key.first;
+        lines[i / 4].words[i % 4 * 2 + 1] = key.second;
     }
     static std::uint64_t first_bits(const Key& key) { return key.first; }
 };
 
-// A tree over sorted keys, as bpf/abi.h describes it.
+// A tree over sorted keys, as bpf/abi.h describes it, of numbers whose first word has `bits` bits.
 template <typename Shape>
 class TreeBuilder {
 public:
     using Keys = std::vector<typename Shape::Key>;
-    TreeBuilder(const Keys& keys, std::vector<weir_line>& lines) : keys_(keys), lines_(lines) {}
+    TreeBuilder(const Keys& keys, unsigned bits, std::vector<weir_line>& lines) : keys_(keys), bits_(bits), lines_(lines) {}
 
     weir_tree build(bool inside) {
         tree_.inside = inside ? 1 : 0;
-        std::size_t nodes = std::max<std::size_t>(1, (keys_.size() + Shape::kKeys - 1) / Shape::kKeys);
-        leaves_ = nodes;
-        for (std::size_t leaves_below = 1;; leaves_below *= kChildren) {
-            WEIR_CHECK(top_ < WEIR_TREE_LEVELS);
-            tree_.levels[top_] = static_cast<std::uint32_t>(lines_.size());
-            add_level(nodes, leaves_below);
-            if (nodes == 1) break;
+        std::size_t nodes = std::max<std::size_t>(1, (keys_.size() + kKeys - 1) / kKeys);
+        add_leaves(nodes);
+        std::size_t level = 0;
+        for (std::size_t leaves = 1; nodes > 1; leaves *= kChildren) {
             nodes = (nodes + kChildren - 1) / kChildren;
-            ++top_;
+            WEIR_CHECK(++level < WEIR_TREE_LEVELS);
+            tree_.levels[level] = next_line();
+            add_level(nodes, leaves);
         }
         add_starts();
         return tree_;
     }
 
 private:
-    static constexpr std::size_t kChildren = Shape::kKeys + 1;
+    static constexpr std::size_t kKeys = Shape::kKeys;
+    static constexpr std::size_t kChildren = kKeys + 1;
 
-    // Level 0: all keys; above: the first key of each child but the first. A child has `leaves_below` / kChildren leaves.
-    void add_level(std::size_t nodes, std::size_t leaves_below) {
+    std::uint32_t next_line() const { return static_cast<std::uint32_t>(lines_.size()); }
+
+    weir_line* add_nodes(std::size_t nodes) {
+        weir_line unused;
+        std::fill(std::begin(unused.words), std::end(unused.words), Shape::kUnused);
         const std::size_t first = lines_.size();
-        weir_line ones;
-        std::fill(std::begin(ones.words), std::end(ones.words), kOnes);
-        lines_.resize(first + nodes * Shape::kLines, ones);
-        for (std::size_t node = 0; node < nodes; ++node) {
-            weir_line* line = &lines_[first + node * Shape::kLines];
-            for (std::size_t i = 0; i < Shape::kKeys; ++i) {
-                const std::size_t leaf = (node * kChildren + i + 1) * (leaves_below / kChildren);
-                const std::size_t key = leaves_below == 1 ? node * Shape::kKeys + i : leaf * Shape::kKeys;
-                if (key < keys_.size()) Shape::put(line, i, keys_[key]);
+        lines_.resize(first + nodes * Shape::kLines, unused);
+        return &lines_[first];
+    }
+
+    // All keys; and a node behind them, since a walk may begin at any key and looks at a node's worth.
+    void add_leaves(std::size_t nodes) {
+        tree_.levels[0] = next_line();
+        weir_line* lines = add_nodes(nodes + 1);
+        for (std::size_t i = 0; i < keys_.size(); ++i) Shape::put(lines, i, keys_[i]);
+    }
+
+    // The first key of each child but the first; a child has that many leaves.
+    void add_level(std::size_t nodes, std::size_t leaves_of_child) {
+        weir_line* lines = add_nodes(nodes);
+        for (std::size_t node = 0; node < nodes; ++node)
+            for (std::size_t i = 0; i < kKeys; ++i) {
+                const std::size_t key = (node * kChildren + i + 1) * leaves_of_child * kKeys;
+                if (key < keys_.size()) Shape::put(lines + node * Shape::kLines, i, keys_[key]);
             }
-        }
     }
 
     // The leaf that a walk for a number ends in, where `passed` keys are below the number.
-    std::size_t leaf_of(std::size_t passed) const { return passed == 0 ? 0 : (passed - 1) / Shape::kKeys; }
+    static std::size_t leaf_of(std::size_t passed) { return passed == 0 ? 0 : (passed - 1) / kKeys; }
 
-    // For each value of a number's first bits the lowest node that all numbers with it go through. As many as there are
-    // leaves, about: that many more lines make the walk a step or two long.
+    // For each value of a number's first bits where the walk begins. So many values that a quarter to half a node's
+    // worth of keys has the same, were they spread evenly.
     void add_starts() {
-        const unsigned bits = std::min<unsigned>(static_cast<unsigned>(std::bit_width(leaves_ - 1)), Shape::kBits);
-        tree_.shift = std::min(Shape::kBits - bits, 63u);
-        tree_.starts = static_cast<std::uint32_t>(lines_.size());
+        const unsigned bits = std::min(static_cast<unsigned>(std::bit_width(2 * keys_.size() / kKeys)), bits_);
+        tree_.shift = std::min(bits_ - bits, 63u);
+        tree_.starts = next_line();
         const std::size_t entries = std::size_t{1} << bits;
         lines_.resize(lines_.size() + (entries + kEntriesALine - 1) / kEntriesALine);
         auto* starts = reinterpret_cast<std::uint32_t*>(&lines_[tree_.starts]);
         std::size_t passed = 0;      // keys below the first number of the entry
         for (std::size_t entry = 0; entry < entries; ++entry) {
-            std::size_t first_leaf = leaf_of(passed), level = 0;
+            const std::size_t first = passed;
             while (passed < keys_.size() && Shape::first_bits(keys_[passed]) >> tree_.shift <= entry) ++passed;
-            // A key with this entry's bits may be below its last number; the next entry's first number is behind it.
-            std::size_t last_leaf = leaf_of(passed);
-            for (; first_leaf != last_leaf; first_leaf /= kChildren, last_leaf /= kChildren) ++level;
-            starts[entry] = static_cast<std::uint32_t>(level << WEIR_START_LEVEL_SHIFT | first_leaf);
+            starts[entry] = passed - first <= kKeys ? static_cast<std::uint32_t>(first) : common_node(leaf_of(first), leaf_of(passed));
         }
     }
 
+    // The lowest node that is above both leaves.
+    static std::uint32_t common_node(std::size_t first_leaf, std::size_t last_leaf) {
+        std::uint32_t level = 0;
+        for (; first_leaf != last_leaf; first_leaf /= kChildren, last_leaf /= kChildren) ++level;
+        return level << WEIR_START_LEVEL_SHIFT | static_cast<std::uint32_t>(first_leaf);
+    }
+
     const Keys& keys_;
+    const unsigned bits_;
     std::vector<weir_line>& lines_;
     weir_tree tree_{};
-    std::size_t top_ = 0;
-    std::size_t leaves_ = 0;
 };
 
 weir_line as_line(const weir_tree& tree) {
@@ -122,7 +136,7 @@ weir_line as_line(const weir_tree& tree) {
     return line;
 }
 
-// The keys of sorted ranges: each boundary less one. `before_first`: the space begins inside of a range.
+// The keys of sorted ranges: each boundary less one. `inside`: the space begins inside of a range.
 template <typename Key>
 struct Boundaries {
     std::vector<Key> keys;
@@ -141,11 +155,14 @@ Boundaries<std::uint64_t> boundaries(const Ranges& ranges, std::uint64_t last_of
     return all;
 }
 
-template <typename Shape>
-std::uint32_t add_tree(std::vector<weir_line>& lines, const Boundaries<typename Shape::Key>& all) {
+template <typename Shape, typename Ranges>
+std::uint32_t add_tree(std::vector<weir_line>& lines, const Ranges& ranges, std::uint64_t largest) {
+    const Boundaries<std::uint64_t> all = boundaries(ranges, largest);
     const auto root = static_cast<std::uint32_t>(lines.size());
     lines.emplace_back();
-    lines[root] = as_line(TreeBuilder<Shape>(all.keys, lines).build(all.inside));
+    const auto bits = static_cast<unsigned>(std::bit_width(largest));
+    const weir_tree tree = TreeBuilder<Shape>(all.keys, bits, lines).build(all.inside);
+    lines[root] = as_line(tree);
     return root;
 }
 
@@ -192,6 +209,7 @@ Search search6(std::vector<weir_line>& lines, const Ranges128& ranges) {
         return (range.first.second & kLow63) == 0 && (range.second.second & kLow63) == kLow63;
     });
     constexpr std::uint32_t kQuarters = 4;
+    constexpr unsigned kBits = 63;
     const auto roots = static_cast<std::uint32_t>(lines.size());
     lines.resize(roots + kQuarters);
     for (std::uint32_t number = 0; number < kQuarters; ++number) {
@@ -201,9 +219,9 @@ Search search6(std::vector<weir_line>& lines, const Ranges128& ranges) {
             std::vector<std::uint64_t> keys;
             keys.reserve(all.keys.size());
             for (const ir::Address6& key : all.keys) keys.push_back(key.first);
-            tree = TreeBuilder<Keys63>(keys, lines).build(all.inside);
+            tree = TreeBuilder<Keys63>(keys, kBits, lines).build(all.inside);
         } else {
-            tree = TreeBuilder<Keys126>(all.keys, lines).build(all.inside);
+            tree = TreeBuilder<Keys126>(all.keys, kBits, lines).build(all.inside);
         }
         lines[roots + number] = as_line(tree);
     }
@@ -229,15 +247,15 @@ Search RangeLines::add(const Ranges64& ranges, std::uint64_t largest) {
     return once(known_, std::pair(largest, ranges), ranges.size(), [&]() -> Search {
         const Ranges64 there = up_to(ranges, largest);
         if (largest <= 0xffff && there.size() > kRangesInTree) return {"weir_in_bitmap", add_bitmap(lines_, there)};
-        if (largest <= kOnes >> 32) return {"weir_in_ranges32", add_tree<Keys32>(lines_, boundaries(there, kOnes >> 32))};
-        return {"weir_in_ranges64", add_tree<Keys63>(lines_, boundaries(there, kLow63))};
+        if (largest <= kOnes >> 32) return {"weir_in_ranges32", add_tree<Keys32>(lines_, there, largest)};
+        return {"weir_in_ranges64", add_tree<Keys63>(lines_, there, largest)};
     });
 }
 
 Search RangeLines::add4(const Ranges32& ranges) {
     if (ranges.size() <= kRangesInCode) return {};
     return once(known4_, ranges, ranges.size(), [&]() -> Search {
-        return {"weir_in_ranges32", add_tree<Keys32>(lines_, boundaries(ranges, kOnes >> 32))};
+        return {"weir_in_ranges32", add_tree<Keys32>(lines_, ranges, kOnes >> 32)};
     });
 }
 

@@ -12,7 +12,12 @@ namespace {
 
 constexpr std::size_t kFlatBoxes = 16;      // about where forests overtake, packets being varied
 constexpr std::size_t kFlatSides = 80;      // five instructions each
-constexpr std::size_t kStraightRules = 2;
+constexpr std::size_t kStraightRules = 64;   // what one function of the program holds
+
+// What a packet costs, in ns, measured on rules/examples and the shapes of tests/bench; only the choice needs them.
+constexpr double kStraightBoxCost = 2.5;
+constexpr double kForestCost = 25, kNodeCost = 5, kEntryCost = 2, kFieldCost = 1.5;
+constexpr std::size_t kFieldsCompared = 6;   // of an entry, before it is given up: codegen/emit_forest.cpp
 
 std::size_t sides_of(const Boxes& boxes) {
     std::size_t sides = 0;
@@ -25,6 +30,20 @@ bool can_be_flat(const Decision& decision, const Boxes& boxes) {
     return boxes.boxes.size() <= kFlatBoxes && sides_of(boxes) <= kFlatSides &&
            std::all_of(decision.rules.begin(), decision.rules.end(), [](const Rule& rule) { return rule.decides; }) &&
            std::all_of(boxes.boxes.begin(), boxes.boxes.end(), [](const Box& box) { return box.residuals.empty(); });
+}
+
+double forest_cost(const Forests& forests) {
+    double most = 0;
+    for (std::size_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
+        double cost = kForestCost;
+        for (const Forest* forest : {&forests.kinds[kind], &forests.kinds[WEIR_FOREST_KINDS + kind]}) {
+            const auto fields = static_cast<double>(std::min(forest->layout.fields.size(), kFieldsCompared));
+            const double leaf = forest->longest_leaf / 2.0 * (kEntryCost + kFieldCost * fields);
+            cost += static_cast<double>(forest->trees.size()) * (forest->depth * kNodeCost + leaf);
+        }
+        most = std::max(most, cost);
+    }
+    return most;
 }
 
 }  // namespace
@@ -43,15 +62,19 @@ void build(Decision& decision) {
         for (const Box& box : boxes.boxes) decision.flat.push_back({box.rule, box.sides});
         return;
     }
-    if (decision.rules.size() <= kStraightRules) {
+    plant(decision, boxes);
+    const double trees = forest_cost(decision.forests), straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
+    if (decision.rules.size() <= kStraightRules && straight <= trees) {
         decision.strategy = Strategy::kStraight;
-        decision.reason = fmt::format("{}: up to {} rules that do more than compare and decide are code", size, kStraightRules);
+        decision.reason = fmt::format("{}: about {:.0f} ns as code, {:.0f} ns as trees", size, straight, trees);
+        decision.dimensions.clear();
+        decision.forests = {};
+        decision.residuals.clear();
         return;
     }
-    plant(decision, boxes);
     decision.strategy = Strategy::kForest;
-    decision.reason = fmt::format("{}, {} residual conditions: a table of {} KB", size, decision.residuals.size(),
-                                  (decision.forests.bytes() + 1023) / 1024);
+    decision.reason = fmt::format("{}, {} residual conditions: a table of {} KB, about {:.0f} ns as trees, {:.0f} ns as code", size,
+                                  decision.residuals.size(), (decision.forests.bytes() + 1023) / 1024, trees, straight);
 }
 
 Decision observed(const Decision& decision) {

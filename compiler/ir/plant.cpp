@@ -96,12 +96,11 @@ private:
 
 // Boxes are narrow or wide in their source and in their destination address: classes 0 (narrow in both) to 3 (wide in
 // both; bit 0: source, bit 1: destination). Class 4 is that part of 3 that is wide in its destination port, too. Trees by
-// groups of classes.
+// groups of classes; schemes that separate most come first, since the work is bounded.
 using Scheme = std::vector<std::vector<std::uint32_t>>;
-const Scheme kSchemes[] = {{{0, 1, 2}, {3, 4}},      {{0, 2}, {1, 3, 4}},       {{0, 1}, {2, 3, 4}},      {{0, 2}, {1}, {3, 4}},
-                           {{0, 1}, {2}, {3, 4}},    {{0, 1, 2}, {3}, {4}},     {{0, 2}, {1}, {3}, {4}},  {{0, 1}, {2}, {3}, {4}},
-                           {{0}, {1}, {2}, {3, 4}}};
-constexpr std::uint32_t kNarrowBits[] = {8, 16, 24};   // known of an address, from which on a side is narrow
+const Scheme kSchemes[] = {{{0, 2}, {1}, {3}, {4}},  {{0, 1}, {2}, {3}, {4}},  {{0, 1, 2}, {3}, {4}},  {{0}, {1}, {2}, {3, 4}},
+                           {{0, 2}, {1, 3, 4}},      {{0, 1}, {2, 3, 4}},      {{0, 1, 2}, {3, 4}}};
+constexpr std::uint32_t kNarrowBits[] = {16, 8, 24};   // known of an address, from which on a side is narrow
 
 std::uint32_t known_bits(const BoxTable& boxes, std::uint32_t box, std::size_t first_offset) {
     std::uint32_t known = 0;
@@ -147,8 +146,8 @@ public:
 private:
     static constexpr double kSpread = 4;
     static constexpr std::uint32_t kOneTree = 24;            // boxes for which one tree is enough
-    static constexpr std::uint64_t kWork = 6'000'000;       // elementary steps, about 1 ns each
-    static constexpr std::uint64_t kWorkABox = 3000;
+    static constexpr std::uint64_t kWork = 10'000'000;       // elementary steps, about 1 ns each
+    static constexpr std::uint64_t kWorkABox = 5000;
     static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
 
     std::vector<std::vector<std::uint32_t>> groups(const Scheme& scheme, std::uint32_t narrow_bits) const {
@@ -184,7 +183,7 @@ private:
         limits.spread = spread;
         limits.entries = spread <= 1 ? boxes_.size() : boxes_.size() * kEntriesABox + kAtLeast;
         limits.slots = spread <= 1 ? ~std::uint64_t{0} : boxes_.size() * kSlotsABox + kAtLeast;
-        limits.work = (kWork + boxes_.size() * kWorkABox) / 3;
+        limits.work = (kWork + boxes_.size() * kWorkABox) / 6;
         for (const auto& members : groups) {
             planted.first_rule.push_back(boxes_.rule[members.front()]);
             planted.trees.push_back(build_tree(boxes_, members, limits));

@@ -28,6 +28,7 @@ private:
     void set_clauses(const ast::Set& written, Set& set);
     void read_set_file(const ast::Set& written, Set& set);
     void set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set);
+    void room_for(const ast::Set& written, std::uint64_t entries);
     // check_items.cpp
     void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
     std::vector<MessagePart> message(const ast::Alert& written);
@@ -43,6 +44,7 @@ private:
     ConditionChecker& conditions_;
     TypedPolicy& typed_;
     std::size_t search_rules_ = 0;        // that search the payload
+    std::uint64_t set_entries_ = 0;       // of all sets so far
 };
 
 }  // namespace weir::sema

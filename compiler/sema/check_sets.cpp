@@ -13,6 +13,7 @@ namespace weir::sema {
 namespace {
 
 constexpr std::size_t kMaxEntries = 4'000'000;      // of a set file: language.md, limits
+constexpr std::size_t kMaxEntriesTogether = 12'000'000;   // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
 constexpr std::size_t kMaxFileFaults = 10;          // said of one file
 
 std::string_view trimmed(std::string_view text) {
@@ -152,6 +153,16 @@ void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
     if (!written.size) set.size = std::max<std::uint64_t>(set.size, set.entries.size());
 }
 
+void ItemChecker::room_for(const ast::Set& written, std::uint64_t entries) {
+    const bool had_room = set_entries_ <= kMaxEntriesTogether;
+    set_entries_ += std::min<std::uint64_t>(entries, kMaxEntries);
+    if (had_room && set_entries_ > kMaxEntriesTogether)
+        say({.code = Code::E515, .span = written.name.span,
+             .message = fmt::format("the sets up to `{}` have {} entries", written.name.text, set_entries_),
+             .help = fmt::format("the sets of a policy have {} entries together: write networks instead of addresses, or smaller sizes",
+                                 kMaxEntriesTogether)});
+}
+
 void ItemChecker::set(const ast::Set& written) {
     Set set;
     set.name = written.name.text;
@@ -161,6 +172,7 @@ void ItemChecker::set(const ast::Set& written) {
     if (typed) {
         set_clauses(written, set);
         if (written.file) read_set_file(written, set);
+        room_for(written, written.size.value_or(set.entries.size()));
     }
     typed_.sets.push_back(std::move(set));
 }

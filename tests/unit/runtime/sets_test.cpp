@@ -2,8 +2,11 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <random>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/codegen/native.h"
@@ -18,15 +21,23 @@ namespace {
 
 using Random = std::mt19937_64;
 
-Compiled compiled_of(const std::string& type, const std::string& list) {
+// A policy of one set, and a rule that drops what is in it; or a rule alone, where the list is in its text.
+Compiled compiled_of(const std::string& text, const std::string& list) {
     Sources sources;
     Diagnostics diagnostics;
     sema::Files files;
     files.read = [&](const std::string&, std::string&) { return std::optional<std::string>(list); };
-    const std::string field = type == "port" ? "udp.sport" : "ip.src";
-    auto compiled = analyse(sources, "sets.rules", "set s : " + type + " from \"list\"\nrule r { when " + field + " in s then drop }\n", files, diagnostics);
+    auto compiled = analyse(sources, "sets.rules", text, files, diagnostics);
     REQUIRE(compiled);
     return std::move(*compiled);
+}
+
+struct Type { std::string_view name, key; };
+constexpr Type kNet{"net", "ip.src"}, kIp{"ip", "ip.src"}, kPort{"port", "tcp.sport"}, kU8{"u8", "ip.ttl"}, kU16{"u16", "tcp.window"},
+    kU32{"u32", "tcp.seq"}, kMac{"mac", "eth.src"}, kIpPort{"(ip, port)", "(ip.src, udp.sport)"}, kPortNet{"(port, net)", "(udp.sport, ip.src)"};
+
+std::string policy_of(const Type& type) {
+    return "set s : " + std::string(type.name) + " from \"list\"\nrule r { when " + std::string(type.key) + " in s then drop }\n";
 }
 
 // UDP over the address's version.
@@ -45,9 +56,29 @@ std::vector<std::uint8_t> frame_from(const IpAddress& source, std::uint16_t port
     return frame;
 }
 
+void put(std::uint8_t* bytes, std::size_t count, std::uint64_t number) {
+    while (count-- > 0) bytes[count] = static_cast<std::uint8_t>(number), number >>= 8;
+}
+
+// TCP over IPv4, the number in the field of that type.
+std::vector<std::uint8_t> frame_with(const Type& type, std::uint64_t number) {
+    std::vector<std::uint8_t> frame(54);
+    frame[12] = 0x08;
+    std::uint8_t *ip = &frame[14], *tcp = &frame[34];
+    ip[0] = 0x45, ip[3] = 40, ip[8] = 64, ip[9] = 6;
+    tcp[12] = 0x50;
+    if (type.key == kMac.key) put(&frame[6], 6, number);
+    else if (type.key == kU8.key) put(ip + 8, 1, number);
+    else if (type.key == kPort.key) put(tcp, 2, number);
+    else if (type.key == kU32.key) put(tcp + 4, 4, number);
+    else put(tcp + 14, 2, number);
+    return frame;
+}
+
 class Engines {
 public:
-    Engines(const std::string& type, const std::string& list) : compiled_(compiled_of(type, list)), oracle_(compiled_.policy) {
+    Engines(const Type& type, const std::string& list) : Engines(policy_of(type), list) {}
+    Engines(const std::string& text, const std::string& list) : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
         std::string error;
         native_ = codegen::NativeEngine::create(compiled_, error);
         REQUIRE(error == "");
@@ -101,6 +132,16 @@ IpAddress random_address(Random& random, std::uint8_t version) {
     address.version = version;
     for (std::size_t i = 0; i < (version == 4 ? 4u : 16u); ++i) address.bytes[i] = static_cast<std::uint8_t>(random());
     return address;
+}
+
+std::string mac_text(std::uint64_t number) {
+    std::string text;
+    for (int shift = 40; shift >= 0; shift -= 8) {
+        char octet[4];
+        std::snprintf(octet, sizeof(octet), "%02x:", static_cast<unsigned>(number >> shift & 0xff));
+        text += octet;
+    }
+    return text.substr(0, text.size() - 1);
 }
 
 std::string list_of(const std::vector<IpPrefix>& nets) {
@@ -159,14 +200,14 @@ TEST_CASE("sets of nets at the edges of the address space") {
         prefixes({"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "4000::/128", "8000::/2", "bfff::/16", "c000::/128"}),
     };
     for (std::vector<IpPrefix> nets : sets) {
-        Engines few("net", list_of(nets));
+        Engines few(kNet, list_of(nets));
         check_all(few, nets, random);
         // The same looked up: enough ranges of either version beside them.
         for (int i = 0; i < 20; ++i) {
             nets.push_back(*parse_prefix("100.0." + std::to_string(2 * i) + ".0/24"));
             nets.push_back(*parse_prefix("2001:db8:0:" + std::to_string(2 * i) + "::/64"));
         }
-        Engines many("net", list_of(nets));
+        Engines many(kNet, list_of(nets));
         check_all(many, nets, random);
     }
 }
@@ -177,28 +218,83 @@ TEST_CASE("sets of nets that nest and touch") {
                                Shape{300, 6, 65, 1}, Shape{300, 6, 128, 1}, Shape{6000, 6, 128, 40}, Shape{6000, 6, 64, 40}}) {
         Random random(shape.count + shape.longest);
         const auto nets = crowd(random, shape.count, shape.version, shape.longest);
-        Engines engines("net", list_of(nets));
+        Engines engines(kNet, list_of(nets));
         check_all(engines, nets, random, shape.step);
     }
 }
 
-TEST_CASE("sets of ports and of addresses") {
-    Random random(7);
-    std::string list;
-    std::vector<bool> member(65536);
-    for (const std::size_t count : {3u, 30u, 400u, 20000u}) {
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t port = i == 0 ? 0 : i == 1 ? 65535 : random() % 65536;
-            member[port] = true;
-            list += std::to_string(port) + "\n";
+// Lengths where the trees' keys change; on networks that nest, touch, and lie at both ends of each quarter of the space.
+TEST_CASE("sets of nets of each length") {
+    for (const std::uint8_t version : {4, 6}) {
+        const unsigned longest = version == 4 ? 32 : 128;
+        Random random(version);
+        std::vector<IpPrefix> all;
+        for (unsigned length = 1; length <= longest; ++length) {
+            std::vector<IpPrefix> nets;
+            for (int i = 0; i < 40; ++i) {
+                IpAddress address = random_address(random, version);
+                if (i % 4 == 0) std::fill(address.bytes.begin(), address.bytes.end(), std::uint8_t{0xff});
+                if (i % 4 == 1) std::fill(address.bytes.begin(), address.bytes.end(), std::uint8_t{0});
+                address.bytes[0] = static_cast<std::uint8_t>((address.bytes[0] & 0x3f) | i / 4 % 4 << 6);
+                nets.push_back(network({address, static_cast<std::uint8_t>(length)}));
+                nets.push_back(network({next_to(last_address(nets.back()), 1), static_cast<std::uint8_t>(std::min(length + 1, longest))}));
+            }
+            for (std::size_t i = 0; i < nets.size(); ++i)
+                if (version == 4) std::fill(nets[i].address.bytes.begin() + 4, nets[i].address.bytes.end(), std::uint8_t{0});
+            all.insert(all.end(), nets.begin(), nets.begin() + 3);
+            const bool is_edge = length <= 2 || length % 32 <= 1 || length % 32 == 31 || length == 66;
+            if (!is_edge) continue;
+            Engines engines(kNet, list_of(nets));
+            check_all(engines, nets, random);
         }
-        Engines engines("port", list);
-        for (int i = 0; i < 300; ++i) {
-            const std::size_t port = i == 0 ? 0 : i == 1 ? 65535 : random() % 65536;
-            INFO(count << " " << port);
-            CHECK(engines.in(frame_from({}, static_cast<std::uint16_t>(port))) == member[port]);
-        }
+        Engines engines(kNet, list_of(all));
+        check_all(engines, all, random);
     }
+}
+
+TEST_CASE("sets of nets crowded into one place") {
+    // All first bits are the same, so that walks begin high up; one far away.
+    Random random(5);
+    for (const unsigned longest : {32u, 64u, 128u}) {
+        std::vector<IpPrefix> nets = prefixes({"203.0.113.0/24", "ffff::/16"});
+        for (int i = 0; i < 5000; ++i) {
+            IpAddress address = random_address(random, longest == 32 ? 4 : 6);
+            address.bytes[0] = 10, address.bytes[1] = 20;
+            if (longest != 32) std::fill(address.bytes.begin() + 2, address.bytes.begin() + 5, std::uint8_t{7});
+            if (longest == 128) std::fill(address.bytes.begin() + 5, address.bytes.begin() + 14, std::uint8_t{0xff});
+            nets.push_back(network({address, static_cast<std::uint8_t>(longest - random() % 3)}));
+        }
+        Engines engines(kNet, list_of(nets));
+        check_all(engines, nets, random, 40);
+    }
+}
+
+TEST_CASE("sets of numbers of each width") {
+    struct Width { Type type; std::uint64_t largest; };
+    for (const auto& [type, largest] : {Width{kU8, 0xff}, Width{kPort, 0xffff}, Width{kU16, 0xffff}, Width{kU32, 0xffff'ffff}, Width{kMac, 0xffff'ffff'ffff}})
+        for (const std::size_t count : {0u, 1u, 3u, 20u, 70u, 3000u}) {
+            Random random(count);
+            std::set<std::uint64_t> members;
+            std::vector<std::uint64_t> probes{0, 1, largest - 1, largest};
+            std::string list;
+            // Alone, in runs, and at both ends.
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::uint64_t number = i == 1 ? 0 : i == 2 ? largest : i % 3 == 0 && !members.empty() ? std::min(*members.rbegin() + 1, largest) : random() & largest;
+                if (!members.insert(number).second) continue;
+                list += (type.key == kMac.key ? mac_text(number) : std::to_string(number)) + "\n";
+                if (i % (count / 50 + 1) == 0) probes.insert(probes.end(), {(number - 1) & largest, number, (number + 1) & largest});
+            }
+            for (int i = 0; i < 50; ++i) probes.push_back(random() & largest);
+            Engines engines(type, list);
+            for (const std::uint64_t number : probes) {
+                INFO(type.name << " " << count << " " << number);
+                CHECK(engines.in(frame_with(type, number)) == members.contains(number));
+            }
+        }
+}
+
+TEST_CASE("sets of addresses") {
+    Random random(7);
     std::vector<IpPrefix> hosts;
     std::string addresses;
     for (int i = 0; i < 500; ++i) {
@@ -206,8 +302,57 @@ TEST_CASE("sets of ports and of addresses") {
         hosts.push_back({random_address(random, version), static_cast<std::uint8_t>(version == 4 ? 32 : 128)});
         addresses += to_string(hosts.back().address) + "\n";
     }
-    Engines engines("ip", addresses);
+    Engines engines(kIp, addresses);
     check_all(engines, hosts, random);
+    Engines none(kIp, "# nobody\n");
+    check_all(none, {}, random);
+}
+
+TEST_CASE("sets of tuples") {
+    Random random(9);
+    std::vector<std::pair<IpPrefix, std::uint16_t>> entries;
+    std::string hosts, nets;
+    for (int i = 0; i < 300; ++i) {
+        const auto version = static_cast<std::uint8_t>(i % 2 == 0 ? 4 : 6);
+        const unsigned shortest = version == 4 ? 12 : 40;
+        const IpPrefix net = network({random_address(random, version), static_cast<std::uint8_t>(shortest + random() % 20)});
+        const auto port = static_cast<std::uint16_t>(random());
+        entries.push_back({net, port});
+        hosts += to_string(net.address) + ", " + std::to_string(port) + "\n";
+        nets += std::to_string(port) + ", " + to_string(net) + "\n";
+    }
+    Engines pairs(kIpPort, hosts), subnets(kPortNet, nets);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const auto& [net, port] = entries[i];
+        const std::uint16_t other = entries[(i + 1) % entries.size()].second;
+        INFO(to_string(net) << " " << port);
+        CHECK(pairs.in(frame_from(net.address, port)));
+        CHECK_FALSE(pairs.in(frame_from(net.address, other)));
+        CHECK_FALSE(pairs.in(frame_from(next_to(net.address, 1), port)));
+        CHECK(subnets.in(frame_from(net.address, port)));
+        CHECK(subnets.in(frame_from(last_address(net), port)));
+        CHECK_FALSE(subnets.in(frame_from(next_to(last_address(net), 1), port)));
+        CHECK_FALSE(subnets.in(frame_from(net.address, other)));
+    }
+}
+
+TEST_CASE("literals of many ranges") {
+    Random random(11);
+    std::vector<IpPrefix> hosts;
+    std::string list;
+    for (std::size_t i = 0; i < 65536; ++i) {
+        hosts.push_back({random_address(random, 6), 128});
+        list += (i == 0 ? "" : ", ") + to_string(hosts.back().address);
+    }
+    Engines engines("rule r { when ip.src in { " + list + " } then drop }", "");
+    check_all(engines, hosts, random, 4000);
+    std::string ports;
+    for (int port = 10; port < 3000; port += 30) ports += (ports.empty() ? "" : ", ") + std::to_string(port) + ".." + std::to_string(port + 9);
+    Engines ranges("rule r { when tcp.sport in { " + ports + " } then drop }", "");
+    for (std::uint64_t port = 0; port < 3100; ++port) {
+        INFO(port);
+        CHECK(ranges.in(frame_with(kPort, port)) == (port >= 10 && port < 3000 && (port - 10) % 30 < 10));
+    }
 }
 
 TEST_CASE("a million nets") {
@@ -218,14 +363,14 @@ TEST_CASE("a million nets") {
         const auto version = static_cast<std::uint8_t>(i % 2 == 0 ? 4 : 6);
         nets.push_back(network({random_address(random, version), static_cast<std::uint8_t>(version == 4 ? 24 + random() % 9 : 48 + random() % 17)}));
     }
-    Engines engines("net", list_of(nets));
+    Engines engines(kNet, list_of(nets));
     std::sort(nets.begin(), nets.end());
     CHECK(engines.entries() == static_cast<std::size_t>(std::unique(nets.begin(), nets.end()) - nets.begin()));
     check_all(engines, nets, random, 50'000);
 }
 
 TEST_CASE("set files as people have them") {
-    Engines engines("net", "# a list\r\n\r\n192.0.2.1\r\n  198.51.100.0/24   # a network\n\t\n2001:db8::/32\n192.0.2.1\n203.0.113.7");
+    Engines engines(kNet, "# a list\r\n\r\n192.0.2.1\r\n  198.51.100.0/24   # a network\n\t\n2001:db8::/32\n192.0.2.1\n203.0.113.7");
     CHECK(engines.entries() == 4);
     for (const char* text : {"192.0.2.1", "198.51.100.255", "2001:db8::9", "203.0.113.7"}) CHECK(engines.in(frame_from(*parse_ip(text))));
     for (const char* text : {"192.0.2.2", "198.51.101.0", "2001:db9::", "203.0.113.8"}) CHECK_FALSE(engines.in(frame_from(*parse_ip(text))));
