@@ -101,10 +101,9 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 struct weir_rule_row {
     __u8 verdict;                                      /* enum weir_verdict, or WEIR_NO_VERDICT */
     __u8 flags;                                        /* WEIR_ROW_* */
-    __u16 alert_count;
+    __u8 action;                                       /* XDP's answer for the verdict */
+    __u8 alert_count;
     __u32 alert_first;                                 /* index into .data.weir_rule_alerts: alert numbers */
-    __u32 counter;                                     /* entry of weir_counters; the runtime's choice */
-    __u32 action;                                      /* XDP's answer for the verdict; 16 bytes: one line of the cache */
 };
 #define WEIR_NO_VERDICT 0xffu
 #define WEIR_RULE_ALERTS 16u                           /* alert actions a rule may have */

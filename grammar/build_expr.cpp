@@ -103,7 +103,7 @@ ast::ExprId ExprBuilder::operands(const Node& node) {
 
 ast::ExprId ExprBuilder::negated(const Node& node) {
     ast::ExprId id = expr(node.children.back());
-    if (node.children.size() > kMaxNesting) {
+    if (node.children.size() - 1 > kMaxNesting) {   // the last one is what they negate
         say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s on end", kMaxNesting),
             "two of them cancel out");
         return id;

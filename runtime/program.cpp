@@ -21,13 +21,6 @@ constexpr std::size_t kLogShown = 4000;       // its end tells
 
 Error missing(const char* what) { return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL}; }
 
-// The rules' rows, each with its entry of the counters.
-std::vector<std::uint8_t> with_counters(std::vector<std::uint8_t> rows, const std::vector<std::uint32_t>& entries) {
-    for (std::size_t i = 0; i < entries.size() && (i + 1) * sizeof(weir_rule_row) <= rows.size(); ++i)
-        std::memcpy(&rows[i * sizeof(weir_rule_row) + offsetof(weir_rule_row, counter)], &entries[i], sizeof(entries[i]));
-    return rows;
-}
-
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
 Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
     for (const bpf::MapSize& size : compiled.sizes) {
@@ -52,23 +45,17 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
         if (bpf_map__set_initial_value(map, bytes, size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
         return Done{};
     };
-    for (const bpf::TableImage& table : compiled.tables) {
-        std::vector<std::uint8_t> counted;
-        const bool is_rows = table.map == ".data.weir_rule_rows" && !options.slots.empty();
-        if (is_rows) counted = with_counters(table.bytes, options.slots);
-        const std::vector<std::uint8_t>& bytes = is_rows ? counted : table.bytes;
-        if (Status filled = fill(table.map.c_str(), bytes.data(), bytes.size()); !filled) return filled;
-    }
-
     const std::size_t rows = compiled.manifest.rules.size() + 2;
+    for (const bpf::TableImage& table : compiled.tables) {
+        if (table.map == ".data.weir_rule_rows" && table.bytes.size() != rows * sizeof(weir_rule_row)) return missing("row for each rule");
+        if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
+    }
     if (Status filled = fill(".rodata", &options.settings, sizeof(options.settings)); !filled) return filled;
 
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
     bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");
     if (counters == nullptr) return missing("counters");
-    bpf_map__set_max_entries(counters, options.counter_entries != 0 ? options.counter_entries : static_cast<std::uint32_t>(rows));
-    if (options.shared.counters >= 0 && bpf_map__reuse_fd(counters, options.shared.counters) != 0)
-        return kernel_error(errno, "keeping the counters");
+    bpf_map__set_max_entries(counters, static_cast<std::uint32_t>(rows));
     if (events != nullptr && options.shared.events >= 0 && bpf_map__reuse_fd(events, options.shared.events) != 0)
         return kernel_error(errno, "keeping the ring of events");
     // Only tests and replays look into the trace; live policies need not carry it.

@@ -14,15 +14,12 @@ namespace weir::runtime {
 
 // Maps that outlive a policy: the next one goes on with them.
 struct SharedMaps {
-    int counters = -1;                    // fd, or -1: a map of its own
-    int events = -1;
+    int events = -1;                      // fd, or -1: a map of its own
 };
 
 struct ProgramOptions {
     weir_settings settings{};
     SharedMaps shared{};
-    std::uint32_t counter_entries = 0;    // of a map of its own; 0: one a row
-    std::vector<std::uint32_t> slots{};   // entry of the counters, by row; empty: a row's number
 };
 
 class Program {

@@ -19,8 +19,7 @@ static __always_inline __u64 weir_now(void)
 /* One more packet of `len` bytes for row `row`. */
 static __always_inline void weir_count(__u32 row, __u32 len)
 {
-    __u32 entry = weir_rule_rows[row].counter;
-    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &entry);
+    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &row);
     if (counter) {
         counter->packets++;
         counter->bytes += len;

@@ -129,7 +129,7 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const sema::Set& set) 
 }
 
 // enum xdp_action of linux/bpf.h.
-std::uint32_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
+std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
     for (const ir::Rule& rule : decision.rules) {
@@ -138,17 +138,15 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         row.verdict = rule.has_verdict ? static_cast<std::uint8_t>(rule.verdict) : std::uint8_t{WEIR_NO_VERDICT};
         if (rule.observe || (observe && rule.has_verdict)) row.flags |= WEIR_ROW_WOULD;
         row.alert_first = alert_entries();
-        row.alert_count = static_cast<std::uint16_t>(rule.alerts.size());
+        row.alert_count = static_cast<std::uint8_t>(rule.alerts.size());
         for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
         row.action = action(row.verdict);
-        row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     }
     const auto verdict_row = [&](std::uint32_t verdict) {
         weir_rule_row row{};
         row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
         row.action = action(row.verdict);
-        row.counter = static_cast<std::uint32_t>(rows_.size());
         rows_.push_back(row);
     };
     verdict_row(decision.default_verdict);

@@ -158,7 +158,7 @@ void check_all(Engines& engines, const std::vector<IpPrefix>& nets, Random& rand
         for (const IpAddress& probe : {next_to(first, 0xff), first, last, next_to(last, 1)}) probes.push_back(probe);
     }
     for (int i = 0; i < 50; ++i)
-        for (const std::uint8_t version : {4, 6}) probes.push_back(random_address(random, version));
+        for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}}) probes.push_back(random_address(random, version));
     for (const IpAddress& probe : probes) {
         INFO(to_string(probe));
         CHECK(engines.in(frame_from(probe)) == naive(nets, probe));
@@ -225,7 +225,7 @@ TEST_CASE("sets of nets that nest and touch") {
 
 // Lengths where the trees' keys change; on networks that nest, touch, and lie at both ends of each quarter of the space.
 TEST_CASE("sets of nets of each length") {
-    for (const std::uint8_t version : {4, 6}) {
+    for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}}) {
         const unsigned longest = version == 4 ? 32 : 128;
         Random random(version);
         std::vector<IpPrefix> all;
