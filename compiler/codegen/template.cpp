@@ -39,6 +39,18 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     return std::move(*module);
 }
 
+void drop_uncalled(llvm::Module& module) {
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (llvm::Function& function : llvm::make_early_inc_range(module)) {
+            if (!function.use_empty() || function.getName() == "weir_policy") continue;
+            function.eraseFromParent();
+            changed = true;
+        }
+    }
+}
+
 Template::Template(llvm::Module& module, const std::string& source_name, const std::string& source_text)
     : module_(module) {
     if (module.debug_compile_units_begin() == module.debug_compile_units_end()) return;
@@ -122,15 +134,7 @@ void Template::drop_unused() {
         const auto* function = llvm::dyn_cast<llvm::Function>(value);
         return function != nullptr && function->getName() != "weir_policy";
     });
-    bool changed = true;
-    while (changed) {
-        changed = false;
-        for (llvm::Function& function : llvm::make_early_inc_range(module_)) {
-            if (!function.use_empty() || function.getName() == "weir_policy") continue;
-            function.eraseFromParent();
-            changed = true;
-        }
-    }
+    drop_uncalled(module_);
 }
 
 void Template::finish() {

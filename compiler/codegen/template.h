@@ -15,6 +15,9 @@ enum class Target : std::uint8_t { kBpf, kHost };
 // The module of the target's template. Nothing and a sentence in `error` where LLVM cannot read it.
 std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error);
 
+// Removes the functions, weak ones too, that nothing reaches from the program.
+void drop_uncalled(llvm::Module& module);
+
 // A module that is being filled. Debug info is made where the module has a compile unit (BPF: BTF needs it).
 class Template {
 public:

@@ -64,7 +64,8 @@ TEST_CASE("nesting", "[limits]") {
         return "let l0 = tcp.dport == 80\n" + joined(depth, "\n", [](std::size_t i) { return fmt::format("let l{} = l{} or tcp.dport == {}", i + 1, i, 1000 + i); }) + "\n" + rule(fmt::format("l{}", depth));
     };
     check_loads("60 lets", lets(60), tcp4());
-    check_refused("100 lets", lets(100), Code::E501);
+    check_loads("200 lets", lets(200), tcp4());
+    check_refused("300 lets", lets(300), Code::E506);
     // Twice as many comparisons with each let.
     const auto doubling = [](std::size_t depth) {
         return "let l0 = tcp.dport == 80\n" + joined(depth, "\n", [](std::size_t i) { return fmt::format("let l{} = l{} or (l{} and tcp.sport == {})", i + 1, i, i, i); }) + "\n" + rule(fmt::format("l{}", depth));
