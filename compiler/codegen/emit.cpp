@@ -92,7 +92,6 @@ void emit_decide(Template& target, const ir::Decision& decision, const sema::Typ
         emit_forest(target, decision, policy, tables);
         return;
     }
-    if (decision.strategy == ir::Strategy::kFlat) return emit_flat(decide, *entry, decision);
     if (rules <= kInlineRules) {
         emit_rules(emission, decide, entry, 0, rules);
         return;

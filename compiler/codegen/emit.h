@@ -15,8 +15,6 @@ inline constexpr std::size_t kInlineRules = 16;
 
 void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
 
-// The body of weir_decide where boxes are compared without a branch (emit_flat.cpp).
-void emit_flat(llvm::Function& decide, llvm::BasicBlock& entry, const ir::Decision& decision);
 
 // The functions that bpf/templates/classify.h declares, for a decision of forests (emit_forest.cpp).
 void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);

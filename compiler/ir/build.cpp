@@ -10,27 +10,12 @@
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kFlatBoxes = 16;      // about where forests overtake, packets being varied
-constexpr std::size_t kFlatSides = 80;      // five instructions each
 constexpr std::size_t kStraightRules = 64;   // what one function of the program holds
 
 // What a packet costs, in ns, measured on rules/examples and the shapes of tests/bench; only the choice needs them.
 constexpr double kStraightBoxCost = 2.5;
 constexpr double kForestCost = 25, kNodeCost = 5, kEntryCost = 2, kFieldCost = 1.5;
 constexpr std::size_t kFieldsCompared = 6;   // of an entry, before it is given up: codegen/emit_forest.cpp
-
-std::size_t sides_of(const Boxes& boxes) {
-    std::size_t sides = 0;
-    for (const Box& box : boxes.boxes) sides += box.sides.size();
-    return sides;
-}
-
-// Every rule decides, by boxes alone, and they are few.
-bool can_be_flat(const Decision& decision, const Boxes& boxes) {
-    return boxes.boxes.size() <= kFlatBoxes && sides_of(boxes) <= kFlatSides &&
-           std::all_of(decision.rules.begin(), decision.rules.end(), [](const Rule& rule) { return rule.decides; }) &&
-           std::all_of(boxes.boxes.begin(), boxes.boxes.end(), [](const Box& box) { return box.residuals.empty(); });
-}
 
 double forest_cost(const Forests& forests) {
     double most = 0;
@@ -50,24 +35,14 @@ double forest_cost(const Forests& forests) {
 
 void build(Decision& decision) {
     const Boxes boxes = make_boxes(decision, {});
-    decision.dimensions.clear();
-    decision.flat.clear();
     decision.forests = {};
     decision.residuals.clear();
     const std::string size = fmt::format("{} rules in {} boxes", decision.rules.size(), boxes.boxes.size());
-    if (can_be_flat(decision, boxes)) {
-        decision.strategy = Strategy::kFlat;
-        decision.reason = fmt::format("{}: up to {} are compared in code without a branch", size, kFlatBoxes);
-        decision.dimensions = boxes.dimensions;
-        for (const Box& box : boxes.boxes) decision.flat.push_back({box.rule, box.sides});
-        return;
-    }
     plant(decision, boxes);
     const double trees = forest_cost(decision.forests), straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
     if (decision.rules.size() <= kStraightRules && straight <= trees) {
         decision.strategy = Strategy::kStraight;
         decision.reason = fmt::format("{}: about {:.0f} ns as code, {:.0f} ns as trees", size, straight, trees);
-        decision.dimensions.clear();
         decision.forests = {};
         decision.residuals.clear();
         return;

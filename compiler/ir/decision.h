@@ -90,13 +90,8 @@ enum Need : std::uint32_t {
     kNeedAll = ~0u,            // events carry the whole packet
 };
 
-// Code that tries predicates one by one; code that compares all boxes without a branch; forests.
-enum class Strategy : std::uint8_t { kStraight, kFlat, kForest };
-
-struct FlatBox {
-    std::uint32_t rule = 0;
-    std::vector<Side> sides;
-};
+// Code that tries predicates one by one; forests.
+enum class Strategy : std::uint8_t { kStraight, kForest };
 
 struct Decision {
     std::vector<Predicate> predicates;
@@ -107,8 +102,6 @@ struct Decision {
     std::uint32_t needs = 0;
     Strategy strategy = Strategy::kStraight;
     std::string reason;                 // why build() chose it, for `--emit decision`
-    std::vector<Dimension> dimensions;  // kFlat: of the sides of
-    std::vector<FlatBox> flat;          // boxes, by rule
     Forests forests;                    // kForest
     std::vector<std::vector<PredicateId>> residuals;   // by number - 1: all of them must hold
 

@@ -158,7 +158,7 @@ std::string_view verdict_name(std::uint32_t verdict) {
 }  // namespace
 
 std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
-    constexpr std::string_view kStrategies[] = {"straight", "flat", "forest"};
+    constexpr std::string_view kStrategies[] = {"straight", "forest"};
     std::string out = fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
                                   kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
     if (decision.strategy == Strategy::kForest)
