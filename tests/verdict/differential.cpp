@@ -26,7 +26,7 @@ using namespace weir::tests;
 namespace {
 
 constexpr int kShrinkTries = 600;
-constexpr double kLoadSeconds = 1;
+constexpr double kLoadSeconds = 10;   // of CPU time: far beyond what a million instructions take, however slow the machine
 
 // Of the policy at hand, in decimal, for whoever reads of a crash.
 char current_seed[32];
