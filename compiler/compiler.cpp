@@ -1,9 +1,36 @@
 #include "compiler/compiler.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
 #include "compiler/ir/build.h"
+#include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
 
 namespace weir {
+namespace {
+
+// Code grows with what no table holds; the kernel verifies only so much of it.
+bool fits(const ir::Decision& decision, const sema::TypedPolicy& policy, Diagnostics& diagnostics) {
+    const std::vector<std::uint32_t> sizes = ir::code_sizes(decision);
+    const std::uint64_t size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
+    if (size <= ir::kMaxCodeSize) return true;
+    ir::CodeSizes of_rules(decision);
+    std::size_t largest = 0;
+    for (std::size_t i = 1; i < decision.rules.size(); ++i)
+        if (of_rules.of(decision.rules[i].predicate) > of_rules.of(decision.rules[largest].predicate)) largest = i;
+    const sema::Rule& rule = policy.rules[largest];
+    diagnostics.add({.code = Code::E516, .span = rule.span,
+                     .message = fmt::format("the conditions that no table holds have {} comparisons together, of {} that the "
+                                            "kernel can verify; the largest are of rule `{}`", size, ir::kMaxCodeSize, rule.name),
+                     .help = "put values that one field is compared with into a set; compare fields with values, not with one another",
+                     .rule = rule.name});
+    return false;
+}
+
+}  // namespace
 
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
                                 const sema::Files& files, Diagnostics& diagnostics) {
@@ -23,6 +50,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
         compiled.decision.rules[i].line = span.file == root ? sources.position(root, span.begin).line : 1;
     }
     ir::build(compiled.decision);
+    if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
     return compiled;
 }

@@ -8,7 +8,10 @@
 #include "bpf/templates/target.h"
 
 #define PACKET_WORDS (sizeof(struct weir_packet) / sizeof(__u32))
-#define LEAF_IN_PLACE 16u /* entries tried in the walker itself; bpf_loop tries the others */
+/* Of a leaf's entries the walker itself tries a few, a function the next, and bpf_loop all others: each is dearer to enter
+ * than the one before and cheaper to verify. */
+#define TRIED_AT_ONCE 3u
+#define TRIED_IN_A_LOOP 16u
 
 /* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
 __u32 weir_stride_0(void), weir_stride_1(void), weir_stride_2(void), weir_stride_3(void), weir_stride_4(void), weir_stride_5(void);
@@ -59,9 +62,11 @@ static __always_inline int matches(__u32 forest, struct weir_packet *packet, wei
 struct search {
     struct weir_packet *packet;
     weir_ctx *ctx;
-    __u32 at;
-    __u32 rule;  /* finding: the best so far; noting: the one that decides */
-    __u32 last;  /* noting: the one noted last */
+    /* 64 bits each: a store of less leaves the verifier thinking that what was there before still matters. */
+    __u64 at;
+    __u64 left;  /* entries from there on: bpf_loop gets a constant, because the verifier tells numbers of turns apart */
+    __u64 rule;  /* finding: the best so far; noting: the one that decides */
+    __u64 last;  /* noting: the one noted last */
 };
 
 /* One entry: 1 where the search is over. */
@@ -70,7 +75,7 @@ static __always_inline int find_at(__u32 forest, struct search *search)
     __u32 stride = BY_FOREST(weir_stride, forest, ());
     __u64 at = search->at;
     OPAQUE(at);
-    if (at > weir_entry_words() - stride)
+    if (!search->left-- || at > weir_entry_words() - stride)
         return 1;
     const __u32 *entry = &weir_entries[at];
     if (entry[0] >= search->rule)
@@ -86,38 +91,69 @@ static long find_more_0(__u32 i, struct search *search) { (void)i; return find_a
 static long find_more_1(__u32 i, struct search *search) { (void)i; return find_at(1, search); }
 static long find_more_2(__u32 i, struct search *search) { (void)i; return find_at(2, search); }
 
-static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, struct search *more)
+/* Tries the next of a leaf's `count` entries, up to `turns` of them. 1: that was all there is to try. */
+static __always_inline int try_some(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u64 *next, __u32 count, __u32 turns,
+                                    __u32 *best)
 {
-    __u32 best = weir_rule_count(), stride = BY_FOREST(weir_stride, forest, ());
-    if (!stride)
+    __u32 stride = BY_FOREST(weir_stride, forest, ());
+    __u64 at = *next;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < turns; i++) {
+        OPAQUE(at);
+        if (i >= count || at > weir_entry_words() - stride)
+            return 1;
+        const __u32 *entry = &weir_entries[at];
+        if (entry[0] >= *best)
+            return 1;
+        if (matches(forest, packet, ctx, entry)) {
+            *best = entry[0];
+            return 1;
+        }
+        at += stride;
+    }
+    *next = at;
+    return count <= turns;
+}
+
+/* The rest of a leaf, from `at` on: the first match before rule `best`, or `best`. */
+static __always_inline __u64 find_rest(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u64 at, __u32 count, __u32 best)
+{
+    __u32 longest = BY_FOREST(weir_longest, forest, ());
+    if (!packet || longest <= TRIED_AT_ONCE || try_some(forest, packet, ctx, &at, count, TRIED_IN_A_LOOP, &best) ||
+        longest <= TRIED_AT_ONCE + TRIED_IN_A_LOOP)
+        return best;
+    struct search more = {packet, ctx, at, count - TRIED_IN_A_LOOP, best, 0};
+    bpf_loop(longest - TRIED_IN_A_LOOP, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &more, 0);
+    return more.rule;
+}
+#define REST_FUNCTION(number)                                                                                           \
+    GLOBAL_FUNCTION __u64 weir_rest_##number(struct weir_packet *packet, weir_ctx *ctx, __u64 at, __u32 count, __u32 best) \
+    {                                                                                                                   \
+        return find_rest(number, packet, ctx, at, count, best);                                                         \
+    }
+/* Functions of their own: the verifier walks them once, not once for each way through the trees. */
+REST_FUNCTION(0)
+REST_FUNCTION(1)
+REST_FUNCTION(2)
+
+static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir_ctx *ctx)
+{
+    __u32 best = weir_rule_count();
+    if (!BY_FOREST(weir_stride, forest, ()))
         return best;
 #pragma clang loop unroll(disable)
     for (__u32 t = 0; t < WEIR_TREES; t++) {
         const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES + t];
         if (tree->first_rule >= best)
             break;
-        __u64 slot = descend(packet, tree->slot);
-        __u64 at = (__u32)slot;
+        __u64 slot = descend(packet, tree->slot), at = (__u32)slot;
         __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-#pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < LEAF_IN_PLACE; i++) {
-            OPAQUE(at);
-            if (i >= count || at > weir_entry_words() - stride)
-                break;
-            const __u32 *entry = &weir_entries[at];
-            if (entry[0] >= best)
-                break;
-            if (matches(forest, packet, ctx, entry)) {
-                best = entry[0];
-                break;
-            }
-            at = (__u32)(at + stride);
-        }
-        if (BY_FOREST(weir_longest, forest, ()) > LEAF_IN_PLACE && count > LEAF_IN_PLACE) {
-            *more = (struct search){packet, ctx, at, best, 0};
-            bpf_loop(count - LEAF_IN_PLACE, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, more, 0);
-            best = more->rule;
-        }
+        if (try_some(forest, packet, ctx, &at, count, TRIED_AT_ONCE, &best) || BY_FOREST(weir_longest, forest, ()) <= TRIED_AT_ONCE)
+            continue;
+        count -= TRIED_AT_ONCE;
+        best = forest == 0   ? weir_rest_0(packet, ctx, at, count, best)
+               : forest == 1 ? weir_rest_1(packet, ctx, at, count, best)
+                             : weir_rest_2(packet, ctx, at, count, best);
     }
     return best;
 }
@@ -129,7 +165,7 @@ static __always_inline int note_at(__u32 forest, struct search *search)
     __u32 stride = BY_FOREST(weir_stride, forest, ());
     __u64 at = search->at;
     OPAQUE(at);
-    if (at > weir_entry_words() - stride)
+    if (!search->left-- || at > weir_entry_words() - stride)
         return 1;
     const __u32 *entry = &weir_entries[at];
     __u32 rule = entry[0];
@@ -147,7 +183,7 @@ static long note_more_3(__u32 i, struct search *search) { (void)i; return note_a
 static long note_more_4(__u32 i, struct search *search) { (void)i; return note_at(4, search); }
 static long note_more_5(__u32 i, struct search *search) { (void)i; return note_at(5, search); }
 
-static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided, struct search *more)
+static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
 {
     if (!BY_FOREST(weir_stride, forest, ()))
         return;
@@ -156,9 +192,9 @@ static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_
         return;
     __u64 slot = descend(packet, tree->slot);
     __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-    *more = (struct search){packet, ctx, slot, decided, ~0u};
+    struct search more = {packet, ctx, (__u32)slot, count, decided, ~0u};
     if (count)
-        bpf_loop(count, forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, more, 0);
+        bpf_loop(BY_FOREST(weir_longest, forest, ()), forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &more, 0);
 }
 
 /* The rule that decides, or weir_rule_count(); what matched before it has been noted. */
@@ -166,17 +202,16 @@ GLOBAL_FUNCTION __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
 {
     if (!packet)
         return weir_rule_count();
-    struct search more; /* one for all: the stack is 512 bytes, and a callback and an alert stand on it, too */
     __u32 decided;
     if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) {
-        decided = find(WEIR_FOREST_IP4, packet, ctx, &more);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided, &more);
+        decided = find(WEIR_FOREST_IP4, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
     } else if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) {
-        decided = find(WEIR_FOREST_IP6, packet, ctx, &more);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided, &more);
+        decided = find(WEIR_FOREST_IP6, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
     } else {
-        decided = find(WEIR_FOREST_OTHER, packet, ctx, &more);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided, &more);
+        decided = find(WEIR_FOREST_OTHER, packet, ctx);
+        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
     }
     return decided;
 }

@@ -2,9 +2,10 @@
 
 #include <llvm/IR/IRBuilder.h>
 
-#include <algorithm>
+#include <numeric>
 
 #include "compiler/codegen/emit_predicate.h"
+#include "compiler/ir/code_size.h"
 
 namespace weir::codegen {
 namespace {
@@ -29,7 +30,7 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
     llvm::IRBuilder<> ir(entry);
     at_line(ir, function, begin < end ? decision.rules[begin].line : 1);
     PredicateEmitter predicates(emission.target, function, ir, decision, emission.policy, emission.tables,
-                                decision.rules.size() > kInlineRules);
+                                function.hasFnAttribute(llvm::Attribute::NoInline));
     llvm::LLVMContext& context = ir.getContext();
     for (std::size_t i = begin; i < end; ++i) {
         const ir::Rule& rule = decision.rules[i];
@@ -92,16 +93,18 @@ void emit_decide(Template& target, const ir::Decision& decision, const sema::Typ
         emit_forest(target, decision, policy, tables);
         return;
     }
-    if (rules <= kInlineRules) {
+    const std::vector<std::uint32_t> sizes = ir::code_sizes(decision);
+    if (rules <= kInlineRules && std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}) <= ir::kInlineSize) {
         emit_rules(emission, decide, entry, 0, rules);
         return;
     }
     llvm::IRBuilder<> ir(entry);
     at_line(ir, decide, 1);
     llvm::Value* none = ir.getInt32(static_cast<std::uint32_t>(rules));
-    for (std::size_t begin = 0; begin < rules; begin += kGroupRules) {
-        llvm::Function& group =
-            make_group(emission, decide, begin / kGroupRules, begin, std::min(begin + kGroupRules, rules));
+    // Functions of their own, each verified by itself.
+    const std::vector<std::uint32_t> begins = ir::groups(sizes);
+    for (std::size_t i = 0; i < begins.size(); ++i) {
+        llvm::Function& group = make_group(emission, decide, i, begins[i], i + 1 < begins.size() ? begins[i + 1] : rules);
         llvm::Value* row = ir.CreateCall(&group, {decide.getArg(0), decide.getArg(1)});
         llvm::BasicBlock* found = llvm::BasicBlock::Create(ir.getContext(), "found", &decide);
         llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "next", &decide);

@@ -8,13 +8,10 @@
 
 namespace weir::codegen {
 
-// Rules of which one function is made: larger policies are functions of that many, each verified by itself.
-inline constexpr std::size_t kGroupRules = 64;
 // Policies up to that many rules become part of the program's main function.
 inline constexpr std::size_t kInlineRules = 16;
 
 void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
-
 
 // The functions that bpf/templates/classify.h declares, for a decision of forests (emit_forest.cpp).
 void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);

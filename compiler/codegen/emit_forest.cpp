@@ -1,17 +1,16 @@
 // What the walker of forests leaves to the compiler: how an entry compares, and the conditions that are no boxes.
 #include <llvm/IR/IRBuilder.h>
 
-#include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "compiler/codegen/emit.h"
 #include "compiler/codegen/emit_predicate.h"
+#include "compiler/ir/code_size.h"
 #include "grammar/check.h"
 
 namespace weir::codegen {
 namespace {
-
-constexpr std::uint32_t kResidualsAFunction = 64;
 
 // Fields compared without a branch, which varied packets would make expensive. More at once than the machine has registers
 // for would go to the stack, and that is 512 bytes.
@@ -91,7 +90,26 @@ struct ResidualCode {
     const llvm::DISubprogram* prototype;
 };
 
-// Residuals [begin, end): the function's third argument says which.
+// Goes to what `leaf` makes of part i of `begins`, where the function's third argument is a number after begins[i]: a search
+// by halves, because of a switch the verifier finds cases that never come and removes them one by one.
+template <typename Leaf>
+void emit_choice(llvm::IRBuilder<>& ir, llvm::Function& function, const std::vector<std::uint32_t>& begins, std::size_t first, std::size_t last,
+                 const Leaf& leaf) {
+    if (last - first == 1) {
+        leaf(first);
+        return;
+    }
+    const std::size_t middle = (first + last) / 2;
+    llvm::BasicBlock* before = llvm::BasicBlock::Create(ir.getContext(), "before", &function);
+    llvm::BasicBlock* after = llvm::BasicBlock::Create(ir.getContext(), "after", &function);
+    ir.CreateCondBr(ir.CreateICmpULE(function.getArg(2), ir.getInt32(begins[middle])), before, after);
+    ir.SetInsertPoint(before);
+    emit_choice(ir, function, begins, first, middle, leaf);
+    ir.SetInsertPoint(after);
+    emit_choice(ir, function, begins, middle, last, leaf);
+}
+
+// Residuals begin + 1 to end: the function's third argument says which.
 void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uint32_t begin, std::uint32_t end) {
     llvm::LLVMContext& context = code.target.module().getContext();
     llvm::BasicBlock* entry = llvm::BasicBlock::Create(context, "entry", &function);
@@ -103,18 +121,17 @@ void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uin
     PredicateEmitter predicates(code.target, function, ir, code.decision, code.policy, code.tables, true);
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
-    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(2), no, end - begin);
-    for (std::uint32_t number = begin; number < end; ++number) {
-        llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "residual", &function);
-        cases->addCase(ir.getInt32(number), next);
-        ir.SetInsertPoint(next);
-        for (const ir::PredicateId predicate : code.decision.residuals[number - 1]) {
-            next = llvm::BasicBlock::Create(context, "and", &function);
+    std::vector<std::uint32_t> begins(end - begin);
+    std::iota(begins.begin(), begins.end(), begin);
+    if (begins.empty()) ir.CreateBr(no);
+    else emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
+        for (const ir::PredicateId predicate : code.decision.residuals[begins[i]]) {
+            llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "and", &function);
             predicates.branch(predicate, next, no);
             ir.SetInsertPoint(next);
         }
         ir.CreateBr(yes);
-    }
+    });
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
     ir.SetInsertPoint(no);
@@ -138,32 +155,23 @@ void emit_residual(Template& target, const ir::Decision& decision, const sema::T
     llvm::Function& function = target.function("weir_residual");
     const llvm::DISubprogram* prototype = function.getSubprogram();
     const ResidualCode code{target, decision, policy, tables, prototype};
-    const auto count = static_cast<std::uint32_t>(decision.residuals.size());
     function.setSubprogram(nullptr);
     function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);
     function.addFnAttr(llvm::Attribute::NoInline);
     function.setDSOLocal(true);
     target.describe(function, prototype, 1, true);
-    if (count <= kResidualsAFunction) {
-        emit_residuals(code, function, 1, count + 1);
+    const std::vector<std::uint32_t> begins = ir::groups(ir::code_sizes(decision));
+    const auto count = static_cast<std::uint32_t>(decision.residuals.size());
+    if (begins.size() <= 1) {
+        emit_residuals(code, function, 0, count);
         return;
     }
-    llvm::LLVMContext& context = target.module().getContext();
-    llvm::BasicBlock* entry = llvm::BasicBlock::Create(context, "entry", &function);
-    llvm::BasicBlock* none = llvm::BasicBlock::Create(context, "none", &function);
-    llvm::IRBuilder<> ir(entry);
-    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
-    llvm::Value* which = ir.CreateUDiv(ir.CreateSub(function.getArg(2), ir.getInt32(1)), ir.getInt32(kResidualsAFunction));
-    llvm::SwitchInst* cases = ir.CreateSwitch(which, none, 1 + count / kResidualsAFunction);
-    for (std::uint32_t begin = 1; begin <= count; begin += kResidualsAFunction) {
-        llvm::Function& group = make_group(code, function.getFunctionType(), begin, std::min<std::uint32_t>(begin + kResidualsAFunction, count + 1));
-        llvm::BasicBlock* calls = llvm::BasicBlock::Create(context, "group", &function);
-        cases->addCase(ir.getInt32((begin - 1) / kResidualsAFunction), calls);
-        ir.SetInsertPoint(calls);
+    llvm::IRBuilder<> ir(llvm::BasicBlock::Create(target.module().getContext(), "entry", &function));
+    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), 1, 1, scope));
+    emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
+        llvm::Function& group = make_group(code, function.getFunctionType(), begins[i], i + 1 < begins.size() ? begins[i + 1] : count);
         ir.CreateRet(ir.CreateCall(&group, {function.getArg(0), function.getArg(1), function.getArg(2)}));
-    }
-    ir.SetInsertPoint(none);
-    ir.CreateRet(ir.getInt32(0));
+    });
 }
 
 }  // namespace

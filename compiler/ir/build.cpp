@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "compiler/ir/box.h"
+#include "compiler/ir/code_size.h"
 #include "compiler/ir/plant.h"
 
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kStraightRules = 64;   // what one function of the program holds
+constexpr std::size_t kStraightRules = 64;
+constexpr std::uint64_t kStraightSize = 8192;    // comparisons: trees have equal conditions once, and try few of them
 
 // What a packet costs, in ns, measured on rules/examples and the shapes of tests/bench; only the choice needs them.
 constexpr double kStraightBoxCost = 2.5;
@@ -39,9 +42,11 @@ void build(Decision& decision) {
     decision.residuals.clear();
     const std::string size = fmt::format("{} rules in {} boxes", decision.rules.size(), boxes.boxes.size());
     plant(decision, boxes);
+    decision.strategy = Strategy::kStraight;
+    const std::vector<std::uint32_t> sizes = code_sizes(decision);
+    const bool small = decision.rules.size() <= kStraightRules && std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}) <= kStraightSize;
     const double trees = forest_cost(decision.forests), straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
-    if (decision.rules.size() <= kStraightRules && straight <= trees) {
-        decision.strategy = Strategy::kStraight;
+    if (small && straight <= trees) {
         decision.reason = fmt::format("{}: about {:.0f} ns as code, {:.0f} ns as trees", size, straight, trees);
         decision.forests = {};
         decision.residuals.clear();

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/sema/check.h"
+#include "compiler/compiler.h"
 #include "compiler/sema/lint.h"
 
 namespace weir::golden {
@@ -70,17 +70,15 @@ std::vector<Case> large_cases() {
         {"E505_too_many_rules", [rules] { return rules(131073, "ip.id == {}"); }},
         {"E507_too_many_payload_searches", [rules] { return rules(65, "payload contains \"{}\""); }},
         {"E512_too_many_interface_conditions", [rules] { return rules(33, "iface == \"eth{}\""); }},
+        {"E516_conditions_too_large_together", [rules] { return rules(45'000, "payload[0:4] == hex\"{:08x}\""); }},
     };
 }
 
 Analysed analyse_case(const std::string& name, std::string text) {
     Analysed analysed;
     const sema::Files files = case_files();
-    const std::uint32_t root = analysed.sources.add(name + ".rules", std::move(text));
-    const auto policies = sema::parse_all(analysed.sources, root, files, analysed.diagnostics);
-    if (analysed.diagnostics.has_errors()) return analysed;
-    const auto typed = sema::check(analysed.sources, policies, files, analysed.diagnostics);
-    if (typed && !sema::lint(*typed, analysed.diagnostics)) analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
+    const auto compiled = analyse(analysed.sources, name + ".rules", std::move(text), files, analysed.diagnostics);
+    if (compiled && !sema::lint(compiled->policy, analysed.diagnostics)) analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
     return analysed;
 }
 

@@ -107,6 +107,26 @@ TEST_CASE("a condition too large for a program", "[limits]") {
     CHECK(analysed(rule(joined(70'000, " or ", [](std::size_t i) { return fmt::format("ip.ttl == {}", i % 250); }))).has(Code::E506));
 }
 
+TEST_CASE("conditions that no table holds, together", "[limits]") {
+    const auto slices = [](std::size_t rules) {
+        return rule("tcp.dport == 80 and tcp.ack_seq == tcp.seq") + "rule dropped { when tcp.dport == 80 then drop }\n" +
+               joined(rules, "\n", [](std::size_t i) { return fmt::format("rule s{} {{ when tcp.dport == {} and payload[0:4] == hex\"{:08x}\" then drop }}", i, i, i); }) + "\n";
+    };
+    check_loads("4,000 different parts of the payload", slices(4000), tcp4());
+    check_refused("45,000 of them", slices(45'000), Code::E516);
+    // 64 rules of 60 comparisons are code, 600 of 12 are conditions of trees.
+    const auto fields = [](std::size_t rules, std::size_t each) {
+        return rule("tcp.dport == 80") + joined(rules, "\n", [&](std::size_t r) {
+            return fmt::format("rule f{} {{ when {} then drop }}", r, joined(each, " or ", [&](std::size_t i) {
+                return fmt::format("(tcp.window < ip.len and tcp.seq != tcp.ack_seq and ip.id & {} != {})", r + 1, i);
+            }));
+        }) + "\n";
+    };
+    check_loads("60 rules of 150 comparisons", fields(60, 50), tcp4());
+    check_loads("600 rules of 24", fields(600, 8), tcp4());
+    check_refused("300 rules of 300", fields(300, 100), Code::E516);
+}
+
 TEST_CASE("payload searches", "[limits]") {
     const auto searches = [](std::size_t rules) {
         return joined(rules, "\n", [](std::size_t i) { return fmt::format("rule s{} {{ when payload contains \"needle{:02}\" then drop }}", i, i); }) + "\n";

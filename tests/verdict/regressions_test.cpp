@@ -53,3 +53,13 @@ TEST_CASE("a set of tuples whose file is empty", "[regressions]") {
     CHECK(engines->judge(tcp4(), difference).matched == std::vector<std::uint32_t>{1});
     CHECK(difference == "");
 }
+
+TEST_CASE("64 rules of 260 comparisons: a branch out of the reach of BPF's jumps", "[regressions]") {
+    std::string policy;
+    for (int r = 0; r < 64; ++r) {
+        policy += fmt::format("rule r{} {{ {}when ", r, r % 2 == 0 ? "observe " : "");
+        for (int i = 0; i < 65; ++i) policy += fmt::format("{}(tcp.window & {} != {} and ip.src in 10.{}.0.0/16) or udp.len > ip.id", i == 0 ? "" : " or ", i + 1, r, i);
+        policy += " then drop }\n";
+    }
+    check_loads(policy, tcp4());
+}
