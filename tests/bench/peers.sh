@@ -26,6 +26,7 @@ in_space() { local space=$1; shift; nsenter --net="/run/netns/$prefix-$space" "$
 tear_down() {
     local engine
     for engine in "${engines[@]}"; do kill -TERM "$engine" 2>/dev/null && wait "$engine" 2>/dev/null || true; done
+    for pair in "${pairs[@]}"; do in_space send ip link delete "to-$pair" 2>/dev/null || true; done   # a namespace's devices go later
     for pair in "${pairs[@]}"; do ip netns delete "$prefix-$pair" 2>/dev/null || true; done
     engines=() pairs=()
 }
@@ -71,12 +72,20 @@ for ((i = 0; i < ${#cases[@]}; i += 2)); do
     shape=${cases[i]} count=${cases[i + 1]}
     for form in weir nft iptables; do "$tools/bench_peer_rules" $form "$shape" "$count" >"$work/$form"; done
     make_pair none
-    make_pair native && attach_weir native native
-    make_pair generic && attach_weir generic generic
-    make_pair nft && hook_nft nft "$work/nft"
-    if "$tools/bench_peer_rules" nft-set "$shape" "$count" >"$work/nft-set" 2>/dev/null; then make_pair nftset && hook_nft nftset "$work/nft-set"; fi
-    make_pair ipt && in_space ipt iptables-legacy-restore "$work/iptables"
-    make_pair iptnft && in_space iptnft iptables-nft-restore "$work/iptables"
+    make_pair native
+    attach_weir native native
+    make_pair generic
+    attach_weir generic generic
+    make_pair nft
+    hook_nft nft "$work/nft"
+    if "$tools/bench_peer_rules" nft-set "$shape" "$count" >"$work/nft-set" 2>/dev/null; then
+        make_pair nftset
+        hook_nft nftset "$work/nft-set"
+    fi
+    make_pair ipt
+    in_space ipt iptables-legacy-restore "$work/iptables"
+    make_pair iptnft
+    in_space iptnft iptables-nft-restore "$work/iptables"
     : >"$work/figures"
     for _ in $(seq "$rounds"); do for pair in "${pairs[@]}"; do measure "$pair" "$shape" "$count"; done; done
     python3 tests/bench/peers.py "$shape" "$count" <"$work/figures"

@@ -30,9 +30,8 @@ using weir::runtime::Frames;
 
 constexpr std::uint32_t kFrames = 8192;
 constexpr std::uint32_t kBatch = 16;                  // few enough that softirqs end before they are put off
-constexpr std::uint64_t kChunkNs = 5'000'000;         // long enough for the clock, short enough to miss disturbances
-constexpr std::uint64_t kRunNs = 1'000'000'000;
-constexpr std::size_t kMinChunks = 5;
+constexpr std::uint64_t kChunkNs = 100'000'000;       // a test run's own set-up takes up to 20 ms, and is taken off
+constexpr std::size_t kChunks = 7;
 
 int say(const Error& error) {
     fmt::print(stderr, "bench_send: {}\n", error.message);
@@ -88,18 +87,21 @@ int run(const char* interface, const Frames& frames) {
     auto feed = weir::runtime::FrameFeed::load(frames, weir::runtime::FrameFeed::Purpose::kSend);
     if (!feed) return say(feed.error());
     if (const auto aimed = feed->aim(0, 0, if_nametoindex(interface)); !aimed) return say(aimed.error());
+    int failed = 0;
+    const auto timed = [&](std::uint32_t count) { return failed == 0 ? send(*feed, count, failed) : 0; };
+    std::vector<std::uint64_t> set_ups;
+    for (std::size_t i = 0; i < kChunks; ++i) set_ups.push_back(timed(kBatch));
+    std::sort(set_ups.begin(), set_ups.end());
+    const std::uint64_t set_up = set_ups[kChunks / 2];
+    std::uint32_t count = 64 * kBatch;
+    while (failed == 0 && timed(count) < set_up + kChunkNs) count *= 2;
     std::vector<double> chunks;
-    std::uint64_t spent_ns = 0, sent = 0;
-    std::uint32_t count = kBatch;
-    while (spent_ns < kRunNs || chunks.size() < kMinChunks) {
-        int failed = 0;
-        const std::uint64_t ns = send(*feed, count, failed);
-        if (failed != 0) return say(weir::runtime::kernel_error(failed, "sending frames"));
-        spent_ns += ns;
-        sent += count;
-        if (ns < kChunkNs && chunks.empty()) count *= 2;   // still finding a chunk's size
-        else chunks.push_back(static_cast<double>(ns) / count);
+    for (std::size_t i = 0; i < kChunks; ++i) {
+        const std::uint64_t ns = timed(count);
+        chunks.push_back(static_cast<double>(ns > set_up ? ns - set_up : 0) / (count - kBatch));
     }
+    if (failed != 0) return say(weir::runtime::kernel_error(failed, "sending frames"));
+    const std::uint64_t sent = std::uint64_t{kChunks} * count;
     std::sort(chunks.begin(), chunks.end());
     fmt::print("{:.1f} {:.1f} {}\n", chunks.front(), chunks[chunks.size() / 2], sent);
     return 0;
