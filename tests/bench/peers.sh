@@ -46,7 +46,7 @@ make_pair() {
 }
 attach_weir() {
     local name=$1 mode=$2
-    in_space "$name" "$weir" run "$work/weir" -i peer0 --mode "$mode" --name "$prefix-$name" >/dev/null 2>"$work/$name.err" &
+    nsenter --net="/run/netns/$prefix-$name" "$weir" run "$work/weir" -i peer0 --mode "$mode" --name "$prefix-$name" >/dev/null 2>"$work/$name.err" &
     engines+=($!)
     for _ in $(seq 600); do
         in_space "$name" ip link show peer0 | grep -q xdp && return
