@@ -1,7 +1,6 @@
 // Which bits to look at next: every window of every dimension is tried on the node's boxes (or a sample of them).
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "compiler/ir/tree.h"
 
@@ -12,6 +11,7 @@ constexpr std::size_t kSample = 256;           // boxes that are looked at
 constexpr std::size_t kSmallSample = 32;       // once the work is done that may be done
 constexpr std::uint32_t kPatternBits = 5;      // of a window over flags: all combinations are slots
 constexpr double kSlotWeight = 0.25;           // memory of a slot, in boxes
+constexpr std::uint64_t kWindowWork = 16;     // of a window, however few its boxes and slots
 constexpr double kWorthIt = 0.97;              // a window must leave less than this
 
 struct Candidate {
@@ -53,7 +53,7 @@ Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std
 class Chooser {
 public:
     Chooser(const BoxTable& boxes, std::span<const std::uint32_t> sample, double scale, const TreeLimits& limits, std::uint64_t& work)
-        : boxes_(boxes), sample_(sample), scale_(scale), limits_(limits), work_(work),
+        : boxes_(boxes), sample_(sample), scale_(scale), work_(work),
           most_reached_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) + (limits.spread > 1 ? 16 : 0)) {}
 
     void try_dimension(std::uint32_t dimension, const Known& known, std::uint32_t most_bits) {
@@ -65,7 +65,7 @@ public:
             if ((sides.telling >> shift & 1) == 0) continue;
             for (std::uint32_t bits = 1; bits <= most_bits && shift + bits <= d.bits; ++bits) {
                 if ((known.mask[dimension] >> (shift + bits - 1) & 1) != 0) break;
-                if (std::uint64_t{1} << bits > 2 * most_reached_ + 2) break;
+                if (std::uint64_t{1} << bits > 4 * sample_.size() + 2) break;   // more slots than a few boxes can use
                 if (bits > 4 && bits < most_bits && (bits & 1) != 0) continue;
                 if (!try_window(sides, d.kind, {dimension, shift, bits})) break;
             }
@@ -86,17 +86,17 @@ private:
                 return false;
             }
         }
-        work_ += sample_.size() + mask;
-        double squares = 0;
+        work_ += kWindowWork + sample_.size() + mask;
+        std::uint64_t squares = 0;
         std::int64_t running = 0;
         for (std::uint32_t slot = 0; slot <= mask; ++slot) {
             running += counts_[slot];
-            squares += static_cast<double>(running) * static_cast<double>(running);
+            squares += static_cast<std::uint64_t>(running * running);
         }
         const double boxes = static_cast<double>(sample_.size()) * scale_;
-        const double left = squares / static_cast<double>(reached) * scale_;
+        const double left = static_cast<double>(squares) / static_cast<double>(reached) * scale_;
         const double replication = (static_cast<double>(reached) * scale_ + kSlotWeight * (mask + 1.0)) / boxes;
-        const double cost = std::max(left, 1.0) * std::pow(replication, limits_.replication_cost);
+        const double cost = std::max(left, 1.0) * replication;
         if (cost < best_.cost * 0.999) best_ = {cost, window};
         return true;
     }
@@ -127,7 +127,6 @@ private:
     const BoxTable& boxes_;
     std::span<const std::uint32_t> sample_;
     double scale_;
-    const TreeLimits& limits_;
     std::uint64_t& work_;
     std::uint64_t most_reached_;
     std::vector<std::int32_t> counts_;

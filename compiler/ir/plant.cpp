@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 
 #include "compiler/ir/layout.h"
 #include "compiler/ir/residual.h"
@@ -130,10 +131,12 @@ public:
         for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
         Planted best = try_groups({all}, kSpread);
         if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
+            std::set<std::vector<std::vector<std::uint32_t>>> tried{{all}};
             for (const std::uint32_t bits : kNarrowBits)
                 for (const Scheme& scheme : kSchemes) {
                     if (room_ < best.work) break;
-                    consider(best, try_groups(groups(scheme, bits), kSpread));
+                    const auto [made, added] = tried.insert(groups(scheme, bits));
+                    if (added) consider(best, try_groups(*made, kSpread));   // where classes are empty, schemes are alike
                 }
         }
         // What spreads too far is cut less, then never into two.

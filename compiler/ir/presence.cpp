@@ -82,13 +82,14 @@ Presence implied(Presence presence) {
         }
     // What would bring a bit that is not there is not there.
     const std::uint32_t zeros = all.zeros;
-    for (std::uint32_t bit = 0; bit < 32; ++bit)
+    for (std::uint32_t bit = 0; zeros != 0 && bit < 32; ++bit)
         if (closure()[bit].ones & zeros) all.zeros |= WEIR_BIT(bit);
     return all;
 }
 
 Presence reduced(Presence presence) {
     for (std::uint32_t bit = 0; bit < 32; ++bit) {
+        if (((presence.ones | presence.zeros) & WEIR_BIT(bit)) == 0) continue;
         Presence rest = presence;
         rest.ones &= ~WEIR_BIT(bit);
         rest.zeros &= ~WEIR_BIT(bit);

@@ -28,7 +28,6 @@ struct TreeLimits {
     Wanted wanted = Wanted::kFirst;
     std::uint32_t leaf = 4;                // boxes that need no further cut
     double spread = 4;                     // children's boxes a box of the node; 1: none twice
-    double replication_cost = 1;           // exponent
     std::uint32_t root_bits = 14;          // of the root's window
     std::uint32_t node_bits = 10;
     std::uint64_t entries = 0;             // of all leaves

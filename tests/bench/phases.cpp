@@ -1,0 +1,84 @@
+// Where a compilation's time goes, in ms, the least of several runs: bench_phases FILE
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+
+#include <fmt/core.h>
+
+#include "compiler/compiler.h"
+#include "compiler/ir/box.h"
+#include "compiler/ir/build.h"
+#include "compiler/ir/lower.h"
+#include "compiler/sema/check.h"
+
+namespace {
+
+struct Phase {
+    const char* name;
+    double ms = std::numeric_limits<double>::max();
+};
+Phase phases[] = {{"parse"}, {"check"}, {"lower"}, {"boxes"}, {"build (boxes once more, trees)"}, {"emit"}, {"all"}};
+
+class Clock {
+public:
+    void end(Phase& phase) {
+        const auto now = std::chrono::steady_clock::now();
+        phase.ms = std::min(phase.ms, std::chrono::duration<double, std::milli>(now - begin_).count());
+        begin_ = now;
+    }
+
+private:
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// False where the policy is refused.
+bool run(const std::string& name, const std::string& text) {
+    const weir::sema::Files files{[](const std::string&, std::string&) { return std::nullopt; }, {}};
+    weir::Sources sources;
+    weir::Diagnostics diagnostics;
+    Clock all, clock;
+    const auto root = sources.add(name, text);
+    const auto policies = weir::sema::parse_all(sources, root, files, diagnostics);
+    clock.end(phases[0]);
+    auto policy = weir::sema::check(sources, policies, files, diagnostics);
+    if (!policy) return false;
+    clock.end(phases[1]);
+    weir::Compiled compiled;
+    compiled.decision = weir::ir::lower(*policy);
+    clock.end(phases[2]);
+    {
+        weir::ir::Decision copy = compiled.decision;
+        clock = {};
+        weir::ir::make_boxes(copy, {});
+        clock.end(phases[3]);
+    }
+    clock = {};
+    weir::ir::build(compiled.decision);
+    clock.end(phases[4]);
+    compiled.policy = std::move(*policy);
+    compiled.source_name = name;
+    compiled.source_text = text;
+    std::string error;
+    clock = {};
+    if (!weir::compile(compiled, {}, error)) return false;
+    clock.end(phases[5]);
+    all.end(phases[6]);
+    return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::ifstream file(argc > 1 ? argv[1] : "", std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (int i = 0; i < 5; ++i) {
+        if (!run(argc > 1 ? argv[1] : "", text)) {
+            fmt::print(stderr, "bench_phases: the policy is refused, or cannot be read\n");
+            return 1;
+        }
+    }
+    for (const Phase& phase : phases) fmt::print("{:<32} {:8.1f}\n", phase.name, phase.ms);
+}
