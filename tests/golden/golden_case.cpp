@@ -70,7 +70,7 @@ std::vector<Case> large_cases() {
         {"E505_too_many_rules", [rules] { return rules(131073, "ip.id == {}"); }},
         {"E507_too_many_payload_searches", [rules] { return rules(65, "payload contains \"{}\""); }},
         {"E512_too_many_interface_conditions", [rules] { return rules(33, "iface == \"eth{}\""); }},
-        {"E516_conditions_too_large_together", [rules] { return rules(45'000, "payload[0:4] == hex\"{:08x}\""); }},
+        {"E519_conditions_too_large_together", [rules] { return rules(45'000, "payload[0:4] == hex\"{:08x}\""); }},
     };
 }
 

@@ -113,7 +113,7 @@ TEST_CASE("conditions that no table holds, together", "[limits]") {
                joined(rules, "\n", [](std::size_t i) { return fmt::format("rule s{} {{ when tcp.dport == {} and payload[0:4] == hex\"{:08x}\" then drop }}", i, i, i); }) + "\n";
     };
     check_loads("4,000 different parts of the payload", slices(4000), tcp4());
-    check_refused("45,000 of them", slices(45'000), Code::E516);
+    check_refused("45,000 of them", slices(45'000), Code::E519);
     // 64 rules of 60 comparisons are code, 600 of 12 are conditions of trees.
     const auto fields = [](std::size_t rules, std::size_t each) {
         return rule("tcp.dport == 80") + joined(rules, "\n", [&](std::size_t r) {
@@ -124,7 +124,7 @@ TEST_CASE("conditions that no table holds, together", "[limits]") {
     };
     check_loads("60 rules of 150 comparisons", fields(60, 50), tcp4());
     check_loads("600 rules of 24", fields(600, 8), tcp4());
-    check_refused("300 rules of 300", fields(300, 100), Code::E516);
+    check_refused("300 rules of 300", fields(300, 100), Code::E519);
 }
 
 TEST_CASE("payload searches", "[limits]") {
