@@ -25,11 +25,16 @@ private:
     struct Reload {
         WorkerRequest request{};
         std::optional<std::uint64_t> client{};   // nothing: SIGHUP
+        std::uint64_t confirm_within_ms = 0;     // 0: in force for good
     };
 
     bool take_signals();                          // false: it is time to go
     void take_requests();
     void answer(const runtime::ControlServer::Request& request);
+    void answer_status(std::uint64_t client);
+    void answer_change(std::uint64_t client, const runtime::Status& changed);
+    void ask_for_reload(const runtime::ControlServer::Request& request, const nlohmann::ordered_json& asked);
+    int patience_ms() const;
     void start_reload();
     void end_reload(WorkerOutcome outcome);
     void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);

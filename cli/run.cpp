@@ -68,6 +68,7 @@ int run(const RunArguments& arguments) {
     runtime::EngineOptions options;
     options.name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
     options.interfaces = arguments.interfaces;
+    options.origin = request.file;
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;

@@ -11,7 +11,15 @@ Json counter(const runtime::CounterStatus& counter) { return {{"packets", counte
 }  // namespace
 
 Json status_json(const runtime::EngineStatus& status) {
-    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}};
+    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}, {"file", status.origin}};
+    if (status.confirm_within_ms) {
+        out["confirm_within_ms"] = *status.confirm_within_ms;
+        if (!status.kept.empty()) out["falls_back_to"] = status.kept.front().generation;
+    }
+    out["went_back"] = status.went_back;
+    out["kept"] = Json::array();
+    for (const auto& old : status.kept)
+        out["kept"].push_back({{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
     out["interfaces"] = Json::array();
     for (const auto& interface : status.interfaces)
         out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kNative ? "native" : "generic"}});

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -20,6 +21,8 @@ struct Counts {
     std::vector<weir_counter> rows;               // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;
 };
+// What was counted after `before` was.
+Counts since(const Counts& now, const Counts& before);
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 
 class Accounts {
@@ -34,6 +37,10 @@ public:
     // The sums and what the program in force has counted since; `manifest` is that program's.
     void fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const;
     Account alert(const std::string& name) const;
+    // Sums of those rules of `before` that `after` does not have.
+    std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const;
+    // Such rules are back: they go on where they were. A rule that is counted meanwhile keeps its sum.
+    void restore(const std::vector<std::pair<std::string, weir_counter>>& rules);
 
 private:
     std::unordered_map<std::string, weir_counter> rules_;

@@ -23,9 +23,7 @@ namespace {
 // Of the map that holds struct weir_root: the kernel maps whole pages.
 constexpr std::size_t kWordBytes = sizeof(weir_root);
 
-std::atomic_ref<std::uint32_t> active_word(const UniqueMapping& word) {
-    return std::atomic_ref<std::uint32_t>(static_cast<weir_root*>(word.get())->active);
-}
+weir_root& shared(const UniqueMapping& word) { return *static_cast<weir_root*>(word.get()); }
 
 }  // namespace
 
@@ -37,27 +35,38 @@ Result<Root> Root::load() {
     if (!object) return kernel_error(errno, "reading the root program");
     if (const int failed = bpf_object__load(object.get()); failed != 0)
         return kernel_error(failed, "loading the root program into the kernel");
-    const int program = bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_root_program"));
-    const int slots = bpf_object__find_map_fd_by_name(object.get(), "weir_slots");
+    UniqueFd program = duplicate(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_root_program")));
+    UniqueFd slots = duplicate(bpf_object__find_map_fd_by_name(object.get(), "weir_slots"));
     const int word = bpf_object__find_map_fd_by_name(object.get(), ".data.weir_root");
     UniqueMapping mapping(mmap(nullptr, kWordBytes, PROT_READ | PROT_WRITE, MAP_SHARED, word, 0), kWordBytes);
-    if (!mapping) return kernel_error(errno, "sharing the active slot with the kernel");
-    return Root(std::move(object), program, slots, std::move(mapping));
+    if (!program || !slots || !mapping) return kernel_error(errno, "sharing the active slot with the kernel");
+    return Root(std::move(program), std::move(slots), std::move(mapping));
 }
 
-std::uint32_t Root::active() const { return active_word(word_).load(); }
+InForce Root::in_force() const { return {std::atomic_ref(shared(word_).active).load()}; }
+std::uint64_t Root::deadline_ns() const { return std::atomic_ref(shared(word_).deadline_ns).load(); }
+void Root::set_deadline(std::uint64_t ns) { std::atomic_ref(shared(word_).deadline_ns).store(ns); }
 
 Result<std::uint32_t> Root::place(int program_fd) {
-    const std::uint32_t slot = (active() + 1) % WEIR_SLOTS;   // every slot but the active one is free between swaps
-    if (bpf_map_update_elem(slots_fd_, &slot, &program_fd, BPF_ANY) != 0)
+    // In turn: a slot that was just emptied is the last to be used again.
+    std::uint32_t slot = last_;
+    do slot = (slot + 1) % WEIR_SLOTS;
+    while (slot != last_ && (taken_ & 1u << slot) != 0);
+    if ((taken_ & 1u << slot) != 0) return Error{"the engine holds too many policies", "this is a bug of weir: please report it", EBUSY};
+    if (bpf_map_update_elem(slots_.get(), &slot, &program_fd, BPF_ANY) != 0)
         return kernel_error(errno, "placing the policy beside the one in force");
+    taken_ |= 1u << slot;
+    last_ = slot;
     return slot;
 }
 
-void Root::commit(std::uint32_t slot) { active_word(word_).store(slot); }
+bool Root::replace(InForce expected, InForce next) {
+    return std::atomic_ref(shared(word_).active).compare_exchange_strong(expected.word, next.word);
+}
 
 void Root::clear(std::uint32_t slot) {
-    bpf_map_delete_elem(slots_fd_, &slot);   // fails where it is empty already
+    bpf_map_delete_elem(slots_.get(), &slot);   // fails where it is empty already
+    taken_ &= ~(1u << slot);
 }
 
 Result<Attachment> Attachment::attach(const Root& root, const std::string& interface, AttachMode mode, VlanTags tags,

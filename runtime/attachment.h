@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/abi.h"
 #include "runtime/handles.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
@@ -15,28 +16,46 @@ namespace weir::runtime {
 
 using Notice = std::function<void(const std::string&)>;
 
+// What the root does with the next packet: struct weir_root.active.
+struct InForce {
+    std::uint32_t word = 0;
+    static InForce for_good(std::uint32_t slot) { return {slot}; }
+    static InForce until_deadline(std::uint32_t slot, std::uint32_t fallback) {
+        return {slot | WEIR_UNCONFIRMED | fallback << WEIR_FALLBACK_SHIFT};
+    }
+    std::uint32_t slot() const { return word & WEIR_ROOT_SLOT_MASK; }
+    bool is_unconfirmed() const { return (word & WEIR_UNCONFIRMED) != 0; }
+    std::uint32_t fallback() const { return word >> WEIR_FALLBACK_SHIFT & WEIR_ROOT_SLOT_MASK; }
+};
+
 // The root program and its slots: one an engine, shared by its interfaces.
 class Root {
 public:
     static Result<Root> load();
 
-    int program_fd() const { return program_fd_; }
+    int program_fd() const { return program_.get(); }
     // Puts a policy's program beside the one in force. Returns its slot.
     Result<std::uint32_t> place(int program_fd);
-    // Puts the policy in `slot` in force, on all interfaces at once: one store.
-    void commit(std::uint32_t slot);
     // Empties a slot. Not before the last packet has left its program.
     void clear(std::uint32_t slot);
-    std::uint32_t active() const;
+
+    InForce in_force() const;
+    // Puts a policy in force on all interfaces at once: one store. False where something else than `expected` is: then
+    // the kernel went back to the policy before, and nothing happened.
+    bool replace(InForce expected, InForce next);
+    // When a policy that is unconfirmed is over: CLOCK_MONOTONIC, ns. Set before replace().
+    void set_deadline(std::uint64_t ns);
+    std::uint64_t deadline_ns() const;
 
 private:
-    Root(ObjectPtr object, int program_fd, int slots_fd, UniqueMapping word)
-        : object_(std::move(object)), program_fd_(program_fd), slots_fd_(slots_fd), word_(std::move(word)) {}
+    Root(UniqueFd program, UniqueFd slots, UniqueMapping word)
+        : program_(std::move(program)), slots_(std::move(slots)), word_(std::move(word)) {}
 
-    ObjectPtr object_;
-    int program_fd_ = -1;
-    int slots_fd_ = -1;
+    UniqueFd program_;
+    UniqueFd slots_;
     UniqueMapping word_;                  // struct weir_root, as the kernel sees it
+    std::uint32_t taken_ = 0;             // slots in use, a bit each
+    std::uint32_t last_ = 0;              // the slot given out last
 };
 
 // Whether the device may take VLAN tags off before the program sees the frame.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace weir::runtime {
 struct EngineOptions {
     std::string name;                     // empty: the first interface's
     std::vector<std::string> interfaces;
+    std::string origin{};                 // where the first policy's text came from; status() says it
     AttachMode mode = AttachMode::kAuto;
     // Each event, before the sinks get it; may be empty. Called from poll() and detach(); must not call swap().
     std::function<void(const Event&)> on_event;
@@ -24,6 +26,11 @@ struct EngineOptions {
     std::function<void(const std::string&)> on_notice;
     bool deliver_to_sinks = true;         // false: only on_event gets them (embedding)
     std::uint32_t ring_bytes = 1 << 20;   // room for events that wait: a power of two, and of pages
+};
+
+struct SwapOptions {
+    std::string origin{};                 // where the policy's text came from; status() says it
+    std::uint64_t confirm_within_ms = 0;  // 0: in force for good. Else confirm() has to come within
 };
 
 // Belongs to one thread at a time.
@@ -35,7 +42,15 @@ public:
     ~Engine();
     // Loads `object` beside the policy in force, then puts it in force with one store. Counters of rules that keep their
     // name go on. On an error the old policy stays, and its generation.
-    Status swap(const bpf::Object& object);
+    // One that is to be confirmed and is not, the kernel replaces with the policy before it: also where this process is
+    // gone. It is no policy to go back to.
+    Status swap(const bpf::Object& object, const SwapOptions& options = {});
+    // The policy in force stays. An error where its time was over.
+    Status confirm();
+    // Puts the policy before the one in force back in force, with one store.
+    Status rollback();
+    // Until a policy that is unconfirmed is over, in ms; nothing where none is. poll() sees to it.
+    std::optional<std::uint64_t> confirm_within_ms() const;
     // Waits up to `timeout_ms` for events and delivers them. Returns how many; a bounded number a call.
     Result<int> poll(int timeout_ms);
     int poll_fd() const;                  // readable where events wait
@@ -43,7 +58,7 @@ public:
     void reopen();
     // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
     void detach();
-    Result<EngineStatus> status() const;
+    Result<EngineStatus> status();
     std::uint64_t last_commit_ns() const; // how long the commit of the last swap took
 
 private:

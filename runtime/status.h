@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,11 +38,21 @@ struct SinkStatus : Account {
     std::string name;
     std::string state;                    // "ok", or what is wrong
 };
+// A policy before the one in force that rollback() can go back to.
+struct KeptStatus {
+    std::uint32_t generation = 0;
+    std::string policy;
+    std::string loaded_at;
+};
 struct EngineStatus {
     std::string name;
     std::string policy;
+    std::string origin;                   // where its text came from
     std::uint32_t generation = 0;
     std::string loaded_at;                // RFC 3339, UTC
+    std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
+    std::uint64_t went_back = 0;          // times that a policy was not confirmed in time
+    std::vector<KeptStatus> kept{};       // the newest first
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;     // in the policy's order
     CounterStatus default_;

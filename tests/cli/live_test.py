@@ -143,6 +143,35 @@ class Live(unittest.TestCase):
             time.sleep(0.02)
         self.assertEqual(set(self.rules()), {"marked", "more", "kept"})
 
+    def test_confirm_and_rollback(self):
+        self.start()
+        second = self.folder / "second.rules"
+        second.write_text(SECOND)
+        self.assertEqual(self.ask("confirm").returncode, 3)
+        self.assertEqual(self.ask("rollback").returncode, 3)
+        for nonsense in ("0s", "60", "-5s", "5x", "900h", "99999999999999999999s"):
+            self.assertEqual(self.ask("reload", second, f"--confirm-within={nonsense}").returncode, 2, nonsense)
+        said = self.ask("reload", second, "--confirm-within", "400ms", "--format", "json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual((json.loads(said.stdout)["generation"], json.loads(said.stdout)["falls_back_to"]), (2, 1))
+        self.assertEqual(self.status()["falls_back_to"], 1)
+        time.sleep(0.6)
+        status = self.status()
+        self.assertEqual((status["generation"], status["went_back"], status["file"]), (1, 1, str(self.policy)))
+        self.assertEqual(self.ask("confirm").returncode, 3)
+        said = self.ask("reload", second, "--confirm-within", "400ms")
+        self.assertIn("unless `weir confirm` comes within 400ms, generation 1 will be in force again", said.stdout)
+        self.assertEqual(self.ask("confirm").returncode, 0)
+        time.sleep(0.6)
+        status = self.status()
+        self.assertEqual((status["generation"], status["kept"][0]["generation"], status["file"]), (3, 1, str(second)))
+        said = self.ask("rollback", "--format", "json")
+        self.assertEqual(json.loads(said.stdout), {"policy": "policy", "generation": 1, "file": str(self.policy)})
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertEqual(self.status()["file"], str(self.policy))
+        self.assertEqual(set(self.rules()), {"marked", "kept"})
+        self.assertIn("was not confirmed in time", self.end()[2])
+
     def test_second_engine_is_refused(self):
         self.start()
         taken = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME + "b")

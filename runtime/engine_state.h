@@ -1,0 +1,63 @@
+// What an engine is made of. Seen by engine*.cpp alone.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/accounts.h"
+#include "runtime/actions/dispatcher.h"
+#include "runtime/attachment.h"
+#include "runtime/engine.h"
+#include "runtime/event_reader.h"
+#include "runtime/generation.h"
+
+namespace weir::runtime {
+
+struct Interface {
+    std::string name;
+    unsigned index = 0;
+};
+
+struct Engine::State {
+    State(EngineOptions given, Root attached, std::vector<Interface> found)
+        : options(std::move(given)), interfaces(std::move(found)), root(std::move(attached)) {}
+
+    EngineOptions options;
+    std::vector<Interface> interfaces;
+    Dispatcher dispatcher{};
+    Accounts accounts{};
+    std::unique_ptr<EventReader> reader{};
+    Root root;
+    std::optional<Loaded> active{};
+    std::deque<Loaded> kept{};                            // to go back to, the newest last
+    std::vector<std::unique_ptr<Generation>> retired{};   // not even that, with events in the ring still
+    std::uint32_t newest = 0;                             // number of the generation that was last in force for the first time
+    std::uint64_t went_back = 0;
+    std::vector<Attachment> attachments{};                // first to go
+    std::uint64_t last_commit_ns = 0;
+
+    // engine.cpp
+    Status attach();
+    Result<std::vector<Attachment*>> show_vlan_tags();
+    void take(const weir_event& record);
+    Generation* generation(std::uint32_t number);
+    std::string interface_of(unsigned index) const;
+    void notice(const std::string& sentence) const;
+
+    // engine_swap.cpp
+    Result<Loaded> load(const bpf::Object& object, const std::string& origin);
+    bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
+    void commit(Loaded loaded, std::uint64_t confirm_within_ms);
+    void settle_deadline();
+    void go_back();
+    void count_out(Loaded& old);
+    void keep(Loaded old);
+    void let_go(Loaded old);
+    void forget_drained();
+    void keep_what_is_needed();
+};
+
+}  // namespace weir::runtime

@@ -1,0 +1,199 @@
+// How one policy follows another: docs/hot-swap.md.
+#include "runtime/engine_state.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "runtime/event_text.h"
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr std::size_t kKept = 5;          // with the one in force, the next and a candidate: WEIR_SLOTS
+static_assert(kKept + 3 == WEIR_SLOTS);
+constexpr std::uint64_t kMillisecond_ns = 1'000'000;
+
+}  // namespace
+
+// Loads a policy and puts it into a free slot. On an error nothing of it stays.
+Result<Loaded> Engine::State::load(const bpf::Object& object, const std::string& origin) {
+    ProgramOptions program_options;
+    program_options.settings.generation = newest + 1;
+    program_options.shared.events = reader->ring_fd();
+    auto program = Program::load(object, program_options);
+    if (!program) return program.error();
+    for (const Interface& interface : interfaces)
+        if (Status named = name_interface(*program, object.manifest, interface.name, interface.index); !named) return named.error();
+    auto slot = root.place(program->fd());
+    if (!slot) return slot.error();
+
+    Generation generation;
+    generation.number = program_options.settings.generation;
+    generation.manifest = object.manifest;
+    generation.origin = origin;
+    generation.loaded_at = rfc3339(realtime_ns());
+    if (options.deliver_to_sinks) connect_sinks(generation, dispatcher);
+    else generation.alert_sinks.resize(object.manifest.alerts.size());
+    return Loaded{std::move(generation), std::move(*program), *slot};
+}
+
+// Puts `loaded` in force. Nothing can fail here.
+void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
+    InForce before, next;
+    do {
+        settle_deadline();                // the kernel may go back until the very store
+        before = root.in_force();
+        // What was never confirmed is nothing to go back to: then the policy before it is.
+        const std::uint32_t fallback = before.is_unconfirmed() ? before.fallback() : before.slot();
+        next = confirm_within_ms == 0 ? InForce::for_good(loaded.slot) : InForce::until_deadline(loaded.slot, fallback);
+        if (confirm_within_ms != 0) root.set_deadline(monotonic_ns() + confirm_within_ms * kMillisecond_ns);
+        const std::uint64_t begin_ns = monotonic_ns();
+        if (!root.replace(before, next)) continue;
+        last_commit_ns = monotonic_ns() - begin_ns;
+        break;
+    } while (true);
+    newest = loaded.generation.number;
+    wait_for_packets();
+    Loaded old = std::exchange(*active, std::move(loaded));
+    count_out(old);
+    if (before.is_unconfirmed()) let_go(std::move(old));
+    else keep(std::move(old));
+    keep_what_is_needed();
+}
+
+// Where the time of an unconfirmed policy is over, the policy before it is in force again: the kernel saw to that with the
+// first packet, or this does.
+void Engine::State::settle_deadline() {
+    if (!active || kept.empty()) return;
+    const InForce now = root.in_force();
+    if (now.is_unconfirmed()) {
+        if (monotonic_ns() < root.deadline_ns()) return;
+        root.replace(now, InForce::for_good(now.fallback()));   // or the kernel does, just now: to the same
+    } else if (now.slot() == active->slot) {
+        return;
+    }
+    const std::uint32_t number = active->generation.number;
+    ++went_back;
+    go_back();
+    notice(fmt::format("generation {} was not confirmed in time: generation {} is in force again", number, active->generation.number));
+}
+
+// The policy that was in force before is again. User space follows.
+void Engine::State::go_back() {
+    wait_for_packets();
+    Loaded old = std::exchange(*active, std::move(kept.back()));
+    kept.pop_back();
+    count_out(old);
+    let_go(std::move(old));
+    accounts.restore(active->left);
+    active->left.clear();
+    if (options.deliver_to_sinks) connect_sinks(active->generation, dispatcher);
+    keep_what_is_needed();
+}
+
+// No packet is in the program any more: its counts are final, and its events in the ring.
+void Engine::State::count_out(Loaded& old) {
+    Generation& generation = old.generation;
+    auto counts = read_counts(old.program, generation.manifest);
+    if (!counts) return notice("the counts of the last policy are incomplete: " + counts.error().message);
+    const Counts more = since(*counts, old.counted);
+    accounts.add(generation.manifest, more);
+    generation.sent = 0;
+    for (std::size_t i = 0; i < counts->alerts.size(); ++i) {
+        const weir_alert_account& alert = counts->alerts[i];
+        generation.sent += alert.matched - alert.suppressed - alert.lost;
+        for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, more.alerts[i]);
+    }
+    old.counted = std::move(*counts);
+}
+
+void Engine::State::keep(Loaded old) {
+    old.left = accounts.of_rules_that_leave(old.generation.manifest, active->generation.manifest);
+    kept.push_back(std::move(old));
+    if (kept.size() <= kKept) return;
+    Loaded oldest = std::move(kept.front());
+    kept.pop_front();
+    let_go(std::move(oldest));
+}
+
+void Engine::State::let_go(Loaded old) {
+    root.clear(old.slot);
+    if (!old.generation.is_drained()) retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
+}
+
+void Engine::State::forget_drained() {
+    bool any = std::erase_if(retired, [](const auto& old) { return old->is_drained(); }) != 0;
+    for (const Loaded& old : kept) any = any || (old.generation.is_drained() && !old.generation.sinks.empty());
+    if (any) keep_what_is_needed();
+}
+
+// A policy that is kept lets its sinks go once its last event has been read: two policies may write to the same file.
+void Engine::State::keep_what_is_needed() {
+    std::vector<SinkId> sinks = active->generation.sinks;
+    std::vector<const bpf::Manifest*> manifests;
+    const auto need = [&](const Generation& old) {
+        sinks.insert(sinks.end(), old.sinks.begin(), old.sinks.end());
+        manifests.push_back(&old.manifest);
+    };
+    for (const auto& old : retired) need(*old);
+    for (Loaded& old : kept) {
+        if (!old.generation.is_drained()) need(old.generation);
+        else old.generation.sinks.clear();
+    }
+    dispatcher.keep_only(sinks);
+    accounts.keep_only(active->generation.manifest, manifests);
+}
+
+Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
+    State& s = *state_;
+    if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
+    s.settle_deadline();
+    auto loaded = s.load(object, options.origin);
+    if (!loaded) return loaded.error();
+    if (object.manifest.reads_vlan)
+        if (auto shown = s.show_vlan_tags(); !shown) {
+            s.root.clear(loaded->slot);
+            s.keep_what_is_needed();
+            return shown.error();
+        }
+    s.commit(std::move(*loaded), options.confirm_within_ms);
+    return Done{};
+}
+
+Status Engine::confirm() {
+    State& s = *state_;
+    const std::uint32_t number = s.active->generation.number;
+    s.settle_deadline();
+    const InForce now = s.root.in_force();
+    if (now.is_unconfirmed() && s.root.replace(now, InForce::for_good(now.slot()))) return Done{};
+    s.settle_deadline();
+    if (s.active->generation.number != number)
+        return Error{fmt::format("too late: generation {} is in force again", s.active->generation.number), "reload once more", ETIMEDOUT};
+    return Error{fmt::format("generation {} needs no confirmation", number), "weir reload --confirm-within makes one that does", EINVAL};
+}
+
+Status Engine::rollback() {
+    State& s = *state_;
+    if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
+    s.settle_deadline();
+    if (s.kept.empty()) return Error{"there is no policy to go back to", fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
+    for (;;) {
+        const std::uint64_t begin_ns = monotonic_ns();
+        if (!s.root.replace(s.root.in_force(), InForce::for_good(s.kept.back().slot))) continue;   // the kernel went there just now
+        s.last_commit_ns = monotonic_ns() - begin_ns;
+        break;
+    }
+    s.go_back();
+    return Done{};
+}
+
+std::optional<std::uint64_t> Engine::confirm_within_ms() const {
+    if (!state_->is_unconfirmed()) return std::nullopt;
+    const std::uint64_t now = monotonic_ns(), deadline = state_->root.deadline_ns();
+    return now >= deadline ? 0 : (deadline - now + kMillisecond_ns - 1) / kMillisecond_ns;
+}
+
+}  // namespace weir::runtime
