@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/worker.h"
 #include "runtime/kernel.h"
+#include "runtime/pins.h"
 
 namespace weir::cli {
 namespace {
@@ -57,18 +58,24 @@ int run(const RunArguments& arguments) {
         return say_error({"this process may load no BPF programs", "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
     for (const std::string& interface : arguments.interfaces)
         if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
-    auto control = runtime::ControlServer::listen(arguments.name.empty() ? arguments.interfaces.front() : arguments.name);
+    const std::string name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    auto control = runtime::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 
     auto compiled = compile_in_worker(request);
     if (!compiled) return say_error(compiled.error());
     std::fputs(compiled->diagnostics.c_str(), stderr);
-    if (compiled->status != kOk) return compiled->status;
+    if (compiled->status != kOk) {
+        for (const std::string& interface : runtime::interfaces_left_by(name))
+            fmt::print(stderr, "{}: the policy that an engine that was killed left in force stays\n", interface);
+        return compiled->status;
+    }
 
     runtime::EngineOptions options;
-    options.name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    options.name = name;
     options.interfaces = arguments.interfaces;
     options.origin = request.file;
+    options.lifetime = runtime::Lifetime::kPinned;
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;

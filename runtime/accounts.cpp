@@ -98,6 +98,33 @@ void Accounts::add_event(const std::string& alert, bool delivered) {
     ++(delivered ? account.delivered : account.lost);
 }
 
+void Accounts::add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost) {
+    Account& account = alerts_[alert];
+    account.delivered += delivered;
+    account.lost += lost;
+}
+
+void Accounts::save(ByteWriter& out) const {
+    out.put(std::uint64_t{rules_.size()});
+    for (const auto& [name, counter] : rules_) out.put(name), out.put(counter);
+    out.put(std::uint64_t{alerts_.size()});
+    for (const auto& [name, account] : alerts_) out.put(name), out.put(account);
+    out.put(default_), out.put(malformed_);
+}
+
+void Accounts::load(ByteReader& in) {
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        add_counter(rules_[name], in.get<weir_counter>());
+    }
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        alerts_[name] = in.get<Account>();
+    }
+    add_counter(default_, in.get<weir_counter>());
+    add_counter(malformed_, in.get<weir_counter>());
+}
+
 void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending) {
     std::unordered_set<std::string> rules, alerts;
     for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);

@@ -10,6 +10,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/object.h"
+#include "runtime/bytes.h"
 #include "runtime/program.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
@@ -36,6 +37,12 @@ public:
 
     // The sums and what the program in force has counted since; `manifest` is that program's.
     void fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const;
+    // For the engine after this one; `load` adds to what is there.
+    void save(ByteWriter& out) const;
+    void load(ByteReader& in);
+    // What user space took of an alert's events, by an engine that is gone.
+    void add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost);
+
     Account alert(const std::string& name) const;
     // Sums of those rules of `before` that `after` does not have.
     std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const;

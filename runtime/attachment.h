@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bpf/abi.h"
 #include "runtime/handles.h"
+#include "runtime/pins.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
 
@@ -33,11 +35,20 @@ class Root {
 public:
     static Result<Root> load();
 
+    // That of an engine that is gone.
+    static Result<Root> adopt(const Pins& pins);
+    Status pin(Pins& pins) const;
+    // WEIR_ABI_VERSION of the weir that pinned it; an error where it was no weir.
+    static Result<std::uint32_t> pinned_version(const Pins& pins);
+
     int program_fd() const { return program_.get(); }
     // Puts a policy's program beside the one in force. Returns its slot.
     Result<std::uint32_t> place(int program_fd);
     // Empties a slot. Not before the last packet has left its program.
     void clear(std::uint32_t slot);
+
+    // Where the program of that number is.
+    std::optional<std::uint32_t> slot_of(std::uint32_t program_id) const;
 
     InForce in_force() const;
     // Puts a policy in force on all interfaces at once: one store. False where something else than `expected` is: then
@@ -48,11 +59,13 @@ public:
     std::uint64_t deadline_ns() const;
 
 private:
-    Root(UniqueFd program, UniqueFd slots, UniqueMapping word)
-        : program_(std::move(program)), slots_(std::move(slots)), word_(std::move(word)) {}
+    static Result<Root> create(UniqueFd program, UniqueFd slots, UniqueFd word);
+    Root(UniqueFd program, UniqueFd slots, UniqueFd word_map, UniqueMapping word)
+        : program_(std::move(program)), slots_(std::move(slots)), word_map_(std::move(word_map)), word_(std::move(word)) {}
 
     UniqueFd program_;
     UniqueFd slots_;
+    UniqueFd word_map_;
     UniqueMapping word_;                  // struct weir_root, as the kernel sees it
     std::uint32_t taken_ = 0;             // slots in use, a bit each
     std::uint32_t last_ = 0;              // the slot given out last
@@ -65,11 +78,17 @@ enum class VlanTags : std::uint8_t { kAsTheyAre, kShown };
 class Attachment {
 public:
     // kAuto: native, else generic, and `notice` says so. The error of an interface that is taken says by whom.
+    // With `pins`, it stays where this process is killed; they must outlive this.
     static Result<Attachment> attach(const Root& root, const std::string& interface, AttachMode mode, VlanTags tags,
-                                     const Notice& notice);
-    Attachment(Attachment&&) = default;
-    Attachment& operator=(Attachment&&) = default;
+                                     Pins* pins, const Notice& notice);
+    // One that an engine that is gone left; nothing where there is none of that root on that interface.
+    static std::optional<Attachment> adopt(const Root& root, const std::string& interface, unsigned index, Pins& pins);
+    Attachment(Attachment&& other) noexcept;
+    Attachment& operator=(Attachment&&) = delete;
     ~Attachment();
+
+    // What is pinned stays, and the offload as it is, when this is destroyed. Not so one that is not pinned, or was not adopted.
+    void leave();
 
     const std::string& interface() const { return interface_; }
     unsigned index() const { return index_; }
@@ -88,6 +107,8 @@ private:
     unsigned index_ = 0;
     AttachMode mode_ = AttachMode::kNative;
     std::unique_ptr<std::string> offload_of_;     // the interface whose offload is to be restored
+    bool adopted_ = false;
+    Pins* pins_ = nullptr;                        // null: not pinned
     UniqueFd link_;
 };
 

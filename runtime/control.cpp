@@ -50,6 +50,19 @@ Result<UniqueFd> connect_to(const std::string& path) {
     return fd;
 }
 
+// The file that who has the name holds locked. One that its last owner removed while we waited for it is no lock.
+Result<UniqueFd> take_lock(const std::string& path, const std::string& name) {
+    for (;;) {
+        UniqueFd lock(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!lock) return kernel_error(errno, fmt::format("making the lock of `{}` in {}", name, kControlFolder));
+        if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+            return Error{fmt::format("an engine named `{}` runs already", name), "stop it first, or choose another name: --name NAME", EBUSY};
+        struct stat ours{}, there{};
+        if (fstat(lock.get(), &ours) == 0 && stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+            return lock;
+    }
+}
+
 bool watch(int poll_fd, int fd, std::uint64_t id, std::uint32_t events, int operation) {
     epoll_event event{};
     event.events = events;
@@ -59,20 +72,21 @@ bool watch(int poll_fd, int fd, std::uint64_t id, std::uint32_t events, int oper
 
 }  // namespace
 
-ControlServer::ControlServer(std::string path, UniqueFd lock, UniqueFd socket, UniqueFd poll)
-    : path_(std::move(path)), lock_(std::move(lock)), socket_(std::move(socket)), poll_(std::move(poll)) {}
+ControlServer::ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll)
+    : path_(std::move(path)), lock_path_(std::move(lock_path)), lock_(std::move(lock)), socket_(std::move(socket)), poll_(std::move(poll)) {}
 
 ControlServer::~ControlServer() {
-    if (socket_) unlink(path_.c_str());
+    if (!socket_) return;
+    unlink(path_.c_str());
+    unlink(lock_path_.c_str());           // still locked: take_lock() sees that it has gone
 }
 
 Result<ControlServer> ControlServer::listen(const std::string& name) {
     if (!good_name(name)) return Error{fmt::format("`{}` cannot be the name of an engine", name), "letters and digits, no slash: --name NAME", EINVAL};
     if (mkdir(kControlFolder, 0750) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", kControlFolder));
-    UniqueFd lock(open(fmt::format("{}/{}.lock", kControlFolder, name).c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return kernel_error(errno, fmt::format("making the lock of `{}` in {}", name, kControlFolder));
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{fmt::format("an engine named `{}` runs already", name), "stop it first, or choose another name: --name NAME", EBUSY};
+    const std::string lock_path = fmt::format("{}/{}.lock", kControlFolder, name);
+    auto lock = take_lock(lock_path, name);
+    if (!lock) return lock.error();
     // We hold the lock: a socket that lies there is of an engine that was killed.
     const std::string path = socket_path(name);
     sockaddr_un address{};
@@ -87,7 +101,7 @@ Result<ControlServer> ControlServer::listen(const std::string& name) {
     UniqueFd poll(epoll_create1(EPOLL_CLOEXEC));
     if (::listen(socket.get(), SOMAXCONN) != 0 || !poll || !watch(poll.get(), socket.get(), kListener, EPOLLIN, EPOLL_CTL_ADD))
         return kernel_error(errno, fmt::format("listening on {}", path));
-    return ControlServer(path, std::move(lock), std::move(socket), std::move(poll));
+    return ControlServer(path, lock_path, std::move(*lock), std::move(socket), std::move(poll));
 }
 
 void ControlServer::accept_clients() {

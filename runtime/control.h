@@ -22,7 +22,7 @@ public:
     static Result<ControlServer> listen(const std::string& name);
     ControlServer(ControlServer&&) = default;
     ControlServer& operator=(ControlServer&&) = default;
-    ~ControlServer();                     // the socket goes
+    ~ControlServer();                     // socket and lock go
 
     int fd() const { return poll_.get(); } // readable where there is something to do
     // The requests that are complete. Never blocks; clients that are too slow, too many or too talkative are let go.
@@ -33,13 +33,14 @@ public:
 private:
     struct Client { UniqueFd fd; std::string in; std::string out; };
 
-    ControlServer(std::string path, UniqueFd lock, UniqueFd socket, UniqueFd poll);
+    ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll);
     void accept_clients();
     // False where the client is to be let go.
     bool read_from(std::uint64_t id, Client& client, std::vector<Request>& requests);
     bool write_to(std::uint64_t id, Client& client);
 
     std::string path_;
+    std::string lock_path_;
     UniqueFd lock_;                       // held as long as the name is
     UniqueFd socket_;
     UniqueFd poll_;

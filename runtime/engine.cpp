@@ -25,16 +25,58 @@ Result<std::vector<Interface>> find_interfaces(const std::vector<std::string>& n
     return interfaces;
 }
 
+// The folder of the engine's pins: empty, or with an engine that was killed.
+Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
+    if (options.lifetime == Lifetime::kProcess) return std::optional<Pins>();
+    auto pins = Pins::open(options.name);
+    if (!pins) {
+        if (options.on_notice) options.on_notice(pins.error().message + ": the policy will end with this process, even where that is killed");
+        if (options.on_notice && !pins.error().help.empty()) options.on_notice(pins.error().help);
+        return std::optional<Pins>();
+    }
+    auto left = what_is_left(*pins);
+    if (!left) return left.error();
+    if (*left == Left::kDebris) {
+        if (options.on_notice) options.on_notice("removed what an engine that was killed while it started had left in " + pins->folder());
+        pins->drop_all();
+        pins = Pins::open(options.name);
+        if (!pins) return pins.error();
+    }
+    return std::optional<Pins>(std::move(*pins));
+}
+
 }  // namespace
 
 void Engine::State::notice(const std::string& sentence) const {
     if (options.on_notice) options.on_notice(sentence);
 }
 
+// The first policy of an engine that begins with nothing.
+Status Engine::State::begin(const bpf::Object& object) {
+    Status done = pin_engine();
+    if (done) {
+        auto loaded = load(object, options.origin);
+        if (loaded) {
+            // In force before the first interface is: no packet meets an empty slot.
+            root.replace(root.in_force(), InForce::for_good(loaded->slot));
+            newest = loaded->generation.number;
+            active = std::move(*loaded);
+            save();
+            done = attach();
+        } else {
+            done = loaded.error();
+        }
+    }
+    if (done || !pins) return done;
+    attachments.clear();
+    pins->drop_all();
+    return done;
+}
+
 Status Engine::State::attach() {
     const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
     for (const Interface& interface : interfaces) {
-        auto attachment = Attachment::attach(root, interface.name, options.mode, tags, options.on_notice);
+        auto attachment = Attachment::attach(root, interface.name, options.mode, tags, pins ? &*pins : nullptr, options.on_notice);
         if (!attachment) return attachment.error();
         attachments.push_back(std::move(*attachment));
     }
@@ -73,11 +115,13 @@ void Engine::State::take(const weir_event& record) {
     Generation* of = generation(record.generation);
     // Only programs of ours write into the ring; these would be a fault of theirs.
     if (of == nullptr || record.rule >= of->manifest.rules.size() || record.alert >= of->manifest.alerts.size()) return;
-    ++of->read;
+    ++of->record.read();
     const std::uint64_t boot_ns = realtime_ns() - monotonic_ns();
     const Event event = make_event(record, of->manifest, interface_of(record.packet.ifindex), boot_ns);
     if (options.on_event) options.on_event(event);
-    accounts.add_event(event.alert, dispatcher.deliver(event, of->alert_sinks[record.alert]));
+    const bool delivered = dispatcher.deliver(event, of->alert_sinks[record.alert]);
+    accounts.add_event(event.alert, delivered);
+    ++(delivered ? of->record.alerts()[record.alert].delivered : of->record.alerts()[record.alert].lost);
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -87,19 +131,18 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     auto interfaces = find_interfaces(options.interfaces);
     if (!interfaces) return interfaces.error();
     if (options.name.empty()) options.name = interfaces->front().name;
-    auto root = Root::load();
+    auto pins = open_pins(options);
+    if (!pins) return pins.error();
+    const bool goes_on = *pins && !(*pins)->names("").empty();
+    auto root = goes_on ? Root::adopt(**pins) : Root::load();
     if (!root) return root.error();
     auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces));
-    auto reader = EventReader::create(state->options.ring_bytes, [s = state.get()](const weir_event& record) { s->take(record); });
+    state->pins = std::move(*pins);
+    const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
+    auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take) : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
-    auto loaded = state->load(object, state->options.origin);
-    if (!loaded) return loaded.error();
-    // In force before the first interface is: no packet meets an empty slot.
-    state->root.replace(state->root.in_force(), InForce::for_good(loaded->slot));
-    state->newest = loaded->generation.number;
-    state->active = std::move(*loaded);
-    if (Status attached = state->attach(); !attached) return attached.error();
+    if (Status begun = goes_on ? state->adopt(object) : state->begin(object); !begun) return begun.error();
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
@@ -119,6 +162,8 @@ void Engine::detach() {
     state_->attachments.clear();
     wait_for_packets();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
+    if (state_->pins) state_->pins->drop_all();
+    state_->pins.reset();
 }
 
 Result<EngineStatus> Engine::status() {

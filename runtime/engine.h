@@ -15,6 +15,10 @@
 
 namespace weir::runtime {
 
+// kPinned: the policy stays in force where this process is killed, and the next engine of its name goes on with it, its
+// counts too. detach() leaves nothing in either case.
+enum class Lifetime : std::uint8_t { kProcess, kPinned };
+
 struct EngineOptions {
     std::string name;                     // empty: the first interface's
     std::vector<std::string> interfaces;
@@ -24,6 +28,7 @@ struct EngineOptions {
     std::function<void(const Event&)> on_event;
     // Things worth saying aloud ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
+    Lifetime lifetime = Lifetime::kProcess;
     bool deliver_to_sinks = true;         // false: only on_event gets them (embedding)
     std::uint32_t ring_bytes = 1 << 20;   // room for events that wait: a power of two, and of pages
 };
@@ -36,7 +41,8 @@ struct SwapOptions {
 // Belongs to one thread at a time.
 class Engine {
 public:
-    // Loads, attaches to all interfaces or to none.
+    // Loads, attaches to all interfaces or to none. Where an engine of that name was killed, goes on in its place: on an
+    // error what it left stays in force.
     static Result<std::unique_ptr<Engine>> start(const bpf::Object& object, EngineOptions options);
     // detach(); nothing stays behind.
     ~Engine();

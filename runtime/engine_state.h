@@ -13,6 +13,7 @@
 #include "runtime/engine.h"
 #include "runtime/event_reader.h"
 #include "runtime/generation.h"
+#include "runtime/pins.h"
 
 namespace weir::runtime {
 
@@ -20,6 +21,11 @@ struct Interface {
     std::string name;
     unsigned index = 0;
 };
+
+// What the folder of an engine's pins has: all of it, or the beginnings of one that was killed while it started.
+enum class Left : std::uint8_t { kNothing, kEngine, kDebris };
+// An error where it is somebody else's, or of another version.
+Result<Left> what_is_left(const Pins& pins);
 
 struct Engine::State {
     State(EngineOptions given, Root attached, std::vector<Interface> found)
@@ -36,10 +42,13 @@ struct Engine::State {
     std::vector<std::unique_ptr<Generation>> retired{};   // not even that, with events in the ring still
     std::uint32_t newest = 0;                             // number of the generation that was last in force for the first time
     std::uint64_t went_back = 0;
+    std::optional<Pins> pins{};                           // nothing: all ends with this process
+    std::vector<std::uint32_t> done_with{};               // generations whose records may go once that is saved
     std::vector<Attachment> attachments{};                // first to go
     std::uint64_t last_commit_ns = 0;
 
     // engine.cpp
+    Status begin(const bpf::Object& object);
     Status attach();
     Result<std::vector<Attachment*>> show_vlan_tags();
     void take(const weir_event& record);
@@ -48,16 +57,29 @@ struct Engine::State {
     void notice(const std::string& sentence) const;
 
     // engine_swap.cpp
+    void abandon(Loaded& loaded);
     Result<Loaded> load(const bpf::Object& object, const std::string& origin);
     bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
+    Status replace(const bpf::Object& object, const SwapOptions& options);
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
     void settle_deadline();
     void go_back();
     void count_out(Loaded& old);
     void keep(Loaded old);
+    void let_oldest_go();
     void let_go(Loaded old);
     void forget_drained();
     void keep_what_is_needed();
+
+    // engine_pins.cpp
+    Status pin(const Loaded& loaded);
+    void unpin_program(std::uint32_t number);
+    void unpin_record(std::uint32_t number);
+    Status pin_engine();
+    void save();
+    Status adopt(const bpf::Object& object);
+    Status adopt_generations();
+    Status adopt_attachments();
 };
 
 }  // namespace weir::runtime

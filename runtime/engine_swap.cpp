@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "runtime/event_text.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
@@ -27,17 +26,25 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const std::string&
     if (!program) return program.error();
     for (const Interface& interface : interfaces)
         if (Status named = name_interface(*program, object.manifest, interface.name, interface.index); !named) return named.error();
+    auto generation = make_generation(program_options.settings.generation, object.manifest, origin);
+    if (!generation) return generation.error();
     auto slot = root.place(program->fd());
     if (!slot) return slot.error();
+    if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
+    Loaded loaded{std::move(*generation), std::move(*program), *slot};
+    if (Status pinned = pin(loaded); !pinned) {
+        abandon(loaded);
+        return pinned.error();
+    }
+    return loaded;
+}
 
-    Generation generation;
-    generation.number = program_options.settings.generation;
-    generation.manifest = object.manifest;
-    generation.origin = origin;
-    generation.loaded_at = rfc3339(realtime_ns());
-    if (options.deliver_to_sinks) connect_sinks(generation, dispatcher);
-    else generation.alert_sinks.resize(object.manifest.alerts.size());
-    return Loaded{std::move(generation), std::move(*program), *slot};
+// A policy that did not come into force: as if it had never been there.
+void Engine::State::abandon(Loaded& loaded) {
+    unpin_program(loaded.generation.number);
+    unpin_record(loaded.generation.number);
+    root.clear(loaded.slot);
+    if (active) keep_what_is_needed();
 }
 
 // Puts `loaded` in force. Nothing can fail here.
@@ -62,6 +69,7 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     if (before.is_unconfirmed()) let_go(std::move(old));
     else keep(std::move(old));
     keep_what_is_needed();
+    save();
 }
 
 // Where the time of an unconfirmed policy is over, the policy before it is in force again: the kernel saw to that with the
@@ -92,6 +100,7 @@ void Engine::State::go_back() {
     active->left.clear();
     if (options.deliver_to_sinks) connect_sinks(active->generation, dispatcher);
     keep_what_is_needed();
+    save();
 }
 
 // No packet is in the program any more: its counts are final, and its events in the ring.
@@ -101,33 +110,45 @@ void Engine::State::count_out(Loaded& old) {
     if (!counts) return notice("the counts of the last policy are incomplete: " + counts.error().message);
     const Counts more = since(*counts, old.counted);
     accounts.add(generation.manifest, more);
-    generation.sent = 0;
+    std::uint64_t sent = 0;
     for (std::size_t i = 0; i < counts->alerts.size(); ++i) {
         const weir_alert_account& alert = counts->alerts[i];
-        generation.sent += alert.matched - alert.suppressed - alert.lost;
+        sent += alert.matched - alert.suppressed - alert.lost;
         for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, more.alerts[i]);
     }
+    generation.record.sent() = sent;
     old.counted = std::move(*counts);
 }
 
 void Engine::State::keep(Loaded old) {
     old.left = accounts.of_rules_that_leave(old.generation.manifest, active->generation.manifest);
     kept.push_back(std::move(old));
-    if (kept.size() <= kKept) return;
-    Loaded oldest = std::move(kept.front());
-    kept.pop_front();
-    let_go(std::move(oldest));
+    let_oldest_go();
+}
+
+void Engine::State::let_oldest_go() {
+    while (kept.size() > kKept) {
+        Loaded oldest = std::move(kept.front());
+        kept.pop_front();
+        let_go(std::move(oldest));
+    }
 }
 
 void Engine::State::let_go(Loaded old) {
+    unpin_program(old.generation.number);
     root.clear(old.slot);
-    if (!old.generation.is_drained()) retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
+    if (old.generation.is_drained()) done_with.push_back(old.generation.number);
+    else retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
 }
 
 void Engine::State::forget_drained() {
-    bool any = std::erase_if(retired, [](const auto& old) { return old->is_drained(); }) != 0;
+    for (const auto& old : retired)
+        if (old->is_drained()) done_with.push_back(old->number);
+    const bool some = std::erase_if(retired, [](const auto& old) { return old->is_drained(); }) != 0;
+    bool any = some;
     for (const Loaded& old : kept) any = any || (old.generation.is_drained() && !old.generation.sinks.empty());
     if (any) keep_what_is_needed();
+    if (some) save();
 }
 
 // A policy that is kept lets its sinks go once its last event has been read: two policies may write to the same file.
@@ -147,20 +168,22 @@ void Engine::State::keep_what_is_needed() {
     accounts.keep_only(active->generation.manifest, manifests);
 }
 
-Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
-    State& s = *state_;
-    if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
-    s.settle_deadline();
-    auto loaded = s.load(object, options.origin);
+Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {
+    settle_deadline();
+    auto loaded = load(object, with.origin);
     if (!loaded) return loaded.error();
     if (object.manifest.reads_vlan)
-        if (auto shown = s.show_vlan_tags(); !shown) {
-            s.root.clear(loaded->slot);
-            s.keep_what_is_needed();
+        if (auto shown = show_vlan_tags(); !shown) {
+            abandon(*loaded);
             return shown.error();
         }
-    s.commit(std::move(*loaded), options.confirm_within_ms);
+    commit(std::move(*loaded), with.confirm_within_ms);
     return Done{};
+}
+
+Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
+    if (state_->attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
+    return state_->replace(object, options);
 }
 
 Status Engine::confirm() {

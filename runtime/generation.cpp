@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "compiler/object_bytes.h"
+#include "runtime/bytes.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
@@ -23,6 +25,31 @@ bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
 }
 
 }  // namespace
+
+Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const std::string& origin) {
+    std::string loaded_at = rfc3339(realtime_ns());
+    ByteWriter rest;
+    rest.put(origin);
+    rest.put(loaded_at);
+    bpf::Object names;
+    names.manifest = manifest;
+    rest.put(bpf::to_bytes(names));
+    auto record = Record::create(number, manifest.alerts.size(), rest.bytes());
+    if (!record) return record.error();
+    return Generation{number, manifest, origin, std::move(loaded_at), {}, std::vector<std::vector<SinkId>>(manifest.alerts.size()), std::move(*record)};
+}
+
+Result<Generation> adopt_generation(UniqueFd map) {
+    auto record = Record::adopt(std::move(map));
+    if (!record) return record.error();
+    ByteReader rest(record->rest());
+    std::string origin = rest.text(), loaded_at = rest.text();
+    const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
+    if (!names || names->manifest.alerts.size() != record->alerts().size()) return Error{"a pinned record cannot be read", {}, EINVAL};
+    const std::uint32_t number = record->generation();
+    return Generation{number, names->manifest, std::move(origin), std::move(loaded_at), {},
+                      std::vector<std::vector<SinkId>>(record->alerts().size()), std::move(*record)};
+}
 
 void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
     generation.sinks = dispatcher.adopt(generation.manifest.sinks);

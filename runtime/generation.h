@@ -11,21 +11,22 @@
 #include "runtime/accounts.h"
 #include "runtime/actions/dispatcher.h"
 #include "runtime/program.h"
+#include "runtime/record.h"
 
 namespace weir::runtime {
 
 // What is needed of a policy until its last event has been read.
 struct Generation {
-    std::uint32_t number = 0;
-    bpf::Manifest manifest{};
-    std::string origin{};                 // where its text came from
-    std::string loaded_at{};
-    std::vector<SinkId> sinks{};                        // as in the manifest; empty while it is kept and drained
-    std::vector<std::vector<SinkId>> alert_sinks{};     // by alert; each sink once
-    std::uint64_t read = 0;                             // events taken from the ring
-    std::uint64_t sent = 0;                             // and those put there in all; known while no packet is in the program
+    std::uint32_t number;
+    bpf::Manifest manifest;
+    std::string origin;                   // where its text came from
+    std::string loaded_at;
+    std::vector<SinkId> sinks;                          // as in the manifest; empty while it is kept and drained
+    std::vector<std::vector<SinkId>> alert_sinks;       // by alert; each sink once
+    Record record;                                      // of its events
 
-    bool is_drained() const { return read == sent; }
+    // An engine that was killed may have taken an event, and not have said so: it comes twice.
+    bool is_drained() const { return record.read() >= record.sent(); }
 };
 
 // A policy whose program is in a slot of the root: in force, about to be, or kept to go back to.
@@ -36,6 +37,10 @@ struct Loaded {
     Counts counted{};                     // what the sums have of it
     std::vector<std::pair<std::string, weir_counter>> left{};   // sums of rules that the policy after it did not have
 };
+
+Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const std::string& origin);
+// One that an engine before this one made; without sinks.
+Result<Generation> adopt_generation(UniqueFd record);
 
 // The generation's sinks, each alert's as numbers of the dispatcher.
 void connect_sinks(Generation& generation, Dispatcher& dispatcher);

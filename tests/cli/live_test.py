@@ -172,6 +172,50 @@ class Live(unittest.TestCase):
         self.assertEqual(set(self.rules()), {"marked", "kept"})
         self.assertIn("was not confirmed in time", self.end()[2])
 
+    def test_killed_engine_is_gone_on_with(self):
+        first = self.start()
+        self.send(9, 4)
+        first.kill()
+        heard = first.communicate()[0].count("hit from")
+        self.running = None
+        self.assertEqual(self.ask("status").returncode, 3)
+        self.assertIn("xdp", inside("ip", "link", "show", "c0").stdout)
+        self.send(9, 3)
+        taken = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME + "b")
+        self.assertEqual(taken.returncode, 3)
+        self.assertIn(f"left by engine `{NAME}`, which was killed", taken.stderr)
+        self.assertIn(f"--name {NAME}", taken.stderr)
+
+        self.policy.write_text("rule r { when")
+        refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("c0: the policy that an engine that was killed left in force stays", refused.stderr)
+
+        self.policy.write_text(SECOND)
+        self.start()
+        self.assertEqual(self.status()["generation"], 2)
+        self.assertEqual(self.rules(), {"marked": 7, "more": 0, "kept": 0})
+        self.assertEqual(self.ask("rollback").returncode, 0)
+        self.assertEqual(self.rules()["marked"], 7)
+        _, out, err = self.end()
+        self.assertIn("went on with what an engine that was killed left in force", err)
+        self.assertIn(heard + out.count("hit from"), (7, 8))   # one that was told just before the end may come twice
+        self.assertNotIn("xdp", inside("ip", "link", "show", "c0").stdout)
+        self.assertFalse(pathlib.Path("/sys/fs/bpf/weir").exists())
+
+    def test_foreign_pins_are_refused(self):
+        folder = pathlib.Path("/sys/fs/bpf/weir", NAME)
+        if not os.path.ismount("/sys/fs/bpf"):
+            subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+        folder.mkdir(parents=True)
+        subprocess.run(["bpftool", "map", "create", str(folder / "somebodys"), "type", "array", "key", "4", "value", "4", "entries", "1", "name", "x"], check=True)
+        refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("not an engine's: somebodys", refused.stderr)
+        (folder / "somebodys").unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
+
     def test_second_engine_is_refused(self):
         self.start()
         taken = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME + "b")
@@ -222,11 +266,21 @@ class Live(unittest.TestCase):
         self.assertEqual(self.status()["name"], NAME)
 
 
+def in_private_mounts():
+    """Pins of this test go into a BPF file system of its own; the engine mounts it."""
+    if os.environ.get("WEIR_PRIVATE_MOUNTS") != "1":
+        os.environ["WEIR_PRIVATE_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, __file__, WEIR, str(SOURCE), *sys.argv[1:]])
+    while os.path.ismount("/sys/fs/bpf"):
+        subprocess.run(["umount", "/sys/fs/bpf"], check=True)
+
+
 def main():
     if os.geteuid() != 0:
         skip("only root may attach programs and make network namespaces")
     if subprocess.run(["bpftool", "prog", "list"], capture_output=True).returncode != 0:
         skip("this kernel lets us load no BPF program")
+    in_private_mounts()
     if subprocess.run(["ip", "netns", "add", NAME], capture_output=True).returncode != 0:
         skip("no network namespaces here")
     try:
