@@ -32,13 +32,16 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 
 }  // namespace
 
-Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request)
-    : engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)) {}
+Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
+               std::optional<runtime::Watcher> watcher)
+    : engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
+    if (auto now = engine_->status()) last_read_ = now->origin.files;
+}
 
 int Daemon::run() {
     for (;;) {
         pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},
-                          {worker_ ? worker_->fd() : -1, POLLIN, 0}};
+                          {worker_ ? worker_->fd() : -1, POLLIN, 0}, {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
         if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
             return say_error(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return say_error(delivered.error());
@@ -46,6 +49,7 @@ int Daemon::run() {
         if (worker_)
             if (auto outcome = worker_->step()) end_reload(std::move(*outcome));
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
+        if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!worker_ && !waiting_.empty()) start_reload();
     }
     engine_->detach();                    // and delivers what waits
@@ -55,7 +59,8 @@ int Daemon::run() {
 // What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
 int Daemon::patience_ms() const {
     constexpr std::uint64_t kTick_ms = 1000;
-    return static_cast<int>(std::min(kTick_ms, engine_->confirm_within_ms().value_or(kTick_ms)));
+    const std::uint64_t changes_ms = watcher_ ? watcher_->patience_ms().value_or(kTick_ms) : kTick_ms;
+    return static_cast<int>(std::min({kTick_ms, changes_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 
 bool Daemon::take_signals() {
@@ -63,14 +68,21 @@ bool Daemon::take_signals() {
     while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo != SIGHUP) return false;
         engine_->reopen();
-        // Signals that come in a storm are one wish: the file as it is when the worker reads it.
-        const bool asked = !waiting_.empty() && !waiting_.back().client;
-        if (asked) continue;
-        // What is in force may be older than the last reload: a policy that was gone back to.
-        if (auto now = engine_->status(); now && !now->origin.empty()) request_.file = now->origin;
-        waiting_.push_back({request_, std::nullopt});
+        reload_own_file(Why::kSignal);
     }
     return true;
+}
+
+// Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
+void Daemon::reload_own_file(Why why) {
+    for (Reload& reload : waiting_)
+        if (!reload.client) {
+            if (why == Why::kSignal) reload.why = why;
+            return;
+        }
+    // What is in force may be older than the last reload: a policy that was gone back to.
+    if (auto now = engine_->status(); now && !now->origin.file.empty()) request_.file = now->origin.file;
+    waiting_.push_back({request_, why});
 }
 
 void Daemon::take_requests() {
@@ -100,14 +112,14 @@ void Daemon::answer_change(std::uint64_t client, const runtime::Status& changed)
     if (!changed) return tell(client, refusal(kWorldFault, changed.error().message, changed.error().help));
     auto now = engine_->status();
     if (!now) return tell(client, refusal(kWorldFault, now.error().message, now.error().help));
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin, now->generation);
-    tell(client, {{"ok", true}, {"status", 0}, {"policy", now->policy}, {"generation", now->generation}, {"file", now->origin}});
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin.file, now->generation);
+    tell(client, {{"ok", true}, {"status", 0}, {"policy", now->policy}, {"generation", now->generation}, {"file", now->origin.file}});
 }
 
 void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, const Json& asked) {
     if (waiting_.size() >= kMaxWaiting) return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
-    Reload reload{request_, request.client};
-    if (auto now = engine_->status(); now && !now->origin.empty()) reload.request.file = now->origin;
+    Reload reload{request_, Why::kAsked, request.client};
+    if (auto now = engine_->status(); now && !now->origin.file.empty()) reload.request.file = now->origin.file;
     if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
     if (const auto format = asked.find("format"); format != asked.end() && format->is_string()) reload.request.options.format = *format;
     if (const auto folders = asked.find("include"); folders != asked.end() && folders->is_array() && !folders->empty()) {
@@ -140,6 +152,14 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     worker_.reset();
     const Reload reload = std::move(*current_);
     current_.reset();
+    const bool same = outcome.files == last_read_;
+    last_read_ = outcome.files;
+    if (watcher_) {
+        std::vector<std::string> paths;
+        for (const runtime::SourceFile& file : outcome.files) paths.push_back(file.path);
+        watcher_->follow(paths);
+    }
+    if (reload.why == Why::kWatch && same) return;
     if (!reload.client) std::fputs(outcome.diagnostics.c_str(), stderr);
     if (outcome.status != kOk) {
         ++reload_failed_;
@@ -149,7 +169,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         return tell(reload.client, refused);
     }
     const std::uint64_t begin_ns = runtime::monotonic_ns();
-    if (runtime::Status swapped = engine_->swap(*outcome.object, {reload.request.file, reload.confirm_within_ms}); !swapped) {
+    if (runtime::Status swapped = engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms}); !swapped) {
         ++reload_failed_;
         if (!reload.client) say_error(swapped.error());
         return tell(reload.client, refusal(kWorldFault, swapped.error().message + "; the policy in force stays", swapped.error().help));
@@ -159,7 +179,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     request_.options = reload.request.options;
     auto now = engine_->status();
     if (!now) return tell(reload.client, refusal(kWorldFault, now.error().message, now.error().help));
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin, now->generation);
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin.file, now->generation);
     Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now->policy},              {"generation", now->generation}, {"rules", now->rules.size()}, {"compile_ms", outcome.milliseconds},
               {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
     if (now->confirm_within_ms) {

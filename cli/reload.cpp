@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/options.h"
+#include "cli/policy_file.h"
 #include "runtime/control.h"
 
 namespace weir::cli {
@@ -26,15 +26,6 @@ struct ReloadArguments {
     std::string name{};
     std::string confirm_within{};
 };
-
-// The engine has a folder of its own: paths go to it from the root.
-std::string from_root(const std::string& path) {
-    if (path.starts_with('/')) return path;
-    char* folder = getcwd(nullptr, 0);
-    const std::string text = folder == nullptr ? path : std::string(folder) + "/" + path;
-    std::free(folder);
-    return text;
-}
 
 // Sends a request, and tells people (`tell`) or programs what the engine answered.
 template <typename Tell>

@@ -11,7 +11,9 @@ Json counter(const runtime::CounterStatus& counter) { return {{"packets", counte
 }  // namespace
 
 Json status_json(const runtime::EngineStatus& status) {
-    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}, {"file", status.origin}};
+    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}, {"file", status.origin.file}};
+    out["files"] = Json::array();
+    for (const auto& file : status.origin.files) out["files"].push_back({{"path", file.path}, {"sha256", file.sha256}});
     if (status.confirm_within_ms) {
         out["confirm_within_ms"] = *status.confirm_within_ms;
         if (!status.kept.empty()) out["falls_back_to"] = status.kept.front().generation;

@@ -22,7 +22,7 @@ enum class Lifetime : std::uint8_t { kProcess, kPinned };
 struct EngineOptions {
     std::string name;                     // empty: the first interface's
     std::vector<std::string> interfaces;
-    std::string origin{};                 // where the first policy's text came from; status() says it
+    Origin origin{};                      // where the first policy's text came from; status() says it
     AttachMode mode = AttachMode::kAuto;
     // Each event, before the sinks get it; may be empty. Called from poll() and detach(); must not call swap().
     std::function<void(const Event&)> on_event;
@@ -34,7 +34,7 @@ struct EngineOptions {
 };
 
 struct SwapOptions {
-    std::string origin{};                 // where the policy's text came from; status() says it
+    Origin origin{};                      // where the policy's text came from; status() says it
     std::uint64_t confirm_within_ms = 0;  // 0: in force for good. Else confirm() has to come within
 };
 

@@ -58,7 +58,7 @@ struct Engine::State {
 
     // engine_swap.cpp
     void abandon(Loaded& loaded);
-    Result<Loaded> load(const bpf::Object& object, const std::string& origin);
+    Result<Loaded> load(const bpf::Object& object, const Origin& origin);
     bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
     Status replace(const bpf::Object& object, const SwapOptions& options);
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);

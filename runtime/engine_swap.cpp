@@ -18,7 +18,7 @@ constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 }  // namespace
 
 // Loads a policy and puts it into a free slot. On an error nothing of it stays.
-Result<Loaded> Engine::State::load(const bpf::Object& object, const std::string& origin) {
+Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& origin) {
     ProgramOptions program_options;
     program_options.settings.generation = newest + 1;
     program_options.shared.events = reader->ring_fd();

@@ -26,10 +26,12 @@ bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
 
 }  // namespace
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const std::string& origin) {
+Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const Origin& origin) {
     std::string loaded_at = rfc3339(realtime_ns());
     ByteWriter rest;
-    rest.put(origin);
+    rest.put(origin.file);
+    rest.put(std::uint64_t{origin.files.size()});
+    for (const SourceFile& file : origin.files) rest.put(file.path), rest.put(file.sha256);
     rest.put(loaded_at);
     bpf::Object names;
     names.manifest = manifest;
@@ -43,7 +45,13 @@ Result<Generation> adopt_generation(UniqueFd map) {
     auto record = Record::adopt(std::move(map));
     if (!record) return record.error();
     ByteReader rest(record->rest());
-    std::string origin = rest.text(), loaded_at = rest.text();
+    Origin origin;
+    origin.file = rest.text();
+    for (auto left = rest.get<std::uint64_t>(); left != 0 && rest.good(); --left) {
+        std::string path = rest.text();
+        origin.files.push_back({std::move(path), rest.text()});
+    }
+    std::string loaded_at = rest.text();
     const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
     if (!names || names->manifest.alerts.size() != record->alerts().size()) return Error{"a pinned record cannot be read", {}, EINVAL};
     const std::uint32_t number = record->generation();

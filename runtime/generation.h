@@ -19,7 +19,7 @@ namespace weir::runtime {
 struct Generation {
     std::uint32_t number;
     bpf::Manifest manifest;
-    std::string origin;                   // where its text came from
+    Origin origin;
     std::string loaded_at;
     std::vector<SinkId> sinks;                          // as in the manifest; empty while it is kept and drained
     std::vector<std::vector<SinkId>> alert_sinks;       // by alert; each sink once
@@ -38,7 +38,7 @@ struct Loaded {
     std::vector<std::pair<std::string, weir_counter>> left{};   // sums of rules that the policy after it did not have
 };
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const std::string& origin);
+Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const Origin& origin);
 // One that an engine before this one made; without sinks.
 Result<Generation> adopt_generation(UniqueFd record);
 

@@ -44,10 +44,20 @@ struct KeptStatus {
     std::string policy;
     std::string loaded_at;
 };
+// Where a policy's text came from. The runtime only keeps it.
+struct SourceFile {
+    std::string path;
+    std::string sha256;                   // of what was read, hexadecimal; empty where it could not be
+    friend bool operator==(const SourceFile&, const SourceFile&) = default;
+};
+struct Origin {
+    std::string file{};                   // as it was named
+    std::vector<SourceFile> files{};      // all that were read: the policy, imports, set files
+};
 struct EngineStatus {
     std::string name;
     std::string policy;
-    std::string origin;                   // where its text came from
+    Origin origin;
     std::uint32_t generation = 0;
     std::string loaded_at;                // RFC 3339, UTC
     std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
