@@ -35,7 +35,7 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
                std::optional<runtime::Watcher> watcher)
     : engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
-    if (auto now = engine_->status()) last_read_ = now->origin.files;
+    last_read_ = engine_->in_force().origin.files;
 }
 
 int Daemon::run() {
@@ -81,7 +81,7 @@ void Daemon::reload_own_file(Why why) {
             return;
         }
     // What is in force may be older than the last reload: a policy that was gone back to.
-    if (auto now = engine_->status(); now && !now->origin.file.empty()) request_.file = now->origin.file;
+    if (const auto now = engine_->in_force(); !now.origin.file.empty()) request_.file = now.origin.file;
     waiting_.push_back({request_, why});
 }
 
@@ -110,16 +110,15 @@ void Daemon::answer_status(std::uint64_t client) {
 
 void Daemon::answer_change(std::uint64_t client, const runtime::Status& changed) {
     if (!changed) return tell(client, refusal(kWorldFault, changed.error().message, changed.error().help));
-    auto now = engine_->status();
-    if (!now) return tell(client, refusal(kWorldFault, now.error().message, now.error().help));
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin.file, now->generation);
-    tell(client, {{"ok", true}, {"status", 0}, {"policy", now->policy}, {"generation", now->generation}, {"file", now->origin.file}});
+    const auto now = engine_->in_force();
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
+    tell(client, {{"ok", true}, {"status", 0}, {"policy", now.policy}, {"generation", now.generation}, {"file", now.origin.file}});
 }
 
 void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, const Json& asked) {
     if (waiting_.size() >= kMaxWaiting) return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
     Reload reload{request_, Why::kAsked, request.client};
-    if (auto now = engine_->status(); now && !now->origin.file.empty()) reload.request.file = now->origin.file;
+    if (const auto now = engine_->in_force(); !now.origin.file.empty()) reload.request.file = now.origin.file;
     if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
     if (const auto format = asked.find("format"); format != asked.end() && format->is_string()) reload.request.options.format = *format;
     if (const auto folders = asked.find("include"); folders != asked.end() && folders->is_array() && !folders->empty()) {
@@ -177,15 +176,13 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.file = reload.request.file;
     request_.options = reload.request.options;
-    auto now = engine_->status();
-    if (!now) return tell(reload.client, refusal(kWorldFault, now.error().message, now.error().help));
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, now->origin.file, now->generation);
-    Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now->policy},              {"generation", now->generation}, {"rules", now->rules.size()}, {"compile_ms", outcome.milliseconds},
+    const auto now = engine_->in_force();
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
+    Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy},
+              {"generation", now.generation}, {"rules", now.rules}, {"compile_ms", outcome.milliseconds},
               {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
-    if (now->confirm_within_ms) {
-        done["confirm_within_ms"] = *now->confirm_within_ms;
-        done["falls_back_to"] = now->kept.front().generation;
-    }
+    if (now.confirm_within_ms) done["confirm_within_ms"] = *now.confirm_within_ms;
+    if (now.falls_back_to) done["falls_back_to"] = *now.falls_back_to;
     tell(reload.client, done);
 }
 

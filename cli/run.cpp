@@ -78,8 +78,8 @@ int run(const RunArguments& arguments) {
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->policy, arguments.file,
-               places(*status), status->generation, arguments.observe ? ", observing only" : "");
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy, arguments.file,
+               places(*status), status->in_force.generation, arguments.observe ? ", observing only" : "");
     std::optional<runtime::Watcher> watcher;
     if (arguments.watch) {
         auto created = runtime::Watcher::create();

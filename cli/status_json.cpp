@@ -11,13 +11,12 @@ Json counter(const runtime::CounterStatus& counter) { return {{"packets", counte
 }  // namespace
 
 Json status_json(const runtime::EngineStatus& status) {
-    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}, {"file", status.origin.file}};
+    const runtime::InForceStatus& now = status.in_force;
+    Json out{{"name", status.name}, {"policy", now.policy}, {"generation", now.generation}, {"loaded_at", now.loaded_at}, {"file", now.origin.file}};
     out["files"] = Json::array();
-    for (const auto& file : status.origin.files) out["files"].push_back({{"path", file.path}, {"sha256", file.sha256}});
-    if (status.confirm_within_ms) {
-        out["confirm_within_ms"] = *status.confirm_within_ms;
-        if (!status.kept.empty()) out["falls_back_to"] = status.kept.front().generation;
-    }
+    for (const auto& file : now.origin.files) out["files"].push_back({{"path", file.path}, {"sha256", file.sha256}});
+    if (now.confirm_within_ms) out["confirm_within_ms"] = *now.confirm_within_ms;
+    if (now.falls_back_to) out["falls_back_to"] = *now.falls_back_to;
     out["went_back"] = status.went_back;
     out["kept"] = Json::array();
     for (const auto& old : status.kept)

@@ -99,6 +99,7 @@ Result<std::vector<Attachment*>> Engine::State::show_vlan_tags() {
 
 Generation* Engine::State::generation(std::uint32_t number) {
     if (active && active->generation.number == number) return &active->generation;
+    if (leaving && leaving->generation.number == number) return &leaving->generation;
     for (Loaded& old : kept)
         if (old.generation.number == number) return &old.generation;
     const auto found = std::find_if(retired.begin(), retired.end(), [&](const auto& old) { return old->number == number; });
@@ -147,12 +148,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
 }
 
 Result<int> Engine::poll(int timeout_ms) {
+    state_->settle();
     auto taken = state_->reader->poll(timeout_ms);
-    state_->settle_deadline();
+    state_->settle();
     state_->forget_drained();
     return taken;
 }
 
+const std::string& Engine::name() const { return state_->options.name; }
 int Engine::poll_fd() const { return state_->reader->poll_fd(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }
@@ -166,8 +169,21 @@ void Engine::detach() {
     state_->pins.reset();
 }
 
+InForceStatus Engine::in_force() const {
+    const State& s = *state_;
+    const Generation& generation = s.active->generation;
+    InForceStatus status{generation.manifest.policy, generation.number, generation.manifest.rules.size(), generation.loaded_at, generation.origin,
+                         confirm_within_ms(), std::nullopt};
+    if (!status.confirm_within_ms) return status;
+    const std::uint32_t slot = s.root.in_force().fallback();
+    if (s.leaving && s.leaving->slot == slot) status.falls_back_to = s.leaving->generation.number;
+    for (const Loaded& old : s.kept)
+        if (old.slot == slot) status.falls_back_to = old.generation.number;
+    return status;
+}
+
 Result<EngineStatus> Engine::status() {
-    state_->settle_deadline();
+    state_->settle();
     const State& s = *state_;
     const Generation& generation = s.active->generation;
     auto now = read_counts(s.active->program, generation.manifest);
@@ -175,14 +191,10 @@ Result<EngineStatus> Engine::status() {
     const Counts counts = since(*now, s.active->counted);
     EngineStatus status;
     status.name = s.options.name;
-    status.policy = generation.manifest.policy;
-    status.origin = generation.origin;
-    status.generation = generation.number;
-    status.confirm_within_ms = confirm_within_ms();
+    status.in_force = in_force();
     status.went_back = s.went_back;
     for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
         status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
-    status.loaded_at = generation.loaded_at;
     status.sets = generation.manifest.sets;
     for (const Attachment& attachment : s.attachments) status.interfaces.push_back({attachment.interface(), attachment.mode()});
     s.accounts.fill(status, generation.manifest, counts);

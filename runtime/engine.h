@@ -55,16 +55,21 @@ public:
     Status confirm();
     // Puts the policy before the one in force back in force, with one store.
     Status rollback();
+    // Packets may still be in the policy that was replaced when swap() or rollback() returns; poll() and status() see to
+    // the rest.
     // Until a policy that is unconfirmed is over, in ms; nothing where none is. poll() sees to it.
     std::optional<std::uint64_t> confirm_within_ms() const;
     // Waits up to `timeout_ms` for events and delivers them. Returns how many; a bounded number a call.
     Result<int> poll(int timeout_ms);
+    const std::string& name() const;
     int poll_fd() const;                  // readable where events wait
     // Sinks open their files anew (SIGHUP).
     void reopen();
     // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
     void detach();
     Result<EngineStatus> status();
+    // The same without counts: at once, also right after swap().
+    InForceStatus in_force() const;
     std::uint64_t last_commit_ns() const; // how long the commit of the last swap took
 
 private:

@@ -206,7 +206,7 @@ Status Engine::State::adopt(const bpf::Object& object) {
     const std::string policy = active->generation.manifest.policy;
     Status done = adopt_attachments();
     // One that waits to be confirmed is not confirmed because its engine died: what comes now waits in its place.
-    settle_deadline();
+    settle();
     const std::uint64_t wait_ms = is_unconfirmed() ? (root.deadline_ns() - std::min(root.deadline_ns(), monotonic_ns())) / 1'000'000 + 1 : 0;
     if (done) done = replace(object, {options.origin, wait_ms});
     if (!done) {

@@ -38,6 +38,8 @@ struct Engine::State {
     std::unique_ptr<EventReader> reader{};
     Root root;
     std::optional<Loaded> active{};
+    std::optional<Loaded> leaving{};                      // just replaced: a packet may be in it still
+    bool leaving_for_good = false;                        // it was never confirmed
     std::deque<Loaded> kept{};                            // to go back to, the newest last
     std::vector<std::unique_ptr<Generation>> retired{};   // not even that, with events in the ring still
     std::uint32_t newest = 0;                             // number of the generation that was last in force for the first time
@@ -62,7 +64,8 @@ struct Engine::State {
     bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
     Status replace(const bpf::Object& object, const SwapOptions& options);
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
-    void settle_deadline();
+    void settle();
+    void see_off();
     void go_back();
     void count_out(Loaded& old);
     void keep(Loaded old);

@@ -51,7 +51,7 @@ void Engine::State::abandon(Loaded& loaded) {
 void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     InForce before, next;
     do {
-        settle_deadline();                // the kernel may go back until the very store
+        settle();                // the kernel may go back until the very store
         before = root.in_force();
         // What was never confirmed is nothing to go back to: then the policy before it is.
         const std::uint32_t fallback = before.is_unconfirmed() ? before.fallback() : before.slot();
@@ -63,18 +63,28 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
         break;
     } while (true);
     newest = loaded.generation.number;
+    leaving_for_good = before.is_unconfirmed();
+    leaving = std::exchange(*active, std::move(loaded));
+}
+
+// What follows a commit, and need not be waited for by who asked for it: the last packet leaves the old program, whose
+// counts are final then.
+void Engine::State::see_off() {
+    if (!leaving) return;
     wait_for_packets();
-    Loaded old = std::exchange(*active, std::move(loaded));
+    Loaded old = std::move(*leaving);
+    leaving.reset();
     count_out(old);
-    if (before.is_unconfirmed()) let_go(std::move(old));
+    if (leaving_for_good) let_go(std::move(old));
     else keep(std::move(old));
     keep_what_is_needed();
     save();
 }
 
-// Where the time of an unconfirmed policy is over, the policy before it is in force again: the kernel saw to that with the
+// All that waits to be done. Where the time of an unconfirmed policy is over, the policy before it is in force again: the kernel saw to that with the
 // first packet, or this does.
-void Engine::State::settle_deadline() {
+void Engine::State::settle() {
+    see_off();
     if (!active || kept.empty()) return;
     const InForce now = root.in_force();
     if (now.is_unconfirmed()) {
@@ -169,7 +179,7 @@ void Engine::State::keep_what_is_needed() {
 }
 
 Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {
-    settle_deadline();
+    settle();
     auto loaded = load(object, with.origin);
     if (!loaded) return loaded.error();
     if (object.manifest.reads_vlan)
@@ -189,10 +199,10 @@ Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
 Status Engine::confirm() {
     State& s = *state_;
     const std::uint32_t number = s.active->generation.number;
-    s.settle_deadline();
+    s.settle();
     const InForce now = s.root.in_force();
     if (now.is_unconfirmed() && s.root.replace(now, InForce::for_good(now.slot()))) return Done{};
-    s.settle_deadline();
+    s.settle();
     if (s.active->generation.number != number)
         return Error{fmt::format("too late: generation {} is in force again", s.active->generation.number), "reload once more", ETIMEDOUT};
     return Error{fmt::format("generation {} needs no confirmation", number), "weir reload --confirm-within makes one that does", EINVAL};
@@ -201,7 +211,7 @@ Status Engine::confirm() {
 Status Engine::rollback() {
     State& s = *state_;
     if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
-    s.settle_deadline();
+    s.settle();
     if (s.kept.empty()) return Error{"there is no policy to go back to", fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
     for (;;) {
         const std::uint64_t begin_ns = monotonic_ns();

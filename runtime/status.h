@@ -54,13 +54,18 @@ struct Origin {
     std::string file{};                   // as it was named
     std::vector<SourceFile> files{};      // all that were read: the policy, imports, set files
 };
+struct InForceStatus {
+    std::string policy;
+    std::uint32_t generation = 0;
+    std::size_t rules = 0;
+    std::string loaded_at;                // RFC 3339, UTC
+    Origin origin;
+    std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
+    std::optional<std::uint32_t> falls_back_to{};       // the generation after it then
+};
 struct EngineStatus {
     std::string name;
-    std::string policy;
-    Origin origin;
-    std::uint32_t generation = 0;
-    std::string loaded_at;                // RFC 3339, UTC
-    std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
+    InForceStatus in_force;
     std::uint64_t went_back = 0;          // times that a policy was not confirmed in time
     std::vector<KeptStatus> kept{};       // the newest first
     std::vector<InterfaceStatus> interfaces;

@@ -78,7 +78,7 @@ TEST_CASE("a killed engine leaves policy, counts and events; the next goes on wi
     CHECK(runtime::monotonic_ns() - begin_ns < 1'000'000'000);
     CHECK_THAT(said, Catch::Contains("went on with what an engine that was killed left in force: policy test, generation 2"));
     auto status = status_of(**engine);
-    CHECK(status.generation == 3);
+    CHECK(status.in_force.generation == 3);
     CHECK(rule(status, "marked").packets == 5);
     CHECK(rule(status, "counted").packets == 3);
     CHECK(alert(status, "hit").pending == 5);
@@ -138,7 +138,7 @@ TEST_CASE("nobody lives: the kernel goes back from an unconfirmed policy", "[ado
     CHECK(waited_ms < kWithin_ms + 100);
     auto engine = Engine::start(compiled(kPolicy), pinned());
     REQUIRE(engine);
-    CHECK(status_of(**engine).generation == 3);
+    CHECK(status_of(**engine).in_force.generation == 3);
     CHECK(status_of(**engine).kept.size() == 1);
     CHECK(rule(status_of(**engine), "counted").packets >= 1);
 }
@@ -150,11 +150,11 @@ TEST_CASE("an engine that goes on while a policy waits to be confirmed waits, to
     auto engine = Engine::start(compiled("default drop"), pinned());
     REQUIRE(engine);
     const auto status = status_of(**engine);
-    CHECK(status.generation == 3);
-    REQUIRE(status.confirm_within_ms);
-    CHECK(*status.confirm_within_ms <= 500);
+    CHECK(status.in_force.generation == 3);
+    REQUIRE(status.in_force.confirm_within_ms);
+    CHECK(*status.in_force.confirm_within_ms <= 500);
     std::this_thread::sleep_for(std::chrono::milliseconds(510));
-    CHECK(status_of(**engine).generation == 1);
+    CHECK(status_of(**engine).in_force.generation == 1);
 }
 
 TEST_CASE("a policy that the kernel refuses leaves what the killed engine left", "[adopt]") {
@@ -217,7 +217,7 @@ TEST_CASE("the beginnings of an engine that was killed while it started are remo
     auto engine = Engine::start(compiled(kPolicy), options);
     REQUIRE(engine);
     CHECK_THAT(said, Catch::Contains("killed while it started"));
-    CHECK(status_of(**engine).generation == 1);
+    CHECK(status_of(**engine).in_force.generation == 1);
 }
 
 TEST_CASE("killed again and again, also in the middle of a swap: nothing gets through, no count falls", "[adopt]") {

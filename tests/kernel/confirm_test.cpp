@@ -52,16 +52,16 @@ TEST_CASE("the kernel alone goes back within 100 ms of the deadline, under traff
     CHECK(shut > 10);
     CHECK(said.empty());
     const auto status = status_of(*engine);
-    CHECK(status.generation == 1);
+    CHECK(status.in_force.generation == 1);
     CHECK(status.went_back == 1);
-    CHECK_FALSE(status.confirm_within_ms);
+    CHECK_FALSE(status.in_force.confirm_within_ms);
     CHECK(status.kept.empty());
     CHECK(said == "generation 2 was not confirmed in time: generation 1 is in force again");
     auto late = engine->confirm();
     REQUIRE_FALSE(late);
     CHECK_THAT(late.error().message, Catch::Contains("needs no confirmation"));
     REQUIRE(engine->swap(compiled(kNew)));
-    CHECK(status_of(*engine).generation == 3);
+    CHECK(status_of(*engine).in_force.generation == 3);
 }
 
 TEST_CASE("without a packet the engine goes back by itself", "[confirm]") {
@@ -71,23 +71,23 @@ TEST_CASE("without a packet the engine goes back by itself", "[confirm]") {
     wait_ms(60);
     REQUIRE(engine->poll(0));
     CHECK_FALSE(engine->confirm_within_ms());
-    CHECK(status_of(*engine).generation == 1);
+    CHECK(status_of(*engine).in_force.generation == 1);
 }
 
 TEST_CASE("a policy that is confirmed stays", "[confirm]") {
     auto engine = started(kOld);
     CHECK_FALSE(engine->confirm());
     REQUIRE(engine->swap(compiled(kNew), {.confirm_within_ms = 100}));
-    CHECK(status_of(*engine).confirm_within_ms);
+    CHECK(status_of(*engine).in_force.confirm_within_ms);
     REQUIRE(engine->confirm());
-    CHECK_FALSE(status_of(*engine).confirm_within_ms);
+    CHECK_FALSE(status_of(*engine).in_force.confirm_within_ms);
     wait_ms(150);
     Wire wire;
     wire.send(udp(10));
     wire.send(udp(11));
     CHECK(wire.passed(11, 1) == 1);
     CHECK(wire.passed(10, 1) == 0);
-    CHECK(status_of(*engine).generation == 2);
+    CHECK(status_of(*engine).in_force.generation == 2);
 }
 
 TEST_CASE("what was never confirmed is nothing to go back to", "[confirm]") {
@@ -96,26 +96,26 @@ TEST_CASE("what was never confirmed is nothing to go back to", "[confirm]") {
     SECTION("another that is to be confirmed falls back to the one before both") {
         REQUIRE(engine->swap(compiled("default drop"), {.confirm_within_ms = 50}));
         wait_ms(60);
-        CHECK(status_of(*engine).generation == 1);
+        CHECK(status_of(*engine).in_force.generation == 1);
     }
     SECTION("one that is in force for good ends the wait") {
         REQUIRE(engine->swap(compiled("default drop")));
         const auto status = status_of(*engine);
-        CHECK(status.generation == 3);
-        CHECK_FALSE(status.confirm_within_ms);
+        CHECK(status.in_force.generation == 3);
+        CHECK_FALSE(status.in_force.confirm_within_ms);
         REQUIRE(status.kept.size() == 1);
         CHECK(status.kept[0].generation == 1);
     }
     SECTION("a rollback ends the wait") {
         REQUIRE(engine->rollback());
-        CHECK(status_of(*engine).generation == 1);
+        CHECK(status_of(*engine).in_force.generation == 1);
         CHECK_FALSE(engine->confirm_within_ms());
     }
     SECTION("a refused reload leaves the wait as it was") {
         auto bad = compiled("default drop");
         bad.elf.resize(100);
         REQUIRE_FALSE(engine->swap(bad));
-        CHECK(status_of(*engine).confirm_within_ms.value_or(0) > 50'000);
+        CHECK(status_of(*engine).in_force.confirm_within_ms.value_or(0) > 50'000);
     }
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("five policies to go back to, each with its counts", "[confirm]") {
     for (int number = 6; number >= 2; --number) {
         REQUIRE(engine->rollback());
         const auto status = status_of(*engine);
-        CHECK(status.generation == static_cast<std::uint32_t>(number));
+        CHECK(status.in_force.generation == static_cast<std::uint32_t>(number));
         CHECK(rule(status, "n" + std::to_string(number)).packets == 1);
         CHECK(rule(status, "all").packets == static_cast<std::uint64_t>(7 + 6 - number));
         CHECK(status.default_.packets == beacons);
@@ -152,7 +152,7 @@ TEST_CASE("five policies to go back to, each with its counts", "[confirm]") {
     CHECK_THAT(none.error().message, Catch::Contains("no policy to go back to"));
     CHECK(rule(status_of(*engine), "all").packets == 12);
     REQUIRE(engine->swap(compiled("default drop")));
-    CHECK(status_of(*engine).generation == 8);
+    CHECK(status_of(*engine).in_force.generation == 8);
 }
 
 TEST_CASE("events of a policy that is gone back to, and of the one that was left, are all delivered", "[confirm]") {
