@@ -33,8 +33,8 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 }  // namespace
 
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
-               std::optional<runtime::Watcher> watcher)
-    : engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
+               std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher)
+    : feed_(std::move(feed)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
     last_read_ = engine_->in_force().origin.files;
 }
 
@@ -45,6 +45,7 @@ int Daemon::run() {
         if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
             return say_error(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return say_error(delivered.error());
+        feed_->hand_out(control_);
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) end_reload(std::move(*outcome));
@@ -53,6 +54,7 @@ int Daemon::run() {
         if (!worker_ && !waiting_.empty()) start_reload();
     }
     engine_->detach();                    // and delivers what waits
+    feed_->hand_out(control_);
     return kOk;
 }
 
@@ -97,7 +99,12 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
     if (command == "reload") return ask_for_reload(request, asked);
     if (command == "confirm") return answer_change(request.client, engine_->confirm());
     if (command == "rollback") return answer_change(request.client, engine_->rollback());
-    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, reload, confirm or rollback"));
+    if (command == "events") {
+        const auto follow = asked.find("follow");
+        const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
+        return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
+    }
+    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, reload, confirm or rollback"));
 }
 
 void Daemon::answer_status(std::uint64_t client) {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "cli/event_feed.h"
 #include "cli/worker.h"
 #include "runtime/control.h"
 #include "runtime/engine.h"
@@ -18,9 +19,9 @@ namespace weir::cli {
 class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
-    // With `watcher`, the policy is reloaded when its files change.
+    // `feed` gets the engine's events. With `watcher`, the policy is reloaded when its files change.
     Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
-           std::optional<runtime::Watcher> watcher);
+           std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
 
@@ -46,6 +47,7 @@ private:
     void end_reload(WorkerOutcome outcome);
     void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
 
+    std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
     std::unique_ptr<runtime::Engine> engine_;
     runtime::ControlServer control_;
     runtime::UniqueFd signals_;

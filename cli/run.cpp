@@ -73,6 +73,8 @@ int run(const RunArguments& arguments) {
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
+    auto feed = std::make_unique<EventFeed>();
+    options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
     auto engine = runtime::Engine::start(*compiled->object, std::move(options));
     if (!engine) return say_error(engine.error());
@@ -89,7 +91,7 @@ int run(const RunArguments& arguments) {
         for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(watcher)).run();
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(feed), std::move(watcher)).run();
 }
 
 }  // namespace
