@@ -23,7 +23,8 @@ Json status_json(const runtime::EngineStatus& status) {
         out["kept"].push_back({{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
     out["interfaces"] = Json::array();
     for (const auto& interface : status.interfaces)
-        out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kNative ? "native" : "generic"}});
+        out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kGeneric ? "generic" : "native"},
+                                     {"attached", interface.attached}, {"gaps", interface.gaps}, {"last_gap_ms", interface.last_gap_ms}});
     out["rules"] = Json::array();
     for (const auto& rule : status.rules) out["rules"].push_back({{"name", rule.name}, {"packets", rule.packets}, {"bytes", rule.bytes}});
     out["default"] = counter(status.default_);

@@ -184,6 +184,12 @@ std::optional<Attachment> Attachment::adopt(const Root& root, const std::string&
     return attachment;
 }
 
+bool Attachment::is_alive() const {
+    bpf_link_info info{};
+    __u32 length = sizeof(info);
+    return bpf_obj_get_info_by_fd(link_.get(), &info, &length) == 0 && info.xdp.ifindex != 0;
+}
+
 void Attachment::leave() {
     if (!adopted_) return;
     pins_ = nullptr;

@@ -90,6 +90,9 @@ public:
     // What is pinned stays, and the offload as it is, when this is destroyed. Not so one that is not pinned, or was not adopted.
     void leave();
 
+    // False once the interface is gone: the kernel has taken the program off.
+    bool is_alive() const;
+
     const std::string& interface() const { return interface_; }
     unsigned index() const { return index_; }
     AttachMode mode() const { return mode_; }     // kNative or kGeneric

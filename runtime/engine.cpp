@@ -1,5 +1,7 @@
 #include "runtime/engine.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -20,7 +22,9 @@ Result<std::vector<Interface>> find_interfaces(const std::vector<std::string>& n
         if (!index) return index.error();
         if (std::any_of(interfaces.begin(), interfaces.end(), [&](const Interface& known) { return known.index == *index; }))
             return Error{fmt::format("interface {} is named twice", name), "", EINVAL};
-        interfaces.push_back({name, *index});
+        interfaces.emplace_back();
+        interfaces.back().name = name;
+        interfaces.back().index = *index;
     }
     return interfaces;
 }
@@ -62,7 +66,7 @@ Status Engine::State::begin(const bpf::Object& object) {
             newest = loaded->generation.number;
             active = std::move(*loaded);
             save();
-            done = attach();
+            done = attach_all();
         } else {
             done = loaded.error();
         }
@@ -73,26 +77,22 @@ Status Engine::State::begin(const bpf::Object& object) {
     return done;
 }
 
-Status Engine::State::attach() {
-    const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
-    for (const Interface& interface : interfaces) {
-        auto attachment = Attachment::attach(root, interface.name, options.mode, tags, pins ? &*pins : nullptr, options.on_notice);
-        if (!attachment) return attachment.error();
-        attachments.push_back(std::move(*attachment));
-    }
+Status Engine::State::attach_all() {
+    for (Interface& interface : interfaces)
+        if (Status attached = attach(interface); !attached) return attached;
     return Done{};
 }
 
 // Returns the attachments that this changed; on an error none is.
 Result<std::vector<Attachment*>> Engine::State::show_vlan_tags() {
     std::vector<Attachment*> changed;
-    for (Attachment& attachment : attachments) {
-        auto shown = attachment.show_vlan_tags(options.on_notice);
+    for (const auto& attachment : attachments) {
+        auto shown = attachment->show_vlan_tags(options.on_notice);
         if (!shown) {
             for (Attachment* undone : changed) undone->hide_vlan_tags();
             return shown.error();
         }
-        if (*shown) changed.push_back(&attachment);
+        if (*shown) changed.push_back(attachment.get());
     }
     return changed;
 }
@@ -137,31 +137,54 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     const bool goes_on = *pins && !(*pins)->names("").empty();
     auto root = goes_on ? Root::adopt(**pins) : Root::load();
     if (!root) return root.error();
-    auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces));
+    auto links = LinkWatch::create();
+    if (!links) return links.error();
+    auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
     state->pins = std::move(*pins);
     const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
     auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take) : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
+    if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd()}); !woken) return woken.error();
     if (Status begun = goes_on ? state->adopt(object) : state->begin(object); !begun) return begun.error();
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
+Status Engine::State::wake_by(std::initializer_list<int> fds) {
+    ready = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+    for (const int fd : fds) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.fd = fd;
+        if (!ready || epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0) return kernel_error(errno, "waiting for events");
+    }
+    return Done{};
+}
+
 Result<int> Engine::poll(int timeout_ms) {
-    state_->settle();
-    auto taken = state_->reader->poll(timeout_ms);
-    state_->settle();
-    state_->forget_drained();
+    State& s = *state_;
+    s.settle();
+    if (!s.is_detached) s.follow_interfaces();
+    auto taken = s.reader->poll(0);
+    if (taken && *taken == 0 && timeout_ms != 0) {
+        epoll_event event{};
+        epoll_wait(s.ready.get(), &event, 1, timeout_ms);
+        if (!s.is_detached) s.follow_interfaces();
+        taken = s.reader->poll(0);
+    }
+    s.settle();
+    s.forget_drained();
     return taken;
 }
 
 const std::string& Engine::name() const { return state_->options.name; }
-int Engine::poll_fd() const { return state_->reader->poll_fd(); }
+int Engine::poll_fd() const { return state_->ready.get(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }
 
 void Engine::detach() {
-    if (state_->attachments.empty()) return;
+    if (state_->is_detached) return;
+    state_->is_detached = true;
     state_->attachments.clear();
     wait_for_packets();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
@@ -196,7 +219,13 @@ Result<EngineStatus> Engine::status() {
     for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
         status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
     status.sets = generation.manifest.sets;
-    for (const Attachment& attachment : s.attachments) status.interfaces.push_back({attachment.interface(), attachment.mode()});
+    if (!s.is_detached) {
+        for (const Interface& interface : s.interfaces) {
+            const auto attached = std::find_if(s.attachments.begin(), s.attachments.end(), [&](const auto& one) { return one->interface() == interface.name; });
+            const bool is_there = attached != s.attachments.end();
+            status.interfaces.push_back({interface.name, is_there ? (*attached)->mode() : s.options.mode, is_there, interface.gaps, interface.last_gap_ms});
+        }
+    }
     s.accounts.fill(status, generation.manifest, counts);
     for (const SinkId id : generation.sinks) {
         SinkStatus sink = s.dispatcher.status(id);

@@ -186,16 +186,13 @@ Status Engine::State::adopt_generations() {
 
 // Takes the links that are there, and attaches where there is none.
 Status Engine::State::adopt_attachments() {
-    const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
-    for (const Interface& interface : interfaces) {
+    for (Interface& interface : interfaces) {
         if (auto attachment = Attachment::adopt(root, interface.name, interface.index, *pins)) {
-            attachments.push_back(std::move(*attachment));
+            attachments.push_back(std::make_unique<Attachment>(std::move(*attachment)));
             continue;
         }
         if (Status named = name_interface(active->program, active->generation.manifest, interface.name, interface.index); !named) return named;
-        auto attachment = Attachment::attach(root, interface.name, options.mode, tags, &*pins, options.on_notice);
-        if (!attachment) return attachment.error();
-        attachments.push_back(std::move(*attachment));
+        if (Status attached = attach(interface); !attached) return attached;
     }
     return Done{};
 }
@@ -210,7 +207,7 @@ Status Engine::State::adopt(const bpf::Object& object) {
     const std::uint64_t wait_ms = is_unconfirmed() ? (root.deadline_ns() - std::min(root.deadline_ns(), monotonic_ns())) / 1'000'000 + 1 : 0;
     if (done) done = replace(object, {options.origin, wait_ms});
     if (!done) {
-        for (Attachment& attachment : attachments) attachment.leave();
+        for (const auto& attachment : attachments) attachment->leave();
         return done;
     }
     for (const std::string& other : pins->names("link-")) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "runtime/engine.h"
 #include "runtime/event_reader.h"
 #include "runtime/generation.h"
+#include "runtime/link_watch.h"
 #include "runtime/pins.h"
 
 namespace weir::runtime {
@@ -20,6 +22,10 @@ namespace weir::runtime {
 struct Interface {
     std::string name;
     unsigned index = 0;
+    std::uint64_t gone_since_ns = 0;      // CLOCK_MONOTONIC
+    std::uint64_t gaps = 0;               // times that it was gone and came back
+    std::uint64_t last_gap_ms = 0;        // from when it was seen to be gone until it was attached again
+    bool told = false;                    // that it cannot be attached
 };
 
 // What the folder of an engine's pins has: all of it, or the beginnings of one that was killed while it started.
@@ -28,14 +34,15 @@ enum class Left : std::uint8_t { kNothing, kEngine, kDebris };
 Result<Left> what_is_left(const Pins& pins);
 
 struct Engine::State {
-    State(EngineOptions given, Root attached, std::vector<Interface> found)
-        : options(std::move(given)), interfaces(std::move(found)), root(std::move(attached)) {}
+    State(EngineOptions given, Root attached, std::vector<Interface> found, LinkWatch watch)
+        : options(std::move(given)), interfaces(std::move(found)), root(std::move(attached)), links(std::move(watch)) {}
 
     EngineOptions options;
     std::vector<Interface> interfaces;
     Dispatcher dispatcher{};
     Accounts accounts{};
     std::unique_ptr<EventReader> reader{};
+    UniqueFd ready{};                                     // epoll of all that wakes poll()
     Root root;
     std::optional<Loaded> active{};
     std::optional<Loaded> leaving{};                      // just replaced: a packet may be in it still
@@ -46,17 +53,26 @@ struct Engine::State {
     std::uint64_t went_back = 0;
     std::optional<Pins> pins{};                           // nothing: all ends with this process
     std::vector<std::uint32_t> done_with{};               // generations whose records may go once that is saved
-    std::vector<Attachment> attachments{};                // first to go
+    std::vector<std::unique_ptr<Attachment>> attachments{};   // first to go
+    bool is_detached = false;
+    LinkWatch links;
+    std::uint64_t last_look_ns = 0;
     std::uint64_t last_commit_ns = 0;
 
     // engine.cpp
+    Status wake_by(std::initializer_list<int> fds);
     Status begin(const bpf::Object& object);
-    Status attach();
+    Status attach_all();
     Result<std::vector<Attachment*>> show_vlan_tags();
     void take(const weir_event& record);
     Generation* generation(std::uint32_t number);
     std::string interface_of(unsigned index) const;
     void notice(const std::string& sentence) const;
+
+    // engine_links.cpp
+    Status attach(Interface& interface);
+    void follow_interfaces();
+    void come_back(Interface& interface);
 
     // engine_swap.cpp
     void abandon(Loaded& loaded);

@@ -192,7 +192,7 @@ Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with
 }
 
 Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
-    if (state_->attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
+    if (state_->is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
     return state_->replace(object, options);
 }
 
@@ -210,7 +210,7 @@ Status Engine::confirm() {
 
 Status Engine::rollback() {
     State& s = *state_;
-    if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
+    if (s.is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
     s.settle();
     if (s.kept.empty()) return Error{"there is no policy to go back to", fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
     for (;;) {

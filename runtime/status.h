@@ -24,6 +24,9 @@ struct Account {
 struct InterfaceStatus {
     std::string name;
     AttachMode mode = AttachMode::kNative;
+    bool attached = true;                 // false: the interface is gone; the policy waits for it
+    std::uint64_t gaps = 0;               // times that it was gone and came back
+    std::uint64_t last_gap_ms = 0;        // without the policy, the last time
 };
 struct CounterStatus {
     std::string name;

@@ -20,7 +20,7 @@ class Live(LiveCase):
         self.send(10, 3)
         status = self.status()
         self.assertEqual((status["policy"], status["generation"], status["interfaces"]),
-                         ("policy", 1, [{"name": "c0", "mode": "native"}]))
+                         ("policy", 1, [{"name": "c0", "mode": "native", "attached": True, "gaps": 0, "last_gap_ms": 0}]))
         self.assertEqual(self.rules(), {"marked": 5, "kept": 3})
 
         second = self.folder / "second.rules"
