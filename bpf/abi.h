@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 1
+#define WEIR_ABI_VERSION 2
 
 /* ---- one packet, parsed ---- */
 
@@ -205,7 +205,16 @@ struct weir_event {
 /* ---- root ---- */
 
 #define WEIR_SLOTS 8u                                  /* policies that may be loaded at once */
-struct weir_root { __u32 active; };                    /* the slot in force: shared by the roots of all interfaces */
+/* Shared by the roots of all interfaces. `active`: bits 0 to 2 are the slot in force. With WEIR_UNCONFIRMED it is in force
+ * until `deadline_ns` has come; the first packet after stores the slot in bits 4 to 6 in its place. */
+#define WEIR_ROOT_SLOT_MASK 7u
+#define WEIR_UNCONFIRMED 8u
+#define WEIR_FALLBACK_SHIFT 4
+struct weir_root {
+    __u32 active;
+    __u32 abi;                                         /* WEIR_ABI_VERSION: where this stands never changes */
+    __u64 deadline_ns;                                 /* CLOCK_MONOTONIC */
+};
 
 /* ---- the trace: what one packet met, for tests and replays ---- */
 

@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -22,6 +23,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
+constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
 constexpr std::size_t kMaxWaiting = 64;   // reloads; more are turned away
 
 Json refusal(int status, const std::string& sentence, const std::string& help = {}) {
@@ -30,25 +32,37 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 
 }  // namespace
 
-Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request)
-    : engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)) {}
+Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
+               std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher)
+    : feed_(std::move(feed)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
+    last_read_ = engine_->in_force().origin.files;
+}
 
 int Daemon::run() {
     for (;;) {
         pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},
-                          {worker_ ? worker_->fd() : -1, POLLIN, 0}};
-        constexpr int kTick_ms = 1000;    // what no descriptor announces (a sink that recovers) is looked after that often
-        if (poll(ready, std::size(ready), kTick_ms) < 0 && errno != EINTR)
+                          {worker_ ? worker_->fd() : -1, POLLIN, 0}, {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
+        if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
             return say_error(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return say_error(delivered.error());
+        feed_->hand_out(control_);
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) end_reload(std::move(*outcome));
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
+        if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!worker_ && !waiting_.empty()) start_reload();
     }
     engine_->detach();                    // and delivers what waits
+    feed_->hand_out(control_);
     return kOk;
+}
+
+// What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
+int Daemon::patience_ms() const {
+    constexpr std::uint64_t kTick_ms = 1000;
+    const std::uint64_t changes_ms = watcher_ ? watcher_->patience_ms().value_or(kTick_ms) : kTick_ms;
+    return static_cast<int>(std::min({kTick_ms, changes_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 
 bool Daemon::take_signals() {
@@ -56,11 +70,21 @@ bool Daemon::take_signals() {
     while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo != SIGHUP) return false;
         engine_->reopen();
-        // Signals that come in a storm are one wish: the file as it is when the worker reads it.
-        const bool asked = !waiting_.empty() && !waiting_.back().client;
-        if (!asked) waiting_.push_back({request_, std::nullopt});
+        reload_own_file(Why::kSignal);
     }
     return true;
+}
+
+// Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
+void Daemon::reload_own_file(Why why) {
+    for (Reload& reload : waiting_)
+        if (!reload.client) {
+            if (why == Why::kSignal) reload.why = why;
+            return;
+        }
+    // What is in force may be older than the last reload: a policy that was gone back to.
+    if (const auto now = engine_->in_force(); !now.origin.file.empty()) request_.file = now.origin.file;
+    waiting_.push_back({request_, why});
 }
 
 void Daemon::take_requests() {
@@ -71,30 +95,50 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
     const Json asked = Json::parse(request.text, nullptr, false);
     const auto word = asked.is_object() ? asked.find("command") : asked.end();
     const std::string command = word != asked.end() && word->is_string() ? word->get<std::string>() : "";
-    if (command == "status") {
-        auto now = engine_->status();
-        if (!now) return tell(request.client, refusal(kWorldFault, now.error().message, now.error().help));
-        Json status = status_json(*now);
-        status["file"] = request_.file;
-        status["reload_failed"] = reload_failed_;
-        tell(request.client, {{"ok", true}, {"status", 0}, {"engine", std::move(status)}});
-    } else if (command == "reload") {
-        if (waiting_.size() >= kMaxWaiting) return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
-        Reload reload{request_, request.client};
-        if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
-        if (const auto format = asked.find("format"); format != asked.end() && format->is_string()) reload.request.options.format = *format;
-        if (const auto folders = asked.find("include"); folders != asked.end() && folders->is_array() && !folders->empty()) {
-            reload.request.options.include_dirs.clear();
-            for (const Json& folder : *folders)
-                if (folder.is_string()) reload.request.options.include_dirs.push_back(folder);
-        }
-        const auto flag = [&](const char* name) { const auto found = asked.find(name); return found != asked.end() && found->is_boolean() && found->get<bool>(); };
-        reload.request.options.deny_warnings = flag("deny_warnings");
-        reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
-        waiting_.push_back(std::move(reload));
-    } else {
-        tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\" that is \"status\" or \"reload\""));
+    if (command == "status") return answer_status(request.client);
+    if (command == "reload") return ask_for_reload(request, asked);
+    if (command == "confirm") return answer_change(request.client, engine_->confirm());
+    if (command == "rollback") return answer_change(request.client, engine_->rollback());
+    if (command == "events") {
+        const auto follow = asked.find("follow");
+        const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
+        return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
     }
+    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, reload, confirm or rollback"));
+}
+
+void Daemon::answer_status(std::uint64_t client) {
+    auto now = engine_->status();
+    if (!now) return tell(client, refusal(kWorldFault, now.error().message, now.error().help));
+    Json status = status_json(*now);
+    status["reload_failed"] = reload_failed_;
+    tell(client, {{"ok", true}, {"status", 0}, {"engine", std::move(status)}});
+}
+
+void Daemon::answer_change(std::uint64_t client, const runtime::Status& changed) {
+    if (!changed) return tell(client, refusal(kWorldFault, changed.error().message, changed.error().help));
+    const auto now = engine_->in_force();
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
+    tell(client, {{"ok", true}, {"status", 0}, {"policy", now.policy}, {"generation", now.generation}, {"file", now.origin.file}});
+}
+
+void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, const Json& asked) {
+    if (waiting_.size() >= kMaxWaiting) return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
+    Reload reload{request_, Why::kAsked, request.client};
+    if (const auto now = engine_->in_force(); !now.origin.file.empty()) reload.request.file = now.origin.file;
+    if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
+    if (const auto format = asked.find("format"); format != asked.end() && format->is_string()) reload.request.options.format = *format;
+    if (const auto folders = asked.find("include"); folders != asked.end() && folders->is_array() && !folders->empty()) {
+        reload.request.options.include_dirs.clear();
+        for (const Json& folder : *folders)
+            if (folder.is_string()) reload.request.options.include_dirs.push_back(folder);
+    }
+    if (const auto within = asked.find("confirm_within_ms"); within != asked.end() && within->is_number_unsigned())
+        reload.confirm_within_ms = std::min(within->get<std::uint64_t>(), kWeek_ms);
+    const auto flag = [&](const char* name) { const auto found = asked.find(name); return found != asked.end() && found->is_boolean() && found->get<bool>(); };
+    reload.request.options.deny_warnings = flag("deny_warnings");
+    reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
+    waiting_.push_back(std::move(reload));
 }
 
 void Daemon::start_reload() {
@@ -114,6 +158,14 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     worker_.reset();
     const Reload reload = std::move(*current_);
     current_.reset();
+    const bool same = outcome.files == last_read_;
+    last_read_ = outcome.files;
+    if (watcher_) {
+        std::vector<std::string> paths;
+        for (const runtime::SourceFile& file : outcome.files) paths.push_back(file.path);
+        watcher_->follow(paths);
+    }
+    if (reload.why == Why::kWatch && same) return;
     if (!reload.client) std::fputs(outcome.diagnostics.c_str(), stderr);
     if (outcome.status != kOk) {
         ++reload_failed_;
@@ -123,7 +175,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         return tell(reload.client, refused);
     }
     const std::uint64_t begin_ns = runtime::monotonic_ns();
-    if (runtime::Status swapped = engine_->swap(*outcome.object); !swapped) {
+    if (runtime::Status swapped = engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms}); !swapped) {
         ++reload_failed_;
         if (!reload.client) say_error(swapped.error());
         return tell(reload.client, refusal(kWorldFault, swapped.error().message + "; the policy in force stays", swapped.error().help));
@@ -131,12 +183,14 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.file = reload.request.file;
     request_.options = reload.request.options;
-    auto now = engine_->status();
-    if (!now) return tell(reload.client, refusal(kWorldFault, now.error().message, now.error().help));
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, request_.file, now->generation);
-    tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now->policy},
-                         {"generation", now->generation}, {"rules", now->rules.size()}, {"compile_ms", outcome.milliseconds},
-                         {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}});
+    const auto now = engine_->in_force();
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
+    Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy},
+              {"generation", now.generation}, {"rules", now.rules}, {"compile_ms", outcome.milliseconds},
+              {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
+    if (now.confirm_within_ms) done["confirm_within_ms"] = *now.confirm_within_ms;
+    if (now.falls_back_to) done["falls_back_to"] = *now.falls_back_to;
+    tell(reload.client, done);
 }
 
 void Daemon::tell(const std::optional<std::uint64_t>& client, const Json& answer) {

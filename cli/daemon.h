@@ -8,36 +8,52 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "cli/event_feed.h"
 #include "cli/worker.h"
 #include "runtime/control.h"
 #include "runtime/engine.h"
+#include "runtime/watcher.h"
 
 namespace weir::cli {
 
 class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
-    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request);
+    // `feed` gets the engine's events. With `watcher`, the policy is reloaded when its files change.
+    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
+           std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
 
 private:
+    // What made us read the policy again. kWatch: its files changed; where they are the same after all nothing happens.
+    enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
     struct Reload {
         WorkerRequest request{};
-        std::optional<std::uint64_t> client{};   // nothing: SIGHUP
+        Why why = Why::kSignal;
+        std::optional<std::uint64_t> client{};   // kAsked
+        std::uint64_t confirm_within_ms = 0;     // 0: in force for good
     };
 
     bool take_signals();                          // false: it is time to go
     void take_requests();
     void answer(const runtime::ControlServer::Request& request);
+    void answer_status(std::uint64_t client);
+    void answer_change(std::uint64_t client, const runtime::Status& changed);
+    void ask_for_reload(const runtime::ControlServer::Request& request, const nlohmann::ordered_json& asked);
+    int patience_ms() const;
+    void reload_own_file(Why why);
     void start_reload();
     void end_reload(WorkerOutcome outcome);
     void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
 
+    std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
     std::unique_ptr<runtime::Engine> engine_;
     runtime::ControlServer control_;
     runtime::UniqueFd signals_;
     WorkerRequest request_;
+    std::optional<runtime::Watcher> watcher_;
+    std::vector<runtime::SourceFile> last_read_{};// by the last compile, whether or not it was refused
     std::deque<Reload> waiting_;                  // for the worker
     std::optional<Reload> current_;
     std::unique_ptr<Worker> worker_;

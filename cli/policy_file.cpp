@@ -1,11 +1,14 @@
 #include "cli/policy_file.h"
 
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -61,6 +64,14 @@ DiagnosticFormat diagnostic_format(const std::string& word) {
     return DiagnosticFormat::kHuman;
 }
 
+std::string from_root(const std::string& path) {
+    if (path.starts_with('/') || path == "-") return path;
+    char* folder = getcwd(nullptr, 0);
+    std::string text = folder == nullptr ? path : std::string(folder) + "/" + path;
+    std::free(folder);
+    return text;
+}
+
 runtime::Result<std::string> read_file(const std::string& path) {
     std::string error;
     // One byte more than is parsed, so that the parser itself says what is too much.
@@ -85,15 +96,34 @@ sema::Files files_of(const PolicyOptions& options) {
 
 namespace {
 
-LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options) {
+std::string sha256(const std::string& text) {
+    sha256_ctx context;
+    std::uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    sha256_update(&context, text.size(), reinterpret_cast<const std::uint8_t*>(text.data()));
+    sha256_digest(&context, sizeof(digest), digest);
+    return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr) {
     LoadedPolicy loaded;
     auto text = read_file(path);
+    sema::Files files = files_of(options);
+    if (read != nullptr) {
+        read->push_back({path, text ? sha256(*text) : std::string()});
+        files.read = [inner = files.read, read](const std::string& file, std::string& error) {
+            auto content = inner(file, error);
+            const bool known = std::any_of(read->begin(), read->end(), [&](const runtime::SourceFile& one) { return one.path == file; });
+            if (!known) read->push_back({file, content ? sha256(*content) : std::string()});
+            return content;
+        };
+    }
     if (!text) {
         loaded.unreadable = text.error();
         loaded.status = kWorldFault;
         return loaded;
     }
-    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files_of(options), loaded.diagnostics);
+    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files, loaded.diagnostics);
     if (loaded.compiled && depth == Depth::kLint) loaded.linted = sema::lint(loaded.compiled->policy, loaded.diagnostics);
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
     if (!loaded.compiled || denied) {
@@ -105,8 +135,8 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
 
 }  // namespace
 
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options) {
-    return analyse_to(Depth::kMeaning, path, options);
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read) {
+    return analyse_to(Depth::kMeaning, path, options, read);
 }
 
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth) {

@@ -11,6 +11,7 @@
 #include "grammar/render.h"
 #include "grammar/source.h"
 #include "runtime/result.h"
+#include "runtime/status.h"
 
 namespace weir::cli {
 
@@ -26,6 +27,8 @@ struct PolicyOptions {
 
 DiagnosticFormat diagnostic_format(const std::string& word);
 
+// The path from the root, symbolic links as they are: who turns one elsewhere means that to be followed. "-" stays.
+std::string from_root(const std::string& path);
 // A whole file; "-" is standard input.
 runtime::Result<std::string> read_file(const std::string& path);
 // Only regular files: a policy that names a device or a pipe is told so.
@@ -40,7 +43,8 @@ struct LoadedPolicy {
     int status = kOk;                     // kOk only where `compiled` is there
 };
 // Reads, parses and checks `path`; says nothing.
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options);
+// `read` gets every file that was asked for, those that are not there, too.
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr);
 // Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning);
 

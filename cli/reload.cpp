@@ -1,19 +1,22 @@
-// weir reload: another policy for a running engine.
+// weir reload, confirm, rollback: another policy for a running engine.
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "cli/options.h"
+#include "cli/policy_file.h"
 #include "runtime/control.h"
 
 namespace weir::cli {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr int kTimeout_ms = 150'000;   // the compiler is ended after 120 s
 
@@ -21,42 +24,64 @@ struct ReloadArguments {
     PolicyOptions options{};
     std::string file{};
     std::string name{};
+    std::string confirm_within{};
 };
 
-// The engine has a folder of its own: paths go to it from the root.
-std::string from_root(const std::string& path) {
-    if (path.starts_with('/')) return path;
-    char* folder = getcwd(nullptr, 0);
-    const std::string text = folder == nullptr ? path : std::string(folder) + "/" + path;
-    std::free(folder);
-    return text;
-}
-
-int reload(const ReloadArguments& arguments) {
-    nlohmann::ordered_json request{{"command", "reload"}, {"format", arguments.options.format},
-                                   {"colour", colour_of(STDERR_FILENO) == Colour::kOn},
-                                   {"deny_warnings", arguments.options.deny_warnings}};
-    if (!arguments.file.empty()) request["file"] = from_root(arguments.file);
-    for (const std::string& folder : arguments.options.include_dirs) request["include"].push_back(from_root(folder));
-    auto said = runtime::ask_engine(arguments.name, request.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), kTimeout_ms);
+// Sends a request, and tells people (`tell`) or programs what the engine answered.
+template <typename Tell>
+int ask(const std::string& engine, const Json& request, const std::string& format, const Tell& tell) {
+    auto said = runtime::ask_engine(engine, request.dump(-1, ' ', false, Json::error_handler_t::replace), kTimeout_ms);
     if (!said) return say_error(said.error());
-    const auto answer = nlohmann::ordered_json::parse(*said, nullptr, false);
+    const auto answer = Json::parse(*said, nullptr, false);
     if (!answer.is_object()) return say_error(std::string("the engine's answer cannot be read: is it of another version?"));
     std::fputs(answer.value("diagnostics", "").c_str(), stderr);
     if (!answer.value("ok", false)) {
         say_error({answer.value("error", "the engine refuses"), answer.value("help", ""), 0});
         return answer.value("status", int{kWorldFault});
     }
-    if (arguments.options.format == "json") {
+    if (format == "json") {
         auto result = answer;
         for (const char* key : {"ok", "status", "diagnostics"}) result.erase(key);
         fmt::print("{}\n", result.dump());
     } else {
+        tell(answer);
+    }
+    return kOk;
+}
+
+int reload(const ReloadArguments& arguments) {
+    Json request{{"command", "reload"}, {"format", arguments.options.format},
+                                   {"colour", colour_of(STDERR_FILENO) == Colour::kOn},
+                                   {"deny_warnings", arguments.options.deny_warnings}};
+    if (!arguments.file.empty()) request["file"] = from_root(arguments.file);
+    for (const std::string& folder : arguments.options.include_dirs) request["include"].push_back(from_root(folder));
+    if (!arguments.confirm_within.empty()) request["confirm_within_ms"] = *parse_duration_ms(arguments.confirm_within);
+    return ask(arguments.name, request, arguments.options.format, [&](const Json& answer) {
         fmt::print("policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} us)\n",
                    answer.value("policy", ""), answer.value("generation", 0), answer.value("rules", 0),
                    answer.value("compile_ms", 0.0), answer.value("load_ms", 0.0), answer.value("commit_us", 0.0));
-    }
-    return kOk;
+        if (!arguments.confirm_within.empty())
+            fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", arguments.confirm_within,
+                       answer.value("falls_back_to", 0));
+    });
+}
+
+struct ChangeArguments {
+    std::string format = "human";
+    std::string name{};
+};
+
+int change(const ChangeArguments& arguments, const char* what, const char* sentence) {
+    return ask(arguments.name, {{"command", what}}, arguments.format, [&](const Json& answer) {
+        fmt::print("policy {} in force{}: generation {}\n", answer.value("policy", ""), sentence, answer.value("generation", 0));
+    });
+}
+
+CLI::App* add_change(CLI::App& app, ChangeArguments& arguments, const char* name, const char* about) {
+    CLI::App* command = app.add_subcommand(name, about);
+    command->add_option("--name", arguments.name, "which engine, where several run");
+    command->add_option("--format", arguments.format, "human or json")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    return command;
 }
 
 }  // namespace
@@ -67,8 +92,25 @@ void add_reload(CLI::App& app, int& status) {
     command->footer("A policy that is refused changes nothing. Counters of rules that keep their name go on.");
     command->add_option("FILE", arguments.file, "policy; else the file in force, read again");
     command->add_option("--name", arguments.name, "which engine, where several run");
+    command
+        ->add_option("--confirm-within", arguments.confirm_within,
+                     "the kernel itself goes back to the policy before, unless `weir confirm` comes within this time: 60s, 5m")
+        ->type_name("TIME")
+        ->check([](const std::string& text) { return parse_duration_ms(text) ? std::string() : "`" + text + "` is no time such as 60s or 5m, up to a week"; });
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = reload(arguments); });
+}
+
+void add_confirm(CLI::App& app, int& status) {
+    static ChangeArguments arguments;
+    add_change(app, arguments, "confirm", "keeps the policy of a reload that is to be confirmed")
+        ->callback([&status] { status = change(arguments, "confirm", " for good"); });
+}
+
+void add_rollback(CLI::App& app, int& status) {
+    static ChangeArguments arguments;
+    add_change(app, arguments, "rollback", "puts the policy before the one in force back in force, at once; five are kept")
+        ->callback([&status] { status = change(arguments, "rollback", " again"); });
 }
 
 }  // namespace weir::cli

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/worker.h"
 #include "runtime/kernel.h"
+#include "runtime/pins.h"
 
 namespace weir::cli {
 namespace {
@@ -23,6 +24,7 @@ struct RunArguments {
     std::string mode = "auto";
     std::string name{};
     bool observe = false;
+    bool watch = false;
 };
 
 // From here on these signals are read, not obeyed: one that comes while the program starts is not lost.
@@ -32,13 +34,6 @@ runtime::UniqueFd signal_fd() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
     sigprocmask(SIG_BLOCK, &set, nullptr);
     return runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-std::string absolute(const std::string& path) {
-    char* resolved = path == "-" ? nullptr : realpath(path.c_str(), nullptr);
-    std::string text = resolved == nullptr ? path : resolved;
-    std::free(resolved);
-    return text;
 }
 
 std::string places(const runtime::EngineStatus& status) {
@@ -51,34 +46,52 @@ std::string places(const runtime::EngineStatus& status) {
 int run(const RunArguments& arguments) {
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
-    // A link that is swapped for another policy is one to follow: the path as given, from the root.
-    WorkerRequest request{absolute(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};
+    WorkerRequest request{from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};
+    for (std::string& folder : request.options.include_dirs) folder = from_root(folder);
     if (!runtime::may_load_programs())
         return say_error({"this process may load no BPF programs", "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
     for (const std::string& interface : arguments.interfaces)
         if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
-    auto control = runtime::ControlServer::listen(arguments.name.empty() ? arguments.interfaces.front() : arguments.name);
+    const std::string name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    auto control = runtime::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 
     auto compiled = compile_in_worker(request);
     if (!compiled) return say_error(compiled.error());
     std::fputs(compiled->diagnostics.c_str(), stderr);
-    if (compiled->status != kOk) return compiled->status;
+    if (compiled->status != kOk) {
+        for (const std::string& interface : runtime::interfaces_left_by(name))
+            fmt::print(stderr, "{}: the policy that an engine that was killed left in force stays\n", interface);
+        return compiled->status;
+    }
 
     runtime::EngineOptions options;
-    options.name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    options.name = name;
     options.interfaces = arguments.interfaces;
+    options.origin = {request.file, compiled->files};
+    options.lifetime = runtime::Lifetime::kPinned;
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
+    auto feed = std::make_unique<EventFeed>();
+    options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
     auto engine = runtime::Engine::start(*compiled->object, std::move(options));
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->policy, arguments.file,
-               places(*status), status->generation, arguments.observe ? ", observing only" : "");
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request)).run();
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy, arguments.file,
+               places(*status), status->in_force.generation, arguments.observe ? ", observing only" : "");
+    std::optional<runtime::Watcher> watcher;
+    if (arguments.watch) {
+        auto created = runtime::Watcher::create();
+        if (!created) return say_error(created.error());
+        watcher = std::move(*created);
+        std::vector<std::string> paths;
+        for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
+        watcher->follow(paths);
+    }
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(feed), std::move(watcher)).run();
 }
 
 }  // namespace
@@ -97,6 +110,7 @@ void add_run(CLI::App& app, int& status) {
         ->check(CLI::IsMember({"auto", "native", "generic"}))
         ->capture_default_str();
     command->add_option("--name", arguments.name, "name of the engine; else its first interface's");
+    command->add_flag("--watch", arguments.watch, "reloads the policy when its file, an import or a set file changes");
     command->add_flag("--observe", arguments.observe, "counts and alerts, but enforces no verdict");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = run(arguments); });

@@ -52,7 +52,11 @@ void print_status(const Json& engine) {
     fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", engine.value("name", ""), colour ? "\x1b[0m" : "",
                engine.value("policy", ""), engine.value("generation", 0), engine.value("loaded_at", ""));
     for (const Json& interface : engine["interfaces"])
-        fmt::print("    on {} ({})\n", interface.value("name", ""), interface.value("mode", ""));
+        fmt::print("    on {} ({}){}\n", interface.value("name", ""), interface.value("mode", ""),
+                   interface.value("attached", true) ? "" : ": gone, the policy waits for it");
+    if (engine.contains("confirm_within_ms"))
+        fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n", number(engine, "falls_back_to"),
+                   static_cast<double>(number(engine, "confirm_within_ms")) / 1000);
     print_counters(engine);
     print_alerts(engine);
     if (engine["sets"].empty() && engine["sinks"].empty()) return;

@@ -11,10 +11,20 @@ Json counter(const runtime::CounterStatus& counter) { return {{"packets", counte
 }  // namespace
 
 Json status_json(const runtime::EngineStatus& status) {
-    Json out{{"name", status.name}, {"policy", status.policy}, {"generation", status.generation}, {"loaded_at", status.loaded_at}};
+    const runtime::InForceStatus& now = status.in_force;
+    Json out{{"name", status.name}, {"policy", now.policy}, {"generation", now.generation}, {"loaded_at", now.loaded_at}, {"file", now.origin.file}};
+    out["files"] = Json::array();
+    for (const auto& file : now.origin.files) out["files"].push_back({{"path", file.path}, {"sha256", file.sha256}});
+    if (now.confirm_within_ms) out["confirm_within_ms"] = *now.confirm_within_ms;
+    if (now.falls_back_to) out["falls_back_to"] = *now.falls_back_to;
+    out["went_back"] = status.went_back;
+    out["kept"] = Json::array();
+    for (const auto& old : status.kept)
+        out["kept"].push_back({{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
     out["interfaces"] = Json::array();
     for (const auto& interface : status.interfaces)
-        out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kNative ? "native" : "generic"}});
+        out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kGeneric ? "generic" : "native"},
+                                     {"attached", interface.attached}, {"gaps", interface.gaps}, {"last_gap_ms", interface.last_gap_ms}});
     out["rules"] = Json::array();
     for (const auto& rule : status.rules) out["rules"].push_back({{"name", rule.name}, {"packets", rule.packets}, {"bytes", rule.bytes}});
     out["default"] = counter(status.default_);

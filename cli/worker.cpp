@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "compiler/object_bytes.h"
+#include "runtime/bytes.h"
 #include "runtime/kernel.h"
 
 namespace weir::cli {
@@ -23,10 +24,11 @@ constexpr rlim_t kMaxMemoryBytes = rlim_t{6} << 30;   // 131,072 rules take 1 GB
 constexpr rlim_t kMaxCpuSeconds = 120;
 constexpr int kPipeBytes = 1 << 20;
 
-// What goes through the pipe: this, the diagnostics, then the object's bytes.
+// What goes through the pipe: this, the diagnostics, the files, then the object's bytes.
 struct Header {
     std::int32_t status = 0;
     std::uint32_t diagnostics_bytes = 0;
+    std::uint32_t files_bytes = 0;
 };
 
 void set_limit(decltype(RLIMIT_AS) resource, rlim_t value) {
@@ -55,7 +57,8 @@ void work(const WorkerRequest& request, int out) {
     Header header;
     std::string said;
     std::vector<std::uint8_t> object_bytes;
-    LoadedPolicy loaded = analyse_file(request.file, request.options);
+    std::vector<runtime::SourceFile> read;
+    LoadedPolicy loaded = analyse_file(request.file, request.options, &read);
     said = loaded.unreadable ? "" : render(loaded.sources, loaded.diagnostics, diagnostic_format(request.options.format), request.colour);
     if (loaded.unreadable) said = "weir: " + loaded.unreadable->message + "\n";
     header.status = loaded.status;
@@ -65,8 +68,12 @@ void work(const WorkerRequest& request, int out) {
         if (object) object_bytes = bpf::to_bytes(*object);
         else header.status = kWorldFault, said += "weir: " + error + "\n      this is a bug of weir: please report it with the policy\n";
     }
+    runtime::ByteWriter files;
+    for (const runtime::SourceFile& file : read) files.put(file.path), files.put(file.sha256);
     header.diagnostics_bytes = static_cast<std::uint32_t>(said.size());
+    header.files_bytes = static_cast<std::uint32_t>(files.bytes().size());
     const bool written = write_all(out, &header, sizeof(header)) && write_all(out, said.data(), said.size()) &&
+                         write_all(out, files.bytes().data(), files.bytes().size()) &&
                          write_all(out, object_bytes.data(), object_bytes.size());
     _exit(written ? 0 : 1);   // no destructors: what they would free goes with the process
 }
@@ -133,11 +140,14 @@ WorkerOutcome Worker::finish() {
     std::memcpy(&header, bytes_.data(), sizeof(header));
     std::string_view rest(bytes_);
     rest.remove_prefix(sizeof(header));
-    if (rest.size() < header.diagnostics_bytes) return failed("the compiler's answer is cut short");
+    if (rest.size() < std::uint64_t{header.diagnostics_bytes} + header.files_bytes) return failed("the compiler's answer is cut short");
     WorkerOutcome outcome;
     outcome.status = header.status;
     outcome.diagnostics = rest.substr(0, header.diagnostics_bytes);
     rest.remove_prefix(header.diagnostics_bytes);
+    runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(rest.data()), header.files_bytes});
+    for (std::string path = files.text(); files.good(); path = files.text()) outcome.files.push_back({path, files.text()});
+    rest.remove_prefix(header.files_bytes);
     outcome.milliseconds = static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e6;
     if (outcome.status != kOk) return outcome;
     outcome.object = bpf::from_bytes({reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()});

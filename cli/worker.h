@@ -24,6 +24,7 @@ struct WorkerRequest {
 struct WorkerOutcome {
     int status = 0;                        // enum Exit: kOk only where there is an object
     std::string diagnostics{};             // rendered, warnings too
+    std::vector<runtime::SourceFile> files{};   // all that were read, or could not be
     std::optional<bpf::Object> object{};
     double milliseconds = 0;               // from start to object
 };

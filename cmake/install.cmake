@@ -1,6 +1,6 @@
 # weir::compiler and weir::runtime for other CMake projects.
 include(CMakePackageConfigHelpers)
-install(TARGETS weir_grammar weir_compiler weir_runtime weir EXPORT weirTargets)
+install(TARGETS weir_grammar weir_object weir_compiler weir_runtime weir EXPORT weirTargets)
 install(EXPORT weirTargets NAMESPACE weir:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
 configure_package_config_file(cmake/weirConfig.cmake.in ${CMAKE_BINARY_DIR}/weirConfig.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weir)

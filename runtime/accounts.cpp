@@ -58,6 +58,20 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     return counts;
 }
 
+Counts since(const Counts& now, const Counts& before) {
+    Counts more = now;
+    for (std::size_t i = 0; i < before.rows.size(); ++i) {
+        more.rows[i].packets -= before.rows[i].packets;
+        more.rows[i].bytes -= before.rows[i].bytes;
+    }
+    for (std::size_t i = 0; i < before.alerts.size(); ++i) {
+        more.alerts[i].matched -= before.alerts[i].matched;
+        more.alerts[i].suppressed -= before.alerts[i].suppressed;
+        more.alerts[i].lost -= before.alerts[i].lost;
+    }
+    return more;
+}
+
 void add_counts(Account& account, const weir_alert_account& counts) {
     account.matched += counts.matched;
     account.suppressed += counts.suppressed;
@@ -84,6 +98,33 @@ void Accounts::add_event(const std::string& alert, bool delivered) {
     ++(delivered ? account.delivered : account.lost);
 }
 
+void Accounts::add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost) {
+    Account& account = alerts_[alert];
+    account.delivered += delivered;
+    account.lost += lost;
+}
+
+void Accounts::save(ByteWriter& out) const {
+    out.put(std::uint64_t{rules_.size()});
+    for (const auto& [name, counter] : rules_) out.put(name), out.put(counter);
+    out.put(std::uint64_t{alerts_.size()});
+    for (const auto& [name, account] : alerts_) out.put(name), out.put(account);
+    out.put(default_), out.put(malformed_);
+}
+
+void Accounts::load(ByteReader& in) {
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        add_counter(rules_[name], in.get<weir_counter>());
+    }
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        alerts_[name] = in.get<Account>();
+    }
+    add_counter(default_, in.get<weir_counter>());
+    add_counter(malformed_, in.get<weir_counter>());
+}
+
 void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending) {
     std::unordered_set<std::string> rules, alerts;
     for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
@@ -92,6 +133,20 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+}
+
+std::vector<std::pair<std::string, weir_counter>> Accounts::of_rules_that_leave(const bpf::Manifest& before,
+                                                                               const bpf::Manifest& after) const {
+    std::unordered_set<std::string_view> stay;
+    for (const bpf::RuleInfo& rule : after.rules) stay.insert(rule.name);
+    std::vector<std::pair<std::string, weir_counter>> leave;
+    for (const bpf::RuleInfo& rule : before.rules)
+        if (!stay.contains(rule.name)) leave.emplace_back(rule.name, find_or_zero(rules_, rule.name));
+    return leave;
+}
+
+void Accounts::restore(const std::vector<std::pair<std::string, weir_counter>>& rules) {
+    for (const auto& [name, counter] : rules) rules_.emplace(name, counter);
 }
 
 Account Accounts::alert(const std::string& name) const { return find_or_zero(alerts_, name); }

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bpf/abi.h"
 #include "compiler/object.h"
+#include "runtime/bytes.h"
 #include "runtime/program.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
@@ -20,6 +22,8 @@ struct Counts {
     std::vector<weir_counter> rows;               // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;
 };
+// What was counted after `before` was.
+Counts since(const Counts& now, const Counts& before);
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 
 class Accounts {
@@ -33,7 +37,17 @@ public:
 
     // The sums and what the program in force has counted since; `manifest` is that program's.
     void fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const;
+    // For the engine after this one; `load` adds to what is there.
+    void save(ByteWriter& out) const;
+    void load(ByteReader& in);
+    // What user space took of an alert's events, by an engine that is gone.
+    void add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost);
+
     Account alert(const std::string& name) const;
+    // Sums of those rules of `before` that `after` does not have.
+    std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const;
+    // Such rules are back: they go on where they were. A rule that is counted meanwhile keeps its sum.
+    void restore(const std::vector<std::pair<std::string, weir_counter>>& rules);
 
 private:
     std::unordered_map<std::string, weir_counter> rules_;

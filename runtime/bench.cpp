@@ -170,7 +170,7 @@ double measure_swap_us(Root& root) {
     std::vector<std::uint64_t> commits;
     for (unsigned i = 0; i < kSwaps; ++i) {
         const std::uint64_t begin = monotonic_ns();
-        root.commit(root.active());
+        root.replace(root.in_force(), root.in_force());
         commits.push_back(monotonic_ns() - begin);
     }
     return static_cast<double>(median(std::move(commits))) / 1e3;
@@ -273,7 +273,7 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
     if (!root) return root.error();
     const auto slot = root->place(program->fd());
     if (!slot) return slot.error();
-    root->commit(*slot);
+    root->replace(root->in_force(), InForce::for_good(*slot));
     auto bare = open_own(weir_template_bare_begin, weir_template_bare_end);
     if (!bare) return bare.error();
     if (Status loaded = load_own(bare->get()); !loaded) return loaded.error();

@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kMaxClients = 32;
 constexpr std::size_t kMaxRequestBytes = 64 << 10;
 constexpr std::size_t kMaxAnswerBytes = 64 << 20;   // the counters of 131,072 rules are 15 MB
+constexpr std::size_t kMaxOfferedBytes = 1 << 20;
 constexpr std::uint64_t kListener = 0;              // epoll's number of the listening socket
 
 std::string socket_path(const std::string& name) { return fmt::format("{}/{}.sock", kControlFolder, name); }
@@ -50,6 +51,31 @@ Result<UniqueFd> connect_to(const std::string& path) {
     return fd;
 }
 
+// 0750, whatever the umask; one that others could put sockets into is refused.
+Status make_folder() {
+    if (mkdir(kControlFolder, 0750) == 0) chmod(kControlFolder, 0750);
+    else if (errno != EEXIST) return kernel_error(errno, fmt::format("making {}", kControlFolder));
+    struct stat facts{};
+    if (lstat(kControlFolder, &facts) != 0) return kernel_error(errno, fmt::format("looking at {}", kControlFolder));
+    if (!S_ISDIR(facts.st_mode) || (facts.st_mode & S_IWOTH) != 0 || (facts.st_uid != 0 && facts.st_uid != geteuid()))
+        return Error{fmt::format("{} is not a folder that only its owner and root can write to", kControlFolder),
+                     fmt::format("chmod 0750 {0}; chown root {0}", kControlFolder), EPERM};
+    return Done{};
+}
+
+// The file that who has the name holds locked. One that its last owner removed while we waited for it is no lock.
+Result<UniqueFd> take_lock(const std::string& path, const std::string& name) {
+    for (;;) {
+        UniqueFd lock(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!lock) return kernel_error(errno, fmt::format("making the lock of `{}` in {}", name, kControlFolder));
+        if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+            return Error{fmt::format("an engine named `{}` runs already", name), "stop it first, or choose another name: --name NAME", EBUSY};
+        struct stat ours{}, there{};
+        if (fstat(lock.get(), &ours) == 0 && stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+            return lock;
+    }
+}
+
 bool watch(int poll_fd, int fd, std::uint64_t id, std::uint32_t events, int operation) {
     epoll_event event{};
     event.events = events;
@@ -59,20 +85,21 @@ bool watch(int poll_fd, int fd, std::uint64_t id, std::uint32_t events, int oper
 
 }  // namespace
 
-ControlServer::ControlServer(std::string path, UniqueFd lock, UniqueFd socket, UniqueFd poll)
-    : path_(std::move(path)), lock_(std::move(lock)), socket_(std::move(socket)), poll_(std::move(poll)) {}
+ControlServer::ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll)
+    : path_(std::move(path)), lock_path_(std::move(lock_path)), lock_(std::move(lock)), socket_(std::move(socket)), poll_(std::move(poll)) {}
 
 ControlServer::~ControlServer() {
-    if (socket_) unlink(path_.c_str());
+    if (!socket_) return;
+    unlink(path_.c_str());
+    unlink(lock_path_.c_str());           // still locked: take_lock() sees that it has gone
 }
 
 Result<ControlServer> ControlServer::listen(const std::string& name) {
     if (!good_name(name)) return Error{fmt::format("`{}` cannot be the name of an engine", name), "letters and digits, no slash: --name NAME", EINVAL};
-    if (mkdir(kControlFolder, 0750) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", kControlFolder));
-    UniqueFd lock(open(fmt::format("{}/{}.lock", kControlFolder, name).c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return kernel_error(errno, fmt::format("making the lock of `{}` in {}", name, kControlFolder));
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{fmt::format("an engine named `{}` runs already", name), "stop it first, or choose another name: --name NAME", EBUSY};
+    if (Status made = make_folder(); !made) return made.error();
+    const std::string lock_path = fmt::format("{}/{}.lock", kControlFolder, name);
+    auto lock = take_lock(lock_path, name);
+    if (!lock) return lock.error();
     // We hold the lock: a socket that lies there is of an engine that was killed.
     const std::string path = socket_path(name);
     sockaddr_un address{};
@@ -87,7 +114,7 @@ Result<ControlServer> ControlServer::listen(const std::string& name) {
     UniqueFd poll(epoll_create1(EPOLL_CLOEXEC));
     if (::listen(socket.get(), SOMAXCONN) != 0 || !poll || !watch(poll.get(), socket.get(), kListener, EPOLLIN, EPOLL_CTL_ADD))
         return kernel_error(errno, fmt::format("listening on {}", path));
-    return ControlServer(path, std::move(lock), std::move(socket), std::move(poll));
+    return ControlServer(path, lock_path, std::move(*lock), std::move(socket), std::move(poll));
 }
 
 void ControlServer::accept_clients() {
@@ -156,6 +183,13 @@ void ControlServer::answer(std::uint64_t client, const std::string& text) {
     if (found->second.out.size() > kMaxAnswerBytes || !write_to(client, found->second)) clients_.erase(found);
 }
 
+bool ControlServer::offer(std::uint64_t client, const std::string& text) {
+    const auto found = clients_.find(client);
+    if (found == clients_.end() || found->second.out.size() > kMaxOfferedBytes) return false;
+    answer(client, text);
+    return true;
+}
+
 std::vector<std::string> running_engines() {
     constexpr std::string_view kEnding = ".sock";
     std::vector<std::string> names;
@@ -194,7 +228,7 @@ int wait_for(int fd, short events, int timeout_ms) {
 
 }  // namespace
 
-Result<std::string> ask_engine(const std::string& name, const std::string& request, int timeout_ms) {
+Result<EngineConnection> EngineConnection::open(const std::string& name) {
     std::string who = name;
     if (who.empty()) {
         auto only = the_only_engine();
@@ -202,30 +236,45 @@ Result<std::string> ask_engine(const std::string& name, const std::string& reque
         who = std::move(*only);
     }
     auto fd = connect_to(socket_path(who));
-    if (!fd) {
-        if (fd.error().number == EACCES || fd.error().number == EPERM) return Error{fmt::format("engine `{}` listens to its owner only", who), "run this as root, or as who started it", EACCES};
-        std::string help = "start one: weir run FILE -i INTERFACE";
-        for (const std::string& running : running_engines()) help = "running: " + running;
-        return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
-    }
+    if (fd) return EngineConnection(std::move(who), std::move(*fd));
+    if (fd.error().number == EACCES || fd.error().number == EPERM) return Error{fmt::format("engine `{}` listens to its owner only", who), "run this as root, or as who started it", EACCES};
+    std::string help = "start one: weir run FILE -i INTERFACE";
+    for (const std::string& running : running_engines()) help = "running: " + running;
+    return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
+}
+
+Status EngineConnection::send(const std::string& request, int timeout_ms) {
     const std::string line = request + "\n";
     for (std::size_t sent = 0; sent < line.size();) {
-        if (wait_for(fd->get(), POLLOUT, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not listen", who), {}, ETIMEDOUT};
-        const ssize_t count = send(fd->get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-        if (count < 0) return kernel_error(errno, fmt::format("asking engine `{}`", who));
+        if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
+        const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+        if (count < 0) return kernel_error(errno, fmt::format("asking engine `{}`", name_));
         sent += static_cast<std::size_t>(count);
     }
-    std::string answer;
+    return Done{};
+}
+
+Result<std::string> EngineConnection::receive(int timeout_ms) {
     char buffer[1 << 16];
-    while (answer.find('\n') == std::string::npos) {
-        if (wait_for(fd->get(), POLLIN, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not answer", who), {}, ETIMEDOUT};
-        const ssize_t got = read(fd->get(), buffer, sizeof(buffer));
-        if (got <= 0) return Error{fmt::format("engine `{}` ended without an answer", who), {}, ECONNRESET};
-        answer.append(buffer, static_cast<std::size_t>(got));
-        if (answer.size() > kMaxAnswerBytes) return Error{fmt::format("engine `{}` answers without end", who), {}, EMSGSIZE};
+    std::size_t searched = 0, end = 0;
+    while ((end = in_.find('\n', searched)) == std::string::npos) {
+        searched = in_.size();
+        if (wait_for(fd_.get(), POLLIN, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
+        const ssize_t got = read(fd_.get(), buffer, sizeof(buffer));
+        if (got <= 0) return Error{fmt::format("engine `{}` has ended", name_), {}, ECONNRESET};
+        in_.append(buffer, static_cast<std::size_t>(got));
+        if (in_.size() > kMaxAnswerBytes) return Error{fmt::format("engine `{}` answers without end", name_), {}, EMSGSIZE};
     }
-    answer.resize(answer.find('\n'));
-    return answer;
+    std::string line = in_.substr(0, end);
+    in_.erase(0, end + 1);
+    return line;
+}
+
+Result<std::string> ask_engine(const std::string& name, const std::string& request, int timeout_ms) {
+    auto engine = EngineConnection::open(name);
+    if (!engine) return engine.error();
+    if (Status sent = engine->send(request, timeout_ms); !sent) return sent.error();
+    return engine->receive(timeout_ms);
 }
 
 }  // namespace weir::runtime

@@ -22,24 +22,28 @@ public:
     static Result<ControlServer> listen(const std::string& name);
     ControlServer(ControlServer&&) = default;
     ControlServer& operator=(ControlServer&&) = default;
-    ~ControlServer();                     // the socket goes
+    ~ControlServer();                     // socket and lock go
 
     int fd() const { return poll_.get(); } // readable where there is something to do
     // The requests that are complete. Never blocks; clients that are too slow, too many or too talkative are let go.
     std::vector<Request> receive();
     // Nothing where the client has gone.
     void answer(std::uint64_t client, const std::string& text);
+    // The same, but only where the client has read enough of what it got before: false where it has not.
+    bool offer(std::uint64_t client, const std::string& text);
+    bool is_connected(std::uint64_t client) const { return clients_.contains(client); }
 
 private:
     struct Client { UniqueFd fd; std::string in; std::string out; };
 
-    ControlServer(std::string path, UniqueFd lock, UniqueFd socket, UniqueFd poll);
+    ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll);
     void accept_clients();
     // False where the client is to be let go.
     bool read_from(std::uint64_t id, Client& client, std::vector<Request>& requests);
     bool write_to(std::uint64_t id, Client& client);
 
     std::string path_;
+    std::string lock_path_;
     UniqueFd lock_;                       // held as long as the name is
     UniqueFd socket_;
     UniqueFd poll_;
@@ -49,6 +53,20 @@ private:
 
 // Names of the engines that run, sorted.
 std::vector<std::string> running_engines();
+// To engine `name`, or to the only one running where it is empty.
+class EngineConnection {
+public:
+    static Result<EngineConnection> open(const std::string& name);
+    Status send(const std::string& request, int timeout_ms);
+    // The next line. `timeout_ms` -1: whenever it comes.
+    Result<std::string> receive(int timeout_ms);
+
+private:
+    EngineConnection(std::string name, UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
+    std::string name_;
+    UniqueFd fd_;
+    std::string in_;
+};
 // One request to engine `name`, or to the only one running where it is empty; waits for the answer.
 Result<std::string> ask_engine(const std::string& name, const std::string& request, int timeout_ms);
 

@@ -1,70 +1,18 @@
 #include "runtime/engine.h"
 
-#include <bpf/bpf.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 
 #include <fmt/format.h>
 
-#include "runtime/accounts.h"
-#include "runtime/actions/dispatcher.h"
-#include "runtime/attachment.h"
-#include "runtime/event_reader.h"
+#include "runtime/engine_state.h"
 #include "runtime/event_text.h"
 #include "runtime/kernel.h"
-#include "runtime/program.h"
 
 namespace weir::runtime {
 namespace {
-
-struct Interface {
-    std::string name;
-    unsigned index = 0;
-};
-
-// What user space keeps of a policy until its last event has been read.
-struct Generation {
-    std::uint32_t number = 0;
-    bpf::Manifest manifest{};
-    std::string loaded_at{};
-    std::vector<SinkId> sinks{};                        // as in the manifest
-    std::vector<std::vector<SinkId>> alert_sinks{};     // by alert; each sink once
-    std::uint64_t read = 0;                             // events taken from the ring
-    std::uint64_t sent = 0;                             // and those put there in all; known once no packet is in the program
-};
-
-// A policy in the kernel, in force or about to be.
-struct Loaded {
-    Generation generation;
-    Program program;
-    std::uint32_t slot = 0;
-};
-
-bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
-    switch (condition.op) {
-        case bpf::IfaceOp::kEq: return name == condition.text;
-        case bpf::IfaceOp::kContains: return name.find(condition.text) != std::string::npos;
-        case bpf::IfaceOp::kStartsWith: return name.starts_with(condition.text);
-        case bpf::IfaceOp::kEndsWith: break;
-    }
-    return name.ends_with(condition.text);
-}
-
-// Tells the program which `iface` conditions each interface satisfies.
-Status name_interfaces(const Program& program, const bpf::Manifest& manifest, const std::vector<Interface>& interfaces) {
-    const int map = program.map("weir_ifaces");
-    if (map < 0) return Done{};               // no rule reads `iface`
-    for (const Interface& interface : interfaces) {
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i < manifest.ifaces.size(); ++i)
-            if (matches(manifest.ifaces[i], interface.name)) bits |= 1u << i;
-        if (bpf_map_update_elem(map, &interface.index, &bits, BPF_ANY) != 0)
-            return kernel_error(errno, fmt::format("telling the policy about {}", interface.name));
-    }
-    return Done{};
-}
 
 Result<std::vector<Interface>> find_interfaces(const std::vector<std::string>& names) {
     if (names.empty()) return Error{"no interface to attach to", "name one at least", EINVAL};
@@ -74,130 +22,86 @@ Result<std::vector<Interface>> find_interfaces(const std::vector<std::string>& n
         if (!index) return index.error();
         if (std::any_of(interfaces.begin(), interfaces.end(), [&](const Interface& known) { return known.index == *index; }))
             return Error{fmt::format("interface {} is named twice", name), "", EINVAL};
-        interfaces.push_back({name, *index});
+        interfaces.emplace_back();
+        interfaces.back().name = name;
+        interfaces.back().index = *index;
     }
     return interfaces;
 }
 
-}  // namespace
-
-struct Engine::State {
-    State(EngineOptions given, Root attached, std::vector<Interface> found)
-        : options(std::move(given)), interfaces(std::move(found)), root(std::move(attached)) {}
-
-    EngineOptions options;
-    std::vector<Interface> interfaces;
-    Dispatcher dispatcher{};
-    Accounts accounts{};
-    std::unique_ptr<EventReader> reader{};
-    Root root;
-    std::optional<Loaded> active{};
-    std::vector<std::unique_ptr<Generation>> retired{};   // replaced, with events in the ring still
-    std::vector<Attachment> attachments{};                // first to go
-    std::uint64_t last_commit_ns = 0;
-
-    Result<Loaded> load(const bpf::Object& object);
-    Status attach();
-    Result<std::vector<Attachment*>> show_vlan_tags();
-    void retire(Loaded old);
-    void forget_drained();
-    void keep_what_is_needed();
-    void take(const weir_event& record);
-    Generation* generation(std::uint32_t number);
-    std::string interface_of(unsigned index) const;
-};
-
-// Loads a policy and puts it into a free slot. On an error nothing of it stays.
-Result<Loaded> Engine::State::load(const bpf::Object& object) {
-    ProgramOptions program_options;
-    program_options.settings.generation = active ? active->generation.number + 1 : 1;
-    program_options.shared.events = reader->ring_fd();
-    auto program = Program::load(object, program_options);
-    if (!program) return program.error();
-    if (Status named = name_interfaces(*program, object.manifest, interfaces); !named) return named.error();
-    auto slot = root.place(program->fd());
-    if (!slot) return slot.error();
-
-    Generation generation;
-    generation.number = program_options.settings.generation;
-    generation.manifest = object.manifest;
-    generation.loaded_at = rfc3339(realtime_ns());
-    if (options.deliver_to_sinks) {
-        generation.sinks = dispatcher.adopt(object.manifest.sinks);
-        for (const bpf::AlertInfo& alert : object.manifest.alerts) {
-            std::vector<SinkId> sinks;
-            for (const std::uint32_t number : alert.sinks) sinks.push_back(generation.sinks.at(number));
-            std::sort(sinks.begin(), sinks.end());
-            sinks.erase(std::unique(sinks.begin(), sinks.end()), sinks.end());
-            generation.alert_sinks.push_back(std::move(sinks));
-        }
-    } else {
-        generation.alert_sinks.resize(object.manifest.alerts.size());
+// The folder of the engine's pins: empty, or with an engine that was killed.
+Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
+    if (options.lifetime == Lifetime::kProcess) return std::optional<Pins>();
+    auto pins = Pins::open(options.name);
+    if (!pins) {
+        if (options.on_notice) options.on_notice(pins.error().message + ": the policy will end with this process, even where that is killed");
+        if (options.on_notice && !pins.error().help.empty()) options.on_notice(pins.error().help);
+        return std::optional<Pins>();
     }
-    return Loaded{std::move(generation), std::move(*program), *slot};
+    auto left = what_is_left(*pins);
+    if (!left) return left.error();
+    if (*left == Left::kDebris) {
+        if (options.on_notice) options.on_notice("removed what an engine that was killed while it started had left in " + pins->folder());
+        pins->drop_all();
+        pins = Pins::open(options.name);
+        if (!pins) return pins.error();
+    }
+    return std::optional<Pins>(std::move(*pins));
 }
 
-Status Engine::State::attach() {
-    const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
-    for (const Interface& interface : interfaces) {
-        auto attachment = Attachment::attach(root, interface.name, options.mode, tags, options.on_notice);
-        if (!attachment) return attachment.error();
-        attachments.push_back(std::move(*attachment));
+}  // namespace
+
+void Engine::State::notice(const std::string& sentence) const {
+    if (options.on_notice) options.on_notice(sentence);
+}
+
+// The first policy of an engine that begins with nothing.
+Status Engine::State::begin(const bpf::Object& object) {
+    Status done = pin_engine();
+    if (done) {
+        auto loaded = load(object, options.origin);
+        if (loaded) {
+            // In force before the first interface is: no packet meets an empty slot.
+            root.replace(root.in_force(), InForce::for_good(loaded->slot));
+            newest = loaded->generation.number;
+            active = std::move(*loaded);
+            save();
+            done = attach_all();
+        } else {
+            done = loaded.error();
+        }
     }
+    if (done || !pins) return done;
+    attachments.clear();
+    pins->drop_all();
+    return done;
+}
+
+Status Engine::State::attach_all() {
+    for (Interface& interface : interfaces)
+        if (Status attached = attach(interface); !attached) return attached;
     return Done{};
 }
 
 // Returns the attachments that this changed; on an error none is.
 Result<std::vector<Attachment*>> Engine::State::show_vlan_tags() {
     std::vector<Attachment*> changed;
-    for (Attachment& attachment : attachments) {
-        auto shown = attachment.show_vlan_tags(options.on_notice);
+    for (const auto& attachment : attachments) {
+        auto shown = attachment->show_vlan_tags(options.on_notice);
         if (!shown) {
             for (Attachment* undone : changed) undone->hide_vlan_tags();
             return shown.error();
         }
-        if (*shown) changed.push_back(&attachment);
+        if (*shown) changed.push_back(attachment.get());
     }
     return changed;
 }
 
-// After the commit, once no packet is in the old program: its counts are final, and its events in the ring.
-void Engine::State::retire(Loaded old) {
-    root.clear(old.slot);
-    Generation& generation = old.generation;
-    auto counts = read_counts(old.program, generation.manifest);
-    if (!counts) {
-        if (options.on_notice) options.on_notice("the counts of the last policy are incomplete: " + counts.error().message);
-        keep_what_is_needed();
-        return;
-    }
-    accounts.add(generation.manifest, *counts);
-    for (std::size_t i = 0; i < counts->alerts.size(); ++i) {
-        const weir_alert_account& alert = counts->alerts[i];
-        generation.sent += alert.matched - alert.suppressed - alert.lost;
-        for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, alert);
-    }
-    if (generation.sent != generation.read) retired.push_back(std::make_unique<Generation>(std::move(generation)));
-    keep_what_is_needed();
-}
-
-void Engine::State::forget_drained() {
-    if (std::erase_if(retired, [](const auto& old) { return old->read == old->sent; }) != 0) keep_what_is_needed();
-}
-
-void Engine::State::keep_what_is_needed() {
-    std::vector<SinkId> sinks = active->generation.sinks;
-    std::vector<const bpf::Manifest*> manifests;
-    for (const auto& old : retired) {
-        sinks.insert(sinks.end(), old->sinks.begin(), old->sinks.end());
-        manifests.push_back(&old->manifest);
-    }
-    dispatcher.keep_only(sinks);
-    accounts.keep_only(active->generation.manifest, manifests);
-}
-
 Generation* Engine::State::generation(std::uint32_t number) {
     if (active && active->generation.number == number) return &active->generation;
+    if (leaving && leaving->generation.number == number) return &leaving->generation;
+    for (Loaded& old : kept)
+        if (old.generation.number == number) return &old.generation;
     const auto found = std::find_if(retired.begin(), retired.end(), [&](const auto& old) { return old->number == number; });
     return found == retired.end() ? nullptr : found->get();
 }
@@ -212,11 +116,13 @@ void Engine::State::take(const weir_event& record) {
     Generation* of = generation(record.generation);
     // Only programs of ours write into the ring; these would be a fault of theirs.
     if (of == nullptr || record.rule >= of->manifest.rules.size() || record.alert >= of->manifest.alerts.size()) return;
-    ++of->read;
+    ++of->record.read();
     const std::uint64_t boot_ns = realtime_ns() - monotonic_ns();
     const Event event = make_event(record, of->manifest, interface_of(record.packet.ifindex), boot_ns);
     if (options.on_event) options.on_event(event);
-    accounts.add_event(event.alert, dispatcher.deliver(event, of->alert_sinks[record.alert]));
+    const bool delivered = dispatcher.deliver(event, of->alert_sinks[record.alert]);
+    accounts.add_event(event.alert, delivered);
+    ++(delivered ? of->record.alerts()[record.alert].delivered : of->record.alerts()[record.alert].lost);
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -226,77 +132,106 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     auto interfaces = find_interfaces(options.interfaces);
     if (!interfaces) return interfaces.error();
     if (options.name.empty()) options.name = interfaces->front().name;
-    auto root = Root::load();
+    auto pins = open_pins(options);
+    if (!pins) return pins.error();
+    const bool goes_on = *pins && !(*pins)->names("").empty();
+    auto root = goes_on ? Root::adopt(**pins) : Root::load();
     if (!root) return root.error();
-    auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces));
-    auto reader = EventReader::create(state->options.ring_bytes, [s = state.get()](const weir_event& record) { s->take(record); });
+    auto links = LinkWatch::create();
+    if (!links) return links.error();
+    auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
+    state->pins = std::move(*pins);
+    const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
+    auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take) : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
-    auto loaded = state->load(object);
-    if (!loaded) return loaded.error();
-    // In force before the first interface is: no packet meets an empty slot.
-    state->root.commit(loaded->slot);
-    state->active = std::move(*loaded);
-    if (Status attached = state->attach(); !attached) return attached.error();
+    if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd()}); !woken) return woken.error();
+    if (Status begun = goes_on ? state->adopt(object) : state->begin(object); !begun) return begun.error();
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
-Status Engine::swap(const bpf::Object& object) {
-    State& s = *state_;
-    if (s.attachments.empty()) return Error{"the policy is detached", "start again", ESHUTDOWN};
-    auto loaded = s.load(object);
-    if (!loaded) return loaded.error();
-    if (object.manifest.reads_vlan)
-        if (auto shown = s.show_vlan_tags(); !shown) {
-            s.root.clear(loaded->slot);
-            s.keep_what_is_needed();
-            return shown.error();
-        }
-    const std::uint64_t begin_ns = monotonic_ns();
-    s.root.commit(loaded->slot);
-    s.last_commit_ns = monotonic_ns() - begin_ns;
-    // From here on nothing can fail.
-    wait_for_packets();
-    Loaded old = std::exchange(*s.active, std::move(*loaded));
-    s.retire(std::move(old));
+Status Engine::State::wake_by(std::initializer_list<int> fds) {
+    ready = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+    for (const int fd : fds) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.fd = fd;
+        if (!ready || epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0) return kernel_error(errno, "waiting for events");
+    }
     return Done{};
 }
 
 Result<int> Engine::poll(int timeout_ms) {
-    auto taken = state_->reader->poll(timeout_ms);
-    state_->forget_drained();
+    State& s = *state_;
+    s.settle();
+    if (!s.is_detached) s.follow_interfaces();
+    auto taken = s.reader->poll(0);
+    if (taken && *taken == 0 && timeout_ms != 0) {
+        epoll_event event{};
+        epoll_wait(s.ready.get(), &event, 1, timeout_ms);
+        if (!s.is_detached) s.follow_interfaces();
+        taken = s.reader->poll(0);
+    }
+    s.settle();
+    s.forget_drained();
     return taken;
 }
 
-int Engine::poll_fd() const { return state_->reader->poll_fd(); }
+const std::string& Engine::name() const { return state_->options.name; }
+int Engine::poll_fd() const { return state_->ready.get(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }
 
 void Engine::detach() {
-    if (state_->attachments.empty()) return;
+    if (state_->is_detached) return;
+    state_->is_detached = true;
     state_->attachments.clear();
     wait_for_packets();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
+    if (state_->pins) state_->pins->drop_all();
+    state_->pins.reset();
 }
 
-Result<EngineStatus> Engine::status() const {
+InForceStatus Engine::in_force() const {
     const State& s = *state_;
     const Generation& generation = s.active->generation;
-    auto counts = read_counts(s.active->program, generation.manifest);
-    if (!counts) return counts.error();
+    InForceStatus status{generation.manifest.policy, generation.number, generation.manifest.rules.size(), generation.loaded_at, generation.origin,
+                         confirm_within_ms(), std::nullopt};
+    if (!status.confirm_within_ms) return status;
+    const std::uint32_t slot = s.root.in_force().fallback();
+    if (s.leaving && s.leaving->slot == slot) status.falls_back_to = s.leaving->generation.number;
+    for (const Loaded& old : s.kept)
+        if (old.slot == slot) status.falls_back_to = old.generation.number;
+    return status;
+}
+
+Result<EngineStatus> Engine::status() {
+    state_->settle();
+    const State& s = *state_;
+    const Generation& generation = s.active->generation;
+    auto now = read_counts(s.active->program, generation.manifest);
+    if (!now) return now.error();
+    const Counts counts = since(*now, s.active->counted);
     EngineStatus status;
     status.name = s.options.name;
-    status.policy = generation.manifest.policy;
-    status.generation = generation.number;
-    status.loaded_at = generation.loaded_at;
+    status.in_force = in_force();
+    status.went_back = s.went_back;
+    for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
+        status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
     status.sets = generation.manifest.sets;
-    for (const Attachment& attachment : s.attachments) status.interfaces.push_back({attachment.interface(), attachment.mode()});
-    s.accounts.fill(status, generation.manifest, *counts);
+    if (!s.is_detached) {
+        for (const Interface& interface : s.interfaces) {
+            const auto attached = std::find_if(s.attachments.begin(), s.attachments.end(), [&](const auto& one) { return one->interface() == interface.name; });
+            const bool is_there = attached != s.attachments.end();
+            status.interfaces.push_back({interface.name, is_there ? (*attached)->mode() : s.options.mode, is_there, interface.gaps, interface.last_gap_ms});
+        }
+    }
+    s.accounts.fill(status, generation.manifest, counts);
     for (const SinkId id : generation.sinks) {
         SinkStatus sink = s.dispatcher.status(id);
-        for (std::size_t i = 0; i < counts->alerts.size(); ++i) {
+        for (std::size_t i = 0; i < counts.alerts.size(); ++i) {
             const auto& sinks = generation.alert_sinks[i];
-            if (std::find(sinks.begin(), sinks.end(), id) != sinks.end()) add_counts(sink, counts->alerts[i]);
+            if (std::find(sinks.begin(), sinks.end(), id) != sinks.end()) add_counts(sink, counts.alerts[i]);
         }
         settle(sink);
         status.sinks.push_back(std::move(sink));

@@ -14,9 +14,14 @@ constexpr int kBatch = 1024;              // events a poll(): some milliseconds 
 }
 
 Result<std::unique_ptr<EventReader>> EventReader::create(std::uint32_t ring_bytes, Take take) {
+    UniqueFd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "weir_events", 0, 0, ring_bytes, nullptr));
+    if (!ring) return kernel_error(errno, "making the ring of events");
+    return adopt(std::move(ring), std::move(take));
+}
+
+Result<std::unique_ptr<EventReader>> EventReader::adopt(UniqueFd ring, Take take) {
     std::unique_ptr<EventReader> reader(new EventReader(std::move(take)));
-    reader->ring_map_ = UniqueFd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "weir_events", 0, 0, ring_bytes, nullptr));
-    if (!reader->ring_map_) return kernel_error(errno, "making the ring of events");
+    reader->ring_map_ = std::move(ring);
     reader->ring_ = RingPtr(ring_buffer__new(reader->ring_map_.get(), receive, reader.get(), nullptr));
     if (!reader->ring_) return kernel_error(errno, "reading the ring of events");
     return reader;

@@ -18,6 +18,9 @@ public:
     // `ring_bytes`: a power of two and of pages. `take` gets each event, from poll().
     static Result<std::unique_ptr<EventReader>> create(std::uint32_t ring_bytes, Take take);
 
+    // The ring of an engine that is gone: goes on behind the last event that it took.
+    static Result<std::unique_ptr<EventReader>> adopt(UniqueFd ring, Take take);
+
     int ring_fd() const { return ring_map_.get(); }
     int poll_fd() const { return ring_buffer__epoll_fd(ring_.get()); }
     // Waits up to `timeout_ms` for events, takes those there are, and returns how many; a bounded number a call, so that

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -29,6 +30,9 @@ public:
 private:
     int fd_ = -1;
 };
+
+// Another descriptor of the same thing; empty where that fails.
+inline UniqueFd duplicate(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 // A piece of memory that user space shares with the kernel.
 class UniqueMapping {

@@ -1,7 +1,6 @@
 #include "runtime/program.h"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +17,8 @@ namespace {
 
 constexpr std::size_t kLogBytes = 1 << 20;    // of the verifier's words; a full log would take minutes
 constexpr std::size_t kLogShown = 4000;       // its end tells
+constexpr std::size_t kKernelNameBytes = 15;  // BPF_OBJ_NAME_LEN less its zero
+constexpr std::uint32_t kMaxMaps = 64;        // the kernel's limit for a program
 
 Error missing(const char* what) { return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL}; }
 
@@ -129,10 +130,41 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
         opened = std::move(again);
     }
     if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
-    return Program(std::move(opened->object), opened->program);
+    // The descriptors are all that is needed from here on: what libbpf knows of the object is as large as its tables.
+    std::vector<Map> maps;
+    const bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, opened->object.get()) {
+        if (bpf_map__fd(map) < 0) continue;
+        maps.push_back({std::string(bpf_map__name(map)).substr(0, kKernelNameBytes), duplicate(bpf_map__fd(map))});
+        if (!maps.back().fd) return kernel_error(errno, "keeping the policy's maps");
+    }
+    UniqueFd program = duplicate(bpf_program__fd(opened->program));
+    if (!program) return kernel_error(errno, "keeping the policy's program");
+    return Program(std::move(program), std::move(maps));
 }
 
-int Program::map(const char* name) const { return bpf_object__find_map_fd_by_name(object_.get(), name); }
+Result<Program> Program::adopt(UniqueFd program) {
+    std::uint32_t ids[kMaxMaps] = {};
+    bpf_prog_info info{};
+    __u32 length = sizeof(info);
+    info.nr_map_ids = kMaxMaps;
+    info.map_ids = reinterpret_cast<std::uintptr_t>(ids);
+    if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) return kernel_error(errno, "asking the kernel about a policy");
+    std::vector<Map> maps;
+    for (std::uint32_t i = 0; i < std::min(info.nr_map_ids, kMaxMaps); ++i) {
+        UniqueFd fd(bpf_map_get_fd_by_id(ids[i]));
+        bpf_map_info facts{};
+        length = sizeof(facts);
+        if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0) return kernel_error(errno, "opening the maps of a policy");
+        maps.push_back({facts.name, std::move(fd)});
+    }
+    return Program(std::move(program), std::move(maps));
+}
+
+int Program::map(std::string_view name) const {
+    const auto found = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.name == name.substr(0, kKernelNameBytes); });
+    return found == maps_.end() ? -1 : found->fd.get();
+}
 
 namespace {
 bpf_prog_info info_of(int fd) {
@@ -143,14 +175,14 @@ bpf_prog_info info_of(int fd) {
 }
 }  // namespace
 
+std::uint32_t Program::id() const { return info_of(fd()).id; }
 std::uint32_t Program::verified_insns() const { return info_of(fd()).verified_insns; }
 std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_len / sizeof(bpf_insn); }
 
 std::uint64_t Program::memory_bytes() const {
     std::uint64_t total = 0;
-    bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object_.get()) {
-        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map)));
+    for (const Map& map : maps_) {
+        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", map.fd.get()));
         std::string word;
         while (facts >> word) {
             std::uint64_t bytes = 0;

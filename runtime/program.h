@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -27,18 +28,24 @@ public:
     // Nothing of it stays in the kernel where this fails. The error of a refusal by the verifier ends with its words.
     static Result<Program> load(const bpf::Object& object, const ProgramOptions& options);
 
-    int fd() const { return bpf_program__fd(program_); }
+    // A program that runs already, with its maps. Map names are cut to 15 bytes by the kernel.
+    static Result<Program> adopt(UniqueFd program);
+
+    int fd() const { return program_.get(); }
     // File descriptor of one of its maps, or -1.
-    int map(const char* name) const;
+    int map(std::string_view name) const;
+    std::uint32_t id() const;             // the kernel's number
     std::uint32_t verified_insns() const;
     std::uint32_t program_insns() const;
     std::uint64_t memory_bytes() const;   // of its maps, as the kernel accounts them
 
 private:
-    Program(ObjectPtr object, bpf_program* program) : object_(std::move(object)), program_(program) {}
+    struct Map { std::string name; UniqueFd fd; };
 
-    ObjectPtr object_;
-    bpf_program* program_;
+    Program(UniqueFd program, std::vector<Map> maps) : program_(std::move(program)), maps_(std::move(maps)) {}
+
+    UniqueFd program_;
+    std::vector<Map> maps_;
 };
 
 }  // namespace weir::runtime

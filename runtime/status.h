@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Account {
 struct InterfaceStatus {
     std::string name;
     AttachMode mode = AttachMode::kNative;
+    bool attached = true;                 // false: the interface is gone; the policy waits for it
+    std::uint64_t gaps = 0;               // times that it was gone and came back
+    std::uint64_t last_gap_ms = 0;        // without the policy, the last time
 };
 struct CounterStatus {
     std::string name;
@@ -37,11 +41,36 @@ struct SinkStatus : Account {
     std::string name;
     std::string state;                    // "ok", or what is wrong
 };
-struct EngineStatus {
-    std::string name;
+// A policy before the one in force that rollback() can go back to.
+struct KeptStatus {
+    std::uint32_t generation = 0;
+    std::string policy;
+    std::string loaded_at;
+};
+// Where a policy's text came from. The runtime only keeps it.
+struct SourceFile {
+    std::string path;
+    std::string sha256;                   // of what was read, hexadecimal; empty where it could not be
+    friend bool operator==(const SourceFile&, const SourceFile&) = default;
+};
+struct Origin {
+    std::string file{};                   // as it was named
+    std::vector<SourceFile> files{};      // all that were read: the policy, imports, set files
+};
+struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
+    std::size_t rules = 0;
     std::string loaded_at;                // RFC 3339, UTC
+    Origin origin;
+    std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
+    std::optional<std::uint32_t> falls_back_to{};       // the generation after it then
+};
+struct EngineStatus {
+    std::string name;
+    InForceStatus in_force;
+    std::uint64_t went_back = 0;          // times that a policy was not confirmed in time
+    std::vector<KeptStatus> kept{};       // the newest first
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;     // in the policy's order
     CounterStatus default_;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "runtime/handles.h"
+#include "runtime/pins.h"
 
 namespace weir::runtime {
 namespace {
@@ -75,7 +76,11 @@ Error interface_taken(const std::string& interface, unsigned index) {
     const bool ours = name.starts_with("weir_root");
     std::string message = fmt::format("XDP on {} is taken by {} `{}` (id {}){}", interface,
                                       ours ? "another weir, program" : "program", name, program, link == 0 ? "" : holder_of(link));
-    std::string help = link == 0 ? fmt::format("detach it: ip link set dev {} xdp off", interface)
+    const std::string engine = link == 0 ? std::string() : engine_that_pins_link(link);
+    const bool left = !engine.empty() && holder_of(link).empty();
+    if (left) message += fmt::format(", left by engine `{}`, which was killed", engine);
+    std::string help = left ? fmt::format("go on with it: weir run … --name {}; or detach it: rm -r {}/{}", engine, kPinRoot, engine)
+                       : link == 0 ? fmt::format("detach it: ip link set dev {} xdp off", interface)
                        : ours    ? "end that one, or reload its policy instead"
                                  : fmt::format("end the process that holds it, or: bpftool link detach id {}", link);
     return {std::move(message), std::move(help), EBUSY};

@@ -1,100 +1,26 @@
 #!/usr/bin/env python3
-"""live_test.py WEIR SOURCE: weir run, reload and status on a veth pair in a network namespace of its own. Ends with status 77
-(skipped) where this process may not load BPF programs or make namespaces."""
+"""live_test.py WEIR SOURCE: weir run, reload and status on a veth pair in a network namespace of its own. Skipped as
+live_case.py says."""
 import json
 import os
 import pathlib
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
-WEIR = sys.argv.pop(1)
-SOURCE = pathlib.Path(sys.argv.pop(1))
-NAME = f"weircli{os.getpid()}"
-ETH_P_ALL = 3
-
-FIRST = """rule marked { when udp.dport == 9 then alert hit, drop }
-rule kept { when udp.dport == 10 then pass }
-alert hit { severity high  message "hit from {ip.src}" }
-"""
-SECOND = FIRST.replace("rule kept", "rule more { when udp.dport == 11 then drop }\nrule kept")
+from live_case import FIRST, NAME, SECOND, WEIR, LiveCase, inside, main
 
 
-def inside(*command, **more):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{NAME}", *command], capture_output=True, text=True, timeout=60, **more)
-
-
-def skip(reason):
-    print("skipped:", reason)
-    sys.exit(77)
-
-
-def udp_frame(port):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 97, 0, 1]), bytes([10, 97, 0, 2]))
-    return b"\xff" * 6 + bytes(6) + b"\x08\x00" + ip + struct.pack(">HHHH", 4000, port, 8, 0)
-
-
-class Live(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.policy = self.folder / "policy.rules"
-        self.policy.write_text(FIRST)
-        self.running = None
-        self.addCleanup(self.end)
-
-    def start(self, *more, name=NAME, interface="c0"):
-        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "run", str(self.policy), "-i", interface, "--name", name, *more],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.running = process
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and process.poll() is None:
-            if self.ask("status").returncode == 0:
-                return process
-            time.sleep(0.02)
-        self.fail(f"weir run did not start: {process.communicate(timeout=5)}")
-
-    def end(self, with_signal=signal.SIGTERM):
-        if self.running is None:
-            return None
-        process, self.running = self.running, None
-        process.send_signal(with_signal)
-        try:
-            out, err = process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return process.returncode, out, err
-
-    def ask(self, *arguments):
-        return subprocess.run([WEIR, *map(str, arguments), "--name", NAME], capture_output=True, text=True, timeout=60)
-
-    def status(self):
-        said = self.ask("status", "--format", "json")
-        self.assertEqual(said.returncode, 0, said.stderr)
-        return json.loads(said.stdout)
-
-    def send(self, port, times):
-        code = ("import socket,sys\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c1',0))\n"
-                f"f=bytes.fromhex('{udp_frame(port).hex()}')\nfor _ in range({times}): s.send(f)")
-        self.assertEqual(inside(sys.executable, "-c", code).returncode, 0)
-
-    def rules(self):
-        return {rule["name"]: rule["packets"] for rule in self.status()["rules"]}
-
+class Live(LiveCase):
     def test_run_status_reload_and_end(self):
         self.start()
         self.send(9, 5)
         self.send(10, 3)
         status = self.status()
         self.assertEqual((status["policy"], status["generation"], status["interfaces"]),
-                         ("policy", 1, [{"name": "c0", "mode": "native"}]))
+                         ("policy", 1, [{"name": "c0", "mode": "native", "attached": True, "gaps": 0, "last_gap_ms": 0}]))
         self.assertEqual(self.rules(), {"marked": 5, "kept": 3})
 
         second = self.folder / "second.rules"
@@ -142,6 +68,79 @@ class Live(unittest.TestCase):
         while self.status()["generation"] == 1 and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertEqual(set(self.rules()), {"marked", "more", "kept"})
+
+    def test_confirm_and_rollback(self):
+        self.start()
+        second = self.folder / "second.rules"
+        second.write_text(SECOND)
+        self.assertEqual(self.ask("confirm").returncode, 3)
+        self.assertEqual(self.ask("rollback").returncode, 3)
+        for nonsense in ("0s", "60", "-5s", "5x", "900h", "99999999999999999999s"):
+            self.assertEqual(self.ask("reload", second, f"--confirm-within={nonsense}").returncode, 2, nonsense)
+        said = self.ask("reload", second, "--confirm-within", "400ms", "--format", "json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual((json.loads(said.stdout)["generation"], json.loads(said.stdout)["falls_back_to"]), (2, 1))
+        self.assertEqual(self.status()["falls_back_to"], 1)
+        time.sleep(0.6)
+        status = self.status()
+        self.assertEqual((status["generation"], status["went_back"], status["file"]), (1, 1, str(self.policy)))
+        self.assertEqual(self.ask("confirm").returncode, 3)
+        said = self.ask("reload", second, "--confirm-within", "400ms")
+        self.assertIn("unless `weir confirm` comes within 400ms, generation 1 will be in force again", said.stdout)
+        self.assertEqual(self.ask("confirm").returncode, 0)
+        time.sleep(0.6)
+        status = self.status()
+        self.assertEqual((status["generation"], status["kept"][0]["generation"], status["file"]), (3, 1, str(second)))
+        said = self.ask("rollback", "--format", "json")
+        self.assertEqual(json.loads(said.stdout), {"policy": "policy", "generation": 1, "file": str(self.policy)})
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertEqual(self.status()["file"], str(self.policy))
+        self.assertEqual(set(self.rules()), {"marked", "kept"})
+        self.assertIn("was not confirmed in time", self.end()[2])
+
+    def test_killed_engine_is_gone_on_with(self):
+        first = self.start()
+        self.send(9, 4)
+        first.kill()
+        heard = first.communicate()[0].count("hit from")
+        self.running = None
+        self.assertEqual(self.ask("status").returncode, 3)
+        self.assertIn("xdp", inside("ip", "link", "show", "c0").stdout)
+        self.send(9, 3)
+        taken = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME + "b")
+        self.assertEqual(taken.returncode, 3)
+        self.assertIn(f"left by engine `{NAME}`, which was killed", taken.stderr)
+        self.assertIn(f"--name {NAME}", taken.stderr)
+
+        self.policy.write_text("rule r { when")
+        refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("c0: the policy that an engine that was killed left in force stays", refused.stderr)
+
+        self.policy.write_text(SECOND)
+        self.start()
+        self.assertEqual(self.status()["generation"], 2)
+        self.assertEqual(self.rules(), {"marked": 7, "more": 0, "kept": 0})
+        self.assertEqual(self.ask("rollback").returncode, 0)
+        self.assertEqual(self.rules()["marked"], 7)
+        _, out, err = self.end()
+        self.assertIn("went on with what an engine that was killed left in force", err)
+        self.assertIn(heard + out.count("hit from"), (7, 8))   # one that was told just before the end may come twice
+        self.assertNotIn("xdp", inside("ip", "link", "show", "c0").stdout)
+        self.assertFalse(pathlib.Path("/sys/fs/bpf/weir").exists())
+
+    def test_foreign_pins_are_refused(self):
+        folder = pathlib.Path("/sys/fs/bpf/weir", NAME)
+        if not os.path.ismount("/sys/fs/bpf"):
+            subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+        folder.mkdir(parents=True)
+        subprocess.run(["bpftool", "map", "create", str(folder / "somebodys"), "type", "array", "key", "4", "value", "4", "entries", "1", "name", "x"], check=True)
+        refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("not an engine's: somebodys", refused.stderr)
+        (folder / "somebodys").unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
 
     def test_second_engine_is_refused(self):
         self.start()
@@ -191,22 +190,6 @@ class Live(unittest.TestCase):
                 if answer and not nonsense.startswith(b'{"command":"reload"'):
                     self.assertFalse(json.loads(answer)["ok"])
         self.assertEqual(self.status()["name"], NAME)
-
-
-def main():
-    if os.geteuid() != 0:
-        skip("only root may attach programs and make network namespaces")
-    if subprocess.run(["bpftool", "prog", "list"], capture_output=True).returncode != 0:
-        skip("this kernel lets us load no BPF program")
-    if subprocess.run(["ip", "netns", "add", NAME], capture_output=True).returncode != 0:
-        skip("no network namespaces here")
-    try:
-        inside("ip", "link", "add", "c0", "type", "veth", "peer", "name", "c1")
-        for link in ("lo", "c0", "c1"):
-            inside("ip", "link", "set", link, "up")
-        unittest.main()
-    finally:
-        subprocess.run(["ip", "netns", "delete", NAME])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 70
 MAY_SEE = {
     "grammar": ("grammar/",),
     "compiler": ("grammar/", "compiler/", "bpf/abi.h"),
-    "runtime": ("runtime/", "compiler/object.h", "bpf/abi.h"),
+    "runtime": ("runtime/", "compiler/object.h", "compiler/object_bytes.h", "bpf/abi.h"),
     "bpf": ("bpf/",),
     "cli": ("bpf/", "grammar/", "compiler/", "runtime/", "cli/"),
 }

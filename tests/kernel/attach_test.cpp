@@ -31,8 +31,8 @@ TEST_CASE("native and generic: drops, passes, counts", "[attach]") {
         CHECK(wire.passed(9, 7) == 0);
         const auto status = status_of(**engine);
         CHECK(status.name == "b0");
-        CHECK(status.policy == "test");
-        CHECK(status.generation == 1);
+        CHECK(status.in_force.policy == "test");
+        CHECK(status.in_force.generation == 1);
         REQUIRE(status.interfaces.size() == 1);
         CHECK(status.interfaces[0].mode == (mode == AttachMode::kGeneric ? mode : AttachMode::kNative));
         CHECK(rule(status, "bad").packets == 5);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <sched.h>
+#include <sys/mount.h>
 
 #include <cstdio>
 
@@ -13,6 +14,10 @@ int main(int argc, char** argv) {
     constexpr int kSkipped = 77;
     if (!weir::runtime::may_load_programs()) return std::puts("skipped: may not load BPF programs"), kSkipped;
     if (unshare(CLONE_NEWNET) != 0) return std::puts("skipped: may not make a network namespace"), kSkipped;
+    // Pins go into a BPF file system of this run's own.
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0)
+        return std::puts("skipped: may not mount a BPF file system"), kSkipped;
     if (!weir::test::make_wires()) return std::puts("skipped: may not make veth devices"), kSkipped;
     return Catch::Session().run(argc, argv);
 }

@@ -127,7 +127,7 @@ int poll_events(runtime::Engine& engine, int count) {
     return taken;
 }
 
-runtime::EngineStatus status_of(const runtime::Engine& engine) {
+runtime::EngineStatus status_of(runtime::Engine& engine) {
     auto status = engine.status();
     REQUIRE(status);
     return *status;

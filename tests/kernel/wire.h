@@ -47,7 +47,7 @@ runtime::EngineOptions on(const std::string& interface);
 // Polls until `count` events have come, or none has for seconds. Returns how many.
 int poll_events(runtime::Engine& engine, int count);
 
-runtime::EngineStatus status_of(const runtime::Engine& engine);
+runtime::EngineStatus status_of(runtime::Engine& engine);
 runtime::CounterStatus rule(const runtime::EngineStatus& status, const std::string& name);
 runtime::AlertStatus alert(const runtime::EngineStatus& status, const std::string& name);
 

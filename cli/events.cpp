@@ -1,0 +1,89 @@
+// weir events: the alerts of a running engine, as they come.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "runtime/control.h"
+
+namespace weir::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kTimeout_ms = 10'000;
+constexpr int kForEver = -1;
+
+struct EventsArguments {
+    std::string format = "human";
+    std::string name{};
+    bool follow = false;
+};
+
+std::string place(const Json& event, const char* address, const char* port) {
+    const std::string text = event.value(address, "-");
+    if (!event.contains(port)) return text;
+    const bool v6 = text.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", text, v6 ? "]" : "", event.value(port, 0));
+}
+
+// One line for people. The engine has made names and messages printable.
+void print_event(const Json& event, Colour colour) {
+    const Json weir = event.value("weir", Json::object());
+    const std::string severity = weir.value("severity", "");
+    const bool grave = severity == "high" || severity == "critical";
+    fmt::print("{} {}{}{} {}: {} [{}{}{}{} {} -> {}]\n", event.value("timestamp", ""), colour == Colour::kOn && grave ? "\x1b[1;31m" : "", severity,
+               colour == Colour::kOn && grave ? "\x1b[0m" : "", weir.value("alert", ""), weir.value("message", ""), weir.value("rule", ""),
+               weir.value("verdict", "").empty() ? "" : ", " + weir.value("verdict", ""),
+               event.contains("in_iface") ? ", " + event.value("in_iface", "") : "", event.contains("proto") ? ", " + event.value("proto", "") : "",
+               place(event, "src_ip", "src_port"), place(event, "dest_ip", "dest_port"));
+}
+
+int print_line(const std::string& line, const EventsArguments& arguments, Colour colour) {
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object()) return say_error(std::string("the engine's answer cannot be read: is it of another version?"));
+    if (event.contains("lost")) {
+        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", event.value("lost", std::uint64_t{0}));
+        return kOk;
+    }
+    if (arguments.format == "json") fmt::print("{}\n", line);
+    else print_event(event, colour);
+    // Each line at once, and a reader that has left ends this.
+    return std::fflush(stdout) == 0 ? kOk : finish_output(kWorldFault);
+}
+
+int events(const EventsArguments& arguments) {
+    auto engine = runtime::EngineConnection::open(arguments.name);
+    if (!engine) return say_error(engine.error());
+    const Json request{{"command", "events"}, {"follow", arguments.follow}};
+    if (runtime::Status sent = engine->send(request.dump(), kTimeout_ms); !sent) return say_error(sent.error());
+    auto first = engine->receive(kTimeout_ms);
+    if (!first) return say_error(first.error());
+    const Json answer = Json::parse(*first, nullptr, false);
+    if (!answer.is_object() || !answer.value("ok", false)) return say_error({answer.is_object() ? answer.value("error", "") : *first, "", 0});
+    const Colour colour = colour_of(STDOUT_FILENO);
+    for (auto left = answer.value("events", std::uint64_t{0}); arguments.follow || left != 0; --left) {
+        auto line = engine->receive(arguments.follow ? kForEver : kTimeout_ms);
+        if (!line) return say_error(line.error());
+        if (const int status = print_line(*line, arguments, colour); status != kOk) return status;
+    }
+    return kOk;
+}
+
+}  // namespace
+
+void add_events(CLI::App& app, int& status) {
+    static EventsArguments arguments;
+    CLI::App* command = app.add_subcommand("events", "the last alerts of a running engine; with --follow, each as it comes");
+    command->add_flag("-f,--follow", arguments.follow, "those that come from now on, until Ctrl-C");
+    command->add_option("--name", arguments.name, "which engine, where several run");
+    command->add_option("--format", arguments.format, "human, or json: EVE, one object a line")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    command->callback([&status] { status = events(arguments); });
+}
+
+}  // namespace weir::cli

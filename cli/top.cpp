@@ -1,0 +1,246 @@
+// weir top: what a running engine does, rule by rule, now.
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "runtime/control.h"
+#include "runtime/handles.h"
+#include "runtime/kernel.h"
+
+namespace weir::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kTimeout_ms = 10'000;
+constexpr std::size_t kNumberColumns = 41;        // three of them, right of the name
+constexpr std::size_t kLeastName = 8, kMostName = 60;
+
+struct TopArguments {
+    std::string name{};
+    double seconds = 1;
+    unsigned times = 0;                   // 0: until it is ended
+};
+
+struct Size { std::size_t columns = 80, lines = 24; };
+
+Size terminal_size() {
+    winsize size{};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
+    return {size.ws_col, size.ws_row};
+}
+
+// "950", "12.3k", "4.56M"
+std::string short_number(double value) {
+    constexpr const char* kUnits[] = {"", "k", "M", "G", "T", "P"};
+    std::size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < std::size(kUnits)) value /= 1000, ++unit;
+    if (unit == 0) return fmt::format("{:.0f}", value);
+    return fmt::format("{:.{}f}{}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, kUnits[unit]);
+}
+
+// At most `width` characters of text.
+std::string cut(const std::string& text, std::size_t width) {
+    std::size_t seen = 0;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80 && ++seen > width) return text.substr(0, i);
+    return text;
+}
+
+struct Row {
+    std::string name;
+    double packets = 0, bytes = 0;        // a second
+    std::uint64_t total = 0;
+};
+
+// Rates between two looks.
+class Rates {
+public:
+    std::vector<Row> update(const Json& engine) {
+        const std::uint64_t now_ns = runtime::monotonic_ns();
+        const double seconds = last_ns_ == 0 ? 0 : static_cast<double>(now_ns - last_ns_) / 1e9;
+        last_ns_ = now_ns;
+        std::map<std::string, Seen> seen;
+        std::vector<Row> rows;
+        const auto add = [&](const std::string& key, const std::string& name, const Json& counter) {
+            const Seen now{counter.value("packets", std::uint64_t{0}), counter.value("bytes", std::uint64_t{0})};
+            const auto before = seen_.find(key);
+            // What was forgotten and came back begins anew.
+            const auto rate = [&](std::uint64_t a, std::uint64_t b) { return seconds <= 0 || b < a ? 0 : static_cast<double>(b - a) / seconds; };
+            Row row{name, 0, 0, now.packets};
+            if (before != seen_.end()) row.packets = rate(before->second.packets, now.packets), row.bytes = rate(before->second.bytes, now.bytes);
+            seen[key] = now;
+            rows.push_back(std::move(row));
+        };
+        for (const Json& rule : engine["rules"]) add("rule " + rule.value("name", ""), rule.value("name", ""), rule);
+        add("default", "(default)", engine["default"]);
+        add("malformed", "(malformed)", engine["malformed"]);
+        seen_ = std::move(seen);
+        std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.packets != b.packets ? a.packets > b.packets : a.total > b.total; });
+        return rows;
+    }
+
+private:
+    struct Seen { std::uint64_t packets = 0, bytes = 0; };
+    std::map<std::string, Seen> seen_;
+    std::uint64_t last_ns_ = 0;
+};
+
+std::vector<std::string> head_of(const Json& engine, const std::vector<Row>& rows) {
+    std::string places;
+    for (const Json& interface : engine["interfaces"])
+        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.value("name", ""), interface.value("mode", ""));
+    double packets = 0, bytes = 0;
+    for (const Row& row : rows) packets += row.packets, bytes += row.bytes;
+    std::uint64_t matched = 0, delivered = 0, lost = 0, pending = 0;
+    for (const Json& alert : engine["alerts"]) {
+        matched += alert.value("matched", std::uint64_t{0}), delivered += alert.value("delivered", std::uint64_t{0});
+        lost += alert.value("lost", std::uint64_t{0}), pending += alert.value("pending", std::uint64_t{0});
+    }
+    std::vector<std::string> lines;
+    lines.push_back(fmt::format("{}: policy {}, generation {}{}", engine.value("name", ""), engine.value("policy", ""), engine.value("generation", 0),
+                                engine.contains("confirm_within_ms") ? fmt::format(", unconfirmed for {} s more", engine.value("confirm_within_ms", 0) / 1000) : ""));
+    lines.push_back("on " + places);
+    lines.push_back(fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending", short_number(packets), short_number(bytes),
+                                short_number(static_cast<double>(matched)), short_number(static_cast<double>(delivered)),
+                                short_number(static_cast<double>(lost)), short_number(static_cast<double>(pending))));
+    lines.emplace_back();
+    return lines;
+}
+
+std::vector<std::string> picture(const Json& engine, const std::vector<Row>& rows, Size size) {
+    std::vector<std::string> lines = head_of(engine, rows);
+    const std::size_t width = std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
+    const auto row = [&](const std::string& name, const std::string& packets, const std::string& bytes, const std::string& total) {
+        lines.push_back(fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(name, width), width), packets, bytes, total));
+    };
+    row("rule", "packets/s", "bytes/s", "packets");
+    const std::size_t room = size.lines > lines.size() + 1 ? size.lines - lines.size() - 1 : 0;   // the last line stays empty
+    const bool all = rows.size() <= room;
+    const std::size_t shown = all ? rows.size() : room > 0 ? room - 1 : 0;
+    for (std::size_t i = 0; i < shown; ++i) row(rows[i].name, short_number(rows[i].packets), short_number(rows[i].bytes), std::to_string(rows[i].total));
+    if (!all) lines.push_back(fmt::format("and {} more", rows.size() - shown));
+    if (lines.size() >= size.lines) lines.resize(size.lines - 1);
+    for (std::string& line : lines) line = cut(line, size.columns);
+    return lines;
+}
+
+// The terminal as it was comes back, however this ends; signals are read like keys.
+class Screen {
+public:
+    Screen() {
+        sigset_t set;
+        sigemptyset(&set);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&set, signal);
+        sigprocmask(SIG_BLOCK, &set, nullptr);
+        signals_ = runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+        is_terminal_ = isatty(STDOUT_FILENO) == 1;
+        if (is_terminal_) fmt::print("\x1b[?1049h\x1b[?25l");
+        if (!is_terminal_ || isatty(STDIN_FILENO) != 1 || tcgetattr(STDIN_FILENO, &before_) != 0) return;
+        termios raw = before_;
+        raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+        reads_keys_ = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+    }
+    ~Screen() {
+        if (reads_keys_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+        if (is_terminal_) fmt::print("\x1b[?25h\x1b[?1049l");
+        std::fflush(stdout);
+    }
+    Screen(const Screen&) = delete;
+    Screen& operator=(const Screen&) = delete;
+
+    void draw(const std::vector<std::string>& lines) const {
+        const char* end = is_terminal_ ? "\x1b[K\n" : "\n";
+        if (is_terminal_) fmt::print("\x1b[H");
+        for (const std::string& line : lines) fmt::print("{}{}", line, end);
+        fmt::print("{}", is_terminal_ ? "\x1b[J" : "\n");
+    }
+    enum class Wake : std::uint8_t { kTime, kResized, kQuit };
+    Wake wait(int timeout_ms) const {
+        pollfd ready[] = {{signals_.get(), POLLIN, 0}, {reads_keys_ ? STDIN_FILENO : -1, POLLIN, 0}};
+        if (poll(ready, std::size(ready), timeout_ms) <= 0) return Wake::kTime;
+        signalfd_siginfo signal{};
+        while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal))
+            if (signal.ssi_signo != SIGWINCH) return Wake::kQuit;
+        char key = 0;
+        if ((ready[1].revents & (POLLIN | POLLHUP)) != 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == 4)) return Wake::kQuit;
+        return Wake::kResized;
+    }
+
+private:
+    runtime::UniqueFd signals_;
+    termios before_{};
+    bool is_terminal_ = false;
+    bool reads_keys_ = false;
+};
+
+runtime::Result<Json> look(const std::string& name) {
+    auto said = runtime::ask_engine(name, R"({"command":"status"})", kTimeout_ms);
+    if (!said) return said.error();
+    Json answer = Json::parse(*said, nullptr, false);
+    if (!answer.is_object() || !answer.contains("engine")) return runtime::Error{"the engine's answer cannot be read: is it of another version?", {}, 0};
+    return Json(std::move(answer["engine"]));
+}
+
+int top(const TopArguments& arguments) {
+    std::string name = arguments.name;
+    auto engine = look(name);
+    if (!engine) return say_error(engine.error());
+    name = engine->value("name", name);
+    Rates rates;
+    rates.update(*engine);
+    runtime::Error error;
+    {
+        const Screen screen;
+        std::vector<Row> rows = rates.update(*engine);
+        const auto period_ns = static_cast<std::uint64_t>(arguments.seconds * 1e9);
+        std::uint64_t next_ns = runtime::monotonic_ns() + period_ns;
+        if (arguments.times == 0) screen.draw(picture(*engine, rows, terminal_size()));
+        for (unsigned done = 0; arguments.times == 0 || done < arguments.times;) {
+            if (std::fflush(stdout) != 0) break;
+            const std::uint64_t now_ns = runtime::monotonic_ns();
+            const auto wake = screen.wait(now_ns >= next_ns ? 0 : static_cast<int>((next_ns - now_ns) / 1'000'000 + 1));
+            if (wake == Screen::Wake::kQuit) break;
+            if (wake == Screen::Wake::kTime) {
+                next_ns += period_ns;
+                ++done;
+                engine = look(name);
+                if (!engine) {
+                    error = engine.error();
+                    break;
+                }
+                rows = rates.update(*engine);
+            }
+            screen.draw(picture(*engine, rows, terminal_size()));
+        }
+    }
+    return error.message.empty() ? static_cast<int>(kOk) : say_error(error);
+}
+
+}  // namespace
+
+void add_top(CLI::App& app, int& status) {
+    static TopArguments arguments;
+    CLI::App* command = app.add_subcommand("top", "the rules of a running engine by packets a second, live");
+    command->footer("q or Ctrl-C ends it. Where standard output is no terminal, each look is printed after the other.");
+    command->add_option("--name", arguments.name, "which engine, where several run");
+    command->add_option("--interval", arguments.seconds, "seconds between two looks")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+    command->add_option("-n,--times", arguments.times, "so many looks, then end; 0: for ever")->capture_default_str();
+    command->callback([&status] { status = top(arguments); });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,121 @@
+"""What the tests of a running engine share: a veth pair in a network namespace and a BPF file system of their own. A test
+is called with WEIR and SOURCE, and ends with status 77 (skipped) where this process may not load BPF programs or make
+namespaces."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+WEIR = sys.argv.pop(1)
+SOURCE = pathlib.Path(sys.argv.pop(1))
+NAME = f"weircli{os.getpid()}"
+ETH_P_ALL = 3
+
+FIRST = """rule marked { when udp.dport == 9 then alert hit, drop }
+rule kept { when udp.dport == 10 then pass }
+alert hit { severity high  message "hit from {ip.src}" }
+"""
+SECOND = FIRST.replace("rule kept", "rule more { when udp.dport == 11 then drop }\nrule kept")
+
+
+def inside(*command, **more):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{NAME}", *command], capture_output=True, text=True, timeout=60, **more)
+
+
+def skip(reason):
+    print("skipped:", reason)
+    sys.exit(77)
+
+
+def udp_frame(port):
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 97, 0, 1]), bytes([10, 97, 0, 2]))
+    return b"\xff" * 6 + bytes(6) + b"\x08\x00" + ip + struct.pack(">HHHH", 4000, port, 8, 0)
+
+
+class LiveCase(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.policy = self.folder / "policy.rules"
+        self.policy.write_text(FIRST)
+        self.running = None
+        self.addCleanup(self.end)
+
+    def start(self, *more, name=NAME, interface="c0"):
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "run", str(self.policy), "-i", interface, "--name", name, *more],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.running = process
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and process.poll() is None:
+            if self.ask("status").returncode == 0:
+                return process
+            time.sleep(0.02)
+        self.fail(f"weir run did not start: {process.communicate(timeout=5)}")
+
+    def end(self, with_signal=signal.SIGTERM):
+        if self.running is None:
+            return None
+        process, self.running = self.running, None
+        process.send_signal(with_signal)
+        try:
+            out, err = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return process.returncode, out, err
+
+    def ask(self, *arguments):
+        return subprocess.run([WEIR, *map(str, arguments), "--name", NAME], capture_output=True, text=True, timeout=60)
+
+    def status(self):
+        said = self.ask("status", "--format", "json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        return json.loads(said.stdout)
+
+    def send(self, port, times):
+        code = ("import socket,sys\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c1',0))\n"
+                f"f=bytes.fromhex('{udp_frame(port).hex()}')\nfor _ in range({times}): s.send(f)")
+        self.assertEqual(inside(sys.executable, "-c", code).returncode, 0)
+
+    def rules(self):
+        return {rule["name"]: rule["packets"] for rule in self.status()["rules"]}
+
+    def wait_until(self, holds, what, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.01)
+
+
+def in_private_mounts():
+    """Pins of this test go into a BPF file system of its own; the engine mounts it."""
+    if os.environ.get("WEIR_PRIVATE_MOUNTS") != "1":
+        os.environ["WEIR_PRIVATE_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, sys.argv[0], WEIR, str(SOURCE), *sys.argv[1:]])
+    while os.path.ismount("/sys/fs/bpf"):
+        subprocess.run(["umount", "/sys/fs/bpf"], check=True)
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("only root may attach programs and make network namespaces")
+    if subprocess.run(["bpftool", "prog", "list"], capture_output=True).returncode != 0:
+        skip("this kernel lets us load no BPF program")
+    in_private_mounts()
+    if subprocess.run(["ip", "netns", "add", NAME], capture_output=True).returncode != 0:
+        skip("no network namespaces here")
+    try:
+        inside("ip", "link", "add", "c0", "type", "veth", "peer", "name", "c1")
+        for link in ("lo", "c0", "c1"):
+            inside("ip", "link", "set", link, "up")
+        unittest.main()
+    finally:
+        subprocess.run(["ip", "netns", "delete", NAME])

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""watch_test.py WEIR SOURCE: weir run --watch, however files are changed. Skipped as live_case.py says."""
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import time
+
+from live_case import LiveCase, main
+
+QUIET_S = 0.4   # longer than the engine waits after a change
+
+
+def policy(name):
+    return f"rule {name} {{ when udp.dport == 9 then drop }}\n"
+
+
+class Watch(LiveCase):
+    def in_force(self):
+        return {rule["name"] for rule in self.status()["rules"]}
+
+    def wait_for(self, *names):
+        self.wait_until(lambda: self.in_force() == set(names), f"{names} in force")
+        for file in self.status()["files"]:
+            self.assertEqual(file["sha256"], hashlib.sha256(pathlib.Path(file["path"]).read_bytes()).hexdigest())
+
+    def test_written_renamed_removed_and_back(self):
+        self.policy.write_text(policy("a"))
+        self.start("--watch")
+        self.policy.write_text(policy("b"))
+        self.wait_for("b")
+        other = self.folder / "other"
+        other.write_text(policy("c"))
+        other.rename(self.policy)
+        self.wait_for("c")
+        self.policy.unlink()
+        self.wait_until(lambda: self.status()["reload_failed"] == 1, "a policy that is gone is a failed reload")
+        self.assertEqual(self.in_force(), {"c"})
+        self.policy.write_text(policy("d"))
+        self.wait_for("d")
+        self.policy.write_text("rule d {")
+        self.wait_until(lambda: self.status()["reload_failed"] == 2, "a bad policy is a failed reload")
+        self.assertEqual(self.in_force(), {"d"})
+        self.policy.write_text(policy("e"))
+        self.wait_for("e")
+        self.assertEqual(self.status()["reload_failed"], 2)
+
+    def test_the_same_again_is_no_reload(self):
+        self.policy.write_text(policy("a"))
+        self.start("--watch")
+        time.sleep(QUIET_S)
+        self.policy.write_text(policy("a"))
+        os.utime(self.policy)
+        (self.folder / "neighbour").write_text("x")
+        time.sleep(QUIET_S)
+        self.assertEqual(self.status()["generation"], 1)
+
+    def test_links_that_are_turned_elsewhere(self):
+        # As orchestrators do it: policy.rules -> ..data/policy.rules, ..data -> ..1, then ..data is replaced by a rename.
+        for number in (1, 2, 3):
+            (self.folder / f"..{number}").mkdir()
+            (self.folder / f"..{number}" / "policy.rules").write_text(policy(f"v{number}"))
+        self.policy.unlink()
+        (self.folder / "..data").symlink_to("..1")
+        self.policy.symlink_to("..data/policy.rules")
+        self.start("--watch")
+        self.assertEqual(self.in_force(), {"v1"})
+        for number in (2, 3):
+            (self.folder / "..next").symlink_to(f"..{number}")
+            (self.folder / "..next").rename(self.folder / "..data")
+            self.wait_for(f"v{number}")
+        shutil.rmtree(self.folder / "..2")
+        (self.folder / "..3" / "policy.rules").write_text(policy("v4"))
+        self.wait_for("v4")
+
+    def test_imports_and_set_files(self):
+        (self.folder / "part.rules").write_text(policy("part"))
+        (self.folder / "bad.txt").write_text("10.0.0.1\n")
+        self.policy.write_text('import "part.rules"\nset bad : ip from "bad.txt"\nrule main { when ip.src in bad then drop }\n')
+        self.start("--watch")
+        self.assertEqual(len(self.status()["files"]), 3)
+        (self.folder / "part.rules").write_text(policy("other"))
+        self.wait_for("other", "main")
+        generation = self.status()["generation"]
+        (self.folder / "bad.txt").write_text("10.0.0.1\n10.0.0.2\n")
+        self.wait_until(lambda: self.status()["generation"] == generation + 1, "a set file is watched")
+        self.assertEqual(self.status()["sets"][0]["entries"], 2)
+        self.wait_for("other", "main")
+
+    def test_pieces_are_waited_for(self):
+        self.policy.write_text(policy("a"))
+        self.start("--watch")
+        with self.policy.open("w") as file:
+            for name in ("p", "q", "r"):
+                file.write(policy(name))
+                file.flush()
+                time.sleep(0.2)
+        self.wait_for("p", "q", "r")
+        self.assertEqual((self.status()["generation"], self.status()["reload_failed"]), (2, 0))
+
+    def test_a_storm_of_changes_and_signals(self):
+        self.policy.write_text(policy("a"))
+        process = self.start("--watch")
+        begin = time.monotonic()
+        for number in range(1000):
+            other = self.folder / "other"
+            other.write_text(policy(f"n{number}"))
+            other.rename(self.policy)
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.0005)
+        self.wait_for("n999")
+        # Reloads take their time; signals that come meanwhile are one.
+        took_ms = (time.monotonic() - begin) * 1000
+        self.assertLess(self.status()["generation"], 10 + took_ms / 5)
+        self.assertEqual(self.status()["reload_failed"], 0)
+        print(f"1000 changes and signals in {took_ms:.0f} ms: {self.status()['generation']} generations")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+// Engines that are killed, and those that go on in their place.
+#include <catch2/catch.hpp>
+
+#include <bpf/bpf.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "bpf/abi.h"
+#include "runtime/kernel.h"
+#include "runtime/pins.h"
+#include "tests/kernel/wire.h"
+
+using namespace weir;
+using namespace weir::test;
+using runtime::Engine;
+using runtime::Lifetime;
+
+namespace {
+
+constexpr const char* kPolicy = "rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
+                                "alert hit { message \"x\" }";
+constexpr const char* kOther = "rule other { when udp.dport == 11 then drop } rule counted { when udp.dport == 10 then pass } "
+                               "rule marked { when udp.dport == 9 then alert hit, drop } alert hit { message \"x\" }";
+
+runtime::EngineOptions pinned(const std::string& name = "one") {
+    auto options = on("b0");
+    options.name = name;
+    options.lifetime = Lifetime::kPinned;
+    return options;
+}
+
+// A process with an engine; `life` is what it does before it kills itself, as kill -9 would.
+template <typename Life>
+void killed_engine(const runtime::EngineOptions& options, const std::string& policy, const Life& life) {
+    const auto object = compiled(policy);
+    const pid_t process = fork();
+    if (process == 0) {
+        auto engine = Engine::start(object, options);
+        if (engine) life(**engine);
+        if (!engine) std::fprintf(stderr, "%s\n", engine.error().message.c_str());
+        if (!engine) _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    int how = 0;
+    REQUIRE(waitpid(process, &how, 0) == process);
+    REQUIRE((WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL));
+}
+
+bool any_pins() { return std::filesystem::exists(runtime::kPinRoot); }
+
+}  // namespace
+
+TEST_CASE("a killed engine leaves policy, counts and events; the next goes on with them", "[adopt]") {
+    killed_engine(pinned(), kPolicy, [](Engine& engine) { static_cast<void>(engine.swap(compiled(kOther))); });
+    REQUIRE(has_program("b0"));
+    Wire wire;
+    wire.send(udp(9), 5);
+    wire.send(udp(11), 2);
+    wire.send(udp(10), 3);
+    CHECK(wire.passed(10, 3) == 3);
+    CHECK(wire.passed(9, 3) == 0);
+
+    std::string said;
+    std::uint64_t events = 0;
+    auto options = pinned();
+    options.on_notice = [&](const std::string& sentence) { said += sentence + "\n"; };
+    options.on_event = [&](const runtime::Event& event) { events += event.record.generation == 2 ? 1 : 100; };
+    const std::uint64_t begin_ns = runtime::monotonic_ns();
+    auto engine = Engine::start(compiled(kPolicy), options);
+    REQUIRE(engine);
+    CHECK(runtime::monotonic_ns() - begin_ns < 1'000'000'000);
+    CHECK_THAT(said, Catch::Contains("went on with what an engine that was killed left in force: policy test, generation 2"));
+    auto status = status_of(**engine);
+    CHECK(status.in_force.generation == 3);
+    CHECK(rule(status, "marked").packets == 5);
+    CHECK(rule(status, "counted").packets == 3);
+    CHECK(alert(status, "hit").pending == 5);
+    CHECK(poll_events(**engine, 5) == 5);
+    CHECK(events == 5);
+    const auto hit = alert(status_of(**engine), "hit");
+    CHECK((hit.matched == 5 && hit.delivered == 5 && hit.lost == 0 && hit.pending == 0));
+    REQUIRE((*engine)->rollback());       // to what the other engine had loaded
+    CHECK(rule(status_of(**engine), "other").packets == 2);
+    (*engine)->detach();
+    CHECK_FALSE(has_program("b0"));
+    CHECK_FALSE(any_pins());
+}
+
+TEST_CASE("sums outlive several engines", "[adopt]") {
+    Wire wire;
+    std::uint64_t sent = 0;
+    for (int life = 0; life < 4; ++life) {
+        killed_engine(pinned(), life % 2 == 0 ? kPolicy : kOther, [&](Engine& engine) {
+            wire.send(udp(10), 2);
+            if (life == 2) static_cast<void>(engine.swap(compiled(kOther)));
+            while (*engine.poll(0) != 0) continue;
+        });
+        wire.send(udp(9), 1);
+        wire.send(udp(10), 3);
+        sent += 5;
+        REQUIRE(wire.passed(10, sent) == sent);
+    }
+    auto engine = Engine::start(compiled(kPolicy), pinned());
+    REQUIRE(engine);
+    CHECK(poll_events(**engine, 4) >= 1);
+    const auto status = status_of(**engine);
+    CHECK(rule(status, "counted").packets == sent);
+    CHECK(rule(status, "marked").packets == 4);
+    const auto hit = alert(status, "hit");
+    CHECK((hit.matched == 4 && hit.delivered == 4 && hit.pending == 0));
+}
+
+TEST_CASE("nobody lives: the kernel goes back from an unconfirmed policy", "[adopt]") {
+    constexpr std::uint64_t kWithin_ms = 300;
+    std::uint64_t begin_ns = 0;
+    killed_engine(pinned(), kPolicy, [&](Engine& engine) {
+        static_cast<void>(engine.swap(compiled("rule shut { when udp.dport == 10 then drop }"), {.confirm_within_ms = kWithin_ms}));
+    });
+    begin_ns = runtime::monotonic_ns();
+    Wire wire;
+    wire.send(udp(10));
+    wire.send(udp(12));
+    CHECK(wire.passed(12, 1) == 1);
+    CHECK(wire.passed(10, 1) == 0);
+    std::uint64_t waited_ms = 0;
+    while (wire.passed(10, 0) == 0 && waited_ms < 5000) {
+        wire.send(udp(10));
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        waited_ms = (runtime::monotonic_ns() - begin_ns) / 1'000'000;
+    }
+    CHECK(waited_ms < kWithin_ms + 100);
+    auto engine = Engine::start(compiled(kPolicy), pinned());
+    REQUIRE(engine);
+    CHECK(status_of(**engine).in_force.generation == 3);
+    CHECK(status_of(**engine).kept.size() == 1);
+    CHECK(rule(status_of(**engine), "counted").packets >= 1);
+}
+
+TEST_CASE("an engine that goes on while a policy waits to be confirmed waits, too", "[adopt]") {
+    killed_engine(pinned(), kPolicy, [&](Engine& engine) {
+        static_cast<void>(engine.swap(compiled("default drop"), {.confirm_within_ms = 500}));
+    });
+    auto engine = Engine::start(compiled("default drop"), pinned());
+    REQUIRE(engine);
+    const auto status = status_of(**engine);
+    CHECK(status.in_force.generation == 3);
+    REQUIRE(status.in_force.confirm_within_ms);
+    CHECK(*status.in_force.confirm_within_ms <= 500);
+    std::this_thread::sleep_for(std::chrono::milliseconds(510));
+    CHECK(status_of(**engine).in_force.generation == 1);
+}
+
+TEST_CASE("a policy that the kernel refuses leaves what the killed engine left", "[adopt]") {
+    killed_engine(pinned(), kPolicy, [](Engine&) {});
+    auto bad = compiled(kOther);
+    bad.elf.resize(100);
+    REQUIRE_FALSE(Engine::start(bad, pinned()));
+    Wire wire;
+    wire.send(udp(9));
+    wire.send(udp(10));
+    CHECK(wire.passed(10, 1) == 1);
+    CHECK(wire.passed(9, 1) == 0);
+    auto engine = Engine::start(compiled(kPolicy), pinned());
+    REQUIRE(engine);
+    CHECK(rule(status_of(**engine), "marked").packets == 1);
+}
+
+TEST_CASE("another name is told who left what, and how to go on", "[adopt]") {
+    killed_engine(pinned(), kPolicy, [](Engine&) {});
+    auto other = Engine::start(compiled(kPolicy), pinned("two.0"));
+    REQUIRE_FALSE(other);
+    CHECK_THAT(other.error().message, Catch::Contains("XDP on b0 is taken by another weir") && Catch::Contains("left by engine `one`"));
+    CHECK_THAT(other.error().help, Catch::Contains("--name one"));
+    REQUIRE(Engine::start(compiled(kPolicy), pinned()));
+    CHECK_FALSE(any_pins());
+}
+
+TEST_CASE("what is not an engine's, or of another version, is refused and left alone", "[adopt]") {
+    auto pins = runtime::Pins::open("one");
+    REQUIRE(pins);
+    LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE);
+    const runtime::UniqueFd word(bpf_map_create(BPF_MAP_TYPE_ARRAY, ".data.weir_root", 4, sizeof(weir_root), 1, &flags));
+    REQUIRE(word);
+    std::string name = "word", expected;
+    SECTION("foreign") { name = "somebodys.map", expected = "not an engine's: somebodys.map"; }
+    SECTION("another version") {
+        const weir_root old{0, WEIR_ABI_VERSION - 1, 0};
+        const std::uint32_t zero = 0;
+        REQUIRE(bpf_map_update_elem(word.get(), &zero, &old, BPF_ANY) == 0);
+        expected = "an engine of ABI " + std::to_string(WEIR_ABI_VERSION - 1);
+    }
+    REQUIRE(pins->keep(name, word.get()));
+    auto refused = Engine::start(compiled(kPolicy), pinned());
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, Catch::Contains(expected));
+    CHECK_THAT(refused.error().help, Catch::Contains("rm -r"));
+    CHECK(pins->get(name));
+    CHECK_FALSE(has_program("b0"));
+    pins->drop_all();
+}
+
+TEST_CASE("the beginnings of an engine that was killed while it started are removed", "[adopt]") {
+    killed_engine(pinned(), kPolicy, [](Engine&) {});
+    auto pins = runtime::Pins::open("one");
+    REQUIRE(pins);
+    pins->drop("link-b0");
+    std::string said;
+    auto options = pinned();
+    options.on_notice = [&](const std::string& sentence) { said += sentence; };
+    auto engine = Engine::start(compiled(kPolicy), options);
+    REQUIRE(engine);
+    CHECK_THAT(said, Catch::Contains("killed while it started"));
+    CHECK(status_of(**engine).in_force.generation == 1);
+}
+
+TEST_CASE("killed again and again, also in the middle of a swap: nothing gets through, no count falls", "[adopt]") {
+    const char* wanted = std::getenv("WEIR_KILLS");
+    const int kills = wanted == nullptr ? 25 : std::atoi(wanted);
+    const auto one = compiled(kPolicy), two = compiled(kOther);
+    killed_engine(pinned(), kPolicy, [](Engine&) {});   // in force before the first packet
+    std::atomic<bool> stop = false;
+    Wire wire;
+    std::uint64_t sent = 0;
+    bool lost = false;
+    std::thread load([&] {
+        while (!stop && !lost) {
+            for (int i = 0; i < 8; ++i) wire.send(udp(9)), wire.send(udp(10));
+            sent += 8;
+            lost = wire.passed(10, sent) != sent;
+        }
+    });
+    std::mt19937 random(7);               // NOLINT: the same run each time
+    bool all_started = true;
+    std::uint64_t slowest_ns = 0;
+    for (int i = 0; i < kills && all_started; ++i) {
+        int ready[2];
+        REQUIRE(pipe(ready) == 0);
+        const pid_t process = fork();
+        if (process == 0) {
+            const std::uint64_t begin_ns = runtime::monotonic_ns();
+            auto engine = Engine::start(i % 2 == 0 ? one : two, pinned());
+            const std::uint64_t took_ns = engine ? runtime::monotonic_ns() - begin_ns : 0;
+            if (!engine) std::fprintf(stderr, "%s\n", engine.error().message.c_str());
+            if (write(ready[1], &took_ns, sizeof(took_ns)) < 0 || !engine) _exit(1);
+            for (;;)
+                if (!(*engine)->swap(two) || !(*engine)->swap(one) || !(*engine)->poll(0)) _exit(1);
+        }
+        std::uint64_t took_ns = 0;
+        all_started = read(ready[0], &took_ns, sizeof(took_ns)) == sizeof(took_ns) && took_ns != 0;
+        slowest_ns = std::max(slowest_ns, took_ns);
+        close(ready[0]), close(ready[1]);
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
+        kill(process, SIGKILL);
+        int how = 0;
+        waitpid(process, &how, 0);
+        all_started = all_started && WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+    }
+    stop = true;
+    load.join();
+    CHECK(all_started);
+    CHECK_FALSE(lost);
+    CHECK(slowest_ns < 1'000'000'000);
+    auto engine = Engine::start(one, pinned());
+    REQUIRE(engine);
+    const auto status = status_of(**engine);
+    CHECK(wire.passed(9, 0) == 0);
+    CHECK(rule(status, "counted").packets == sent);
+    CHECK(rule(status, "marked").packets == sent);
+    WARN(kills << " kills, " << sent << " packets of each class, slowest adoption " << slowest_ns / 1000 << " us");
+}
