@@ -112,6 +112,7 @@ Result<Loaded> Engine::State::load(const bpf::Object& object) {
     ProgramOptions program_options;
     program_options.settings.generation = active ? active->generation.number + 1 : 1;
     program_options.shared.events = reader->ring_fd();
+    if (active) program_options.shared.state = &active->program.state();
     auto program = Program::load(object, program_options);
     if (!program) return program.error();
     if (Status named = name_interfaces(*program, object.manifest, interfaces); !named) return named.error();
@@ -258,6 +259,8 @@ Status Engine::swap(const bpf::Object& object) {
     // From here on nothing can fail.
     wait_for_packets();
     Loaded old = std::exchange(*s.active, std::move(*loaded));
+    if (Status added = s.active->program.state().add_first_entries(); !added && s.options.on_notice)
+        s.options.on_notice("a set lacks entries of its file: " + added.error().message);
     s.retire(std::move(old));
     return Done{};
 }

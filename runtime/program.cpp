@@ -93,7 +93,7 @@ struct Opened {
     bpf_program* program = nullptr;
 };
 
-Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) {
+Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options, const StateMaps& state) {
     LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir");
     bpf_object* raw = bpf_object__open_mem(compiled.elf.data(), compiled.elf.size(), &opts);
     if (raw == nullptr) return kernel_error(errno, "reading the compiled policy");
@@ -102,6 +102,7 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) 
     if (opened.program == nullptr) return missing("program");
     bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
     if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
+    if (Status described = state.describe(raw); !described) return described.error();
     return opened;
 }
 
@@ -109,14 +110,16 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) 
 
 Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions& options) {
     quiet_libbpf();
-    auto opened = open(compiled, options);
+    auto state = StateMaps::make(compiled.state, options.shared.state);
+    if (!state) return state.error();
+    auto opened = open(compiled, options, *state);
     if (!opened) return opened.error();
     const int failed = bpf_object__load(opened->object.get());
     if (failed != 0) {
         Error error = kernel_error(failed, "loading the policy into the kernel");
         if (error.number == EPERM || error.number == ENOMEM) return error;
         // Again, to hear what the verifier has to say.
-        auto again = open(compiled, options);
+        auto again = open(compiled, options, *state);
         if (!again) return again.error();
         std::string log(kLogBytes, '\0');
         bpf_program__set_log_buf(again->program, log.data(), log.size());
@@ -129,7 +132,8 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
         opened = std::move(again);
     }
     if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
-    return Program(std::move(opened->object), opened->program);
+    if (Status put = state->put(opened->object.get()); !put) return put.error();
+    return Program(std::move(opened->object), std::move(*state), opened->program);
 }
 
 int Program::map(const char* name) const { return bpf_object__find_map_fd_by_name(object_.get(), name); }

@@ -9,12 +9,14 @@
 #include "compiler/object.h"
 #include "runtime/handles.h"
 #include "runtime/result.h"
+#include "runtime/state_maps.h"
 
 namespace weir::runtime {
 
 // Maps that outlive a policy: the next one goes on with them.
 struct SharedMaps {
     int events = -1;                      // fd, or -1: a map of its own
+    const StateMaps* state = nullptr;     // of the policy before
 };
 
 struct ProgramOptions {
@@ -30,14 +32,17 @@ public:
     int fd() const { return bpf_program__fd(program_); }
     // File descriptor of one of its maps, or -1.
     int map(const char* name) const;
+    const StateMaps& state() const { return state_; }
     std::uint32_t verified_insns() const;
     std::uint32_t program_insns() const;
     std::uint64_t memory_bytes() const;   // of its maps, as the kernel accounts them
 
 private:
-    Program(ObjectPtr object, bpf_program* program) : object_(std::move(object)), program_(program) {}
+    Program(ObjectPtr object, StateMaps state, bpf_program* program)
+        : object_(std::move(object)), state_(std::move(state)), program_(program) {}
 
     ObjectPtr object_;
+    StateMaps state_;
     bpf_program* program_;
 };
 

@@ -55,6 +55,19 @@ Status TestRunner::State::read_numbers(int map, std::uint32_t count, std::uint32
     return Done{};
 }
 
+Status TestRunner::reset() { return state_->program.state().reset(); }
+
+Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns) {
+    const int map = state_->program.state().fd(identity);
+    if (map < 0) return Error{"no set that changes: " + identity, "", ENOENT};
+    std::uint64_t end_ns = 0;
+    if (bpf_map_lookup_elem(map, key.data(), &end_ns) != 0) {
+        if (errno == ENOENT) return false;
+        return kernel_error(errno, "looking into a set");
+    }
+    return end_ns == 0 || time_ns < end_ns;
+}
+
 Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
     State& s = *state_;
     const std::uint32_t zero = 0;

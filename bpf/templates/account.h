@@ -101,6 +101,17 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
     return 0;
 }
 
+/* Its changes of sets wait for the packet's verdict. */
+static __always_inline void weir_will_change(struct weir_packet *packet, __u32 rule)
+{
+    __u32 at = packet->changing_rules;
+    __u32 *entry = bpf_map_lookup_elem(&weir_changing, &at);
+    if (!entry)
+        return;
+    *entry = rule;
+    packet->changing_rules = at + 1;
+}
+
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
 static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 rule)
 {
@@ -108,13 +119,25 @@ static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 ru
         weir_trace_rule(rule);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
         weir_alerts(packet, rule);
+    if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES)
+        weir_will_change(packet, rule);
 }
 
-/* A rule that does not decide matched: evaluation goes on. */
+/* Counts the packet for the state terms of rule `rule`; are they true? The compiler writes it. */
+int weir_terms_hold(struct weir_packet *packet, __u32 rule);
+
+/* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
 GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
 {
     if (!packet || rule >= weir_rule_count())
         return 0;
+    rule = BOUNDED(rule);
+    if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
+        if (!weir_terms_hold(packet, rule))
+            return 0;
+        if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES)
+            return 1;
+    }
     weir_rule_fired(packet, rule);
     weir_count(rule, packet->len);
     return 0;

@@ -1,0 +1,270 @@
+/* What is kept from packet to packet: the buckets and windows of state terms, and sets that change. */
+#ifndef WEIR_BPF_STATE_H
+#define WEIR_BPF_STATE_H
+
+#include "bpf/abi.h"
+#include "bpf/templates/account.h"
+#include "bpf/templates/maps.h"
+#include "bpf/templates/target.h"
+
+struct weir_key_2 { __u32 words[2]; };
+struct weir_key_6 { __u32 words[6]; };
+struct weir_key_16 { __u32 words[16]; };
+
+/* One time for all that happens to a packet. */
+static __always_inline __u64 weir_packet_time(struct weir_packet *packet)
+{
+    if (!packet->time_ns)
+        packet->time_ns = weir_now();
+    return packet->time_ns;
+}
+
+static __always_inline void weir_inserted(__u32 account)
+{
+    struct weir_state_account *counts = bpf_map_lookup_elem(&weir_state_accounts, &account);
+    if (counts)
+        counts->inserted++;
+}
+
+static __always_inline void weir_refused(__u32 account)
+{
+    struct weir_state_account *counts = bpf_map_lookup_elem(&weir_state_accounts, &account);
+    if (counts)
+        counts->refused++;
+}
+
+/* ---- terms ---- */
+
+/* A key's bucket, made where there is none. */
+static __always_inline struct weir_bucket *weir_bucket_of(void *terms, __u32 index, const void *key, __u32 account)
+{
+    void *buckets = bpf_map_lookup_elem(terms, &index);
+    if (!buckets)
+        return 0;
+    struct weir_bucket *bucket = bpf_map_lookup_elem(buckets, key);
+    if (bucket)
+        return bucket;
+    const struct weir_bucket fresh = {};
+    if (!bpf_map_update_elem(buckets, key, &fresh, BPF_NOEXIST))
+        weir_inserted(account);
+    return bpf_map_lookup_elem(buckets, key); /* another CPU may have been first */
+}
+
+/* LRU maps have no bpf_spin_lock. Whoever holds this one is on another CPU and does little: a wait this long never ends. */
+#define LOCK_TRIES 1024
+static __always_inline int weir_lock(struct weir_bucket *bucket)
+{
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < LOCK_TRIES; i++)
+        if (!__sync_val_compare_and_swap(&bucket->lock, 0, 1))
+            return 1;
+    return 0;
+}
+static __always_inline void weir_unlock(struct weir_bucket *bucket)
+{
+    __sync_lock_test_and_set(&bucket->lock, 0); /* an exchange: what was stored before is seen before */
+}
+
+/* Packets of several CPUs may come with times that are not in order. */
+static __always_inline __u64 weir_since(__u64 then_ns, __u64 now_ns)
+{
+    return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/* True where the bucket has too little; then nothing is taken. */
+static __always_inline int weir_take(const struct weir_term *term, struct weir_bucket *bucket, __u64 price, __u64 now_ns)
+{
+    __u64 since = weir_since(bucket->time_ns, now_ns), taken = bucket->taken;
+    if (since >= term->fill_ns) {
+        taken = 0;
+    } else {
+        __u64 filled = since * term->limit; /* below the capacity */
+        taken = taken > filled ? taken - filled : 0;
+    }
+    /* A bucket that an earlier policy left may lack more than it holds now. */
+    if (taken > term->capacity || price > term->capacity - taken)
+        return 1;
+    bucket->taken = taken + price;
+    if (now_ns > bucket->time_ns)
+        bucket->time_ns = now_ns;
+    return 0;
+}
+
+static __always_inline int weir_counts(const struct weir_term *term, struct weir_bucket *bucket, __u64 now_ns)
+{
+    if (!bucket->taken || weir_since(bucket->time_ns, now_ns) >= term->unit_ns) {
+        bucket->time_ns = now_ns;
+        bucket->taken = 0;
+    }
+    return ++bucket->taken > term->limit;
+}
+
+static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms, const void *key, __u32 number)
+{
+    __u64 now_ns = weir_packet_time(packet);
+    const struct weir_term *term = &weir_terms[number];
+    struct weir_bucket *bucket = weir_bucket_of(terms, term->index, key, number);
+    if (!bucket || !weir_lock(bucket)) {
+        weir_refused(number);
+        return 0;
+    }
+    int exceeds;
+    if (term->kind == WEIR_TERM_COUNT)
+        exceeds = weir_counts(term, bucket, now_ns);
+    else if (term->kind == WEIR_TERM_RATE)
+        exceeds = weir_take(term, bucket, term->unit_ns, now_ns);
+    else /* a price beyond the capacity may not fit into 64 bits */
+        exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, bucket, packet->len * term->unit_ns, now_ns);
+    weir_unlock(bucket);
+    return exceeds;
+}
+
+/* Counts the packet; is term `number` true for it? */
+#define TERM_OF_WIDTH(width)                                                                                            \
+    GLOBAL_FUNCTION int weir_term_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 number)       \
+    {                                                                                                                   \
+        if (!packet || !key || number >= weir_term_count())                                                             \
+            return 0;                                                                                                   \
+        return weir_exceeds(packet, &weir_terms_##width, key, BOUNDED(number));                                         \
+    }
+TERM_OF_WIDTH(2)
+TERM_OF_WIDTH(6)
+TERM_OF_WIDTH(16)
+
+/* ---- sets that change ---- */
+
+static __always_inline int weir_lives(struct weir_packet *packet, void *sets, const void *key, __u32 index)
+{
+    void *entries = bpf_map_lookup_elem(sets, &index);
+    const volatile __u64 *until = entries ? bpf_map_lookup_elem(entries, key) : 0;
+    if (!until)
+        return 0;
+    __u64 end_ns = *until;
+    return !end_ns || weir_packet_time(packet) < end_ns;
+}
+
+struct weir_sweep {
+    __u64 now_ns;
+    __u64 earliest_ns;
+};
+
+static long weir_sweep_one(void *entries, const void *key, __u64 *until, struct weir_sweep *sweep)
+{
+    __u64 end_ns = *until;
+    if (!end_ns)
+        return 0;
+    if (end_ns <= sweep->now_ns)
+        bpf_map_delete_elem(entries, key);
+    else if (end_ns < sweep->earliest_ns)
+        sweep->earliest_ns = end_ns;
+    return 0;
+}
+
+static __always_inline void weir_ends_at(struct weir_live_set *set, __u64 end_ns)
+{
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 8; i++) {
+        __u64 earliest = *(volatile __u64 *)&set->earliest_ns;
+        if (end_ns >= earliest || __sync_val_compare_and_swap(&set->earliest_ns, earliest, end_ns) == earliest)
+            return;
+    }
+}
+
+static __always_inline void weir_add(struct weir_packet *packet, void *entries, const void *key, const struct weir_change *change)
+{
+    __u64 now_ns = weir_packet_time(packet), end_ns = 0;
+    if (change->for_ns) {
+        end_ns = now_ns + change->for_ns;
+        if (end_ns < now_ns)
+            end_ns = ~0ull;
+    }
+    __u32 number = change->set;
+    if (number >= weir_live_set_count())
+        return;
+    struct weir_live_set *set = &weir_live_sets[BOUNDED(number)];
+    if (end_ns)
+        weir_ends_at(set, end_ns);
+    volatile __u64 *known = bpf_map_lookup_elem(entries, key);
+    if (known) {
+        *known = end_ns;
+        return;
+    }
+    long failed = bpf_map_update_elem(entries, key, &end_ns, BPF_NOEXIST);
+    if (failed && *(volatile __u64 *)&set->earliest_ns <= now_ns) {
+        /* Full, and something in it has ended: that gives way. */
+        struct weir_sweep sweep = {now_ns, ~0ull};
+        set->earliest_ns = ~0ull;
+        bpf_for_each_map_elem(entries, weir_sweep_one, &sweep, 0);
+        weir_ends_at(set, sweep.earliest_ns);
+        if (end_ns)
+            weir_ends_at(set, end_ns);
+        failed = bpf_map_update_elem(entries, key, &end_ns, BPF_NOEXIST);
+    }
+    if (failed)
+        weir_refused(change->account);
+    else
+        weir_inserted(change->account);
+}
+
+static __always_inline void weir_change_set(struct weir_packet *packet, void *sets, const void *key, __u32 number)
+{
+    const struct weir_change *change = &weir_changes[number];
+    __u32 index = change->index;
+    void *entries = bpf_map_lookup_elem(sets, &index);
+    if (!entries)
+        return;
+    if (change->flags & WEIR_CHANGE_ADDS)
+        weir_add(packet, entries, key, change);
+    else
+        bpf_map_delete_elem(entries, key);
+}
+
+/* Is the key in the set of that index now? Carries out change `number`. */
+#define SETS_OF_WIDTH(width)                                                                                            \
+    GLOBAL_FUNCTION int weir_lives_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 index)       \
+    {                                                                                                                   \
+        return packet && key && weir_lives(packet, &weir_live_##width, key, index);                                     \
+    }                                                                                                                   \
+    GLOBAL_FUNCTION int weir_change_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 number)     \
+    {                                                                                                                   \
+        if (packet && key && number < weir_change_count())                                                              \
+            weir_change_set(packet, &weir_live_##width, key, BOUNDED(number));                                          \
+        return 0;                                                                                                       \
+    }
+SETS_OF_WIDTH(2)
+SETS_OF_WIDTH(6)
+SETS_OF_WIDTH(16)
+
+/* The compiler writes it: lays out the key of change `number` and carries it out. */
+int weir_make_change(struct weir_packet *packet, __u32 number);
+
+static long weir_changes_of(__u32 at, struct weir_packet **packet)
+{
+    const __u32 *rule = bpf_map_lookup_elem(&weir_changing, &at);
+    if (!rule)
+        return 1;
+    __u64 row = *rule;
+    OPAQUE(row);
+    if (row >= weir_change_words())
+        return 1;
+    __u32 first = weir_rule_changes[row] & 0xffffff, count = weir_rule_changes[row] >> 24;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_RULE_CHANGES; i++) {
+        __u64 entry = first + i;
+        OPAQUE(entry);
+        if (i >= count || entry >= weir_change_words())
+            break;
+        weir_make_change(*packet, weir_rule_changes[entry]);
+    }
+    return 0;
+}
+
+/* Every rule saw the sets as they were when the packet came: now they change. */
+GLOBAL_FUNCTION int weir_change_sets(struct weir_packet *packet)
+{
+    if (packet)
+        bpf_loop(packet->changing_rules, weir_changes_of, &packet, 0);
+    return 0;
+}
+
+#endif

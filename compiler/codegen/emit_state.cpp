@@ -1,0 +1,143 @@
+// State terms and changes of sets: the code that lays out their keys. What is done with them is in bpf/templates/state.h.
+#include <llvm/IR/IRBuilder.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "compiler/codegen/emit.h"
+#include "compiler/codegen/emit_key.h"
+
+namespace weir::codegen {
+namespace {
+
+constexpr std::size_t kCasesAFunction = 32;
+
+// A case of a function (packet, number): code that ends with a branch to one of the two.
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* key, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
+struct Case {
+    std::uint32_t number;
+    EmitCase emit;
+};
+struct Switch {
+    Template& target;
+    const llvm::DISubprogram* prototype;
+    std::uint32_t key_words;
+};
+
+void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
+    llvm::LLVMContext& context = function.getContext();
+    const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, &function); };
+    llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
+    llvm::IRBuilder<> ir(entry);
+    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
+    llvm::Value* key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), with.key_words));
+    ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
+    ir.SetInsertPoint(choose);
+    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), no, static_cast<unsigned>(end - begin));
+    for (const Case* at = begin; at != end; ++at) {
+        llvm::BasicBlock* here = block("case");
+        cases->addCase(ir.getInt32(at->number), here);
+        ir.SetInsertPoint(here);
+        at->emit(ir, function, key, yes, no);
+    }
+    ir.SetInsertPoint(yes);
+    ir.CreateRet(ir.getInt32(1));
+    ir.SetInsertPoint(no);
+    ir.CreateRet(ir.getInt32(0));
+}
+
+void make_global(Template& target, llvm::Function& function, const llvm::DISubprogram* prototype) {
+    function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);   // its callers assume nothing, as the verifier does
+    function.addFnAttr(llvm::Attribute::NoInline);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.setDSOLocal(true);
+    target.describe(function, prototype, 1, true);
+}
+
+// One function where they are few, else one that knows which function has which.
+void emit_switch(Template& target, const char* name, std::uint32_t key_words, const std::vector<Case>& cases) {
+    llvm::Function* function = target.module().getFunction(name);
+    if (function == nullptr || !function->isDeclaration()) return;   // nobody calls it
+    const llvm::DISubprogram* prototype = function->getSubprogram();
+    const Switch with{target, prototype, std::max(key_words, 1u)};
+    function->setSubprogram(nullptr);
+    make_global(target, *function, prototype);
+    if (cases.size() <= kCasesAFunction) return emit_cases(with, *function, cases.data(), cases.data() + cases.size());
+    std::vector<Case> calls;
+    for (std::size_t begin = 0; begin < cases.size(); begin += kCasesAFunction) {
+        const std::size_t end = std::min(begin + kCasesAFunction, cases.size());
+        auto* group = llvm::Function::Create(function->getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
+                                             std::string(name) + "_from_" + std::to_string(begin), target.module());
+        make_global(target, *group, prototype);
+        emit_cases(with, *group, &cases[begin], cases.data() + end);
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
+            ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
+        };
+        for (std::size_t i = begin; i < end; ++i) calls.push_back({cases[i].number, call});
+    }
+    emit_cases(with, *function, calls.data(), calls.data() + calls.size());
+}
+
+// Goes on at a new block where the packet has all that the key is made of.
+void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, std::uint32_t bits, llvm::BasicBlock* no) {
+    if (bits == 0) return;
+    llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "there", &function);
+    ir.CreateCondBr(key.present(bits), there, no);
+    ir.SetInsertPoint(there);
+}
+
+}  // namespace
+
+namespace {
+
+// What nothing calls, once the policy's constants are folded, must name no table: it would stay.
+void empty(Template& target, const char* name) {
+    llvm::Function* function = target.module().getFunction(name);
+    if (function == nullptr || function->isDeclaration()) return;
+    function->deleteBody();
+    function->setLinkage(llvm::GlobalValue::WeakAnyLinkage);
+    llvm::IRBuilder<> ir(llvm::BasicBlock::Create(function->getContext(), "", function));
+    ir.CreateRet(ir.getInt32(0));
+}
+
+}  // namespace
+
+void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, const StateTables& state) {
+    std::vector<Case> rules, changes;
+    for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
+        const ir::Rule& rule = decision.rules[number];
+        if (rule.terms.empty()) continue;
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            KeyEmitter key(ir, function.getArg(0), true);
+            for (const std::uint32_t term : rule.terms) {
+                const StatePlace& where = state.term(term);
+                want_present(ir, function, key, decision.terms[term].key.present, no);
+                key.store(key.term_words(decision.terms[term].key), place, where.width);
+                llvm::Value* exceeds = ir.CreateCall(&target.function(state_function("weir_term", where.width).c_str()),
+                                                     {function.getArg(0), place, ir.getInt32(term)});
+                llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
+                ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
+                ir.SetInsertPoint(next);
+            }
+            ir.CreateBr(yes);
+        }});
+    }
+    for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            const ir::SetChange& change = decision.changes[number];
+            const StatePlace& where = state.live_set(change.set);
+            KeyEmitter key(ir, function.getArg(0), true);
+            want_present(ir, function, key, change.key.present, no);
+            key.store(key.set_words(change.key.parts, policy.sets[change.set].types), place, where.width);
+            ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
+                          {function.getArg(0), place, ir.getInt32(number)});
+            ir.CreateBr(yes);
+        }});
+    if (changes.empty()) empty(target, "weir_change_sets");
+    emit_switch(target, "weir_terms_hold", state.term_width(), rules);
+    emit_switch(target, "weir_make_change", state.live_width(), changes);
+}
+
+}  // namespace weir::codegen

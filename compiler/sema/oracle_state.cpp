@@ -1,0 +1,103 @@
+#include "compiler/sema/oracle_state.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "grammar/check.h"
+
+namespace weir::sema {
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t since(std::uint64_t then_ns, std::uint64_t now_ns) { return now_ns > then_ns ? now_ns - then_ns : 0; }
+
+}  // namespace
+
+FieldValue field_value(SetType type, const SetElement& element) {
+    if (type == SetType::kIp) return element.address;
+    return element.number;
+}
+
+LiveSet::LiveSet(const Set& set) : size_(set.size) {
+    for (std::size_t i = 0; i < set.entries.size(); ++i) {
+        const std::vector<SetElement> entry = set.entries.entry(i);
+        KeyValue key;
+        for (std::size_t part = 0; part < entry.size(); ++part) key.push_back(field_value(set.types[part], entry[part]));
+        until_.emplace(std::move(key), 0);
+    }
+}
+
+bool LiveSet::has(const KeyValue& key, std::uint64_t now_ns) const {
+    const auto found = until_.find(key);
+    return found != until_.end() && (found->second == 0 || now_ns < found->second);
+}
+
+bool LiveSet::add(const KeyValue& key, std::uint64_t for_ns, std::uint64_t now_ns) {
+    const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t until = for_ns == 0 ? 0 : for_ns > most - now_ns ? most : now_ns + for_ns;
+    if (const auto found = until_.find(key); found != until_.end()) {
+        found->second = until;
+        return true;
+    }
+    if (until_.size() >= size_) std::erase_if(until_, [&](const auto& entry) { return entry.second != 0 && entry.second <= now_ns; });
+    if (until_.size() >= size_) return false;
+    until_.emplace(key, until);
+    return true;
+}
+
+TermState::Bucket& TermState::bucket(const StateTerm& term, const KeyValue& key, std::uint64_t now_ns) {
+    auto found = buckets_.find(key);
+    if (found == buckets_.end()) {
+        if (buckets_.size() >= term.size) {
+            buckets_.erase(by_use_.begin()->second);
+            by_use_.erase(by_use_.begin());
+        }
+        found = buckets_.emplace(key, Bucket{}).first;
+        const bool is_rate = term.kind == TermKind::kRate || term.kind == TermKind::kByteRate;
+        found->second.time_ns = now_ns;
+        found->second.tokens = is_rate ? term.burst * term.unit_ns : 0;
+    } else {
+        by_use_.erase(found->second.used);
+    }
+    found->second.used = ++looks_;
+    by_use_.emplace(looks_, key);
+    return found->second;
+}
+
+bool TermState::takes(const StateTerm& term, Bucket& bucket, std::uint64_t wanted, std::uint64_t now_ns) {
+    const Wide full = Wide{term.burst} * term.unit_ns;
+    const Wide tokens = std::min(full, bucket.tokens + Wide{since(bucket.time_ns, now_ns)} * term.limit);
+    const Wide price = Wide{wanted} * term.unit_ns;
+    const bool found = tokens >= price;
+    bucket.tokens = static_cast<std::uint64_t>(found ? tokens - price : tokens);
+    bucket.time_ns = std::max(bucket.time_ns, now_ns);
+    return !found;
+}
+
+bool TermState::counts(const StateTerm& term, Bucket& bucket, std::uint64_t now_ns) {
+    if (bucket.tokens == 0 || since(bucket.time_ns, now_ns) >= term.unit_ns) {
+        bucket.time_ns = now_ns;
+        bucket.tokens = 0;
+    }
+    return ++bucket.tokens > term.limit;
+}
+
+bool TermState::exceeds(const StateTerm& term, const KeyValue& key, std::uint64_t packet_bytes, std::uint64_t now_ns) {
+    Bucket& found = bucket(term, key, now_ns);
+    switch (term.kind) {
+        case TermKind::kRate: return takes(term, found, 1, now_ns);
+        case TermKind::kByteRate: return takes(term, found, packet_bytes, now_ns);
+        case TermKind::kCount: return counts(term, found, now_ns);
+        case TermKind::kDistinct: break;
+    }
+    WEIR_CHECK(!"no such term");
+    return false;
+}
+
+OracleState::OracleState(const TypedPolicy& policy) {
+    for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
+        if (policy.sets[number].dynamic) sets.emplace(number, LiveSet(policy.sets[number]));
+}
+
+}  // namespace weir::sema
