@@ -148,11 +148,28 @@ struct weir_bucket {
     __u64 time_ns;
     __u64 taken;
 };
+/* The same of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the
+ * value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond the limit.
+ * Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words, zeros behind the
+ * value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where (hash >> 40 & mask) is
+ * 0, and then sets bit hash % WEIR_SKETCH_BITS. */
+#define WEIR_DISTINCT_EXACT 32u
+#define WEIR_SKETCH_BITS 2048u
+#define WEIR_FEW_WORDS 66u                             /* lists of values of one or two words; bitmaps (64) */
+#define WEIR_MANY_WORDS 165u                           /* lists of addresses */
+struct weir_distinct {
+    __u32 lock;
+    __u32 count;
+    __u64 time_ns;
+    __u32 opened;                                      /* 1: a window has been opened */
+    __u32 unused;
+    __u32 words[];
+};
 enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT };
 struct weir_term {                                     /* section .data.weir_terms */
     __u64 limit;                                       /* rates: tokens a unit; else what the value is compared with */
     __u64 unit_ns;                                     /* rates: the unit; else the window */
-    __u64 capacity;                                    /* rates: nanosecond-tokens that a bucket holds */
+    __u64 capacity;                                    /* rates: nanosecond-tokens that a bucket holds; sketches: the mask */
     __u64 fill_ns;                                     /* rates: an empty bucket is full after that */
     __u32 kind;                                        /* enum weir_term_kind */
     __u32 index;                                       /* in its map of maps */

@@ -13,7 +13,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr const char* kOuters[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_live_2", "weir_live_6", "weir_live_16"};
+constexpr const char* kOuters[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size && a.max_entries == b.max_entries;

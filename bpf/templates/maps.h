@@ -86,6 +86,10 @@ struct {
 STATE_MAPS(weir_terms_2);
 STATE_MAPS(weir_terms_6);
 STATE_MAPS(weir_terms_16);
+STATE_MAPS(weir_few_6);    /* terms that count distinct values: bpf/abi.h, struct weir_distinct */
+STATE_MAPS(weir_few_16);
+STATE_MAPS(weir_many_6);
+STATE_MAPS(weir_many_16);
 STATE_MAPS(weir_live_2);
 STATE_MAPS(weir_live_6);
 STATE_MAPS(weir_live_16);
@@ -118,6 +122,7 @@ extern struct weir_forest_tree weir_forest_trees[];          /* by forest, WEIR_
 extern __u64 weir_tree_slots[];                /* see WEIR_LEAF */
 extern __u32 weir_entries[];                   /* words */
 extern struct weir_term weir_terms[];
+extern __u32 weir_zeros[];                     /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
 extern struct weir_live_set weir_live_sets[];
 extern __u32 weir_rule_changes[];              /* by rule: how many << 24, first; then change numbers */

@@ -35,34 +35,33 @@ static __always_inline void weir_refused(__u32 account)
 
 /* ---- terms ---- */
 
-/* A key's bucket, made where there is none. */
-static __always_inline struct weir_bucket *weir_bucket_of(void *terms, __u32 index, const void *key, __u32 account)
+/* A key's state, made of `fresh` where there is none. */
+static __always_inline void *weir_state_of(void *terms, __u32 index, const void *key, __u32 account, const void *fresh)
 {
-    void *buckets = bpf_map_lookup_elem(terms, &index);
-    if (!buckets)
+    void *states = bpf_map_lookup_elem(terms, &index);
+    if (!states)
         return 0;
-    struct weir_bucket *bucket = bpf_map_lookup_elem(buckets, key);
-    if (bucket)
-        return bucket;
-    const struct weir_bucket fresh = {};
-    if (!bpf_map_update_elem(buckets, key, &fresh, BPF_NOEXIST))
+    void *state = bpf_map_lookup_elem(states, key);
+    if (state)
+        return state;
+    if (!bpf_map_update_elem(states, key, fresh, BPF_NOEXIST))
         weir_inserted(account);
-    return bpf_map_lookup_elem(buckets, key); /* another CPU may have been first */
+    return bpf_map_lookup_elem(states, key); /* another CPU may have been first */
 }
 
 /* LRU maps have no bpf_spin_lock. Whoever holds this one is on another CPU and does little: a wait this long never ends. */
 #define LOCK_TRIES 1024
-static __always_inline int weir_lock(struct weir_bucket *bucket)
+static __always_inline int weir_lock(__u32 *lock)
 {
 #pragma clang loop unroll(disable)
     for (int i = 0; i < LOCK_TRIES; i++)
-        if (!__sync_val_compare_and_swap(&bucket->lock, 0, 1))
+        if (!__sync_val_compare_and_swap(lock, 0, 1))
             return 1;
     return 0;
 }
-static __always_inline void weir_unlock(struct weir_bucket *bucket)
+static __always_inline void weir_unlock(__u32 *lock)
 {
-    __sync_lock_test_and_set(&bucket->lock, 0); /* an exchange: what was stored before is seen before */
+    __sync_lock_test_and_set(lock, 0); /* an exchange: what was stored before is seen before */
 }
 
 /* Packets of several CPUs may come with times that are not in order. */
@@ -103,8 +102,9 @@ static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms,
 {
     __u64 now_ns = weir_packet_time(packet);
     const struct weir_term *term = &weir_terms[number];
-    struct weir_bucket *bucket = weir_bucket_of(terms, term->index, key, number);
-    if (!bucket || !weir_lock(bucket)) {
+    const struct weir_bucket fresh = {};
+    struct weir_bucket *bucket = weir_state_of(terms, term->index, key, number, &fresh);
+    if (!bucket || !weir_lock(&bucket->lock)) {
         weir_refused(number);
         return 0;
     }
@@ -115,7 +115,7 @@ static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms,
         exceeds = weir_take(term, bucket, term->unit_ns, now_ns);
     else /* a price beyond the capacity may not fit into 64 bits */
         exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, bucket, packet->len * term->unit_ns, now_ns);
-    weir_unlock(bucket);
+    weir_unlock(&bucket->lock);
     return exceeds;
 }
 
@@ -130,6 +130,98 @@ static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms,
 TERM_OF_WIDTH(2)
 TERM_OF_WIDTH(6)
 TERM_OF_WIDTH(16)
+
+/* ---- distinct values ---- */
+
+static __always_inline int weir_opens(const struct weir_term *term, struct weir_distinct *seen, __u64 now_ns)
+{
+    if (seen->opened && weir_since(seen->time_ns, now_ns) < term->unit_ns)
+        return 0;
+    seen->opened = 1;
+    seen->time_ns = now_ns;
+    seen->count = 0;
+    return 1;
+}
+
+/* Values of `width` words in a row. */
+static __always_inline int weir_listed(const struct weir_term *term, struct weir_distinct *seen, const __u32 *value, __u32 width, __u64 now_ns)
+{
+    weir_opens(term, seen, now_ns);
+    __u64 count = seen->count;
+    OPAQUE(count);
+    if (count > term->limit || count > WEIR_DISTINCT_EXACT)
+        return 1;
+#pragma clang loop unroll(disable)
+    for (__u64 i = 0; i < WEIR_DISTINCT_EXACT; i++) {
+        if (i >= count)
+            break;
+        const __u32 *known = &seen->words[i * width];
+        __u32 other = 0;
+        for (__u32 w = 0; w < width; w++)
+            other |= known[w] ^ value[w];
+        if (!other)
+            return 0;
+    }
+    for (__u32 w = 0; w < width; w++)
+        seen->words[count * width + w] = value[w];
+    seen->count = count + 1;
+    return count + 1 > term->limit;
+}
+
+static __always_inline int weir_sketched(const struct weir_term *term, struct weir_distinct *seen, const __u32 *value, __u64 now_ns)
+{
+    if (weir_opens(term, seen, now_ns))
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < WEIR_SKETCH_BITS / 32; i++)
+            seen->words[i] = 0;
+    __u64 hash = 0;
+    for (__u32 w = 0; w < 5; w++) {
+        hash = (hash ^ value[w]) * 0xff51afd7ed558ccdull;
+        hash ^= hash >> 32;
+    }
+    if (!(hash >> 40 & term->capacity)) {
+        __u64 bit = hash & (WEIR_SKETCH_BITS - 1), word = bit >> 5;
+        OPAQUE(word);
+        __u32 mark = 1u << (bit & 31);
+        if (word < WEIR_SKETCH_BITS / 32 && !(seen->words[word] & mark)) {
+            seen->words[word] |= mark;
+            seen->count++;
+        }
+    }
+    return seen->count > term->limit;
+}
+
+/* `width`: of a listed value; 0: a sketch. */
+static __always_inline int weir_distinguishes(struct weir_packet *packet, void *terms, const void *key, const __u32 *value, __u32 number, __u32 width)
+{
+    __u64 now_ns = weir_packet_time(packet);
+    const struct weir_term *term = &weir_terms[number];
+    struct weir_distinct *seen = weir_state_of(terms, term->index, key, number, weir_zeros);
+    if (!seen || !weir_lock(&seen->lock)) {
+        weir_refused(number);
+        return 0;
+    }
+    int exceeds = width ? weir_listed(term, seen, value, width, now_ns) : weir_sketched(term, seen, value, now_ns);
+    weir_unlock(&seen->lock);
+    return exceeds;
+}
+
+#define DISTINCT(name, maps, size, width)                                                                               \
+    GLOBAL_FUNCTION int weir_##name##_##size(struct weir_packet *packet, struct weir_key_##size *key, __u32 number,     \
+                                             struct weir_key_6 *value)                                                  \
+    {                                                                                                                   \
+        if (!packet || !key || !value || number >= weir_term_count())                                                   \
+            return 0;                                                                                                   \
+        return weir_distinguishes(packet, &weir_##maps##_##size, key, value->words, BOUNDED(number), width);            \
+    }
+DISTINCT(listed1, few, 6, 1)
+DISTINCT(listed1, few, 16, 1)
+DISTINCT(listed2, few, 6, 2)
+DISTINCT(listed2, few, 16, 2)
+DISTINCT(listed5, many, 6, 5)
+DISTINCT(listed5, many, 16, 5)
+DISTINCT(sketched, few, 6, 0)
+DISTINCT(sketched, few, 16, 0)
 
 /* ---- sets that change ---- */
 

@@ -80,6 +80,16 @@ std::vector<llvm::Value*> KeyEmitter::term_words(const ir::PacketKey& key) {
     return words;
 }
 
+std::uint32_t value_word_count(const ir::SetKeyPart& part) { return part.is_address ? 5 : part.word.size == 8 ? 2 : 1; }
+
+std::vector<llvm::Value*> KeyEmitter::value_words(const ir::SetKeyPart& part) {
+    if (part.is_address) return set_part(part, sema::SetType::kIp);
+    llvm::Value* number = word(part.word);
+    std::vector<llvm::Value*> words{ir_.CreateTrunc(number, ir_.getInt32Ty())};
+    if (part.word.size == 8) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), ir_.getInt32Ty()));
+    return words;
+}
+
 void KeyEmitter::store(std::vector<llvm::Value*> words, llvm::Value* place, std::uint32_t width) {
     WEIR_CHECK(words.size() <= width);
     words.resize(width, ir_.getInt32(0));

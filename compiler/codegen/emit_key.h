@@ -26,6 +26,8 @@ public:
     std::vector<llvm::Value*> set_words(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types);
     // The key of a state term.
     std::vector<llvm::Value*> term_words(const ir::PacketKey& key);
+    // What a `distinct` counts: a number, low word first, or an address's version and words.
+    std::vector<llvm::Value*> value_words(const ir::SetKeyPart& part);
     // Into the first words at `place`, and zeros behind them up to `width`.
     void store(std::vector<llvm::Value*> words, llvm::Value* place, std::uint32_t width);
 
@@ -37,5 +39,7 @@ private:
 
 // How many words term_words() gives.
 std::uint32_t term_key_words(const ir::PacketKey& key);
+// And value_words().
+std::uint32_t value_word_count(const ir::SetKeyPart& part);
 
 }  // namespace weir::codegen

@@ -13,8 +13,15 @@ namespace {
 
 constexpr std::size_t kCasesAFunction = 32;
 
+// Of the function's stack: BPF's is 512 bytes for all together.
+struct Places {
+    llvm::Value* key = nullptr;
+    llvm::Value* value = nullptr;      // of a `distinct`
+};
+constexpr std::uint32_t kValueWords = 6;   // struct weir_key_6
+
 // A case of a function (packet, number): code that ends with a branch to one of the two.
-using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* key, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
 struct Case {
     std::uint32_t number;
     EmitCase emit;
@@ -23,6 +30,7 @@ struct Switch {
     Template& target;
     const llvm::DISubprogram* prototype;
     std::uint32_t key_words;
+    bool has_values;
 };
 
 void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
@@ -31,7 +39,9 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
     llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
     llvm::IRBuilder<> ir(entry);
     if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
-    llvm::Value* key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), with.key_words));
+    Places places;
+    places.key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), with.key_words));
+    if (with.has_values) places.value = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), kValueWords));
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
     llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), no, static_cast<unsigned>(end - begin));
@@ -39,7 +49,7 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
         ir.SetInsertPoint(here);
-        at->emit(ir, function, key, yes, no);
+        at->emit(ir, function, places, yes, no);
     }
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
@@ -56,11 +66,11 @@ void make_global(Template& target, llvm::Function& function, const llvm::DISubpr
 }
 
 // One function where they are few, else one that knows which function has which.
-void emit_switch(Template& target, const char* name, std::uint32_t key_words, const std::vector<Case>& cases) {
+void emit_switch(Template& target, const char* name, std::uint32_t key_words, bool has_values, const std::vector<Case>& cases) {
     llvm::Function* function = target.module().getFunction(name);
     if (function == nullptr || !function->isDeclaration()) return;   // nobody calls it
     const llvm::DISubprogram* prototype = function->getSubprogram();
-    const Switch with{target, prototype, std::max(key_words, 1u)};
+    const Switch with{target, prototype, std::max(key_words, 1u), has_values};
     function->setSubprogram(nullptr);
     make_global(target, *function, prototype);
     if (cases.size() <= kCasesAFunction) return emit_cases(with, *function, cases.data(), cases.data() + cases.size());
@@ -71,7 +81,7 @@ void emit_switch(Template& target, const char* name, std::uint32_t key_words, co
                                              std::string(name) + "_from_" + std::to_string(begin), target.module());
         make_global(target, *group, prototype);
         emit_cases(with, *group, &cases[begin], cases.data() + end);
-        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, const Places&, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
             ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
         };
@@ -92,6 +102,20 @@ void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& k
 
 namespace {
 
+// Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
+llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, const ir::StateTerm& term,
+                       const StatePlace& where, llvm::BasicBlock* no) {
+    KeyEmitter key(ir, function.getArg(0), true);
+    want_present(ir, function, key, term.key.present | term.value.present, no);
+    key.store(key.term_words(term.key), places.key, where.width);
+    std::vector<llvm::Value*> arguments{function.getArg(0), places.key, ir.getInt32(where.number)};
+    if (term.kind == sema::TermKind::kDistinct) {
+        key.store(key.value_words(term.value.parts.front()), places.value, kValueWords);
+        arguments.push_back(places.value);
+    }
+    return ir.CreateCall(&target.function(state_function(where.function, where.width).c_str()), arguments);
+}
+
 // What nothing calls, once the policy's constants are folded, must name no table: it would stay.
 void empty(Template& target, const char* name) {
     llvm::Function* function = target.module().getFunction(name);
@@ -109,14 +133,9 @@ void emit_state(Template& target, const ir::Decision& decision, const sema::Type
     for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
         const ir::Rule& rule = decision.rules[number];
         if (rule.terms.empty()) continue;
-        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-            KeyEmitter key(ir, function.getArg(0), true);
-            for (const std::uint32_t term : rule.terms) {
-                const StatePlace& where = state.term(term);
-                want_present(ir, function, key, decision.terms[term].key.present, no);
-                key.store(key.term_words(decision.terms[term].key), place, where.width);
-                llvm::Value* exceeds = ir.CreateCall(&target.function(state_function("weir_term", where.width).c_str()),
-                                                     {function.getArg(0), place, ir.getInt32(term)});
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            for (const std::uint32_t number_of_term : rule.terms) {
+                llvm::Value* exceeds = emit_term(target, ir, function, places, decision.terms[number_of_term], state.term(number_of_term), no);
                 llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
                 ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
                 ir.SetInsertPoint(next);
@@ -125,19 +144,19 @@ void emit_state(Template& target, const ir::Decision& decision, const sema::Type
         }});
     }
     for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
-        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             const ir::SetChange& change = decision.changes[number];
             const StatePlace& where = state.live_set(change.set);
             KeyEmitter key(ir, function.getArg(0), true);
             want_present(ir, function, key, change.key.present, no);
-            key.store(key.set_words(change.key.parts, policy.sets[change.set].types), place, where.width);
+            key.store(key.set_words(change.key.parts, policy.sets[change.set].types), places.key, where.width);
             ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
-                          {function.getArg(0), place, ir.getInt32(number)});
+                          {function.getArg(0), places.key, ir.getInt32(number)});
             ir.CreateBr(yes);
         }});
     if (changes.empty()) empty(target, "weir_change_sets");
-    emit_switch(target, "weir_terms_hold", state.term_width(), rules);
-    emit_switch(target, "weir_make_change", state.live_width(), changes);
+    emit_switch(target, "weir_terms_hold", state.term_width(), state.counts_distinct(), rules);
+    emit_switch(target, "weir_make_change", state.live_width(), false, changes);
 }
 
 }  // namespace weir::codegen

@@ -36,7 +36,8 @@ void no_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
-constexpr const char* kStateMaps[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_live_2", "weir_live_6", "weir_live_16"};
+constexpr const char* kStateMaps[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16",
+                                      "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;

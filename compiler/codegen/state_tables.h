@@ -15,12 +15,14 @@ namespace weir::codegen {
 
 // A map within the map of maps for keys of `width` words.
 struct StatePlace {
+    std::string maps;              // "weir_terms"
+    std::string function;          // that counts a packet, without its width: "weir_term"
     std::uint32_t width = 0;
     std::uint32_t index = 0;
     std::uint32_t number = 0;      // among the terms, or among the live sets
 };
 // "weir_term" and a width: the function that bpf/templates/state.h has for it.
-std::string state_function(const char* name, std::uint32_t width);
+std::string state_function(const std::string& name, std::uint32_t width);
 
 // The key of an entry of a set that changes, as its map has it.
 std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry);
@@ -37,6 +39,7 @@ public:
     std::uint32_t term_width() const { return term_width_; }
 
     std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
+    bool counts_distinct() const { return counts_distinct_; }
     std::uint32_t live_set_count() const { return static_cast<std::uint32_t>(live_.size()); }
     std::uint32_t change_count() const { return static_cast<std::uint32_t>(changes_.size()); }
     std::uint32_t change_words() const { return static_cast<std::uint32_t>(rule_changes_.size()); }
@@ -54,6 +57,7 @@ private:
     std::vector<std::uint32_t> rule_changes_;
     std::uint32_t changing_rules_ = 0;
     std::uint32_t live_width_ = 0, term_width_ = 0;
+    bool counts_distinct_ = false;
 };
 
 }  // namespace weir::codegen

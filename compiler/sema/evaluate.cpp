@@ -198,7 +198,12 @@ bool Oracle::terms_hold(std::uint32_t rule, const Packet& packet, std::uint64_t 
     const std::uint64_t bytes = std::get<std::uint64_t>(*packet.value(FieldId::kPacketLen));
     for (std::uint32_t i = 0; i < terms.size(); ++i) {
         const auto key = values_of(terms[i].keys, packet);
-        if (!key || !state_.terms[{rule, i}].exceeds(terms[i], *key, bytes, time_ns)) return false;
+        TermState::Seen seen{bytes, {}, time_ns};
+        if (terms[i].value) {
+            seen.value = packet.value(*terms[i].value);
+            if (!seen.value) return false;
+        }
+        if (!key || !state_.terms[{rule, i}].exceeds(terms[i], *key, seen)) return false;
     }
     return true;
 }

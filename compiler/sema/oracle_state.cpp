@@ -3,12 +3,33 @@
 #include <algorithm>
 #include <limits>
 
-#include "grammar/check.h"
+#include "compiler/sema/distinct.h"
 
 namespace weir::sema {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
+
+// bpf/abi.h, WEIR_SKETCH_BITS: a value as five words.
+std::uint64_t value_hash(const FieldValue& value) {
+    std::uint64_t words[5] = {};
+    if (const auto* address = std::get_if<IpAddress>(&value)) {
+        words[0] = address->version;
+        for (std::size_t i = 0; i < 16; ++i) words[1 + i / 4] = words[1 + i / 4] << 8 | address->bytes[i];
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+        words[0] = *flag ? 1 : 0;
+    } else {
+        const std::uint64_t number = std::get<std::uint64_t>(value);
+        words[0] = number & 0xffffffff;
+        words[1] = number >> 32;
+    }
+    std::uint64_t hash = 0;
+    for (const std::uint64_t word : words) {
+        hash = (hash ^ word) * 0xff51afd7ed558ccd;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
 
 std::uint64_t since(std::uint64_t then_ns, std::uint64_t now_ns) { return now_ns > then_ns ? now_ns - then_ns : 0; }
 
@@ -83,16 +104,31 @@ bool TermState::counts(const StateTerm& term, Bucket& bucket, std::uint64_t now_
     return ++bucket.tokens > term.limit;
 }
 
-bool TermState::exceeds(const StateTerm& term, const KeyValue& key, std::uint64_t packet_bytes, std::uint64_t now_ns) {
-    Bucket& found = bucket(term, key, now_ns);
+bool TermState::distinguishes(const StateTerm& term, Bucket& bucket, const FieldValue& value, std::uint64_t now_ns) {
+    if (bucket.tokens == 0 || since(bucket.time_ns, now_ns) >= term.unit_ns) {
+        bucket.values.clear();
+        bucket.marks.clear();
+    }
+    counts(term, bucket, now_ns);   // opens the window
+    if (term.limit <= kExactDistinct) {
+        bucket.values.insert(value);
+        return bucket.values.size() > term.limit;
+    }
+    const DistinctSketch sketch = distinct_sketch(term.limit);
+    const std::uint64_t hash = value_hash(value);
+    if ((hash >> 40 & ((std::uint64_t{1} << sketch.sampled_bits) - 1)) == 0) bucket.marks.insert(hash % 2048);
+    return bucket.marks.size() > sketch.marks;
+}
+
+bool TermState::exceeds(const StateTerm& term, const KeyValue& key, const Seen& seen) {
+    Bucket& found = bucket(term, key, seen.now_ns);
     switch (term.kind) {
-        case TermKind::kRate: return takes(term, found, 1, now_ns);
-        case TermKind::kByteRate: return takes(term, found, packet_bytes, now_ns);
-        case TermKind::kCount: return counts(term, found, now_ns);
+        case TermKind::kRate: return takes(term, found, 1, seen.now_ns);
+        case TermKind::kByteRate: return takes(term, found, seen.packet_bytes, seen.now_ns);
+        case TermKind::kCount: return counts(term, found, seen.now_ns);
         case TermKind::kDistinct: break;
     }
-    WEIR_CHECK(!"no such term");
-    return false;
+    return distinguishes(term, found, *seen.value, seen.now_ns);
 }
 
 OracleState::OracleState(const TypedPolicy& policy) {

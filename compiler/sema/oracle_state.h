@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -30,16 +32,24 @@ private:
 // The state of one term by key; the least recently used key goes first.
 class TermState {
 public:
+    struct Seen {
+        std::uint64_t packet_bytes = 0;
+        std::optional<FieldValue> value{};      // of a `distinct`
+        std::uint64_t now_ns = 0;
+    };
     // Counts the packet; is the term true for it?
-    bool exceeds(const StateTerm& term, const KeyValue& key, std::uint64_t packet_bytes, std::uint64_t now_ns);
+    bool exceeds(const StateTerm& term, const KeyValue& key, const Seen& seen);
 
 private:
     struct Bucket {
         std::uint64_t used = 0;                 // when, in looks at this term
         std::uint64_t time_ns = 0;              // rates: of `tokens`; else the window's first packet
         std::uint64_t tokens = 0;               // rates: nanosecond-tokens; else packets of the window
+        std::set<FieldValue> values{};          // of the window
+        std::set<std::uint64_t> marks{};        // of the window: bits of the sketch
     };
     static bool takes(const StateTerm& term, Bucket& bucket, std::uint64_t wanted, std::uint64_t now_ns);
+    static bool distinguishes(const StateTerm& term, Bucket& bucket, const FieldValue& value, std::uint64_t now_ns);
     static bool counts(const StateTerm& term, Bucket& bucket, std::uint64_t now_ns);
     Bucket& bucket(const StateTerm& term, const KeyValue& key, std::uint64_t now_ns);
 

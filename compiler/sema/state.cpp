@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/sema/condition.h"
+#include "compiler/sema/distinct.h"
 #include "compiler/sema/set_entries.h"
 
 namespace weir::sema {
@@ -111,7 +112,8 @@ void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term
     const bool keyed = term_keys(scope, term, typed);
     if (!shaped || !keyed || !term_limit(term, typed)) return;
     typed.size = term.size.value_or(typed.size);
-    if (term.kind == ast::StateKind::kDistinct) return not_yet(span, "`distinct(…)`");
+    if (typed.value && typed.limit > kMaxDistinct)
+        return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit), fmt::format("{} at most", kMaxDistinct));
     terms_.push_back(std::move(typed));
 }
 

@@ -91,7 +91,7 @@ std::string Generator::term() {
     };
     static const std::vector<Unit> kUnits{{"s", 1'000'000'000}, {"min", 60'000'000'000}, {"h", 3'600'000'000'000}};
     const Unit& unit = random_.of(kUnits);
-    switch (random_.below(3)) {
+    switch (random_.below(4)) {
         case 0: {
             const std::uint64_t count = random_.one_in(3) ? random_.between(1, 100'000) : random_.between(1, 5);
             pauses_.push_back(unit.ns / count);
@@ -104,6 +104,9 @@ std::string Generator::term() {
             const std::string burst = random_.below(4) != 0 ? fmt::format(" burst {}B", random_.between(1, 400)) : "";
             return fmt::format("byterate({}) > {}B/s{}{}", list, bytes, burst, size);
         }
+        case 2:
+            return fmt::format("distinct({}, by {}, in {}) > {}{}", one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len", "arp.sender_ip", "udp"),
+                               fmt::join(keys, ", by "), duration(), random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
         default: return fmt::format("count({}, in {}) > {}{}", list, duration(), random_.below(5), size);
     }
 }
