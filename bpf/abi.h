@@ -85,7 +85,7 @@ struct weir_packet {
     __u64 eth_dst;
     __u64 time_ns;            /* CLOCK_MONOTONIC, once something asked for it; no field of the language */
     __u32 changing_rules;     /* rules matched so far that change a set; likewise */
-    __u32 unused;
+    __u32 suppressed;         /* events that the alert at hand held back before this one; likewise */
 };
 
 /* ---- verdicts ---- */
@@ -163,9 +163,16 @@ struct weir_distinct {
     __u64 time_ns;
     __u32 opened;                                      /* 1: a window has been opened */
     __u32 unused;
-    __u32 words[];
+    __u32 words[WEIR_FEW_WORDS];                       /* or WEIR_MANY_WORDS: the map's values say */
 };
-enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT };
+/* And of an alert's throttle: `passed` events in the window that opened at `time_ns`, `held` back since the last that passed. */
+struct weir_throttle {
+    __u32 lock;
+    __u32 passed;
+    __u64 time_ns;
+    __u64 held;
+};
+enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT, WEIR_TERM_THROTTLE };
 struct weir_term {                                     /* section .data.weir_terms */
     __u64 limit;                                       /* rates: tokens a unit; else what the value is compared with */
     __u64 unit_ns;                                     /* rates: the unit; else the window */
@@ -187,6 +194,9 @@ struct weir_change {                                   /* section .data.weir_cha
     __u32 flags;                                       /* WEIR_CHANGE_* */
 };
 #define WEIR_RULE_CHANGES 16u                          /* that a rule may make */
+
+/* By alert action, where a policy samples: one in `every` runs. Section .data.weir_samples. */
+struct weir_sample { __u64 every; __u64 reached; };
 
 /* Per CPU; the terms, then the live sets. */
 struct weir_state_account {

@@ -18,6 +18,7 @@ void add_bench(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_reload(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);
+void add_set(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);
 
 }  // namespace weir::cli

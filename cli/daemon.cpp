@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/set_request.h"
 #include "cli/status_json.h"
 #include "cli/terminal.h"
 #include "runtime/kernel.h"
@@ -46,6 +47,11 @@ int Daemon::run() {
             if (auto outcome = worker_->step()) end_reload(std::move(*outcome));
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (!worker_ && !waiting_.empty()) start_reload();
+        constexpr std::uint64_t kTidy_ns = 10'000'000'000;   // packets do not see what is over: this is for those who count
+        if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - tidied_ns_ > kTidy_ns) {
+            tidied_ns_ = now_ns;
+            engine_->tidy_sets();
+        }
     }
     engine_->detach();                    // and delivers what waits
     return kOk;
@@ -92,8 +98,10 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
         reload.request.options.deny_warnings = flag("deny_warnings");
         reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
         waiting_.push_back(std::move(reload));
+    } else if (command == "set") {
+        tell(request.client, answer_set(*engine_, asked));
     } else {
-        tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\" that is \"status\" or \"reload\""));
+        tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\" that is \"status\", \"reload\" or \"set\""));
     }
 }
 

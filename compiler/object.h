@@ -77,7 +77,16 @@ struct SinkInfo {
 enum class IfaceOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
 struct IfaceCondition { IfaceOp op = IfaceOp::kEq; std::string text; };
 
-struct SetInfo { std::string name; bool dynamic = false; std::uint64_t entries = 0; };
+enum class SetPart : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
+struct SetInfo {
+    std::string name;
+    bool dynamic = false;                // it changes while the policy runs
+    std::uint64_t entries = 0;           // of its file
+    std::string identity;                // of its StateMap, where it changes
+    std::uint64_t size = 0;
+    std::uint64_t ttl_ns = 0;            // of an entry that is added; 0: it stays
+    std::vector<SetPart> parts;          // what an entry is made of
+};
 
 struct Manifest {
     std::string policy;

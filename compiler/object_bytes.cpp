@@ -148,9 +148,16 @@ void sink(Io& io, SinkInfo& info) {
 }
 
 template <typename Io>
+void set_part(Io& io, SetPart& part) {
+    io(part);
+}
+
+template <typename Io>
 void set(Io& io, SetInfo& info) {
     io.block(info.name);
-    io(info.dynamic), io(info.entries);
+    io(info.dynamic), io(info.entries), io(info.size), io(info.ttl_ns);
+    io.block(info.identity);
+    list<Io>(io, info.parts, set_part<Io>);
 }
 
 template <typename Io>

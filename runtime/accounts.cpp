@@ -55,6 +55,11 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     if (accounts >= 0 && !manifest.alerts.empty())
         if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
             return read.error();
+    const std::vector<std::string> identities = program.state().identities();
+    std::vector<weir_state_account> state(identities.size());
+    if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
+        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read) return read.error();
+    for (std::size_t i = 0; i < identities.size(); ++i) counts.state.emplace_back(identities[i], state[i]);
     return counts;
 }
 
@@ -77,6 +82,17 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i) add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+    // State that ended is forgotten with its counts: what has its name later begins anew.
+    std::unordered_map<std::string, weir_state_account> state;
+    for (const auto& [identity, account] : counts.state) state[identity] = this->state(identity, counts);
+    state_ = std::move(state);
+}
+
+weir_state_account Accounts::state(const std::string& identity, const Counts& counts) const {
+    weir_state_account sum = find_or_zero(state_, identity);
+    for (const auto& [name, account] : counts.state)
+        if (name == identity) sum.inserted += account.inserted, sum.refused += account.refused;
+    return sum;
 }
 
 void Accounts::add_event(const std::string& alert, bool delivered) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -19,6 +20,7 @@ namespace weir::runtime {
 struct Counts {
     std::vector<weir_counter> rows;               // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;
+    std::vector<std::pair<std::string, weir_state_account>> state;   // by identity: terms, throttles, sets that change
 };
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 
@@ -34,10 +36,13 @@ public:
     // The sums and what the program in force has counted since; `manifest` is that program's.
     void fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const;
     Account alert(const std::string& name) const;
+    // Of state by identity: the sum and what the program in force has counted since.
+    weir_state_account state(const std::string& identity, const Counts& counts) const;
 
 private:
     std::unordered_map<std::string, weir_counter> rules_;
     std::unordered_map<std::string, Account> alerts_;
+    std::unordered_map<std::string, weir_state_account> state_;
     weir_counter default_{};
     weir_counter malformed_{};
 };

@@ -271,6 +271,26 @@ Result<int> Engine::poll(int timeout_ms) {
     return taken;
 }
 
+Result<LiveSet> Engine::set(const std::string& name) const {
+    const Loaded& active = *state_->active;
+    std::size_t number = 0;
+    std::string others;
+    for (const bpf::SetInfo& info : active.generation.manifest.sets) {
+        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity), active.program.map(".data.weir_live_sets"), number);
+        if (info.dynamic) ++number;
+        others += (others.empty() ? "" : ", ") + info.name;
+    }
+    return Error{fmt::format("the policy has no set `{}`", name), others.empty() ? "it has none at all" : "it has " + others, ENOENT};
+}
+
+void Engine::tidy_sets() {
+    for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
+        if (!info.dynamic) continue;
+        if (auto live = set(info.name))
+            if (auto gone = live->tidy(); !gone && state_->options.on_notice) state_->options.on_notice(gone.error().message);
+    }
+}
+
 int Engine::poll_fd() const { return state_->reader->poll_fd(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }
@@ -292,7 +312,23 @@ Result<EngineStatus> Engine::status() const {
     status.policy = generation.manifest.policy;
     status.generation = generation.number;
     status.loaded_at = generation.loaded_at;
-    status.sets = generation.manifest.sets;
+    for (const bpf::SetInfo& info : generation.manifest.sets) {
+        SetStatus row{info.name, info.entries, 0};
+        if (info.dynamic) {
+            auto live = set(info.name);
+            auto entries = live ? live->count() : live.error();
+            if (!entries) return entries.error();
+            row.entries = *entries;
+            row.refused = s.accounts.state(info.identity, *counts).refused;
+        }
+        status.sets.push_back(std::move(row));
+    }
+    auto terms = s.active->program.state().term_keys();
+    if (!terms) return terms.error();
+    for (const StateMaps::Keys& term : *terms) {
+        const weir_state_account account = s.accounts.state(term.identity, *counts);
+        status.terms.push_back({term.identity, term.count, account.inserted - std::min<std::uint64_t>(account.inserted, term.count), account.refused});
+    }
     for (const Attachment& attachment : s.attachments) status.interfaces.push_back({attachment.interface(), attachment.mode()});
     s.accounts.fill(status, generation.manifest, *counts);
     for (const SinkId id : generation.sinks) {

@@ -9,6 +9,7 @@
 
 #include "compiler/object.h"
 #include "runtime/event.h"
+#include "runtime/live_set.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
 
@@ -44,6 +45,10 @@ public:
     // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
     void detach();
     Result<EngineStatus> status() const;
+    // A set of the policy in force, by name; to be used before the next swap.
+    Result<LiveSet> set(const std::string& name) const;
+    // Takes out of sets what is over; packets do not see it anyway.
+    void tidy_sets();
     std::uint64_t last_commit_ns() const; // how long the commit of the last swap took
 
 private:

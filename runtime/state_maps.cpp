@@ -128,6 +128,32 @@ int StateMaps::fd(const std::string& identity) const {
     return found == maps_.end() ? -1 : found->fd.get();
 }
 
+std::vector<std::string> StateMaps::identities() const {
+    std::vector<std::string> identities;
+    for (const Map& map : maps_) identities.push_back(map.shape.identity);
+    return identities;
+}
+
+Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
+    constexpr std::uint32_t kBatch = 4096;
+    std::vector<Keys> all;
+    for (const Map& map : maps_) {
+        if (map.shape.kind != bpf::StateKind::kTerm) continue;
+        Keys keys{map.shape.identity, 0};
+        std::vector<std::uint8_t> names(std::size_t{kBatch} * map.shape.key_size), values(std::size_t{kBatch} * map.shape.value_size);
+        std::uint32_t place = 0;
+        int failed = 0;
+        for (bool first = true; failed == 0; first = false) {
+            std::uint32_t count = kBatch;
+            failed = bpf_map_lookup_batch(map.fd.get(), first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
+            if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("counting the keys of `{}`", map.shape.identity));
+            keys.count += count;
+        }
+        all.push_back(std::move(keys));
+    }
+    return all;
+}
+
 StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier, const std::vector<bpf::StateMap>& wanted) {
     Change change;
     const auto goes_on = [](const std::vector<bpf::StateMap>& among, const bpf::StateMap& map) {

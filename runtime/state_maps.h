@@ -32,6 +32,14 @@ public:
 
     // The map of state of that identity, or -1.
     int fd(const std::string& identity) const;
+    // In the order of the accounts: terms, throttles, sets.
+    std::vector<std::string> identities() const;
+    // Keys that the map of a term holds now.
+    struct Keys {
+        std::string identity;
+        std::uint64_t count = 0;
+    };
+    Result<std::vector<Keys>> term_keys() const;
     // Identities of `wanted` that would begin anew, and of `earlier` that nothing would go on with.
     struct Change {
         std::vector<std::string> begun, ended;

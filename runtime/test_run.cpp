@@ -20,6 +20,7 @@ struct TestRunner::State {
     unsigned cpus = 1;
     std::vector<weir_trace> heads{};        // one a CPU
     std::vector<std::uint32_t> numbers{};
+    std::vector<std::uint8_t> samples{};    // as they are at the beginning
 
     Status read_numbers(int map, std::uint32_t count, std::uint32_t kept, std::vector<std::uint32_t>& out);
 };
@@ -43,6 +44,8 @@ Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object
     state->alerts = state->program.map("weir_trace_alerts");
     state->cpus = possible_cpus();
     state->heads.resize(state->cpus);
+    for (const bpf::TableImage& table : object.tables)
+        if (table.map == ".data.weir_samples") state->samples = table.bytes;
     return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
 }
 
@@ -55,7 +58,12 @@ Status TestRunner::State::read_numbers(int map, std::uint32_t count, std::uint32
     return Done{};
 }
 
-Status TestRunner::reset() { return state_->program.state().reset(); }
+Status TestRunner::reset() {
+    const std::uint32_t zero = 0;
+    const int samples = state_->program.map(".data.weir_samples");
+    if (samples >= 0 && !state_->samples.empty() && bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0) return kernel_error(errno, "forgetting samples");
+    return state_->program.state().reset();
+}
 
 Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns) {
     const int map = state_->program.state().fd(identity);

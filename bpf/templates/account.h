@@ -50,6 +50,16 @@ static __always_inline void weir_trace_alert(__u32 alert)
         *entry = alert;
 }
 
+/* May an event of this alert pass its throttle? The compiler writes it; see weir_passes() of state.h. */
+int weir_throttle(struct weir_packet *packet, __u32 alert);
+
+/* The first, and then each `every`th time that this action is reached. */
+static __always_inline int weir_sampled(__u32 action)
+{
+    __u64 reached = __sync_fetch_and_add(&weir_samples[action].reached, 1);
+    return reached % weir_samples[action].every == 0;
+}
+
 /* One event: into the ring, or counted as lost. */
 GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert, __u32 verdict, __u32 flags)
 {
@@ -63,6 +73,11 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     if (!account)
         return 0;
     account->matched++;
+    packet->suppressed = 0;
+    if (weir_throttle_count() && !weir_throttle(packet, alert)) {
+        account->suppressed++;
+        return 0;
+    }
     struct weir_event *event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
     if (!event) {
         account->lost++;
@@ -73,7 +88,7 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     event->alert = alert;
     event->generation = weir_settings.generation;
     event->flags = flags;
-    event->suppressed = 0;
+    event->suppressed = packet->suppressed;
     event->verdict = verdict;
     event->captured = 0;
     event->packet = *packet;
@@ -96,6 +111,8 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
         __u32 at = first + i;
         if (i >= count || at >= weir_alert_entries())
             break;
+        if (weir_sample_count() && !weir_sampled(BOUNDED(at)))
+            continue;
         weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], verdict, flags);
     }
     return 0;

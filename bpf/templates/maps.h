@@ -122,6 +122,7 @@ extern struct weir_forest_tree weir_forest_trees[];          /* by forest, WEIR_
 extern __u64 weir_tree_slots[];                /* see WEIR_LEAF */
 extern __u32 weir_entries[];                   /* words */
 extern struct weir_term weir_terms[];
+extern struct weir_sample weir_samples[];
 extern __u32 weir_zeros[];                     /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
 extern struct weir_live_set weir_live_sets[];
@@ -139,6 +140,8 @@ __u32 weir_slot_count(void);
 __u32 weir_entry_words(void);
 __u32 weir_line_count(void);
 __u32 weir_term_count(void);       /* 0: no rule has state */
+__u32 weir_throttle_count(void);   /* 0: no alert has a throttle */
+__u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
 __u32 weir_change_count(void);     /* 0: no rule changes a set */
 __u32 weir_live_set_count(void);
 __u32 weir_change_words(void);     /* of weir_rule_changes */

@@ -131,6 +131,47 @@ TERM_OF_WIDTH(2)
 TERM_OF_WIDTH(6)
 TERM_OF_WIDTH(16)
 
+/* ---- throttles of alerts ---- */
+
+/* May the event pass? Then packet->suppressed is how many of its key were held back before it. */
+static __always_inline __u32 weir_passes(struct weir_packet *packet, void *terms, const void *key, __u32 number)
+{
+    if (number >= weir_term_count())
+        return 1;
+    __u64 now_ns = weir_packet_time(packet);
+    const struct weir_term *term = &weir_terms[BOUNDED(number)];
+    const struct weir_bucket fresh = {};
+    _Static_assert(sizeof(struct weir_throttle) == sizeof(struct weir_bucket), "they are values of one kind of map");
+    struct weir_throttle *throttle = weir_state_of(terms, term->index, key, number, &fresh);
+    if (!throttle || !weir_lock(&throttle->lock)) {
+        weir_refused(number);
+        return 1;
+    }
+    if (!throttle->passed || weir_since(throttle->time_ns, now_ns) >= term->unit_ns) {
+        throttle->time_ns = now_ns;
+        throttle->passed = 0;
+    }
+    __u32 passes = throttle->passed < term->limit;
+    if (passes) {
+        throttle->passed++;
+        packet->suppressed = throttle->held > ~0u ? ~0u : throttle->held;
+        throttle->held = 0;
+    } else {
+        throttle->held++;
+    }
+    weir_unlock(&throttle->lock);
+    return passes;
+}
+
+#define THROTTLE_OF_WIDTH(width)                                                                                        \
+    __attribute__((used)) static __always_inline __u32 weir_throttled_##width(struct weir_packet *packet, const void *key, __u32 number) \
+    {                                                                                                                   \
+        return weir_passes(packet, &weir_terms_##width, key, number);                                                   \
+    }
+THROTTLE_OF_WIDTH(2)
+THROTTLE_OF_WIDTH(6)
+THROTTLE_OF_WIDTH(16)
+
 /* ---- distinct values ---- */
 
 static __always_inline int weir_opens(const struct weir_term *term, struct weir_distinct *seen, __u64 now_ns)
@@ -143,10 +184,11 @@ static __always_inline int weir_opens(const struct weir_term *term, struct weir_
     return 1;
 }
 
-/* Values of `width` words in a row. */
+/* Values of `width` words in a row, in the place of seen->words. */
 static __always_inline int weir_listed(const struct weir_term *term, struct weir_distinct *seen, const __u32 *value, __u32 width, __u64 now_ns)
 {
     weir_opens(term, seen, now_ns);
+    __u32 *words = (__u32 *)((char *)seen + __builtin_offsetof(struct weir_distinct, words));
     __u64 count = seen->count;
     OPAQUE(count);
     if (count > term->limit || count > WEIR_DISTINCT_EXACT)
@@ -155,15 +197,17 @@ static __always_inline int weir_listed(const struct weir_term *term, struct weir
     for (__u64 i = 0; i < WEIR_DISTINCT_EXACT; i++) {
         if (i >= count)
             break;
-        const __u32 *known = &seen->words[i * width];
+        const __u32 *known = words + i * width;
         __u32 other = 0;
-        for (__u32 w = 0; w < width; w++)
+        for (__u32 w = 0; w < width; w++) {
             other |= known[w] ^ value[w];
+            OPAQUE(other); /* or each word is a branch, and the verifier's paths multiply */
+        }
         if (!other)
             return 0;
     }
     for (__u32 w = 0; w < width; w++)
-        seen->words[count * width + w] = value[w];
+        words[count * width + w] = value[w];
     seen->count = count + 1;
     return count + 1 > term->limit;
 }

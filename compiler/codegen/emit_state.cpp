@@ -27,10 +27,9 @@ struct Case {
     EmitCase emit;
 };
 struct Switch {
-    Template& target;
-    const llvm::DISubprogram* prototype;
-    std::uint32_t key_words;
-    bool has_values;
+    std::uint32_t key_words = 0;
+    bool has_values = false;
+    bool otherwise = false;            // what it returns for a number without a case
 };
 
 void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
@@ -40,11 +39,11 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
     llvm::IRBuilder<> ir(entry);
     if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
     Places places;
-    places.key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), with.key_words));
+    places.key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.key_words, 1u)));
     if (with.has_values) places.value = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), kValueWords));
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
-    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), no, static_cast<unsigned>(end - begin));
+    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
     for (const Case* at = begin; at != end; ++at) {
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
@@ -66,11 +65,10 @@ void make_global(Template& target, llvm::Function& function, const llvm::DISubpr
 }
 
 // One function where they are few, else one that knows which function has which.
-void emit_switch(Template& target, const char* name, std::uint32_t key_words, bool has_values, const std::vector<Case>& cases) {
+void emit_switch(Template& target, const char* name, const Switch& with, const std::vector<Case>& cases) {
     llvm::Function* function = target.module().getFunction(name);
     if (function == nullptr || !function->isDeclaration()) return;   // nobody calls it
     const llvm::DISubprogram* prototype = function->getSubprogram();
-    const Switch with{target, prototype, std::max(key_words, 1u), has_values};
     function->setSubprogram(nullptr);
     make_global(target, *function, prototype);
     if (cases.size() <= kCasesAFunction) return emit_cases(with, *function, cases.data(), cases.data() + cases.size());
@@ -155,8 +153,20 @@ void emit_state(Template& target, const ir::Decision& decision, const sema::Type
             ir.CreateBr(yes);
         }});
     if (changes.empty()) empty(target, "weir_change_sets");
-    emit_switch(target, "weir_terms_hold", state.term_width(), state.counts_distinct(), rules);
-    emit_switch(target, "weir_make_change", state.live_width(), false, changes);
+    std::vector<Case> throttles;
+    for (const auto& [alert, term] : decision.throttles)
+        throttles.push_back({alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            const StatePlace& where = state.term(number);
+            // A packet that lacks the fields has zeros there: one key for all such.
+            KeyEmitter key(ir, function.getArg(0), true);
+            key.store(key.term_words(decision.terms[number].key), places.key, where.width);
+            llvm::Value* passes = ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
+                                                {function.getArg(0), places.key, ir.getInt32(number)});
+            ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
+        }});
+    emit_switch(target, "weir_throttle", {state.term_width(), false, true}, throttles);
+    emit_switch(target, "weir_terms_hold", {state.term_width(), state.counts_distinct(), false}, rules);
+    emit_switch(target, "weir_make_change", {state.live_width(), false, false}, changes);
 }
 
 }  // namespace weir::codegen

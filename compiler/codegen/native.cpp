@@ -107,6 +107,12 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
     return true;
 }
 
+// The template's name for a table of the ELF.
+std::string global_name(const bpf::TableImage& table) {
+    constexpr std::string_view kSection = ".data.";
+    return table.map == ".bss" ? "weir_lines" : table.map.substr(kSection.size());
+}
+
 std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std::uint32_t kept) {
     std::vector<std::uint32_t> numbers(std::min(count, kept));
     std::memcpy(numbers.data(), map.values(), numbers.size() * sizeof(std::uint32_t));
@@ -121,6 +127,8 @@ struct NativeEngine::State {
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
     const Compiled* compiled = nullptr;
+    weir_sample* samples_at = nullptr;       // the program's, and as they were
+    std::vector<weir_sample> samples;
     std::unique_ptr<Tables> tables;          // where state is
 
     bool fill_tables(const bpf::Object& object, std::string& error);
@@ -134,12 +142,13 @@ struct NativeEngine::State {
 };
 
 bool NativeEngine::State::fill_tables(const bpf::Object& object, std::string& error) {
-    constexpr std::string_view kSection = ".data.";
     for (const bpf::TableImage& table : object.tables) {
-        const bool lines = table.map == ".bss";
-        auto* bytes = address_of<std::uint8_t>(lines ? "weir_lines" : table.map.substr(kSection.size()), error);
+        auto* bytes = address_of<std::uint8_t>(global_name(table), error);
         if (bytes == nullptr) return false;
         std::memcpy(bytes, table.bytes.data(), table.bytes.size());
+        if (table.map != ".data.weir_samples") continue;
+        samples_at = reinterpret_cast<weir_sample*>(bytes);
+        samples.assign(samples_at, samples_at + table.bytes.size() / sizeof(weir_sample));
     }
     return true;
 }
@@ -178,6 +187,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     module->setDataLayout(state->jit->getDataLayout());
     module->setTargetTriple(state->jit->getTargetTriple().str());
     optimise(*module, nullptr);
+    std::erase_if(object.tables, [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
     if (!define_symbols(*state->jit, state->maps, error)) return nullptr;
     if (llvm::Error failed =
             state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context)))) {
@@ -195,6 +205,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
 }
 
 void NativeEngine::reset() {
+    std::copy(state_->samples.begin(), state_->samples.end(), state_->samples_at);
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
 }
 

@@ -44,7 +44,7 @@ StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number)
 std::uint32_t value_bytes(const StatePlace& where) {
     if (where.maps == "weir_terms") return sizeof(weir_bucket);
     const std::uint32_t words = where.maps == "weir_few" ? WEIR_FEW_WORDS : WEIR_MANY_WORDS;
-    return (static_cast<std::uint32_t>(sizeof(weir_distinct)) + words * 4 + 7) / 8 * 8;
+    return (static_cast<std::uint32_t>(offsetof(weir_distinct, words)) + words * 4 + 7) / 8 * 8;
 }
 
 weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {

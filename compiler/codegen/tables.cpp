@@ -151,7 +151,11 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         if (!rule.changes.empty()) row.flags |= WEIR_ROW_CHANGES;
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint8_t>(rule.alerts.size());
-        for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
+        for (const ir::AlertAction& action : rule.alerts) {
+            alerts_.push_back(action.alert);
+            sample_rows_.push_back({action.sample, 0});
+            samples_ = samples_ || action.sample != 1;
+        }
         row.action = action(row.verdict);
         rows_.push_back(row);
     }
@@ -214,6 +218,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     };
     table(".data.weir_rule_rows", bytes_of(rows_));
     table(".data.weir_rule_alerts", bytes_of(alerts_));
+    if (samples_) table(".data.weir_samples", bytes_of(sample_rows_));
     table(".data.weir_literals", bytes_of(literals_));
     table(".data.weir_searches", bytes_of(searches_));
     table(".data.weir_forest_trees", bytes_of(trees_));

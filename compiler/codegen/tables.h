@@ -42,6 +42,8 @@ public:
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
     std::uint32_t line_count() const { return static_cast<std::uint32_t>(lines_.lines().size()); }
+    // Of alert actions; 0 where none samples.
+    std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
     const StateTables& state() const { return state_; }
     // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
@@ -58,6 +60,8 @@ public:
 private:
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
+    std::vector<weir_sample> sample_rows_;     // by alert action
+    bool samples_ = false;                     // some action does
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
     std::vector<weir_forest_tree> trees_;

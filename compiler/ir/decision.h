@@ -121,7 +121,8 @@ enum class Strategy : std::uint8_t { kStraight, kForest };
 struct Decision {
     std::vector<Predicate> predicates;
     std::vector<Rule> rules;
-    std::vector<StateTerm> terms;
+    std::vector<StateTerm> terms;              // of rules, then the throttles of alerts
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> throttles;   // alert, term
     std::vector<SetChange> changes;
     std::vector<bpf::IfaceCondition> ifaces;   // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;

@@ -52,6 +52,11 @@ public:
 
     Decision lower() {
         for (const sema::Rule& rule : policy_.rules) add_rule(rule);
+        for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
+            if (!policy_.alerts[alert].throttle) continue;
+            decision_.throttles.push_back({alert, static_cast<std::uint32_t>(decision_.terms.size())});
+            decision_.terms.push_back(typed_term(*policy_.alerts[alert].throttle, sema::identity(policy_.alerts[alert])));
+        }
         decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
         decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
         return std::move(decision_);
@@ -82,10 +87,13 @@ private:
         key.present &= ~WEIR_BIT(WEIR_HAS_ALWAYS);
         return key;
     }
-    std::uint32_t state_term(const sema::Rule& rule, const sema::StateTerm& typed) {
-        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst, typed.size, {}};
+    StateTerm typed_term(const sema::StateTerm& typed, std::string identity) {
+        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst, typed.size, std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
-        term.identity = sema::identity(rule, typed);
+        return term;
+    }
+    std::uint32_t state_term(const sema::Rule& rule, const sema::StateTerm& typed) {
+        StateTerm term = typed_term(typed, sema::identity(rule, typed));
         // The same term once more in a rule counts by itself.
         std::size_t same = 0;
         for (const StateTerm& other : decision_.terms)

@@ -1,4 +1,4 @@
-// What rules do to sets: `add X to SET [for DURATION]`, `remove X from SET`.
+// What rules do to sets, and what holds alerts back: `add X to SET [for DURATION]`, `remove X from SET`, `throttle`.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -47,6 +47,31 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     }
     set->dynamic = true;
     rule.changes.push_back(std::move(change));
+}
+
+std::optional<StateTerm> ItemChecker::throttle(const ast::Policy& policy, const ast::Throttle& written) {
+    constexpr std::size_t kMaxKeys = 4;
+    constexpr std::uint64_t kMostEvents = 0xffffffff;
+    const auto wrong = [&](std::string message) {
+        say({.code = Code::E338, .span = written.span, .message = std::move(message), .help = "write `throttle 1 per ip.src every 1m`"});
+    };
+    StateTerm throttle;
+    throttle.kind = TermKind::kThrottle;
+    throttle.span = written.span;
+    bool keyed = true;
+    for (const ast::ExprId id : written.keys) {
+        const auto key = conditions_.term_field({&policy}, id);
+        keyed = keyed && key;
+        if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end()) throttle.keys.push_back(*key);
+    }
+    const auto* every = std::get_if<Duration>(&written.every.value);
+    throttle.limit = written.count;
+    throttle.unit_ns = every == nullptr ? 0 : every->ns;
+    if (written.count == 0 || written.count > kMostEvents) wrong(fmt::format("a throttle of {} events", written.count));
+    else if (throttle.unit_ns == 0) wrong("a throttle without a time");
+    else if (written.keys.empty() || written.keys.size() > kMaxKeys) wrong(fmt::format("a throttle of {} keys", written.keys.size()));
+    else if (keyed) return throttle;
+    return std::nullopt;
 }
 
 }  // namespace weir::sema

@@ -131,8 +131,7 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
     if (written.severity) alert.severity = *written.severity;
     if (written.message) alert.message = message(written);
     if (written.throttle) {
-        for (const ast::ExprId key : written.throttle->keys) conditions_.operand({&policy}, key);
-        conditions_.not_yet(written.throttle->span, "`throttle`");
+        alert.throttle = throttle(policy, *written.throttle);
     }
     for (const ast::Escalate& escalate : written.escalations) conditions_.not_yet(escalate.span, "`escalate`");
     for (const ast::Action& response : written.responses) conditions_.not_yet(response.span, "`respond`");
@@ -158,10 +157,11 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
     if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
         rule.verdict = verdict(*given, written.span);
     } else if (const auto* alert = std::get_if<ast::AlertAction>(&written.node)) {
-        if (alert->sample) conditions_.not_yet(written.span, "`sample`");
+        if (alert->sample && *alert->sample == 0)
+            say({.code = Code::E338, .span = written.span, .message = "one of no events", .help = "write `sample 1/100`"});
         const auto found = names_.alerts.find(alert->alert.text);
         if (found != names_.alerts.end()) {
-            rule.alerts.push_back({found->second, 1});
+            rule.alerts.push_back({found->second, std::max<std::uint64_t>(alert->sample.value_or(1), 1)});
         } else {
             Diagnostic unknown{.code = Code::E209, .span = alert->alert.span, .message = fmt::format("unknown alert `{}`", alert->alert.text),
                                .help = fmt::format("declare it: `alert {} {{ message \"…\" }}`", alert->alert.text)};

@@ -34,6 +34,8 @@ private:
     std::vector<MessagePart> message(const ast::Alert& written);
     MessagePart hole(std::string_view name, Span span);
     Span hole_span(const ast::Alert& written, std::string_view name) const;
+    // check_changes.cpp
+    std::optional<StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
     void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
     // check_changes.cpp
     Set* changed_set(const ast::Name& name);

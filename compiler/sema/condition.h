@@ -39,6 +39,8 @@ public:
     std::optional<FieldId> field(std::string_view name, Span span);
     // The rule that diagnostics are about.
     void set_rule(std::string name) { rule_ = std::move(name); }
+    // A field that may be a key of state; nothing where it is none, which has been said.
+    std::optional<FieldId> term_field(const Scope& scope, ast::ExprId id);
     // The state terms met since they were last taken, in the order written.
     std::vector<StateTerm> take_terms() { return std::exchange(terms_, {}); }
     // Says what is wrong where the fields are not what the set holds.
@@ -59,7 +61,6 @@ private:
     void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_keys(const Scope& scope, const ast::StateTerm& term, StateTerm& typed);
-    std::optional<FieldId> term_field(const Scope& scope, ast::ExprId id);
     bool term_limit(const ast::StateTerm& term, StateTerm& typed);
     void wrong_term(Span span, std::string message, std::string help);
     // operand.cpp

@@ -225,7 +225,8 @@ Judgement Oracle::judge(const Packet& packet, std::uint64_t time_ns) {
         const Rule& rule = policy_.rules[i];
         if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
         judgement.matched.push_back(RuleId{i});
-        for (const AlertAction& action : rule.alerts) judgement.alerts.push_back(action.alert);
+        for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
+            if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0) judgement.alerts.push_back(rule.alerts[action].alert);
         for (const SetChange& wanted : rule.changes) changes.push_back(&wanted);
         if (!rule.decides()) continue;
         judgement.verdict = *rule.verdict;

@@ -126,7 +126,8 @@ bool TermState::exceeds(const StateTerm& term, const KeyValue& key, const Seen& 
         case TermKind::kRate: return takes(term, found, 1, seen.now_ns);
         case TermKind::kByteRate: return takes(term, found, seen.packet_bytes, seen.now_ns);
         case TermKind::kCount: return counts(term, found, seen.now_ns);
-        case TermKind::kDistinct: break;
+        case TermKind::kDistinct:
+        case TermKind::kThrottle: break;   // throttles hold back events, which the oracle has none of
     }
     return distinguishes(term, found, *seen.value, seen.now_ns);
 }

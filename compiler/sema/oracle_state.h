@@ -62,6 +62,7 @@ struct OracleState {
     explicit OracleState(const TypedPolicy& policy);
     std::map<std::uint32_t, LiveSet> sets;                            // by set number: those that change
     std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;   // by rule, term
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;   // by rule, alert action: how often
 };
 
 // A set's element as the value of a field.

@@ -82,7 +82,8 @@ using Verdict = ast::Verdict;
 using VerdictKind = ast::VerdictKind;
 
 // A state term: true where its value is above the limit. State belongs to (rule, term, key).
-enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct };
+// kThrottle: of an alert, true where an event passes.
+enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrottle };
 struct StateTerm {
     TermKind kind = TermKind::kRate;
     Span span;
@@ -131,6 +132,7 @@ struct Alert {
     ast::AlertSeverity severity = ast::AlertSeverity::kMedium;
     std::vector<MessagePart> message;
     std::vector<SinkId> sinks;        // empty: every sink
+    std::optional<StateTerm> throttle;   // `limit` events a key in `unit_ns`
 };
 
 struct StdoutSink {};

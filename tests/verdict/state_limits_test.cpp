@@ -57,3 +57,19 @@ TEST_CASE("thousands of rules that change one set", "[limits]") {
     const std::string rules = joined(3000, "", [](std::size_t i) { return fmt::format("rule r{} {{ when tcp.sport == {} then add ip.src to s }}\n", i, i); });
     check_decides("3,000 rules", "set s : ip ttl 1m\n" + rules + "rule all { when tcp then add ip.dst to s }\nrule last { when ip.dst in s then drop }\n", 3001);
 }
+
+TEST_CASE("state of rules that never match is compiled, and nothing reads it", "[limits]") {
+    check_decides("no packet", "set s : ip ttl 1m\nrule a { when tcp and udp and rate(ip.src) > 1/s then add ip.src to s, drop }\n"
+                               "rule b { when false and distinct(ip.src, by ip.dst, in 1s) > 1 then alert x sample 1/2, drop }\n"
+                               "alert x { message \"\" throttle 1 per ip.src every 1m }\n", WEIR_RULE_DEFAULT);
+}
+
+TEST_CASE("rules of four lists of distinct values each", "[limits]") {
+    constexpr const char* kValues[] = {"tcp.dport", "eth.src", "ip.src", "packet.len"};
+    const auto rule = [&](std::size_t number) {
+        return fmt::format("rule r{} {{ when {} then drop }}\n", number, joined(4, " and ", [&](std::size_t i) {
+            return fmt::format("distinct({}, by ip.src, by ip.dst, by eth.src, by tcp.dport, in {}s) > {} size 16", kValues[i], number + 1, number == 39 ? 0 : 32);
+        }));
+    };
+    check_decides("40 rules", joined(40, "", rule), 39);
+}

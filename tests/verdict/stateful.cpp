@@ -145,7 +145,7 @@ std::string Generator::rule(std::size_t number) {
     std::vector<std::string> actions;
     for (std::size_t i = random_.below(3); i > 0; --i) {
         if (sets_.empty() || random_.one_in(3)) {
-            actions.push_back(one_of("alert first", "alert second"));
+            actions.push_back(one_of("alert first", "alert second", "alert first sample 1/3", "alert second sample 1/2"));
             continue;
         }
         const LiveSet& set = random_.of(sets_);
