@@ -83,6 +83,9 @@ struct weir_packet {
     __u32 iface_matches;      /* bit i: the interface satisfies iface condition i of the manifest */
     __u64 eth_src;            /* 48 bits, first byte on the wire highest */
     __u64 eth_dst;
+    __u64 time_ns;            /* CLOCK_MONOTONIC, once something asked for it; no field of the language */
+    __u32 changing_rules;     /* rules matched so far that change a set; likewise */
+    __u32 suppressed;         /* events that the alert at hand held back before this one; likewise */
 };
 
 /* ---- verdicts ---- */
@@ -96,6 +99,9 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 /* ---- rules as the program sees them ---- */
 
 #define WEIR_ROW_WOULD 1u                              /* observed: its verdict is told, never enforced */
+#define WEIR_ROW_STATE 2u                              /* it has state terms */
+#define WEIR_ROW_DECIDES 4u                            /* where they hold, its verdict ends the evaluation */
+#define WEIR_ROW_CHANGES 8u                            /* it changes sets */
 
 /* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .data.weir_rule_rows). */
 struct weir_rule_row {
@@ -124,6 +130,79 @@ struct weir_rule_row {
 #define WEIR_SET_KEY_WORDS 16u
 struct weir_set_key { __u32 words[WEIR_SET_KEY_WORDS]; };
 struct weir_net_key { __u32 prefix_bits; __u32 words[WEIR_SET_KEY_WORDS]; }; /* words big-endian: bits in wire order */
+
+/* ---- state ---- */
+
+/* A state term or a set that changes has a map of its own, by the words of its key: an entry of the map of maps
+ * weir_terms_N or weir_live_N, where N is the least of WEIR_STATE_WIDTHS that its key fits into; shorter keys end in zero
+ * words. A term's key: where an address of either version is in it, the version; then its parts: an address four words,
+ * one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as in struct weir_set_key, without
+ * word 0. */
+#define WEIR_STATE_WIDTHS 3u                           /* 2, 6 and 16 words */
+
+/* The value of a term's map. Rates: a bucket that lacks `taken` nanosecond-tokens at `time_ns`. Counts: `taken` packets in
+ * the window that opened at `time_ns`. Zero: a bucket that is full, a window that has not opened. */
+struct weir_bucket {
+    __u32 lock;                                        /* 1 while a CPU works on the rest */
+    __u32 unused;
+    __u64 time_ns;
+    __u64 taken;
+};
+/* The same of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the
+ * value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond the limit.
+ * Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words, zeros behind the
+ * value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where (hash >> 40 & mask) is
+ * 0, and then sets bit hash % WEIR_SKETCH_BITS. */
+#define WEIR_DISTINCT_EXACT 32u
+#define WEIR_SKETCH_BITS 2048u
+#define WEIR_FEW_WORDS 66u                             /* lists of values of one or two words; bitmaps (64) */
+#define WEIR_MANY_WORDS 165u                           /* lists of addresses */
+struct weir_distinct {
+    __u32 lock;
+    __u32 count;
+    __u64 time_ns;
+    __u32 opened;                                      /* 1: a window has been opened */
+    __u32 unused;
+    __u32 words[WEIR_FEW_WORDS];                       /* or WEIR_MANY_WORDS: the map's values say */
+};
+/* And of an alert's throttle: `passed` events in the window that opened at `time_ns`, `held` back since the last that passed. */
+struct weir_throttle {
+    __u32 lock;
+    __u32 passed;
+    __u64 time_ns;
+    __u64 held;
+};
+enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT, WEIR_TERM_THROTTLE };
+struct weir_term {                                     /* section .data.weir_terms */
+    __u64 limit;                                       /* rates: tokens a unit; else what the value is compared with */
+    __u64 unit_ns;                                     /* rates: the unit; else the window */
+    __u64 capacity;                                    /* rates: nanosecond-tokens that a bucket holds; sketches: the mask */
+    __u64 fill_ns;                                     /* rates: an empty bucket is full after that */
+    __u32 kind;                                        /* enum weir_term_kind */
+    __u32 index;                                       /* in its map of maps */
+};
+
+/* The value of a live set's map is when the entry ends, in ns of the kernel's monotonic clock; 0: it has no end. */
+struct weir_live_set { __u64 earliest_ns; };           /* no entry ends before; section .data.weir_live_sets */
+
+#define WEIR_CHANGE_ADDS 1u
+struct weir_change {                                   /* section .data.weir_changes */
+    __u64 for_ns;                                      /* 0: without an end */
+    __u32 set;                                         /* among the live sets */
+    __u32 index;                                       /* in its map of maps */
+    __u32 account;
+    __u32 flags;                                       /* WEIR_CHANGE_* */
+};
+#define WEIR_RULE_CHANGES 16u                          /* that a rule may make */
+
+/* By alert action, where a policy samples: one in `every` runs. Section .data.weir_samples. */
+struct weir_sample { __u64 every; __u64 reached; };
+
+/* Per CPU; the terms, then the live sets. */
+struct weir_state_account {
+    __u64 inserted;                                    /* keys; what is no longer there was evicted or has been removed */
+    __u64 refused;                                     /* the map was full, or the lock never free */
+};
 
 /* ---- payload literals ---- */
 

@@ -22,6 +22,7 @@ void add_rollback(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_events(CLI::App& app, int& status);
+void add_set(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);
 
 }  // namespace weir::cli

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/set_request.h"
 #include "cli/status_json.h"
 #include "cli/terminal.h"
 #include "runtime/kernel.h"
@@ -52,6 +53,11 @@ int Daemon::run() {
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!worker_ && !waiting_.empty()) start_reload();
+        constexpr std::uint64_t kTidy_ns = 10'000'000'000;   // packets do not see what is over: this is for those who count
+        if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - tidied_ns_ > kTidy_ns) {
+            tidied_ns_ = now_ns;
+            engine_->tidy_sets();
+        }
     }
     engine_->detach();                    // and delivers what waits
     feed_->hand_out(control_);
@@ -99,12 +105,13 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
     if (command == "reload") return ask_for_reload(request, asked);
     if (command == "confirm") return answer_change(request.client, engine_->confirm());
     if (command == "rollback") return answer_change(request.client, engine_->rollback());
+    if (command == "set") return tell(request.client, answer_set(*engine_, asked));
     if (command == "events") {
         const auto follow = asked.find("follow");
         const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
         return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
     }
-    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, reload, confirm or rollback"));
+    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, set, reload, confirm or rollback"));
 }
 
 void Daemon::answer_status(std::uint64_t client) {

@@ -58,6 +58,7 @@ private:
     std::optional<Reload> current_;
     std::unique_ptr<Worker> worker_;
     std::uint64_t reload_failed_ = 0;
+    std::uint64_t tidied_ns_ = 0;
 };
 
 }  // namespace weir::cli

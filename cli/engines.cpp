@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/state_tables.h"
+#include "compiler/sema/identity.h"
 
 namespace weir::cli {
 namespace {
@@ -73,8 +75,27 @@ runtime::Result<Engines> Engines::create(const Compiled& compiled, const std::st
     return engines;
 }
 
-void Engines::reset() {
+runtime::Status Engines::reset() {
     if (oracle_) oracle_.emplace(compiled_->policy);
+    if (native_) native_->reset();
+    return kernel_ ? kernel_->reset() : runtime::Done{};
+}
+
+runtime::Result<bool> Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference) {
+    const sema::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
+    std::optional<bool> first;
+    const auto agree = [&](bool contains, const char* name) {
+        if (!first) first = contains;
+        else if (*first != contains) difference = fmt::format("{} says that `{}` {} it", name, typed.name, contains ? "contains" : "does not contain");
+    };
+    if (kernel_) {
+        auto contains = kernel_->contains(sema::identity(typed), codegen::live_key(typed, entry), time_ns);
+        if (!contains) return contains.error();
+        agree(*contains, "kernel");
+    }
+    if (native_ && name_ != "kernel") agree(native_->contains(set, entry, time_ns), "native");
+    if (oracle_) agree(oracle_->contains(set, entry, time_ns), "oracle");
+    return *first;
 }
 
 runtime::Result<Judged> Engines::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference) {

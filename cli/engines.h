@@ -40,7 +40,9 @@ public:
     // One judgement. Where several engines ran and differed, says so in `difference`.
     runtime::Result<Judged> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference);
     // Empty state, clock at 0.
-    void reset();
+    runtime::Status reset();
+    // Does the set, one that changes, contain the entry at `time_ns`? As judge() of engines that differ.
+    runtime::Result<bool> contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference);
     // "kernel", "native", "oracle" or "all".
     const std::string& name() const { return name_; }
     // Frames that the kernel would not take and the native engine judged.

@@ -30,7 +30,10 @@ Json status_json(const runtime::EngineStatus& status) {
     out["default"] = counter(status.default_);
     out["malformed"] = counter(status.malformed);
     out["sets"] = Json::array();
-    for (const auto& set : status.sets) out["sets"].push_back({{"name", set.name}, {"entries", set.entries}, {"refused", 0}});
+    for (const auto& set : status.sets) out["sets"].push_back({{"name", set.name}, {"entries", set.entries}, {"refused", set.refused}});
+    out["terms"] = Json::array();
+    for (const auto& term : status.terms)
+        out["terms"].push_back({{"name", term.name}, {"keys", term.keys}, {"evicted", term.evicted}, {"refused", term.refused}});
     out["alerts"] = Json::array();
     for (const auto& alert : status.alerts)
         out["alerts"].push_back({{"name", alert.name}, {"matched", alert.matched}, {"delivered", alert.delivered},

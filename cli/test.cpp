@@ -38,7 +38,7 @@ public:
 
     // Nothing where it holds. The world's faults (a capture that cannot be read, the kernel) are errors.
     runtime::Result<std::optional<TestFailure>> run(const sema::Test& test) {
-        engines_.reset();
+        if (runtime::Status forgotten = engines_.reset(); !forgotten) return forgotten.error();
         now_ns_ = 0;
         for (std::size_t i = 0; i < test.steps.size(); ++i) {
             auto failure = step(test.steps[i]);
@@ -67,7 +67,17 @@ private:
             now_ns_ += advance->ns;
             return std::optional<TestFailure>();
         }
+        if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node)) return check_member(*expect);
         return replay(std::get<sema::ReplayCapture>(step.node));
+    }
+
+    Outcome check_member(const sema::ExpectMember& expect) {
+        std::string difference;
+        auto contains = engines_.contains(expect.set, expect.entry, now_ns_, difference);
+        if (!contains) return contains.error();
+        if (!difference.empty()) return std::optional<TestFailure>(TestFailure{0, 0, expect.text, "engines that differ: " + difference});
+        if (*contains != expect.negated) return std::optional<TestFailure>();
+        return std::optional<TestFailure>(TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
     }
 
     // The capture's first packet comes now; the others as long after it as their stamps say.

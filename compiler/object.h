@@ -23,6 +23,21 @@ struct MapImage {
 };
 struct MapSize { std::string map; std::uint32_t max_entries = 0; std::uint32_t key_size = 0; std::uint32_t value_size = 0; };  // 0: as in the ELF
 
+// A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state term,
+// or a set that changes. Entry `index` of the map of maps `outer`.
+enum class StateKind : std::uint8_t { kTerm, kSet };
+struct StateMap {
+    std::string outer;
+    std::uint32_t index = 0;
+    std::string identity;                // names and types: compiler/sema/identity.h
+    StateKind kind = StateKind::kTerm;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+    std::uint32_t max_entries = 0;
+    std::vector<std::uint8_t> keys;      // there from the start: a set's file
+    std::vector<std::uint8_t> values;
+};
+
 // How user space finds a field in struct weir_packet, to print it.
 enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload };
 struct FieldRef {
@@ -62,7 +77,16 @@ struct SinkInfo {
 enum class IfaceOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
 struct IfaceCondition { IfaceOp op = IfaceOp::kEq; std::string text; };
 
-struct SetInfo { std::string name; bool dynamic = false; std::uint64_t entries = 0; };
+enum class SetPart : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
+struct SetInfo {
+    std::string name;
+    bool dynamic = false;                // it changes while the policy runs
+    std::uint64_t entries = 0;           // of its file
+    std::string identity;                // of its StateMap, where it changes
+    std::uint64_t size = 0;
+    std::uint64_t ttl_ns = 0;            // of an entry that is added; 0: it stays
+    std::vector<SetPart> parts;          // what an entry is made of
+};
 
 struct Manifest {
     std::string policy;
@@ -83,6 +107,7 @@ struct Object {
     std::vector<TableImage> tables;
     std::vector<MapImage> maps;
     std::vector<MapSize> sizes;
+    std::vector<StateMap> state;
 };
 
 }  // namespace weir::bpf

@@ -9,7 +9,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;   // "WEIR"
-constexpr std::uint32_t kVersion = 1;          // of the layout below
+constexpr std::uint32_t kVersion = 2;          // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -148,9 +148,16 @@ void sink(Io& io, SinkInfo& info) {
 }
 
 template <typename Io>
+void set_part(Io& io, SetPart& part) {
+    io(part);
+}
+
+template <typename Io>
 void set(Io& io, SetInfo& info) {
     io.block(info.name);
-    io(info.dynamic), io(info.entries);
+    io(info.dynamic), io(info.entries), io(info.size), io(info.ttl_ns);
+    io.block(info.identity);
+    list<Io>(io, info.parts, set_part<Io>);
 }
 
 template <typename Io>
@@ -192,12 +199,23 @@ void map_size(Io& io, MapSize& size) {
 }
 
 template <typename Io>
+void state_map(Io& io, StateMap& map) {
+    io.block(map.outer);
+    io(map.index);
+    io.block(map.identity);
+    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries);
+    io.block(map.keys);
+    io.block(map.values);
+}
+
+template <typename Io>
 void whole(Io& io, Object& object) {
     io.block(object.elf);
     manifest(io, object.manifest);
     list<Io>(io, object.tables, table_image<Io>);
     list<Io>(io, object.maps, map_image<Io>);
     list<Io>(io, object.sizes, map_size<Io>);
+    list<Io>(io, object.state, state_map<Io>);
 }
 
 }  // namespace

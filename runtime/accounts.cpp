@@ -55,6 +55,11 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     if (accounts >= 0 && !manifest.alerts.empty())
         if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
             return read.error();
+    const std::vector<std::string> identities = program.state().identities();
+    std::vector<weir_state_account> state(identities.size());
+    if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
+        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read) return read.error();
+    for (std::size_t i = 0; i < identities.size(); ++i) counts.state.emplace_back(identities[i], state[i]);
     return counts;
 }
 
@@ -69,7 +74,25 @@ Counts since(const Counts& now, const Counts& before) {
         more.alerts[i].suppressed -= before.alerts[i].suppressed;
         more.alerts[i].lost -= before.alerts[i].lost;
     }
+    for (std::size_t i = 0; i < before.state.size(); ++i) {
+        more.state[i].second.inserted -= before.state[i].second.inserted;
+        more.state[i].second.refused -= before.state[i].second.refused;
+    }
     return more;
+}
+
+void save_state_accounts(ByteWriter& out, const StateAccounts& state) {
+    out.put(std::uint64_t{state.size()});
+    for (const auto& [identity, account] : state) out.put(identity), out.put(account);
+}
+
+StateAccounts load_state_accounts(ByteReader& in) {
+    StateAccounts state;
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        std::string identity = in.text();
+        state.emplace_back(std::move(identity), in.get<weir_state_account>());
+    }
+    return state;
 }
 
 void add_counts(Account& account, const weir_alert_account& counts) {
@@ -91,6 +114,18 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i) add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+    for (const auto& [identity, account] : counts.state) {
+        weir_state_account& sum = state_[identity];
+        sum.inserted += account.inserted;
+        sum.refused += account.refused;
+    }
+}
+
+weir_state_account Accounts::state(const std::string& identity, const Counts& counts) const {
+    weir_state_account sum = find_or_zero(state_, identity);
+    for (const auto& [name, account] : counts.state)
+        if (name == identity) sum.inserted += account.inserted, sum.refused += account.refused;
+    return sum;
 }
 
 void Accounts::add_event(const std::string& alert, bool delivered) {
@@ -110,6 +145,7 @@ void Accounts::save(ByteWriter& out) const {
     out.put(std::uint64_t{alerts_.size()});
     for (const auto& [name, account] : alerts_) out.put(name), out.put(account);
     out.put(default_), out.put(malformed_);
+    save_state_accounts(out, {state_.begin(), state_.end()});
 }
 
 void Accounts::load(ByteReader& in) {
@@ -123,9 +159,11 @@ void Accounts::load(ByteReader& in) {
     }
     add_counter(default_, in.get<weir_counter>());
     add_counter(malformed_, in.get<weir_counter>());
+    for (const auto& [identity, account] : load_state_accounts(in)) state_[identity] = account;
 }
 
-void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending) {
+void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending,
+                         const std::vector<std::string>& state) {
     std::unordered_set<std::string> rules, alerts;
     for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
     for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
@@ -133,6 +171,7 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+    std::erase_if(state_, [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
 }
 
 std::vector<std::pair<std::string, weir_counter>> Accounts::of_rules_that_leave(const bpf::Manifest& before,

@@ -177,6 +177,26 @@ Result<int> Engine::poll(int timeout_ms) {
     return taken;
 }
 
+Result<LiveSet> Engine::set(const std::string& name) const {
+    const Loaded& active = *state_->active;
+    std::size_t number = 0;
+    std::string others;
+    for (const bpf::SetInfo& info : active.generation.manifest.sets) {
+        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity), active.program.map(".data.weir_live_sets"), number);
+        if (info.dynamic) ++number;
+        others += (others.empty() ? "" : ", ") + info.name;
+    }
+    return Error{fmt::format("the policy has no set `{}`", name), others.empty() ? "it has none at all" : "it has " + others, ENOENT};
+}
+
+void Engine::tidy_sets() {
+    for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
+        if (!info.dynamic) continue;
+        if (auto live = set(info.name))
+            if (auto gone = live->tidy(); !gone && state_->options.on_notice) state_->options.on_notice(gone.error().message);
+    }
+}
+
 const std::string& Engine::name() const { return state_->options.name; }
 int Engine::poll_fd() const { return state_->ready.get(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
@@ -218,7 +238,23 @@ Result<EngineStatus> Engine::status() {
     status.went_back = s.went_back;
     for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
         status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
-    status.sets = generation.manifest.sets;
+    for (const bpf::SetInfo& info : generation.manifest.sets) {
+        SetStatus row{info.name, info.entries, 0};
+        if (info.dynamic) {
+            auto live = set(info.name);
+            auto entries = live ? live->count() : live.error();
+            if (!entries) return entries.error();
+            row.entries = *entries;
+            row.refused = s.accounts.state(info.identity, counts).refused;
+        }
+        status.sets.push_back(std::move(row));
+    }
+    auto terms = s.active->program.state().term_keys();
+    if (!terms) return terms.error();
+    for (const StateMaps::Keys& term : *terms) {
+        const weir_state_account account = s.accounts.state(term.identity, counts);
+        status.terms.push_back({term.identity, term.count, account.inserted - std::min<std::uint64_t>(account.inserted, term.count), account.refused});
+    }
     if (!s.is_detached) {
         for (const Interface& interface : s.interfaces) {
             const auto attached = std::find_if(s.attachments.begin(), s.attachments.end(), [&](const auto& one) { return one->interface() == interface.name; });

@@ -10,6 +10,7 @@
 
 #include "compiler/object.h"
 #include "runtime/event.h"
+#include "runtime/live_set.h"
 #include "runtime/result.h"
 #include "runtime/status.h"
 
@@ -70,6 +71,10 @@ public:
     Result<EngineStatus> status();
     // The same without counts: at once, also right after swap().
     InForceStatus in_force() const;
+    // A set of the policy in force, by name; to be used before the next swap.
+    Result<LiveSet> set(const std::string& name) const;
+    // Takes out of sets what is over; packets do not see it anyway.
+    void tidy_sets();
     std::uint64_t last_commit_ns() const; // how long the commit of the last swap took
 
 private:

@@ -32,6 +32,7 @@ void save_counted(ByteWriter& out, const Generation& generation, const Counts& c
     out.put(generation.number);
     out.put(counted.rows);
     out.put(counted.alerts);
+    save_state_accounts(out, counted.state);
     out.put(std::vector<Record::Taken>(taken.begin(), taken.end()));
 }
 
@@ -54,6 +55,7 @@ Saved load_saved(const Pins& pins, Accounts& accounts) {
         Counted& counted = saved.counted[in.get<std::uint32_t>()];
         counted.counts.rows = in.list<weir_counter>();
         counted.counts.alerts = in.list<weir_alert_account>();
+        counted.counts.state = load_state_accounts(in);
         counted.taken = in.list<Record::Taken>();
     }
     return saved;
@@ -147,7 +149,7 @@ Status Engine::State::adopt_generations() {
             else retired.push_back(std::make_unique<Generation>(std::move(*generation)));
             continue;
         }
-        auto program = Program::adopt(std::move(pinned));
+        auto program = Program::adopt(std::move(pinned), generation->state);
         if (!program) return program.error();
         const auto slot = root.slot_of(program->id());
         if (!slot) {                      // its engine was killed while it prepared this one, or let it go

@@ -22,11 +22,12 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     ProgramOptions program_options;
     program_options.settings.generation = newest + 1;
     program_options.shared.events = reader->ring_fd();
+    if (active) program_options.shared.state = &active->program.state();
     auto program = Program::load(object, program_options);
     if (!program) return program.error();
     for (const Interface& interface : interfaces)
         if (Status named = name_interface(*program, object.manifest, interface.name, interface.index); !named) return named.error();
-    auto generation = make_generation(program_options.settings.generation, object.manifest, origin);
+    auto generation = make_generation(program_options.settings.generation, object, origin);
     if (!generation) return generation.error();
     auto slot = root.place(program->fd());
     if (!slot) return slot.error();
@@ -65,6 +66,7 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     newest = loaded.generation.number;
     leaving_for_good = before.is_unconfirmed();
     leaving = std::exchange(*active, std::move(loaded));
+    if (Status added = active->program.state().add_first_entries(); !added) notice("a set lacks entries of its file: " + added.error().message);
 }
 
 // What follows a commit, and need not be waited for by who asked for it: the last packet leaves the old program, whose
@@ -175,7 +177,7 @@ void Engine::State::keep_what_is_needed() {
         else old.generation.sinks.clear();
     }
     dispatcher.keep_only(sinks);
-    accounts.keep_only(active->generation.manifest, manifests);
+    accounts.keep_only(active->generation.manifest, manifests, active->program.state().identities());
 }
 
 Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {

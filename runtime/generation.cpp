@@ -26,7 +26,8 @@ bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
 
 }  // namespace
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const Origin& origin) {
+Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin) {
+    const bpf::Manifest& manifest = object.manifest;
     std::string loaded_at = rfc3339(realtime_ns());
     ByteWriter rest;
     rest.put(origin.file);
@@ -35,10 +36,11 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& ma
     rest.put(loaded_at);
     bpf::Object names;
     names.manifest = manifest;
+    names.state = StateMaps::shapes(object.state);
     rest.put(bpf::to_bytes(names));
     auto record = Record::create(number, manifest.alerts.size(), rest.bytes());
     if (!record) return record.error();
-    return Generation{number, manifest, origin, std::move(loaded_at), {}, std::vector<std::vector<SinkId>>(manifest.alerts.size()), std::move(*record)};
+    return Generation{number, manifest, std::move(names.state), origin, std::move(loaded_at), {}, std::vector<std::vector<SinkId>>(manifest.alerts.size()), std::move(*record)};
 }
 
 Result<Generation> adopt_generation(UniqueFd map) {
@@ -55,7 +57,7 @@ Result<Generation> adopt_generation(UniqueFd map) {
     const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
     if (!names || names->manifest.alerts.size() != record->alerts().size()) return Error{"a pinned record cannot be read", {}, EINVAL};
     const std::uint32_t number = record->generation();
-    return Generation{number, names->manifest, std::move(origin), std::move(loaded_at), {},
+    return Generation{number, names->manifest, names->state, std::move(origin), std::move(loaded_at), {},
                       std::vector<std::vector<SinkId>>(record->alerts().size()), std::move(*record)};
 }
 

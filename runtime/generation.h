@@ -19,6 +19,7 @@ namespace weir::runtime {
 struct Generation {
     std::uint32_t number;
     bpf::Manifest manifest;
+    std::vector<bpf::StateMap> state;                   // what it remembers: shapes without contents
     Origin origin;
     std::string loaded_at;
     std::vector<SinkId> sinks;                          // as in the manifest; empty while it is kept and drained
@@ -38,7 +39,7 @@ struct Loaded {
     std::vector<std::pair<std::string, weir_counter>> left{};   // sums of rules that the policy after it did not have
 };
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Manifest& manifest, const Origin& origin);
+Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin);
 // One that an engine before this one made; without sinks.
 Result<Generation> adopt_generation(UniqueFd record);
 

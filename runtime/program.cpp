@@ -94,7 +94,7 @@ struct Opened {
     bpf_program* program = nullptr;
 };
 
-Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) {
+Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options, const StateMaps& state) {
     LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir");
     bpf_object* raw = bpf_object__open_mem(compiled.elf.data(), compiled.elf.size(), &opts);
     if (raw == nullptr) return kernel_error(errno, "reading the compiled policy");
@@ -103,6 +103,7 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) 
     if (opened.program == nullptr) return missing("program");
     bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
     if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
+    if (Status described = state.describe(raw); !described) return described.error();
     return opened;
 }
 
@@ -110,14 +111,16 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options) 
 
 Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions& options) {
     quiet_libbpf();
-    auto opened = open(compiled, options);
+    auto state = StateMaps::make(compiled.state, options.shared.state);
+    if (!state) return state.error();
+    auto opened = open(compiled, options, *state);
     if (!opened) return opened.error();
     const int failed = bpf_object__load(opened->object.get());
     if (failed != 0) {
         Error error = kernel_error(failed, "loading the policy into the kernel");
         if (error.number == EPERM || error.number == ENOMEM) return error;
         // Again, to hear what the verifier has to say.
-        auto again = open(compiled, options);
+        auto again = open(compiled, options, *state);
         if (!again) return again.error();
         std::string log(kLogBytes, '\0');
         bpf_program__set_log_buf(again->program, log.data(), log.size());
@@ -130,6 +133,7 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
         opened = std::move(again);
     }
     if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
+    if (Status put = state->put(opened->object.get()); !put) return put.error();
     // The descriptors are all that is needed from here on: what libbpf knows of the object is as large as its tables.
     std::vector<Map> maps;
     const bpf_map* map = nullptr;
@@ -140,10 +144,10 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
     }
     UniqueFd program = duplicate(bpf_program__fd(opened->program));
     if (!program) return kernel_error(errno, "keeping the policy's program");
-    return Program(std::move(program), std::move(maps));
+    return Program(std::move(program), std::move(maps), std::move(*state));
 }
 
-Result<Program> Program::adopt(UniqueFd program) {
+Result<Program> Program::adopt(UniqueFd program, const std::vector<bpf::StateMap>& shapes) {
     std::uint32_t ids[kMaxMaps] = {};
     bpf_prog_info info{};
     __u32 length = sizeof(info);
@@ -158,7 +162,11 @@ Result<Program> Program::adopt(UniqueFd program) {
         if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0) return kernel_error(errno, "opening the maps of a policy");
         maps.push_back({facts.name, std::move(fd)});
     }
-    return Program(std::move(program), std::move(maps));
+    Program adopted(std::move(program), std::move(maps), {});
+    auto state = StateMaps::adopt(shapes, [&](const std::string& outer) { return adopted.map(outer); });
+    if (!state) return state.error();
+    adopted.state_ = std::move(*state);
+    return adopted;
 }
 
 int Program::map(std::string_view name) const {

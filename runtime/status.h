@@ -57,6 +57,18 @@ struct Origin {
     std::string file{};                   // as it was named
     std::vector<SourceFile> files{};      // all that were read: the policy, imports, set files
 };
+struct SetStatus {
+    std::string name;
+    std::uint64_t entries = 0;            // those that change: whose time is not over
+    std::uint64_t refused = 0;            // adds by packets that found no room
+};
+// The state of a term or of a throttle, by what it belongs to: "rule r: rate(ip.src)/1000000000ns".
+struct TermStatus {
+    std::string name;
+    std::uint64_t keys = 0;
+    std::uint64_t evicted = 0;            // keys that others took the place of
+    std::uint64_t refused = 0;            // packets that were not counted
+};
 struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
@@ -77,7 +89,8 @@ struct EngineStatus {
     CounterStatus malformed;
     std::vector<AlertStatus> alerts;
     std::vector<SinkStatus> sinks;
-    std::vector<bpf::SetInfo> sets;
+    std::vector<SetStatus> sets;
+    std::vector<TermStatus> terms;
 };
 
 }  // namespace weir::runtime

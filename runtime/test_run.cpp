@@ -20,6 +20,7 @@ struct TestRunner::State {
     unsigned cpus = 1;
     std::vector<weir_trace> heads{};        // one a CPU
     std::vector<std::uint32_t> numbers{};
+    std::vector<std::uint8_t> samples{};    // as they are at the beginning
 
     Status read_numbers(int map, std::uint32_t count, std::uint32_t kept, std::vector<std::uint32_t>& out);
 };
@@ -43,6 +44,8 @@ Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object
     state->alerts = state->program.map("weir_trace_alerts");
     state->cpus = possible_cpus();
     state->heads.resize(state->cpus);
+    for (const bpf::TableImage& table : object.tables)
+        if (table.map == ".data.weir_samples") state->samples = table.bytes;
     return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
 }
 
@@ -53,6 +56,24 @@ Status TestRunner::State::read_numbers(int map, std::uint32_t count, std::uint32
     for (std::uint32_t i = 0; i < count; ++i)
         if (bpf_map_lookup_elem(map, &i, &out[i]) != 0) return kernel_error(errno, "reading the trace");
     return Done{};
+}
+
+Status TestRunner::reset() {
+    const std::uint32_t zero = 0;
+    const int samples = state_->program.map(".data.weir_samples");
+    if (samples >= 0 && !state_->samples.empty() && bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0) return kernel_error(errno, "forgetting samples");
+    return state_->program.state().reset();
+}
+
+Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns) {
+    const int map = state_->program.state().fd(identity);
+    if (map < 0) return Error{"no set that changes: " + identity, "", ENOENT};
+    std::uint64_t end_ns = 0;
+    if (bpf_map_lookup_elem(map, key.data(), &end_ns) != 0) {
+        if (errno == ENOENT) return false;
+        return kernel_error(errno, "looking into a set");
+    }
+    return end_ns == 0 || time_ns < end_ns;
 }
 
 Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "compiler/object.h"
@@ -27,6 +28,10 @@ public:
     ~TestRunner();
     // True where the kernel takes a frame of this size for a test run.
     static bool accepts(std::size_t frame_bytes);
+    // Empty state, as when it was made.
+    Status reset();
+    // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
+    Result<bool> contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns);
     Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
 
 private:

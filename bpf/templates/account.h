@@ -50,6 +50,16 @@ static __always_inline void weir_trace_alert(__u32 alert)
         *entry = alert;
 }
 
+/* May an event of this alert pass its throttle? The compiler writes it; see weir_passes() of state.h. */
+int weir_throttle(struct weir_packet *packet, __u32 alert);
+
+/* The first, and then each `every`th time that this action is reached. */
+static __always_inline int weir_sampled(__u32 action)
+{
+    __u64 reached = __sync_fetch_and_add(&weir_samples[action].reached, 1);
+    return reached % weir_samples[action].every == 0;
+}
+
 /* One event: into the ring, or counted as lost. */
 GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert, __u32 verdict, __u32 flags)
 {
@@ -63,6 +73,11 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     if (!account)
         return 0;
     account->matched++;
+    packet->suppressed = 0;
+    if (weir_throttle_count() && !weir_throttle(packet, alert)) {
+        account->suppressed++;
+        return 0;
+    }
     struct weir_event *event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
     if (!event) {
         account->lost++;
@@ -73,7 +88,7 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     event->alert = alert;
     event->generation = weir_settings.generation;
     event->flags = flags;
-    event->suppressed = 0;
+    event->suppressed = packet->suppressed;
     event->verdict = verdict;
     event->captured = 0;
     event->packet = *packet;
@@ -96,9 +111,22 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
         __u32 at = first + i;
         if (i >= count || at >= weir_alert_entries())
             break;
+        if (weir_sample_count() && !weir_sampled(BOUNDED(at)))
+            continue;
         weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], verdict, flags);
     }
     return 0;
+}
+
+/* Its changes of sets wait for the packet's verdict. */
+static __always_inline void weir_will_change(struct weir_packet *packet, __u32 rule)
+{
+    __u32 at = packet->changing_rules;
+    __u32 *entry = bpf_map_lookup_elem(&weir_changing, &at);
+    if (!entry)
+        return;
+    *entry = rule;
+    packet->changing_rules = at + 1;
 }
 
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
@@ -108,13 +136,25 @@ static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 ru
         weir_trace_rule(rule);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
         weir_alerts(packet, rule);
+    if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES)
+        weir_will_change(packet, rule);
 }
 
-/* A rule that does not decide matched: evaluation goes on. */
+/* Counts the packet for the state terms of rule `rule`; are they true? The compiler writes it. */
+int weir_terms_hold(struct weir_packet *packet, __u32 rule);
+
+/* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
 GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
 {
     if (!packet || rule >= weir_rule_count())
         return 0;
+    rule = BOUNDED(rule);
+    if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
+        if (!weir_terms_hold(packet, rule))
+            return 0;
+        if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES)
+            return 1;
+    }
     weir_rule_fired(packet, rule);
     weir_count(rule, packet->len);
     return 0;

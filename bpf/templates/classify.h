@@ -174,7 +174,10 @@ static __always_inline int note_at(__u32 forest, struct search *search)
     /* A rule of several boxes matches once. */
     if (rule != search->last && matches(forest, search->packet, search->ctx, entry)) {
         search->last = rule;
-        weir_noted(search->packet, rule);
+        if (weir_noted(search->packet, rule) && weir_term_count()) {
+            search->rule = rule; /* decides: nothing behind it is tried */
+            return 1;
+        }
     }
     search->at += stride;
     return 0;
@@ -183,18 +186,20 @@ static long note_more_3(__u32 i, struct search *search) { (void)i; return note_a
 static long note_more_4(__u32 i, struct search *search) { (void)i; return note_at(4, search); }
 static long note_more_5(__u32 i, struct search *search) { (void)i; return note_at(5, search); }
 
-static __always_inline void note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
+/* Returns the rule that decides: `decided`, or one before it that has state. */
+static __always_inline __u32 note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
 {
     if (!BY_FOREST(weir_stride, forest, ()))
-        return;
+        return decided;
     const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES];
     if (tree->first_rule >= decided)
-        return;
+        return decided;
     __u64 slot = descend(packet, tree->slot);
     __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
     struct search more = {packet, ctx, (__u32)slot, count, decided, ~0u};
     if (count)
         bpf_loop(BY_FOREST(weir_longest, forest, ()), forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &more, 0);
+    return weir_term_count() ? more.rule : decided;
 }
 
 /* The rule that decides, or weir_rule_count(); what matched before it has been noted. */
@@ -205,13 +210,13 @@ GLOBAL_FUNCTION __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
     __u32 decided;
     if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) {
         decided = find(WEIR_FOREST_IP4, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
+        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
     } else if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) {
         decided = find(WEIR_FOREST_IP6, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
+        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
     } else {
         decided = find(WEIR_FOREST_OTHER, packet, ctx);
-        note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
+        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
     }
     return decided;
 }

@@ -7,6 +7,7 @@
 #include "bpf/templates/sets.h"
 #include "bpf/templates/payload.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/state.h"
 #include "bpf/templates/classify.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
@@ -40,6 +41,8 @@ SEC("xdp") int weir_policy(weir_ctx *ctx)
     __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
     if (row < weir_rule_count())
         weir_rule_fired(packet, row);
+    if (weir_change_count() && packet->changing_rules)
+        weir_change_sets(packet);
     row = weir_last_row(packet, row);
     weir_count(row, packet->len);
     if (weir_settings.trace)

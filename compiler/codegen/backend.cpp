@@ -51,6 +51,7 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);
+    emit_state(filled, decision, compiled.policy, tables.state());
     filled.drop_unused();
     if (tables.line_count() > kMaxLines) {
         error = "the sets and ranges of the policy take more than 512 MB";
@@ -68,6 +69,19 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     filled.set_constant("weir_slot_count", std::max(slots, 1u));
     filled.set_constant("weir_entry_words", std::max(words, 1u));
     filled.set_constant("weir_line_count", tables.line_count());
+    const StateTables& state = tables.state();
+    filled.set_constant("weir_term_count", state.term_count());
+    filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(decision.throttles.size()));
+    filled.set_constant("weir_sample_count", tables.sample_count());
+    filled.set_table("weir_samples", tables.sample_count());
+    filled.set_constant("weir_change_count", state.change_count());
+    filled.set_constant("weir_live_set_count", state.live_set_count());
+    filled.set_constant("weir_change_words", std::max(state.change_words(), 1u));
+    filled.set_table("weir_terms", state.term_count());
+    filled.set_table("weir_zeros", state.counts_distinct() ? offsetof(weir_distinct, words) / 4 + WEIR_MANY_WORDS + 1 : 0);
+    filled.set_table("weir_changes", state.change_count());
+    filled.set_table("weir_rule_changes", state.change_words());
+    filled.set_table("weir_live_sets", state.live_set_count());
     filled.set_table("weir_rule_rows", rules + 2);
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
@@ -129,6 +143,9 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
     llvm::cantFail(builder.parsePassPipeline(
         passes, "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,dse,simplifycfg)"));
     passes.run(module, modules);
+    // A table that only code read which is gone by now would be a map of the program all the same.
+    for (llvm::GlobalVariable& table : llvm::make_early_inc_range(module.globals()))
+        if (table.use_empty() && table.getSection().starts_with(".data.weir_")) table.eraseFromParent();
 }
 
 bool emit(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type,

@@ -40,7 +40,13 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
         predicates.branch(rule.predicate, hit, next);
         ir.SetInsertPoint(hit);
         llvm::Value* row = ir.getInt32(static_cast<std::uint32_t>(i));
-        if (rule.decides) {
+        if (rule.decides_alone()) {
+            ir.CreateRet(row);
+        } else if (rule.decides) {
+            llvm::Value* decided = ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
+            llvm::BasicBlock* enough = llvm::BasicBlock::Create(context, "decided", &function);
+            ir.CreateCondBr(ir.CreateICmpNE(decided, ir.getInt32(0)), enough, next);
+            ir.SetInsertPoint(enough);
             ir.CreateRet(row);
         } else {
             ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});

@@ -30,7 +30,7 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
     llvm::BasicBlock& entry = function.getEntryBlock();
     llvm::IRBuilder<> at_entry(&entry, entry.begin());
     // One place for both: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames together.
-    const std::uint32_t words = std::max(tables.hash_words(), 1 + tables.net_words());
+    const std::uint32_t words = std::max({tables.hash_words(), 1 + tables.net_words(), tables.state().live_width()});
     set_key_ = net_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
 }
 

@@ -47,6 +47,7 @@ private:
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* in_hash(const ir::InSet& node);
+    llvm::Value* in_live(const ir::InSet& node);
     llvm::Value* in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6);
     std::vector<llvm::Value*> part_words(const ir::SetKeyPart& part, sema::SetType type);
     void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,

@@ -1,4 +1,5 @@
-// Set look-ups: single values in their ranges; else the key is laid out as struct weir_set_key or struct weir_net_key.
+// Set look-ups: single values in their ranges; sets that change in maps of their own; else the key is laid out as struct weir_set_key or struct weir_net_key.
+#include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/emit_predicate.h"
 #include "grammar/check.h"
 
@@ -6,21 +7,14 @@ namespace weir::codegen {
 
 // The words of a part that is no net, as 32-bit values.
 std::vector<llvm::Value*> PredicateEmitter::part_words(const ir::SetKeyPart& part, sema::SetType type) {
-    llvm::Type* i32 = ir_.getInt32Ty();
-    const auto word_at = [&](std::uint32_t offset) { return ir_.CreateTrunc(load(offset, 4), i32); };
-    std::vector<llvm::Value*> words;
-    if (part.is_address) {
-        WEIR_CHECK(type == sema::SetType::kIp);
-        const bool either = part.address.either_version;
-        words.push_back(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
-        for (std::uint32_t i = 0; i < 4; ++i)
-            words.push_back(either || i == 0 ? word_at(part.address.offset + i * 4) : ir_.getInt32(0));
-        return words;
-    }
-    llvm::Value* number = word(part.word);
-    if (type == sema::SetType::kMac) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
-    words.push_back(ir_.CreateTrunc(number, i32));
-    return words;
+    return KeyEmitter(ir_, packet_, reload_).set_part(part, type);
+}
+
+llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
+    const StatePlace& place = tables_.state().live_set(node.set);
+    KeyEmitter key(ir_, packet_, reload_);
+    key.store(key.set_words(node.key, policy_.sets[node.set].types), set_key_, place.width);
+    return call(state_function("weir_lives", place.width).c_str(), {packet_, set_key_, ir_.getInt32(place.index)});
 }
 
 llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {
@@ -68,6 +62,10 @@ void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* ye
         return;
     }
     WEIR_CHECK(set_key_ != nullptr);
+    if (set.dynamic) {
+        ir_.CreateCondBr(in_live(node), yes, no);
+        return;
+    }
     const KeyLayout layout = key_layout(set);
     if (!layout.is_net) {
         ir_.CreateCondBr(in_hash(node), yes, no);

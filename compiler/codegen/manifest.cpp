@@ -4,6 +4,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/sema/fields.h"
+#include "compiler/sema/identity.h"
 
 namespace weir::codegen {
 namespace {
@@ -66,6 +67,12 @@ bpf::AlertInfo alert_info(const sema::Alert& alert, std::size_t sinks) {
     return info;
 }
 
+bpf::SetInfo set_info(const sema::Set& set) {
+    bpf::SetInfo info{set.name, set.dynamic, set.entries.size(), set.dynamic ? sema::identity(set) : std::string(), set.size, set.ttl_ns.value_or(0), {}};
+    for (const sema::SetType type : set.types) info.parts.push_back(static_cast<bpf::SetPart>(type));
+    return info;
+}
+
 bool reads_vlan(const ir::Decision& decision) {
     constexpr std::uint16_t kOffsets[] = {offsetof(weir_packet, vlan_id), offsetof(weir_packet, vlan_pcp),
                                           offsetof(weir_packet, vlan_depth)};
@@ -103,7 +110,7 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     for (const sema::Alert& alert : policy.alerts)
         manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
     for (const sema::Set& set : policy.sets)
-        if (!set.name.empty()) manifest.sets.push_back({set.name, set.dynamic, set.entries.size()});
+        if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     manifest.ifaces = compiled.decision.ifaces;
     manifest.default_verdict = static_cast<std::uint32_t>(policy.default_verdict.kind);
     manifest.malformed_verdict = static_cast<std::uint32_t>(policy.malformed_verdict.kind);

@@ -27,11 +27,17 @@ struct HostFrame {
 
 // The kernel's helpers, as far as policies call them.
 void* look_up(void* map, const void* key) { return static_cast<HostMap*>(map)->look_up(key); }
+long update(void* map, const void* key, const void* value, std::uint64_t flags) { return static_cast<HostMap*>(map)->update(key, value, flags); }
+long remove(void* map, const void* key) { return static_cast<HostMap*>(map)->remove(key); }
+long for_each(void* map, HostMap::Visit visit, void* state, std::uint64_t) { return static_cast<HostMap*>(map)->for_each(visit, state); }
 std::uint64_t no_clock() { return 0; }  // the clock is virtual here
 void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
 void no_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
+
+constexpr const char* kStateMaps[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16",
+                                      "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
@@ -51,6 +57,12 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     }
     maps.try_emplace("weir_sets_hash", HostMap::hash(none));
     maps.try_emplace("weir_sets_lpm", HostMap::prefixes(none));
+    for (const char* outer : kStateMaps) maps.emplace(outer, HostMap::maps());
+    for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::table(image));
+    for (const bpf::MapSize& size : object.sizes) {
+        if (size.map == "weir_state_accounts") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
+        if (size.map == "weir_changing") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
+    }
     return maps;
 }
 
@@ -82,6 +94,9 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
     };
     for (auto& [name, map] : maps) define(name, &map);
     define("bpf_map_lookup_elem", &look_up);
+    define("bpf_map_update_elem", &update);
+    define("bpf_map_delete_elem", &remove);
+    define("bpf_for_each_map_elem", &for_each);
     define("bpf_ktime_get_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
     define("bpf_ringbuf_submit", &no_submit);
@@ -90,6 +105,12 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
         return false;
     }
     return true;
+}
+
+// The template's name for a table of the ELF.
+std::string global_name(const bpf::TableImage& table) {
+    constexpr std::string_view kSection = ".data.";
+    return table.map == ".bss" ? "weir_lines" : table.map.substr(kSection.size());
 }
 
 std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std::uint32_t kept) {
@@ -105,6 +126,10 @@ struct NativeEngine::State {
     std::unique_ptr<Complaints> complaints;  // outlives the context that complains, which the JIT owns
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
+    const Compiled* compiled = nullptr;
+    weir_sample* samples_at = nullptr;       // the program's, and as they were
+    std::vector<weir_sample> samples;
+    std::unique_ptr<Tables> tables;          // where state is
 
     bool fill_tables(const bpf::Object& object, std::string& error);
     template <typename T>
@@ -117,12 +142,13 @@ struct NativeEngine::State {
 };
 
 bool NativeEngine::State::fill_tables(const bpf::Object& object, std::string& error) {
-    constexpr std::string_view kSection = ".data.";
     for (const bpf::TableImage& table : object.tables) {
-        const bool lines = table.map == ".bss";
-        auto* bytes = address_of<std::uint8_t>(lines ? "weir_lines" : table.map.substr(kSection.size()), error);
+        auto* bytes = address_of<std::uint8_t>(global_name(table), error);
         if (bytes == nullptr) return false;
         std::memcpy(bytes, table.bytes.data(), table.bytes.size());
+        if (table.map != ".data.weir_samples") continue;
+        samples_at = reinterpret_cast<weir_sample*>(bytes);
+        samples.assign(samples_at, samples_at + table.bytes.size() / sizeof(weir_sample));
     }
     return true;
 }
@@ -139,7 +165,8 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     WEIR_CHECK(ready);
     auto context = std::make_unique<llvm::LLVMContext>();
     auto complaints = std::make_unique<Complaints>(*context);
-    Tables tables(compiled.policy);
+    auto owned = std::make_unique<Tables>(compiled.policy);
+    Tables& tables = *owned;
     auto module = fill_template(Target::kHost, *context, compiled, {}, tables, error);
     if (!module) return nullptr;
     bpf::Object object;
@@ -147,6 +174,8 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
 
     auto state = std::make_unique<State>();
     state->complaints = std::move(complaints);
+    state->compiled = &compiled;
+    state->tables = std::move(owned);
     state->maps = make_maps(compiled, object);
     bind_host(*module, state->maps);
     auto jit = llvm::orc::LLJITBuilder().create();
@@ -158,6 +187,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     module->setDataLayout(state->jit->getDataLayout());
     module->setTargetTriple(state->jit->getTargetTriple().str());
     optimise(*module, nullptr);
+    std::erase_if(object.tables, [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
     if (!define_symbols(*state->jit, state->maps, error)) return nullptr;
     if (llvm::Error failed =
             state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context)))) {
@@ -172,6 +202,21 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
         return nullptr;
     }
     return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));
+}
+
+void NativeEngine::reset() {
+    std::copy(state_->samples.begin(), state_->samples.end(), state_->samples_at);
+    for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
+}
+
+bool NativeEngine::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns) {
+    const StatePlace& place = state_->tables->state().live_set(static_cast<std::uint32_t>(set));
+    auto* entries = static_cast<HostMap*>(state_->maps.at(state_function("weir_live", place.width)).look_up(&place.index));
+    const std::vector<std::uint32_t> key = live_key(state_->compiled->policy.sets[static_cast<std::size_t>(set)], entry);
+    const void* value = entries->look_up(key.data());
+    std::uint64_t end_ns = 0;
+    if (value != nullptr) std::memcpy(&end_ns, value, sizeof(end_ns));
+    return value != nullptr && (end_ns == 0 || time_ns < end_ns);
 }
 
 std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {

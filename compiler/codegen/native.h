@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/sema/typed_policy.h"
 
 namespace weir {
 struct Compiled;
@@ -26,8 +27,13 @@ struct NativeJudgement {
 class NativeEngine {
 public:
     // Nothing and a sentence in `error` where LLVM refused: our bug (E9xx), never the author's.
+    // `compiled` outlives the engine.
     static std::unique_ptr<NativeEngine> create(const Compiled& compiled, std::string& error);
     ~NativeEngine();
+    // Empty state, as when it was made.
+    void reset();
+    // Is the entry in the set, one that changes, at `time_ns`?
+    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns);
     NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
     // Only the verdict; for benchmarks.
     std::uint32_t run(std::span<const std::uint8_t> frame);

@@ -94,9 +94,17 @@ KeyLayout key_layout(const sema::Set& set) {
     return layout;
 }
 
-Tables::Tables(const sema::TypedPolicy& policy) {
+std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types, const std::vector<sema::SetElement>& entry, std::uint32_t width) {
+    std::vector<std::uint32_t> words;
+    for (std::size_t i = 0; i < entry.size(); ++i) append_words(types[i], entry[i], words);
+    WEIR_CHECK(words.size() <= width);
+    words.resize(width);
+    return words;
+}
+
+Tables::Tables(const sema::TypedPolicy& policy) : state_(policy) {
     for (const sema::Set& set : policy.sets) {
-        if (is_searched(set)) continue;
+        if (is_searched(set) || set.dynamic) continue;
         const KeyLayout layout = key_layout(set);
         std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
         words = std::max(words, layout.words);
@@ -132,14 +140,22 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const sema::Set& set) 
 std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
+    state_.set_decision(decision);
     for (const ir::Rule& rule : decision.rules) {
         weir_rule_row row{};
         WEIR_CHECK(rule.alerts.size() <= WEIR_RULE_ALERTS);
         row.verdict = rule.has_verdict ? static_cast<std::uint8_t>(rule.verdict) : std::uint8_t{WEIR_NO_VERDICT};
         if (rule.observe || (observe && rule.has_verdict)) row.flags |= WEIR_ROW_WOULD;
+        if (!rule.terms.empty()) row.flags |= WEIR_ROW_STATE;
+        if (rule.decides) row.flags |= WEIR_ROW_DECIDES;
+        if (!rule.changes.empty()) row.flags |= WEIR_ROW_CHANGES;
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint8_t>(rule.alerts.size());
-        for (const ir::AlertAction& action : rule.alerts) alerts_.push_back(action.alert);
+        for (const ir::AlertAction& action : rule.alerts) {
+            alerts_.push_back(action.alert);
+            sample_rows_.push_back({action.sample, 0});
+            samples_ = samples_ || action.sample != 1;
+        }
         row.action = action(row.verdict);
         rows_.push_back(row);
     }
@@ -171,7 +187,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     std::uint32_t hash_entries = 0, net_entries = 0;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         const sema::Set& set = policy.sets[number];
-        if (is_searched(set)) continue;
+        if (is_searched(set) || set.dynamic) continue;
         WEIR_CHECK(set.entries.rows().empty() || set.types.size() == set.entries.width());
         const KeyLayout layout = key_layout(set);
         const std::span<const sema::SetElement> rows = set.entries.rows();
@@ -194,6 +210,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
                                                        policy.alerts.size(), 1)), 0, 0});
     if (hash_entries != 0) object.maps.push_back(std::move(hash));
     if (net_entries != 0) object.maps.push_back(std::move(nets));
+    state_.write(policy, object);
 
     // A policy that reads no entry of a table has no such table in its program.
     const auto table = [&](const char* section, std::vector<std::uint8_t> bytes) {
@@ -201,6 +218,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     };
     table(".data.weir_rule_rows", bytes_of(rows_));
     table(".data.weir_rule_alerts", bytes_of(alerts_));
+    if (samples_) table(".data.weir_samples", bytes_of(sample_rows_));
     table(".data.weir_literals", bytes_of(literals_));
     table(".data.weir_searches", bytes_of(searches_));
     table(".data.weir_forest_trees", bytes_of(trees_));

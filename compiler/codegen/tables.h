@@ -10,6 +10,7 @@
 #include "bpf/abi.h"
 #include "compiler/codegen/range_lines.h"
 #include "compiler/codegen/set_ranges.h"
+#include "compiler/codegen/state_tables.h"
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
 #include "compiler/sema/typed_policy.h"
@@ -23,6 +24,8 @@ struct KeyLayout {
     std::uint32_t words = 1;       // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
 };
 KeyLayout key_layout(const sema::Set& set);
+// An entry of a set without nets as the words of its key, the set's number left out, and zeros up to `width`.
+std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types, const std::vector<sema::SetElement>& entry, std::uint32_t width);
 
 // Collects literals and ranges while code is made, then becomes the images of a bpf::Object.
 class Tables {
@@ -39,7 +42,10 @@ public:
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
     std::uint32_t line_count() const { return static_cast<std::uint32_t>(lines_.lines().size()); }
+    // Of alert actions; 0 where none samples.
+    std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
+    const StateTables& state() const { return state_; }
     // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
     std::uint32_t hash_words() const { return hash_words_; }
     std::uint32_t net_words() const { return net_words_; }
@@ -54,6 +60,8 @@ public:
 private:
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
+    std::vector<weir_sample> sample_rows_;     // by alert action
+    bool samples_ = false;                     // some action does
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
     std::vector<weir_forest_tree> trees_;
@@ -61,6 +69,7 @@ private:
     std::vector<std::uint32_t> entries_;
     RangeLines lines_;
     std::map<std::uint32_t, SetRanges> set_ranges_;
+    StateTables state_;
     std::uint32_t hash_words_ = 1;
     std::uint32_t net_words_ = 1;
 };

@@ -11,6 +11,7 @@
 
 #include "compiler/ir/forest.h"
 #include "compiler/object.h"
+#include "compiler/sema/typed_policy.h"
 
 namespace weir::ir {
 
@@ -66,6 +67,24 @@ struct Predicate {
 
 // ---- rules, in the policy's order; a rule's number is its index ----
 
+// What a packet is told from others by: parts of it, where it has all of `present`.
+struct PacketKey { std::uint32_t present = 0; std::vector<SetKeyPart> parts; };
+// A state term: sema::StateTerm with its fields found.
+struct StateTerm {
+    sema::TermKind kind{};
+    PacketKey key;
+    PacketKey value;                    // kDistinct
+    std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;
+    std::string identity;               // of its state, from one policy to the next
+};
+// A change of a set, the same for all rules that make it.
+struct SetChange {
+    bool adds = true;
+    std::uint32_t set = 0;
+    std::uint64_t for_ns = 0;           // 0: without an end
+    PacketKey key;
+};
+
 struct AlertAction { std::uint32_t alert = 0; std::uint64_t sample = 1; };
 struct Rule {
     PredicateId predicate{};
@@ -73,8 +92,14 @@ struct Rule {
     std::uint32_t verdict = 0;          // enum weir_verdict
     bool decides = false;               // has a verdict and is not observed
     bool observe = false;
+    std::vector<std::uint32_t> terms;   // of Decision::terms: all must be true, too, tried in this order
     std::vector<AlertAction> alerts;
+    std::vector<std::uint32_t> changes; // of Decision::changes, in this order
     std::uint32_t line = 0;             // of the policy's text, from 1: for the kernel's view of the program
+
+    // Its predicate alone says that it decides. A rule with state is met among those that do not: in the policy's order,
+    // once, and only where no rule before it has decided.
+    bool decides_alone() const { return decides && terms.empty(); }
 };
 
 // What the packet reader must fill; what nobody asks for is not read.
@@ -96,6 +121,9 @@ enum class Strategy : std::uint8_t { kStraight, kForest };
 struct Decision {
     std::vector<Predicate> predicates;
     std::vector<Rule> rules;
+    std::vector<StateTerm> terms;              // of rules, then the throttles of alerts
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> throttles;   // alert, term
+    std::vector<SetChange> changes;
     std::vector<bpf::IfaceCondition> ifaces;   // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;

@@ -38,6 +38,7 @@ public:
     Outcome rules() const {
         Outcome outcome;
         for (std::uint32_t i = 0; i < decision_.rules.size(); ++i) {
+            WEIR_CHECK(decision_.rules[i].terms.empty());   // this interpreter keeps no state
             if (!holds(decision_.rules[i].predicate)) continue;
             outcome.decided = i;
             if (decision_.rules[i].decides) return outcome;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include "bpf/abi.h"
+#include "compiler/sema/identity.h"
 #include "compiler/sema/set_element.h"
 #include "grammar/check.h"
 
@@ -50,6 +52,11 @@ public:
 
     Decision lower() {
         for (const sema::Rule& rule : policy_.rules) add_rule(rule);
+        for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
+            if (!policy_.alerts[alert].throttle) continue;
+            decision_.throttles.push_back({alert, static_cast<std::uint32_t>(decision_.terms.size())});
+            decision_.terms.push_back(typed_term(*policy_.alerts[alert].throttle, sema::identity(policy_.alerts[alert])));
+        }
         decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
         decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
         return std::move(decision_);
@@ -63,10 +70,43 @@ private:
         if (typed.verdict) rule.verdict = static_cast<std::uint32_t>(typed.verdict->kind);
         rule.decides = typed.decides();
         rule.observe = typed.observe;
+        for (const sema::StateTerm& term : typed.terms) rule.terms.push_back(state_term(typed, term));
+        for (const sema::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
         for (const sema::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs = kNeedAll;   // events carry the whole packet
         decision_.rules.push_back(std::move(rule));
+    }
+
+    PacketKey packet_key(const std::vector<FieldId>& fields) {
+        PacketKey key;
+        for (const FieldId id : fields) {
+            key.present |= bit(id);
+            key.parts.push_back(key_part(id));
+        }
+        key.present &= ~WEIR_BIT(WEIR_HAS_ALWAYS);
+        return key;
+    }
+    StateTerm typed_term(const sema::StateTerm& typed, std::string identity) {
+        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst, typed.size, std::move(identity)};
+        if (typed.value) term.value = packet_key({*typed.value});
+        return term;
+    }
+    std::uint32_t state_term(const sema::Rule& rule, const sema::StateTerm& typed) {
+        StateTerm term = typed_term(typed, sema::identity(rule, typed));
+        // The same term once more in a rule counts by itself.
+        std::size_t same = 0;
+        for (const StateTerm& other : decision_.terms)
+            if (other.identity == term.identity || other.identity.starts_with(term.identity + " #")) ++same;
+        if (same != 0) term.identity += " #" + std::to_string(same + 1);
+        decision_.terms.push_back(std::move(term));
+        return static_cast<std::uint32_t>(decision_.terms.size() - 1);
+    }
+    std::uint32_t set_change(const sema::SetChange& typed) {
+        const auto key = std::tuple(typed.adds, typed.set, typed.for_ns, typed.keys);
+        const auto [at, added] = changes_.try_emplace(key, static_cast<std::uint32_t>(decision_.changes.size()));
+        if (added) decision_.changes.push_back({typed.adds, static_cast<std::uint32_t>(typed.set), typed.for_ns, packet_key(typed.keys)});
+        return at->second;
     }
 
     PredicateId add(decltype(Predicate::node) node) {
@@ -100,6 +140,13 @@ private:
         const sema::Field& field = sema::field(id);
         need(field.offset);
         return {field.offset, field.size > 4};
+    }
+    SetKeyPart key_part(FieldId id) {
+        SetKeyPart part;
+        part.is_address = sema::field(id).type == sema::Type::kIp;
+        if (part.is_address) part.address = address(id);
+        else part.word = word(id);
+        return part;
     }
     static std::uint32_t bit(FieldId id) { return WEIR_BIT(sema::field(id).present_bit); }
 
@@ -163,11 +210,7 @@ private:
         std::uint32_t bits = 0;
         for (const FieldId id : node.keys) {
             bits |= bit(id);
-            SetKeyPart part;
-            part.is_address = sema::field(id).type == sema::Type::kIp;
-            if (part.is_address) part.address = address(id);
-            else part.word = word(id);
-            in.key.push_back(part);
+            in.key.push_back(key_part(id));
         }
         return where(bits, add(std::move(in)), node.negated);
     }
@@ -194,6 +237,7 @@ private:
     const sema::TypedPolicy& policy_;
     Decision decision_;
     std::unordered_map<std::uint32_t, PredicateId> known_;
+    std::map<std::tuple<bool, sema::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
 };
 
 }  // namespace

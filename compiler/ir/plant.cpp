@@ -37,7 +37,7 @@ public:
         std::vector<bool> used(boxes_.dimensions.size(), false);
         for (std::uint32_t i = 0; i < boxes_.boxes.size(); ++i) {
             const Box& box = boxes_.boxes[i];
-            if (decision_.rules[box.rule].decides != deciding) continue;
+            if (decision_.rules[box.rule].decides_alone() != deciding) continue;
             const Presence wanted = presence_of(box);
             if (!together(wanted, kind).possible()) continue;
             members.push_back(i);

@@ -173,7 +173,12 @@ std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
     for (std::size_t i = 0; i < decision.rules.size(); ++i) {
         const Rule& rule = decision.rules[i];
         out += fmt::format("{:>6} {}: {}\n       ->", i, policy.rules[i].name, printer.text(rule.predicate));
+        for (const std::uint32_t term : rule.terms) out += fmt::format(" if {} > {}", decision.terms[term].identity, decision.terms[term].limit);
         for (const AlertAction& action : rule.alerts) out += fmt::format(" alert {}", policy.alerts[action.alert].name);
+        for (const std::uint32_t number : rule.changes) {
+            const SetChange& change = decision.changes[number];
+            out += fmt::format(" {} {}", change.adds ? "add to" : "remove from", policy.sets[change.set].name);
+        }
         if (rule.has_verdict) out += fmt::format(" {}{}", rule.observe ? "would " : "", verdict_name(rule.verdict));
         else out += " next";
         out += "\n";

@@ -86,7 +86,7 @@ std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::
                              .help = "put what they have in common into sets"});
     });
     check_ifaces(typed, diagnostics);
-    TestChecker tests(sources, names, conditions);
+    TestChecker tests(sources, names, typed, conditions);
     each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) { typed.tests.push_back(tests.check(policy, test)); });
     if (diagnostics.has_errors()) return std::nullopt;
     return typed;

@@ -131,8 +131,7 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
     if (written.severity) alert.severity = *written.severity;
     if (written.message) alert.message = message(written);
     if (written.throttle) {
-        for (const ast::ExprId key : written.throttle->keys) conditions_.operand({&policy}, key);
-        conditions_.not_yet(written.throttle->span, "`throttle`");
+        alert.throttle = throttle(policy, *written.throttle);
     }
     for (const ast::Escalate& escalate : written.escalations) conditions_.not_yet(escalate.span, "`escalate`");
     for (const ast::Action& response : written.responses) conditions_.not_yet(response.span, "`respond`");
@@ -152,51 +151,32 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
 
 // ---- rules ----
 
-void ItemChecker::changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration) {
-    const Operand changed = conditions_.operand({&policy}, value);
-    const auto found = names_.sets.find(set.text);
-    if (found == names_.sets.end()) {
-        Diagnostic unknown{.code = Code::E202, .span = set.span, .message = fmt::format("unknown set `{}`", set.text)};
-        if (const std::string near = nearest_name(names_.sets, set.text); !near.empty()) unknown.fix = Fix{set.span, near};
-        return say(std::move(unknown));
-    }
-    const Set& known = typed_.sets[static_cast<std::size_t>(found->second)];
-    if (std::find(known.types.begin(), known.types.end(), SetType::kNet) != known.types.end())
-        return say({.code = Code::E336, .span = set.span, .message = fmt::format("`{}` is a set of nets", set.text),
-                    .help = "it is filled from its file and by `weir set`"});
-    if (changed.kind == Operand::Kind::kError) return;
-    if (duration != nullptr && !std::holds_alternative<Duration>(duration->value))
-        return say({.code = Code::E336, .span = set.span, .message = "`for` takes a duration", .help = "write `for 1h`"});
-    conditions_.not_yet(set.span, "a set that changes while the policy runs");
-}
-
 void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, Rule& rule) {
     if (rule.verdict)
         say({.code = Code::E330, .span = written.span, .message = "an action after the verdict", .help = "a verdict ends the rule: write it last"});
     if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
         rule.verdict = verdict(*given, written.span);
     } else if (const auto* alert = std::get_if<ast::AlertAction>(&written.node)) {
-        if (alert->sample) conditions_.not_yet(written.span, "`sample`");
+        if (alert->sample && *alert->sample == 0)
+            say({.code = Code::E338, .span = written.span, .message = "one of no events", .help = "write `sample 1/100`"});
         const auto found = names_.alerts.find(alert->alert.text);
         if (found != names_.alerts.end()) {
-            rule.alerts.push_back({found->second, 1});
+            rule.alerts.push_back({found->second, std::max<std::uint64_t>(alert->sample.value_or(1), 1)});
         } else {
             Diagnostic unknown{.code = Code::E209, .span = alert->alert.span, .message = fmt::format("unknown alert `{}`", alert->alert.text),
                                .help = fmt::format("declare it: `alert {} {{ message \"…\" }}`", alert->alert.text)};
             if (const std::string near = nearest_name(names_.alerts, alert->alert.text); !near.empty()) unknown.fix = Fix{alert->alert.span, near};
             say(std::move(unknown));
         }
-    } else if (const auto* add = std::get_if<ast::AddAction>(&written.node)) {
-        changed_set(policy, add->value, add->set, add->duration ? &*add->duration : nullptr);
-    } else if (const auto* remove = std::get_if<ast::RemoveAction>(&written.node)) {
-        changed_set(policy, remove->value, remove->set, nullptr);
+    } else if (std::holds_alternative<ast::AddAction>(written.node) || std::holds_alternative<ast::RemoveAction>(written.node)) {
+        set_change(policy, written, rule);
     } else {
         conditions_.not_yet(written.span, "`capture`");
     }
 }
 
 void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
-    constexpr std::size_t kMaxSearchRules = 64;   // language.md, limits
+    constexpr std::size_t kMaxSearchRules = 64, kMaxStateRules = 256;   // language.md, limits
     Rule rule;
     rule.name = written.name.text;
     rule.span = written.span;
@@ -209,10 +189,17 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     if (conditions_.payload_searches() != searches && ++search_rules_ == kMaxSearchRules + 1)
         say({.code = Code::E507, .span = rule.condition_span, .message = fmt::format("more than {} rules search the payload", kMaxSearchRules),
              .help = "compare a slice, or the payload's start, where the place is known"});
+    rule.terms = conditions_.take_terms();
+    if (rule.has_state() && ++state_rules_ == kMaxStateRules + 1)
+        say({.code = Code::E516, .span = rule.condition_span, .message = fmt::format("more than {} rules have a state term", kMaxStateRules),
+             .help = "let one rule count for several: a set may choose the packets"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
         say({.code = Code::E511, .span = written.name.span, .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
              .help = fmt::format("a rule fires {} at most", WEIR_RULE_ALERTS)});
+    if (rule.changes.size() > WEIR_RULE_CHANGES)
+        say({.code = Code::E518, .span = written.name.span, .message = fmt::format("a rule with {} changes of sets", rule.changes.size()),
+             .help = fmt::format("a rule makes {} at most", WEIR_RULE_CHANGES)});
     conditions_.set_rule({});
     typed_.rules.push_back(std::move(rule));
 }

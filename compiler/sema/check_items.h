@@ -34,8 +34,12 @@ private:
     std::vector<MessagePart> message(const ast::Alert& written);
     MessagePart hole(std::string_view name, Span span);
     Span hole_span(const ast::Alert& written, std::string_view name) const;
+    // check_changes.cpp
+    std::optional<StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
     void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
-    void changed_set(const ast::Policy& policy, ast::ExprId value, const ast::Name& set, const ast::Literal* duration);
+    // check_changes.cpp
+    Set* changed_set(const ast::Name& name);
+    void set_change(const ast::Policy& policy, const ast::Action& written, Rule& rule);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
 
     const Sources& sources_;
@@ -44,6 +48,7 @@ private:
     ConditionChecker& conditions_;
     TypedPolicy& typed_;
     std::size_t search_rules_ = 0;        // that search the payload
+    std::size_t state_rules_ = 0;         // that have a state term
     std::uint64_t set_entries_ = 0;       // of all sets so far
 };
 

@@ -88,9 +88,15 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
                  .help = "it is filled from its file and by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
             say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
-        else conditions_.not_yet(written.ttl_span, "`ttl`");
+        else if (std::get<Duration>(written.ttl->value).ns == 0)
+            say({.code = Code::E336, .span = written.ttl_span, .message = "a `ttl` of no time", .help = "write `ttl 10m`"});
+        else {
+            set.ttl_ns = std::get<Duration>(written.ttl->value).ns;
+            set.dynamic = true;
+        }
     } else if (!written.file) {
-        conditions_.not_yet(written.name.span, "a set that is filled while the policy runs");
+        if (is_net) conditions_.not_yet(written.name.span, "a set of nets that is filled while the policy runs");
+        set.dynamic = true;
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
         say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
@@ -172,7 +178,7 @@ void ItemChecker::set(const ast::Set& written) {
     if (typed) {
         set_clauses(written, set);
         if (written.file) read_set_file(written, set);
-        room_for(written, written.size.value_or(set.entries.size()));
+        room_for(written, set.dynamic ? set.size : written.size.value_or(set.entries.size()));
     }
     typed_.sets.push_back(std::move(set));
 }

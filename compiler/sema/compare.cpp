@@ -329,15 +329,18 @@ ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& no
 
 ExprId ConditionChecker::in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs, Span span) {
     const Set& set = typed_.sets[static_cast<std::size_t>(rhs.set)];
-    if (set.types.empty()) return never(span);   // its types were wrong: said
+    if (!fits_set(keys, set, rhs.span)) return never(span);
+    return add(span, InSet{keys, rhs.set, is_negated(node.op)});
+}
+
+bool ConditionChecker::fits_set(const std::vector<FieldId>& keys, const Set& set, Span span) {
+    if (set.types.empty()) return false;   // its types were wrong: said
     bool fits = set.types.size() == keys.size();
     for (std::size_t i = 0; fits && i < keys.size(); ++i) fits = set_type_fits(set.types[i], sema::field(keys[i]));
-    if (!fits) {
-        say({.code = Code::E320, .span = rhs.span, .message = fmt::format("the set `{}` holds something else", set.name),
+    if (!fits)
+        say({.code = Code::E320, .span = span, .message = fmt::format("the set `{}` holds something else", set.name),
              .notes = {{set.span, "its type stands here"}}});
-        return never(span);
-    }
-    return add(span, InSet{keys, rhs.set, is_negated(node.op)});
+    return fits;
 }
 
 ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {

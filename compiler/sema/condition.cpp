@@ -162,45 +162,9 @@ ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
     if (const auto* comparison = std::get_if<ast::Compare>(&expr.node)) return compare(scope, *comparison, expr.span);
     if (const auto* state = std::get_if<ast::StateRef>(&expr.node)) {
         state_term(scope, scope.policy->state_terms[state->index], expr.span);
-        return never(expr.span);
+        return add(expr.span, Constant{true});   // it is tried after all of the condition
     }
     return as_condition(operand(scope, id));
-}
-
-// Checked as far as its types are known, then refused.
-void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
-    const std::size_t errors = diagnostics_.errors();
-    const auto wrong = [&](Span where, std::string message, std::string help) {
-        say({.code = Code::E334, .span = where, .message = std::move(message), .help = std::move(help)});
-    };
-    if (!scope.top_level)
-        say({.code = Code::E335, .span = span, .message = "a state term within `or`, `not` or a name",
-             .help = "it stands only as an operand of the outermost `and` of a rule's `when`"});
-    if (term.op != ast::Comparison::kGt) wrong(term.op_span, "the only operator of a state term is `>`", "write `>`");
-    const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
-    if (!term.limit) wrong(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
-    else if (windowed != std::holds_alternative<Integer>(term.limit->value) ||
-             (term.kind == ast::StateKind::kByteRate) != std::holds_alternative<ByteRate>(term.limit->value))
-        wrong(term.limit_span, fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
-              "rate takes 10/s, byterate 10MB/s, count and distinct a number");
-    if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
-        wrong(span, windowed ? "a window is missing" : "a window has no meaning here",
-              "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have one, rates have not");
-    constexpr std::size_t kMaxKeys = 4;
-    if (term.keys.empty() || term.keys.size() > kMaxKeys)
-        wrong(span, fmt::format("{} keys", term.keys.size()), "one to four fields");
-    std::vector<ast::ExprId> fields = term.keys;
-    if (term.value) fields.push_back(*term.value);
-    for (const ast::ExprId key : fields) {
-        const Operand keyed = operand(scope, key);
-        if (keyed.kind != Operand::Kind::kField && keyed.kind != Operand::Kind::kError)
-            say({.code = Code::E337, .span = keyed.span, .message = fmt::format("`{}` is not a field", text(keyed.span)),
-                 .help = "a key is a field of the packet"});
-    }
-    if (diagnostics_.errors() == errors) {
-        constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct"};
-        not_yet(span, fmt::format("`{}(…)`", kWords[static_cast<std::size_t>(term.kind)]));
-    }
 }
 
 void ConditionChecker::check_let(const Names::LetPlace& place) {

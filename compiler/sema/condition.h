@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "compiler/sema/names.h"
@@ -38,6 +39,12 @@ public:
     std::optional<FieldId> field(std::string_view name, Span span);
     // The rule that diagnostics are about.
     void set_rule(std::string name) { rule_ = std::move(name); }
+    // A field that may be a key of state; nothing where it is none, which has been said.
+    std::optional<FieldId> term_field(const Scope& scope, ast::ExprId id);
+    // The state terms met since they were last taken, in the order written.
+    std::vector<StateTerm> take_terms() { return std::exchange(terms_, {}); }
+    // Says what is wrong where the fields are not what the set holds.
+    bool fits_set(const std::vector<FieldId>& keys, const Set& set, Span span);
     // Interface conditions and payload searches of the whole policy so far.
     std::size_t payload_searches() const { return payload_searches_; }
 
@@ -50,7 +57,12 @@ private:
     ExprId junction(const Scope& scope, const Written& written, Span span);
     ExprId negation(const Scope& scope, const ast::Not& node, Span span);
     ExprId as_condition(const Operand& operand);
+    // state.cpp
     void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
+    bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
+    bool term_keys(const Scope& scope, const ast::StateTerm& term, StateTerm& typed);
+    bool term_limit(const ast::StateTerm& term, StateTerm& typed);
+    void wrong_term(Span span, std::string message, std::string help);
     // operand.cpp
     Operand path(const Scope& scope, const std::string& name, Span span);
     Operand let(const Names::LetPlace& place, Span span);
@@ -91,6 +103,7 @@ private:
     TypedPolicy& typed_;
     Diagnostics& diagnostics_;
     std::string rule_;
+    std::vector<StateTerm> terms_;
     std::unordered_map<const ast::Let*, Operand> lets_;       // conditions and values, checked once
     std::vector<const ast::Let*> open_lets_;                  // being checked
     std::vector<std::uint32_t> sizes_;                        // of each typed expression, once expanded

@@ -8,11 +8,23 @@
 namespace weir::sema {
 namespace {
 
+// Nothing where the packet lacks one of them.
+std::optional<KeyValue> values_of(const std::vector<FieldId>& fields, const Packet& packet) {
+    KeyValue values;
+    for (const FieldId field : fields) {
+        const auto& value = packet.value(field);
+        if (!value) return std::nullopt;
+        values.push_back(*value);
+    }
+    return values;
+}
+
 // Whether a condition holds for a packet. One overload a kind of condition; a comparison with an absent field is
 // false, negated or not.
 class Evaluation {
 public:
-    Evaluation(const TypedPolicy& policy, const Packet& packet) : policy_(policy), packet_(packet) {}
+    Evaluation(const TypedPolicy& policy, const OracleState& state, const Packet& packet, std::uint64_t now_ns)
+        : policy_(policy), state_(state), packet_(packet), now_ns_(now_ns) {}
 
     bool holds(ExprId id) const {
         return std::visit([this](const auto& node) { return holds(node); }, policy_.expr(id).node);
@@ -93,13 +105,10 @@ private:
 
     bool holds(const InSet& node) const {
         const Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
-        std::vector<FieldValue> key;
-        for (const FieldId field : node.keys) {
-            const auto& part = packet_.value(field);
-            if (!part) return false;
-            key.push_back(*part);
-        }
-        return has(set, key) != node.negated;
+        const auto key = values_of(node.keys, packet_);
+        if (!key) return false;
+        const auto live = state_.sets.find(static_cast<std::uint32_t>(node.set));
+        return (live != state_.sets.end() ? live->second.has(*key, now_ns_) : has(set, *key)) != node.negated;
     }
     static bool has(const Set& set, const std::vector<FieldValue>& key) {
         if (set.types.size() > 1) return has_row(set, key);
@@ -164,28 +173,67 @@ private:
     }
 
     const TypedPolicy& policy_;
+    const OracleState& state_;
     const Packet& packet_;
+    std::uint64_t now_ns_;
 };
 
 }  // namespace
 
-bool Oracle::holds(ExprId condition, const Packet& packet) const { return Evaluation(policy_, packet).holds(condition); }
+bool Oracle::holds(ExprId condition, const Packet& packet, std::uint64_t time_ns) const {
+    return Evaluation(policy_, state_, packet, time_ns).holds(condition);
+}
 
-Judgement Oracle::judge(const Packet& packet, std::uint64_t) {
-    Judgement judgement;
-    for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
-        const Rule& rule = policy_.rules[i];
-        if (!holds(rule.condition, packet)) continue;
-        const RuleId id{static_cast<std::uint32_t>(i)};
-        judgement.matched.push_back(id);
-        for (const AlertAction& action : rule.alerts) judgement.alerts.push_back(action.alert);
-        if (!rule.decides()) continue;
-        judgement.verdict = *rule.verdict;
-        judgement.rule = id;
-        return judgement;
+bool Oracle::contains(SetId set, const std::vector<SetElement>& entry, std::uint64_t time_ns) const {
+    const Set& typed = policy_.sets[static_cast<std::size_t>(set)];
+    KeyValue key;
+    for (std::size_t i = 0; i < entry.size(); ++i) key.push_back(field_value(typed.types[i], entry[i]));
+    const auto live = state_.sets.find(static_cast<std::uint32_t>(set));
+    return live != state_.sets.end() && live->second.has(key, time_ns);
+}
+
+// Each term counts only the packets for which all before it hold.
+bool Oracle::terms_hold(std::uint32_t rule, const Packet& packet, std::uint64_t time_ns) {
+    const std::vector<StateTerm>& terms = policy_.rules[rule].terms;
+    const std::uint64_t bytes = std::get<std::uint64_t>(*packet.value(FieldId::kPacketLen));
+    for (std::uint32_t i = 0; i < terms.size(); ++i) {
+        const auto key = values_of(terms[i].keys, packet);
+        TermState::Seen seen{bytes, {}, time_ns};
+        if (terms[i].value) {
+            seen.value = packet.value(*terms[i].value);
+            if (!seen.value) return false;
+        }
+        if (!key || !state_.terms[{rule, i}].exceeds(terms[i], *key, seen)) return false;
     }
+    return true;
+}
+
+void Oracle::change(const SetChange& change, const Packet& packet, std::uint64_t time_ns) {
+    const auto key = values_of(change.keys, packet);
+    LiveSet& set = state_.sets.at(static_cast<std::uint32_t>(change.set));
+    if (!key) return;
+    if (change.adds) set.add(*key, change.for_ns, time_ns);
+    else set.remove(*key);
+}
+
+Judgement Oracle::judge(const Packet& packet, std::uint64_t time_ns) {
+    Judgement judgement;
     judgement.by_malformed = packet.malformed();
     judgement.verdict = judgement.by_malformed ? policy_.malformed_verdict : policy_.default_verdict;
+    std::vector<const SetChange*> changes;
+    for (std::uint32_t i = 0; i < policy_.rules.size() && !judgement.rule; ++i) {
+        const Rule& rule = policy_.rules[i];
+        if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
+        judgement.matched.push_back(RuleId{i});
+        for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
+            if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0) judgement.alerts.push_back(rule.alerts[action].alert);
+        for (const SetChange& wanted : rule.changes) changes.push_back(&wanted);
+        if (!rule.decides()) continue;
+        judgement.verdict = *rule.verdict;
+        judgement.rule = RuleId{i};
+        judgement.by_malformed = false;
+    }
+    for (const SetChange* wanted : changes) change(*wanted, packet, time_ns);
     return judgement;
 }
 

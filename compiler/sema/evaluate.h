@@ -5,33 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
-#include <variant>
 #include <vector>
 
+#include "compiler/sema/oracle_state.h"
+#include "compiler/sema/packet.h"
 #include "compiler/sema/typed_policy.h"
 
 namespace weir::sema {
-
-// The value of a field in a packet: bool, number (uint, port, MAC as 48 bits), address, bytes or text.
-using FieldValue = std::variant<bool, std::uint64_t, IpAddress, std::string>;
-
-// One frame, read as language.md "Reading" says.
-class Packet {
-public:
-    explicit Packet(std::span<const std::uint8_t> frame);
-    // Nothing where the packet does not have the field.
-    const std::optional<FieldValue>& value(FieldId field) const;
-    bool malformed() const { return malformed_; }
-    // Live traffic has one; tests and replays have none.
-    void set_interface(std::string name);
-
-private:
-    // filled by the reader; see packet_reader.cpp
-    friend class PacketReader;
-    std::vector<std::optional<FieldValue>> values_;
-    bool malformed_ = false;
-};
 
 struct Judgement {
     Verdict verdict;
@@ -44,13 +24,20 @@ struct Judgement {
 // A policy with its state. `time_ns` is the packet's time and never goes back.
 class Oracle {
 public:
-    explicit Oracle(const TypedPolicy& policy) : policy_(policy) {}
+    explicit Oracle(const TypedPolicy& policy) : policy_(policy), state_(policy) {}
     Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
     Judgement judge(const Packet& packet, std::uint64_t time_ns);
-    bool holds(ExprId condition, const Packet& packet) const;
+    // A stateless condition; sets as they are at `time_ns`.
+    bool holds(ExprId condition, const Packet& packet, std::uint64_t time_ns = 0) const;
+    // Is the entry in the set at `time_ns`?
+    bool contains(SetId set, const std::vector<SetElement>& entry, std::uint64_t time_ns) const;
 
 private:
+    bool terms_hold(std::uint32_t rule, const Packet& packet, std::uint64_t time_ns);
+    void change(const SetChange& change, const Packet& packet, std::uint64_t time_ns);
+
     const TypedPolicy& policy_;
+    OracleState state_;
 };
 
 }  // namespace weir::sema

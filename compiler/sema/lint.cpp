@@ -34,7 +34,9 @@ private:
     bool find_redundant();
     void redundant(std::size_t number, Bdd::Node packets);
     // The rule's whole effect is its verdict.
-    static bool only_decides(const Rule& rule) { return rule.decides() && rule.alerts.empty(); }
+    static bool only_decides(const Rule& rule) {
+        return rule.decides() && !rule.has_state() && rule.alerts.empty() && rule.changes.empty();
+    }
     void find_tested();
 
     const TypedPolicy& policy_;
@@ -79,7 +81,7 @@ void Linter::shadowed(std::size_t number) {
     found.span.end = std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
     Bdd::Node left = matches_[number];
     for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
-        if (!policy_.rules[i].decides() || bdd.both(left, matches_[i]) == Bdd::kFalse) continue;
+        if (!policy_.rules[i].decides() || policy_.rules[i].has_state() || bdd.both(left, matches_[i]) == Bdd::kFalse) continue;
         left = bdd.without(left, matches_[i]);
         found.blockers.push_back(policy_.rules[i].name);
         if (found.notes.size() < kMaxNotes)
@@ -107,7 +109,7 @@ bool Linter::find_shadowed() {
         } else if (covered) {
             reach_[i] = Reach::kShadowed;
             shadowed(i);
-        } else if (rule.decides()) {
+        } else if (rule.decides() && !rule.has_state()) {
             decided = bdd.either(decided, matches_[i]);
         }
         if (spent()) return false;
@@ -179,7 +181,7 @@ bool Linter::find_redundant() {
         const bool covered = !tested_[i] && only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
         if (spent()) break;
         if (covered) redundant(i, reached);
-        else decided = bdd.either(decided, matches_[i]);
+        else if (!rule.has_state()) decided = bdd.either(decided, matches_[i]);
     }
     return !spent();
 }

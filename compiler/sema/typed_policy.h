@@ -81,6 +81,28 @@ struct Set {
 using Verdict = ast::Verdict;
 using VerdictKind = ast::VerdictKind;
 
+// A state term: true where its value is above the limit. State belongs to (rule, term, key).
+// kThrottle: of an alert, true where an event passes.
+enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrottle };
+struct StateTerm {
+    TermKind kind = TermKind::kRate;
+    Span span;
+    std::vector<FieldId> keys;            // one to four, each once
+    std::optional<FieldId> value;         // kDistinct: what is counted
+    std::uint64_t limit = 0;              // rates: tokens in `unit_ns`; else what the value is compared with
+    std::uint64_t unit_ns = 0;            // rates: the unit; else the window
+    std::uint64_t burst = 0;              // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
+    std::uint64_t size = 65536;           // keys
+};
+
+// Once the packet's verdict is known. An absent field: nothing is done.
+struct SetChange {
+    bool adds = true;
+    SetId set{};
+    std::vector<FieldId> keys;            // in the set's type order
+    std::uint64_t for_ns = 0;             // how long it stays; 0: without an end
+};
+
 struct AlertAction { AlertId alert; std::uint64_t sample = 1; };
 struct Rule {
     std::string name;
@@ -88,11 +110,15 @@ struct Rule {
     Span condition_span;
     std::string note;
     bool observe = false;
-    ExprId condition = kNoExpr;
+    ExprId condition = kNoExpr;       // the stateless operands
+    std::vector<StateTerm> terms;     // after them, in the order written, while all before hold
     std::vector<AlertAction> alerts;  // in the order written
+    std::vector<SetChange> changes;   // likewise
     std::optional<Verdict> verdict;
     // The rule ends the evaluation where it matches: a verdict, not observed.
     bool decides() const { return verdict.has_value() && !observe; }
+    // What matches the condition may still not match the rule.
+    bool has_state() const { return !terms.empty(); }
 };
 
 // ---- alerts and sinks ----
@@ -106,6 +132,7 @@ struct Alert {
     ast::AlertSeverity severity = ast::AlertSeverity::kMedium;
     std::vector<MessagePart> message;
     std::vector<SinkId> sinks;        // empty: every sink
+    std::optional<StateTerm> throttle;   // `limit` events a key in `unit_ns`
 };
 
 struct StdoutSink {};
@@ -127,7 +154,8 @@ struct Expectation {
 struct SendFrames { std::vector<std::vector<std::uint8_t>> frames; Expectation expect; };   // repeats and ranges unrolled
 struct AdvanceClock { std::uint64_t ns; };
 struct ReplayCapture { std::string path; Span span; Expectation expect; };                   // read by whoever runs it
-struct TestStep { Span span; std::variant<SendFrames, AdvanceClock, ReplayCapture> node; };
+struct ExpectMember { SetId set; std::vector<SetElement> entry; bool negated = false; std::string text; };
+struct TestStep { Span span; std::variant<SendFrames, AdvanceClock, ReplayCapture, ExpectMember> node; };
 struct Test { std::string name; Span span; std::vector<TestStep> steps; };
 
 struct TypedPolicy {

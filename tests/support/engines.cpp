@@ -1,11 +1,14 @@
 #include "tests/support/engines.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "compiler/codegen/state_tables.h"
+#include "compiler/sema/identity.h"
 #include "grammar/render.h"
 
 namespace weir::tests {
@@ -98,16 +101,32 @@ std::unique_ptr<Engines> Engines::create(const std::string& policy, std::string&
     return create(analysed(policy, files), error, kernel);
 }
 
-Judged Engines::judge(const Bytes& frame, std::string& difference) {
-    Judged expected = judged_from(oracle_->judge(frame, 0));
+void Engines::reset() {
+    oracle_.emplace(compiled_->policy);
+    native_->reset();
+    if (kernel_ && !kernel_->reset()) std::abort();
+}
+
+bool Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference) {
+    const bool expected = oracle_->contains(set, entry, time_ns);
+    const sema::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
+    if (native_->contains(set, entry, time_ns) != expected) difference += fmt::format("native: `{}` differs\n", typed.name);
+    if (!kernel_) return expected;
+    const auto contains = kernel_->contains(sema::identity(typed), codegen::live_key(typed, entry), time_ns);
+    if (!contains || *contains != expected) difference += fmt::format("kernel: `{}` differs\n", typed.name);
+    return expected;
+}
+
+Judged Engines::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns) {
+    Judged expected = judged_from(oracle_->judge(frame, time_ns));
     const auto compare = [&](const char* name, const Judged& other) {
         if (other == expected) return;
         difference += fmt::format("oracle: {}\n{}: {}\n", to_string(expected), name, to_string(other));
     };
-    compare("native", judged_from(native_->judge(frame, 0)));
+    compare("native", judged_from(native_->judge(frame, time_ns)));
     if (kernel_ && runtime::TestRunner::accepts(frame.size())) {
         ++kernel_frames_;
-        const auto trace = kernel_->judge(frame, 0);
+        const auto trace = kernel_->judge(frame, time_ns);
         if (!trace) difference += "kernel: " + trace.error().message + "\n";
         else compare("kernel", judged_from(*trace));
     }

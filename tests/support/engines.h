@@ -52,7 +52,11 @@ public:
     static bool kernel_runs();
 
     // The oracle's judgement; what another engine said that differs from it, in `difference`.
-    Judged judge(const Bytes& frame, std::string& difference);
+    Judged judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns = 0);
+    // The same of a set that changes: does it contain the entry at that time?
+    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference);
+    // All of them as they were at the beginning.
+    void reset();
     const Compiled& compiled() const { return *compiled_; }
     // Frames that the kernel judged, and those that it does not take (too short or too long).
     std::uint64_t kernel_frames() const { return kernel_frames_; }

@@ -30,12 +30,12 @@ FileTexts folder(const fs::path& place) {
     return files;
 }
 
-void check_step(Engines& engines, const sema::SendFrames& send, const std::string& place) {
+void check_step(Engines& engines, const sema::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
     std::map<std::uint32_t, std::uint64_t> alerts;
     const sema::Expectation& expect = send.expect;
     for (const auto& frame : send.frames) {
         std::string difference;
-        const Judged judged = engines.judge(frame, difference);
+        const Judged judged = engines.judge(frame, difference, now_ns);
         INFO(place << " `" << expect.text << "`, " << to_hex(frame) << ": " << to_string(judged));
         CHECK(difference == "");
         for (const std::uint32_t alert : judged.alerts) ++alerts[alert];
@@ -51,6 +51,13 @@ void check_step(Engines& engines, const sema::SendFrames& send, const std::strin
         if (alert.times) CHECK(times == *alert.times);
         else CHECK(times != 0);
     }
+}
+
+void check_member(Engines& engines, const sema::ExpectMember& expect, std::uint64_t now_ns, const std::string& place) {
+    std::string difference;
+    INFO(place << " `" << expect.text << "`");
+    CHECK(engines.contains(expect.set, expect.entry, now_ns, difference) != expect.negated);
+    CHECK(difference == "");
 }
 
 }  // namespace
@@ -69,9 +76,15 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         const auto engines = Engines::create(std::move(policy), error);
         INFO(error);
         REQUIRE(engines);
-        for (const sema::Test& test : engines->compiled().policy.tests)
-            for (const sema::TestStep& step : test.steps)
-                if (const auto* send = std::get_if<sema::SendFrames>(&step.node)) check_step(*engines, *send, name + ", " + test.name);
+        for (const sema::Test& test : engines->compiled().policy.tests) {
+            engines->reset();
+            std::uint64_t now_ns = 0;
+            for (const sema::TestStep& step : test.steps) {
+                if (const auto* advance = std::get_if<sema::AdvanceClock>(&step.node)) now_ns += advance->ns;
+                if (const auto* send = std::get_if<sema::SendFrames>(&step.node)) check_step(*engines, *send, now_ns, name + ", " + test.name);
+                if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node)) check_member(*engines, *expect, now_ns, name + ", " + test.name);
+            }
+        }
     }
     CHECK(policies >= 5);
 }

@@ -1,0 +1,172 @@
+// State terms and changes of sets: the code that lays out their keys. What is done with them is in bpf/templates/state.h.
+#include <llvm/IR/IRBuilder.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "compiler/codegen/emit.h"
+#include "compiler/codegen/emit_key.h"
+
+namespace weir::codegen {
+namespace {
+
+constexpr std::size_t kCasesAFunction = 32;
+
+// Of the function's stack: BPF's is 512 bytes for all together.
+struct Places {
+    llvm::Value* key = nullptr;
+    llvm::Value* value = nullptr;      // of a `distinct`
+};
+constexpr std::uint32_t kValueWords = 6;   // struct weir_key_6
+
+// A case of a function (packet, number): code that ends with a branch to one of the two.
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
+struct Case {
+    std::uint32_t number;
+    EmitCase emit;
+};
+struct Switch {
+    std::uint32_t key_words = 0;
+    bool has_values = false;
+    bool otherwise = false;            // what it returns for a number without a case
+};
+
+void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
+    llvm::LLVMContext& context = function.getContext();
+    const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, &function); };
+    llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
+    llvm::IRBuilder<> ir(entry);
+    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
+    Places places;
+    places.key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.key_words, 1u)));
+    if (with.has_values) places.value = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), kValueWords));
+    ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
+    ir.SetInsertPoint(choose);
+    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
+    for (const Case* at = begin; at != end; ++at) {
+        llvm::BasicBlock* here = block("case");
+        cases->addCase(ir.getInt32(at->number), here);
+        ir.SetInsertPoint(here);
+        at->emit(ir, function, places, yes, no);
+    }
+    ir.SetInsertPoint(yes);
+    ir.CreateRet(ir.getInt32(1));
+    ir.SetInsertPoint(no);
+    ir.CreateRet(ir.getInt32(0));
+}
+
+void make_global(Template& target, llvm::Function& function, const llvm::DISubprogram* prototype) {
+    function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);   // its callers assume nothing, as the verifier does
+    function.addFnAttr(llvm::Attribute::NoInline);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.setDSOLocal(true);
+    target.describe(function, prototype, 1, true);
+}
+
+// One function where they are few, else one that knows which function has which.
+void emit_switch(Template& target, const char* name, const Switch& with, const std::vector<Case>& cases) {
+    llvm::Function* function = target.module().getFunction(name);
+    if (function == nullptr || !function->isDeclaration()) return;   // nobody calls it
+    const llvm::DISubprogram* prototype = function->getSubprogram();
+    function->setSubprogram(nullptr);
+    make_global(target, *function, prototype);
+    if (cases.size() <= kCasesAFunction) return emit_cases(with, *function, cases.data(), cases.data() + cases.size());
+    std::vector<Case> calls;
+    for (std::size_t begin = 0; begin < cases.size(); begin += kCasesAFunction) {
+        const std::size_t end = std::min(begin + kCasesAFunction, cases.size());
+        auto* group = llvm::Function::Create(function->getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
+                                             std::string(name) + "_from_" + std::to_string(begin), target.module());
+        make_global(target, *group, prototype);
+        emit_cases(with, *group, &cases[begin], cases.data() + end);
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, const Places&, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
+            ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
+        };
+        for (std::size_t i = begin; i < end; ++i) calls.push_back({cases[i].number, call});
+    }
+    emit_cases(with, *function, calls.data(), calls.data() + calls.size());
+}
+
+// Goes on at a new block where the packet has all that the key is made of.
+void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, std::uint32_t bits, llvm::BasicBlock* no) {
+    if (bits == 0) return;
+    llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "there", &function);
+    ir.CreateCondBr(key.present(bits), there, no);
+    ir.SetInsertPoint(there);
+}
+
+}  // namespace
+
+namespace {
+
+// Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
+llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, const ir::StateTerm& term,
+                       const StatePlace& where, llvm::BasicBlock* no) {
+    KeyEmitter key(ir, function.getArg(0), true);
+    want_present(ir, function, key, term.key.present | term.value.present, no);
+    key.store(key.term_words(term.key), places.key, where.width);
+    std::vector<llvm::Value*> arguments{function.getArg(0), places.key, ir.getInt32(where.number)};
+    if (term.kind == sema::TermKind::kDistinct) {
+        key.store(key.value_words(term.value.parts.front()), places.value, kValueWords);
+        arguments.push_back(places.value);
+    }
+    return ir.CreateCall(&target.function(state_function(where.function, where.width).c_str()), arguments);
+}
+
+// What nothing calls, once the policy's constants are folded, must name no table: it would stay.
+void empty(Template& target, const char* name) {
+    llvm::Function* function = target.module().getFunction(name);
+    if (function == nullptr || function->isDeclaration()) return;
+    function->deleteBody();
+    function->setLinkage(llvm::GlobalValue::WeakAnyLinkage);
+    llvm::IRBuilder<> ir(llvm::BasicBlock::Create(function->getContext(), "", function));
+    ir.CreateRet(ir.getInt32(0));
+}
+
+}  // namespace
+
+void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, const StateTables& state) {
+    std::vector<Case> rules, changes;
+    for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
+        const ir::Rule& rule = decision.rules[number];
+        if (rule.terms.empty()) continue;
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            for (const std::uint32_t number_of_term : rule.terms) {
+                llvm::Value* exceeds = emit_term(target, ir, function, places, decision.terms[number_of_term], state.term(number_of_term), no);
+                llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
+                ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
+                ir.SetInsertPoint(next);
+            }
+            ir.CreateBr(yes);
+        }});
+    }
+    for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            const ir::SetChange& change = decision.changes[number];
+            const StatePlace& where = state.live_set(change.set);
+            KeyEmitter key(ir, function.getArg(0), true);
+            want_present(ir, function, key, change.key.present, no);
+            key.store(key.set_words(change.key.parts, policy.sets[change.set].types), places.key, where.width);
+            ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
+                          {function.getArg(0), places.key, ir.getInt32(number)});
+            ir.CreateBr(yes);
+        }});
+    if (changes.empty()) empty(target, "weir_change_sets");
+    std::vector<Case> throttles;
+    for (const auto& [alert, term] : decision.throttles)
+        throttles.push_back({alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+            const StatePlace& where = state.term(number);
+            // A packet that lacks the fields has zeros there: one key for all such.
+            KeyEmitter key(ir, function.getArg(0), true);
+            key.store(key.term_words(decision.terms[number].key), places.key, where.width);
+            llvm::Value* passes = ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
+                                                {function.getArg(0), places.key, ir.getInt32(number)});
+            ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
+        }});
+    emit_switch(target, "weir_throttle", {state.term_width(), false, true}, throttles);
+    emit_switch(target, "weir_terms_hold", {state.term_width(), state.counts_distinct(), false}, rules);
+    emit_switch(target, "weir_make_change", {state.live_width(), false, false}, changes);
+}
+
+}  // namespace weir::codegen

@@ -1,0 +1,158 @@
+#include "compiler/codegen/state_tables.h"
+
+#include <algorithm>
+
+#include "compiler/codegen/emit_key.h"
+#include "compiler/codegen/tables.h"
+#include "compiler/sema/distinct.h"
+#include "compiler/sema/identity.h"
+#include "grammar/check.h"
+
+namespace weir::codegen {
+namespace {
+
+constexpr std::uint32_t kWidths[WEIR_STATE_WIDTHS] = {2, 6, 16};   // words of keys
+
+std::uint32_t width_of(std::uint32_t words) {
+    for (const std::uint32_t width : kWidths)
+        if (words <= width) return width;
+    WEIR_CHECK(!"keys are no wider");
+    return 0;
+}
+
+// The next place for a key of that many words in one of the maps of maps.
+using Used = std::map<std::pair<std::string, std::uint32_t>, std::uint32_t>;
+StatePlace place(const char* maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
+    return {maps, function, width, used[{maps, width}]++, number};
+}
+
+constexpr std::uint32_t kDistinctWidth = 6;   // the least for terms that count distinct values: fewer functions
+
+StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
+    const std::uint32_t width = width_of(term_key_words(term.key));
+    if (term.kind != sema::TermKind::kDistinct) return place("weir_terms", "weir_term", width, used, number);
+    const std::uint32_t wide = std::max(width, kDistinctWidth);
+    if (term.limit > WEIR_DISTINCT_EXACT) return place("weir_few", "weir_sketched", wide, used, number);
+    switch (value_word_count(term.value.parts.front())) {
+        case 1: return place("weir_few", "weir_listed1", wide, used, number);
+        case 2: return place("weir_few", "weir_listed2", wide, used, number);
+        default: break;
+    }
+    return place("weir_many", "weir_listed5", wide, used, number);
+}
+
+std::uint32_t value_bytes(const StatePlace& where) {
+    if (where.maps == "weir_terms") return sizeof(weir_bucket);
+    const std::uint32_t words = where.maps == "weir_few" ? WEIR_FEW_WORDS : WEIR_MANY_WORDS;
+    return (static_cast<std::uint32_t>(offsetof(weir_distinct, words)) + words * 4 + 7) / 8 * 8;
+}
+
+weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
+    weir_term row{};
+    row.kind = static_cast<std::uint32_t>(term.kind);
+    row.index = index;
+    row.limit = term.limit;
+    row.unit_ns = term.unit_ns;
+    if (term.kind == sema::TermKind::kDistinct && term.limit > WEIR_DISTINCT_EXACT) {
+        const sema::DistinctSketch sketch = sema::distinct_sketch(term.limit);
+        row.limit = sketch.marks;
+        row.capacity = (std::uint64_t{1} << sketch.sampled_bits) - 1;
+    }
+    if (term.burst == 0) return row;
+    row.capacity = term.burst * term.unit_ns;
+    row.fill_ns = row.capacity / term.limit + (row.capacity % term.limit != 0 ? 1 : 0);
+    return row;
+}
+
+template <typename T>
+void add_table(bpf::Object& object, const char* section, const std::vector<T>& rows) {
+    if (rows.empty()) return;
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(rows.data());
+    object.tables.push_back({section, {begin, begin + rows.size() * sizeof(T)}});
+}
+
+}  // namespace
+
+std::string state_function(const std::string& name, std::uint32_t width) { return name + "_" + std::to_string(width); }
+
+std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry) {
+    return entry_words(set.types, entry, width_of(key_layout(set).words - 1));
+}
+
+StateTables::StateTables(const sema::TypedPolicy& policy) {
+    Used used;
+    for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
+        if (!policy.sets[number].dynamic) continue;
+        const std::uint32_t words = key_layout(policy.sets[number]).words - 1;   // without the set's number
+        live_.emplace(number, place("weir_live", "weir_lives", width_of(words), used, live_set_count()));
+        live_width_ = std::max(live_width_, live_.at(number).width);
+    }
+}
+
+void StateTables::set_decision(const ir::Decision& decision) {
+    Used used;
+    for (const ir::StateTerm& term : decision.terms) {
+        terms_.push_back(place_of(term, used, term_count()));
+        const StatePlace& where = terms_.back();
+        term_width_ = std::max(term_width_, where.width);
+        counts_distinct_ = counts_distinct_ || term.kind == sema::TermKind::kDistinct;
+        term_rows_.push_back(row_of(term, where.index));
+        bpf::StateMap map;
+        map.outer = state_function(where.maps, where.width);
+        map.index = where.index;
+        map.identity = term.identity;
+        map.kind = bpf::StateKind::kTerm;
+        map.key_size = where.width * 4;
+        map.value_size = value_bytes(where);
+        map.max_entries = static_cast<std::uint32_t>(term.size);
+        term_maps_.push_back(std::move(map));
+    }
+    for (const ir::SetChange& change : decision.changes) {
+        const StatePlace& where = live_set(change.set);
+        changes_.push_back({change.for_ns, where.number, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
+    }
+    if (decision.changes.empty()) return;
+    rule_changes_.resize(decision.rules.size());
+    for (std::size_t rule = 0; rule < decision.rules.size(); ++rule) {
+        const std::vector<std::uint32_t>& changes = decision.rules[rule].changes;
+        rule_changes_[rule] = static_cast<std::uint32_t>(changes.size()) << 24 | change_words();
+        rule_changes_.insert(rule_changes_.end(), changes.begin(), changes.end());
+        if (!changes.empty()) ++changing_rules_;
+    }
+}
+
+void StateTables::write_sets(const sema::TypedPolicy& policy, bpf::Object& object) const {
+    for (const auto& [number, where] : live_) {
+        const sema::Set& set = policy.sets[number];
+        bpf::StateMap map;
+        map.outer = state_function("weir_live", where.width);
+        map.index = where.index;
+        map.identity = sema::identity(set);
+        map.kind = bpf::StateKind::kSet;
+        map.key_size = where.width * 4;
+        map.value_size = sizeof(std::uint64_t);
+        map.max_entries = static_cast<std::uint32_t>(set.size);
+        for (std::size_t i = 0; i < set.entries.size(); ++i) {
+            const std::vector<std::uint32_t> words = live_key(set, set.entries.entry(i));
+            const auto* begin = reinterpret_cast<const std::uint8_t*>(words.data());
+            map.keys.insert(map.keys.end(), begin, begin + map.key_size);
+        }
+        map.values.resize(set.entries.size() * map.value_size);
+        object.state.push_back(std::move(map));
+    }
+}
+
+void StateTables::write(const sema::TypedPolicy& policy, bpf::Object& object) const {
+    object.state = term_maps_;
+    write_sets(policy, object);
+    std::map<std::string, std::uint32_t> entries;
+    for (const bpf::StateMap& map : object.state) ++entries[map.outer];
+    for (const auto& [outer, count] : entries) object.sizes.push_back({outer, count, 0, 0});
+    object.sizes.push_back({"weir_state_accounts", std::max(term_count() + live_set_count(), 1u), 0, 0});
+    object.sizes.push_back({"weir_changing", std::max(changing_rules_, 1u), 0, 0});
+    add_table(object, ".data.weir_terms", term_rows_);
+    add_table(object, ".data.weir_changes", changes_);
+    add_table(object, ".data.weir_rule_changes", rule_changes_);
+}
+
+}  // namespace weir::codegen

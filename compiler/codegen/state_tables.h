@@ -1,0 +1,63 @@
+// Where the state of a policy is: which map of maps a term or a set that changes is in, and what the program reads of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "compiler/ir/decision.h"
+#include "compiler/object.h"
+#include "compiler/sema/typed_policy.h"
+
+namespace weir::codegen {
+
+// A map within the map of maps for keys of `width` words.
+struct StatePlace {
+    std::string maps;              // "weir_terms"
+    std::string function;          // that counts a packet, without its width: "weir_term"
+    std::uint32_t width = 0;
+    std::uint32_t index = 0;
+    std::uint32_t number = 0;      // among the terms, or among the live sets
+};
+// "weir_term" and a width: the function that bpf/templates/state.h has for it.
+std::string state_function(const std::string& name, std::uint32_t width);
+
+// The key of an entry of a set that changes, as its map has it.
+std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry);
+
+class StateTables {
+public:
+    explicit StateTables(const sema::TypedPolicy& policy);
+    void set_decision(const ir::Decision& decision);
+
+    const StatePlace& live_set(std::uint32_t set) const { return live_.at(set); }
+    const StatePlace& term(std::uint32_t term) const { return terms_.at(term); }
+    // Of the widest key; 0 where there is none.
+    std::uint32_t live_width() const { return live_width_; }
+    std::uint32_t term_width() const { return term_width_; }
+
+    std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
+    bool counts_distinct() const { return counts_distinct_; }
+    std::uint32_t live_set_count() const { return static_cast<std::uint32_t>(live_.size()); }
+    std::uint32_t change_count() const { return static_cast<std::uint32_t>(changes_.size()); }
+    std::uint32_t change_words() const { return static_cast<std::uint32_t>(rule_changes_.size()); }
+
+    void write(const sema::TypedPolicy& policy, bpf::Object& object) const;
+
+private:
+    void write_sets(const sema::TypedPolicy& policy, bpf::Object& object) const;
+
+    std::map<std::uint32_t, StatePlace> live_;            // by set number
+    std::vector<StatePlace> terms_;
+    std::vector<bpf::StateMap> term_maps_;
+    std::vector<weir_term> term_rows_;
+    std::vector<weir_change> changes_;
+    std::vector<std::uint32_t> rule_changes_;
+    std::uint32_t changing_rules_ = 0;
+    std::uint32_t live_width_ = 0, term_width_ = 0;
+    bool counts_distinct_ = false;
+};
+
+}  // namespace weir::codegen

@@ -1,0 +1,58 @@
+// `expect SET [not] contains X` of test blocks.
+#include <fmt/format.h>
+
+#include "compiler/sema/check_tests.h"
+#include "compiler/sema/set_element.h"
+
+namespace weir::sema {
+namespace {
+
+// A literal as an element of that type.
+std::optional<SetElement> element_of(SetType type, const Value& value) {
+    SetElement element;
+    if (const auto* address = std::get_if<IpAddress>(&value); address != nullptr && type == SetType::kIp) {
+        element.address = *address;
+        return element;
+    }
+    if (const auto* mac = std::get_if<MacAddress>(&value); mac != nullptr && type == SetType::kMac) {
+        element.number = mac_number(*mac);
+        return element;
+    }
+    const auto* number = std::get_if<Integer>(&value);
+    if (number == nullptr) return std::nullopt;
+    return parse_element(type, std::to_string(number->value));
+}
+
+}  // namespace
+
+ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectStep& step, Span span) {
+    ExpectMember expected{{}, {}, step.negated, std::string(sources_.text(span))};
+    const auto found = names_.sets.find(step.set.text);
+    if (found == names_.sets.end()) {
+        Diagnostic unknown{.code = Code::E202, .span = step.set.span, .message = fmt::format("unknown set `{}`", step.set.text)};
+        if (const std::string near = nearest_name(names_.sets, step.set.text); !near.empty()) unknown.fix = Fix{step.set.span, near};
+        conditions_.say(std::move(unknown));
+        return expected;
+    }
+    expected.set = found->second;
+    const Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
+    if (set.types.empty()) return expected;   // said
+    if (!set.dynamic) {
+        wrong(step.set.span, fmt::format("`{}` never changes", set.name), "`expect` looks into sets that rules change");
+        return expected;
+    }
+    const ast::Expr& value = policy.expr(step.value);
+    std::vector<ast::ExprId> parts{step.value};
+    if (const auto* tuple = std::get_if<ast::Tuple>(&value.node)) parts = tuple->elements;
+    for (std::size_t i = 0; i < parts.size() && i < set.types.size(); ++i) {
+        const auto* literal = std::get_if<ast::Literal>(&policy.expr(parts[i]).node);
+        const auto element = literal == nullptr ? std::nullopt : element_of(set.types[i], literal->value);
+        if (element) expected.entry.push_back(*element);
+    }
+    if (parts.size() != set.types.size() || expected.entry.size() != parts.size())
+        conditions_.say({.code = Code::E320, .span = value.span, .message = fmt::format("the set `{}` holds something else", set.name),
+                         .notes = {{set.span, "its type stands here"}}});
+    return expected;
+}
+
+}  // namespace weir::sema

@@ -1,0 +1,32 @@
+#include "compiler/sema/identity.h"
+
+#include <fmt/format.h>
+
+#include "compiler/sema/set_element.h"
+
+namespace weir::sema {
+
+namespace {
+
+std::string with_keys(std::string text, const StateTerm& term) {
+    if (term.value) text += fmt::format("{} by ", field(*term.value).name);
+    for (std::size_t i = 0; i < term.keys.size(); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", field(term.keys[i]).name);
+    return text + fmt::format(")/{}ns", term.unit_ns);
+}
+
+}  // namespace
+
+std::string identity(const Rule& rule, const StateTerm& term) {
+    constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct"};
+    return with_keys(fmt::format("rule {}: {}(", rule.name, kWords[static_cast<std::size_t>(term.kind)]), term);
+}
+
+std::string identity(const Alert& alert) { return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle); }
+
+std::string identity(const Set& set) {
+    std::string types;
+    for (const SetType type : set.types) types += fmt::format("{}{}", types.empty() ? "" : ", ", set_type_name(type));
+    return fmt::format("set {}: ({})", set.name, types);
+}
+
+}  // namespace weir::sema

@@ -1,0 +1,120 @@
+// State terms: from their text to their typed form.
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "compiler/sema/condition.h"
+#include "compiler/sema/distinct.h"
+#include "compiler/sema/set_entries.h"
+
+namespace weir::sema {
+namespace {
+
+constexpr std::size_t kMaxKeys = 4;
+constexpr std::uint64_t kMaxTermSize = 4'000'000;   // keys; docs/limits.md
+constexpr std::size_t kMaxTermsARule = 4;           // docs/limits.md
+
+}  // namespace
+
+void ConditionChecker::wrong_term(Span span, std::string message, std::string help) {
+    say({.code = Code::E334, .span = span, .message = std::move(message), .help = std::move(help)});
+}
+
+// Are the parts there that this kind of term has?
+bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term, Span span) {
+    const std::size_t errors = diagnostics_.errors();
+    if (!scope.top_level)
+        say({.code = Code::E335, .span = span, .message = "a state term within `or`, `not` or a name",
+             .help = "it stands only as an operand of the outermost `and` of a rule's `when`"});
+    if (term.op != ast::Comparison::kGt) wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
+    const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
+    if (!term.limit) wrong_term(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
+    else if (windowed != std::holds_alternative<Integer>(term.limit->value) ||
+             (term.kind == ast::StateKind::kByteRate) != std::holds_alternative<ByteRate>(term.limit->value))
+        wrong_term(term.limit_span, fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
+                   "rate takes 10/s, byterate 10MB/s, count and distinct a number");
+    if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
+        wrong_term(span, windowed ? "a window is missing" : "a window has no meaning here",
+                   "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have one, rates have not");
+    if (term.keys.empty() || term.keys.size() > kMaxKeys)
+        wrong_term(span, fmt::format("{} keys", term.keys.size()), "one to four fields");
+    if (term.burst && windowed) wrong_term(span, "a burst has no meaning here", "`rate` and `byterate` have one");
+    if (term.size && (*term.size == 0 || *term.size > kMaxTermSize))
+        wrong_term(span, fmt::format("a state term of {} keys", *term.size), fmt::format("it keeps 1 to {} keys", kMaxTermSize));
+    if (terms_.size() == kMaxTermsARule)
+        say({.code = Code::E517, .span = span, .message = fmt::format("more than {} state terms in a rule", kMaxTermsARule),
+             .help = "split the rule"});
+    return diagnostics_.errors() == errors;
+}
+
+std::optional<FieldId> ConditionChecker::term_field(const Scope& scope, ast::ExprId id) {
+    const Operand keyed = operand(scope, id);
+    if (keyed.kind == Operand::Kind::kError) return std::nullopt;
+    const bool plain = keyed.kind == Operand::Kind::kField && keyed.mask == ~std::uint64_t{0};
+    if (!plain) {
+        say({.code = Code::E337, .span = keyed.span, .message = fmt::format("`{}` is not a field", text(keyed.span)),
+             .help = "a key is a field of the packet"});
+        return std::nullopt;
+    }
+    const Type type = sema::field(keyed.field).type;
+    if (type == Type::kText || type == Type::kBytes || type == Type::kDomain) {
+        wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)), "keys are addresses, ports, integers and bool fields");
+        return std::nullopt;
+    }
+    return keyed.field;
+}
+
+bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term, StateTerm& typed) {
+    const std::size_t errors = diagnostics_.errors();
+    for (const ast::ExprId id : term.keys) {
+        const auto key = term_field(scope, id);
+        if (key && std::find(typed.keys.begin(), typed.keys.end(), *key) == typed.keys.end()) typed.keys.push_back(*key);
+    }
+    if (term.value) typed.value = term_field(scope, *term.value);
+    return diagnostics_.errors() == errors;
+}
+
+bool ConditionChecker::term_limit(const ast::StateTerm& term, StateTerm& typed) {
+    const std::size_t errors = diagnostics_.errors();
+    if (const auto* limit = std::get_if<Integer>(&term.limit->value)) {
+        typed.limit = limit->value;
+        typed.unit_ns = std::get<Duration>(term.window->value).ns;
+        if (typed.unit_ns == 0) wrong_term(typed.span, "a window of no time", "write `in 10s`");
+        return diagnostics_.errors() == errors;
+    }
+    const auto* bytes = std::get_if<ByteRate>(&term.limit->value);
+    typed.limit = bytes != nullptr ? bytes->bytes : std::get<Rate>(term.limit->value).count;
+    typed.unit_ns = bytes != nullptr ? bytes->per_ns : std::get<Rate>(term.limit->value).per_ns;
+    typed.burst = typed.limit;
+    if (term.burst) {
+        const auto* count = std::get_if<Integer>(&term.burst->value);
+        const auto* size = std::get_if<ByteSize>(&term.burst->value);
+        if (bytes != nullptr ? size == nullptr : count == nullptr)
+            wrong_term(typed.span, fmt::format("{} is no burst of this term", value_kind(term.burst->value)),
+                       "rate takes a number, byterate a size: `burst 64KB`");
+        else typed.burst = bytes != nullptr ? size->bytes : count->value;
+    }
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();   // burst times unit: language.md
+    if (typed.limit == 0) wrong_term(term.limit_span, "a rate of nothing", "a rule without this term matches every packet");
+    else if (typed.burst == 0) wrong_term(typed.span, "a burst of nothing", "a bucket holds one at least");
+    else if (typed.burst > kMost / typed.unit_ns)
+        wrong_term(term.burst ? typed.span : term.limit_span, "this bucket is too large",
+                   fmt::format("for this unit, a bucket holds {} at most", kMost / typed.unit_ns));
+    return diagnostics_.errors() == errors;
+}
+
+void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
+    StateTerm typed;
+    typed.kind = static_cast<TermKind>(term.kind);
+    typed.span = span;
+    const bool shaped = term_shape(scope, term, span);
+    const bool keyed = term_keys(scope, term, typed);
+    if (!shaped || !keyed || !term_limit(term, typed)) return;
+    typed.size = term.size.value_or(typed.size);
+    if (typed.value && typed.limit > kMaxDistinct)
+        return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit), fmt::format("{} at most", kMaxDistinct));
+    terms_.push_back(std::move(typed));
+}
+
+}  // namespace weir::sema

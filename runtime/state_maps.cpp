@@ -1,0 +1,190 @@
+#include "runtime/state_maps.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr const char* kOuters[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
+
+bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
+    return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size && a.max_entries == b.max_entries;
+}
+
+// An LRU map hands out free entries to CPUs by up to 128, and evicts where one CPU has none left: with that many more,
+// nothing goes before the map holds what the policy asked for.
+std::uint32_t allotted(const bpf::StateMap& map) {
+    constexpr std::uint32_t kFreeACpu = 128;   // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
+    return map.kind == bpf::StateKind::kTerm ? map.max_entries + kFreeACpu * (possible_cpus() + 1) : map.max_entries;
+}
+
+Status copy_entries(int from, int to, const bpf::StateMap& shape) {
+    std::vector<std::uint8_t> key(shape.key_size), next(shape.key_size), value(shape.value_size);
+    for (const void* at = nullptr; bpf_map_get_next_key(from, at, next.data()) == 0; at = key.data()) {
+        key = next;
+        if (bpf_map_lookup_elem(from, key.data(), value.data()) != 0) continue;   // gone meanwhile
+        if (bpf_map_update_elem(to, key.data(), value.data(), BPF_ANY) != 0)
+            return Error{fmt::format("`{}` has more entries than its new size", shape.identity), "remove some first, or leave its size", E2BIG};
+    }
+    return Done{};
+}
+
+}  // namespace
+
+Status StateMaps::fill(const Map& map) {
+    const bpf::StateMap& shape = map.shape;
+    auto count = static_cast<std::uint32_t>(shape.keys.size() / shape.key_size);
+    const std::uint32_t wanted = count;
+    if (count == 0) return Done{};
+    if (bpf_map_update_batch(map.fd.get(), shape.keys.data(), shape.values.data(), &count, nullptr) == 0 && count == wanted) return Done{};
+    for (std::uint32_t i = 0; i < wanted; ++i)
+        if (bpf_map_update_elem(map.fd.get(), shape.keys.data() + std::size_t{i} * shape.key_size,
+                                shape.values.data() + std::size_t{i} * shape.value_size, BPF_ANY) != 0)
+            return kernel_error(errno, fmt::format("filling `{}`", shape.identity));
+    return Done{};
+}
+
+Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
+    Map map{wanted, {}, false};
+    const Map* old = nullptr;
+    if (earlier != nullptr)
+        for (const Map& known : earlier->maps_)
+            if (known.shape.identity == wanted.identity) old = &known;
+    if (old != nullptr && same_shape(old->shape, wanted)) {
+        map.fd = UniqueFd(fcntl(old->fd.get(), F_DUPFD_CLOEXEC, 0));
+        map.taken_over = true;
+        if (!map.fd) return kernel_error(errno, "keeping state");
+        return map;
+    }
+    const auto type = wanted.kind == bpf::StateKind::kTerm ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH;
+    const char* name = wanted.kind == bpf::StateKind::kTerm ? "weir_term" : "weir_set";
+    map.fd = UniqueFd(bpf_map_create(type, name, wanted.key_size, wanted.value_size, allotted(wanted), nullptr));
+    if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
+    if (Status filled = fill(map); !filled) return filled.error();
+    if (old != nullptr && wanted.kind == bpf::StateKind::kSet && old->shape.key_size == wanted.key_size)
+        if (Status copied = copy_entries(old->fd.get(), map.fd.get(), wanted); !copied) return copied.error();
+    return map;
+}
+
+Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier) {
+    StateMaps made;
+    for (const bpf::StateMap& shape : wanted) {
+        auto map = make_one(shape, earlier);
+        if (!map) return map.error();
+        made.maps_.push_back(std::move(*map));
+    }
+    return made;
+}
+
+Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes, const std::function<int(const std::string&)>& outer) {
+    StateMaps made;
+    for (const bpf::StateMap& shape : shapes) {
+        std::uint32_t id = 0;
+        if (bpf_map_lookup_elem(outer(shape.outer), &shape.index, &id) != 0) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
+        UniqueFd fd(bpf_map_get_fd_by_id(id));
+        if (!fd) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
+        made.maps_.push_back({shape, std::move(fd), true});
+    }
+    return made;
+}
+
+std::vector<bpf::StateMap> StateMaps::shapes(const std::vector<bpf::StateMap>& maps) {
+    std::vector<bpf::StateMap> shapes = maps;
+    for (bpf::StateMap& shape : shapes) shape.keys.clear(), shape.values.clear();
+    return shapes;
+}
+
+Status StateMaps::describe(bpf_object* object) const {
+    for (const char* name : kOuters) {
+        bpf_map* outer = bpf_object__find_map_by_name(object, name);
+        if (outer == nullptr) continue;
+        const auto first = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.outer == name; });
+        const int failed = first == maps_.end() ? bpf_map__set_autocreate(outer, false) : bpf_map__set_inner_map_fd(outer, first->fd.get());
+        if (failed != 0) return kernel_error(failed, fmt::format("preparing `{}`", name));
+    }
+    return Done{};
+}
+
+Status StateMaps::put(bpf_object* object) const {
+    for (const Map& map : maps_) {
+        const int outer = bpf_object__find_map_fd_by_name(object, map.shape.outer.c_str());
+        const int fd = map.fd.get();
+        if (outer < 0) continue;   // nothing reads it
+        if (bpf_map_update_elem(outer, &map.shape.index, &fd, BPF_ANY) != 0)
+            return kernel_error(errno, fmt::format("giving `{}` to the policy", map.shape.identity));
+    }
+    return Done{};
+}
+
+Status StateMaps::add_first_entries() const {
+    for (const Map& map : maps_)
+        if (map.taken_over)
+            if (Status filled = fill(map); !filled) return filled;
+    return Done{};
+}
+
+Status StateMaps::reset() const {
+    for (const Map& map : maps_) {
+        std::vector<std::uint8_t> key(map.shape.key_size);
+        while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
+            if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT) return kernel_error(errno, "forgetting state");
+        if (Status filled = fill(map); !filled) return filled;
+    }
+    return Done{};
+}
+
+int StateMaps::fd(const std::string& identity) const {
+    const auto found = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.identity == identity; });
+    return found == maps_.end() ? -1 : found->fd.get();
+}
+
+std::vector<std::string> StateMaps::identities() const {
+    std::vector<std::string> identities;
+    for (const Map& map : maps_) identities.push_back(map.shape.identity);
+    return identities;
+}
+
+Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
+    constexpr std::uint32_t kBatch = 4096;
+    std::vector<Keys> all;
+    for (const Map& map : maps_) {
+        if (map.shape.kind != bpf::StateKind::kTerm) continue;
+        Keys keys{map.shape.identity, 0};
+        std::vector<std::uint8_t> names(std::size_t{kBatch} * map.shape.key_size), values(std::size_t{kBatch} * map.shape.value_size);
+        std::uint32_t place = 0;
+        int failed = 0;
+        for (bool first = true; failed == 0; first = false) {
+            std::uint32_t count = kBatch;
+            failed = bpf_map_lookup_batch(map.fd.get(), first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
+            if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("counting the keys of `{}`", map.shape.identity));
+            keys.count += count;
+        }
+        all.push_back(std::move(keys));
+    }
+    return all;
+}
+
+StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier, const std::vector<bpf::StateMap>& wanted) {
+    Change change;
+    const auto goes_on = [](const std::vector<bpf::StateMap>& among, const bpf::StateMap& map) {
+        return std::any_of(among.begin(), among.end(), [&](const bpf::StateMap& other) {
+            if (other.identity != map.identity || other.kind != map.kind || other.key_size != map.key_size) return false;
+            return map.kind == bpf::StateKind::kSet || same_shape(other, map);
+        });
+    };
+    for (const bpf::StateMap& map : wanted)
+        if (!goes_on(earlier, map)) change.begun.push_back(map.identity);
+    for (const bpf::StateMap& map : earlier)
+        if (!goes_on(wanted, map)) change.ended.push_back(map.identity);
+    return change;
+}
+
+}  // namespace weir::runtime

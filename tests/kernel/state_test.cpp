@@ -1,0 +1,246 @@
+#include <catch2/catch.hpp>
+
+#include <bpf/bpf.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "bpf/abi.h"
+#include "runtime/accounts.h"
+#include "runtime/program.h"
+#include "tests/kernel/wire.h"
+
+using namespace weir;
+using namespace weir::test;
+using runtime::Engine;
+using runtime::Event;
+
+namespace {
+
+std::vector<std::string> members(const Engine& engine, const std::string& name) {
+    auto set = engine.set(name);
+    REQUIRE(set);
+    auto entries = set->list();
+    REQUIRE(entries);
+    std::vector<std::string> values;
+    for (const auto& entry : *entries) values.push_back(entry.value);
+    std::sort(values.begin(), values.end());
+    return values;
+}
+
+// The frame from another source.
+Frame from(Frame frame, std::uint32_t source) {
+    constexpr std::size_t kSource = 26;
+    for (std::size_t i = 0; i < 4; ++i) frame[kSource + i] = static_cast<std::uint8_t>(source >> (24 - 8 * i));
+    return frame;
+}
+
+void run(const runtime::Program& program, const Frame& frame, int repeat) {
+    LIBBPF_OPTS(bpf_test_run_opts, opts);
+    opts.data_in = frame.data();
+    opts.data_size_in = static_cast<__u32>(frame.size());
+    opts.repeat = repeat;
+    if (bpf_prog_test_run_opts(program.fd(), &opts) != 0) FAIL("a test run");
+}
+
+runtime::Program loaded(const bpf::Object& object, std::uint32_t virtual_clock) {
+    runtime::ProgramOptions options;
+    options.settings.virtual_clock = virtual_clock;
+    auto program = runtime::Program::load(object, options);
+    REQUIRE(program);
+    return std::move(*program);
+}
+
+}  // namespace
+
+TEST_CASE("a throttle lets so many through, counts the others, and says how many they were", "[state]") {
+    std::vector<Event> events;
+    auto options = on("b0");
+    options.on_event = [&](const Event& event) { events.push_back(event); };
+    auto engine = Engine::start(compiled("rule r { when udp.dport in 20..30 then alert a, drop } "
+                                         "alert a { message \"{suppressed}\" throttle 2 per udp.dport, ip.src every 300ms }"), options);
+    REQUIRE(engine);
+    Wire wire;
+    wire.send(udp(23), 100);
+    wire.send(udp(24), 1);
+    wire.send(udp(9), 1);
+    wire.passed(9, 1);
+    REQUIRE(poll_events(**engine, 3) == 3);
+    auto a = alert(status_of(**engine), "a");
+    CHECK(a.matched == 101);
+    CHECK(a.suppressed == 98);
+    CHECK(a.delivered == 3);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    wire.send(udp(23), 5);
+    wire.send(udp(9), 1);
+    wire.passed(9, 2);
+    REQUIRE(poll_events(**engine, 2) == 2);
+    CHECK(events[0].message == "0");
+    CHECK(events[3].message == "98");
+    CHECK(events[4].message == "0");
+    a = alert(status_of(**engine), "a");
+    CHECK(a.matched == 106);
+    CHECK(a.matched == a.delivered + a.suppressed);
+    CHECK(a.pending == 0);
+}
+
+TEST_CASE("a sample is the first of so many", "[state]") {
+    std::uint64_t events = 0;
+    auto options = on("b0");
+    options.on_event = [&](const Event&) { ++events; };
+    auto engine = Engine::start(compiled("rule r { when udp.dport == 23 then alert a sample 1/10, alert b, drop } alert a { message \"\" } alert b { message \"\" }"), options);
+    REQUIRE(engine);
+    Wire wire;
+    wire.send(udp(23), 95);
+    wire.send(udp(9), 1);
+    wire.passed(9, 1);
+    REQUIRE(poll_events(**engine, 105) == 105);
+    CHECK(alert(status_of(**engine), "a").matched == 10);
+    CHECK(alert(status_of(**engine), "b").matched == 95);
+}
+
+TEST_CASE("two hundred swaps lose no bucket, no window, no entry; what means something else begins anew", "[state]") {
+    // Each policy has its rules and sets at other places, and others of the same shape before them.
+    const auto first = compiled("set ports : port set marks : port ttl 1d "
+                                "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop } "
+                                "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
+                                "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports }");
+    const auto second = compiled("set extra : port ttl 1h set marks : port ttl 1d set ports : port "
+                                 "rule new { when udp.dport == 10 and count(ip.dst, in 1d) > 1000000 then drop } "
+                                 "rule also { when udp.dport == 10 and count(ip.src, in 2d) > 1000000 then drop } "
+                                 "rule extra { when udp.dport in 3000..3999 then add udp.dport to extra } "
+                                 "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports } "
+                                 "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
+                                 "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop }");
+    auto engine = Engine::start(first, on("b0"));
+    REQUIRE(engine);
+    Wire wire;
+    constexpr std::uint16_t kSwaps = 200;
+    constexpr std::uint64_t kEach = 10;
+    std::uint64_t passed = 0;
+    for (std::uint16_t i = 0; i < kSwaps; ++i) {
+        wire.send(udp(10), kEach);
+        wire.send(udp(static_cast<std::uint16_t>(1000 + i)));
+        wire.send(udp(static_cast<std::uint16_t>(2000 + i)));
+        wire.send(udp(9));
+        passed += (i < 100 ? kEach : 0) + 3;
+        wire.passed(9, passed);
+        if (!(*engine)->swap(i % 2 == 0 ? second : first)) FAIL("swap");
+    }
+    CHECK(wire.passed(10, passed) == 1000);
+    const auto status = status_of(**engine);
+    CHECK(rule(status, "counted").packets == kSwaps * kEach - 1000);
+    const auto ports = members(**engine, "ports"), marks = members(**engine, "marks");
+    CHECK(ports.size() == kSwaps);
+    CHECK(marks.size() == kSwaps);
+    CHECK(ports.front() == "1000");
+    CHECK(marks.back() == "2199");
+    // The window of `counted` by another time is another window.
+    REQUIRE((*engine)->swap(compiled("rule counted { when udp.dport == 10 and count(ip.src, in 2d) > 1000 then drop }")));
+    wire.send(udp(10), 5);
+    CHECK(wire.passed(10, passed + 5) == 1005);
+}
+
+TEST_CASE("a set of another size takes its entries along", "[state]") {
+    auto engine = Engine::start(compiled("set s : (ip, port) size 100 rule r { when udp.dport in 1000..1999 then add (ip.src, udp.dport) to s for 1h }"), on("b0"));
+    REQUIRE(engine);
+    Wire wire;
+    for (std::uint16_t i = 0; i < 50; ++i) wire.send(udp(static_cast<std::uint16_t>(1000 + i)));
+    wire.passed(1049, 50);
+    REQUIRE((*engine)->swap(compiled("set s : (ip, port) size 60 rule r { when (ip.src, udp.dport) in s then drop }")));
+    CHECK(members(**engine, "s").size() == 50);
+    CHECK(members(**engine, "s").front() == "10.0.0.1, 1000");
+    const auto refused = (*engine)->swap(compiled("set s : (ip, port) size 10 rule r { when (ip.src, udp.dport) in s then drop }"));
+    CHECK(!refused);
+    wire.send(udp(1049));
+    wire.send(udp(9));
+    wire.passed(9, 51);
+    CHECK(rule(status_of(**engine), "r").packets == 50 + 1);   // the name goes on counting
+}
+
+TEST_CASE("sets are changed by hand", "[state]") {
+    auto engine = Engine::start(compiled("set s : port size 4 ttl 1h rule r { when udp.dport in s then drop } rule a { when udp.dport == 7 then add udp.sport to s }"), on("b0"));
+    REQUIRE(engine);
+    auto set = (*engine)->set("s");
+    REQUIRE(set);
+    auto added = set->add({"10", "11", "12"}, std::nullopt);
+    REQUIRE(added);
+    CHECK(added->added == 3);
+    CHECK(!set->add({"13", "x"}, std::nullopt));
+    CHECK(!set->add({"65536"}, std::nullopt));
+    CHECK(set->add({"14"}, 1'000'000)->added == 1);             // a millisecond
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(set->list()->size() == 3);
+    Wire wire;
+    wire.send(udp(10), 2);
+    wire.send(udp(14), 1);
+    wire.send(udp(7), 1);                                        // adds 4000: what is over gives way
+    wire.send(udp(9), 1);
+    CHECK(wire.passed(10, 3) == 0);
+    CHECK(members(**engine, "s") == std::vector<std::string>{"10", "11", "12", "4000"});
+    CHECK(set->add({"20"}, 0)->refused == 1);
+    CHECK(*set->remove({"10", "99"}) == 1);
+    CHECK(set->add({"20"}, 0)->added == 1);
+    CHECK(!(*engine)->set("t"));
+    const auto status = status_of(**engine);
+    REQUIRE(status.sets.size() == 1);
+    CHECK(status.sets[0].entries == 4);
+}
+
+TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
+    const auto program = loaded(compiled("rule r { when udp and rate(ip.src) > 1000/s burst 5000 then drop } "
+                                         "rule c { when udp and count(ip.dst, in 1s) > 100000 then drop } "
+                                         "rule d { when udp and distinct(ip.src, by ip.dst, in 1s) > 0 then pass }"), 1);
+    constexpr int kRepeat = 200'000;
+    const unsigned cpus = std::max(2u, std::thread::hardware_concurrency());
+    std::vector<std::thread> threads;
+    for (unsigned cpu = 0; cpu < cpus; ++cpu) {
+        threads.emplace_back([&, cpu] {
+            cpu_set_t set;
+            CPU_ZERO(&set);
+            CPU_SET(cpu % std::thread::hardware_concurrency(), &set);
+            sched_setaffinity(0, sizeof(set), &set);
+            run(program, udp(23), kRepeat);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    const std::uint64_t sent = std::uint64_t{cpus} * kRepeat;
+    bpf::Manifest manifest;
+    manifest.rules.resize(3);
+    auto counts = runtime::read_counts(program, manifest);
+    REQUIRE(counts);
+    // The clock stands still: of all packets just the burst finds a token.
+    CHECK(counts->rows[0].packets == sent - 5000);
+    CHECK(counts->rows[1].packets == 0);
+    CHECK(counts->rows[2].packets == 5000);
+    for (const auto& [identity, account] : counts->state) {
+        CHECK(account.inserted == 1);
+        CHECK(account.refused == 0);
+    }
+}
+
+TEST_CASE("a flood of sources evicts what is least recently used, and nobody who keeps coming", "[state]") {
+    const auto program = loaded(compiled("rule r { when udp and count(ip.src, in 1d) > 100 size 65536 then drop }"), 0);
+    constexpr std::uint32_t kSources = 1'000'000, kSteady = 50, kRound = 5'000;
+    const Frame frame = udp(23);
+    for (std::uint32_t i = 0; i < kSources; ++i) {
+        run(program, from(frame, 0x0b000000 + i), 1);
+        if (i % kRound == 0)
+            for (std::uint32_t steady = 0; steady < kSteady; ++steady) run(program, from(frame, 0xc6336400 + steady), 1);
+    }
+    bpf::Manifest manifest;
+    manifest.rules.resize(1);
+    auto counts = runtime::read_counts(program, manifest);
+    REQUIRE(counts);
+    CHECK(counts->rows[0].packets == kSteady * (kSources / kRound - 100));   // each of them from its 101st packet on
+    auto keys = program.state().term_keys();
+    REQUIRE(keys);
+    const std::uint64_t kept = keys->front().count;
+    CHECK(kept >= 65'536);
+    CHECK(kept < 70'000);
+    CHECK(counts->state.front().second.inserted == kSources + kSteady);
+    CHECK(counts->state.front().second.refused == 0);
+}
