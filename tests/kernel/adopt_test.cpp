@@ -57,6 +57,30 @@ bool any_pins() { return std::filesystem::exists(runtime::kPinRoot); }
 
 }  // namespace
 
+TEST_CASE("what a policy remembers goes on where its engine was killed", "[adopt]") {
+    const std::string policy = "set blocked : port size 100 "
+                               "rule known { when udp.dport in blocked then drop } "
+                               "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to blocked for 1h, drop }";
+    killed_engine(pinned(), policy, [](Engine& engine) { static_cast<void>(engine.swap(compiled("rule first { when udp.dport == 1 then pass } " + std::string(
+        "set blocked : port size 100 rule known { when udp.dport in blocked then drop } "
+        "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to blocked for 1h, drop }")))); });
+    Wire wire;
+    wire.send(udp(9), 2);
+    CHECK(wire.passed(9, 2) == 2);
+    auto engine = Engine::start(compiled(policy), pinned());
+    REQUIRE(engine);
+    // Two were counted before it died: the fourth is one too many, and what it adds is seen by the next.
+    wire.send(udp(9), 4);
+    CHECK(wire.passed(9, 4) == 1);
+    auto set = (*engine)->set("blocked");
+    REQUIRE(set);
+    const auto entries = set->count();
+    REQUIRE(entries);
+    CHECK(*entries == 1);
+    (*engine)->detach();
+    CHECK_FALSE(any_pins());
+}
+
 TEST_CASE("a killed engine leaves policy, counts and events; the next goes on with them", "[adopt]") {
     killed_engine(pinned(), kPolicy, [](Engine& engine) { static_cast<void>(engine.swap(compiled(kOther))); });
     REQUIRE(has_program("b0"));
