@@ -24,6 +24,7 @@ struct Counts {
 };
 // What was counted after `before` was.
 Counts since(const Counts& now, const Counts& before);
+void add(Counts& sum, const Counts& more);
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 
 class Accounts {
