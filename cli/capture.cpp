@@ -102,6 +102,11 @@ runtime::Status CaptureWriter::write(std::span<const std::uint8_t> frame, std::u
     return put(block(kEnhancedPacket, body));
 }
 
+runtime::Status CaptureWriter::flush() {
+    if (std::fflush(file_.get()) == 0) return runtime::Done{};
+    return runtime::Error{fmt::format("{} cannot be written: {}", path_, std::strerror(errno)), {}, errno};
+}
+
 runtime::Status CaptureWriter::close() {
     std::FILE* file = file_.release();
     if (file == nullptr || std::fclose(file) == 0) return runtime::Done{};

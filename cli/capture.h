@@ -22,6 +22,8 @@ class CaptureWriter {
 public:
     runtime::Status open(const std::string& path);
     runtime::Status write(std::span<const std::uint8_t> frame, std::uint64_t time_ns, const std::string& comment);
+    // What was written can be read by others.
+    runtime::Status flush();
     // Says whether all of it reached the disk.
     runtime::Status close();
 

@@ -17,6 +17,7 @@ void add_compile(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_reload(CLI::App& app, int& status);
+void add_promote(CLI::App& app, int& status);
 void add_confirm(CLI::App& app, int& status);
 void add_rollback(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);

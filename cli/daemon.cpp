@@ -34,8 +34,8 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 }  // namespace
 
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
-               std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher)
-    : feed_(std::move(feed)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
+               std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher)
+    : feed_(std::move(feed)), samples_(std::move(samples)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
     last_read_ = engine_->in_force().origin.files;
 }
 
@@ -106,20 +106,57 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
     if (command == "confirm") return answer_change(request.client, engine_->confirm());
     if (command == "rollback") return answer_change(request.client, engine_->rollback());
     if (command == "set") return tell(request.client, answer_set(*engine_, asked));
+    if (command == "promote") return answer_promote(request.client, asked);
     if (command == "events") {
         const auto follow = asked.find("follow");
         const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
         return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
     }
-    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, set, reload, confirm or rollback"));
+    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, set, reload, promote, confirm or rollback"));
 }
 
 void Daemon::answer_status(std::uint64_t client) {
     auto now = engine_->status();
     if (!now) return tell(client, refusal(kWorldFault, now.error().message, now.error().help));
     Json status = status_json(*now);
+    if (now->shadow) {
+        status["shadow"]["samples"] = samples_->path();
+        status["shadow"]["sampled"] = samples_->written();
+        status["shadow"]["samples_state"] = samples_->state();
+    }
     status["reload_failed"] = reload_failed_;
     tell(client, {{"ok", true}, {"status", 0}, {"engine", std::move(status)}});
+}
+
+void Daemon::answer_promote(std::uint64_t client, const Json& asked) {
+    const auto cancel = asked.find("cancel"), under = asked.find("if_disagreements_under");
+    if (cancel != asked.end() && cancel->is_boolean() && cancel->get<bool>()) {
+        engine_->end_shadow();
+        samples_->end();
+        return answer_change(client, runtime::Done{});
+    }
+    std::optional<std::uint64_t> bound;
+    if (under != asked.end() && under->is_number_unsigned()) bound = under->get<std::uint64_t>();
+    runtime::Status promoted = engine_->promote(bound);
+    if (!promoted && promoted.error().number == EDOM) return tell(client, refusal(kPolicyFault, promoted.error().message, promoted.error().help));
+    if (promoted) samples_->end();
+    answer_change(client, promoted);
+}
+
+// A candidate that was compiled: beside the policy in force with it.
+void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
+    runtime::Status done = samples_->begin(engine_->name(), reload.samples);
+    if (done) done = engine_->shadow(*outcome.object, {reload.request.file, std::move(outcome.files)});
+    if (!done) {
+        ++reload_failed_;
+        samples_->end();
+        return tell(reload.client, refusal(kWorldFault, done.error().message, done.error().help));
+    }
+    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(), reload.request.file);
+    const auto now = engine_->in_force();
+    tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy}, {"generation", now.generation},
+                         {"candidate", outcome.object->manifest.policy}, {"rules", outcome.object->manifest.rules.size()},
+                         {"compile_ms", outcome.milliseconds}, {"samples", samples_->path()}});
 }
 
 void Daemon::answer_change(std::uint64_t client, const runtime::Status& changed) {
@@ -142,8 +179,10 @@ void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, cons
     }
     if (const auto within = asked.find("confirm_within_ms"); within != asked.end() && within->is_number_unsigned())
         reload.confirm_within_ms = std::min(within->get<std::uint64_t>(), kWeek_ms);
+    if (const auto samples = asked.find("samples"); samples != asked.end() && samples->is_string()) reload.samples = *samples;
     const auto flag = [&](const char* name) { const auto found = asked.find(name); return found != asked.end() && found->is_boolean() && found->get<bool>(); };
     reload.request.options.deny_warnings = flag("deny_warnings");
+    reload.is_candidate = flag("shadow");
     reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
     waiting_.push_back(std::move(reload));
 }
@@ -166,8 +205,8 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     const Reload reload = std::move(*current_);
     current_.reset();
     const bool same = outcome.files == last_read_;
-    last_read_ = outcome.files;
-    if (watcher_) {
+    if (!reload.is_candidate) last_read_ = outcome.files;
+    if (watcher_ && !reload.is_candidate) {
         std::vector<std::string> paths;
         for (const runtime::SourceFile& file : outcome.files) paths.push_back(file.path);
         watcher_->follow(paths);
@@ -181,6 +220,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         refused["diagnostics"] = outcome.diagnostics;
         return tell(reload.client, refused);
     }
+    if (reload.is_candidate) return compare(reload, std::move(outcome));
     const std::uint64_t begin_ns = runtime::monotonic_ns();
     if (runtime::Status swapped = engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms}); !swapped) {
         ++reload_failed_;

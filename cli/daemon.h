@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/event_feed.h"
+#include "cli/samples.h"
 #include "cli/worker.h"
 #include "runtime/control.h"
 #include "runtime/engine.h"
@@ -19,9 +20,9 @@ namespace weir::cli {
 class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
-    // `feed` gets the engine's events. With `watcher`, the policy is reloaded when its files change.
+    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is reloaded when its files change.
     Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
-           std::unique_ptr<EventFeed> feed, std::optional<runtime::Watcher> watcher);
+           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
 
@@ -33,12 +34,16 @@ private:
         Why why = Why::kSignal;
         std::optional<std::uint64_t> client{};   // kAsked
         std::uint64_t confirm_within_ms = 0;     // 0: in force for good
+        bool is_candidate = false;               // it is to run beside the policy in force
+        std::string samples{};                   // path; empty: the engine's own
     };
 
     bool take_signals();                          // false: it is time to go
     void take_requests();
     void answer(const runtime::ControlServer::Request& request);
     void answer_status(std::uint64_t client);
+    void answer_promote(std::uint64_t client, const nlohmann::ordered_json& asked);
+    void compare(const Reload& reload, WorkerOutcome outcome);
     void answer_change(std::uint64_t client, const runtime::Status& changed);
     void ask_for_reload(const runtime::ControlServer::Request& request, const nlohmann::ordered_json& asked);
     int patience_ms() const;
@@ -48,6 +53,7 @@ private:
     void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
 
     std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
+    std::unique_ptr<Samples> samples_;            // likewise
     std::unique_ptr<runtime::Engine> engine_;
     runtime::ControlServer control_;
     runtime::UniqueFd signals_;

@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
     int status = weir::cli::kOk;
     for (const auto add : {weir::cli::add_check, weir::cli::add_test, weir::cli::add_fmt, weir::cli::add_explain,
                            weir::cli::add_replay, weir::cli::add_compile, weir::cli::add_bench, weir::cli::add_run, weir::cli::add_reload,
-                           weir::cli::add_confirm, weir::cli::add_rollback, weir::cli::add_status, weir::cli::add_top, weir::cli::add_events,
-                           weir::cli::add_set, weir::cli::add_completion})
+                           weir::cli::add_promote, weir::cli::add_confirm, weir::cli::add_rollback, weir::cli::add_status, weir::cli::add_top,
+                           weir::cli::add_events, weir::cli::add_set, weir::cli::add_completion})
         add(app, status);
     try {
         app.parse(argc, argv);

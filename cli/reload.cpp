@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,6 +26,8 @@ struct ReloadArguments {
     std::string file{};
     std::string name{};
     std::string confirm_within{};
+    std::string samples{};
+    bool shadow = false;
 };
 
 // Sends a request, and tells people (`tell`) or programs what the engine answered.
@@ -56,7 +59,12 @@ int reload(const ReloadArguments& arguments) {
     if (!arguments.file.empty()) request["file"] = from_root(arguments.file);
     for (const std::string& folder : arguments.options.include_dirs) request["include"].push_back(from_root(folder));
     if (!arguments.confirm_within.empty()) request["confirm_within_ms"] = *parse_duration_ms(arguments.confirm_within);
+    if (!arguments.samples.empty()) request["samples"] = from_root(arguments.samples);
+    if (arguments.shadow) request["shadow"] = true;
     return ask(arguments.name, request, arguments.options.format, [&](const Json& answer) {
+        if (arguments.shadow)
+            return fmt::print("candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
+                              answer.value("candidate", ""), answer.value("policy", ""), answer.value("generation", 0), answer.value("samples", ""));
         fmt::print("policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} us)\n",
                    answer.value("policy", ""), answer.value("generation", 0), answer.value("rules", 0),
                    answer.value("compile_ms", 0.0), answer.value("load_ms", 0.0), answer.value("commit_us", 0.0));
@@ -74,6 +82,19 @@ struct ChangeArguments {
 int change(const ChangeArguments& arguments, const char* what, const char* sentence) {
     return ask(arguments.name, {{"command", what}}, arguments.format, [&](const Json& answer) {
         fmt::print("policy {} in force{}: generation {}\n", answer.value("policy", ""), sentence, answer.value("generation", 0));
+    });
+}
+
+struct PromoteArguments : ChangeArguments {
+    std::optional<std::uint64_t> under{};
+    bool cancel = false;
+};
+
+int promote(const PromoteArguments& arguments) {
+    Json request{{"command", "promote"}, {"cancel", arguments.cancel}};
+    if (arguments.under) request["if_disagreements_under"] = *arguments.under;
+    return ask(arguments.name, request, arguments.format, [&](const Json& answer) {
+        fmt::print("policy {} in force: generation {}\n", answer.value("policy", ""), answer.value("generation", 0));
     });
 }
 
@@ -97,6 +118,11 @@ void add_reload(CLI::App& app, int& status) {
                      "the kernel itself goes back to the policy before, unless `weir confirm` comes within this time: 60s, 5m")
         ->type_name("TIME")
         ->check([](const std::string& text) { return parse_duration_ms(text) ? std::string() : "`" + text + "` is no time such as 60s or 5m, up to a week"; });
+    CLI::Option* shadow = command->add_flag("--shadow", arguments.shadow, "the policy runs beside the one in force, on the same packets, and enforces nothing");
+    command->add_option("--samples", arguments.samples, "with --shadow: where packets go on which they disagree; else /var/lib/weir/NAME/disagreements.pcapng")
+        ->type_name("F.pcapng")
+        ->needs(shadow);
+    shadow->excludes("--confirm-within");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = reload(arguments); });
 }
@@ -105,6 +131,14 @@ void add_confirm(CLI::App& app, int& status) {
     static ChangeArguments arguments;
     add_change(app, arguments, "confirm", "keeps the policy of a reload that is to be confirmed")
         ->callback([&status] { status = change(arguments, "confirm", " for good"); });
+}
+
+void add_promote(CLI::App& app, int& status) {
+    static PromoteArguments arguments;
+    CLI::App* command = add_change(app, arguments, "promote", "puts the candidate of weir reload --shadow in force");
+    CLI::Option* under = command->add_option("--if-disagreements-under", arguments.under, "only where they disagreed on fewer packets; else status 1");
+    command->add_flag("--cancel", arguments.cancel, "ends the comparison; the policy in force stays")->excludes(under);
+    command->callback([&status] { status = promote(arguments); });
 }
 
 void add_rollback(CLI::App& app, int& status) {

@@ -75,6 +75,8 @@ int run(const RunArguments& arguments) {
                                                  : runtime::AttachMode::kAuto;
     auto feed = std::make_unique<EventFeed>();
     options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
+    auto samples = std::make_unique<Samples>();
+    options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
     auto engine = runtime::Engine::start(*compiled->object, std::move(options));
     if (!engine) return say_error(engine.error());
@@ -91,7 +93,7 @@ int run(const RunArguments& arguments) {
         for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(feed), std::move(watcher)).run();
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(feed), std::move(samples), std::move(watcher)).run();
 }
 
 }  // namespace

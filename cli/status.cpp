@@ -47,6 +47,16 @@ void print_alerts(const Json& engine) {
                    number(alert, "delivered"), number(alert, "suppressed"), number(alert, "lost"), number(alert, "pending"));
 }
 
+void print_shadow(const Json& engine) {
+    if (!engine.contains("shadow")) return;
+    const Json& shadow = engine["shadow"];
+    fmt::print("    candidate {} beside it: {} disagreements in {} packets; samples in {}\n", shadow.value("file", ""), number(shadow, "disagreements"),
+               number(shadow, "packets"), shadow.value("samples", ""));
+    for (const Json& pair : shadow["pairs"])
+        fmt::print("        {:>12}  {} by {}; candidate: {} by {}\n", number(pair, "packets"), pair.value("live_verdict", ""), pair.value("live", ""),
+                   pair.value("candidate_verdict", ""), pair.value("candidate", ""));
+}
+
 void print_status(const Json& engine) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", engine.value("name", ""), colour ? "\x1b[0m" : "",
@@ -57,6 +67,7 @@ void print_status(const Json& engine) {
     if (engine.contains("confirm_within_ms"))
         fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n", number(engine, "falls_back_to"),
                    static_cast<double>(number(engine, "confirm_within_ms")) / 1000);
+    print_shadow(engine);
     print_counters(engine);
     print_alerts(engine);
     if (engine["sets"].empty() && engine["sinks"].empty()) return;

@@ -21,6 +21,15 @@ Json status_json(const runtime::EngineStatus& status) {
     out["kept"] = Json::array();
     for (const auto& old : status.kept)
         out["kept"].push_back({{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
+    if (status.shadow) {
+        const runtime::ShadowStatus& shadow = *status.shadow;
+        Json pairs = Json::array();
+        for (const auto& pair : shadow.pairs)
+            pairs.push_back({{"live", pair.live}, {"live_verdict", pair.live_verdict}, {"candidate", pair.candidate},
+                             {"candidate_verdict", pair.candidate_verdict}, {"packets", pair.packets}});
+        out["shadow"] = {{"policy", shadow.policy}, {"file", shadow.origin.file}, {"packets", shadow.packets},
+                         {"disagreements", shadow.disagreements}, {"unnamed", shadow.unnamed}, {"pairs", std::move(pairs)}};
+    }
     out["interfaces"] = Json::array();
     for (const auto& interface : status.interfaces)
         out["interfaces"].push_back({{"name", interface.name}, {"mode", interface.mode == runtime::AttachMode::kGeneric ? "generic" : "native"},

@@ -63,6 +63,15 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     return counts;
 }
 
+void add(Counts& sum, const Counts& more) {
+    for (std::size_t i = 0; i < more.rows.size(); ++i) add_counter(sum.rows[i], more.rows[i]);
+    for (std::size_t i = 0; i < more.alerts.size(); ++i) {
+        sum.alerts[i].matched += more.alerts[i].matched;
+        sum.alerts[i].suppressed += more.alerts[i].suppressed;
+        sum.alerts[i].lost += more.alerts[i].lost;
+    }
+}
+
 Counts since(const Counts& now, const Counts& before) {
     Counts more = now;
     for (std::size_t i = 0; i < before.rows.size(); ++i) {

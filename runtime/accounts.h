@@ -28,6 +28,7 @@ void save_state_accounts(ByteWriter& out, const StateAccounts& state);
 StateAccounts load_state_accounts(ByteReader& in);
 // What was counted after `before` was.
 Counts since(const Counts& now, const Counts& before);
+void add(Counts& sum, const Counts& more);
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 
 class Accounts {

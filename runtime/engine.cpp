@@ -174,6 +174,7 @@ Result<int> Engine::poll(int timeout_ms) {
     }
     s.settle();
     s.forget_drained();
+    if (s.shadow) s.shadow->take_samples(s.options.on_disagreement);
     return taken;
 }
 
@@ -207,6 +208,7 @@ void Engine::detach() {
     state_->is_detached = true;
     state_->attachments.clear();
     wait_for_packets();
+    state_->end_shadow();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
     if (state_->pins) state_->pins->drop_all();
     state_->pins.reset();
@@ -231,11 +233,21 @@ Result<EngineStatus> Engine::status() {
     const Generation& generation = s.active->generation;
     auto now = read_counts(s.active->program, generation.manifest);
     if (!now) return now.error();
-    const Counts counts = since(*now, s.active->counted);
+    Counts counts = since(*now, s.active->counted);
+    if (s.shadow) {
+        auto beside = read_counts(s.shadow->live(), generation.manifest);
+        if (!beside) return beside.error();
+        add(counts, *beside);
+    }
     EngineStatus status;
     status.name = s.options.name;
     status.in_force = in_force();
     status.went_back = s.went_back;
+    if (s.shadow) {
+        auto shadow = s.shadow->status();
+        if (!shadow) return shadow.error();
+        status.shadow = std::move(*shadow);
+    }
     for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
         status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
     for (const bpf::SetInfo& info : generation.manifest.sets) {

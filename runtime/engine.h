@@ -12,6 +12,7 @@
 #include "runtime/event.h"
 #include "runtime/live_set.h"
 #include "runtime/result.h"
+#include "runtime/shadow.h"
 #include "runtime/status.h"
 
 namespace weir::runtime {
@@ -27,6 +28,8 @@ struct EngineOptions {
     AttachMode mode = AttachMode::kAuto;
     // Each event, before the sinks get it; may be empty. Called from poll() and detach(); must not call swap().
     std::function<void(const Event&)> on_event;
+    // Samples of packets on which a candidate disagrees; may be empty. Called from poll(), and where the candidate ends.
+    OnDisagreement on_disagreement;
     // Things worth saying aloud ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
     Lifetime lifetime = Lifetime::kProcess;
@@ -58,6 +61,12 @@ public:
     Status rollback();
     // Packets may still be in the policy that was replaced when swap() or rollback() returns; poll() and status() see to
     // the rest.
+    // Runs `candidate` beside the policy in force on the same packets; it enforces nothing and alerts nobody. In place of one
+    // that runs already. status() has the disagreements. A swap or rollback ends it, end_shadow() too.
+    Status shadow(const bpf::Object& candidate, const Origin& origin = {});
+    // Puts the candidate in force. With `if_under`, only where they disagreed on fewer packets: else an error EDOM.
+    Status promote(std::optional<std::uint64_t> if_under = std::nullopt);
+    void end_shadow();
     // Until a policy that is unconfirmed is over, in ms; nothing where none is. poll() sees to it.
     std::optional<std::uint64_t> confirm_within_ms() const;
     // Waits up to `timeout_ms` for events and delivers them. Returns how many; a bounded number a call.

@@ -46,6 +46,8 @@ void Engine::State::come_back(Interface& interface) {
     Status done = name_interface(active->program, active->generation.manifest, interface.name, *index);
     for (const Loaded& old : kept)
         if (done) done = name_interface(old.program, old.generation.manifest, interface.name, *index);
+    if (done && shadow) done = name_interface(shadow->live(), active->generation.manifest, interface.name, *index);
+    if (done && shadow) done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, interface.name, *index);
     if (done) done = attach(interface);
     if (!done) {
         if (!interface.told) notice(fmt::format("{}: {}; trying again each second", interface.name, done.error().message));

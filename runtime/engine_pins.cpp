@@ -16,7 +16,7 @@ std::string record_pin(std::uint32_t number) { return fmt::format("record-{}", n
 
 bool is_ours(std::string_view name) {
     constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums"};
-    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "map-"};
+    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-", "map-"};
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
            std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
@@ -162,7 +162,14 @@ Status Engine::State::adopt_generations() {
     }
     std::sort(found.begin(), found.end(), [](const Loaded& a, const Loaded& b) { return a.generation.number < b.generation.number; });
     const std::uint32_t in_force = root.in_force().slot();
-    const auto now = std::find_if(found.begin(), found.end(), [&](const Loaded& loaded) { return loaded.slot == in_force; });
+    // While it was compared with a candidate, the policy in force stood behind another program.
+    const std::vector<std::string> compared = pins->names("shadow-");
+    const auto is_in_force = [&](const Loaded& loaded) { return loaded.slot == in_force; };
+    auto now = std::find_if(found.begin(), found.end(), is_in_force);
+    if (now == found.end())
+        now = std::find_if(found.begin(), found.end(), [&](const Loaded& loaded) {
+            return std::find(compared.begin(), compared.end(), std::to_string(loaded.generation.number)) != compared.end();
+        });
     if (now == found.end()) return Error{fmt::format("{} holds an engine without a policy", pins->folder()), fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
     for (Loaded& loaded : found) count_out(loaded);
     active = std::move(*now);
@@ -171,6 +178,7 @@ Status Engine::State::adopt_generations() {
         if (old < now) kept.push_back(std::move(*old));
         else if (old > now) let_go(std::move(*old));
     }
+    if (Status ended = adopt_shadow(); !ended) return ended;
     let_oldest_go();
     // Killed after it had filled a slot and before it had pinned the program, or while it emptied one.
     for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)

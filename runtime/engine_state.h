@@ -16,6 +16,7 @@
 #include "runtime/generation.h"
 #include "runtime/link_watch.h"
 #include "runtime/pins.h"
+#include "runtime/shadow.h"
 
 namespace weir::runtime {
 
@@ -46,6 +47,7 @@ struct Engine::State {
     Root root;
     std::optional<Loaded> active{};
     std::optional<Loaded> leaving{};                      // just replaced: a packet may be in it still
+    std::optional<Shadow> shadow{};                       // stands in the policy's place in the root
     bool leaving_for_good = false;                        // it was never confirmed
     std::deque<Loaded> kept{};                            // to go back to, the newest last
     std::vector<std::unique_ptr<Generation>> retired{};   // not even that, with events in the ring still
@@ -89,6 +91,12 @@ struct Engine::State {
     void let_go(Loaded old);
     void forget_drained();
     void keep_what_is_needed();
+
+    // engine_shadow.cpp
+    Status begin_shadow(const bpf::Object& candidate, const Origin& origin);
+    void end_shadow();
+    void count_elsewhere(Loaded& loaded, const Counts& counts);
+    Status adopt_shadow();
 
     // engine_pins.cpp
     Status pin(const Loaded& loaded);

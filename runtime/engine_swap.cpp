@@ -14,6 +14,14 @@ namespace {
 constexpr std::size_t kKept = 5;          // with the one in force, the next and a candidate: WEIR_SLOTS
 static_assert(kKept + 3 == WEIR_SLOTS);
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
+constexpr std::size_t kMaxSourceBytes = 16 << 20;   // six policies of them are held
+
+std::size_t bytes_of(const bpf::Object& object) {
+    std::size_t bytes = object.elf.size();
+    for (const bpf::TableImage& table : object.tables) bytes += table.bytes.size();
+    for (const bpf::MapImage& map : object.maps) bytes += map.keys.size() + map.values.size();
+    return bytes;
+}
 
 }  // namespace
 
@@ -33,6 +41,7 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     if (!slot) return slot.error();
     if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
+    if (bytes_of(object) <= kMaxSourceBytes) loaded.source = std::make_unique<const bpf::Object>(object);
     if (Status pinned = pin(loaded); !pinned) {
         abandon(loaded);
         return pinned.error();
@@ -87,7 +96,7 @@ void Engine::State::see_off() {
 // first packet, or this does.
 void Engine::State::settle() {
     see_off();
-    if (!active || kept.empty()) return;
+    if (!active || kept.empty() || shadow) return;
     const InForce now = root.in_force();
     if (now.is_unconfirmed()) {
         if (monotonic_ns() < root.deadline_ns()) return;
@@ -122,7 +131,7 @@ void Engine::State::count_out(Loaded& old) {
     if (!counts) return notice("the counts of the last policy are incomplete: " + counts.error().message);
     const Counts more = since(*counts, old.counted);
     accounts.add(generation.manifest, more);
-    std::uint64_t sent = 0;
+    std::uint64_t sent = generation.record.elsewhere();
     for (std::size_t i = 0; i < counts->alerts.size(); ++i) {
         const weir_alert_account& alert = counts->alerts[i];
         sent += alert.matched - alert.suppressed - alert.lost;
@@ -182,6 +191,7 @@ void Engine::State::keep_what_is_needed() {
 
 Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {
     settle();
+    end_shadow();
     auto loaded = load(object, with.origin);
     if (!loaded) return loaded.error();
     if (object.manifest.reads_vlan)
@@ -214,6 +224,7 @@ Status Engine::rollback() {
     State& s = *state_;
     if (s.is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
     s.settle();
+    s.end_shadow();
     if (s.kept.empty()) return Error{"there is no policy to go back to", fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
     for (;;) {
         const std::uint64_t begin_ns = monotonic_ns();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ struct Loaded {
     Program program;
     std::uint32_t slot = 0;
     Counts counted{};                     // what the sums have of it
+    std::unique_ptr<const bpf::Object> source{};   // to load it once more; nothing where it is large or was adopted
     std::vector<std::pair<std::string, weir_counter>> left{};   // sums of rules that the policy after it did not have
 };
 

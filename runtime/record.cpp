@@ -42,7 +42,7 @@ Result<SharedBytes> SharedBytes::adopt(UniqueFd map) {
 
 Result<Record> Record::create(std::uint32_t generation, std::size_t alerts, const std::vector<std::uint8_t>& rest) {
     ByteWriter out;
-    out.put(Head{generation, static_cast<std::uint32_t>(alerts), 0, 0});
+    out.put(Head{generation, static_cast<std::uint32_t>(alerts), 0, 0, 0});
     for (std::size_t i = 0; i < alerts; ++i) out.put(Taken{});
     std::vector<std::uint8_t> bytes = out.bytes();
     bytes.insert(bytes.end(), rest.begin(), rest.end());

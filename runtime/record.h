@@ -40,13 +40,14 @@ public:
     std::uint32_t generation() const { return head().generation; }
     std::uint64_t& read() { return head().read; }     // events taken from the ring
     std::uint64_t& sent() { return head().sent; }     // and those put there in all; known while no packet is in the program
+    std::uint64_t& elsewhere() { return head().elsewhere; }   // put there by programs that stood in for its own
     std::uint64_t read() const { return head().read; }
     std::uint64_t sent() const { return head().sent; }
     std::span<Taken> alerts() const;
     std::span<const std::uint8_t> rest() const;
 
 private:
-    struct Head { std::uint32_t generation, alerts; std::uint64_t read, sent; };
+    struct Head { std::uint32_t generation, alerts; std::uint64_t read, sent, elsewhere; };
     explicit Record(SharedBytes memory) : memory_(std::move(memory)) {}
     Head& head() const { return *reinterpret_cast<Head*>(memory_.bytes().data()); }
 

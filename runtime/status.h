@@ -78,11 +78,26 @@ struct InForceStatus {
     std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
     std::optional<std::uint32_t> falls_back_to{};       // the generation after it then
 };
+// A candidate beside the policy in force.
+struct ShadowStatus {
+    struct Pair {
+        std::string live, live_verdict;   // rule, `default` or `malformed`, and its verdict
+        std::string candidate, candidate_verdict;
+        std::uint64_t packets = 0;
+    };
+    std::string policy;
+    Origin origin;
+    std::uint64_t packets = 0;            // judged by both
+    std::uint64_t disagreements = 0;      // with another verdict
+    std::uint64_t unnamed = 0;            // of those, of pairs beyond WEIR_SHADOW_PAIRS
+    std::vector<Pair> pairs;              // most packets first
+};
 struct EngineStatus {
     std::string name;
     InForceStatus in_force;
     std::uint64_t went_back = 0;          // times that a policy was not confirmed in time
     std::vector<KeptStatus> kept{};       // the newest first
+    std::optional<ShadowStatus> shadow{};
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;     // in the policy's order
     CounterStatus default_;

@@ -47,6 +47,8 @@ SEC("xdp") int weir_policy(weir_ctx *ctx)
     weir_count(row, packet->len);
     if (weir_settings.trace)
         weir_trace_verdict(row, weir_rule_rows[row].verdict);
+    if (weir_settings.tells)
+        return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_rule_rows[row].action);
     return weir_rule_rows[row].action;
 }
 

@@ -81,7 +81,7 @@ void bind_host(llvm::Module& module, const Maps& maps) {
     auto* type = llvm::cast<llvm::StructType>(settings->getValueType());
     llvm::Type* i32 = llvm::Type::getInt32Ty(module.getContext());
     const auto number = [&](std::uint64_t value) { return llvm::ConstantInt::get(i32, value); };
-    settings->setInitializer(llvm::ConstantStruct::get(type, {number(1), number(1), number(0), number(0)}));
+    settings->setInitializer(llvm::ConstantStruct::get(type, {number(1), number(1), number(0), number(0), number(0)}));
     for (const char* used : {"llvm.compiler.used", "llvm.used"})
         if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
 }

@@ -1,0 +1,102 @@
+/* Runs a candidate beside the policy in force on each packet, and says where they disagree. It stands in a slot of the root
+ * like a policy; what the packet meets is the policy in force's answer alone. */
+#include "bpf/abi.h"
+#include "bpf/templates/target.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, WEIR_SHADOW_PROGRAMS);
+    __type(key, __u32);
+    __type(value, __u32);
+} weir_shadowed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, WEIR_SHADOW_PAIRS);
+    __type(key, struct weir_disagreement);
+    __type(value, __u64);
+} weir_disagreed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_shadow_counts);
+} weir_shadow_counted SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 20);
+} weir_shadow_ring SEC(".maps");
+
+/* A tail call in a function of its own comes back to who called it. LLVM does not know: it would take the answer for what
+ * the function returns where the slot is empty. */
+#define NO_ANSWER ({ int none_ = -1; OPAQUE(none_); none_; })
+static __attribute__((noinline)) int ask_candidate(weir_ctx *ctx)
+{
+    bpf_tail_call_static(ctx, &weir_shadowed, WEIR_SHADOW_CANDIDATE);
+    return NO_ANSWER;
+}
+static __attribute__((noinline)) int ask_live(weir_ctx *ctx)
+{
+    bpf_tail_call_static(ctx, &weir_shadowed, WEIR_SHADOW_LIVE);
+    return NO_ANSWER;
+}
+
+/* The first packets of each pair, then one of 1,024. */
+static __always_inline int is_sampled(__u64 number)
+{
+    return number < 16 || (number & 1023) == 0;
+}
+
+static __attribute__((noinline)) int sample(weir_ctx *ctx, const struct weir_disagreement *pair)
+{
+    __u32 length = FRAME_LEN(ctx);
+    struct weir_shadow_sample *sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
+    if (!sample)
+        return 0;
+    sample->time_ns = bpf_ktime_get_ns();
+    sample->pair = *pair;
+    sample->length = length;
+    __u32 captured = length < WEIR_SHADOW_BYTES ? length : WEIR_SHADOW_BYTES;
+    OPAQUE(captured);
+    if (captured == 0 || captured > WEIR_SHADOW_BYTES || bpf_xdp_load_bytes(ctx, 0, sample->bytes, captured) != 0)
+        captured = 0;
+    sample->captured = captured;
+    bpf_ringbuf_submit(sample, 0);
+    return 0;
+}
+
+SEC("xdp") int weir_shadow(weir_ctx *ctx)
+{
+    int candidate = ask_candidate(ctx), live = ask_live(ctx);
+    if (live == -1)
+        return XDP_PASS;   /* an empty slot, as in the root */
+    __u32 zero = 0;
+    struct weir_shadow_counts *counts = bpf_map_lookup_elem(&weir_shadow_counted, &zero);
+    if (!counts || candidate == -1)
+        return WEIR_TOLD_ACTION(live);
+    counts->packets++;
+    if (WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate))
+        return WEIR_TOLD_ACTION(live);
+    counts->disagreements++;
+    struct weir_disagreement pair = {
+        .live_row = WEIR_TOLD_ROW(live), .candidate_row = WEIR_TOLD_ROW(candidate),
+        .live_verdict = WEIR_TOLD_VERDICT(live), .candidate_verdict = WEIR_TOLD_VERDICT(candidate)};
+    __u64 one = 1, *known = bpf_map_lookup_elem(&weir_disagreed, &pair), before = 0;
+    if (known)
+        before = __sync_fetch_and_add(known, 1);
+    else if (bpf_map_update_elem(&weir_disagreed, &pair, &one, BPF_NOEXIST) != 0) {
+        /* Another CPU was first, or there is no room for one more pair. */
+        known = bpf_map_lookup_elem(&weir_disagreed, &pair);
+        if (known)
+            before = __sync_fetch_and_add(known, 1);
+        else
+            counts->unnamed++;
+    }
+    if (is_sampled(before))
+        sample(ctx, &pair);
+    return WEIR_TOLD_ACTION(live);
+}
+
+char weir_license[] SEC("license") = "Dual MIT/GPL";
