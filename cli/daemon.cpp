@@ -130,6 +130,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         refused["diagnostics"] = outcome.diagnostics;
         return tell(reload.client, refused);
     }
+    const auto change = engine_->state_change(*outcome.object);
     const std::uint64_t begin_ns = runtime::monotonic_ns();
     if (runtime::Status swapped = engine_->swap(*outcome.object); !swapped) {
         ++reload_failed_;
@@ -142,9 +143,10 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     auto now = engine_->status();
     if (!now) return tell(reload.client, refusal(kWorldFault, now.error().message, now.error().help));
     fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", now->name, now->policy, request_.file, now->generation);
+    for (const std::string& identity : change.ended) fmt::print(stderr, "{}: the state of `{}` is gone\n", now->name, identity);
     tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now->policy},
                          {"generation", now->generation}, {"rules", now->rules.size()}, {"compile_ms", outcome.milliseconds},
-                         {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}});
+                         {"load_ms", load_ms}, {"forgotten", change.ended}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}});
 }
 
 void Daemon::tell(const std::optional<std::uint64_t>& client, const Json& answer) {

@@ -11,6 +11,7 @@
 #include "runtime/event.h"
 #include "runtime/live_set.h"
 #include "runtime/result.h"
+#include "runtime/state_maps.h"
 #include "runtime/status.h"
 
 namespace weir::runtime {
@@ -45,6 +46,8 @@ public:
     // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
     void detach();
     Result<EngineStatus> status() const;
+    // Whose state a swap to `object` would forget, and whose would begin anew.
+    StateMaps::Change state_change(const bpf::Object& object) const;
     // A set of the policy in force, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
     // Takes out of sets what is over; packets do not see it anyway.
