@@ -8,7 +8,9 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/policy_file.h"
+#include "compiler/codegen/state_tables.h"
 #include "runtime/program.h"
+#include "runtime/state_maps.h"
 
 namespace weir::cli {
 namespace {
@@ -17,6 +19,7 @@ struct CheckArguments {
     PolicyOptions options{};
     std::vector<std::string> files{};
     bool load = false;
+    std::string against{};
 };
 
 // Compiles, and lets the kernel's verifier read it. Nothing stays behind.
@@ -33,12 +36,31 @@ int load_in_kernel(const Compiled& compiled, const std::string& file) {
     return kOk;
 }
 
+std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
+    codegen::StateTables tables(compiled.policy);
+    tables.set_decision(compiled.decision);
+    bpf::Object object;
+    tables.write(compiled.policy, object);
+    return std::move(object.state);
+}
+
+// What a reload would forget. Returns a status.
+int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
+    const LoadedPolicy old = load_policy(arguments.against, arguments.options);
+    if (!old.compiled) return old.status;
+    const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
+    for (const std::string& identity : change.ended) fmt::print(stderr, "note: a reload forgets the state of `{}`\n", identity);
+    for (const std::string& identity : change.begun) fmt::print(stderr, "note: `{}` begins anew\n", identity);
+    return kOk;
+}
+
 int check(const CheckArguments& arguments) {
     int status = kOk;
     for (const std::string& file : arguments.files) {
         const LoadedPolicy loaded = load_policy(file, arguments.options, Depth::kLint);
         int one = loaded.status;
         if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
+        if (loaded.compiled && one == kOk && !arguments.against.empty()) one = say_forgotten(arguments, *loaded.compiled);
         if (!loaded.linted) fmt::print(stderr, "note: {}: rule logic is too much to judge whole: not every shadowed or redundant rule is named\n", file);
         if (one == kOk && arguments.options.format == "human")
             fmt::print("{}: in order: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
@@ -57,6 +79,7 @@ void add_check(CLI::App& app, int& status) {
     command->footer("Diagnostics go to standard error, in the format that --format names. `weir explain CODE` says more of each.");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     add_policy_options(*command, arguments.options);
+    command->add_option("--against", arguments.against, "the policy that it will replace: says whose state a reload forgets")->type_name("OLD");
     command->add_flag("--load", arguments.load, "also compile it and let the kernel's verifier read it (needs CAP_BPF)");
     command->callback([&status] { status = check(arguments); });
 }

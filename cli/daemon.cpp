@@ -221,6 +221,7 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         return tell(reload.client, refused);
     }
     if (reload.is_candidate) return compare(reload, std::move(outcome));
+    const auto change = engine_->state_change(*outcome.object);
     const std::uint64_t begin_ns = runtime::monotonic_ns();
     if (runtime::Status swapped = engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms}); !swapped) {
         ++reload_failed_;
@@ -232,9 +233,10 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     request_.options = reload.request.options;
     const auto now = engine_->in_force();
     fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
+    for (const std::string& identity : change.ended) fmt::print(stderr, "{}: the state of `{}` is gone\n", engine_->name(), identity);
     Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy},
               {"generation", now.generation}, {"rules", now.rules}, {"compile_ms", outcome.milliseconds},
-              {"load_ms", load_ms}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
+              {"load_ms", load_ms}, {"forgotten", change.ended}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
     if (now.confirm_within_ms) done["confirm_within_ms"] = *now.confirm_within_ms;
     if (now.falls_back_to) done["falls_back_to"] = *now.falls_back_to;
     tell(reload.client, done);

@@ -68,6 +68,8 @@ int reload(const ReloadArguments& arguments) {
         fmt::print("policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} us)\n",
                    answer.value("policy", ""), answer.value("generation", 0), answer.value("rules", 0),
                    answer.value("compile_ms", 0.0), answer.value("load_ms", 0.0), answer.value("commit_us", 0.0));
+        for (const auto& identity : answer.value("forgotten", Json::array()))
+            fmt::print("the state of `{}` is gone: nothing in this policy goes on with it\n", identity.get<std::string>());
         if (!arguments.confirm_within.empty())
             fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", arguments.confirm_within,
                        answer.value("falls_back_to", 0));

@@ -178,6 +178,10 @@ Result<int> Engine::poll(int timeout_ms) {
     return taken;
 }
 
+StateMaps::Change Engine::state_change(const bpf::Object& object) const {
+    return StateMaps::change(state_->active->program.state().shapes(), object.state);
+}
+
 Result<LiveSet> Engine::set(const std::string& name) const {
     const Loaded& active = *state_->active;
     std::size_t number = 0;

@@ -13,6 +13,7 @@
 #include "runtime/live_set.h"
 #include "runtime/result.h"
 #include "runtime/shadow.h"
+#include "runtime/state_maps.h"
 #include "runtime/status.h"
 
 namespace weir::runtime {
@@ -80,6 +81,8 @@ public:
     Result<EngineStatus> status();
     // The same without counts: at once, also right after swap().
     InForceStatus in_force() const;
+    // Whose state a swap to `object` would forget, and whose would begin anew.
+    StateMaps::Change state_change(const bpf::Object& object) const;
     // A set of the policy in force, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
     // Takes out of sets what is over; packets do not see it anyway.

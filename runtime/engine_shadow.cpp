@@ -17,7 +17,7 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     if (is_unconfirmed()) return Error{"the policy in force waits to be confirmed", "weir confirm, then compare", EBUSY};
     if (!active->source) return Error{"the policy in force is too large, or an engine before this one loaded it: there is no second one of it", "weir reload, then compare", ENOTSUP};
     end_shadow();
-    auto loaded = Shadow::load(*active->source, active->generation.number, reader->ring_fd(), candidate, origin);
+    auto loaded = Shadow::load(*active->source, active->generation.number, {reader->ring_fd(), &active->program.state()}, candidate, origin);
     if (!loaded) return loaded.error();
     for (const Interface& interface : interfaces) {
         if (Status named = name_interface(loaded->live(), active->generation.manifest, interface.name, interface.index); !named) return named;
@@ -67,7 +67,7 @@ Status Engine::State::adopt_shadow() {
     for (const std::string& number : pins->names("shadow-")) {
         UniqueFd shadowed = pins->get("shadow-" + number);
         const bool is_active = number == std::to_string(active->generation.number);
-        auto program = shadowed_policy(shadowed.get());
+        auto program = shadowed_policy(shadowed.get(), active->generation.state);
         root.replace(root.in_force(), InForce::for_good(active->slot));
         wait_for_packets();
         if (program && is_active) {

@@ -26,14 +26,14 @@ std::string row_name(const bpf::Manifest& manifest, std::uint32_t row) {
 
 }  // namespace
 
-Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, int events, const bpf::Object& candidate, Origin origin) {
+Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared, const bpf::Object& candidate, Origin origin) {
     ProgramOptions options;
     options.settings.tells = 1;
     options.settings.generation = generation;
-    options.shared.events = events;
+    options.shared = shared;
     auto live_program = Program::load(live, options);
     if (!live_program) return live_program.error();
-    options.shared.events = -1;           // a ring that nobody reads: a candidate alerts nobody
+    options.shared = {};                  // a ring that nobody reads: a candidate alerts nobody, and remembers for itself
     auto candidate_program = Program::load(candidate, options);
     if (!candidate_program) return candidate_program.error();
     Shadow shadow(std::move(*live_program), std::move(*candidate_program));
@@ -105,13 +105,13 @@ Result<ShadowStatus> Shadow::status() const {
     return status;
 }
 
-Result<Program> shadowed_policy(int shadowed_fd) {
+Result<Program> shadowed_policy(int shadowed_fd, const std::vector<bpf::StateMap>& state) {
     const std::uint32_t slot = WEIR_SHADOW_LIVE;
     std::uint32_t id = 0;
     if (bpf_map_lookup_elem(shadowed_fd, &slot, &id) != 0) return kernel_error(errno, "looking for the policy beside a candidate");
     UniqueFd program(bpf_prog_get_fd_by_id(id));
     if (!program) return kernel_error(errno, "opening the policy beside a candidate");
-    return Program::adopt(std::move(program));
+    return Program::adopt(std::move(program), state);
 }
 
 }  // namespace weir::runtime

@@ -28,7 +28,7 @@ using OnDisagreement = std::function<void(const Disagreement&)>;
 class Shadow {
 public:
     // `live`: the policy in force, once more, telling what decided; `generation` is its number. Nothing runs yet.
-    static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, int events, const bpf::Object& candidate, Origin origin);
+    static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared, const bpf::Object& candidate, Origin origin);
 
     int program_fd() const { return program_.get(); }
     int shadowed_fd() const { return shadowed_.get(); }   // its prog array: has to be held for it to go on
@@ -55,6 +55,6 @@ private:
 };
 
 // The programs of a shadow whose engine was killed: the policy in force, as it counts there.
-Result<Program> shadowed_policy(int shadowed_fd);
+Result<Program> shadowed_policy(int shadowed_fd, const std::vector<bpf::StateMap>& state);
 
 }  // namespace weir::runtime

@@ -146,6 +146,12 @@ int StateMaps::fd(const std::string& identity) const {
     return found == maps_.end() ? -1 : found->fd.get();
 }
 
+std::vector<bpf::StateMap> StateMaps::shapes() const {
+    std::vector<bpf::StateMap> shapes;
+    for (const Map& map : maps_) shapes.push_back(map.shape);
+    return shapes;
+}
+
 std::vector<std::string> StateMaps::identities() const {
     std::vector<std::string> identities;
     for (const Map& map : maps_) identities.push_back(map.shape.identity);

@@ -62,7 +62,7 @@ struct SetStatus {
     std::uint64_t entries = 0;            // those that change: whose time is not over
     std::uint64_t refused = 0;            // adds by packets that found no room
 };
-// The state of a term or of a throttle, by what it belongs to: "rule r: rate(ip.src)/1000000000ns".
+// The state of a term or of a throttle, by what it belongs to: "rule r: rate(ip.src) per 1s".
 struct TermStatus {
     std::string name;
     std::uint64_t keys = 0;

@@ -49,15 +49,26 @@ static __always_inline void *weir_state_of(void *terms, __u32 index, const void 
     return bpf_map_lookup_elem(states, key); /* another CPU may have been first */
 }
 
-/* LRU maps have no bpf_spin_lock. Whoever holds this one is on another CPU and does little: a wait this long never ends. */
-#define LOCK_TRIES 1024
+/* LRU maps have no bpf_spin_lock. Whoever holds this one is on another CPU and does little; a machine that takes that CPU away
+ * from us may still make the wait long. */
+#define LOCK_TRIES (1u << 20) /* milliseconds */
+struct weir_wait {
+    __u32 *lock;
+    __u32 held;
+};
+static long weir_try_lock(__u32 i, struct weir_wait *wait)
+{
+    (void)i;
+    wait->held = !__sync_val_compare_and_swap(wait->lock, 0, 1);
+    return wait->held;
+}
 static __always_inline int weir_lock(__u32 *lock)
 {
-#pragma clang loop unroll(disable)
-    for (int i = 0; i < LOCK_TRIES; i++)
-        if (!__sync_val_compare_and_swap(lock, 0, 1))
-            return 1;
-    return 0;
+    if (!__sync_val_compare_and_swap(lock, 0, 1))
+        return 1;
+    struct weir_wait wait = {lock, 0};
+    bpf_loop(LOCK_TRIES, weir_try_lock, &wait, 0);
+    return wait.held;
 }
 static __always_inline void weir_unlock(__u32 *lock)
 {

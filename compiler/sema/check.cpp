@@ -7,6 +7,7 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/check_tests.h"
 #include "compiler/sema/condition.h"
+#include "compiler/sema/lint.h"
 #include "compiler/sema/names.h"
 #include "compiler/sema/paths.h"
 
@@ -89,6 +90,7 @@ std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::
     TestChecker tests(sources, names, typed, conditions);
     each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) { typed.tests.push_back(tests.check(policy, test)); });
     if (diagnostics.has_errors()) return std::nullopt;
+    warn_observed_sets(typed, diagnostics);
     return typed;
 }
 

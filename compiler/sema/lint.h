@@ -11,4 +11,7 @@ namespace weir::sema {
 // was said holds all the same.
 [[nodiscard]] bool lint(const TypedPolicy& policy, Diagnostics& diagnostics);
 
+// W405: an observed rule adds to a set, and a rule that is enforced reads it.
+void warn_observed_sets(const TypedPolicy& policy, Diagnostics& diagnostics);
+
 }  // namespace weir::sema

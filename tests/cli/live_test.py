@@ -153,6 +153,52 @@ class Live(LiveCase):
         self.send(9, 1)
         self.assertEqual(self.rules()["marked"], 1)
 
+    def set_(self, *arguments, text=None):
+        action, *rest = arguments
+        return subprocess.run([WEIR, "set", action, "--name", NAME, *map(str, rest)], capture_output=True, text=True, timeout=60, input=text)
+
+    def test_sets_and_state(self):
+        self.policy.write_text("set blocked : ip size 200000\nset ports : port ttl 1h\n"
+                               "rule ban { when ip.src in blocked then drop }\n"
+                               "rule many { when udp.dport == 10 and count(ip.src, in 1d) > 5 then drop }\n"
+                               "rule seen { when udp.dport == 9 then add udp.dport to ports }\n")
+        self.start()
+        self.send(10, 8)
+        self.send(9, 1)
+        self.assertEqual(self.rules()["many"], 3)
+        self.assertRegex(self.set_("list", "ports").stdout, r"^9 for 59m\d+s\n$")
+        many = "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(1 << 20, (1 << 20) + 100000))
+        begin = time.monotonic()
+        self.assertEqual(self.set_("add", "blocked", "-", text="# a comment\n" + many).stdout, "100000 added\n")
+        took = time.monotonic() - begin
+        print(f"100,000 entries added in {took:.2f} s")
+        self.assertEqual(self.set_("add", "blocked", "10.97.0.1", "for", "1h").returncode, 0)
+        self.send(9, 2)
+        self.assertEqual(self.rules()["ban"], 2)
+        self.assertEqual(self.set_("remove", "blocked", "10.97.0.1", "1.2.3.4").stdout, "1 removed\n")
+        self.assertEqual(len(self.set_("list", "blocked", "--format", "json").stdout.splitlines()), 100000)
+        for wrong, said in ((("add", "blocked", "10.0.0.300"), "no address"), (("add", "nowhere", "1"), "no set"), (("add", "ports", "1", "for", "ever"), "no duration")):
+            refused = self.set_(*wrong)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(said, refused.stderr)
+        status = self.status()
+        self.assertEqual({s["name"]: s["entries"] for s in status["sets"]}, {"blocked": 100000, "ports": 1})
+        self.assertEqual([(t["name"], t["keys"], t["evicted"]) for t in status["terms"]], [("rule many: count(ip.src) in 1d", 1, 0)])
+
+        second = self.folder / "second.rules"
+        second.write_text("rule other { when udp.dport == 10 and rate(ip.src) > 1000/s then drop }\n"
+                          "rule many { when udp.dport == 10 and count(ip.src, in 1d) > 5 then drop }\nset blocked : ip size 200000\n"
+                          "rule ban { when ip.src in blocked then drop }\n")
+        told = subprocess.run([WEIR, "check", str(second), "--against", str(self.policy)], capture_output=True, text=True, timeout=60)
+        self.assertIn("forgets the state of `set ports: (port)`", told.stderr)
+        self.assertIn("`rule other: rate(ip.src) per 1s` begins anew", told.stderr)
+        self.assertNotIn("many", told.stderr)
+        said = self.ask("reload", second)
+        self.assertIn("the state of `set ports: (port)` is gone", said.stdout)
+        self.send(10, 1)
+        self.assertEqual(self.rules()["many"], 4)
+        self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"blocked": 100000})
+
     def test_observe(self):
         self.start("--observe", "--mode", "generic")
         self.assertEqual(self.status()["interfaces"][0]["mode"], "generic")
