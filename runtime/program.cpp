@@ -151,10 +151,12 @@ std::uint32_t Program::verified_insns() const { return info_of(fd()).verified_in
 std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_len / sizeof(bpf_insn); }
 
 std::uint64_t Program::memory_bytes() const {
-    std::uint64_t total = 0;
+    std::vector<int> fds = state_.fds();
     bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object_.get()) {
-        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map)));
+    bpf_object__for_each_map(map, object_.get()) fds.push_back(bpf_map__fd(map));
+    std::uint64_t total = 0;
+    for (const int fd : fds) {
+        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", fd));
         std::string word;
         while (facts >> word) {
             std::uint64_t bytes = 0;
