@@ -188,9 +188,11 @@ std::uint32_t Program::verified_insns() const { return info_of(fd()).verified_in
 std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_len / sizeof(bpf_insn); }
 
 std::uint64_t Program::memory_bytes() const {
+    std::vector<int> fds = state_.fds();
+    for (const Map& map : maps_) fds.push_back(map.fd.get());
     std::uint64_t total = 0;
-    for (const Map& map : maps_) {
-        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", map.fd.get()));
+    for (const int fd : fds) {
+        std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", fd));
         std::string word;
         while (facts >> word) {
             std::uint64_t bytes = 0;

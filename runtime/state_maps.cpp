@@ -146,6 +146,12 @@ int StateMaps::fd(const std::string& identity) const {
     return found == maps_.end() ? -1 : found->fd.get();
 }
 
+std::vector<int> StateMaps::fds() const {
+    std::vector<int> fds;
+    for (const Map& map : maps_) fds.push_back(map.fd.get());
+    return fds;
+}
+
 std::vector<bpf::StateMap> StateMaps::shapes() const {
     std::vector<bpf::StateMap> shapes;
     for (const Map& map : maps_) shapes.push_back(map.shape);

@@ -39,6 +39,7 @@ public:
     // The map of state of that identity, or -1.
     int fd(const std::string& identity) const;
     std::vector<bpf::StateMap> shapes() const;
+    std::vector<int> fds() const;
     // In the order of the accounts: terms, throttles, sets.
     std::vector<std::string> identities() const;
     // Keys that the map of a term holds now.
