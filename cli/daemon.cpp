@@ -40,7 +40,9 @@ Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer c
 }
 
 int Daemon::run() {
+    notify_ready();
     for (;;) {
+        watchdog_.beat();
         pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},
                           {worker_ ? worker_->fd() : -1, POLLIN, 0}, {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
         if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
@@ -49,7 +51,10 @@ int Daemon::run() {
         feed_->hand_out(control_);
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
-            if (auto outcome = worker_->step()) end_reload(std::move(*outcome));
+            if (auto outcome = worker_->step()) {
+                end_reload(std::move(*outcome));
+                notify_ready();
+            }
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!worker_ && !waiting_.empty()) start_reload();
@@ -59,9 +64,15 @@ int Daemon::run() {
             engine_->tidy_sets();
         }
     }
+    notify_service("STOPPING=1");
     engine_->detach();                    // and delivers what waits
     feed_->hand_out(control_);
     return kOk;
+}
+
+void Daemon::notify_ready() const {
+    const auto now = engine_->in_force();
+    notify_service(fmt::format("READY=1\nSTATUS=policy {} of {}, generation {}", now.policy, now.origin.file, now.generation));
 }
 
 // What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
@@ -190,12 +201,14 @@ void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, cons
 void Daemon::start_reload() {
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
+    notify_service(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", runtime::monotonic_ns() / 1000));
     auto started = Worker::start(current_->request);
     if (started) {
         worker_ = std::make_unique<Worker>(std::move(*started));
         return;
     }
     ++reload_failed_;
+    notify_ready();
     if (!current_->client) say_error(started.error());
     tell(current_->client, refusal(kWorldFault, started.error().message, started.error().help));
 }

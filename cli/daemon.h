@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/event_feed.h"
+#include "cli/notify.h"
 #include "cli/samples.h"
 #include "cli/worker.h"
 #include "runtime/control.h"
@@ -47,6 +48,7 @@ private:
     void answer_change(std::uint64_t client, const runtime::Status& changed);
     void ask_for_reload(const runtime::ControlServer::Request& request, const nlohmann::ordered_json& asked);
     int patience_ms() const;
+    void notify_ready() const;
     void reload_own_file(Why why);
     void start_reload();
     void end_reload(WorkerOutcome outcome);
@@ -65,6 +67,7 @@ private:
     std::unique_ptr<Worker> worker_;
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;
+    Watchdog watchdog_{};
 };
 
 }  // namespace weir::cli

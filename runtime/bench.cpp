@@ -298,4 +298,33 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
     return figures;
 }
 
+Result<RootCost> measure_root(const Frames& frames) {
+    auto bare = open_own(weir_template_bare_begin, weir_template_bare_end);
+    if (!bare) return bare.error();
+    if (Status loaded = load_own(bare->get()); !loaded) return loaded.error();
+    const int bare_fd = bpf_program__fd(bpf_object__find_program_by_name(bare->get(), "weir_bare"));
+    auto root = Root::load();
+    if (!root) return root.error();
+    const auto slot = root->place(bare_fd);
+    if (!slot) return slot.error();
+    auto feed = FrameFeed::load(frames, FrameFeed::Purpose::kRun);
+    if (!feed) return feed.error();
+    if (Status put = feed->put_program(kBareSlot, bare_fd); !put) return put.error();
+    if (Status put = feed->put_program(kRootSlot, root->program_fd()); !put) return put.error();
+    const auto attached = attach_out_of_sight(feed->fd());
+    if (!attached) return attached.error();
+    BenchOptions options;
+    options.repeat = 200;
+    RootCost cost;
+    root->set_deadline(~std::uint64_t{0});
+    for (const auto& [in_force, ns] : {std::pair{InForce::for_good(*slot), &cost.for_good_ns}, std::pair{InForce::until_deadline(*slot, *slot), &cost.until_deadline_ns}}) {
+        root->replace(root->in_force(), in_force);
+        auto batches = run_batches(*feed, Drain(-1), options);
+        if (!batches) return batches.error();
+        leave_disturbed_out(*batches);
+        *ns = percentiles_of_floors(std::move(batches->policy)).p50 - percentiles_of_floors(std::move(batches->bare)).p50;
+    }
+    return cost;
+}
+
 }  // namespace weir::runtime

@@ -65,4 +65,11 @@ struct BenchFigures {
 // Loads the policy as an engine does, and measures it with `frames`. Attaches to nothing in this network namespace.
 Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, const BenchOptions& options);
 
+// What the root costs a packet over the program in its slot alone, in ns.
+struct RootCost {
+    double for_good_ns = 0;
+    double until_deadline_ns = 0;         // while the policy waits to be confirmed
+};
+Result<RootCost> measure_root(const Frames& frames);
+
 }  // namespace weir::runtime

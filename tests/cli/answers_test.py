@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import shutil
 import struct
 import subprocess
 import sys
@@ -187,6 +188,14 @@ class Answers(unittest.TestCase):
             os.close(reader)
             self.assertEqual(b"\x1b[" in said, coloured)
         self.assertNotIn("\x1b[", run("check", bad).stderr)
+
+    def test_the_service_is_confined(self):
+        if shutil.which("systemd-analyze") is None:
+            self.skipTest("systemd-analyze is not here")
+        unit = SOURCE / "packaging" / "systemd" / "weir@.service"
+        said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=29", str(unit)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(said.returncode, 0, said.stdout)
+        self.assertIn("Overall exposure level", said.stdout)
 
     def test_completion(self):
         for shell in ("bash", "zsh", "fish"):

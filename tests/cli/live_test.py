@@ -142,6 +142,32 @@ class Live(LiveCase):
         folder.rmdir()
         folder.parent.rmdir()
 
+    def test_the_service_manager_is_told(self):
+        path = self.folder / "notify"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(listener.close)
+        listener.bind(str(path))
+        listener.settimeout(20)
+        os.environ.update(NOTIFY_SOCKET=str(path), WATCHDOG_USEC="600000")
+        self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+        self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
+        self.start()
+        said = []
+
+        def until(word):
+            while not any(word in one for one in said):
+                said.append(listener.recv(4096).decode())
+            said.clear()
+
+        until(f"READY=1\nSTATUS=policy policy of {self.policy}, generation 1")
+        until("WATCHDOG=1")
+        until("WATCHDOG=1")
+        self.assertEqual(self.ask("reload").returncode, 0)
+        until("RELOADING=1\nMONOTONIC_USEC=")
+        until("generation 2")
+        self.end()
+        until("STOPPING=1")
+
     def test_second_engine_is_refused(self):
         self.start()
         taken = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME + "b")

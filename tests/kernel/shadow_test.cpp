@@ -27,26 +27,35 @@ void send_all(Wire& wire) {
     REQUIRE(wire.passed_in_all() == before + 5);
 }
 
+// An engine with a candidate beside it; each packet of send_all() came twice, the second time with the candidate there.
+struct Compared {
+    std::vector<std::string> samples{};
+    std::vector<Frame> frames{};
+    std::uint64_t events = 0;
+    std::unique_ptr<Engine> engine{};
+    Wire wire{};
+
+    Compared() {
+        auto options = on("b0");
+        options.mode = GENERATE(runtime::AttachMode::kNative, runtime::AttachMode::kGeneric);
+        options.on_disagreement = [this](const runtime::Disagreement& one) {
+            samples.push_back(one.live + " / " + one.candidate);
+            frames.emplace_back(one.frame.begin(), one.frame.end());
+        };
+        options.on_event = [this](const runtime::Event& event) { events += event.message == "x" ? 1 : 1000; };
+        auto started = Engine::start(compiled(kLive), options);
+        REQUIRE(started);
+        engine = std::move(*started);
+        send_all(wire);
+        REQUIRE(engine->shadow(compiled(kCandidate), {"next.rules", {}}));
+        send_all(wire);
+    }
+};
+
 }  // namespace
 
-TEST_CASE("a candidate is compared on the same packets, and enforces nothing", "[shadow]") {
-    std::vector<std::string> samples;
-    std::vector<Frame> frames;
-    std::uint64_t events = 0;
-    auto options = on("b0");
-    options.mode = GENERATE(runtime::AttachMode::kNative, runtime::AttachMode::kGeneric);
-    options.on_disagreement = [&](const runtime::Disagreement& one) {
-        samples.push_back(one.live + " / " + one.candidate);
-        frames.emplace_back(one.frame.begin(), one.frame.end());
-    };
-    options.on_event = [&](const runtime::Event& event) { events += event.message == "x" ? 1 : 1000; };
-    auto engine = Engine::start(compiled(kLive), options);
-    REQUIRE(engine);
-    Wire wire;
-    send_all(wire);
-    REQUIRE((*engine)->shadow(compiled(kCandidate), {"next.rules", {}}));
-    send_all(wire);
-    auto status = status_of(**engine);
+TEST_CASE_METHOD(Compared, "a candidate is compared on the same packets, and enforces nothing", "[shadow]") {
+    auto status = status_of(*engine);
     CHECK(status.in_force.generation == 1);
     CHECK(rule(status, "marked").packets == 10);
     CHECK(rule(status, "kept").packets == 6);
@@ -59,71 +68,75 @@ TEST_CASE("a candidate is compared on the same packets, and enforces nothing", "
     CHECK((first.live == "marked" && first.live_verdict == "drop" && first.candidate == "default" && first.candidate_verdict == "pass" && first.packets == 5));
     const auto& second = status.shadow->pairs[1];
     CHECK((second.live == "kept" && second.live_verdict == "pass" && second.candidate == "other" && second.candidate_verdict == "drop" && second.packets == 3));
-    CHECK(poll_events(**engine, 10) == 10);
+    CHECK(poll_events(*engine, 10) == 10);
     CHECK(events == 10);
     REQUIRE(samples.size() == 8);
     CHECK(samples[0] == "drop by marked / pass by default");
     CHECK(samples[7] == "pass by kept / drop by other");
     CHECK(frames[0] == udp(9));
     CHECK(frames[7] == udp(10));
-    const auto hit = alert(status_of(**engine), "hit");
+    const auto hit = alert(status_of(*engine), "hit");
     CHECK((hit.matched == 10 && hit.delivered == 10 && hit.pending == 0));
+}
 
-    SECTION("promoted only under a bound") {
-        auto refused = (*engine)->promote(8);
-        REQUIRE_FALSE(refused);
-        CHECK(refused.error().number == EDOM);
-        CHECK_THAT(refused.error().message, Catch::Contains("8 disagreements in 10 packets"));
-        CHECK(status_of(**engine).shadow);
-        REQUIRE((*engine)->promote(9));
-        wire.send(udp(10), 1);
-        wire.send(udp(9), 1);
-        wire.passed(9, wire.passed_in_all() + 1);
-        CHECK(wire.passed(9, 0) == 1);
-        status = status_of(**engine);
-        CHECK((status.in_force.generation == 2 && !status.shadow && status.in_force.origin.file == "next.rules"));
-        CHECK(rule(status, "other").packets == 1);
-        CHECK(status.default_.packets == 5);
-        REQUIRE((*engine)->rollback());
-        CHECK(rule(status_of(**engine), "marked").packets == 10);
+TEST_CASE_METHOD(Compared, "a candidate: promoted only under a bound", "[shadow]") {
+    auto refused = engine->promote(8);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().number == EDOM);
+    CHECK_THAT(refused.error().message, Catch::Contains("8 disagreements in 10 packets"));
+    CHECK(status_of(*engine).shadow);
+    REQUIRE(engine->promote(9));
+    wire.send(udp(10), 1);
+    wire.send(udp(9), 1);
+    wire.passed(9, wire.passed_in_all() + 1);
+    CHECK(wire.passed(9, 0) == 1);
+    auto status = status_of(*engine);
+    CHECK((status.in_force.generation == 2 && !status.shadow && status.in_force.origin.file == "next.rules"));
+    CHECK(rule(status, "other").packets == 1);
+    CHECK(status.default_.packets == 5);
+    REQUIRE(engine->rollback());
+    CHECK(rule(status_of(*engine), "marked").packets == 10);
+}
+
+TEST_CASE_METHOD(Compared, "a candidate: ended", "[shadow]") {
+    engine->end_shadow();
+    send_all(wire);
+    auto status = status_of(*engine);
+    CHECK_FALSE(status.shadow);
+    CHECK(rule(status, "marked").packets == 15);
+    CHECK(status.default_.packets == 6);
+    CHECK(poll_events(*engine, 15) == 15);
+    CHECK(alert(status_of(*engine), "hit").pending == 0);
+    CHECK_FALSE(engine->promote());
+}
+
+TEST_CASE_METHOD(Compared, "a candidate: in place of another, then ended by a swap", "[shadow]") {
+    REQUIRE(engine->shadow(compiled(kLive)));
+    send_all(wire);
+    CHECK(status_of(*engine).shadow->disagreements == 0);
+    REQUIRE(engine->swap(compiled(kLive)));
+    auto status = status_of(*engine);
+    CHECK((status.in_force.generation == 2 && !status.shadow));
+    CHECK(rule(status, "marked").packets == 15);
+    const std::size_t fds = open_fds();
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(engine->shadow(compiled(kCandidate)));
+        engine->end_shadow();
     }
-    SECTION("ended") {
-        (*engine)->end_shadow();
-        send_all(wire);
-        status = status_of(**engine);
-        CHECK_FALSE(status.shadow);
-        CHECK(rule(status, "marked").packets == 15);
-        CHECK(status.default_.packets == 6);
-        CHECK(poll_events(**engine, 5) == 5);
-        CHECK(alert(status_of(**engine), "hit").pending == 0);
-        CHECK_FALSE((*engine)->promote());
-    }
-    SECTION("in place of another, then ended by a swap") {
-        REQUIRE((*engine)->shadow(compiled(kLive)));
-        send_all(wire);
-        CHECK(status_of(**engine).shadow->disagreements == 0);
-        REQUIRE((*engine)->swap(compiled(kLive)));
-        status = status_of(**engine);
-        CHECK((status.in_force.generation == 2 && !status.shadow));
-        CHECK(rule(status, "marked").packets == 15);
-        const std::size_t fds = open_fds();
-        for (int i = 0; i < 20; ++i) {
-            REQUIRE((*engine)->shadow(compiled(kCandidate)));
-            (*engine)->end_shadow();
-        }
-        CHECK(open_fds() == fds);
-    }
-    SECTION("not while a policy waits to be confirmed") {
-        REQUIRE((*engine)->swap(compiled(kLive), {.confirm_within_ms = 60'000}));
-        CHECK_FALSE((*engine)->shadow(compiled(kCandidate)));
-    }
-    SECTION("a candidate that cannot be loaded changes nothing") {
-        auto bad = compiled(kCandidate);
-        bad.elf.resize(100);
-        REQUIRE_FALSE((*engine)->shadow(bad));
-        send_all(wire);
-        CHECK(rule(status_of(**engine), "marked").packets == 15);
-    }
+    CHECK(open_fds() == fds);
+}
+
+TEST_CASE_METHOD(Compared, "a candidate: not while a policy waits to be confirmed", "[shadow]") {
+    REQUIRE(engine->swap(compiled(kLive), {.confirm_within_ms = 60'000}));
+    CHECK_FALSE(engine->shadow(compiled(kCandidate)));
+}
+
+TEST_CASE_METHOD(Compared, "a candidate: a candidate that cannot be loaded changes nothing", "[shadow]") {
+    auto bad = compiled(kCandidate);
+    bad.elf.resize(100);
+    REQUIRE_FALSE(engine->shadow(bad));
+    send_all(wire);
+    CHECK(rule(status_of(*engine), "marked").packets == 15);
 }
 
 TEST_CASE("an engine is killed while it compares: the policy goes on, the next engine has its counts", "[shadow]") {

@@ -212,14 +212,19 @@ TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
     manifest.rules.resize(3);
     auto counts = runtime::read_counts(program, manifest);
     REQUIRE(counts);
+    // A machine may take the CPU of who holds a bucket's lock away for longer than others wait: such packets are counted.
+    const auto refused = [&](const char* term) {
+        std::uint64_t sum = 0;
+        for (const auto& [identity, account] : counts->state)
+            if (identity.find(term) != std::string::npos) sum += account.refused;
+        CHECK(sum < sent / 1000);
+        return sum;
+    };
     // The clock stands still: of all packets just the burst finds a token.
-    CHECK(counts->rows[0].packets == sent - 5000);
+    CHECK(counts->rows[0].packets == sent - 5000 - refused("rate("));
     CHECK(counts->rows[1].packets == 0);
-    CHECK(counts->rows[2].packets == 5000);
-    for (const auto& [identity, account] : counts->state) {
-        CHECK(account.inserted == 1);
-        CHECK(account.refused == 0);
-    }
+    CHECK(counts->rows[2].packets == 5000 + refused("rate(") - refused("distinct("));
+    for (const auto& [identity, account] : counts->state) CHECK(account.inserted == 1);
 }
 
 TEST_CASE("a flood of sources evicts what is least recently used, and nobody who keeps coming", "[state]") {
