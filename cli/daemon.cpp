@@ -41,6 +41,7 @@ Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer c
 
 int Daemon::run() {
     notify_ready();
+    warm_compiler();
     for (;;) {
         watchdog_.beat();
         pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},

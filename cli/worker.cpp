@@ -165,4 +165,12 @@ runtime::Result<WorkerOutcome> compile_in_worker(const WorkerRequest& request) {
     }
 }
 
+void warm_compiler() {
+    Sources sources;
+    Diagnostics diagnostics;
+    std::string error;
+    if (const auto nothing = analyse(sources, "nothing", "rule nothing { when tcp.dport == 1 then drop }", {}, diagnostics))
+        static_cast<void>(compile(*nothing, {}, error));   // what fails here fails again, and is told, in a worker
+}
+
 }  // namespace weir::cli

@@ -53,4 +53,8 @@ private:
 // The same, waiting for it.
 runtime::Result<WorkerOutcome> compile_in_worker(const WorkerRequest& request);
 
+// Compiles a policy of nothing in this process: workers forked from it later find LLVM started, which is half of what a
+// small policy takes.
+void warm_compiler();
+
 }  // namespace weir::cli
