@@ -113,7 +113,7 @@ void add_set(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("set", "the sets of a running engine: what is in them, and changes by hand");
     command->require_subcommand(1);
     const auto common = [&](CLI::App* action) {
-        action->add_option("NAME", arguments.set, "of the set")->required();
+        action->add_option("NAME", arguments.set, "name of the set")->required();
         add_asking_options(*action, arguments.engine, arguments.format);
         return action;
     };
