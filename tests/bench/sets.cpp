@@ -83,8 +83,8 @@ void measure(SourceDriver& driver, const Kind& kind, std::size_t entries) {
     for (int hits = 0; hits < 3; ++hits) {
         driver.set_sources(keys_of(prefixes, random, version, hits));
         for (int round = 0; round < kRounds; ++round) {
-            const double bare = driver.ns(without.program, frame);
-            over[hits].push_back(driver.ns(with.program, frame) - bare);
+            const double bare = driver.ns(without.program.fd(), frame);
+            over[hits].push_back(driver.ns(with.program.fd(), frame) - bare);
         }
     }
     const std::uint64_t bytes = with.program.memory_bytes() - std::min(with.program.memory_bytes(), without.program.memory_bytes());

@@ -56,14 +56,14 @@ Loaded load(const std::string& text, const std::string& list) {
     if (!compiled) give_up("the policy has errors: " + text);
     std::string error;
     begin = std::chrono::steady_clock::now();
-    const auto object = compile(*compiled, {}, error);
+    auto object = compile(*compiled, {}, error);
     const double compile_ms = ms_since(begin);
     if (!object) give_up(error);
     begin = std::chrono::steady_clock::now();
     auto program = runtime::Program::load(*object, {});
     const double load_ms = ms_since(begin);
     if (!program) give_up(program.error().message);
-    return {std::move(*program), read_ms, compile_ms, load_ms};
+    return {std::move(*object), std::move(*program), read_ms, compile_ms, load_ms};
 }
 
 SourceDriver::SourceDriver() {
@@ -81,10 +81,9 @@ void SourceDriver::set_sources(const std::vector<IpAddress>& sources) {
         give_up("the sources do not fit");
 }
 
-double SourceDriver::ns(const runtime::Program& policy, const std::vector<std::uint8_t>& frame) {
+double SourceDriver::ns(int program_fd, const std::vector<std::uint8_t>& frame) {
     const std::uint32_t zero = 0;
-    const int fd = policy.fd();
-    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), "policy"), &zero, &fd, BPF_ANY) != 0) give_up("no tail call");
+    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), "policy"), &zero, &program_fd, BPF_ANY) != 0) give_up("no tail call");
     LIBBPF_OPTS(bpf_test_run_opts, opts);
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());

@@ -26,6 +26,7 @@ std::vector<std::uint8_t> frame_of(std::uint8_t version);
 
 // A policy in the kernel, and the milliseconds that each step to it took. `list` is what each file of it holds.
 struct Loaded {
+    bpf::Object object;
     runtime::Program program;
     double read_ms = 0, compile_ms = 0, load_ms = 0;
 };
@@ -37,7 +38,7 @@ public:
     // kSources of them, one a frame, over and over.
     void set_sources(const std::vector<IpAddress>& sources);
     // Nanoseconds a packet, the driver's own among them.
-    double ns(const runtime::Program& policy, const std::vector<std::uint8_t>& frame);
+    double ns(int program_fd, const std::vector<std::uint8_t>& frame);
 
 private:
     runtime::ObjectPtr object_;

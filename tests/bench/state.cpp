@@ -44,11 +44,11 @@ void measure(SourceDriver& driver, const Kind& kind, std::size_t keys, std::uint
     driver.set_sources(sources);
     const Loaded with = load(kind.with, list), without = load(kind.without, "");
     const auto frame = frame_of(version);
-    driver.ns(with.program, frame);   // every key has its bucket
+    driver.ns(with.program.fd(), frame);   // every key has its bucket
     std::vector<double> over, whole;
     for (int round = 0; round < kRounds; ++round) {
-        const double bare = driver.ns(without.program, frame);
-        whole.push_back(driver.ns(with.program, frame));
+        const double bare = driver.ns(without.program.fd(), frame);
+        whole.push_back(driver.ns(with.program.fd(), frame));
         over.push_back(whole.back() - bare);
     }
     fmt::print("{:<24} IPv{} {:>9} {:>8.0f} {:>8.0f}\n", kind.name, version, keys, median(over), median(whole));
