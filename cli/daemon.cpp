@@ -33,15 +33,14 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 
 }  // namespace
 
-Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
+Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request, Worker worker,
                std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher)
-    : feed_(std::move(feed)), samples_(std::move(samples)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)) {
+    : feed_(std::move(feed)), samples_(std::move(samples)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)), worker_(std::move(worker)) {
     last_read_ = engine_->in_force().origin.files;
 }
 
 int Daemon::run() {
     notify_ready();
-    warm_compiler();
     for (;;) {
         watchdog_.beat();
         pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},
@@ -53,12 +52,13 @@ int Daemon::run() {
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) {
-                end_reload(std::move(*outcome));
+                if (!worker_->is_alive()) worker_.reset();
+                if (current_) end_reload(std::move(*outcome));
                 notify_ready();
             }
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
-        if (!worker_ && !waiting_.empty()) start_reload();
+        if (!current_ && !waiting_.empty()) start_reload();
         constexpr std::uint64_t kTidy_ns = 10'000'000'000;   // packets do not see what is over: this is for those who count
         if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - tidied_ns_ > kTidy_ns) {
             tidied_ns_ = now_ns;
@@ -203,21 +203,22 @@ void Daemon::start_reload() {
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
     notify_service(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", runtime::monotonic_ns() / 1000));
-    auto started = Worker::start(current_->request);
-    if (started) {
-        worker_ = std::make_unique<Worker>(std::move(*started));
-        return;
+    if (!worker_) {
+        auto started = Worker::start();
+        if (!started) {
+            const Reload reload = *std::exchange(current_, std::nullopt);
+            ++reload_failed_;
+            notify_ready();
+            if (!reload.client) say_error(started.error());
+            return tell(reload.client, refusal(kWorldFault, started.error().message, started.error().help));
+        }
+        worker_.emplace(std::move(*started));
     }
-    ++reload_failed_;
-    notify_ready();
-    if (!current_->client) say_error(started.error());
-    tell(current_->client, refusal(kWorldFault, started.error().message, started.error().help));
+    worker_->ask(current_->request);
 }
 
 void Daemon::end_reload(WorkerOutcome outcome) {
-    worker_.reset();
-    const Reload reload = std::move(*current_);
-    current_.reset();
+    const Reload reload = *std::exchange(current_, std::nullopt);
     const bool same = outcome.files == last_read_;
     if (!reload.is_candidate) last_read_ = outcome.files;
     if (watcher_ && !reload.is_candidate) {

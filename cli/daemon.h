@@ -21,8 +21,9 @@ namespace weir::cli {
 class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
+    // `worker` compiled it.
     // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is reloaded when its files change.
-    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request,
+    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request, Worker worker,
            std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
@@ -63,8 +64,8 @@ private:
     std::optional<runtime::Watcher> watcher_;
     std::vector<runtime::SourceFile> last_read_{};// by the last compile, whether or not it was refused
     std::deque<Reload> waiting_;                  // for the worker
-    std::optional<Reload> current_;
-    std::unique_ptr<Worker> worker_;
+    std::optional<Reload> current_;               // the worker is at it
+    std::optional<Worker> worker_;                // none where it died: the next reload starts one
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;
     Watchdog watchdog_{};

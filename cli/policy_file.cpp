@@ -105,7 +105,8 @@ std::string sha256(const std::string& text) {
     return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
-LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr) {
+LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr,
+                        Session* session = nullptr) {
     LoadedPolicy loaded;
     auto text = read_file(path);
     sema::Files files = files_of(options);
@@ -123,7 +124,7 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
         loaded.status = kWorldFault;
         return loaded;
     }
-    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files, loaded.diagnostics);
+    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files, loaded.diagnostics, session);
     if (loaded.compiled && depth == Depth::kLint) loaded.linted = sema::lint(loaded.compiled->policy, loaded.diagnostics);
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
     if (!loaded.compiled || denied) {
@@ -135,8 +136,8 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
 
 }  // namespace
 
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read) {
-    return analyse_to(Depth::kMeaning, path, options, read);
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read, Session* session) {
+    return analyse_to(Depth::kMeaning, path, options, read, session);
 }
 
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth) {

@@ -44,7 +44,7 @@ struct LoadedPolicy {
 };
 // Reads, parses and checks `path`; says nothing.
 // `read` gets every file that was asked for, those that are not there, too.
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr);
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr);
 // Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning);
 

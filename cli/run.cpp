@@ -56,19 +56,20 @@ int run(const RunArguments& arguments) {
     auto control = runtime::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 
-    auto compiled = compile_in_worker(request);
-    if (!compiled) return say_error(compiled.error());
-    std::fputs(compiled->diagnostics.c_str(), stderr);
-    if (compiled->status != kOk) {
+    auto worker = Worker::start();
+    if (!worker) return say_error(worker.error());
+    WorkerOutcome compiled = worker->compile(request);
+    std::fputs(compiled.diagnostics.c_str(), stderr);
+    if (compiled.status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
             fmt::print(stderr, "{}: the policy that an engine that was killed left in force stays\n", interface);
-        return compiled->status;
+        return compiled.status;
     }
 
     runtime::EngineOptions options;
     options.name = name;
     options.interfaces = arguments.interfaces;
-    options.origin = {request.file, compiled->files};
+    options.origin = {request.file, compiled.files};
     options.lifetime = runtime::Lifetime::kPinned;
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
@@ -78,7 +79,7 @@ int run(const RunArguments& arguments) {
     auto samples = std::make_unique<Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
-    auto engine = runtime::Engine::start(*compiled->object, std::move(options));
+    auto engine = runtime::Engine::start(*compiled.object, std::move(options));
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
@@ -90,10 +91,10 @@ int run(const RunArguments& arguments) {
         if (!created) return say_error(created.error());
         watcher = std::move(*created);
         std::vector<std::string> paths;
-        for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
+        for (const runtime::SourceFile& file : compiled.files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(feed), std::move(samples), std::move(watcher)).run();
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(*worker), std::move(feed), std::move(samples), std::move(watcher)).run();
 }
 
 }  // namespace

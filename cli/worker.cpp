@@ -1,9 +1,10 @@
 #include "cli/worker.h"
 
-#include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "compiler/object_bytes.h"
+#include "compiler/session.h"
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
 
@@ -21,25 +23,22 @@ namespace weir::cli {
 namespace {
 
 constexpr rlim_t kMaxMemoryBytes = rlim_t{6} << 30;   // 131,072 rules take 1 GB; the address space is more than the memory
-constexpr rlim_t kMaxCpuSeconds = 120;
-constexpr int kPipeBytes = 1 << 20;
+constexpr rlim_t kMaxCpuSeconds = 120;                // a policy
+constexpr int kSocketBytes = 4 << 20;
+constexpr int kKeptBytes = 256 << 20;                 // of free memory, for the next policy
 
-// What goes through the pipe: this, the diagnostics, the files, then the object's bytes.
+// An answer: this, the diagnostics, the files, then the object's bytes. A question: its size as 32 bits, then its parts.
 struct Header {
     std::int32_t status = 0;
     std::uint32_t diagnostics_bytes = 0;
     std::uint32_t files_bytes = 0;
+    std::uint64_t object_bytes = 0;
 };
-
-void set_limit(decltype(RLIMIT_AS) resource, rlim_t value) {
-    const rlimit limit{value, value};
-    setrlimit(resource, &limit);
-}
 
 bool write_all(int fd, const void* bytes, std::size_t count) {
     const auto* at = static_cast<const char*>(bytes);
     while (count != 0) {
-        const ssize_t written = write(fd, at, count);
+        const ssize_t written = send(fd, at, count, MSG_NOSIGNAL);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return false;
         at += written;
@@ -48,23 +47,67 @@ bool write_all(int fd, const void* bytes, std::size_t count) {
     return true;
 }
 
-// The child's whole life.
-void work(const WorkerRequest& request, int out) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    set_limit(RLIMIT_AS, kMaxMemoryBytes);
-    set_limit(RLIMIT_CPU, kMaxCpuSeconds);
-    set_limit(RLIMIT_CORE, 0);
+bool read_all(int fd, void* bytes, std::size_t count) {
+    auto* at = static_cast<char*>(bytes);
+    while (count != 0) {
+        const ssize_t got = read(fd, at, count);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        at += got;
+        count -= static_cast<std::size_t>(got);
+    }
+    return true;
+}
+
+std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
+    runtime::ByteWriter out;
+    out.put(request.file);
+    out.put(request.options.format);
+    out.put(request.options.deny_warnings);
+    out.put(request.colour);
+    out.put(request.observe);
+    for (const std::string& folder : request.options.include_dirs) out.put(folder);
+    return out.bytes();
+}
+
+WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
+    runtime::ByteReader in(bytes);
+    WorkerRequest request;
+    request.file = in.text();
+    request.options.format = in.text();
+    request.options.deny_warnings = in.get<bool>();
+    request.colour = in.get<Colour>();
+    request.observe = in.get<bool>();
+    for (std::string folder = in.text(); in.good(); folder = in.text()) request.options.include_dirs.push_back(folder);
+    return request;
+}
+
+// ---- the process's own side ----
+
+// What has been used up is not of this policy.
+void renew_cpu_limit() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    rlimit limit{};
+    getrlimit(RLIMIT_CPU, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + kMaxCpuSeconds;
+    setrlimit(RLIMIT_CPU, &limit);
+}
+
+// False where nobody takes the answer.
+bool answer(const WorkerRequest& request, Session& session, int out) {
     Header header;
     std::string said;
     std::vector<std::uint8_t> object_bytes;
     std::vector<runtime::SourceFile> read;
-    LoadedPolicy loaded = analyse_file(request.file, request.options, &read);
+    LoadedPolicy loaded = analyse_file(request.file, request.options, &read, &session);
     said = loaded.unreadable ? "" : render(loaded.sources, loaded.diagnostics, diagnostic_format(request.options.format), request.colour);
     if (loaded.unreadable) said = "weir: " + loaded.unreadable->message + "\n";
     header.status = loaded.status;
+    std::optional<bpf::Object> object;
     if (loaded.compiled) {
         std::string error;
-        const auto object = compile(*loaded.compiled, {request.observe}, error);
+        object = weir::compile(*loaded.compiled, {request.observe}, error, &session);
         if (object) object_bytes = bpf::to_bytes(*object);
         else header.status = kWorldFault, said += "weir: " + error + "\n      this is a bug of weir: please report it with the policy\n";
     }
@@ -72,10 +115,32 @@ void work(const WorkerRequest& request, int out) {
     for (const runtime::SourceFile& file : read) files.put(file.path), files.put(file.sha256);
     header.diagnostics_bytes = static_cast<std::uint32_t>(said.size());
     header.files_bytes = static_cast<std::uint32_t>(files.bytes().size());
-    const bool written = write_all(out, &header, sizeof(header)) && write_all(out, said.data(), said.size()) &&
-                         write_all(out, files.bytes().data(), files.bytes().size()) &&
-                         write_all(out, object_bytes.data(), object_bytes.size());
-    _exit(written ? 0 : 1);   // no destructors: what they would free goes with the process
+    header.object_bytes = object_bytes.size();
+    return write_all(out, &header, sizeof(header)) && write_all(out, said.data(), said.size()) &&
+           write_all(out, files.bytes().data(), files.bytes().size()) && write_all(out, object_bytes.data(), object_bytes.size());
+    // The asker goes on while the policy is taken apart here.
+}
+
+// The process's whole life.
+void work(int socket, pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) return;       // gone before it could be watched
+    rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes}, core{0, 0};
+    setrlimit(RLIMIT_AS, &memory);
+    setrlimit(RLIMIT_CORE, &core);
+    // Pages that the next policy needs again are not given back.
+    mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+    mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+    Session session;
+    std::uint32_t size = 0;
+    while (read_all(socket, &size, sizeof(size))) {
+        std::vector<std::uint8_t> question(size);
+        if (!read_all(socket, question.data(), size)) return;
+        renew_cpu_limit();
+        if (!answer(request_from(question), session, socket)) return;
+        session.prepare();
+        if (mallinfo2().fordblks > kKeptBytes) malloc_trim(kKeptBytes);
+    }
 }
 
 WorkerOutcome failed(std::string sentence) {
@@ -87,10 +152,9 @@ WorkerOutcome failed(std::string sentence) {
 
 }  // namespace
 
-Worker::Worker(pid_t process, runtime::UniqueFd pipe)
-    : process_(process), pipe_(std::move(pipe)), begin_ns_(runtime::monotonic_ns()) {}
+Worker::Worker(pid_t process, runtime::UniqueFd socket) : process_(process), socket_(std::move(socket)) {}
 Worker::Worker(Worker&& other) noexcept
-    : process_(std::exchange(other.process_, -1)), pipe_(std::move(other.pipe_)), bytes_(std::move(other.bytes_)), begin_ns_(other.begin_ns_) {}
+    : process_(std::exchange(other.process_, -1)), socket_(std::move(other.socket_)), bytes_(std::move(other.bytes_)), begin_ns_(other.begin_ns_) {}
 
 Worker::~Worker() {
     if (process_ < 0) return;
@@ -98,49 +162,66 @@ Worker::~Worker() {
     waitpid(process_, nullptr, 0);
 }
 
-runtime::Result<Worker> Worker::start(const WorkerRequest& request) {
+runtime::Result<Worker> Worker::start() {
     int ends[2] = {-1, -1};
-    if (pipe2(ends, O_CLOEXEC) != 0) return runtime::kernel_error(errno, "making a pipe");
-    runtime::UniqueFd in(ends[0]), out(ends[1]);
-    fcntl(in.get(), F_SETPIPE_SZ, kPipeBytes);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return runtime::kernel_error(errno, "making a pair of sockets");
+    runtime::UniqueFd ours(ends[0]), theirs(ends[1]);
+    setsockopt(theirs.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof(kSocketBytes));
     std::fflush(stdout);
     std::fflush(stderr);
-    const pid_t process = fork();
+    const pid_t parent = getpid(), process = fork();
     if (process < 0) return runtime::kernel_error(errno, "starting the compiler's process");
     if (process == 0) {
-        work(request, out.get());
-        _exit(1);
+        // A program or link that the process held would outlive the engine's word to let go of it.
+        const int socket = dup2(theirs.get(), STDERR_FILENO + 1);
+        close_range(STDERR_FILENO + 2, ~0u, 0);
+        work(socket, parent);
+        _exit(0);
     }
-    fcntl(in.get(), F_SETFL, O_NONBLOCK);
-    return Worker(process, std::move(in));
+    return Worker(process, std::move(ours));
+}
+
+void Worker::ask(const WorkerRequest& request) {
+    const std::vector<std::uint8_t> question = to_bytes(request);
+    const auto size = static_cast<std::uint32_t>(question.size());
+    begin_ns_ = runtime::monotonic_ns();
+    bytes_.clear();
+    // Who is dead, and cannot be written to, is found out by step().
+    static_cast<void>(write_all(socket_.get(), &size, sizeof(size)) && write_all(socket_.get(), question.data(), question.size()));
 }
 
 std::optional<WorkerOutcome> Worker::step() {
     char buffer[1 << 16];
     for (;;) {
-        const ssize_t got = read(pipe_.get(), buffer, sizeof(buffer));
+        const ssize_t got = recv(socket_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
         if (got > 0) bytes_.append(buffer, static_cast<std::size_t>(got));
-        else if (got == 0) return finish();
-        else if (errno == EAGAIN) return std::nullopt;
-        else if (errno != EINTR) return finish();
+        else if (got < 0 && errno == EAGAIN) break;
+        else if (got == 0 || errno != EINTR) return died();
     }
+    Header header;
+    if (bytes_.size() < sizeof(header)) return std::nullopt;
+    std::memcpy(&header, bytes_.data(), sizeof(header));
+    if (bytes_.size() < sizeof(header) + header.diagnostics_bytes + header.files_bytes + header.object_bytes) return std::nullopt;
+    return finish();
 }
 
-WorkerOutcome Worker::finish() {
+WorkerOutcome Worker::died() {
     int how = 0;
     while (waitpid(process_, &how, 0) < 0 && errno == EINTR) {}
     process_ = -1;
-    if (WIFSIGNALED(how)) {
-        const bool out_of_time = WTERMSIG(how) == SIGXCPU || WTERMSIG(how) == SIGKILL;
-        return failed(out_of_time ? fmt::format("the compiler was ended: it took more than {} s or too much memory", kMaxCpuSeconds)
-                                  : fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy", strsignal(WTERMSIG(how))));
-    }
+    if (!WIFSIGNALED(how)) return failed("the compiler's process ended without an answer: too little memory?");
+    const int signal = WTERMSIG(how);
+    if (signal == SIGXCPU || signal == SIGKILL)
+        return failed(fmt::format("the compiler was ended: it took more than {} s or too much memory", kMaxCpuSeconds));
+    return failed(fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy", strsignal(signal)));
+}
+
+WorkerOutcome Worker::finish() {
     Header header;
-    if (bytes_.size() < sizeof(header)) return failed("the compiler's process ended without an answer: too little memory?");
     std::memcpy(&header, bytes_.data(), sizeof(header));
-    std::string_view rest(bytes_);
+    const std::string all = std::exchange(bytes_, {});
+    std::string_view rest(all);
     rest.remove_prefix(sizeof(header));
-    if (rest.size() < std::uint64_t{header.diagnostics_bytes} + header.files_bytes) return failed("the compiler's answer is cut short");
     WorkerOutcome outcome;
     outcome.status = header.status;
     outcome.diagnostics = rest.substr(0, header.diagnostics_bytes);
@@ -155,22 +236,13 @@ WorkerOutcome Worker::finish() {
     return outcome;
 }
 
-runtime::Result<WorkerOutcome> compile_in_worker(const WorkerRequest& request) {
-    auto worker = Worker::start(request);
-    if (!worker) return worker.error();
+WorkerOutcome Worker::compile(const WorkerRequest& request) {
+    ask(request);
     for (;;) {
-        pollfd ready{worker->fd(), POLLIN, 0};
+        pollfd ready{socket_.get(), POLLIN, 0};
         poll(&ready, 1, -1);
-        if (auto outcome = worker->step()) return std::move(*outcome);
+        if (auto outcome = step()) return std::move(*outcome);
     }
-}
-
-void warm_compiler() {
-    Sources sources;
-    Diagnostics diagnostics;
-    std::string error;
-    if (const auto nothing = analyse(sources, "nothing", "rule nothing { when tcp.dport == 1 then drop }", {}, diagnostics))
-        static_cast<void>(compile(*nothing, {}, error));   // what fails here fails again, and is told, in a worker
 }
 
 }  // namespace weir::cli

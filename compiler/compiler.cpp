@@ -8,6 +8,7 @@
 #include "compiler/ir/build.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
+#include "compiler/session.h"
 
 namespace weir {
 namespace {
@@ -33,7 +34,7 @@ bool fits(const ir::Decision& decision, const sema::TypedPolicy& policy, Diagnos
 }  // namespace
 
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
-                                const sema::Files& files, Diagnostics& diagnostics) {
+                                const sema::Files& files, Diagnostics& diagnostics, Session* session) {
     const std::uint32_t root = sources.add(root_name, std::move(root_text));
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, files, diagnostics);
     if (diagnostics.has_errors()) return std::nullopt;
@@ -49,7 +50,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
         // Rules of imported files have no line in the root's text; line 1 stands for them.
         compiled.decision.rules[i].line = span.file == root ? sources.position(root, span.begin).line : 1;
     }
-    ir::build(compiled.decision);
+    ir::build(compiled.decision, session != nullptr ? &session->memory() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
     return compiled;

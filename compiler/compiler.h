@@ -12,6 +12,8 @@
 #include "grammar/source.h"
 
 namespace weir {
+class Session;
+
 
 // Everything the front end knows of a policy.
 struct Compiled {
@@ -22,16 +24,16 @@ struct Compiled {
 };
 
 // Adds `root_name` with `root_text` to `sources`, then parses, checks, lowers and builds. Nothing where there was an
-// error; the reasons are in `diagnostics`. Does not touch LLVM.
+// error; the reasons are in `diagnostics`. Does not touch LLVM. `session`: where one policy is compiled after another.
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
-                                const sema::Files& files, Diagnostics& diagnostics);
+                                const sema::Files& files, Diagnostics& diagnostics, Session* session = nullptr);
 
 struct CompileOptions {
     bool observe = false;                // the whole policy observes (`weir run --observe`)
 };
 
 // Compiled -> BPF object through LLVM. Nothing and a sentence in `error` where LLVM refused: our bug.
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error);
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error, Session* session = nullptr);
 
 enum class Stage : std::uint8_t { kLlvm, kAsm };
 std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error);

@@ -1,5 +1,6 @@
 #include "compiler/codegen/backend.h"
 
+#include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -12,6 +13,7 @@
 #include "compiler/codegen/emit.h"
 #include "compiler/codegen/manifest.h"
 #include "compiler/ir/build.h"
+#include "compiler/session.h"
 #include "grammar/check.h"
 
 namespace weir::codegen {
@@ -40,14 +42,13 @@ void Complaints::add(const std::string& sentence) {
     if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
 }
 
-std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& context, const Compiled& compiled,
-                                            const CompileOptions& options, Tables& tables, std::string& error) {
-    std::unique_ptr<llvm::Module> module = open_template(target, context, error);
-    if (!module) return nullptr;
-    Template filled(*module, compiled.source_name, compiled.source_text);
+bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables, std::string& error) {
     ir::Decision observed;
     if (options.observe) observed = ir::observed(compiled.decision);
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
+    // Code for trees has the policy's first line alone: the others would make another program of it with each change.
+    const bool has_lines = decision.strategy == ir::Strategy::kStraight;
+    Template filled(module, compiled.source_name, has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);
@@ -55,19 +56,17 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     filled.drop_unused();
     if (tables.line_count() > kMaxLines) {
         error = "the sets and ranges of the policy take more than 512 MB";
-        return nullptr;
+        return false;
     }
 
     const auto rules = static_cast<std::uint32_t>(decision.rules.size());
-    const auto slots = static_cast<std::uint32_t>(decision.forests.slots.size());
-    const auto words = static_cast<std::uint32_t>(decision.forests.entries.size());
     filled.set_constant("weir_needs", decision.needs);
     filled.set_constant("weir_rule_count", rules);
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_search_count", tables.search_count());
-    filled.set_constant("weir_slot_count", std::max(slots, 1u));
-    filled.set_constant("weir_entry_words", std::max(words, 1u));
+    filled.set_constant("weir_slot_count", std::max(tables.slot_count(), 1u));
+    filled.set_constant("weir_entry_words", std::max(tables.entry_words(), 1u));
     filled.set_constant("weir_line_count", tables.line_count());
     const StateTables& state = tables.state();
     filled.set_constant("weir_term_count", state.term_count());
@@ -87,18 +86,19 @@ std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& co
     filled.set_table("weir_literals", tables.literal_count());
     filled.set_table("weir_searches", tables.search_count());
     filled.set_table("weir_forest_trees", WEIR_FORESTS * WEIR_TREES);
-    filled.set_table("weir_tree_slots", slots);
-    filled.set_table("weir_entries", words);
+    filled.set_table("weir_tree_slots", tables.slot_count());
+    filled.set_table("weir_entries", tables.entry_words());
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
+    return true;
+}
 
+bool is_sound(const llvm::Module& module, std::string& error) {
     std::string complaint;
     llvm::raw_string_ostream stream(complaint);
-    if (llvm::verifyModule(*module, &stream)) {
-        error = "the compiler made a module that LLVM refuses: " + complaint;
-        return nullptr;
-    }
-    return module;
+    if (!llvm::verifyModule(module, &stream)) return true;
+    error = "the compiler made a module that LLVM refuses: " + complaint;
+    return false;
 }
 
 llvm::TargetMachine& bpf_machine() {
@@ -163,14 +163,10 @@ bool emit(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileT
 namespace weir {
 namespace {
 
-// The policy's BPF module, optimised; or null and `error`.
-std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const Compiled& compiled,
-                                           const CompileOptions& options, codegen::Tables& tables,
-                                           std::string& error) {
-    auto module =
-        codegen::fill_template(codegen::Target::kBpf, context, compiled, options, tables, error);
-    if (module) codegen::optimise(*module, &codegen::bpf_machine());
-    return module;
+// The template, read now or ahead.
+bool open_next(codegen::Workpiece& piece, std::string& error) {
+    if (!piece.module) piece.module = codegen::open_template(codegen::Target::kBpf, *piece.context, error);
+    return piece.module != nullptr;
 }
 
 bool failed(const codegen::Complaints& complaints, bool emitted, std::string& error) {
@@ -181,28 +177,54 @@ bool failed(const codegen::Complaints& complaints, bool emitted, std::string& er
 
 }  // namespace
 
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error) {
-    llvm::LLVMContext context;
-    codegen::Complaints complaints(context);
+Session::Session() : workbench_(std::make_unique<codegen::Workbench>()) {}
+Session::~Session() = default;
+
+void Session::prepare() {
+    codegen::bpf_machine();
+    std::string error;                 // whoever compiles next meets it again, and tells
+    open_next(workbench_->next, error);
+}
+
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error, Session* session) {
+    codegen::Workbench alone;
+    codegen::Workbench& bench = session != nullptr ? session->workbench() : alone;
+    const codegen::Workpiece piece = open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::Workpiece{};
+    if (!piece.module) return std::nullopt;
+    codegen::Complaints complaints(*piece.context);
     codegen::Tables tables(compiled.policy);
-    const auto module = build_module(context, compiled, options, tables, error);
-    if (!module) return std::nullopt;
-    llvm::SmallVector<char, 0> elf;
-    const bool emitted = codegen::emit(*module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
-    if (failed(complaints, emitted, error)) return std::nullopt;
+    if (!codegen::fill_template(*piece.module, compiled, options, tables, error)) return std::nullopt;
+    // Policies of many rules differ in their tables alone.
+    llvm::SmallVector<char, 0> bitcode;
+    if (session != nullptr) {
+        llvm::raw_svector_ostream stream(bitcode);
+        llvm::WriteBitcodeToFile(*piece.module, stream);
+    }
     bpf::Object object;
-    object.elf.assign(elf.begin(), elf.end());
+    if (session != nullptr && bitcode == bench.bitcode) {
+        object.elf = bench.elf;
+    } else {
+        if (!codegen::is_sound(*piece.module, error)) return std::nullopt;
+        codegen::optimise(*piece.module, &codegen::bpf_machine());
+        llvm::SmallVector<char, 0> elf;
+        const bool emitted = codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
+        if (failed(complaints, emitted, error)) return std::nullopt;
+        object.elf.assign(elf.begin(), elf.end());
+        if (session != nullptr) bench.bitcode = std::move(bitcode), bench.elf = object.elf;
+    }
     object.manifest = codegen::make_manifest(compiled, options);
     tables.write(compiled.policy, object);
     return object;
 }
 
 std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error) {
-    llvm::LLVMContext context;
-    codegen::Complaints complaints(context);
+    codegen::Workpiece piece;
+    if (!open_next(piece, error)) return std::nullopt;
+    codegen::Complaints complaints(*piece.context);
     codegen::Tables tables(compiled.policy);
-    const auto module = build_module(context, compiled, {}, tables, error);
-    if (!module) return std::nullopt;
+    llvm::Module* module = piece.module.get();
+    if (!codegen::fill_template(*module, compiled, {}, tables, error) || !codegen::is_sound(*module, error)) return std::nullopt;
+    codegen::optimise(*module, &codegen::bpf_machine());
     std::string text;
     if (stage == Stage::kLlvm) {
         llvm::raw_string_ostream stream(text);

@@ -1,12 +1,15 @@
 // LLVM's part: a filled module through the passes and out as an ELF, assembly or code for this CPU.
 #pragma once
 
+#include <llvm/ADT/SmallVector.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compiler/codegen/tables.h"
 #include "compiler/codegen/template.h"
@@ -26,9 +29,23 @@ private:
     std::string text_;
 };
 
-// The template of `target` with all of the policy in it, its tables in `tables`. Null and `error` on a bug of ours.
-std::unique_ptr<llvm::Module> fill_template(Target target, llvm::LLVMContext& context, const Compiled& compiled,
-                                            const CompileOptions& options, Tables& tables, std::string& error);
+// A template that was read, or a policy's module made of it, in a context of its own.
+struct Workpiece {
+    std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
+    std::unique_ptr<llvm::Module> module{};            // goes before its context
+};
+
+// What a Session keeps of LLVM's.
+struct Workbench {
+    Workpiece next{};                                  // read ahead, or without a module
+    llvm::SmallVector<char, 0> bitcode{};              // of the last policy, before the passes
+    std::vector<std::uint8_t> elf{};                   // what became of it
+};
+
+// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours.
+bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables, std::string& error);
+// LLVM's own check of what fill_template made.
+bool is_sound(const llvm::Module& module, std::string& error);
 
 // The machine of BPF; made once a process.
 llvm::TargetMachine& bpf_machine();

@@ -167,8 +167,8 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     auto complaints = std::make_unique<Complaints>(*context);
     auto owned = std::make_unique<Tables>(compiled.policy);
     Tables& tables = *owned;
-    auto module = fill_template(Target::kHost, *context, compiled, {}, tables, error);
-    if (!module) return nullptr;
+    auto module = open_template(Target::kHost, *context, error);
+    if (!module || !fill_template(*module, compiled, {}, tables, error) || !is_sound(*module, error)) return nullptr;
     bpf::Object object;
     tables.write(compiled.policy, object);
 

@@ -1,6 +1,7 @@
 #include "compiler/codegen/tables.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <span>
 
@@ -77,6 +78,12 @@ std::vector<std::uint32_t> net_key(std::uint32_t number, const sema::Set& set, c
     words.resize(key_words);
     words.insert(words.begin(), bits);
     return words;
+}
+
+// To the next sixteenth of a power of two.
+std::size_t with_slack(std::size_t count) {
+    const std::size_t step = std::max<std::size_t>(std::bit_floor(count) / 16, 1);
+    return (count + step - 1) / step * step;
 }
 
 }  // namespace
@@ -178,7 +185,9 @@ void Tables::set_forests(const ir::Decision& decision) {
             trees_.push_back(tree);
         }
     slots_ = decision.forests.slots;
+    slots_.resize(with_slack(slots_.size()));
     entries_ = decision.forests.entries;
+    entries_.resize(with_slack(entries_.size()));
 }
 
 void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {

@@ -45,6 +45,8 @@ public:
     // Of alert actions; 0 where none samples.
     std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
+    std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
+    std::uint32_t entry_words() const { return static_cast<std::uint32_t>(entries_.size()); }
     const StateTables& state() const { return state_; }
     // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
     std::uint32_t hash_words() const { return hash_words_; }
@@ -52,7 +54,8 @@ public:
 
     // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
-    // The trees, where the decision has them.
+    // The trees, where the decision has them. Slots and entries end in zeros, which nothing refers to, so that a small change
+    // of the policy does not change their number, and with it the program.
     void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
     void write(const sema::TypedPolicy& policy, bpf::Object& object);

@@ -111,17 +111,34 @@ private:
         return boxes;
     }
     // The product of as many operands as stay within bounds, smallest first; the others are residuals.
-    std::optional<Disjunction> every(const std::vector<PredicateId>& operands, bool negated) {
-        std::vector<std::pair<PredicateId, Disjunction>> factors;
-        for (const PredicateId operand : operands) factors.emplace_back(operand, whole(operand, negated));
+    Disjunction every(const std::vector<PredicateId>& operands, bool negated) {
+        Box one;                                                        // all operands of one box together
+        std::vector<std::pair<PredicateId, Disjunction>> factors;       // the others
+        if (!collect(operands, negated, one, factors)) return {};
         std::stable_sort(factors.begin(), factors.end(),
                          [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
-        Disjunction product{Box{}};
+        Disjunction product;
+        product.push_back(std::move(one));
         for (auto& [id, factor] : factors) {
             Disjunction next = multiply(product, factor);
             product = next.size() <= most_ ? std::move(next) : multiply(product, residual(id, negated));
         }
         return product;
+    }
+    // False where nothing is in all of them.
+    bool collect(const std::vector<PredicateId>& operands, bool negated, Box& one, std::vector<std::pair<PredicateId, Disjunction>>& factors) {
+        for (const PredicateId operand : operands) {
+            const auto* inner = negated ? nullptr : std::get_if<AllOf>(&decision_.predicate(operand).node);
+            if (inner != nullptr) {
+                if (!collect(inner->operands, false, one, factors)) return false;
+                continue;
+            }
+            Disjunction factor = whole(operand, negated);
+            if (factor.empty()) return false;
+            if (factor.size() > 1) factors.emplace_back(operand, std::move(factor));
+            else if (!meet(one, factor.front(), made_.dimensions)) return false;
+        }
+        return true;
     }
     Disjunction multiply(const Disjunction& left, const Disjunction& right) {
         Disjunction product;
@@ -314,8 +331,10 @@ private:
         if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return true;
         Side& side = box.sides[0];
         const Presence presence{side.first, side.last & ~side.first};
-        if (!implied(presence).possible()) return false;
-        const Presence least = reduced(presence);
+        const auto [known, added] = reduced_.try_emplace(std::uint64_t{presence.ones} << 32 | presence.zeros);
+        if (added && implied(presence).possible()) known->second = reduced(presence);
+        if (!known->second) return false;
+        const Presence least = *known->second;
         side.first = least.ones;
         side.last = least.ones | least.zeros;
         if (side.last == 0) box.sides.erase(box.sides.begin());
@@ -327,6 +346,7 @@ private:
     Boxes made_;
     std::map<Dimension, std::uint32_t> numbers_;
     std::map<PredicateId, PredicateId> opposites_;
+    std::unordered_map<std::uint64_t, std::optional<Presence>> reduced_;   // by ones, zeros; nothing: no packet is so
     std::vector<Predicate> added_;               // become predicates when all is done: references stay good till then
     std::size_t most_ = 1;
 };
@@ -335,6 +355,7 @@ private:
 
 bool meet(Box& box, const Box& other, const std::vector<Dimension>& dimensions) {
     std::vector<Side> sides;
+    sides.reserve(box.sides.size() + other.sides.size());
     auto a = box.sides.cbegin(), b = other.sides.cbegin();
     while (a != box.sides.end() || b != other.sides.end()) {
         if (b == other.sides.end() || (a != box.sides.end() && a->dimension < b->dimension)) {

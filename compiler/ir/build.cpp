@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "compiler/ir/box.h"
+#include "compiler/ir/build_memory.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/plant.h"
 
@@ -36,12 +37,13 @@ double forest_cost(const Forests& forests) {
 
 }  // namespace
 
-void build(Decision& decision) {
+void build(Decision& decision, BuildMemory* memory) {
     const Boxes boxes = make_boxes(decision, {});
     decision.forests = {};
     decision.residuals.clear();
     const std::string size = fmt::format("{} rules in {} boxes", decision.rules.size(), boxes.boxes.size());
-    plant(decision, boxes);
+    plant(decision, boxes, memory);
+    if (memory != nullptr) memory->end_build();
     decision.strategy = Strategy::kStraight;
     const std::vector<std::uint32_t> sizes = code_sizes(decision);
     const bool small = decision.rules.size() <= kStraightRules && std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}) <= kStraightSize;

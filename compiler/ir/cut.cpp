@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "compiler/ir/build_memory.h"
 #include "compiler/ir/tree.h"
 
 namespace weir::ir {
@@ -133,6 +134,16 @@ private:
     Candidate best_{1e300, {}};
 };
 
+// Of all that a choice depends on.
+std::uint64_t hash_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, const Known& known, std::uint32_t most_bits,
+                      double scale, const TreeLimits& limits) {
+    std::uint64_t hash = mix(std::bit_cast<std::uint64_t>(scale), std::bit_cast<std::uint64_t>(limits.spread));
+    hash = mix(hash, most_bits);
+    for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) hash = mix(hash, std::uint64_t{known.value[d]} << 32 | known.mask[d]);
+    for (const std::uint32_t box : sample) hash = mix(hash, boxes.content[box]);
+    return hash;
+}
+
 }  // namespace
 
 Range32 side_within(const BoxTable& boxes, std::uint32_t box, std::size_t dimension, const Known& known) {
@@ -144,7 +155,7 @@ Range32 side_within(const BoxTable& boxes, std::uint32_t box, std::size_t dimens
 }
 
 Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> members, const Known& known,
-                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work) {
+                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildMemory* memory) {
     std::vector<std::uint32_t> sample;
     double scale = 1;
     const std::size_t most = work > limits.work ? kSmallSample : kSample;
@@ -153,12 +164,22 @@ Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> membe
         scale = static_cast<double>(members.size()) / static_cast<double>(most);
         members = sample;
     }
+    std::uint64_t made_from = 0;
+    if (memory != nullptr) {
+        made_from = hash_of(boxes, members, known, most_bits, scale, limits);
+        if (const BuildMemory::Choice* choice = memory->choice(made_from)) {
+            work += choice->work;
+            return choice->window;
+        }
+    }
+    const std::uint64_t before = work;
     Chooser chooser(boxes, members, scale, limits, work);
     for (std::uint32_t dimension = 0; dimension < boxes.dimensions.size(); ++dimension)
         chooser.try_dimension(dimension, known, most_bits);
     const double boxes_here = static_cast<double>(members.size()) * scale;
-    if (chooser.best().cost >= kWorthIt * boxes_here) return {};
-    return chooser.best().window;
+    const Window window = chooser.best().cost >= kWorthIt * boxes_here ? Window{} : chooser.best().window;
+    if (memory != nullptr) memory->keep(made_from, {window, work - before});
+    return window;
 }
 
 }  // namespace weir::ir

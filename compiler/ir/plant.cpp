@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <set>
 
+#include "compiler/ir/build_memory.h"
 #include "compiler/ir/layout.h"
 #include "compiler/ir/residual.h"
 #include "compiler/ir/tree.h"
@@ -83,7 +86,20 @@ private:
                 if (side.dimension != kPresentDimension) set(side);
             set(present[i]);
         }
+        add_contents(table);
         return table;
+    }
+
+    static void add_contents(BoxTable& table) {
+        std::uint64_t dimensions = table.dimensions.size();
+        for (const Dimension& d : table.dimensions)
+            dimensions = mix(dimensions, d.word | std::uint64_t{d.shift} << 8 | std::uint64_t{d.bits} << 16 | static_cast<std::uint64_t>(d.kind) << 24);
+        for (std::uint32_t box = 0; box < table.size(); ++box) {
+            std::uint64_t hash = dimensions;
+            for (std::size_t d = 0; d < table.dimensions.size(); ++d)
+                hash = mix(hash, std::uint64_t{table.first[table.at(box, d)]} << 32 | table.last[table.at(box, d)]);
+            table.content.push_back(hash);
+        }
     }
 
     Decision& decision_;
@@ -124,38 +140,56 @@ struct Planted {
 
 class Planter {
 public:
-    Planter(const BoxTable& boxes, Wanted wanted) : boxes_(boxes), wanted_(wanted), room_(kWork + boxes.size() * kWorkABox) {}
+    Planter(const BoxTable& boxes, Wanted wanted, BuildMemory* memory)
+        : boxes_(boxes), wanted_(wanted), memory_(memory), room_(kWork + boxes.size() * kWorkABox) {}
 
-    Planted plant() {
-        std::vector<std::uint32_t> all(boxes_.size());
-        for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-        Planted best = try_groups({all}, kSpread);
-        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
-            std::set<std::vector<std::vector<std::uint32_t>>> tried{{all}};
-            for (const std::uint32_t bits : kNarrowBits)
-                for (const Scheme& scheme : kSchemes) {
-                    if (room_ < best.work) break;
-                    const auto [made, added] = tried.insert(groups(scheme, bits));
-                    if (added) consider(best, try_groups(*made, kSpread));   // where classes are empty, schemes are alike
-                }
+    // `known`: the grouping that was best the last time; the one that is best now.
+    Planted plant(std::optional<BuildMemory::Grouping>& known) {
+        if (known && is_near(known->boxes)) {
+            Planted again = try_groups(grouping(known->number), kSpread);
+            if (again.within_limits) return again;
         }
+        known.reset();
+        Planted best = try_groups(grouping(0), kSpread);
+        std::uint32_t number = 0;
+        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
+            std::set<Groups> tried{grouping(0)};
+            for (std::uint32_t other = 1; other < kGroupings && room_ >= best.work; ++other) {
+                const auto [made, added] = tried.insert(grouping(other));
+                if (added && consider(best, try_groups(*made, kSpread))) number = other;   // where classes are empty, schemes are alike
+            }
+        }
+        if (best.within_limits) known = {number, boxes_.size()};
         // What spreads too far is cut less, then never into two.
         for (const double spread : {2.0, 1.0})
-            if (!best.within_limits) best = try_groups({all}, spread);
+            if (!best.within_limits) best = try_groups(grouping(0), spread);
         WEIR_CHECK(best.within_limits);
         return best;
     }
 
 private:
+    using Groups = std::vector<std::vector<std::uint32_t>>;
+    static constexpr std::uint32_t kGroupings = 1 + std::size(kNarrowBits) * std::size(kSchemes);   // 0: all in one
     static constexpr double kSpread = 4;
     static constexpr std::uint32_t kOneTree = 24;            // boxes for which one tree is enough
     static constexpr std::uint64_t kWork = 10'000'000;       // elementary steps, about 1 ns each
     static constexpr std::uint64_t kWorkABox = 5000;
     static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
 
-    std::vector<std::vector<std::uint32_t>> groups(const Scheme& scheme, std::uint32_t narrow_bits) const {
-        std::vector<std::vector<std::uint32_t>> made;
+    // So few more or less boxes that what was best for those is taken to be best for these.
+    bool is_near(std::uint32_t boxes) const {
+        constexpr std::uint32_t kPart = 16;
+        return std::max(boxes, boxes_.size()) - std::min(boxes, boxes_.size()) <= boxes / kPart;
+    }
+    Groups grouping(std::uint32_t number) const {
+        Groups made;
         std::vector<std::uint32_t> classes(boxes_.size());
+        if (number == 0) {
+            std::iota(classes.begin(), classes.end(), 0);
+            return {classes};
+        }
+        const Scheme& scheme = kSchemes[(number - 1) % std::size(kSchemes)];
+        const std::uint32_t narrow_bits = kNarrowBits[(number - 1) / std::size(kSchemes)];
         for (std::uint32_t box = 0; box < boxes_.size(); ++box) {
             classes[box] = (known_bits(boxes_, box, offsetof(weir_packet, ip_src)) < narrow_bits ? 1u : 0u) |
                            (known_bits(boxes_, box, offsetof(weir_packet, ip_dst)) < narrow_bits ? 2u : 0u);
@@ -179,7 +213,7 @@ private:
         }
         return true;
     }
-    Planted try_groups(const std::vector<std::vector<std::uint32_t>>& groups, double spread) {
+    Planted try_groups(const Groups& groups, double spread) {
         Planted planted;
         TreeLimits limits;
         limits.wanted = wanted_;
@@ -189,7 +223,7 @@ private:
         limits.work = (kWork + boxes_.size() * kWorkABox) / 6;
         for (const auto& members : groups) {
             planted.first_rule.push_back(boxes_.rule[members.front()]);
-            planted.trees.push_back(build_tree(boxes_, members, limits));
+            planted.trees.push_back(build_tree(boxes_, members, limits, memory_));
             planted.work += planted.trees.back().work;
             planted.within_limits = planted.within_limits && planted.trees.back().within_limits;
         }
@@ -203,12 +237,11 @@ private:
         const BuiltTree& tree = planted.trees[0];
         return planted.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 && tree.longest_leaf <= kShortLeaf;
     }
-    static void consider(Planted& best, Planted other) {
-        if (!other.within_limits) return;
-        if (!best.within_limits || other.cost < best.cost) {
-            other.work = std::max(best.work, other.work);
-            best = std::move(other);
-        }
+    static bool consider(Planted& best, Planted other) {
+        if (!other.within_limits || (best.within_limits && other.cost >= best.cost)) return false;
+        other.work = std::max(best.work, other.work);
+        best = std::move(other);
+        return true;
     }
 
     // Nanoseconds a packet on the corners of some boxes, as measured on one machine: a tree, a node, an entry.
@@ -273,6 +306,7 @@ private:
 
     const BoxTable& boxes_;
     Wanted wanted_;
+    BuildMemory* memory_;
     std::uint64_t room_;
 };
 
@@ -305,14 +339,16 @@ Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
 
 }  // namespace
 
-void plant(Decision& decision, const Boxes& boxes) {
+void plant(Decision& decision, const Boxes& boxes, BuildMemory* memory) {
     TableMaker maker(decision, boxes);
     for (const bool deciding : {true, false})
         for (std::uint32_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
             const BoxTable table = maker.table(kind, deciding);
             if (table.size() == 0) continue;
-            Planter planter(table, deciding ? Wanted::kFirst : Wanted::kAll);
-            decision.forests.kinds[deciding ? kind : WEIR_FOREST_KINDS + kind] = settle(table, planter.plant(), decision.forests);
+            Planter planter(table, deciding ? Wanted::kFirst : Wanted::kAll, memory);
+            const std::uint32_t forest = deciding ? kind : WEIR_FOREST_KINDS + kind;
+            std::optional<BuildMemory::Grouping> none;
+            decision.forests.kinds[forest] = settle(table, planter.plant(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
         }
 }
 

@@ -6,7 +6,9 @@
 
 namespace weir::ir {
 
+class BuildMemory;
+
 // Fills decision.forests and decision.residuals.
-void plant(Decision& decision, const Boxes& boxes);
+void plant(Decision& decision, const Boxes& boxes, BuildMemory* memory = nullptr);
 
 }  // namespace weir::ir

@@ -50,7 +50,7 @@ constexpr Fact kFacts[] = {
 // By bit, all that follows from it being one.
 using Closure = std::array<Presence, 32>;
 
-Closure close() {
+constexpr Closure close() {
     Closure closure{};
     for (std::uint32_t bit = 0; bit < 32; ++bit) closure[bit].ones = WEIR_BIT(bit);
     for (const Fact& fact : kFacts) {
@@ -66,10 +66,7 @@ Closure close() {
                 }
     return closure;
 }
-const Closure& closure() {
-    static const Closure made = close();
-    return made;
-}
+constexpr Closure kClosure = close();
 
 }  // namespace
 
@@ -77,13 +74,13 @@ Presence implied(Presence presence) {
     Presence all = presence;
     for (std::uint32_t bit = 0; bit < 32; ++bit)
         if (presence.ones & WEIR_BIT(bit)) {
-            all.ones |= closure()[bit].ones;
-            all.zeros |= closure()[bit].zeros;
+            all.ones |= kClosure[bit].ones;
+            all.zeros |= kClosure[bit].zeros;
         }
     // What would bring a bit that is not there is not there.
     const std::uint32_t zeros = all.zeros;
     for (std::uint32_t bit = 0; zeros != 0 && bit < 32; ++bit)
-        if (closure()[bit].ones & zeros) all.zeros |= WEIR_BIT(bit);
+        if (kClosure[bit].ones & zeros) all.zeros |= WEIR_BIT(bit);
     return all;
 }
 

@@ -12,14 +12,9 @@ namespace {
 constexpr std::size_t kPairwise = 64;          // boxes of a node that are compared with one another
 constexpr std::uint32_t kMaxDepth = WEIR_TREE_DEPTH;
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
 class Builder {
 public:
-    Builder(const BoxTable& boxes, const TreeLimits& limits) : boxes_(boxes), limits_(limits) {}
+    Builder(const BoxTable& boxes, const TreeLimits& limits, BuildMemory* memory) : boxes_(boxes), limits_(limits), memory_(memory) {}
 
     BuiltTree build(std::vector<std::uint32_t> members) {
         const Known nothing{std::vector<std::uint32_t>(boxes_.dimensions.size()), std::vector<std::uint32_t>(boxes_.dimensions.size())};
@@ -35,7 +30,7 @@ private:
         prune(members, known);
         if (members.size() <= limits_.leaf || depth >= kMaxDepth) return leaf(members, depth);
         const std::uint32_t most_bits = depth == 0 ? limits_.root_bits : limits_.node_bits;
-        const Window window = choose_window(boxes_, members, known, most_bits, limits_, tree_.work);
+        const Window window = choose_window(boxes_, members, known, most_bits, limits_, tree_.work, memory_);
         if (window.bits == 0) return leaf(members, depth);
         return cut(std::move(members), known, window, depth);
     }
@@ -170,6 +165,7 @@ private:
 
     const BoxTable& boxes_;
     const TreeLimits& limits_;
+    BuildMemory* memory_;
     BuiltTree tree_;
     std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> leaves_;
     std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> nodes_;
@@ -177,8 +173,8 @@ private:
 
 }  // namespace
 
-BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits) {
-    return Builder(boxes, limits).build(std::move(members));
+BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits, BuildMemory* memory) {
+    return Builder(boxes, limits, memory).build(std::move(members));
 }
 
 }  // namespace weir::ir

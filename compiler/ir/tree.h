@@ -17,10 +17,13 @@ struct BoxTable {
     std::vector<std::uint32_t> last;
     std::vector<std::uint32_t> rule;       // by box; never falls
     std::vector<std::uint32_t> residual;   // by box: a number, or 0
+    std::vector<std::uint64_t> content;    // by box: a hash of its sides, the table's dimensions included
 
     std::uint32_t size() const { return static_cast<std::uint32_t>(rule.size()); }
     std::size_t at(std::uint32_t box, std::size_t dimension) const { return box * dimensions.size() + dimension; }
 };
+
+class BuildMemory;
 
 enum class Wanted : std::uint8_t { kFirst, kAll };    // of the rules that match
 
@@ -46,8 +49,13 @@ struct BuiltTree {
     std::uint32_t longest_leaf = 0;
 };
 
-// Leaves: WEIR_LEAF | count << 32 | first member.
-BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits);
+// Leaves: WEIR_LEAF | count << 32 | first member. `memory`: of windows, where there is one.
+BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits, BuildMemory* memory = nullptr);
+
+inline std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
 
 // ---- the choice of a window (cut.cpp) ----
 
@@ -64,7 +72,7 @@ struct Window {
     std::uint32_t mask() const { return (1u << bits) - 1; }
 };
 Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> members, const Known& known,
-                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work);
+                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildMemory* memory);
 
 // A box's side within a node. kInterval: cut to the node's range of values.
 struct Range32 { std::uint32_t first = 0; std::uint32_t last = 0; };

@@ -1,4 +1,5 @@
-// Where a compilation's time goes, in ms, the least of several runs: bench_phases FILE
+// Where a compilation's time goes, in ms, the least of several runs: bench_phases FILE [CHANGED]. With CHANGED, what that takes
+// where FILE was compiled just before, as in a reload.
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "compiler/ir/build.h"
 #include "compiler/ir/lower.h"
 #include "compiler/sema/check.h"
+#include "compiler/session.h"
 
 namespace {
 
@@ -35,7 +37,7 @@ private:
 };
 
 // False where the policy is refused.
-bool run(const std::string& name, const std::string& text) {
+bool run(const std::string& name, const std::string& text, weir::Session* session) {
     const weir::sema::Files files{[](const std::string&, std::string&) { return std::nullopt; }, {}};
     weir::Sources sources;
     weir::Diagnostics diagnostics;
@@ -56,14 +58,14 @@ bool run(const std::string& name, const std::string& text) {
         clock.end(phases[3]);
     }
     clock = {};
-    weir::ir::build(compiled.decision);
+    weir::ir::build(compiled.decision, session != nullptr ? &session->memory() : nullptr);
     clock.end(phases[4]);
     compiled.policy = std::move(*policy);
     compiled.source_name = name;
     compiled.source_text = text;
     std::string error;
     clock = {};
-    if (!weir::compile(compiled, {}, error)) return false;
+    if (!weir::compile(compiled, {}, error, session)) return false;
     clock.end(phases[5]);
     all.end(phases[6]);
     return true;
@@ -71,11 +73,20 @@ bool run(const std::string& name, const std::string& text) {
 
 }  // namespace
 
+std::string content_of(const char* path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
 int main(int argc, char** argv) {
-    std::ifstream file(argc > 1 ? argv[1] : "", std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const bool has_changed = argc > 2;
     for (int i = 0; i < 5; ++i) {
-        if (!run(argc > 1 ? argv[1] : "", text)) {
+        weir::Session session;
+        bool accepted = argc > 1 && run(argv[1], content_of(argv[1]), has_changed ? &session : nullptr);
+        session.prepare();
+        if (has_changed && i == 0) for (Phase& phase : phases) phase.ms = std::numeric_limits<double>::max();
+        if (accepted && has_changed) accepted = run(argv[1], content_of(argv[2]), &session);
+        if (!accepted) {
             fmt::print(stderr, "bench_phases: the policy is refused, or cannot be read\n");
             return 1;
         }
