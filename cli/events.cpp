@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "runtime/control.h"
@@ -45,14 +46,14 @@ void print_event(const Json& event, Colour colour) {
 }
 
 int print_line(const std::string& line, const EventsArguments& arguments, Colour colour) {
-    const Json event = Json::parse(line, nullptr, false);
-    if (!event.is_object()) return say_error(std::string("the engine's answer cannot be read: is it of another version?"));
-    if (event.contains("lost")) {
-        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", event.value("lost", std::uint64_t{0}));
+    auto event = parse_answer(line);
+    if (!event) return say_error(event.error());
+    if (event->contains("lost")) {
+        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", event->value("lost", std::uint64_t{0}));
         return kOk;
     }
     if (arguments.format == "json") fmt::print("{}\n", line);
-    else print_event(event, colour);
+    else print_event(*event, colour);
     // Each line at once, and a reader that has left ends this.
     return std::fflush(stdout) == 0 ? kOk : finish_output(kWorldFault);
 }
@@ -64,10 +65,11 @@ int events(const EventsArguments& arguments) {
     if (runtime::Status sent = engine->send(request.dump(), kTimeout_ms); !sent) return say_error(sent.error());
     auto first = engine->receive(kTimeout_ms);
     if (!first) return say_error(first.error());
-    const Json answer = Json::parse(*first, nullptr, false);
-    if (!answer.is_object() || !answer.value("ok", false)) return say_error({answer.is_object() ? answer.value("error", "") : *first, "", 0});
+    auto answer = parse_answer(*first);
+    if (!answer) return say_error(answer.error());
+    if (const int refused = say_refusal(*answer); refused != kOk) return refused;
     const Colour colour = colour_of(STDOUT_FILENO);
-    for (auto left = answer.value("events", std::uint64_t{0}); arguments.follow || left != 0; --left) {
+    for (auto left = answer->value("events", std::uint64_t{0}); arguments.follow || left != 0; --left) {
         auto line = engine->receive(arguments.follow ? kForEver : kTimeout_ms);
         if (!line) return say_error(line.error());
         if (const int status = print_line(*line, arguments, colour); status != kOk) return status;
@@ -81,8 +83,7 @@ void add_events(CLI::App& app, int& status) {
     static EventsArguments arguments;
     CLI::App* command = app.add_subcommand("events", "the last alerts of a running engine; with --follow, each as it comes");
     command->add_flag("-f,--follow", arguments.follow, "those that come from now on, until Ctrl-C");
-    command->add_option("--name", arguments.name, "which engine, where several run");
-    command->add_option("--format", arguments.format, "human, or json: EVE, one object a line")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    add_asking_options(*command, arguments.name, arguments.format, "human, or json: EVE, one object a line");
     command->callback([&status] { status = events(arguments); });
 }
 

@@ -14,6 +14,8 @@ void add_policy_options(CLI::App& command, PolicyOptions& options) {
         ->check(CLI::IsMember({"warnings"}));
 }
 
+void add_name_option(CLI::App& command, std::string& name) { command.add_option("--name", name, "which engine, where several run"); }
+
 void add_engine_option(CLI::App& command, std::string& engine) {
     command.add_option("--engine", engine,
                        "who judges: kernel (BPF_PROG_TEST_RUN, needs CAP_BPF), native (compiled for this CPU), oracle (the\n"

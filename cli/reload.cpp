@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/policy_file.h"
-#include "runtime/control.h"
 
 namespace weir::cli {
 namespace {
@@ -32,22 +32,17 @@ struct ReloadArguments {
 
 // Sends a request, and tells people (`tell`) or programs what the engine answered.
 template <typename Tell>
-int ask(const std::string& engine, const Json& request, const std::string& format, const Tell& tell) {
-    auto said = runtime::ask_engine(engine, request.dump(-1, ' ', false, Json::error_handler_t::replace), kTimeout_ms);
-    if (!said) return say_error(said.error());
-    const auto answer = Json::parse(*said, nullptr, false);
-    if (!answer.is_object()) return say_error(std::string("the engine's answer cannot be read: is it of another version?"));
-    std::fputs(answer.value("diagnostics", "").c_str(), stderr);
-    if (!answer.value("ok", false)) {
-        say_error({answer.value("error", "the engine refuses"), answer.value("help", ""), 0});
-        return answer.value("status", int{kWorldFault});
-    }
+int ask_and_tell(const std::string& engine, const Json& request, const std::string& format, const Tell& tell) {
+    auto answer = ask(engine, request, kTimeout_ms);
+    if (!answer) return say_error(answer.error());
+    std::fputs(answer->value("diagnostics", "").c_str(), stderr);
+    if (const int refused = say_refusal(*answer); refused != kOk) return refused;
     if (format == "json") {
-        auto result = answer;
+        Json result = *answer;
         for (const char* key : {"ok", "status", "diagnostics"}) result.erase(key);
         fmt::print("{}\n", result.dump());
     } else {
-        tell(answer);
+        tell(*answer);
     }
     return kOk;
 }
@@ -61,7 +56,7 @@ int reload(const ReloadArguments& arguments) {
     if (!arguments.confirm_within.empty()) request["confirm_within_ms"] = *parse_duration_ms(arguments.confirm_within);
     if (!arguments.samples.empty()) request["samples"] = from_root(arguments.samples);
     if (arguments.shadow) request["shadow"] = true;
-    return ask(arguments.name, request, arguments.options.format, [&](const Json& answer) {
+    return ask_and_tell(arguments.name, request, arguments.options.format, [&](const Json& answer) {
         if (arguments.shadow)
             return fmt::print("candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
                               answer.value("candidate", ""), answer.value("policy", ""), answer.value("generation", 0), answer.value("samples", ""));
@@ -82,7 +77,7 @@ struct ChangeArguments {
 };
 
 int change(const ChangeArguments& arguments, const char* what, const char* sentence) {
-    return ask(arguments.name, {{"command", what}}, arguments.format, [&](const Json& answer) {
+    return ask_and_tell(arguments.name, {{"command", what}}, arguments.format, [&](const Json& answer) {
         fmt::print("policy {} in force{}: generation {}\n", answer.value("policy", ""), sentence, answer.value("generation", 0));
     });
 }
@@ -95,15 +90,14 @@ struct PromoteArguments : ChangeArguments {
 int promote(const PromoteArguments& arguments) {
     Json request{{"command", "promote"}, {"cancel", arguments.cancel}};
     if (arguments.under) request["if_disagreements_under"] = *arguments.under;
-    return ask(arguments.name, request, arguments.format, [&](const Json& answer) {
+    return ask_and_tell(arguments.name, request, arguments.format, [&](const Json& answer) {
         fmt::print("policy {} in force: generation {}\n", answer.value("policy", ""), answer.value("generation", 0));
     });
 }
 
 CLI::App* add_change(CLI::App& app, ChangeArguments& arguments, const char* name, const char* about) {
     CLI::App* command = app.add_subcommand(name, about);
-    command->add_option("--name", arguments.name, "which engine, where several run");
-    command->add_option("--format", arguments.format, "human or json")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    add_asking_options(*command, arguments.name, arguments.format);
     return command;
 }
 
@@ -114,7 +108,7 @@ void add_reload(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("reload", "swaps the policy of a running engine; returns once it is in force, or refused");
     command->footer("A policy that is refused changes nothing. Counters of rules that keep their name go on.");
     command->add_option("FILE", arguments.file, "policy; else the file in force, read again");
-    command->add_option("--name", arguments.name, "which engine, where several run");
+    add_name_option(*command, arguments.name);
     command
         ->add_option("--confirm-within", arguments.confirm_within,
                      "the kernel itself goes back to the policy before, unless `weir confirm` comes within this time: 60s, 5m")

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "runtime/control.h"
 
 namespace weir::cli {
 namespace {
@@ -60,19 +60,16 @@ std::vector<std::string> read_lines() {
 }
 
 // The engine's answer; nothing where it refuses, which has been said, with the status in `status`.
-std::optional<Json> ask(const SetArguments& arguments, const Json& request, int& status) {
-    auto said = runtime::ask_engine(arguments.engine, request.dump(-1, ' ', false, Json::error_handler_t::replace), kTimeout_ms);
-    if (!said) return status = say_error(said.error()), std::nullopt;
-    Json answer = Json::parse(*said, nullptr, false);
-    if (answer.is_object() && answer.value("ok", false)) return answer;
-    if (!answer.is_object()) status = say_error(std::string("the engine's answer cannot be read: is it of another version?"));
-    else say_error({answer.value("error", "the engine refuses"), answer.value("help", ""), 0}), status = answer.value("status", int{kWorldFault});
-    return std::nullopt;
+std::optional<Json> granted(const SetArguments& arguments, const Json& request, int& status) {
+    auto answer = ask(arguments.engine, request, kTimeout_ms);
+    if (!answer) return status = say_error(answer.error()), std::nullopt;
+    if (status = say_refusal(*answer); status != kOk) return std::nullopt;
+    return std::move(*answer);
 }
 
 int list(const SetArguments& arguments) {
     int status = kOk;
-    const auto answer = ask(arguments, {{"command", "set"}, {"action", "list"}, {"set", arguments.set}}, status);
+    const auto answer = granted(arguments, {{"command", "set"}, {"action", "list"}, {"set", arguments.set}}, status);
     if (!answer) return status;
     for (const Json& entry : (*answer)["entries"]) {
         if (arguments.format == "json") fmt::print("{}\n", entry.dump());
@@ -97,7 +94,7 @@ int change(SetArguments arguments, const char* action) {
         request["values"] = std::vector<std::string>(values.begin() + static_cast<std::ptrdiff_t>(begin),
                                                      values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), begin + kValuesARequest)));
         int status = kOk;
-        const auto answer = ask(arguments, request, status);
+        const auto answer = granted(arguments, request, status);
         if (!answer) return status;
         done += answer->value("added", std::uint64_t{0}) + answer->value("removed", std::uint64_t{0});
         refused += answer->value("refused", std::uint64_t{0});
@@ -116,9 +113,8 @@ void add_set(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("set", "the sets of a running engine: what is in them, and changes by hand");
     command->require_subcommand(1);
     const auto common = [&](CLI::App* action) {
-        action->add_option("NAME", arguments.set, "of the set")->required();
-        action->add_option("--name", arguments.engine, "which engine, where several run");
-        action->add_option("--format", arguments.format, "human or json")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+        action->add_option("NAME", arguments.set, "name of the set")->required();
+        add_asking_options(*action, arguments.engine, arguments.format);
         return action;
     };
     common(command->add_subcommand("list", "entries whose time is not over"))->callback([&status] { status = list(arguments); });

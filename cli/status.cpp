@@ -7,16 +7,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "runtime/control.h"
 
 namespace weir::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kTimeout_ms = 10'000;
 
 struct StatusArguments { std::string format = "human"; std::string name{}; };
 
@@ -47,6 +45,29 @@ void print_alerts(const Json& engine) {
                    number(alert, "delivered"), number(alert, "suppressed"), number(alert, "lost"), number(alert, "pending"));
 }
 
+void print_state(const Json& engine) {
+    if (!engine["terms"].empty()) {
+        const std::size_t width = widest(engine["terms"], 5);
+        fmt::print("\n{}  {:>10}  {:>10}  {:>10}\n", padded("state", width), "keys", "evicted", "refused");
+        for (const Json& term : engine["terms"])
+            fmt::print("{}  {:>10}  {:>10}  {:>10}\n", padded(term.value("name", ""), width), number(term, "keys"), number(term, "evicted"), number(term, "refused"));
+    }
+    if (engine["sets"].empty()) return;
+    const std::size_t width = widest(engine["sets"], 5);
+    fmt::print("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");
+    for (const Json& set : engine["sets"])
+        fmt::print("{}  {:>10}  {:>10}\n", padded(set.value("name", ""), width), number(set, "entries"), number(set, "refused"));
+}
+
+// What went wrong since the engine started, where anything did.
+void print_troubles(const Json& engine) {
+    for (const Json& interface : engine["interfaces"])
+        if (const auto gaps = number(interface, "gaps"); gaps != 0)
+            fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", interface.value("name", ""), gaps, number(interface, "last_gap_ms"));
+    if (const auto failed = number(engine, "reload_failed"); failed != 0) fmt::print("    {} reloads were refused\n", failed);
+    if (const auto back = number(engine, "went_back"); back != 0) fmt::print("    {} policies were not confirmed in time\n", back);
+}
+
 void print_shadow(const Json& engine) {
     if (!engine.contains("shadow")) return;
     const Json& shadow = engine["shadow"];
@@ -67,24 +88,22 @@ void print_status(const Json& engine) {
     if (engine.contains("confirm_within_ms"))
         fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n", number(engine, "falls_back_to"),
                    static_cast<double>(number(engine, "confirm_within_ms")) / 1000);
+    print_troubles(engine);
     print_shadow(engine);
     print_counters(engine);
+    print_state(engine);
     print_alerts(engine);
-    if (engine["sets"].empty() && engine["sinks"].empty()) return;
-    fmt::print("\n");
-    for (const Json& set : engine["sets"]) fmt::print("set {}: {} entries\n", set.value("name", ""), number(set, "entries"));
+    if (!engine["sinks"].empty()) fmt::print("\n");
     for (const Json& sink : engine["sinks"])
         fmt::print("sink {}: {} delivered, {} lost, {} pending{}\n", sink.value("name", ""), number(sink, "delivered"), number(sink, "lost"),
                    number(sink, "pending"), sink.value("state", "ok") == "ok" ? "" : ": " + sink.value("state", ""));
 }
 
 int status_of(const StatusArguments& arguments) {
-    auto said = runtime::ask_engine(arguments.name, R"({"command":"status"})", kTimeout_ms);
-    if (!said) return say_error(said.error());
-    const Json answer = Json::parse(*said, nullptr, false);
-    if (!answer.is_object() || !answer.contains("engine")) return say_error(std::string("the engine's answer cannot be read: is it of another version?"));
-    if (arguments.format == "json") fmt::print("{}\n", answer["engine"].dump());
-    else print_status(answer["engine"]);
+    auto engine = ask_status(arguments.name);
+    if (!engine) return say_error(engine.error());
+    if (arguments.format == "json") fmt::print("{}\n", engine->dump());
+    else print_status(*engine);
     return kOk;
 }
 
@@ -93,8 +112,7 @@ int status_of(const StatusArguments& arguments) {
 void add_status(CLI::App& app, int& status) {
     static StatusArguments arguments;
     CLI::App* command = app.add_subcommand("status", "what a running engine is doing: attachment, counters, alert accounts");
-    command->add_option("--name", arguments.name, "which engine, where several run");
-    command->add_option("--format", arguments.format, "human or json")->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    add_asking_options(*command, arguments.name, arguments.format);
     command->callback([&status] { status = status_of(arguments); });
 }
 

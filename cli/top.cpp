@@ -15,9 +15,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
-#include "runtime/control.h"
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
 
@@ -26,7 +27,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kTimeout_ms = 10'000;
 constexpr std::size_t kNumberColumns = 41;        // three of them, right of the name
 constexpr std::size_t kLeastName = 8, kMostName = 60;
 
@@ -188,17 +188,9 @@ private:
     bool reads_keys_ = false;
 };
 
-runtime::Result<Json> look(const std::string& name) {
-    auto said = runtime::ask_engine(name, R"({"command":"status"})", kTimeout_ms);
-    if (!said) return said.error();
-    Json answer = Json::parse(*said, nullptr, false);
-    if (!answer.is_object() || !answer.contains("engine")) return runtime::Error{"the engine's answer cannot be read: is it of another version?", {}, 0};
-    return Json(std::move(answer["engine"]));
-}
-
 int top(const TopArguments& arguments) {
     std::string name = arguments.name;
-    auto engine = look(name);
+    auto engine = ask_status(name);
     if (!engine) return say_error(engine.error());
     name = engine->value("name", name);
     Rates rates;
@@ -218,7 +210,7 @@ int top(const TopArguments& arguments) {
             if (wake == Screen::Wake::kTime) {
                 next_ns += period_ns;
                 ++done;
-                engine = look(name);
+                engine = ask_status(name);
                 if (!engine) {
                     error = engine.error();
                     break;
@@ -237,7 +229,7 @@ void add_top(CLI::App& app, int& status) {
     static TopArguments arguments;
     CLI::App* command = app.add_subcommand("top", "the rules of a running engine by packets a second, live");
     command->footer("q or Ctrl-C ends it. Where standard output is no terminal, each look is printed after the other.");
-    command->add_option("--name", arguments.name, "which engine, where several run");
+    add_name_option(*command, arguments.name);
     command->add_option("--interval", arguments.seconds, "seconds between two looks")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
     command->add_option("-n,--times", arguments.times, "so many looks, then end; 0: for ever")->capture_default_str();
     command->callback([&status] { status = top(arguments); });

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -48,7 +47,7 @@ std::string to_string(const MacAddress& mac) {
 std::optional<IpAddress> parse_ip(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN];
     if (text.size() >= sizeof(buffer) || text.find('\0') != std::string_view::npos) return std::nullopt;
-    std::memcpy(buffer, text.data(), text.size());
+    text.copy(buffer, text.size());
     buffer[text.size()] = '\0';
     IpAddress address;
     address.version = text.find(':') == std::string_view::npos ? 4 : 6;

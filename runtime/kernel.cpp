@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -76,6 +77,15 @@ std::uint64_t now_ns(clockid_t clock) {
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// How far this process's monotonic clock is ahead of the kernel's (time_namespaces(7)); behind it: as a negative number wraps.
+std::uint64_t time_namespace_ns() {
+    std::ifstream offsets("/proc/self/timens_offsets");
+    std::string clock;
+    for (std::int64_t s = 0, ns = 0; offsets >> clock >> s >> ns;)
+        if (clock == "monotonic") return static_cast<std::uint64_t>(s * 1'000'000'000 + ns);
+    return 0;   // a kernel without them
+}
+
 Result<ethtool_value> ethtool_flags(const std::string& interface, ethtool_value request) {
     const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq wanted{};
@@ -86,7 +96,10 @@ Result<ethtool_value> ethtool_flags(const std::string& interface, ethtool_value 
 }
 }  // namespace
 
-std::uint64_t monotonic_ns() { return now_ns(CLOCK_MONOTONIC); }
+std::uint64_t monotonic_ns() {
+    static const std::uint64_t kOffset_ns = time_namespace_ns();   // a process stays in its time namespace
+    return now_ns(CLOCK_MONOTONIC) - kOffset_ns;
+}
 std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }
 
 std::string rfc3339(std::uint64_t realtime_ns) {

@@ -115,7 +115,7 @@ std::string global_name(const bpf::TableImage& table) {
 
 std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std::uint32_t kept) {
     std::vector<std::uint32_t> numbers(std::min(count, kept));
-    std::memcpy(numbers.data(), map.values(), numbers.size() * sizeof(std::uint32_t));
+    if (!numbers.empty()) std::memcpy(numbers.data(), map.values(), numbers.size() * sizeof(std::uint32_t));
     return numbers;
 }
 

@@ -15,6 +15,13 @@ constexpr std::size_t kMaxKeys = 4;
 constexpr std::uint64_t kMaxTermSize = 4'000'000;   // keys; docs/limits.md
 constexpr std::size_t kMaxTermsARule = 4;           // docs/limits.md
 
+// Is the limit of the type that this kind of term has?
+bool limit_fits(ast::StateKind kind, const Value& limit) {
+    if (kind == ast::StateKind::kRate) return std::holds_alternative<Rate>(limit);
+    if (kind == ast::StateKind::kByteRate) return std::holds_alternative<ByteRate>(limit);
+    return std::holds_alternative<Integer>(limit);
+}
+
 }  // namespace
 
 void ConditionChecker::wrong_term(Span span, std::string message, std::string help) {
@@ -30,8 +37,7 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     if (term.op != ast::Comparison::kGt) wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
     const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
     if (!term.limit) wrong_term(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
-    else if (windowed != std::holds_alternative<Integer>(term.limit->value) ||
-             (term.kind == ast::StateKind::kByteRate) != std::holds_alternative<ByteRate>(term.limit->value))
+    else if (!limit_fits(term.kind, term.limit->value))
         wrong_term(term.limit_span, fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
                    "rate takes 10/s, byterate 10MB/s, count and distinct a number");
     if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "tests/bench/rule_shapes.h"
-#include "tests/bench/seeded.h"
+#include "tests/support/random.h"
 
 namespace weir::bench {
 namespace {
@@ -77,9 +77,9 @@ public:
     FrameMaker(const std::vector<ShapedRule>& rules, std::uint64_t seed) : rules_(rules), random_(seed) {}
 
     std::vector<std::uint8_t> frame() {
-        const ShapedRule& rule = rules_[random_.below(static_cast<std::uint32_t>(rules_.size()))];
+        const ShapedRule& rule = rules_[random_.below32(static_cast<std::uint32_t>(rules_.size()))];
         FrameFields fields = inside(rule);
-        switch (random_.below(8)) {
+        switch (random_.below32(8)) {
             case 0:
             case 1: beside(rule, fields); break;
             case 2: mix(fields); break;
@@ -93,7 +93,7 @@ private:
     // On a corner, or within. Without a prefix any address of the version will do.
     AddressWords address_in(const AddressSpan& span, bool is_ip6) {
         AddressWords words{};
-        const std::uint32_t roll = random_.below(4);
+        const std::uint32_t roll = random_.below32(4);
         if (span.prefix_bits == 0) {
             for (std::size_t i = 0; i < (is_ip6 ? 4u : 1u); ++i) words[i] = random_.word();
             return words;
@@ -102,15 +102,15 @@ private:
         if (roll == 1) return span.last;
         for (std::size_t i = 0; i < 4; ++i) {
             const std::uint32_t room = span.last[i] - span.first[i];
-            words[i] = span.first[i] + (room == ~0u ? random_.word() : random_.below(room + 1));
+            words[i] = span.first[i] + (room == ~0u ? random_.word() : random_.below32(room + 1));
         }
         return words;
     }
     std::uint16_t port_in(const PortSpan& span) {
-        const std::uint32_t roll = random_.below(4);
+        const std::uint32_t roll = random_.below32(4);
         if (roll == 0) return span.first;
         if (roll == 1) return span.last;
-        return static_cast<std::uint16_t>(span.first + random_.below(static_cast<std::uint32_t>(span.last - span.first) + 1));
+        return static_cast<std::uint16_t>(span.first + random_.below32(static_cast<std::uint32_t>(span.last - span.first) + 1));
     }
     FrameFields inside(const ShapedRule& rule) {
         FrameFields fields;
@@ -118,7 +118,7 @@ private:
         fields.source = address_in(rule.source, rule.is_ip6);
         fields.destination = address_in(rule.destination, rule.is_ip6);
         constexpr Transport kAll[] = {Transport::kTcp, Transport::kUdp, Transport::kIcmp, Transport::kAny};
-        fields.transport = rule.transport == Transport::kAny ? kAll[random_.below(4)] : rule.transport;
+        fields.transport = rule.transport == Transport::kAny ? kAll[random_.below32(4)] : rule.transport;
         fields.source_port = port_in(rule.source_port);
         fields.destination_port = port_in(rule.destination_port);
         return fields;
@@ -133,7 +133,7 @@ private:
     void beside(const ShapedRule& rule, FrameFields& fields) {
         const bool up = random_.one_in(2);
         const std::uint32_t by = up ? 1 : ~0u;
-        switch (random_.below(5)) {
+        switch (random_.below32(5)) {
             case 0:
                 if (rule.source.prefix_bits != 0) fields.source = up ? rule.source.last : rule.source.first;
                 return step(fields.source, fields.is_ip6, by);
@@ -147,7 +147,7 @@ private:
     }
     // One side of this rule, the other of another one.
     void mix(FrameFields& fields) {
-        const ShapedRule& other = rules_[random_.below(static_cast<std::uint32_t>(rules_.size()))];
+        const ShapedRule& other = rules_[random_.below32(static_cast<std::uint32_t>(rules_.size()))];
         if (other.is_ip6 != fields.is_ip6) return;
         if (random_.one_in(2)) fields.destination = address_in(other.destination, other.is_ip6);
         else fields.destination_port = port_in(other.destination_port);
@@ -157,12 +157,12 @@ private:
             fields.source[i] = random_.word();
             fields.destination[i] = random_.word();
         }
-        fields.source_port = static_cast<std::uint16_t>(random_.below(65536));
-        fields.destination_port = static_cast<std::uint16_t>(random_.below(65536));
+        fields.source_port = static_cast<std::uint16_t>(random_.below32(65536));
+        fields.destination_port = static_cast<std::uint16_t>(random_.below32(65536));
     }
 
     const std::vector<ShapedRule>& rules_;
-    Seeded random_;
+    tests::Random random_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/bench/seeded.h"
+#include "tests/support/random.h"
 
 namespace weir::bench {
 namespace {
@@ -46,7 +46,7 @@ public:
         const std::uint32_t pool = std::max(8u, count / 24);
         for (std::uint32_t i = 0; i < pool; ++i) {
             sources_.push_back(random_.word());
-            destinations_.push_back(0x0a000000u | random_.below(1u << 24));
+            destinations_.push_back(0x0a000000u | random_.below32(1u << 24));
         }
     }
 
@@ -67,19 +67,19 @@ public:
     }
 
 private:
-    std::uint32_t one_of(const std::vector<std::uint32_t>& pool) { return pool[random_.below(static_cast<std::uint32_t>(pool.size()))]; }
-    std::uint32_t service() { return kServices[random_.below(std::size(kServices))]; }
+    std::uint32_t one_of(const std::vector<std::uint32_t>& pool) { return pool[random_.below32(static_cast<std::uint32_t>(pool.size()))]; }
+    std::uint32_t service() { return kServices[random_.below32(std::size(kServices))]; }
     // One of `bits` and a host within one of the pool's /20 networks.
     AddressSpan near(const std::vector<std::uint32_t>& pool, std::uint32_t bits) {
-        return network4((one_of(pool) & 0xfffff000u) | random_.below(1u << 12), bits);
+        return network4((one_of(pool) & 0xfffff000u) | random_.below32(1u << 12), bits);
     }
     PortSpan port_range() {
         if (random_.one_in(2)) return {1024, 65535};
-        const std::uint32_t first = random_.below(60000);
-        return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + random_.below(5000))};
+        const std::uint32_t first = random_.below32(60000);
+        return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + random_.below32(5000))};
     }
     void any_transport(ShapedRule& made) {
-        const std::uint32_t roll = random_.below(10);
+        const std::uint32_t roll = random_.below32(10);
         made.transport = roll < 6 ? Transport::kTcp : roll < 9 ? Transport::kUdp : Transport::kIcmp;
     }
     bool has_ports(const ShapedRule& made) const { return made.transport == Transport::kTcp || made.transport == Transport::kUdp; }
@@ -88,78 +88,78 @@ private:
         made.source = network4(random_.word(), 32);
         made.destination = near(destinations_, 32);
         made.transport = random_.one_in(3) ? Transport::kUdp : Transport::kTcp;
-        made.source_port = exact_port(1024 + random_.below(64000));
+        made.source_port = exact_port(1024 + random_.below32(64000));
         made.destination_port = exact_port(service());
     }
     void acl(ShapedRule& made) {
         constexpr std::uint32_t kSourceBits[] = {0, 8, 16, 20, 24, 24, 28, 32, 32, 32};
         constexpr std::uint32_t kDestinationBits[] = {16, 24, 24, 27, 29, 32, 32, 32, 32, 32};
-        made.source = near(sources_, kSourceBits[random_.below(10)]);
-        made.destination = near(destinations_, kDestinationBits[random_.below(10)]);
+        made.source = near(sources_, kSourceBits[random_.below32(10)]);
+        made.destination = near(destinations_, kDestinationBits[random_.below32(10)]);
         any_transport(made);
         if (!has_ports(made)) return;
-        const std::uint32_t roll = random_.below(10);
+        const std::uint32_t roll = random_.below32(10);
         if (roll < 6) made.destination_port = exact_port(service());
-        else if (roll < 7) made.destination_port = exact_port(random_.below(65536));
+        else if (roll < 7) made.destination_port = exact_port(random_.below32(65536));
         else if (roll < 9) made.destination_port = port_range();
     }
     void firewall(ShapedRule& made) {
         constexpr std::uint32_t kSourceBits[] = {0, 0, 0, 0, 8, 16, 16, 24, 32, 32};
         constexpr std::uint32_t kDestinationBits[] = {0, 0, 0, 16, 20, 24, 24, 28, 32, 32};
-        made.source = near(sources_, kSourceBits[random_.below(10)]);
-        made.destination = near(destinations_, kDestinationBits[random_.below(10)]);
+        made.source = near(sources_, kSourceBits[random_.below32(10)]);
+        made.destination = near(destinations_, kDestinationBits[random_.below32(10)]);
         // A rule for everything would leave nothing to those after it.
         const bool wide = made.source.prefix_bits < 16 && made.destination.prefix_bits < 16;
         if (wide) {
             made.transport = random_.one_in(2) ? Transport::kUdp : Transport::kTcp;
-            made.destination_port = exact_port(random_.below(65536));
+            made.destination_port = exact_port(random_.below32(65536));
             return;
         }
         if (!random_.one_in(5)) any_transport(made);
         if (!has_ports(made)) return;
         if (random_.one_in(4)) made.source_port = random_.one_in(2) ? port_range() : exact_port(service());
-        const std::uint32_t roll = random_.below(10);
+        const std::uint32_t roll = random_.below32(10);
         if (roll < 4) made.destination_port = exact_port(service());
         else if (roll < 7) made.destination_port = port_range();
     }
     AddressWords address6(std::uint32_t network) {
-        return {0x20010db8u, network, random_.below(16), random_.below(4096)};
+        return {0x20010db8u, network, random_.below32(16), random_.below32(4096)};
     }
     void ip6(ShapedRule& made) {
         constexpr std::uint32_t kSourceBits[] = {0, 32, 48, 56, 64, 64, 64, 96, 128, 128};
         constexpr std::uint32_t kDestinationBits[] = {48, 64, 64, 64, 112, 128, 128, 128, 128, 128};
         made.is_ip6 = true;
-        made.source = network6(address6(one_of(sources_)), kSourceBits[random_.below(10)]);
-        made.destination = network6(address6(one_of(destinations_)), kDestinationBits[random_.below(10)]);
+        made.source = network6(address6(one_of(sources_)), kSourceBits[random_.below32(10)]);
+        made.destination = network6(address6(one_of(destinations_)), kDestinationBits[random_.below32(10)]);
         made.transport = random_.one_in(3) ? Transport::kUdp : Transport::kTcp;
-        const std::uint32_t roll = random_.below(10);
+        const std::uint32_t roll = random_.below32(10);
         if (roll < 6) made.destination_port = exact_port(service());
         else if (roll < 8) made.destination_port = port_range();
     }
     void wild(ShapedRule& made) {
-        switch (random_.below(4)) {
+        switch (random_.below32(4)) {
             case 0: made.source = network4(random_.word(), 32); break;
-            case 1: made.destination = network4(random_.word(), 8 + random_.below(25)); break;
+            case 1: made.destination = network4(random_.word(), 8 + random_.below32(25)); break;
             case 2:
                 made.transport = random_.one_in(2) ? Transport::kUdp : Transport::kTcp;
-                made.destination_port = exact_port(random_.below(65536));
+                made.destination_port = exact_port(random_.below32(65536));
                 break;
             default:
                 made.transport = random_.one_in(2) ? Transport::kUdp : Transport::kTcp;
-                made.source_port = exact_port(random_.below(65536));
+                made.source_port = exact_port(random_.below32(65536));
         }
     }
     // Longest prefixes first: 32 levels of source within 32 of destination, around a few addresses.
     void nested(ShapedRule& made, std::uint32_t number) {
         const std::uint32_t level = static_cast<std::uint32_t>(std::uint64_t{number} * 24 / std::max(count_, 1u));
         made.source = network4(one_of(sources_), 32 - level);
-        made.destination = network4(one_of(destinations_), std::clamp(32 - level + random_.below(5) - 2, 8u, 32u));
+        made.destination = network4(one_of(destinations_), std::clamp(32 - level + random_.below32(5) - 2, 8u, 32u));
     }
     AddressSpan address_range(std::uint32_t around) {
         AddressSpan span;
         span.first[0] = around & 0xfffffff0u;
-        span.last[0] = std::max(span.first[0], span.first[0] + 1 + random_.below(1u << random_.below(20)));
-        span.first[0] += random_.below(2);
+        span.last[0] = std::max(span.first[0], span.first[0] + 1 + random_.below32(1u << random_.below32(20)));
+        span.first[0] += random_.below32(2);
         if (span.last[0] < span.first[0]) span.last[0] = ~0u;
         span.prefix_bits = kNoPrefix;
         return span;
@@ -185,7 +185,7 @@ private:
 
     Shape shape_;
     std::uint32_t count_;
-    Seeded random_;
+    tests::Random random_;
     std::vector<std::uint32_t> sources_;
     std::vector<std::uint32_t> destinations_;
 };

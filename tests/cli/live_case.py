@@ -49,8 +49,9 @@ class LiveCase(unittest.TestCase):
         self.running = None
         self.addCleanup(self.end)
 
-    def start(self, *more, name=NAME, interface="c0"):
-        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "run", str(self.policy), "-i", interface, "--name", name, *more],
+    def start(self, *more, name=NAME, interface="c0", before=()):
+        """`before`: what the engine is started through."""
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", *before, WEIR, "run", str(self.policy), "-i", interface, "--name", name, *more],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.running = process
         deadline = time.monotonic() + 30

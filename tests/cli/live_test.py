@@ -55,8 +55,13 @@ class Live(LiveCase):
             self.assertEqual(said.returncode, status)
             self.assertIn("error[", said.stderr)
         self.assertEqual(self.ask("reload", self.folder / "nowhere.rules").returncode, 3)
+        bad.write_text("#" * (17 << 20))
+        said = self.ask("reload", bad)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("error[E502]", said.stderr)
         status = self.status()
-        self.assertEqual((status["generation"], status["reload_failed"]), (1, 5))
+        self.assertEqual((status["generation"], status["reload_failed"]), (1, 6))
+        self.assertIn("\n    6 reloads were refused\n", self.ask("status").stdout)
         self.send(9, 1)
         self.assertEqual(self.rules()["marked"], 1)
 
@@ -243,6 +248,9 @@ class Live(LiveCase):
         status = self.status()
         self.assertEqual({s["name"]: s["entries"] for s in status["sets"]}, {"blocked": 100000, "ports": 1})
         self.assertEqual([(t["name"], t["keys"], t["evicted"]) for t in status["terms"]], [("rule many: count(ip.src) in 1d", 1, 0)])
+        shown = self.ask("status").stdout
+        self.assertRegex(shown, r"(?m)^state +keys +evicted +refused\nrule many: count\(ip\.src\) in 1d +1 +0 +0$")
+        self.assertRegex(shown, r"(?m)^blocked +100000 +0$")
 
         second = self.folder / "second.rules"
         second.write_text("rule other { when udp.dport == 10 and rate(ip.src) > 1000/s then drop }\n"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """watch_test.py WEIR SOURCE: weir run --watch, however files are changed. Skipped as live_case.py says."""
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -10,6 +11,7 @@ import time
 from live_case import LiveCase, main
 
 QUIET_S = 0.4   # longer than the engine waits after a change
+STORM_S = float(os.environ.get("WEIR_STORM_S", "3"))
 
 
 def policy(name):
@@ -115,6 +117,48 @@ class Watch(LiveCase):
         self.assertLess(self.status()["generation"], 10 + took_ms / 5)
         self.assertEqual(self.status()["reload_failed"], 0)
         print(f"1000 changes and signals in {took_ms:.0f} ms: {self.status()['generation']} generations")
+
+    def test_a_thousand_signals_a_second_while_files_change_in_every_way(self):
+        """Renames, links that are turned elsewhere, and files in pieces; the last content wins, and its hash is told."""
+        pieces = 5
+        self.policy.write_text(policy("a"))
+        process = self.start("--watch")
+        signals, begin = 0, time.monotonic()
+        ways = itertools.cycle(("rename", "link", "pieces"))
+
+        def hang_up(until):
+            nonlocal signals
+            while time.monotonic() < until:
+                process.send_signal(signal.SIGHUP)
+                signals += 1
+                time.sleep(max(0, begin + signals / 1000 - time.monotonic()))
+
+        number = 0
+        while time.monotonic() < begin + STORM_S:
+            number += 1
+            way, text = next(ways), policy(f"n{number}") + "# " + "x" * 5000 + "\n"
+            if way == "pieces":
+                with self.policy.open("w") as file:
+                    for piece in range(pieces):
+                        file.write(text[len(text) * piece // pieces:len(text) * (piece + 1) // pieces])
+                        file.flush()
+                        hang_up(time.monotonic() + 0.01)
+            else:
+                other = self.folder / "other"
+                if way == "link":
+                    target = self.folder / f"target{number}.rules"
+                    target.write_text(text)
+                    other.symlink_to(target)
+                else:
+                    other.write_text(text)
+                other.rename(self.policy)
+            hang_up(time.monotonic() + 0.02)
+        took_s = time.monotonic() - begin
+        self.wait_for(f"n{number}")
+        status = self.status()
+        self.assertLess(status["generation"] + status["reload_failed"], 10 + took_s * 1000 / 5)
+        self.assertGreater(signals / took_s, 500)
+        print(f"{signals} signals and {number} changes in {took_s:.1f} s: {status['generation']} generations, {status['reload_failed']} refused")
 
 
 if __name__ == "__main__":

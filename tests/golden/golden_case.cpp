@@ -1,10 +1,12 @@
 #include "tests/golden/golden_case.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "compiler/compiler.h"
@@ -20,6 +22,8 @@ std::optional<std::string> deep_import(const std::string& path) {
     return fmt::format("import \"{}.rules\"\n", number + 1);
 }
 
+}  // namespace
+
 sema::Files case_files() {
     sema::Files files;
     files.read = [](const std::string& path, std::string& error) -> std::optional<std::string> {
@@ -31,7 +35,11 @@ sema::Files case_files() {
     return files;
 }
 
-}  // namespace
+void check_golden(const std::string& path, const std::string& said) {
+    if (std::getenv("WEIR_UPDATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << said;
+    INFO(path);
+    CHECK(said == read_text(path));
+}
 
 std::string cases_folder() { return WEIR_GOLDEN_CASES; }
 

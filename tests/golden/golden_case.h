@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/sema/check.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
 
@@ -26,6 +27,11 @@ struct Analysed {
 // Parsed, checked and linted; its imports and set files are read from cases/.
 Analysed analyse_case(const std::string& name, std::string text);
 
+// What the policies import and read: cases/files/, and chains of imports.
+sema::Files case_files();
+
+// Compares with the file, or, with WEIR_UPDATE_GOLDEN, writes it anew. Reports through Catch.
+void check_golden(const std::string& path, const std::string& said);
 std::string read_text(const std::string& path);                // empty where there is none
 std::string cases_folder();
 

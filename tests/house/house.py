@@ -41,7 +41,7 @@ def files(root, suffixes=None, under=()):
     for folder, names, leaves in os.walk(root):
         names[:] = sorted(n for n in names if (not n.startswith(".") or n == ".ci") and not n.startswith("build")
                           and n != "__pycache__")
-        for leaf in sorted(leaves):
+        for leaf in sorted(set(leaves) - {".git"}):            # a work tree's
             path = pathlib.Path(folder, leaf)
             inside = path.relative_to(root).as_posix()
             if (suffixes is None or path.suffix in suffixes) and (not under or inside.startswith(tuple(under))):

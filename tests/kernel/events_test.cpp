@@ -38,9 +38,7 @@ std::vector<std::string> lines_of(const std::string& path) {
 
 TEST_CASE("an event says what the packet was, and what its rule did", "[events]") {
     std::vector<Event> events;
-    auto options = on("b0");
-    options.on_event = [&](const Event& event) { events.push_back(event); };
-    auto engine = Engine::start(compiled(kAlerting), options);
+    auto engine = Engine::start(compiled(kAlerting), hearing(events));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23));
@@ -94,10 +92,8 @@ TEST_CASE("events that outrun their reader are counted as lost, exactly", "[even
 
 TEST_CASE("events name their generation, and keep its words after the swap", "[events]") {
     std::vector<Event> events;
-    auto options = on("b0");
-    options.on_event = [&](const Event& event) { events.push_back(event); };
     auto engine = Engine::start(compiled("rule old { when udp.dport == 23 then alert gone, alert kept } "
-                                         "alert gone { message \"gone\" } alert kept { message \"first\" }"), options);
+                                         "alert gone { message \"gone\" } alert kept { message \"first\" }"), hearing(events));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23), 5);

@@ -1,6 +1,8 @@
 // Interfaces that go and come back.
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <thread>
@@ -65,6 +67,37 @@ TEST_CASE("an interface that goes and comes back has its policy again in under 5
     WARN(times << " times gone and back, attached again after at most " << slowest_ms << " ms");
     (*engine)->detach();
     run("ip link del x0");
+}
+
+TEST_CASE("the namespace at the other end of a link goes and comes back, and so does the policy", "[links]") {
+    const char* wanted = std::getenv("WEIR_LINK_TIMES");
+    const int times = wanted == nullptr ? 5 : std::atoi(wanted);
+    const std::string space = "weirfar" + std::to_string(getpid());
+    const auto make = [&] {
+        run("ip netns add " + space + " && ip link add y0 type veth peer name x0 netns " + space + " && ip link set y0 arp off up && ip -n " + space +
+            " link set x0 arp off up");
+    };
+    make();
+    auto engine = Engine::start(compiled("rule here { when udp then drop }"), on("y0"));
+    REQUIRE(engine);
+    std::uint64_t slowest_ms = 0;
+    for (int i = 1; i <= times; ++i) {
+        run("ip netns delete " + space);
+        // The kernel takes a namespace's devices down in its own time.
+        const std::uint64_t deleted_ns = runtime::monotonic_ns();
+        while (status_of(**engine).interfaces[0].attached && runtime::monotonic_ns() - deleted_ns < 20'000'000'000) REQUIRE((*engine)->poll(20));
+        REQUIRE_FALSE(status_of(**engine).interfaces[0].attached);
+        make();
+        const std::uint64_t there_ns = runtime::monotonic_ns();
+        while (!status_of(**engine).interfaces[0].attached && runtime::monotonic_ns() - there_ns < 5'000'000'000) REQUIRE((*engine)->poll(20));
+        slowest_ms = std::max(slowest_ms, (runtime::monotonic_ns() - there_ns) / 1'000'000);
+        REQUIRE(has_program("y0"));
+        REQUIRE(status_of(**engine).interfaces[0].gaps == static_cast<std::uint64_t>(i));
+    }
+    CHECK(slowest_ms < 500);
+    WARN(times << " namespaces gone and back, attached again after at most " << slowest_ms << " ms");
+    (*engine)->detach();
+    run("ip netns delete " + space);
 }
 
 TEST_CASE("an interface that comes back with somebody else's program waits until that is gone", "[links]") {

@@ -58,10 +58,8 @@ runtime::Program loaded(const bpf::Object& object, std::uint32_t virtual_clock) 
 
 TEST_CASE("a throttle lets so many through, counts the others, and says how many they were", "[state]") {
     std::vector<Event> events;
-    auto options = on("b0");
-    options.on_event = [&](const Event& event) { events.push_back(event); };
     auto engine = Engine::start(compiled("rule r { when udp.dport in 20..30 then alert a, drop } "
-                                         "alert a { message \"{suppressed}\" throttle 2 per udp.dport, ip.src every 300ms }"), options);
+                                         "alert a { message \"{suppressed}\" throttle 2 per udp.dport, ip.src every 300ms }"), hearing(events));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23), 100);

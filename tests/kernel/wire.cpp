@@ -116,6 +116,12 @@ runtime::EngineOptions on(const std::string& interface) {
     return options;
 }
 
+runtime::EngineOptions hearing(std::vector<runtime::Event>& events) {
+    auto options = on("b0");
+    options.on_event = [&](const runtime::Event& event) { events.push_back(event); };
+    return options;
+}
+
 int poll_events(runtime::Engine& engine, int count) {
     int taken = 0;
     while (taken < count) {

@@ -43,6 +43,8 @@ private:
 };
 
 runtime::EngineOptions on(const std::string& interface);
+// On b0; events go to `events`.
+runtime::EngineOptions hearing(std::vector<runtime::Event>& events);
 
 // Polls until `count` events have come, or none has for seconds. Returns how many.
 int poll_events(runtime::Engine& engine, int count);

@@ -19,6 +19,9 @@ public:
     // 0 to n - 1.
     std::uint64_t below(std::uint64_t n) { return n == 0 ? 0 : next() % n; }
     std::uint64_t between(std::uint64_t first, std::uint64_t last) { return first + below(last - first + 1); }
+    // The same, of 32 bits.
+    std::uint32_t word() { return static_cast<std::uint32_t>(next() >> 32); }
+    std::uint32_t below32(std::uint32_t n) { return static_cast<std::uint32_t>(std::uint64_t{word()} * n >> 32); }
     bool one_in(std::uint64_t n) { return below(n) == 0; }
     template <typename T>
     const T& of(const std::vector<T>& values) { return values[below(values.size())]; }

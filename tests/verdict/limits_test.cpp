@@ -3,22 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/joined.h"
 #include "tests/support/table.h"
 
 using namespace weir;
 using namespace weir::tests;
 
 namespace {
-
-template <typename Make>
-std::string joined(std::size_t count, const char* between, Make make) {
-    std::string out;
-    for (std::size_t i = 0; i < count; ++i) {
-        out += i == 0 ? "" : between;
-        out += make(i);
-    }
-    return out;
-}
 
 std::string rule(const std::string& condition) { return "rule big { when " + condition + " then drop }\n"; }
 

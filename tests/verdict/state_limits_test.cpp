@@ -3,19 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/joined.h"
 #include "tests/support/table.h"
 
 using namespace weir;
 using namespace weir::tests;
 
 namespace {
-
-template <typename Make>
-std::string joined(std::size_t count, const char* between, Make make) {
-    std::string out;
-    for (std::size_t i = 0; i < count; ++i) out += (i == 0 ? "" : between) + make(i);
-    return out;
-}
 
 // Loads on every engine; the frame meets the rule of that number, or the default.
 void check_decides(const std::string& about, const std::string& policy, std::uint32_t rule) {

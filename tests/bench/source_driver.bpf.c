@@ -1,4 +1,4 @@
-/* Before each look-up, another source address: repeats of one packet would only measure the caches. */
+/* Before each packet, another source address: repeats of one packet would only measure the caches. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

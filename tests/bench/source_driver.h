@@ -1,0 +1,47 @@
+// Runs a loaded policy on a million frames whose sources are in no order, and says what one took. Needs root.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "grammar/value.h"
+#include "runtime/handles.h"
+#include "runtime/program.h"
+
+namespace weir::bench {
+
+constexpr std::size_t kSources = std::size_t{1} << 20;   // as source_driver.bpf.c has them
+
+// A sentence on standard error, and status 1.
+[[noreturn]] void give_up(const std::string& why);
+
+double ms_since(std::chrono::steady_clock::time_point begin);
+double median(std::vector<double> values);
+
+// The frame that the driver gives sources to: UDP, so that nothing behind the addresses matters.
+std::vector<std::uint8_t> frame_of(std::uint8_t version);
+
+// A policy in the kernel, and the milliseconds that each step to it took. `list` is what each file of it holds.
+struct Loaded {
+    bpf::Object object;
+    runtime::Program program;
+    double read_ms = 0, compile_ms = 0, load_ms = 0;
+};
+Loaded load(const std::string& text, const std::string& list);
+
+class SourceDriver {
+public:
+    SourceDriver();
+    // kSources of them, one a frame, over and over.
+    void set_sources(const std::vector<IpAddress>& sources);
+    // Nanoseconds a packet, the driver's own among them.
+    double ns(int program_fd, const std::vector<std::uint8_t>& frame);
+
+private:
+    runtime::ObjectPtr object_;
+};
+
+}  // namespace weir::bench
