@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,8 +30,11 @@ int say_error(const std::string& sentence) { return say_error(runtime::Error{sen
 int finish_output(int status) {
     errno = 0;
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    if (errno == EPIPE) return status;
-    const int said = say_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+    const int reason = errno;            // 0 where an earlier write failed
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    const bool reader_left = reason == EPIPE || (poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0);
+    if (reader_left) return status;
+    const int said = say_error("standard output cannot be written" + (reason == 0 ? std::string() : ": " + std::string(std::strerror(reason))));
     return status == kOk ? said : status;
 }
 

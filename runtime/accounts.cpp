@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <unordered_set>
@@ -17,12 +18,22 @@ Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
     constexpr std::size_t kWords = sizeof(Sums) / sizeof(std::uint64_t);
     static_assert(kWords * sizeof(std::uint64_t) == sizeof(Sums));
     sums.assign(entries, Sums{});
-    std::vector<std::uint64_t> values(kWords * possible_cpus());
-    for (std::uint32_t entry = 0; entry < entries; ++entry) {
-        if (bpf_map_lookup_elem(map, &entry, values.data()) != 0) return kernel_error(errno, "reading the counters");
-        std::uint64_t total[kWords] = {};
-        for (std::size_t i = 0; i < values.size(); ++i) total[i % kWords] += values[i];
-        std::memcpy(&sums[entry], total, sizeof(total));
+    constexpr std::uint32_t kAtOnce = 4096;
+    const std::size_t words = kWords * possible_cpus();   // of an entry
+    std::vector<std::uint64_t> values(words * std::min(entries, kAtOnce));
+    std::vector<std::uint32_t> keys(std::min(entries, kAtOnce));
+    std::uint32_t place = 0;                               // the kernel's, where the next batch begins
+    for (std::uint32_t begin = 0; begin < entries;) {
+        std::uint32_t count = std::min(entries - begin, kAtOnce);
+        // ENOENT: the map ends with this batch.
+        if (bpf_map_lookup_batch(map, begin == 0 ? nullptr : &place, &place, keys.data(), values.data(), &count, nullptr) != 0 && (errno != ENOENT || count == 0))
+            return kernel_error(errno, "reading the counters");
+        for (std::uint32_t i = 0; i < count; ++i) {
+            std::uint64_t total[kWords] = {};
+            for (std::size_t word = 0; word < words; ++word) total[word % kWords] += values[i * words + word];
+            std::memcpy(&sums[begin + i], total, sizeof(total));
+        }
+        begin += count;
     }
     return Done{};
 }

@@ -65,6 +65,39 @@ class Live(LiveCase):
         self.send(9, 1)
         self.assertEqual(self.rules()["marked"], 1)
 
+    def compiler(self):
+        """The compiler's process."""
+        engine = self.running.pid
+        children = pathlib.Path(f"/proc/{engine}/task/{engine}/children").read_text().split()
+        self.assertEqual(len(children), 1)
+        return int(children[0])
+
+    def test_a_compiler_that_dies_is_an_error_message(self):
+        process = self.start()
+        large = self.folder / "large.rules"
+        large.write_text("\n".join(f"rule r{i} {{ when ip.src in 10.{i >> 8 & 255}.{i & 255}.0/24 and udp.dport in {i % 999}..{i % 999 + i % 77} then drop }}"
+                                   for i in range(130000)))
+        limits = {"killed by a signal": lambda compiler: None,
+                  "out of memory": lambda compiler: subprocess.run(["prlimit", f"--pid={compiler}", f"--as={200 << 20}"], check=True),
+                  "out of time": lambda compiler: subprocess.run(["prlimit", f"--pid={compiler}", "--cpu=1"], check=True)}
+        for failed, (what, limit) in enumerate(limits.items(), 1):
+            with self.subTest(what):
+                compiler = self.compiler()
+                limit(compiler)
+                reload = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "reload", str(large), "--name", NAME],
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                if what == "killed by a signal":
+                    time.sleep(0.3)
+                    os.kill(compiler, signal.SIGSEGV)
+                said = reload.communicate(timeout=60)[1]
+                self.assertEqual(reload.returncode, 3, said)
+                self.assertIn("the compiler", said)
+                status = self.status()
+                self.assertEqual((process.poll(), status["generation"], status["reload_failed"]), (None, failed, failed))
+                self.assertEqual(self.ask("reload", self.policy).returncode, 0)      # by a new process
+        os.kill(self.compiler(), signal.SIGKILL)                                     # while it has nothing to do
+        self.assertEqual(self.ask("reload", self.policy).returncode, 0)
+
     def test_hangup_reads_the_file_again(self):
         process = self.start()
         self.policy.write_text(SECOND)
