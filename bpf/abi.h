@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 2
+#define WEIR_ABI_VERSION 3
 
 /* ---- one packet, parsed ---- */
 
@@ -257,7 +257,11 @@ enum weir_forest { WEIR_FOREST_IP4, WEIR_FOREST_IP6, WEIR_FOREST_OTHER, WEIR_FOR
 
 /* ---- accounts ---- */
 
-struct weir_counter { __u64 packets; __u64 bytes; };   /* per CPU */
+struct weir_counter { __u64 packets; __u64 bytes; };
+/* Per CPU: rules in order, `default`, `malformed`. Many to an entry, because the kernel takes a microsecond to allot one. */
+#define WEIR_BLOCK_COUNTERS 64u
+struct weir_counter_block { struct weir_counter rows[WEIR_BLOCK_COUNTERS]; };
+#define WEIR_COUNTER_BLOCKS(rows) (((rows) + WEIR_BLOCK_COUNTERS - 1) / WEIR_BLOCK_COUNTERS)
 
 struct weir_alert_account {                            /* per CPU, one an alert */
     __u64 matched;

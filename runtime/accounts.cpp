@@ -18,7 +18,7 @@ Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
     constexpr std::size_t kWords = sizeof(Sums) / sizeof(std::uint64_t);
     static_assert(kWords * sizeof(std::uint64_t) == sizeof(Sums));
     sums.assign(entries, Sums{});
-    constexpr std::uint32_t kAtOnce = 4096;
+    constexpr std::uint32_t kAtOnce = 256;
     const std::size_t words = kWords * possible_cpus();   // of an entry
     std::vector<std::uint64_t> values(words * std::min(entries, kAtOnce));
     std::vector<std::uint32_t> keys(std::min(entries, kAtOnce));
@@ -59,7 +59,9 @@ CounterStatus counter_status(std::string name, weir_counter sum, const weir_coun
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest) {
     Counts counts;
     const auto rows = static_cast<std::uint32_t>(manifest.rules.size() + 2);
-    if (Status read = read_sums(program.map("weir_counters"), rows, counts.rows); !read) return read.error();
+    std::vector<weir_counter_block> blocks;
+    if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read) return read.error();
+    for (std::uint32_t row = 0; row < rows; ++row) counts.rows.push_back(blocks[row / WEIR_BLOCK_COUNTERS].rows[row % WEIR_BLOCK_COUNTERS]);
     // A policy whose rules raise no alert has no accounts in its program.
     const int accounts = program.map("weir_alert_accounts");
     counts.alerts.resize(manifest.alerts.size());

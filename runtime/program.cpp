@@ -56,7 +56,7 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
     bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");
     if (counters == nullptr) return missing("counters");
-    bpf_map__set_max_entries(counters, static_cast<std::uint32_t>(rows));
+    bpf_map__set_max_entries(counters, WEIR_COUNTER_BLOCKS(static_cast<std::uint32_t>(rows)));
     if (events != nullptr && options.shared.events >= 0 && bpf_map__reuse_fd(events, options.shared.events) != 0)
         return kernel_error(errno, "keeping the ring of events");
     // Only tests and replays look into the trace; live policies need not carry it.

@@ -19,8 +19,10 @@ static __always_inline __u64 weir_now(void)
 /* One more packet of `len` bytes for row `row`. */
 static __always_inline void weir_count(__u32 row, __u32 len)
 {
-    struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &row);
-    if (counter) {
+    __u32 number = row / WEIR_BLOCK_COUNTERS;
+    struct weir_counter_block *block = bpf_map_lookup_elem(&weir_counters, &number);
+    if (block) {
+        struct weir_counter *counter = &block->rows[row % WEIR_BLOCK_COUNTERS];
         counter->packets++;
         counter->bytes += len;
     }

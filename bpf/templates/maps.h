@@ -10,7 +10,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct weir_counter);
+    __type(value, struct weir_counter_block);
 } weir_counters SEC(".maps");
 
 struct {

@@ -41,7 +41,7 @@ constexpr const char* kStateMaps[] = {"weir_terms_2", "weir_terms_6", "weir_term
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
-    maps.emplace("weir_counters", HostMap::array(compiled.decision.rules.size() + 2, sizeof(weir_counter)));
+    maps.emplace("weir_counters", HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
     maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
     maps.emplace("weir_events", HostMap::array(0, 1));
     maps.emplace("weir_ifaces", HostMap::array(0, 1));
