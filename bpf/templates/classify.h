@@ -16,6 +16,7 @@
 /* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
 __u32 weir_stride_0(void), weir_stride_1(void), weir_stride_2(void), weir_stride_3(void), weir_stride_4(void), weir_stride_5(void);
 __u32 weir_longest_0(void), weir_longest_1(void), weir_longest_2(void), weir_longest_3(void), weir_longest_4(void), weir_longest_5(void);
+__u32 weir_trees_0(void), weir_trees_1(void), weir_trees_2(void), weir_trees_3(void), weir_trees_4(void), weir_trees_5(void);
 __u32 weir_residuals_0(void), weir_residuals_1(void), weir_residuals_2(void), weir_residuals_3(void), weir_residuals_4(void), weir_residuals_5(void);
 __u64 weir_misses_0(const struct weir_packet *packet, const __u32 *entry);
 __u64 weir_misses_1(const struct weir_packet *packet, const __u32 *entry);
@@ -47,6 +48,48 @@ static __always_inline __u64 descend(const struct weir_packet *packet, __u64 slo
         slot = weir_tree_slots[at];
     }
     return slot;
+}
+
+/* The same, one node further; at a leaf nothing happens. No branch depends on the packet, so that the processor takes the
+ * steps of several trees at once, and guesses none of them wrong. 0: out of bounds, which no table is. */
+static __always_inline int step(const struct weir_packet *packet, __u64 *slot)
+{
+    __u64 leaf = (__s64)*slot >> 63; /* all ones, or none */
+    OPAQUE(leaf);
+    __u64 node = *slot & ~leaf, bytes = node >> (WEIR_SLOT_WORD - 2) & 63 * 4;
+    if (bytes > (PACKET_WORDS - 1) * 4)
+        return 0;
+    __u64 at = (__u32)((__u32)node + (*(const __u32 *)((const char *)packet + bytes) >> (node >> WEIR_SLOT_SHIFT & 31) & node >> WEIR_SLOT_MASK));
+    OPAQUE(at);
+    if (at >= weir_slot_count())
+        return 0;
+    *slot = (*slot & leaf) | (weir_tree_slots[at] & ~leaf);
+    return 1;
+}
+
+/* From the roots of `trees` trees to their leaves. */
+struct leaves { __u64 first, second, third, fourth; };
+static __always_inline struct leaves descend_all(const struct weir_packet *packet, const struct weir_forest_tree *tree, __u32 trees)
+{
+    struct leaves at = {tree[0].slot, WEIR_LEAF, WEIR_LEAF, WEIR_LEAF};
+    if (trees == 1) {
+        at.first = descend(packet, at.first);
+        return at;
+    }
+    at.second = tree[1].slot;
+    if (trees > 2)
+        at.third = tree[2].slot;
+    if (trees > 3)
+        at.fourth = tree[3].slot;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_TREE_DEPTH; i++) {
+        if (at.first & at.second & at.third & at.fourth & WEIR_LEAF)
+            break;
+        if (!step(packet, &at.first) || !step(packet, &at.second) || (trees > 2 && !step(packet, &at.third)) ||
+            (trees > 3 && !step(packet, &at.fourth)))
+            break;
+    }
+    return at;
 }
 
 /* Does the packet meet the entry's box, and its residual conditions? */
@@ -141,12 +184,14 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
     __u32 best = weir_rule_count();
     if (!BY_FOREST(weir_stride, forest, ()))
         return best;
+    const struct weir_forest_tree *trees = &weir_forest_trees[forest * WEIR_TREES];
+    struct leaves leaves = descend_all(packet, trees, BY_FOREST(weir_trees, forest, ()));
 #pragma clang loop unroll(disable)
-    for (__u32 t = 0; t < WEIR_TREES; t++) {
-        const struct weir_forest_tree *tree = &weir_forest_trees[forest * WEIR_TREES + t];
-        if (tree->first_rule >= best)
+    for (__u32 t = 0; t < BY_FOREST(weir_trees, forest, ()); t++) {
+        if (trees[t].first_rule >= best)
             break;
-        __u64 slot = descend(packet, tree->slot), at = (__u32)slot;
+        __u64 slot = leaves.first, at = (__u32)slot;
+        leaves.first = leaves.second, leaves.second = leaves.third, leaves.third = leaves.fourth;
         __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
         if (try_some(forest, packet, ctx, &at, count, TRIED_AT_ONCE, &best) || BY_FOREST(weir_longest, forest, ()) <= TRIED_AT_ONCE)
             continue;

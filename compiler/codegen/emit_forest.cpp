@@ -182,6 +182,7 @@ void emit_forest(Template& target, const ir::Decision& decision, const sema::Typ
         const std::string number = "_" + std::to_string(i);
         target.set_constant(("weir_stride" + number).c_str(), forest.layout.words);
         target.set_constant(("weir_longest" + number).c_str(), forest.longest_leaf);
+        target.set_constant(("weir_trees" + number).c_str(), static_cast<std::uint32_t>(forest.trees.size()));
         target.set_constant(("weir_residuals" + number).c_str(), forest.layout.has_residual ? 1 : 0);
         emit_misses(target, "weir_misses" + number, forest.layout);
     }
