@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
+#include "cli/patient_stderr.h"
 #include "cli/worker.h"
 #include "runtime/kernel.h"
 #include "runtime/pins.h"
@@ -44,6 +45,7 @@ std::string places(const runtime::EngineStatus& status) {
 }
 
 int run(const RunArguments& arguments) {
+    make_stderr_patient();
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
     WorkerRequest request{from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};

@@ -49,10 +49,10 @@ class LiveCase(unittest.TestCase):
         self.running = None
         self.addCleanup(self.end)
 
-    def start(self, *more, name=NAME, interface="c0", before=()):
-        """`before`: what the engine is started through."""
+    def start(self, *more, name=NAME, interface="c0", before=(), pipe_bytes=-1):
+        """`before`: what the engine is started through. `pipe_bytes`: how much it can write that nobody reads."""
         process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", *before, WEIR, "run", str(self.policy), "-i", interface, "--name", name, *more],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=pipe_bytes)
         self.running = process
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:

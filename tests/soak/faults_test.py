@@ -112,6 +112,22 @@ class Faults(LiveCase):
         self.assertGreater(delivered, 1000)   # what the ring took
         print(f"{sent * alerts / stopped_s:.0f} events a second for {stopped_s} s: {delivered} delivered, the others counted")
 
+    def test_nobody_reads_what_the_engine_says(self):
+        self.policy = self.policy.rename(self.folder / ("x" * 240))   # each message names it
+        self.policy.write_text("policy p\n" + self.policy.read_text())
+        process = self.start(pipe_bytes=8192)
+        for _ in range(40):
+            self.assertEqual(self.ask("reload").returncode, 0)
+        self.send(9, 100)                     # a line each
+        self.wait_until(lambda: alive(self.status()["alerts"][0]), "all events are accounted for")
+        status = self.status()
+        self.assertEqual((status["generation"], self.rules()["marked"]), (41, 100))
+        self.assertGreater(status["sinks"][0]["lost"], 0)
+        self.assertIn("nobody reads standard output", status["sinks"][0]["state"])
+        self.assertGreater(os.read(process.stderr.fileno(), 1 << 16).count(b"in force, generation"), 5)
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertIn("bytes of messages were lost, because nobody read them", self.end()[2])
+
     CLOCKED = ("set banned : ip ttl 1h\n"
                "rule fill { when udp.dport == 12 then add ip.src to banned }\n"
                "rule limited { when udp.dport == 9 and rate(udp.dport) > 10/h then drop }\n"
