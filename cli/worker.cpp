@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -128,6 +129,7 @@ void work(int socket, pid_t parent) {
     rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes}, core{0, 0};
     setrlimit(RLIMIT_AS, &memory);
     setrlimit(RLIMIT_CORE, &core);
+    std::set_new_handler([] { _exit(1); });   // too little memory: an end without an answer
     // Pages that the next policy needs again are not given back.
     mallopt(M_TRIM_THRESHOLD, kKeptBytes);
     mallopt(M_MMAP_THRESHOLD, kKeptBytes);
