@@ -21,6 +21,11 @@ constexpr double kStraightBoxCost = 2.5;
 constexpr double kForestCost = 25, kNodeCost = 5, kEntryCost = 2, kFieldCost = 1.5;
 constexpr std::size_t kFieldsCompared = 6;   // of an entry, before it is given up: codegen/emit_forest.cpp
 
+std::uint64_t code_size(const Decision& decision) {
+    const std::vector<std::uint32_t> sizes = code_sizes(decision);
+    return std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
+}
+
 double forest_cost(const Forests& forests) {
     double most = 0;
     for (std::size_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
@@ -45,8 +50,7 @@ void build(Decision& decision, BuildMemory* memory) {
     plant(decision, boxes, memory);
     if (memory != nullptr) memory->end_build();
     decision.strategy = Strategy::kStraight;
-    const std::vector<std::uint32_t> sizes = code_sizes(decision);
-    const bool small = decision.rules.size() <= kStraightRules && std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}) <= kStraightSize;
+    const bool small = decision.rules.size() <= kStraightRules && code_size(decision) <= kStraightSize;
     const double trees = forest_cost(decision.forests), straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
     if (small && straight <= trees) {
         decision.reason = fmt::format("{}: about {:.0f} ns as code, {:.0f} ns as trees", size, straight, trees);

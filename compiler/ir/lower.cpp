@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
-#include <unordered_map>
+#include <vector>
 
 #include "bpf/abi.h"
 #include "compiler/sema/identity.h"
@@ -48,7 +49,9 @@ Address6 ip6_number(const IpAddress& address) {
 
 class Lowering {
 public:
-    explicit Lowering(const sema::TypedPolicy& policy) : policy_(policy) {}
+    explicit Lowering(const sema::TypedPolicy& policy) : policy_(policy), lowered_(policy.exprs.size()) {
+        decision_.predicates.reserve(2 * policy.exprs.size());   // a comparison is presence and test
+    }
 
     Decision lower() {
         for (const sema::Rule& rule : policy_.rules) add_rule(rule);
@@ -115,10 +118,10 @@ private:
     }
     // A named condition is lowered once, however often it is used.
     PredicateId predicate(sema::ExprId id) {
-        const auto known = known_.find(static_cast<std::uint32_t>(id));
-        if (known != known_.end()) return known->second;
+        std::optional<PredicateId>& known = lowered_[static_cast<std::size_t>(id)];
+        if (known) return *known;
         const PredicateId lowered = std::visit([this](const auto& node) { return lower(node); }, policy_.expr(id).node);
-        known_.emplace(static_cast<std::uint32_t>(id), lowered);
+        known = lowered;
         return lowered;
     }
 
@@ -236,7 +239,7 @@ private:
 
     const sema::TypedPolicy& policy_;
     Decision decision_;
-    std::unordered_map<std::uint32_t, PredicateId> known_;
+    std::vector<std::optional<PredicateId>> lowered_;   // by sema::ExprId
     std::map<std::tuple<bool, sema::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
 };
 
