@@ -1,22 +1,36 @@
 #include "compiler/ir/print.h"
 
+#include <bit>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/ir/box.h"
 #include "grammar/value.h"
 
 namespace weir::ir {
 namespace {
 
-// A member of struct weir_packet by the field that names it best: the first row that has it.
-std::string word_name(const Word& word) {
-    for (const sema::Field& field : sema::fields()) {
-        if (!field.supported || field.offset != word.offset || field.shift != word.shift || field.size != word.size) continue;
-        if ((word.mask & ~field.mask) != 0) continue;
-        if (word.mask == field.mask) return std::string(field.name);
-        return fmt::format("{} & {:#x}", field.name, word.mask);
+// Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of it.
+const sema::Field* best_named(const std::vector<const sema::Field*>& alike, std::uint32_t has) {
+    const sema::Field* best = nullptr;
+    const auto asks = [](const sema::Field& field) { return std::popcount(implied({WEIR_BIT(field.present_bit), 0}).ones); };
+    for (const sema::Field* field : alike) {
+        if ((has & WEIR_BIT(field->present_bit)) != 0) return field;
+        if (best == nullptr || asks(*field) < asks(*best)) best = field;
     }
-    return fmt::format("packet[{}]", word.offset);
+    return best;
+}
+// `has`: what is known of the packet where the word is asked.
+std::string word_name(const Word& word, std::uint32_t has = 0) {
+    std::vector<const sema::Field*> alike;
+    for (const sema::Field& field : sema::fields())
+        if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size && (word.mask & ~field.mask) == 0)
+            alike.push_back(&field);
+    const sema::Field* field = best_named(alike, has);
+    if (field == nullptr) return fmt::format("packet[{}]", word.offset);
+    return word.mask == field->mask ? std::string(field->name) : fmt::format("{} & {:#x}", field->name, word.mask);
 }
 std::string address_name(const AddressRef& address) {
     for (const sema::Field& field : sema::fields())
@@ -83,17 +97,24 @@ private:
         return text + ")";
     }
     std::string text(const Constant& node) const { return node.value ? "true" : "false"; }
-    std::string text(const AllOf& node) const { return joined(node.operands, " and "); }
+    std::string text(const AllOf& node) const {
+        const std::uint32_t before = has_;
+        for (const PredicateId id : node.operands)
+            if (const auto* present = std::get_if<Present>(&decision_.predicate(id).node)) has_ |= present->bits;
+        std::string all = joined(node.operands, " and ");
+        has_ = before;
+        return all;
+    }
     std::string text(const AnyOf& node) const { return joined(node.operands, " or "); }
     std::string text(const Negation& node) const { return "not " + text(node.operand); }
     std::string text(const Present& node) const { return "has " + present_names(node.bits); }
     std::string text(const InRanges& node) const {
         const auto number = [](std::uint64_t value) { return value == ~std::uint64_t{0} ? std::string("max") : std::to_string(value); };
-        return fmt::format("{} in {{{}}}", word_name(node.word), ranges(node.ranges, number));
+        return fmt::format("{} in {{{}}}", word_name(node.word, has_), ranges(node.ranges, number));
     }
     std::string text(const Compare& node) const {
         constexpr std::string_view kSigns[] = {"==", "!=", "<", "<=", ">", ">="};
-        return fmt::format("{} {} {}", word_name(node.lhs), kSigns[static_cast<std::size_t>(node.relation)], word_name(node.rhs));
+        return fmt::format("{} {} {}", word_name(node.lhs, has_), kSigns[static_cast<std::size_t>(node.relation)], word_name(node.rhs, has_));
     }
     std::string text(const AddressIn& node) const {
         const std::string v4 = ranges(node.ranges4, ip4_text), v6 = ranges(node.ranges6, ip6_text);
@@ -105,7 +126,7 @@ private:
     std::string text(const InSet& node) const {
         std::string key;
         for (const SetKeyPart& part : node.key)
-            key += (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word));
+            key += (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word, has_));
         const sema::Set& set = policy_.sets[node.set];
         return fmt::format("({}) in {}", key, set.name.empty() ? fmt::format("set #{}", node.set) : set.name);
     }
@@ -124,18 +145,21 @@ private:
 
     const Decision& decision_;
     const sema::TypedPolicy& policy_;
+    mutable std::uint32_t has_ = 0;            // what the conditions around say that the packet has
 };
 
 // The boxes' dimension by a field that is it, or is within it.
 std::string dimension_name(const Dimension& dimension) {
     if (dimension.word == 0) return "present";
+    std::vector<const sema::Field*> alike;
     for (const sema::Field& field : sema::fields()) {
         if (!field.supported || field.offset / 4 > dimension.word) continue;
         const std::uint32_t word = field.offset / 4u, shift = field.offset % 4 * 8u + field.shift;
         if (field.type == sema::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
             return dimension.word == word ? std::string(field.name) : fmt::format("{}[{}]", field.name, dimension.word - word);
-        if (word == dimension.word && shift == dimension.shift) return std::string(field.name);
+        if (word == dimension.word && shift == dimension.shift) alike.push_back(&field);
     }
+    if (const sema::Field* field = best_named(alike, 0)) return std::string(field->name);
     return fmt::format("packet[{}]", dimension.word * 4);
 }
 
