@@ -133,22 +133,14 @@ struct weir_net_key { __u32 prefix_bits; __u32 words[WEIR_SET_KEY_WORDS]; }; /* 
 
 /* ---- state ---- */
 
-/* A state term or a set that changes has a map of its own, by the words of its key: an entry of the map of maps
- * weir_terms_N or weir_live_N, where N is the least of WEIR_STATE_WIDTHS that its key fits into; shorter keys end in zero
- * words. A term's key: where an address of either version is in it, the version; then its parts: an address four words,
- * one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as in struct weir_set_key, without
- * word 0. */
+/* A state term or a set that changes has a map of its own: an entry of a map of maps, weir_term_tables or weir_set_tables; a term that
+ * counts distinct values one of weir_few_N or weir_many_N, a hash map. N is the least of WEIR_STATE_WIDTHS that the key fits
+ * into; shorter keys end in zero words. A term's key: where an address of either version is in it, the version; then its
+ * parts: an address four words, one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as in
+ * struct weir_set_key, without word 0. What those tables look like is in bpf/table.h. */
 #define WEIR_STATE_WIDTHS 3u                           /* 2, 6 and 16 words */
 
-/* The value of a term's map. Rates: a bucket that lacks `taken` nanosecond-tokens at `time_ns`. Counts: `taken` packets in
- * the window that opened at `time_ns`. Zero: a bucket that is full, a window that has not opened. */
-struct weir_bucket {
-    __u32 lock;                                        /* 1 while a CPU works on the rest */
-    __u32 unused;
-    __u64 time_ns;
-    __u64 taken;
-};
-/* The same of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the
+/* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the
  * value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond the limit.
  * Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words, zeros behind the
  * value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where (hash >> 40 & mask) is
@@ -165,13 +157,6 @@ struct weir_distinct {
     __u32 unused;
     __u32 words[WEIR_FEW_WORDS];                       /* or WEIR_MANY_WORDS: the map's values say */
 };
-/* And of an alert's throttle: `passed` events in the window that opened at `time_ns`, `held` back since the last that passed. */
-struct weir_throttle {
-    __u32 lock;
-    __u32 passed;
-    __u64 time_ns;
-    __u64 held;
-};
 enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT, WEIR_TERM_THROTTLE };
 struct weir_term {                                     /* section .data.weir_terms */
     __u64 limit;                                       /* rates: tokens a unit; else what the value is compared with */
@@ -182,13 +167,9 @@ struct weir_term {                                     /* section .data.weir_ter
     __u32 index;                                       /* in its map of maps */
 };
 
-/* The value of a live set's map is when the entry ends, in ns of the kernel's monotonic clock; 0: it has no end. */
-struct weir_live_set { __u64 earliest_ns; };           /* no entry ends before; section .data.weir_live_sets */
-
 #define WEIR_CHANGE_ADDS 1u
 struct weir_change {                                   /* section .data.weir_changes */
     __u64 for_ns;                                      /* 0: without an end */
-    __u32 set;                                         /* among the live sets */
     __u32 index;                                       /* in its map of maps */
     __u32 account;
     __u32 flags;                                       /* WEIR_CHANGE_* */

@@ -23,9 +23,9 @@ struct MapImage {
 };
 struct MapSize { std::string map; std::uint32_t max_entries = 0; std::uint32_t key_size = 0; std::uint32_t value_size = 0; };  // 0: as in the ELF
 
-// A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state term,
-// or a set that changes. Entry `index` of the map of maps `outer`.
-enum class StateKind : std::uint8_t { kTerm, kSet };
+// A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state term
+// or a set that changes (tables: bpf/table.h), or the values of a term that counts distinct ones (an LRU hash map). Entry `index` of the map of maps `outer`.
+enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct };
 struct StateMap {
     std::string outer;
     std::uint32_t index = 0;
@@ -34,8 +34,7 @@ struct StateMap {
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
-    std::vector<std::uint8_t> keys;      // there from the start: a set's file
-    std::vector<std::uint8_t> values;
+    std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
 };
 
 // How user space finds a field in struct weir_packet, to print it.

@@ -9,7 +9,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;   // "WEIR"
-constexpr std::uint32_t kVersion = 2;          // of the layout below
+constexpr std::uint32_t kVersion = 3;          // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -205,7 +205,6 @@ void state_map(Io& io, StateMap& map) {
     io.block(map.identity);
     io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries);
     io.block(map.keys);
-    io.block(map.values);
 }
 
 template <typename Io>

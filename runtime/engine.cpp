@@ -184,11 +184,9 @@ StateMaps::Change Engine::state_change(const bpf::Object& object) const {
 
 Result<LiveSet> Engine::set(const std::string& name) const {
     const Loaded& active = *state_->active;
-    std::size_t number = 0;
     std::string others;
     for (const bpf::SetInfo& info : active.generation.manifest.sets) {
-        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity), active.program.map(".data.weir_live_sets"), number);
-        if (info.dynamic) ++number;
+        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity));
         others += (others.empty() ? "" : ", ") + info.name;
     }
     return Error{fmt::format("the policy has no set `{}`", name), others.empty() ? "it has none at all" : "it has " + others, ENOENT};

@@ -1,22 +1,18 @@
 #include "runtime/live_set.h"
 
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "bpf/abi.h"
-#include "runtime/handles.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
 namespace {
-
-constexpr std::uint32_t kBatch = 4096;   // entries read at once
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpace = " \t\r";
@@ -83,26 +79,11 @@ std::string part_text(bpf::SetPart part, const std::uint32_t* words) {
 
 }  // namespace
 
-Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map, int earliest, std::size_t number) {
+Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
     if (!info.dynamic) return Error{fmt::format("the set `{}` does not change while the policy runs", info.name), "change its file, then `weir reload`", EINVAL};
-    bpf_map_info facts{};
-    __u32 length = sizeof(facts);
-    if (map < 0 || bpf_obj_get_info_by_fd(map, &facts, &length) != 0) return kernel_error(errno, fmt::format("looking for the set `{}`", info.name));
-    LiveSet set(info, map, facts.key_size / sizeof(std::uint32_t));
-    set.earliest_ = earliest;
-    set.number_ = number;
-    return set;
-}
-
-// The packet path looks for entries whose time is over only once one may be: it did not see these come.
-Status LiveSet::expect_ends() const {
-    if (earliest_ < 0) return Done{};
-    const std::size_t bytes = (number_ + 1) * sizeof(weir_live_set);
-    const UniqueMapping mapping(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, earliest_, 0), bytes);
-    if (!mapping) return kernel_error(errno, fmt::format("adding to the set `{}`", info_.name));
-    auto* sets = static_cast<weir_live_set*>(mapping.get());
-    __atomic_store_n(&sets[number_].earliest_ns, 0, __ATOMIC_SEQ_CST);
-    return Done{};
+    auto table = StateTable::open(map);
+    if (!table) return table.error();
+    return LiveSet(info, map, table->head().key_words);
 }
 
 Result<LiveSet::Key> LiveSet::key(const std::string& value) const {
@@ -133,97 +114,68 @@ std::string LiveSet::text(const std::uint32_t* words) const {
     return text;
 }
 
-template <typename Visit>
-Status LiveSet::each(Visit visit) const {
-    std::vector<std::uint32_t> keys(kBatch * words_);
-    std::vector<std::uint64_t> ends(kBatch);
-    std::uint32_t place = 0;
-    for (bool first = true;; first = false) {
-        std::uint32_t count = kBatch;
-        const int failed = bpf_map_lookup_batch(map_, first ? nullptr : &place, &place, keys.data(), ends.data(), &count, nullptr);
-        if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("reading the set `{}`", info_.name));
-        for (std::uint32_t i = 0; i < count; ++i) visit(&keys[i * words_], ends[i]);
-        if (failed != 0) return Done{};
-    }
-}
-
 Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
     std::vector<Entry> entries;
     const std::uint64_t now_ns = monotonic_ns();
-    const Status read = each([&](const std::uint32_t* words, std::uint64_t end_ns) {
+    table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
         if (end_ns == 0 || end_ns > now_ns) entries.push_back({text(words), end_ns == 0 ? 0 : end_ns - now_ns});
     });
-    if (!read) return read.error();
     return entries;
 }
 
 Result<std::uint64_t> LiveSet::count() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
     std::uint64_t entries = 0;
     const std::uint64_t now_ns = monotonic_ns();
-    const Status read = each([&](const std::uint32_t*, std::uint64_t end_ns) { entries += end_ns == 0 || end_ns > now_ns ? 1 : 0; });
-    if (!read) return read.error();
+    table->each([&](const std::uint32_t*, std::uint64_t end_ns) { entries += end_ns == 0 || end_ns > now_ns ? 1 : 0; });
     return entries;
 }
 
-Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const {
-    std::vector<std::uint32_t> keys;
+Result<std::vector<weir_order>> LiveSet::orders(const std::vector<std::string>& values, weir_order_kind kind) const {
+    std::vector<weir_order> orders;
     for (const std::string& value : values) {
         auto words = key(value);
         if (!words) return words.error();
-        keys.insert(keys.end(), words->begin(), words->end());
+        weir_order& order = orders.emplace_back();
+        std::copy(words->begin(), words->end(), order.key);
+        order.kind = kind;
     }
+    return orders;
+}
+
+Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const {
+    auto wanted = orders(values, WEIR_ORDER_PUT);
+    if (!wanted) return wanted.error();
     const std::uint64_t lasts_ns = for_ns.value_or(info_.ttl_ns), now_ns = monotonic_ns();
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    const std::uint64_t end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
-    if (end_ns != 0)
-        if (Status expected = expect_ends(); !expected) return expected.error();
+    for (weir_order& order : *wanted) order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
+    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
     Added added;
-    bool tidied = false;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const std::uint32_t* words = &keys[i * words_];
-        int failed = bpf_map_update_elem(map_, words, &end_ns, BPF_ANY);
-        if (failed != 0 && errno == E2BIG && !tidied) {
-            tidied = true;
-            if (auto gone = tidy(); !gone) return gone.error();
-            failed = bpf_map_update_elem(map_, words, &end_ns, BPF_ANY);
-        }
-        if (failed != 0 && errno != E2BIG) return kernel_error(errno, fmt::format("adding to the set `{}`", info_.name));
-        ++(failed == 0 ? added.added : added.refused);
-    }
+    for (const weir_order& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
     return added;
 }
 
 Result<std::uint64_t> LiveSet::remove(const std::vector<std::string>& values) const {
-    std::vector<Key> keys;
-    for (const std::string& value : values) {
-        auto words = key(value);
-        if (!words) return words.error();
-        keys.push_back(std::move(*words));
-    }
+    auto wanted = orders(values, WEIR_ORDER_TAKE_OUT);
+    if (!wanted) return wanted.error();
+    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
     std::uint64_t removed = 0;
-    for (const Key& words : keys) {
-        if (bpf_map_delete_elem(map_, words.data()) == 0) ++removed;
-        else if (errno != ENOENT) return kernel_error(errno, fmt::format("removing from the set `{}`", info_.name));
-    }
+    for (const weir_order& order : *wanted) removed += order.answer;
     return removed;
 }
 
-Result<std::uint64_t> LiveSet::tidy() const {
-    std::vector<Key> over;
-    const std::uint64_t now_ns = monotonic_ns();
-    const Status read = each([&](const std::uint32_t* words, std::uint64_t end_ns) {
-        if (end_ns != 0 && end_ns <= now_ns) over.emplace_back(words, words + words_);
-    });
-    if (!read) return read.error();
-    std::uint64_t gone = 0;
-    for (const Key& words : over) {
-        std::uint64_t end_ns = 0;
-        if (bpf_map_lookup_and_delete_elem(map_, words.data(), &end_ns) != 0) continue;   // somebody was faster
-        // A packet may have renewed it a moment ago: then it comes back.
-        if (end_ns == 0 || end_ns > now_ns) bpf_map_update_elem(map_, words.data(), &end_ns, BPF_NOEXIST);
-        else ++gone;
-    }
-    return gone;
+Status LiveSet::tidy() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
+    const weir_table_head& head = table->head();
+    if (__atomic_load_n(&head.earliest_ns, __ATOMIC_RELAXED) > monotonic_ns()) return Done{};
+    weir_order sweep{};
+    sweep.kind = WEIR_ORDER_SWEEP;
+    std::vector<weir_order> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);   // once round
+    return StateTable::carry_out(map_, sweeps);
 }
 
 }  // namespace weir::runtime

@@ -8,6 +8,7 @@
 
 #include "compiler/object.h"
 #include "runtime/result.h"
+#include "runtime/state_table.h"
 
 namespace weir::runtime {
 
@@ -22,9 +23,8 @@ public:
         std::uint64_t refused = 0;            // no room
     };
 
-    // `map` stays open as long as this is used; so does `earliest`, the map of struct weir_live_set, of which this set's is
-    // number `number`, or -1 where the policy adds to no set.
-    static Result<LiveSet> open(const bpf::SetInfo& info, int map, int earliest, std::size_t number);
+    // `map`, its table, stays open as long as this is used.
+    static Result<LiveSet> open(const bpf::SetInfo& info, int map);
 
     // Entries whose time is not over, in no order.
     Result<std::vector<Entry>> list() const;
@@ -33,23 +33,18 @@ public:
     Result<Added> add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const;
     // How many there were. Where one value is wrong, nothing is removed.
     Result<std::uint64_t> remove(const std::vector<std::string>& values) const;
-    // Takes out entries whose time is over; the packet path does not see them anyway. How many.
-    Result<std::uint64_t> tidy() const;
+    // Takes out entries whose time is over; the packet path does not see them anyway.
+    Status tidy() const;
 
 private:
     using Key = std::vector<std::uint32_t>;
     LiveSet(bpf::SetInfo info, int map, std::size_t words) : info_(std::move(info)), map_(map), words_(words) {}
-    Status expect_ends() const;
     Result<Key> key(const std::string& value) const;
     std::string text(const std::uint32_t* words) const;
-    // Calls `visit` with each entry's words and end, ns.
-    template <typename Visit>
-    Status each(Visit visit) const;
+    Result<std::vector<weir_order>> orders(const std::vector<std::string>& values, weir_order_kind kind) const;
 
     bpf::SetInfo info_;
     int map_;
-    int earliest_ = -1;
-    std::size_t number_ = 0;
     std::size_t words_;                       // of a key
 };
 

@@ -5,15 +5,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/state_table.h"
 
 namespace weir::runtime {
 namespace {
 
-constexpr const char* kOuters[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
+constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16"};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size && a.max_entries == b.max_entries;
@@ -23,34 +25,38 @@ bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
 // nothing goes before the map holds what the policy asked for.
 std::uint32_t allotted(const bpf::StateMap& map) {
     constexpr std::uint32_t kFreeACpu = 128;   // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
-    return map.kind == bpf::StateKind::kTerm ? map.max_entries + kFreeACpu * (possible_cpus() + 1) : map.max_entries;
+    return map.max_entries + kFreeACpu * (possible_cpus() + 1);
 }
 
-Status copy_entries(int from, int to, const bpf::StateMap& shape) {
-    std::vector<std::uint8_t> key(shape.key_size), next(shape.key_size), value(shape.value_size);
-    for (const void* at = nullptr; bpf_map_get_next_key(from, at, next.data()) == 0; at = key.data()) {
-        key = next;
-        if (bpf_map_lookup_elem(from, key.data(), value.data()) != 0) continue;   // gone meanwhile
-        if (bpf_map_update_elem(to, key.data(), value.data(), BPF_ANY) != 0)
-            return Error{fmt::format("`{}` has more entries than its new size", shape.identity), "remove some first, or leave its size", E2BIG};
+Error about(const bpf::StateMap& map, Error error) {
+    error.message = fmt::format("`{}`: {}", map.identity, error.message);
+    return error;
+}
+
+Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
+    const std::uint32_t key_words = wanted.key_size / sizeof(std::uint32_t);
+    if (old < 0) return StateTable::make_set(wanted.max_entries, key_words, wanted.keys, nullptr);
+    auto others = StateTable::open(old);
+    if (!others) return others.error();
+    return StateTable::make_set(wanted.max_entries, key_words, wanted.keys, &*others);
+}
+
+Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
+    constexpr std::uint32_t kBatch = 4096;
+    std::vector<std::uint8_t> names(std::size_t{kBatch} * shape.key_size), values(std::size_t{kBatch} * shape.value_size);
+    std::uint64_t keys = 0;
+    std::uint32_t place = 0;
+    int failed = 0;
+    for (bool first = true; failed == 0; first = false) {
+        std::uint32_t count = kBatch;
+        failed = bpf_map_lookup_batch(fd, first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
+        if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("counting the keys of `{}`", shape.identity));
+        keys += count;
     }
-    return Done{};
+    return keys;
 }
 
 }  // namespace
-
-Status StateMaps::fill(const Map& map) {
-    const bpf::StateMap& shape = map.shape;
-    auto count = static_cast<std::uint32_t>(shape.keys.size() / shape.key_size);
-    const std::uint32_t wanted = count;
-    if (count == 0) return Done{};
-    if (bpf_map_update_batch(map.fd.get(), shape.keys.data(), shape.values.data(), &count, nullptr) == 0 && count == wanted) return Done{};
-    for (std::uint32_t i = 0; i < wanted; ++i)
-        if (bpf_map_update_elem(map.fd.get(), shape.keys.data() + std::size_t{i} * shape.key_size,
-                                shape.values.data() + std::size_t{i} * shape.value_size, BPF_ANY) != 0)
-            return kernel_error(errno, fmt::format("filling `{}`", shape.identity));
-    return Done{};
-}
 
 Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
     Map map{wanted, {}, false};
@@ -64,13 +70,15 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         if (!map.fd) return kernel_error(errno, "keeping state");
         return map;
     }
-    const auto type = wanted.kind == bpf::StateKind::kTerm ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH;
-    const char* name = wanted.kind == bpf::StateKind::kTerm ? "weir_term" : "weir_set";
-    map.fd = UniqueFd(bpf_map_create(type, name, wanted.key_size, wanted.value_size, allotted(wanted), nullptr));
-    if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
-    if (Status filled = fill(map); !filled) return filled.error();
-    if (old != nullptr && wanted.kind == bpf::StateKind::kSet && old->shape.key_size == wanted.key_size)
-        if (Status copied = copy_entries(old->fd.get(), map.fd.get(), wanted); !copied) return copied.error();
+    if (wanted.kind == bpf::StateKind::kDistinct) {
+        map.fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "weir_distinct", wanted.key_size, wanted.value_size, allotted(wanted), nullptr));
+        if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
+        return map;
+    }
+    const bool goes_on = old != nullptr && old->shape.kind == wanted.kind && old->shape.key_size == wanted.key_size;
+    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make(wanted.max_entries, 0) : make_set(wanted, goes_on ? old->fd.get() : -1);
+    if (!made) return about(wanted, made.error());
+    map.fd = std::move(*made);
     return map;
 }
 
@@ -98,7 +106,7 @@ Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes, con
 
 std::vector<bpf::StateMap> StateMaps::shapes(const std::vector<bpf::StateMap>& maps) {
     std::vector<bpf::StateMap> shapes = maps;
-    for (bpf::StateMap& shape : shapes) shape.keys.clear(), shape.values.clear();
+    for (bpf::StateMap& shape : shapes) shape.keys.clear();
     return shapes;
 }
 
@@ -125,18 +133,34 @@ Status StateMaps::put(bpf_object* object) const {
 }
 
 Status StateMaps::add_first_entries() const {
-    for (const Map& map : maps_)
-        if (map.taken_over)
-            if (Status filled = fill(map); !filled) return filled;
+    for (const Map& map : maps_) {
+        if (!map.taken_over) continue;
+        std::vector<weir_order> orders;
+        for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size) {
+            weir_order& order = orders.emplace_back();
+            std::memcpy(order.key, map.shape.keys.data() + at, map.shape.key_size);
+            order.kind = WEIR_ORDER_PUT;
+        }
+        if (Status done = StateTable::carry_out(map.fd.get(), orders); !done) return done;
+        if (std::any_of(orders.begin(), orders.end(), [](const weir_order& order) { return order.answer == WEIR_REFUSED; }))
+            return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`", E2BIG};
+    }
     return Done{};
 }
 
 Status StateMaps::reset() const {
     for (const Map& map : maps_) {
-        std::vector<std::uint8_t> key(map.shape.key_size);
-        while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
-            if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT) return kernel_error(errno, "forgetting state");
-        if (Status filled = fill(map); !filled) return filled;
+        if (map.shape.kind == bpf::StateKind::kDistinct) {
+            std::vector<std::uint8_t> key(map.shape.key_size);
+            while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
+                if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT) return kernel_error(errno, "forgetting state");
+            continue;
+        }
+        auto table = StateTable::open(map.fd.get());
+        if (!table) return table.error();
+        table->clear();
+        for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size)
+            table->put_first(reinterpret_cast<const std::uint32_t*>(map.shape.keys.data() + at), 0);   // there was room before
     }
     return Done{};
 }
@@ -165,21 +189,18 @@ std::vector<std::string> StateMaps::identities() const {
 }
 
 Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
-    constexpr std::uint32_t kBatch = 4096;
     std::vector<Keys> all;
     for (const Map& map : maps_) {
-        if (map.shape.kind != bpf::StateKind::kTerm) continue;
-        Keys keys{map.shape.identity, 0};
-        std::vector<std::uint8_t> names(std::size_t{kBatch} * map.shape.key_size), values(std::size_t{kBatch} * map.shape.value_size);
-        std::uint32_t place = 0;
-        int failed = 0;
-        for (bool first = true; failed == 0; first = false) {
-            std::uint32_t count = kBatch;
-            failed = bpf_map_lookup_batch(map.fd.get(), first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
-            if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("counting the keys of `{}`", map.shape.identity));
-            keys.count += count;
+        if (map.shape.kind == bpf::StateKind::kSet) continue;
+        if (map.shape.kind == bpf::StateKind::kDistinct) {
+            auto count = count_hashed(map.shape, map.fd.get());
+            if (!count) return count.error();
+            all.push_back({map.shape.identity, *count});
+            continue;
         }
-        all.push_back(std::move(keys));
+        auto table = StateTable::open(map.fd.get());
+        if (!table) return table.error();
+        all.push_back({map.shape.identity, table->count_cells()});
     }
     return all;
 }

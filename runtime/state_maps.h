@@ -61,7 +61,6 @@ private:
         bool taken_over = false;
     };
     static Result<Map> make_one(const bpf::StateMap& wanted, const StateMaps* earlier);
-    static Status fill(const Map& map);
 
     std::vector<Map> maps_;
 };

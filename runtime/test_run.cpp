@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/kernel.h"
+#include "runtime/state_table.h"
 #include "runtime/program.h"
 
 namespace weir::runtime {
@@ -68,12 +69,10 @@ Status TestRunner::reset() {
 Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns) {
     const int map = state_->program.state().fd(identity);
     if (map < 0) return Error{"no set that changes: " + identity, "", ENOENT};
-    std::uint64_t end_ns = 0;
-    if (bpf_map_lookup_elem(map, key.data(), &end_ns) != 0) {
-        if (errno == ENOENT) return false;
-        return kernel_error(errno, "looking into a set");
-    }
-    return end_ns == 0 || time_ns < end_ns;
+    auto table = StateTable::open(map);
+    if (!table) return table.error();
+    const weir_entry* entry = table->find(key);
+    return entry != nullptr && (entry->end_ns == 0 || time_ns < entry->end_ns);
 }
 
 Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {

@@ -83,16 +83,12 @@ struct {
         __uint(key_size, sizeof(__u32));                                                                                \
         __uint(value_size, sizeof(__u32));                                                                              \
     } name SEC(".maps")
-STATE_MAPS(weir_terms_2);
-STATE_MAPS(weir_terms_6);
-STATE_MAPS(weir_terms_16);
+STATE_MAPS(weir_term_tables);
+STATE_MAPS(weir_set_tables);
 STATE_MAPS(weir_few_6);    /* terms that count distinct values: bpf/abi.h, struct weir_distinct */
 STATE_MAPS(weir_few_16);
 STATE_MAPS(weir_many_6);
 STATE_MAPS(weir_many_16);
-STATE_MAPS(weir_live_2);
-STATE_MAPS(weir_live_6);
-STATE_MAPS(weir_live_16);
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -125,7 +121,6 @@ extern struct weir_term weir_terms[];
 extern struct weir_sample weir_samples[];
 extern __u32 weir_zeros[];                     /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
-extern struct weir_live_set weir_live_sets[];
 extern __u32 weir_rule_changes[];              /* by rule: how many << 24, first; then change numbers */
 extern struct weir_line weir_lines[];        /* trees and bitmaps of ranges and sets; in .bss, so that the ELF has no zeros */
 
@@ -143,7 +138,6 @@ __u32 weir_term_count(void);       /* 0: no rule has state */
 __u32 weir_throttle_count(void);   /* 0: no alert has a throttle */
 __u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
 __u32 weir_change_count(void);     /* 0: no rule changes a set */
-__u32 weir_live_set_count(void);
 __u32 weir_change_words(void);     /* of weir_rule_changes */
 
 #endif

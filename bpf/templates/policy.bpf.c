@@ -7,6 +7,8 @@
 #include "bpf/templates/sets.h"
 #include "bpf/templates/payload.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/distinct.h"
+#include "bpf/templates/live_sets.h"
 #include "bpf/templates/state.h"
 #include "bpf/templates/classify.h"
 

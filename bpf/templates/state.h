@@ -1,9 +1,11 @@
-/* What is kept from packet to packet: the buckets and windows of state terms, and sets that change. */
+/* What is kept from packet to packet: the buckets and windows of state terms, the throttles of alerts. */
 #ifndef WEIR_BPF_STATE_H
 #define WEIR_BPF_STATE_H
 
 #include "bpf/abi.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/element.h"
+#include "bpf/templates/lock.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
@@ -33,47 +35,180 @@ static __always_inline void weir_refused(__u32 account)
         counts->refused++;
 }
 
-/* ---- terms ---- */
+/* ---- cells ---- */
 
-/* A key's state, made of `fresh` where there is none. */
-static __always_inline void *weir_state_of(void *terms, __u32 index, const void *key, __u32 account, const void *fresh)
-{
-    void *states = bpf_map_lookup_elem(terms, &index);
-    if (!states)
-        return 0;
-    void *state = bpf_map_lookup_elem(states, key);
-    if (state)
-        return state;
-    if (!bpf_map_update_elem(states, key, fresh, BPF_NOEXIST))
-        weir_inserted(account);
-    return bpf_map_lookup_elem(states, key); /* another CPU may have been first */
-}
-
-/* LRU maps have no bpf_spin_lock. Whoever holds this one is on another CPU and does little; a machine that takes that CPU away
- * from us may still make the wait long. */
-#define LOCK_TRIES (1u << 20) /* milliseconds */
-struct weir_wait {
-    __u32 *lock;
-    __u32 held;
+/* Where a key would be. */
+struct weir_term_place {
+    struct weir_table_head *head;
+    struct weir_term_group *group;
+    __u64 print;
 };
-static long weir_try_lock(__u32 i, struct weir_wait *wait)
+/* Worked out again where it is needed, as in set_table.h. */
+static __always_inline __u32 weir_term_home(const struct weir_term_place *at)
 {
-    (void)i;
-    wait->held = !__sync_val_compare_and_swap(wait->lock, 0, 1);
-    return wait->held;
+    __u64 print = at->print;
+    OPAQUE(print);
+    return weir_home_of(print);
 }
-static __always_inline int weir_lock(__u32 *lock)
+
+/* A cell whose line is locked, and for how long. */
+struct weir_held {
+    struct weir_cell *cell;
+    __u32 *lock;
+    __u32 *group_lock;                                 /* where the key is new and that is another one */
+};
+
+#define NO_CELL WEIR_GROUP_CELLS
+
+static __always_inline struct weir_term_line *weir_line_at(struct weir_term_group *group, __u64 number)
 {
-    if (!__sync_val_compare_and_swap(lock, 0, 1))
+    OPAQUE(number);
+    return &group->lines[number & (WEIR_GROUP_LINES - 1)];
+}
+static __always_inline struct weir_cell *weir_cell_at(struct weir_term_group *group, __u64 number)
+{
+    __u64 in_line = number % WEIR_LINE_CELLS;
+    OPAQUE(in_line);
+    return &weir_line_at(group, number / WEIR_LINE_CELLS)->cells[in_line & (WEIR_LINE_CELLS - 1)];
+}
+static __always_inline __u64 weir_cell_print(struct weir_term_group *group, __u32 number)
+{
+    return *(volatile __u64 *)&weir_cell_at(group, number)->print;
+}
+
+/* Verified by themselves, as those of set_table.h. */
+GLOBAL_FUNCTION __u32 weir_find_stray_cell(struct weir_term_group *group, __u64 print)
+{
+    if (!group)
+        return NO_CELL;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++)
+        if (weir_cell_print(group, i) == print)
+            return i;
+    return NO_CELL;
+}
+
+static __always_inline __u32 weir_find_cell(const struct weir_term_place *at)
+{
+    __u32 home = weir_term_home(at), first = home * WEIR_LINE_CELLS;
+    for (__u32 i = 0; i < WEIR_LINE_CELLS; i++)
+        if (weir_cell_print(at->group, first + i) == at->print)
+            return first + i;
+    if (!*(volatile __u16 *)&weir_line_at(at->group, home)->strays)
+        return NO_CELL;
+    return weir_find_stray_cell(at->group, at->print);
+}
+
+/* Where a new key goes: a free cell, at home where there is one; else that of which the last packet is the longest ago. */
+GLOBAL_FUNCTION __u32 weir_choose_cell(struct weir_term_group *group, __u32 home, __u32 stamp)
+{
+    __u32 best = 0, best_age = 0;
+    if (!group)
+        return 0;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_LINE_CELLS + WEIR_GROUP_CELLS; i++) {
+        __u32 number = i < WEIR_LINE_CELLS ? home * WEIR_LINE_CELLS + i : i - WEIR_LINE_CELLS;
+        if (!weir_cell_print(group, number))
+            return number;
+        __u64 in_line = number % WEIR_LINE_CELLS;
+        OPAQUE(in_line);
+        __u32 age = stamp - weir_line_at(group, number / WEIR_LINE_CELLS)->used[in_line & (WEIR_LINE_CELLS - 1)];
+        if (age >= best_age && age < 1u << 31) { /* another CPU's stamp may be ahead */
+            best = number;
+            best_age = age;
+        }
+    }
+    return best;
+}
+
+static __always_inline void weir_use(struct weir_term_line *line, __u64 number, __u32 stamp)
+{
+    number %= WEIR_LINE_CELLS;
+    OPAQUE(number);
+    line->used[number & (WEIR_LINE_CELLS - 1)] = stamp;
+}
+
+/* Cell `number`, if it is still the key's. */
+static __always_inline int weir_hold_known(const struct weir_term_place *at, __u32 number, __u32 stamp, struct weir_held *held)
+{
+    struct weir_term_line *line = weir_line_at(at->group, number / WEIR_LINE_CELLS);
+    if (!weir_lock(&line->lock))
+        return 0;
+    held->cell = weir_cell_at(at->group, number);
+    if (held->cell->print != at->print) {
+        weir_unlock(&line->lock);
+        return 0;
+    }
+    weir_use(line, number, stamp);
+    held->lock = &line->lock;
+    held->group_lock = 0;
+    return 1;
+}
+
+/* Keys come and go under the lock of line 0: nobody else makes a cell for this key meanwhile, and no cell changes its key. */
+static __always_inline int weir_hold_new(const struct weir_term_place *at, __u32 stamp, struct weir_held *held, __u32 account)
+{
+    __u32 *group_lock = &weir_line_at(at->group, 0)->lock;
+    if (!weir_lock(group_lock))
+        return 0;
+    __u32 number = weir_find_cell(at), is_new = number >= NO_CELL;
+    if (is_new)
+        number = weir_choose_cell(at->group, weir_term_home(at), stamp);
+    __u32 line_number = number / WEIR_LINE_CELLS;
+    struct weir_term_line *line = weir_line_at(at->group, line_number);
+    if (line_number && !weir_lock(&line->lock)) {
+        weir_unlock(group_lock);
+        return 0;
+    }
+    held->cell = weir_cell_at(at->group, number);
+    if (is_new) {
+        held->cell->time_ns = held->cell->taken = 0;
+        *(volatile __u64 *)&held->cell->print = at->print;
+        __u32 home = weir_term_home(at);
+        if (line_number != home)
+            weir_line_at(at->group, home)->strays = 1;
+        __u64 print = at->print;
+        OPAQUE(print);
+        weir_mark_region(at->head, weir_group_of(print, at->head->groups));
+        weir_inserted(account);
+    }
+    weir_use(line, number, stamp);
+    held->lock = &line->lock;
+    held->group_lock = line_number ? group_lock : 0;
+    return 1;
+}
+
+/* The key's cell; none where a lock is never free. */
+static __always_inline int weir_hold(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 number, struct weir_held *held)
+{
+    struct weir_term_place at;
+    __u32 index = weir_terms[number].index;
+    void *table = bpf_map_lookup_elem(&weir_term_tables, &index);
+    if (!table)
+        return 0;
+    at.head = weir_element(table, 0);
+    if (!at.head)
+        return 0;
+    at.print = weir_print(at.head->by, key, width);
+    at.group = weir_element(table, weir_group_of(at.print, at.head->groups));
+    if (!at.group)
+        return 0;
+    /* The clock waits until all that was read before is there, but not until a store is done: so this fetches the line meanwhile. */
+    *(volatile __u16 *)&weir_line_at(at.group, weir_term_home(&at))->touched = 1;
+    __u32 stamp = weir_packet_time(packet) >> WEIR_USED_SHIFT, known = weir_find_cell(&at);
+    if (known < NO_CELL && weir_hold_known(&at, known, stamp, held))
         return 1;
-    struct weir_wait wait = {lock, 0};
-    bpf_loop(LOCK_TRIES, weir_try_lock, &wait, 0);
-    return wait.held;
+    return weir_hold_new(&at, stamp, held, number);
 }
-static __always_inline void weir_unlock(__u32 *lock)
+
+static __always_inline void weir_let_go(const struct weir_held *held)
 {
-    __sync_lock_test_and_set(lock, 0); /* an exchange: what was stored before is seen before */
+    weir_unlock(held->lock);
+    if (held->group_lock)
+        weir_unlock(held->group_lock);
 }
+
+/* ---- terms ---- */
 
 /* Packets of several CPUs may come with times that are not in order. */
 static __always_inline __u64 weir_since(__u64 then_ns, __u64 now_ns)
@@ -82,9 +217,9 @@ static __always_inline __u64 weir_since(__u64 then_ns, __u64 now_ns)
 }
 
 /* True where the bucket has too little; then nothing is taken. */
-static __always_inline int weir_take(const struct weir_term *term, struct weir_bucket *bucket, __u64 price, __u64 now_ns)
+static __always_inline int weir_take(const struct weir_term *term, struct weir_cell *cell, __u64 price, __u64 now_ns)
 {
-    __u64 since = weir_since(bucket->time_ns, now_ns), taken = bucket->taken;
+    __u64 since = weir_since(cell->time_ns, now_ns), taken = cell->taken;
     if (since >= term->fill_ns) {
         taken = 0;
     } else {
@@ -94,39 +229,38 @@ static __always_inline int weir_take(const struct weir_term *term, struct weir_b
     /* A bucket that an earlier policy left may lack more than it holds now. */
     if (taken > term->capacity || price > term->capacity - taken)
         return 1;
-    bucket->taken = taken + price;
-    if (now_ns > bucket->time_ns)
-        bucket->time_ns = now_ns;
+    cell->taken = taken + price;
+    if (now_ns > cell->time_ns)
+        cell->time_ns = now_ns;
     return 0;
 }
 
-static __always_inline int weir_counts(const struct weir_term *term, struct weir_bucket *bucket, __u64 now_ns)
+static __always_inline int weir_counts(const struct weir_term *term, struct weir_cell *cell, __u64 now_ns)
 {
-    if (!bucket->taken || weir_since(bucket->time_ns, now_ns) >= term->unit_ns) {
-        bucket->time_ns = now_ns;
-        bucket->taken = 0;
+    if (!cell->taken || weir_since(cell->time_ns, now_ns) >= term->unit_ns) {
+        cell->time_ns = now_ns;
+        cell->taken = 0;
     }
-    return ++bucket->taken > term->limit;
+    return ++cell->taken > term->limit;
 }
 
-static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms, const void *key, __u32 number)
+static __always_inline int weir_exceeds(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 number)
 {
-    __u64 now_ns = weir_packet_time(packet);
+    struct weir_held held;
     const struct weir_term *term = &weir_terms[number];
-    const struct weir_bucket fresh = {};
-    struct weir_bucket *bucket = weir_state_of(terms, term->index, key, number, &fresh);
-    if (!bucket || !weir_lock(&bucket->lock)) {
+    if (!weir_hold(packet, key, width, number, &held)) {
         weir_refused(number);
         return 0;
     }
+    __u64 now_ns = weir_packet_time(packet);
     int exceeds;
     if (term->kind == WEIR_TERM_COUNT)
-        exceeds = weir_counts(term, bucket, now_ns);
+        exceeds = weir_counts(term, held.cell, now_ns);
     else if (term->kind == WEIR_TERM_RATE)
-        exceeds = weir_take(term, bucket, term->unit_ns, now_ns);
+        exceeds = weir_take(term, held.cell, term->unit_ns, now_ns);
     else /* a price beyond the capacity may not fit into 64 bits */
-        exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, bucket, packet->len * term->unit_ns, now_ns);
-    weir_unlock(&bucket->lock);
+        exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, held.cell, packet->len * term->unit_ns, now_ns);
+    weir_let_go(&held);
     return exceeds;
 }
 
@@ -136,7 +270,7 @@ static __always_inline int weir_exceeds(struct weir_packet *packet, void *terms,
     {                                                                                                                   \
         if (!packet || !key || number >= weir_term_count())                                                             \
             return 0;                                                                                                   \
-        return weir_exceeds(packet, &weir_terms_##width, key, BOUNDED(number));                                         \
+        return weir_exceeds(packet, key->words, width, BOUNDED(number));                                                \
     }
 TERM_OF_WIDTH(2)
 TERM_OF_WIDTH(6)
@@ -145,273 +279,43 @@ TERM_OF_WIDTH(16)
 /* ---- throttles of alerts ---- */
 
 /* May the event pass? Then packet->suppressed is how many of its key were held back before it. */
-static __always_inline __u32 weir_passes(struct weir_packet *packet, void *terms, const void *key, __u32 number)
+static __always_inline __u32 weir_passes(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 number)
 {
+    struct weir_held found;
     if (number >= weir_term_count())
         return 1;
-    __u64 now_ns = weir_packet_time(packet);
-    const struct weir_term *term = &weir_terms[BOUNDED(number)];
-    const struct weir_bucket fresh = {};
-    _Static_assert(sizeof(struct weir_throttle) == sizeof(struct weir_bucket), "they are values of one kind of map");
-    struct weir_throttle *throttle = weir_state_of(terms, term->index, key, number, &fresh);
-    if (!throttle || !weir_lock(&throttle->lock)) {
+    number = BOUNDED(number);
+    const struct weir_term *term = &weir_terms[number];
+    if (!weir_hold(packet, key, width, number, &found)) {
         weir_refused(number);
         return 1;
     }
-    if (!throttle->passed || weir_since(throttle->time_ns, now_ns) >= term->unit_ns) {
-        throttle->time_ns = now_ns;
-        throttle->passed = 0;
+    __u64 now_ns = weir_packet_time(packet);
+    __u32 passed = (__u32)found.cell->taken, held = found.cell->taken >> 32;
+    if (!passed || weir_since(found.cell->time_ns, now_ns) >= term->unit_ns) {
+        found.cell->time_ns = now_ns;
+        passed = 0;
     }
-    __u32 passes = throttle->passed < term->limit;
+    __u32 passes = passed < term->limit;
     if (passes) {
-        throttle->passed++;
-        packet->suppressed = throttle->held > ~0u ? ~0u : throttle->held;
-        throttle->held = 0;
-    } else {
-        throttle->held++;
+        passed++;
+        packet->suppressed = held;
+        held = 0;
+    } else if (held != ~0u) {
+        held++;
     }
-    weir_unlock(&throttle->lock);
+    found.cell->taken = (__u64)held << 32 | passed;
+    weir_let_go(&found);
     return passes;
 }
 
 #define THROTTLE_OF_WIDTH(width)                                                                                        \
     __attribute__((used)) static __always_inline __u32 weir_throttled_##width(struct weir_packet *packet, const void *key, __u32 number) \
     {                                                                                                                   \
-        return weir_passes(packet, &weir_terms_##width, key, number);                                                   \
+        return weir_passes(packet, key, width, number);                                                                 \
     }
 THROTTLE_OF_WIDTH(2)
 THROTTLE_OF_WIDTH(6)
 THROTTLE_OF_WIDTH(16)
-
-/* ---- distinct values ---- */
-
-static __always_inline int weir_opens(const struct weir_term *term, struct weir_distinct *seen, __u64 now_ns)
-{
-    if (seen->opened && weir_since(seen->time_ns, now_ns) < term->unit_ns)
-        return 0;
-    seen->opened = 1;
-    seen->time_ns = now_ns;
-    seen->count = 0;
-    return 1;
-}
-
-/* Values of `width` words in a row, in the place of seen->words. */
-static __always_inline int weir_listed(const struct weir_term *term, struct weir_distinct *seen, const __u32 *value, __u32 width, __u64 now_ns)
-{
-    weir_opens(term, seen, now_ns);
-    __u32 *words = (__u32 *)((char *)seen + __builtin_offsetof(struct weir_distinct, words));
-    __u64 count = seen->count;
-    OPAQUE(count);
-    if (count > term->limit || count > WEIR_DISTINCT_EXACT)
-        return 1;
-#pragma clang loop unroll(disable)
-    for (__u64 i = 0; i < WEIR_DISTINCT_EXACT; i++) {
-        if (i >= count)
-            break;
-        const __u32 *known = words + i * width;
-        __u32 other = 0;
-        for (__u32 w = 0; w < width; w++) {
-            other |= known[w] ^ value[w];
-            OPAQUE(other); /* or each word is a branch, and the verifier's paths multiply */
-        }
-        if (!other)
-            return 0;
-    }
-    for (__u32 w = 0; w < width; w++)
-        words[count * width + w] = value[w];
-    seen->count = count + 1;
-    return count + 1 > term->limit;
-}
-
-static __always_inline int weir_sketched(const struct weir_term *term, struct weir_distinct *seen, const __u32 *value, __u64 now_ns)
-{
-    if (weir_opens(term, seen, now_ns))
-#pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < WEIR_SKETCH_BITS / 32; i++)
-            seen->words[i] = 0;
-    __u64 hash = 0;
-    for (__u32 w = 0; w < 5; w++) {
-        hash = (hash ^ value[w]) * 0xff51afd7ed558ccdull;
-        hash ^= hash >> 32;
-    }
-    if (!(hash >> 40 & term->capacity)) {
-        __u64 bit = hash & (WEIR_SKETCH_BITS - 1), word = bit >> 5;
-        OPAQUE(word);
-        __u32 mark = 1u << (bit & 31);
-        if (word < WEIR_SKETCH_BITS / 32 && !(seen->words[word] & mark)) {
-            seen->words[word] |= mark;
-            seen->count++;
-        }
-    }
-    return seen->count > term->limit;
-}
-
-/* `width`: of a listed value; 0: a sketch. */
-static __always_inline int weir_distinguishes(struct weir_packet *packet, void *terms, const void *key, const __u32 *value, __u32 number, __u32 width)
-{
-    __u64 now_ns = weir_packet_time(packet);
-    const struct weir_term *term = &weir_terms[number];
-    struct weir_distinct *seen = weir_state_of(terms, term->index, key, number, weir_zeros);
-    if (!seen || !weir_lock(&seen->lock)) {
-        weir_refused(number);
-        return 0;
-    }
-    int exceeds = width ? weir_listed(term, seen, value, width, now_ns) : weir_sketched(term, seen, value, now_ns);
-    weir_unlock(&seen->lock);
-    return exceeds;
-}
-
-#define DISTINCT(name, maps, size, width)                                                                               \
-    GLOBAL_FUNCTION int weir_##name##_##size(struct weir_packet *packet, struct weir_key_##size *key, __u32 number,     \
-                                             struct weir_key_6 *value)                                                  \
-    {                                                                                                                   \
-        if (!packet || !key || !value || number >= weir_term_count())                                                   \
-            return 0;                                                                                                   \
-        return weir_distinguishes(packet, &weir_##maps##_##size, key, value->words, BOUNDED(number), width);            \
-    }
-DISTINCT(listed1, few, 6, 1)
-DISTINCT(listed1, few, 16, 1)
-DISTINCT(listed2, few, 6, 2)
-DISTINCT(listed2, few, 16, 2)
-DISTINCT(listed5, many, 6, 5)
-DISTINCT(listed5, many, 16, 5)
-DISTINCT(sketched, few, 6, 0)
-DISTINCT(sketched, few, 16, 0)
-
-/* ---- sets that change ---- */
-
-static __always_inline int weir_lives(struct weir_packet *packet, void *sets, const void *key, __u32 index)
-{
-    void *entries = bpf_map_lookup_elem(sets, &index);
-    const volatile __u64 *until = entries ? bpf_map_lookup_elem(entries, key) : 0;
-    if (!until)
-        return 0;
-    __u64 end_ns = *until;
-    return !end_ns || weir_packet_time(packet) < end_ns;
-}
-
-struct weir_sweep {
-    __u64 now_ns;
-    __u64 earliest_ns;
-};
-
-static long weir_sweep_one(void *entries, const void *key, __u64 *until, struct weir_sweep *sweep)
-{
-    __u64 end_ns = *until;
-    if (!end_ns)
-        return 0;
-    if (end_ns <= sweep->now_ns)
-        bpf_map_delete_elem(entries, key);
-    else if (end_ns < sweep->earliest_ns)
-        sweep->earliest_ns = end_ns;
-    return 0;
-}
-
-static __always_inline void weir_ends_at(struct weir_live_set *set, __u64 end_ns)
-{
-#pragma clang loop unroll(disable)
-    for (int i = 0; i < 8; i++) {
-        __u64 earliest = *(volatile __u64 *)&set->earliest_ns;
-        if (end_ns >= earliest || __sync_val_compare_and_swap(&set->earliest_ns, earliest, end_ns) == earliest)
-            return;
-    }
-}
-
-static __always_inline void weir_add(struct weir_packet *packet, void *entries, const void *key, const struct weir_change *change)
-{
-    __u64 now_ns = weir_packet_time(packet), end_ns = 0;
-    if (change->for_ns) {
-        end_ns = now_ns + change->for_ns;
-        if (end_ns < now_ns)
-            end_ns = ~0ull;
-    }
-    __u32 number = change->set;
-    if (number >= weir_live_set_count())
-        return;
-    struct weir_live_set *set = &weir_live_sets[BOUNDED(number)];
-    if (end_ns)
-        weir_ends_at(set, end_ns);
-    volatile __u64 *known = bpf_map_lookup_elem(entries, key);
-    if (known) {
-        *known = end_ns;
-        return;
-    }
-    long failed = bpf_map_update_elem(entries, key, &end_ns, BPF_NOEXIST);
-    if (failed && *(volatile __u64 *)&set->earliest_ns <= now_ns) {
-        /* Full, and something in it has ended: that gives way. */
-        struct weir_sweep sweep = {now_ns, ~0ull};
-        set->earliest_ns = ~0ull;
-        bpf_for_each_map_elem(entries, weir_sweep_one, &sweep, 0);
-        weir_ends_at(set, sweep.earliest_ns);
-        if (end_ns)
-            weir_ends_at(set, end_ns);
-        failed = bpf_map_update_elem(entries, key, &end_ns, BPF_NOEXIST);
-    }
-    if (failed)
-        weir_refused(change->account);
-    else
-        weir_inserted(change->account);
-}
-
-static __always_inline void weir_change_set(struct weir_packet *packet, void *sets, const void *key, __u32 number)
-{
-    const struct weir_change *change = &weir_changes[number];
-    __u32 index = change->index;
-    void *entries = bpf_map_lookup_elem(sets, &index);
-    if (!entries)
-        return;
-    if (change->flags & WEIR_CHANGE_ADDS)
-        weir_add(packet, entries, key, change);
-    else
-        bpf_map_delete_elem(entries, key);
-}
-
-/* Is the key in the set of that index now? Carries out change `number`. */
-#define SETS_OF_WIDTH(width)                                                                                            \
-    GLOBAL_FUNCTION int weir_lives_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 index)       \
-    {                                                                                                                   \
-        return packet && key && weir_lives(packet, &weir_live_##width, key, index);                                     \
-    }                                                                                                                   \
-    GLOBAL_FUNCTION int weir_change_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 number)     \
-    {                                                                                                                   \
-        if (packet && key && number < weir_change_count())                                                              \
-            weir_change_set(packet, &weir_live_##width, key, BOUNDED(number));                                          \
-        return 0;                                                                                                       \
-    }
-SETS_OF_WIDTH(2)
-SETS_OF_WIDTH(6)
-SETS_OF_WIDTH(16)
-
-/* The compiler writes it: lays out the key of change `number` and carries it out. */
-int weir_make_change(struct weir_packet *packet, __u32 number);
-
-static long weir_changes_of(__u32 at, struct weir_packet **packet)
-{
-    const __u32 *rule = bpf_map_lookup_elem(&weir_changing, &at);
-    if (!rule)
-        return 1;
-    __u64 row = *rule;
-    OPAQUE(row);
-    if (row >= weir_change_words())
-        return 1;
-    __u32 first = weir_rule_changes[row] & 0xffffff, count = weir_rule_changes[row] >> 24;
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_RULE_CHANGES; i++) {
-        __u64 entry = first + i;
-        OPAQUE(entry);
-        if (i >= count || entry >= weir_change_words())
-            break;
-        weir_make_change(*packet, weir_rule_changes[entry]);
-    }
-    return 0;
-}
-
-/* Every rule saw the sets as they were when the packet came: now they change. */
-GLOBAL_FUNCTION int weir_change_sets(struct weir_packet *packet)
-{
-    if (packet)
-        bpf_loop(packet->changing_rules, weir_changes_of, &packet, 0);
-    return 0;
-}
 
 #endif

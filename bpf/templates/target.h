@@ -19,9 +19,8 @@
 /* What the native engine gives in the kernel's place; compiler/codegen/native.cpp defines them. */
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
-long bpf_map_delete_elem(void *map, const void *key);
-long bpf_for_each_map_elem(void *map, void *visit, void *state, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
+__u64 bpf_ktime_get_coarse_ns(void);
 void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void *record, __u64 flags);
 #define bpf_loop(count, step, state, flags)                                                                             \

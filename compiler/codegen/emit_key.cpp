@@ -56,11 +56,13 @@ std::vector<llvm::Value*> KeyEmitter::set_part(const ir::SetKeyPart& part, sema:
     return words;
 }
 
-std::vector<llvm::Value*> KeyEmitter::set_words(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types) {
-    std::vector<llvm::Value*> words;
+void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width) {
+    std::uint32_t at = 0;
+    const auto put = [&](llvm::Value* word) { ir_.CreateStore(word, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), place, at++)); };
     for (std::size_t i = 0; i < parts.size(); ++i)
-        for (llvm::Value* word : set_part(parts[i], types[i])) words.push_back(word);
-    return words;
+        for (llvm::Value* word : set_part(parts[i], types[i])) put(word);
+    WEIR_CHECK(at <= width);
+    while (at < width) put(ir_.getInt32(0));
 }
 
 std::vector<llvm::Value*> KeyEmitter::term_words(const ir::PacketKey& key) {

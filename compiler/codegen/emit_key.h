@@ -22,8 +22,8 @@ public:
     llvm::Value* present(std::uint32_t bits);
     // A part of a set's entry that is no net, as 32-bit values.
     std::vector<llvm::Value*> set_part(const ir::SetKeyPart& part, sema::SetType type);
-    // A whole entry.
-    std::vector<llvm::Value*> set_words(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types);
+    // A whole entry, and zeros behind it up to `width`. Part by part: what is kept for later is on the stack, too.
+    void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width);
     // The key of a state term.
     std::vector<llvm::Value*> term_words(const ir::PacketKey& key);
     // What a `distinct` counts: a number, low word first, or an address's version and words.

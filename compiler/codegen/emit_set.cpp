@@ -13,7 +13,7 @@ std::vector<llvm::Value*> PredicateEmitter::part_words(const ir::SetKeyPart& par
 llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
     const StatePlace& place = tables_.state().live_set(node.set);
     KeyEmitter key(ir_, packet_, reload_);
-    key.store(key.set_words(node.key, policy_.sets[node.set].types), set_key_, place.width);
+    key.store_entry(node.key, policy_.sets[node.set].types, set_key_, place.width);
     return call(state_function("weir_lives", place.width).c_str(), {packet_, set_key_, ir_.getInt32(place.index)});
 }
 

@@ -147,7 +147,7 @@ void emit_state(Template& target, const ir::Decision& decision, const sema::Type
             const StatePlace& where = state.live_set(change.set);
             KeyEmitter key(ir, function.getArg(0), true);
             want_present(ir, function, key, change.key.present, no);
-            key.store(key.set_words(change.key.parts, policy.sets[change.set].types), places.key, where.width);
+            key.store_entry(change.key.parts, policy.sets[change.set].types, places.key, where.width);
             ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
                           {function.getArg(0), places.key, ir.getInt32(number)});
             ir.CreateBr(yes);

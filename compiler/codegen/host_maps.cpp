@@ -2,6 +2,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
+
+#include "bpf/table.h"
 
 namespace weir::codegen {
 namespace {
@@ -67,7 +70,7 @@ void* HostMap::look_up(const void* key) {
         }
         case Kind::kHash:
             return keys_.contains(std::string(static_cast<const char*>(key), key_size_)) ? values_.data() : nullptr;
-        case Kind::kTable: return find(key_of(key));
+        case Kind::kLru: return find(key_of(key));
         case Kind::kMaps: {
             std::uint32_t index = 0;
             std::memcpy(&index, key, sizeof(index));
@@ -78,16 +81,42 @@ void* HostMap::look_up(const void* key) {
     return has_prefix(static_cast<const std::uint8_t*>(key)) ? values_.data() : nullptr;
 }
 
-HostMap HostMap::table(const bpf::StateMap& image) {
-    HostMap map;
-    map.kind_ = Kind::kTable;
-    map.key_size_ = image.key_size;
-    map.value_size_ = image.value_size;
-    map.max_entries_ = image.max_entries;
-    map.is_lru_ = image.kind == bpf::StateKind::kTerm;
+HostMap HostMap::state(const bpf::StateMap& image) {
+    const bool is_set = image.kind == bpf::StateKind::kSet;
+    if (image.kind == bpf::StateKind::kDistinct) {
+        HostMap map;
+        map.kind_ = Kind::kLru;
+        map.key_size_ = image.key_size;
+        map.value_size_ = image.value_size;
+        map.max_entries_ = image.max_entries;
+        return map;
+    }
+    const std::uint32_t key_words = image.key_size / 4;
+    const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
+    HostMap map = array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, WEIR_TABLE_BYTES);
     map.image_ = image;
-    map.reset();
-    return map;
+    for (std::mt19937_64 random(1);;) {   // nobody attacks here: always the same
+        __u64 by[WEIR_KEY_WORDS];
+        for (__u64& one : by) one = random();
+        weir_begin_table(map.values(), by, groups, image.max_entries, key_words);
+        if (map.fill()) return map;
+        weir_clear_table(map.values());
+    }
+}
+
+bool HostMap::fill() {
+    for (std::size_t at = 0; at < image_->keys.size(); at += image_->key_size)
+        if (weir_put_first(values(), reinterpret_cast<const std::uint32_t*>(image_->keys.data() + at), 0) == 0) return false;
+    return true;
+}
+
+std::optional<std::uint64_t> HostMap::end_of(const std::uint32_t* key) {
+    const auto* head = reinterpret_cast<const weir_table_head*>(values());
+    const std::uint64_t print = weir_print(head->by, key, head->key_words);
+    const std::uint32_t group = weir_group_of(print, head->groups) - 1;
+    for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i)
+        if (const weir_entry* entry = weir_entry_of_table(values(), group, i); (entry->print & ~WEIR_STRAYS) == print) return entry->end_ns;
+    return std::nullopt;
 }
 
 HostMap HostMap::maps() {
@@ -106,14 +135,15 @@ void HostMap::reset() {
     for (const auto& map : maps_) map->reset();
     entries_.clear();
     uses_.clear();
-    for (std::size_t i = 0; i * key_size_ < image_.keys.size(); ++i)
-        update(image_.keys.data() + i * key_size_, image_.values.data() + i * value_size_, 0);
+    if (!image_) return;
+    weir_clear_table(values());
+    fill();
 }
 
 void* HostMap::find(const std::string& key) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return nullptr;
-    if (is_lru_) uses_.splice(uses_.end(), uses_, found->second.use);
+    uses_.splice(uses_.end(), uses_, found->second.use);
     return found->second.value.data();
 }
 
@@ -127,28 +157,12 @@ long HostMap::update(const void* key, const void* value, std::uint64_t flags) {
         return 0;
     }
     if (entries_.size() >= max_entries_) {
-        if (!is_lru_) return -E2BIG;
         entries_.erase(uses_.front());
         uses_.pop_front();
     }
     uses_.push_back(name);
     entries_.emplace(name, Entry{{bytes, bytes + value_size_}, std::prev(uses_.end())});
     return 0;
-}
-
-long HostMap::remove(const void* key) {
-    const auto found = entries_.find(key_of(key));
-    if (found == entries_.end()) return -ENOENT;
-    uses_.erase(found->second.use);
-    entries_.erase(found);
-    return 0;
-}
-
-long HostMap::for_each(Visit visit, void* state) {
-    const std::vector<std::string> keys(uses_.begin(), uses_.end());
-    for (const std::string& key : keys)
-        if (const auto found = entries_.find(key); found != entries_.end() && visit(this, key.data(), found->second.value.data(), state) != 0) break;
-    return static_cast<long>(keys.size());
 }
 
 }  // namespace weir::codegen

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,29 +19,27 @@ namespace weir::codegen {
 
 class HostMap {
 public:
-    enum class Kind : std::uint8_t { kArray, kHash, kPrefixes, kTable, kMaps };
+    enum class Kind : std::uint8_t { kArray, kHash, kPrefixes, kLru, kMaps };
 
     static HostMap array(std::size_t entries, std::size_t value_size);
     // Holds the keys of `image`; values are never looked at.
     static HostMap hash(const bpf::MapImage& image);
     static HostMap prefixes(const bpf::MapImage& image);
-    // Keys and values that come and go: the kernel's hash, or its LRU hash for the state of a term.
-    static HostMap table(const bpf::StateMap& image);
+    // What a term or a set that changes keeps: a table (bpf/table.h), or the kernel's LRU hash.
+    static HostMap state(const bpf::StateMap& image);
     // A map of maps.
     static HostMap maps();
 
     // The value's place, or null. `key` has key_size bytes. Of a map of maps, the map itself.
     void* look_up(const void* key);
-    // As the kernel's calls of the same names: 0, or a negative errno. Tables only.
+    // As the kernel's call of that name: 0, or a negative errno. LRU hashes only.
     long update(const void* key, const void* value, std::uint64_t flags);
-    long remove(const void* key);
-    // Calls `visit` with each entry; it may remove it.
-    using Visit = long (*)(HostMap*, const void* key, void* value, void* state);
-    long for_each(Visit visit, void* state);
+    // When the entry of a set's table ends, ns; 0: never. Nothing where there is none. `key` has the table's key words.
+    std::optional<std::uint64_t> end_of(const std::uint32_t* key);
 
     // Entry `index` of a map of maps.
     HostMap& put(std::uint32_t index, HostMap map);
-    // Tables as they were when they were made.
+    // State as it was when it was made.
     void reset();
     std::uint8_t* values() { return values_.data(); }
 
@@ -51,6 +50,7 @@ private:
     };
     bool has_prefix(const std::uint8_t* key) const;
     void* find(const std::string& key);
+    bool fill();                           // a table, with what its image has; false: there is no room
     std::string key_of(const void* key) const { return {static_cast<const char*>(key), key_size_}; }
 
     Kind kind_ = Kind::kArray;
@@ -59,11 +59,10 @@ private:
     std::vector<std::uint8_t> values_;
     std::unordered_set<std::string> keys_;
     std::set<std::uint32_t> lengths_;      // kPrefixes: those that occur, in bits
-    std::unordered_map<std::string, Entry> entries_;   // kTable
-    std::list<std::string> uses_;          // kTable: keys, the one used last at the end
+    std::unordered_map<std::string, Entry> entries_;   // kLru
+    std::list<std::string> uses_;          // kLru: keys, the one used last at the end
     std::size_t max_entries_ = 0;
-    bool is_lru_ = false;
-    bpf::StateMap image_;                  // kTable: its beginning
+    std::optional<bpf::StateMap> image_;   // of a table: its beginning
     std::vector<std::unique_ptr<HostMap>> maps_;       // kMaps
 };
 

@@ -28,16 +28,13 @@ struct HostFrame {
 // The kernel's helpers, as far as policies call them.
 void* look_up(void* map, const void* key) { return static_cast<HostMap*>(map)->look_up(key); }
 long update(void* map, const void* key, const void* value, std::uint64_t flags) { return static_cast<HostMap*>(map)->update(key, value, flags); }
-long remove(void* map, const void* key) { return static_cast<HostMap*>(map)->remove(key); }
-long for_each(void* map, HostMap::Visit visit, void* state, std::uint64_t) { return static_cast<HostMap*>(map)->for_each(visit, state); }
 std::uint64_t no_clock() { return 0; }  // the clock is virtual here
 void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
 void no_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
-constexpr const char* kStateMaps[] = {"weir_terms_2", "weir_terms_6", "weir_terms_16", "weir_few_6", "weir_few_16",
-                                      "weir_many_6", "weir_many_16", "weir_live_2", "weir_live_6", "weir_live_16"};
+constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
@@ -58,7 +55,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.try_emplace("weir_sets_hash", HostMap::hash(none));
     maps.try_emplace("weir_sets_lpm", HostMap::prefixes(none));
     for (const char* outer : kStateMaps) maps.emplace(outer, HostMap::maps());
-    for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::table(image));
+    for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::state(image));
     for (const bpf::MapSize& size : object.sizes) {
         if (size.map == "weir_state_accounts") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
         if (size.map == "weir_changing") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
@@ -95,9 +92,8 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
     for (auto& [name, map] : maps) define(name, &map);
     define("bpf_map_lookup_elem", &look_up);
     define("bpf_map_update_elem", &update);
-    define("bpf_map_delete_elem", &remove);
-    define("bpf_for_each_map_elem", &for_each);
     define("bpf_ktime_get_ns", &no_clock);
+    define("bpf_ktime_get_coarse_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
     define("bpf_ringbuf_submit", &no_submit);
     if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols))) {
@@ -211,12 +207,10 @@ void NativeEngine::reset() {
 
 bool NativeEngine::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns) {
     const StatePlace& place = state_->tables->state().live_set(static_cast<std::uint32_t>(set));
-    auto* entries = static_cast<HostMap*>(state_->maps.at(state_function("weir_live", place.width)).look_up(&place.index));
+    auto* entries = static_cast<HostMap*>(state_->maps.at(place.maps).look_up(&place.index));
     const std::vector<std::uint32_t> key = live_key(state_->compiled->policy.sets[static_cast<std::size_t>(set)], entry);
-    const void* value = entries->look_up(key.data());
-    std::uint64_t end_ns = 0;
-    if (value != nullptr) std::memcpy(&end_ns, value, sizeof(end_ns));
-    return value != nullptr && (end_ns == 0 || time_ns < end_ns);
+    const std::optional<std::uint64_t> end_ns = entries->end_of(key.data());
+    return end_ns && (*end_ns == 0 || time_ns < *end_ns);
 }
 
 std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {

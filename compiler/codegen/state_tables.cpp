@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bpf/table.h"
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/tables.h"
 #include "compiler/sema/distinct.h"
@@ -20,30 +21,32 @@ std::uint32_t width_of(std::uint32_t words) {
     return 0;
 }
 
-// The next place for a key of that many words in one of the maps of maps.
-using Used = std::map<std::pair<std::string, std::uint32_t>, std::uint32_t>;
-StatePlace place(const char* maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
-    return {maps, function, width, used[{maps, width}]++, number};
+// The next place in one of the maps of maps, for a key of that many words.
+using Used = std::map<std::string, std::uint32_t>;
+StatePlace place(const std::string& maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
+    return {maps, function, width, used[maps]++, number};
+}
+StatePlace place_of_distinct(const char* maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
+    return place(state_function(maps, width), function, width, used, number);
 }
 
 constexpr std::uint32_t kDistinctWidth = 6;   // the least for terms that count distinct values: fewer functions
 
 StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
     const std::uint32_t width = width_of(term_key_words(term.key));
-    if (term.kind != sema::TermKind::kDistinct) return place("weir_terms", "weir_term", width, used, number);
+    if (term.kind != sema::TermKind::kDistinct) return place("weir_term_tables", "weir_term", width, used, number);
     const std::uint32_t wide = std::max(width, kDistinctWidth);
-    if (term.limit > WEIR_DISTINCT_EXACT) return place("weir_few", "weir_sketched", wide, used, number);
+    if (term.limit > WEIR_DISTINCT_EXACT) return place_of_distinct("weir_few", "weir_sketched", wide, used, number);
     switch (value_word_count(term.value.parts.front())) {
-        case 1: return place("weir_few", "weir_listed1", wide, used, number);
-        case 2: return place("weir_few", "weir_listed2", wide, used, number);
+        case 1: return place_of_distinct("weir_few", "weir_listed1", wide, used, number);
+        case 2: return place_of_distinct("weir_few", "weir_listed2", wide, used, number);
         default: break;
     }
-    return place("weir_many", "weir_listed5", wide, used, number);
+    return place_of_distinct("weir_many", "weir_listed5", wide, used, number);
 }
 
 std::uint32_t value_bytes(const StatePlace& where) {
-    if (where.maps == "weir_terms") return sizeof(weir_bucket);
-    const std::uint32_t words = where.maps == "weir_few" ? WEIR_FEW_WORDS : WEIR_MANY_WORDS;
+    const std::uint32_t words = where.maps.starts_with("weir_few") ? WEIR_FEW_WORDS : WEIR_MANY_WORDS;
     return (static_cast<std::uint32_t>(offsetof(weir_distinct, words)) + words * 4 + 7) / 8 * 8;
 }
 
@@ -84,7 +87,7 @@ StateTables::StateTables(const sema::TypedPolicy& policy) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
         const std::uint32_t words = key_layout(policy.sets[number]).words - 1;   // without the set's number
-        live_.emplace(number, place("weir_live", "weir_lives", width_of(words), used, live_set_count()));
+        live_.emplace(number, place("weir_set_tables", "weir_lives", width_of(words), used, live_set_count()));
         live_width_ = std::max(live_width_, live_.at(number).width);
     }
 }
@@ -98,18 +101,18 @@ void StateTables::set_decision(const ir::Decision& decision) {
         counts_distinct_ = counts_distinct_ || term.kind == sema::TermKind::kDistinct;
         term_rows_.push_back(row_of(term, where.index));
         bpf::StateMap map;
-        map.outer = state_function(where.maps, where.width);
+        map.outer = where.maps;
         map.index = where.index;
         map.identity = term.identity;
-        map.kind = bpf::StateKind::kTerm;
+        map.kind = term.kind == sema::TermKind::kDistinct ? bpf::StateKind::kDistinct : bpf::StateKind::kTerm;
         map.key_size = where.width * 4;
-        map.value_size = value_bytes(where);
+        map.value_size = map.kind == bpf::StateKind::kDistinct ? value_bytes(where) : WEIR_TABLE_BYTES;
         map.max_entries = static_cast<std::uint32_t>(term.size);
         term_maps_.push_back(std::move(map));
     }
     for (const ir::SetChange& change : decision.changes) {
         const StatePlace& where = live_set(change.set);
-        changes_.push_back({change.for_ns, where.number, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
+        changes_.push_back({change.for_ns, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
     }
     if (decision.changes.empty()) return;
     rule_changes_.resize(decision.rules.size());
@@ -125,19 +128,18 @@ void StateTables::write_sets(const sema::TypedPolicy& policy, bpf::Object& objec
     for (const auto& [number, where] : live_) {
         const sema::Set& set = policy.sets[number];
         bpf::StateMap map;
-        map.outer = state_function("weir_live", where.width);
+        map.outer = where.maps;
         map.index = where.index;
         map.identity = sema::identity(set);
         map.kind = bpf::StateKind::kSet;
         map.key_size = where.width * 4;
-        map.value_size = sizeof(std::uint64_t);
+        map.value_size = WEIR_TABLE_BYTES;
         map.max_entries = static_cast<std::uint32_t>(set.size);
         for (std::size_t i = 0; i < set.entries.size(); ++i) {
             const std::vector<std::uint32_t> words = live_key(set, set.entries.entry(i));
             const auto* begin = reinterpret_cast<const std::uint8_t*>(words.data());
             map.keys.insert(map.keys.end(), begin, begin + map.key_size);
         }
-        map.values.resize(set.entries.size() * map.value_size);
         object.state.push_back(std::move(map));
     }
 }

@@ -13,9 +13,9 @@
 
 namespace weir::codegen {
 
-// A map within the map of maps for keys of `width` words.
+// A map within a map of maps, for keys of `width` words.
 struct StatePlace {
-    std::string maps;              // "weir_terms"
+    std::string maps;              // "weir_term_tables"
     std::string function;          // that counts a packet, without its width: "weir_term"
     std::uint32_t width = 0;
     std::uint32_t index = 0;

@@ -23,9 +23,11 @@ class Watch(LiveCase):
         return {rule["name"] for rule in self.status()["rules"]}
 
     def wait_for(self, *names):
-        self.wait_until(lambda: self.in_force() == set(names), f"{names} in force")
-        for file in self.status()["files"]:
-            self.assertEqual(file["sha256"], hashlib.sha256(pathlib.Path(file["path"]).read_bytes()).hexdigest())
+        """Of a file in pieces some make a policy of that name, too: it is in force once its hash is the whole file's."""
+        def is_in_force():
+            return self.in_force() == set(names) and all(
+                file["sha256"] == hashlib.sha256(pathlib.Path(file["path"]).read_bytes()).hexdigest() for file in self.status()["files"])
+        self.wait_until(is_in_force, f"{names} in force, with their files' hashes")
 
     def test_written_renamed_removed_and_back(self):
         self.policy.write_text(policy("a"))

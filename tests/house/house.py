@@ -20,8 +20,8 @@ MAX_FUNCTION_LINES = 70
 # What each room may include of the project, by prefix. cli links all rooms and may see all.
 MAY_SEE = {
     "grammar": ("grammar/",),
-    "compiler": ("grammar/", "compiler/", "bpf/abi.h"),
-    "runtime": ("runtime/", "compiler/object.h", "compiler/object_bytes.h", "bpf/abi.h"),
+    "compiler": ("grammar/", "compiler/", "bpf/abi.h", "bpf/table.h"),
+    "runtime": ("runtime/", "compiler/object.h", "compiler/object_bytes.h", "bpf/abi.h", "bpf/table.h"),
     "bpf": ("bpf/",),
     "cli": ("bpf/", "grammar/", "compiler/", "runtime/", "cli/"),
 }

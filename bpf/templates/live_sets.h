@@ -1,0 +1,123 @@
+/* Sets that change: look-ups, and the changes that rules make. */
+#ifndef WEIR_BPF_LIVE_SETS_H
+#define WEIR_BPF_LIVE_SETS_H
+
+#include "bpf/templates/set_table.h"
+#include "bpf/templates/state.h"
+
+#define SURELY_NS 1000000000ull
+
+/* Nearly always the coarse clock tells: it is behind by a tick, some milliseconds. The other one costs as much as the rest. */
+static __always_inline int weir_is_before(struct weir_packet *packet, __u64 end_ns)
+{
+    if (!packet->time_ns && !weir_settings.virtual_clock && end_ns > bpf_ktime_get_coarse_ns() + SURELY_NS)
+        return 1;
+    return weir_packet_time(packet) < end_ns;
+}
+
+static __always_inline int weir_lives(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 index)
+{
+    struct weir_set_place at;
+    void *table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    if (!table || !weir_find_group(table, key, width, &at))
+        return 0;
+    __u32 number = weir_find_entry(&at);
+    if (number >= NOWHERE)
+        return 0;
+    __u64 end_ns = *(volatile __u64 *)&weir_entry_at(at.group, number)->end_ns;
+    if (weir_print_at(at.group, number) != at.print) /* it gave way meanwhile, and the time is another's */
+        return 0;
+    return !end_ns || weir_is_before(packet, end_ns);
+}
+
+static __always_inline void weir_add(struct weir_packet *packet, void *table, const __u32 *key, __u32 width, const struct weir_change *change)
+{
+    __u64 now_ns = weir_packet_time(packet), end_ns = 0;
+    if (change->for_ns) {
+        end_ns = now_ns + change->for_ns;
+        if (end_ns < now_ns)
+            end_ns = ~0ull;
+    }
+    int done = weir_put(table, key, width, end_ns, now_ns);
+    if (done == WEIR_REFUSED)
+        weir_refused(change->account);
+    else if (done == WEIR_PUT)
+        weir_inserted(change->account);
+}
+
+static __always_inline void weir_change_set(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 number)
+{
+    const struct weir_change *change = &weir_changes[number];
+    __u32 index = change->index;
+    void *table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    if (!table)
+        return;
+    if (change->flags & WEIR_CHANGE_ADDS)
+        weir_add(packet, table, key, width, change);
+    else
+        weir_take_out(table, key, width);
+}
+
+/* Is the key in the set of that index now? Carries out change `number`. */
+#define SETS_OF_WIDTH(width)                                                                                            \
+    GLOBAL_FUNCTION int weir_lives_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 index)       \
+    {                                                                                                                   \
+        return packet && key && weir_lives(packet, key->words, width, index);                                           \
+    }                                                                                                                   \
+    GLOBAL_FUNCTION int weir_change_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 number)     \
+    {                                                                                                                   \
+        if (packet && key && number < weir_change_count())                                                              \
+            weir_change_set(packet, key->words, width, BOUNDED(number));                                                \
+        return 0;                                                                                                       \
+    }
+SETS_OF_WIDTH(2)
+SETS_OF_WIDTH(6)
+SETS_OF_WIDTH(16)
+
+/* Here, and not where the entry is added: there the stack is deepest. */
+GLOBAL_FUNCTION int weir_clear_way_for(struct weir_packet *packet, __u32 number)
+{
+    if (!packet || number >= weir_change_count())
+        return 0;
+    const struct weir_change *change = &weir_changes[BOUNDED(number)];
+    __u32 index = change->index;
+    void *table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    if (table && change->flags & WEIR_CHANGE_ADDS)
+        weir_clear_way(table, weir_packet_time(packet));
+    return 0;
+}
+
+/* The compiler writes it: lays out the key of change `number` and carries it out. */
+int weir_make_change(struct weir_packet *packet, __u32 number);
+
+static long weir_changes_of(__u32 at, struct weir_packet **packet)
+{
+    const __u32 *rule = bpf_map_lookup_elem(&weir_changing, &at);
+    if (!rule)
+        return 1;
+    __u64 row = *rule;
+    OPAQUE(row);
+    if (row >= weir_change_words())
+        return 1;
+    __u32 first = weir_rule_changes[row] & 0xffffff, count = weir_rule_changes[row] >> 24;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_RULE_CHANGES; i++) {
+        __u64 entry = first + i;
+        OPAQUE(entry);
+        if (i >= count || entry >= weir_change_words())
+            break;
+        weir_clear_way_for(*packet, weir_rule_changes[entry]);
+        weir_make_change(*packet, weir_rule_changes[entry]);
+    }
+    return 0;
+}
+
+/* Every rule saw the sets as they were when the packet came: now they change. */
+GLOBAL_FUNCTION int weir_change_sets(struct weir_packet *packet)
+{
+    if (packet)
+        bpf_loop(packet->changing_rules, weir_changes_of, &packet, 0);
+    return 0;
+}
+
+#endif
