@@ -25,6 +25,8 @@ __u64 weir_misses_3(const struct weir_packet *packet, const __u32 *entry);
 __u64 weir_misses_4(const struct weir_packet *packet, const __u32 *entry);
 __u64 weir_misses_5(const struct weir_packet *packet, const __u32 *entry);
 __u32 weir_residual(struct weir_packet *packet, weir_ctx *ctx, __u32 number);
+/* 0 where weir_classify calls functions that call others: walks side by side take 24 bytes more of the 512 of a chain's stack. */
+__u32 weir_walks_together(void);
 
 #define BY_FOREST(name, number, arguments)                                                                              \
     ((number) == 0 ? name##_0 arguments : (number) == 1 ? name##_1 arguments : (number) == 2 ? name##_2 arguments :     \
@@ -185,12 +187,14 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
     if (!BY_FOREST(weir_stride, forest, ()))
         return best;
     const struct weir_forest_tree *trees = &weir_forest_trees[forest * WEIR_TREES];
-    struct leaves leaves = descend_all(packet, trees, BY_FOREST(weir_trees, forest, ()));
+    struct leaves leaves = {};
+    if (weir_walks_together())
+        leaves = descend_all(packet, trees, BY_FOREST(weir_trees, forest, ()));
 #pragma clang loop unroll(disable)
     for (__u32 t = 0; t < BY_FOREST(weir_trees, forest, ()); t++) {
         if (trees[t].first_rule >= best)
             break;
-        __u64 slot = leaves.first, at = (__u32)slot;
+        __u64 slot = weir_walks_together() ? leaves.first : descend(packet, trees[t].slot), at = (__u32)slot;
         leaves.first = leaves.second, leaves.second = leaves.third, leaves.third = leaves.fourth;
         __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
         if (try_some(forest, packet, ctx, &at, count, TRIED_AT_ONCE, &best) || BY_FOREST(weir_longest, forest, ()) <= TRIED_AT_ONCE)
