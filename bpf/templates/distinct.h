@@ -82,8 +82,8 @@ static __always_inline int weir_sketched(const struct weir_term *term, struct we
 /* `width`: of a listed value; 0: a sketch. */
 static __always_inline int weir_distinguishes(struct weir_packet *packet, void *terms, const void *key, const __u32 *value, __u32 number, __u32 width)
 {
-    __u64 now_ns = weir_packet_time(packet);
     const struct weir_term *term = &weir_terms[number];
+    __u64 now_ns = weir_term_time(packet, term);
     struct weir_distinct *seen = weir_seen_of(terms, term->index, key, number);
     if (!seen || !weir_lock(&seen->lock)) {
         weir_refused(number);

@@ -21,6 +21,16 @@ static __always_inline __u64 weir_packet_time(struct weir_packet *packet)
     return packet->time_ns;
 }
 
+/* What a term or a throttle is judged by. The clock's last tick, 1 to 10 ms ago, where that is little beside the time in which
+ * its bucket fills or its window closes: the clock itself costs as much as the rest, and waits for all reads before it. */
+#define WEIR_TICK_WILL_DO_NS 1000000000ull
+static __always_inline __u64 weir_term_time(struct weir_packet *packet, const struct weir_term *term)
+{
+    if (term->fill_ns >= WEIR_TICK_WILL_DO_NS && !weir_settings.virtual_clock)
+        return bpf_ktime_get_coarse_ns();
+    return weir_packet_time(packet);
+}
+
 static __always_inline void weir_inserted(__u32 account)
 {
     struct weir_state_account *counts = bpf_map_lookup_elem(&weir_state_accounts, &account);
@@ -54,6 +64,7 @@ static __always_inline __u32 weir_term_home(const struct weir_term_place *at)
 /* A cell whose line is locked, and for how long. */
 struct weir_held {
     struct weir_cell *cell;
+    __u64 now_ns;
     __u32 *lock;
     __u32 *group_lock;                                 /* where the key is new and that is another one */
 };
@@ -195,7 +206,8 @@ static __always_inline int weir_hold(struct weir_packet *packet, const __u32 *ke
         return 0;
     /* The clock waits until all that was read before is there, but not until a store is done: so this fetches the line meanwhile. */
     *(volatile __u16 *)&weir_line_at(at.group, weir_term_home(&at))->touched = 1;
-    __u32 stamp = weir_packet_time(packet) >> WEIR_USED_SHIFT, known = weir_find_cell(&at);
+    held->now_ns = weir_term_time(packet, &weir_terms[number]);
+    __u32 stamp = held->now_ns >> WEIR_USED_SHIFT, known = weir_find_cell(&at);
     if (known < NO_CELL && weir_hold_known(&at, known, stamp, held))
         return 1;
     return weir_hold_new(&at, stamp, held, number);
@@ -252,14 +264,13 @@ static __always_inline int weir_exceeds(struct weir_packet *packet, const __u32 
         weir_refused(number);
         return 0;
     }
-    __u64 now_ns = weir_packet_time(packet);
     int exceeds;
     if (term->kind == WEIR_TERM_COUNT)
-        exceeds = weir_counts(term, held.cell, now_ns);
+        exceeds = weir_counts(term, held.cell, held.now_ns);
     else if (term->kind == WEIR_TERM_RATE)
-        exceeds = weir_take(term, held.cell, term->unit_ns, now_ns);
+        exceeds = weir_take(term, held.cell, term->unit_ns, held.now_ns);
     else /* a price beyond the capacity may not fit into 64 bits */
-        exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, held.cell, packet->len * term->unit_ns, now_ns);
+        exceeds = packet->len > term->capacity / term->unit_ns || weir_take(term, held.cell, packet->len * term->unit_ns, held.now_ns);
     weir_let_go(&held);
     return exceeds;
 }
@@ -290,10 +301,9 @@ static __always_inline __u32 weir_passes(struct weir_packet *packet, const __u32
         weir_refused(number);
         return 1;
     }
-    __u64 now_ns = weir_packet_time(packet);
     __u32 passed = (__u32)found.cell->taken, held = found.cell->taken >> 32;
-    if (!passed || weir_since(found.cell->time_ns, now_ns) >= term->unit_ns) {
-        found.cell->time_ns = now_ns;
+    if (!passed || weir_since(found.cell->time_ns, found.now_ns) >= term->unit_ns) {
+        found.cell->time_ns = found.now_ns;
         passed = 0;
     }
     __u32 passes = passed < term->limit;

@@ -55,7 +55,7 @@ weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
     row.kind = static_cast<std::uint32_t>(term.kind);
     row.index = index;
     row.limit = term.limit;
-    row.unit_ns = term.unit_ns;
+    row.unit_ns = row.fill_ns = term.unit_ns;
     if (term.kind == sema::TermKind::kDistinct && term.limit > WEIR_DISTINCT_EXACT) {
         const sema::DistinctSketch sketch = sema::distinct_sketch(term.limit);
         row.limit = sketch.marks;

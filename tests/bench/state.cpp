@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     if (argc > 1) counts.clear();
     for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
     const std::string bare = "rule r { when udp and ip.ttl == 64 then drop }\n";
-    const auto rule = [](const std::string& term) { return "rule r { when udp and ip.ttl == 64 and " + term + " size 200000 then drop }\n"; };
+    const auto rule = [](const std::string& term) { return "rule r { when udp and ip.ttl == 64 and " + term + " size 100000 then drop }\n"; };
     const std::vector<Kind> kinds{{"rate, within", rule("rate(ip.src) > 1000000/s"), bare},
                                   {"rate, exceeded", rule("rate(ip.src) > 1/h"), bare},
                                   {"byterate, within", rule("byterate(ip.src) > 1GB/s"), bare},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <thread>
 
 #include "bpf/abi.h"
@@ -223,6 +224,43 @@ TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
     CHECK(counts->rows[1].packets == 0);
     CHECK(counts->rows[2].packets == 5000 + refused("rate(") - refused("distinct("));
     for (const auto& [identity, account] : counts->state) CHECK(account.inserted == 1);
+}
+
+namespace {
+
+// Packets of one key by the kernel's own clock, as fast as they go.
+struct Flood {
+    double seconds = 0, cpu_seconds = 0;
+    double admitted = 0;
+};
+Flood flood(const std::string& policy) {
+    const auto program = loaded(compiled(policy), 0);
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    const auto cpu_begin = std::clock();
+    constexpr int kSent = 10'000'000;
+    run(program, udp(23), kSent);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    bpf::Manifest manifest;
+    manifest.rules.resize(1);
+    auto counts = runtime::read_counts(program, manifest);
+    REQUIRE(counts);
+    return {seconds, static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC, kSent - static_cast<double>(counts->rows[0].packets)};
+}
+
+}  // namespace
+
+TEST_CASE("by the kernel's own clock a limit holds to a tick, and a bucket that fills within a second exactly", "[state]") {
+    constexpr double kTick = 0.010, kBurst = 1000, kRate = 1000;
+    const Flood slow = flood("rule r { when udp and rate(ip.src) > 1000/s then drop }");
+    INFO(slow.admitted << " packets in " << slow.seconds << " s");
+    CHECK(slow.admitted <= kBurst + kRate * (slow.seconds + kTick));
+    CHECK(slow.admitted >= kBurst + kRate * (slow.seconds - 10 * kTick));   // a virtual machine's ticks may come late
+    // A bucket of one token, full after a millisecond: a clock of ticks would give it one a tick.
+    const Flood fast = flood("rule r { when udp and rate(ip.src) > 1000/s burst 1 then drop }");
+    INFO(fast.admitted << " packets in " << fast.seconds << " s, of which the CPU was ours for " << fast.cpu_seconds);
+    CHECK(fast.admitted <= 1 + kRate * fast.seconds);
+    CHECK(fast.admitted >= 0.4 * kRate * fast.cpu_seconds);
 }
 
 TEST_CASE("a flood of sources evicts what is least recently used, and nobody who keeps coming", "[state]") {
