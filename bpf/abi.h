@@ -299,6 +299,7 @@ struct weir_settings {
     __u32 observe;                                     /* 1: `weir run --observe` */
     __u32 generation;
     __u32 tells;                                       /* 1: the program's answer says which row decided: WEIR_TOLD */
+    __u32 only_tells;                                  /* 1: a candidate; it counts nothing and alerts nobody */
 };
 
 /* ---- shadow (bpf/templates/shadow.bpf.c) ---- */
@@ -314,8 +315,7 @@ enum weir_shadowed_program { WEIR_SHADOW_CANDIDATE, WEIR_SHADOW_LIVE, WEIR_SHADO
 #define WEIR_SHADOW_BYTES 1514u                        /* of a sampled frame */
 struct weir_disagreement { __u32 live_row; __u32 candidate_row; __u32 live_verdict; __u32 candidate_verdict; };
 struct weir_shadow_counts {                            /* per CPU */
-    __u64 packets;                                     /* judged by both */
-    __u64 disagreements;                               /* with another verdict */
+    __u64 disagreements;                               /* packets with another verdict */
     __u64 unnamed;                                     /* of those, of pairs that found no room */
 };
 struct weir_shadow_sample {

@@ -76,6 +76,15 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     return counts;
 }
 
+std::uint64_t decided(const Counts& counts, const bpf::Manifest& manifest) {
+    std::uint64_t packets = 0;
+    for (std::size_t row = 0; row < counts.rows.size(); ++row) {
+        const bool decides = row >= manifest.rules.size() || (!manifest.rules[row].observe && manifest.rules[row].verdict != ~0u);
+        if (decides) packets += counts.rows[row].packets;
+    }
+    return packets;
+}
+
 void add(Counts& sum, const Counts& more) {
     for (std::size_t i = 0; i < more.rows.size(); ++i) add_counter(sum.rows[i], more.rows[i]);
     for (std::size_t i = 0; i < more.alerts.size(); ++i) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/accounts.h"
 #include "runtime/kernel.h"
 
 extern "C" const char weir_template_shadow_begin[];
@@ -33,6 +34,7 @@ Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, c
     options.shared = shared;
     auto live_program = Program::load(live, options);
     if (!live_program) return live_program.error();
+    options.settings.only_tells = 1;
     options.shared = {};                  // a ring that nobody reads: a candidate alerts nobody, and remembers for itself
     auto candidate_program = Program::load(candidate, options);
     if (!candidate_program) return candidate_program.error();
@@ -88,10 +90,12 @@ Result<ShadowStatus> Shadow::status() const {
     std::vector<weir_shadow_counts> counts(possible_cpus());
     if (bpf_map_lookup_elem(counts_.get(), &zero, counts.data()) != 0) return kernel_error(errno, "reading the counts of disagreements");
     for (const weir_shadow_counts& one : counts) {
-        status.packets += one.packets;
         status.disagreements += one.disagreements;
         status.unnamed += one.unnamed;
     }
+    auto counted = read_counts(live_, live_manifest_);
+    if (!counted) return counted.error();
+    status.packets = decided(*counted, live_manifest_);
     weir_disagreement pair{}, *before = nullptr;
     for (; bpf_map_get_next_key(pairs_.get(), before, &pair) == 0; before = &pair) {
         std::uint64_t packets = 0;

@@ -19,6 +19,8 @@ static __always_inline __u64 weir_now(void)
 /* One more packet of `len` bytes for row `row`. */
 static __always_inline void weir_count(__u32 row, __u32 len)
 {
+    if (weir_settings.only_tells)
+        return;
     __u32 number = row / WEIR_BLOCK_COUNTERS;
     struct weir_counter_block *block = bpf_map_lookup_elem(&weir_counters, &number);
     if (block) {
@@ -136,7 +138,7 @@ static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 ru
 {
     if (weir_settings.trace)
         weir_trace_rule(rule);
-    if (weir_alert_entries() && weir_rule_rows[rule].alert_count)
+    if (weir_alert_entries() && weir_rule_rows[rule].alert_count && !weir_settings.only_tells)
         weir_alerts(packet, rule);
     if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES)
         weir_will_change(packet, rule);

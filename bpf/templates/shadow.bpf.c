@@ -72,12 +72,11 @@ SEC("xdp") int weir_shadow(weir_ctx *ctx)
     int candidate = ask_candidate(ctx), live = ask_live(ctx);
     if (live == -1)
         return XDP_PASS;   /* an empty slot, as in the root */
+    if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate))
+        return WEIR_TOLD_ACTION(live);
     __u32 zero = 0;
     struct weir_shadow_counts *counts = bpf_map_lookup_elem(&weir_shadow_counted, &zero);
-    if (!counts || candidate == -1)
-        return WEIR_TOLD_ACTION(live);
-    counts->packets++;
-    if (WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate))
+    if (!counts)
         return WEIR_TOLD_ACTION(live);
     counts->disagreements++;
     struct weir_disagreement pair = {

@@ -1,11 +1,13 @@
-// What comparing a candidate with the policy in force costs a packet: at most the two of them together. ns over a program that
-// only returns, medians of rounds in which each runs once, with a million packets whose sources are in no order. bench_shadow
+// What comparing a candidate with the policy in force costs a packet, beside the two of them, each in force by itself, together.
+// ns over a program that only returns, medians of rounds in which each runs once, with a million packets whose sources are in no
+// order. bench_shadow
 #include <fmt/core.h>
 
 #include <random>
 #include <string>
 #include <vector>
 
+#include "runtime/attachment.h"
 #include "runtime/shadow.h"
 #include "tests/bench/rule_shapes.h"
 #include "tests/bench/source_driver.h"
@@ -32,18 +34,29 @@ runtime::ObjectPtr bare_program() {
     return object;
 }
 
+// A root with that program in force.
+runtime::Root root_of(int program_fd) {
+    auto root = runtime::Root::load();
+    if (!root) give_up(root.error().message);
+    auto slot = root->place(program_fd);
+    if (!slot) give_up(slot.error().message);
+    if (!root->replace(root->in_force(), runtime::InForce::for_good(*slot))) give_up("the root does not take the program");
+    return std::move(*root);
+}
+
 void measure(SourceDriver& driver, int bare_fd, const Pair& pair) {
     const Loaded live = load(pair.live, ""), candidate = load(pair.candidate, "");
     auto shadow = runtime::Shadow::load(live.object, 1, {}, candidate.object, {});
     if (!shadow) give_up(shadow.error().message);
+    const runtime::Root live_root = root_of(live.program.fd()), candidate_root = root_of(candidate.program.fd()), shadow_root = root_of(shadow->program_fd());
     const auto frame = frame_of(4);
     std::vector<double> lives, candidates, both, ratios;
-    driver.ns(shadow->program_fd(), frame);
+    driver.ns(shadow_root.program_fd(), frame);
     for (int round = 0; round < kRounds; ++round) {
         const double bare = driver.ns(bare_fd, frame);
-        lives.push_back(driver.ns(live.program.fd(), frame) - bare);
-        candidates.push_back(driver.ns(candidate.program.fd(), frame) - bare);
-        both.push_back(driver.ns(shadow->program_fd(), frame) - bare);
+        lives.push_back(driver.ns(live_root.program_fd(), frame) - bare);
+        candidates.push_back(driver.ns(candidate_root.program_fd(), frame) - bare);
+        both.push_back(driver.ns(shadow_root.program_fd(), frame) - bare);
         ratios.push_back(both.back() / (lives.back() + candidates.back()));
     }
     auto status = shadow->status();
