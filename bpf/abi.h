@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 3
+#define WEIR_ABI_VERSION 4
 
 /* ---- one packet, parsed ---- */
 

@@ -1,5 +1,5 @@
 /* Tables of state, as program and user space see them: array maps of elements of WEIR_TABLE_BYTES. Element 0 is the head, then
- * come `groups` groups; in a set's table the keys follow. Compiles as C and as C++.
+ * come `groups` groups; in a set's table the tags and the keys follow. Compiles as C and as C++.
  *
  * A key is known by its print, a hash of it that nobody outside can foresee: `by` is random, one a table. Of two keys that
  * differ in one word the prints differ; of any other two they are the same with a chance of about 2^-60. The print says which
@@ -22,7 +22,9 @@ struct weir_table_head {
     __u32 size;                                        /* entries that a set may have */
     __u32 key_words;                                   /* 2, 6 or 16: of a set's keys as they are kept */
     __u32 region_shift;                                /* a group's region: its number >> region_shift */
-    __u64 unused[6];
+    __u32 has_tags;                                    /* 1: a set's */
+    __u32 unused_word;
+    __u64 unused[5];
     __u64 entries;                                     /* of a set, those that have ended too until they give way */
     __u64 earliest_ns;                                 /* none of them ends before */
     __u64 next_ns;                                     /* the same of those that the sweep at hand has seen */
@@ -63,13 +65,22 @@ struct weir_set_group { struct weir_set_line lines[WEIR_GROUP_LINES]; };
 #define WEIR_GROUP_ENTRIES (WEIR_GROUP_LINES * WEIR_LINE_ENTRIES)
 #define WEIR_STRAYS 1ull
 
+/* Of a set's lines: a byte an entry, 0 where it is free, and in the highest bit the line's strays. They are a sixteenth of the
+ * groups, and say of most keys that are not there that they are not. */
+struct weir_group_tags { __u32 lines[WEIR_GROUP_LINES]; };
+#define WEIR_TAGS_AN_ELEMENT (WEIR_TABLE_BYTES / sizeof(struct weir_group_tags))
+#define WEIR_TAG_STRAYS 0x80000000u
+#define WEIR_TAGGED_GROUPS 4096u                       /* with fewer, 2 MB, look-ups go to the groups at once */
+
 /* Cells a key that a table is made with. */
 static inline __u32 weir_term_groups(__u32 size) { return size / 8 + 1; }                                 /* 2 * size / 16 */
 static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 5 / 62) + 1; }            /* 2.5 * size / 31 */
 /* Elements that keep the keys of a group of a set: as many keys to an element as fit. */
 static inline __u32 weir_keys_an_element(__u32 key_words) { return key_words == 2 ? 32 : key_words == 6 ? 21 : 8; }
 static inline __u32 weir_key_elements(__u32 key_words) { return key_words == 2 ? 1 : key_words == 6 ? 2 : 4; }
-static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) { return 1 + groups * (1 + weir_key_elements(key_words)); }
+static inline __u32 weir_tag_element(__u32 groups, __u32 group) { return 1 + groups + group / (__u32)WEIR_TAGS_AN_ELEMENT; } /* `group` from 0 */
+static inline __u32 weir_first_key_element(__u32 groups) { return weir_tag_element(groups, groups - 1) + 1; }
+static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) { return weir_first_key_element(groups) + groups * weir_key_elements(key_words); }
 
 /* What bpf/templates/tables.bpf.c carries out for user space. */
 enum weir_order_kind { WEIR_ORDER_PUT, WEIR_ORDER_TAKE_OUT, WEIR_ORDER_SWEEP };
@@ -101,6 +112,28 @@ static inline __u64 weir_mixed(__u64 print)
 static inline __u32 weir_group_of(__u64 print, __u32 groups) { return (__u32)(1 + ((weir_mixed(print) & 0xffffffff) * groups >> 32)); }
 static inline __u32 weir_home_of(__u64 print) { return (__u32)(weir_mixed(print) >> 40 & (WEIR_GROUP_LINES - 1)); }
 
+static inline __u32 weir_tag(__u64 print)
+{
+    __u32 tag = weir_mixed(print) >> 48 & 0x7f;
+    return tag ? tag : 1;
+}
+static inline __u32 weir_tags_of_line(const struct weir_set_line *line)
+{
+    __u32 tags = line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS ? WEIR_TAG_STRAYS : 0;
+    for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++) {
+        __u64 print = line->entries[i].print & ~WEIR_STRAYS;
+        if (print)
+            tags |= weir_tag(print) << 8 * i;
+    }
+    return tags;
+}
+/* By the tags of its home: 0: the key is not there. */
+static inline int weir_may_be_there(__u32 tags, __u64 print)
+{
+    __u32 differ = (tags & ~0x80808080u) ^ weir_tag(print) * 0x01010101u;
+    return tags & WEIR_TAG_STRAYS || ((differ + 0x7f7f7f7fu) & 0x80808080u) != 0x80808080u;
+}
+
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */
 
 static inline struct weir_entry *weir_entry_of_table(void *elements, __u32 group, __u32 number)
@@ -111,11 +144,19 @@ static inline __u32 *weir_key_of_entry(void *elements, __u32 group, __u32 number
 {
     const struct weir_table_head *head = (const struct weir_table_head *)elements;
     __u32 per = weir_keys_an_element(head->key_words), each = weir_key_elements(head->key_words);
-    __u64 element = 1ull + head->groups + (__u64)group * each + number / per;
+    __u64 element = weir_first_key_element(head->groups) + (__u64)group * each + number / per;
     return (__u32 *)((char *)elements + element * WEIR_TABLE_BYTES) + number % per * head->key_words;
 }
 
-/* The head of an empty one; the rest must be zeros. `random` has WEIR_KEY_WORDS numbers. */
+static inline void weir_tag_line(void *elements, __u32 group, __u32 line)
+{
+    const struct weir_table_head *head = (const struct weir_table_head *)elements;
+    char *element = (char *)elements + (__u64)weir_tag_element(head->groups, group) * WEIR_TABLE_BYTES;
+    struct weir_group_tags *tags = (struct weir_group_tags *)element + group % WEIR_TAGS_AN_ELEMENT;
+    tags->lines[line] = weir_tags_of_line((const struct weir_set_line *)weir_entry_of_table(elements, group, 0) + line);
+}
+
+/* The head of an empty one; the rest must be zeros. `random` has WEIR_KEY_WORDS numbers. 0 words: a term's. */
 static inline void weir_begin_table(void *elements, const __u64 *random, __u32 groups, __u32 size, __u32 key_words)
 {
     struct weir_table_head *head = (struct weir_table_head *)elements;
@@ -123,7 +164,8 @@ static inline void weir_begin_table(void *elements, const __u64 *random, __u32 g
         head->by[i] = random[i] | 1;
     head->groups = groups;
     head->size = size;
-    head->key_words = key_words;
+    head->key_words = key_words ? key_words : WEIR_KEY_WORDS;
+    head->has_tags = key_words != 0;
     head->region_shift = 0;
     while (groups >> head->region_shift >= WEIR_REGIONS)
         head->region_shift++;
@@ -154,6 +196,8 @@ static inline int weir_put_first(void *elements, const __u32 *key, __u64 end_ns)
     entry->end_ns = end_ns;
     if (place / WEIR_LINE_ENTRIES != home)
         weir_entry_of_table(elements, group, home * WEIR_LINE_ENTRIES + WEIR_LINE_ENTRIES - 1)->print |= WEIR_STRAYS;
+    weir_tag_line(elements, group, place / WEIR_LINE_ENTRIES);
+    weir_tag_line(elements, group, home);
     for (__u32 i = 0; i < head->key_words; i++)
         weir_key_of_entry(elements, group, place)[i] = key[i];
     head->entries++;
@@ -178,9 +222,12 @@ static inline void weir_clear_table(void *elements)
 {
     struct weir_table_head *head = (struct weir_table_head *)elements;
     for (__u32 group = 0; group < head->groups; group++)
-        if (weir_may_hold(elements, group))
+        if (weir_may_hold(elements, group)) {
             for (__u32 i = 0; i < WEIR_TABLE_BYTES / 8; i++)
                 ((__u64 *)((char *)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES))[i] = 0;
+            for (__u32 line = 0; head->has_tags && line < WEIR_GROUP_LINES; line++)
+                weir_tag_line(elements, group, line);
+        }
     for (__u32 i = 0; i < WEIR_REGIONS / 64; i++)
         head->regions[i] = 0;
     head->entries = head->swept = 0;

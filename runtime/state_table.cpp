@@ -56,7 +56,7 @@ Result<UniqueFd> StateTable::make(std::uint32_t size, std::uint32_t key_words) {
     if (!fd) return fd.error();
     auto memory = mapped(fd->get(), elements);
     if (!memory) return memory.error();
-    if (Status begun = begin(*memory, groups, size, key_words != 0 ? key_words : WEIR_KEY_WORDS); !begun) return begun.error();
+    if (Status begun = begin(*memory, groups, size, key_words); !begun) return begun.error();
     return fd;
 }
 

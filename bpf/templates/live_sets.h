@@ -19,7 +19,7 @@ static __always_inline int weir_lives(struct weir_packet *packet, const __u32 *k
 {
     struct weir_set_place at;
     void *table = bpf_map_lookup_elem(&weir_set_tables, &index);
-    if (!table || !weir_find_group(table, key, width, &at))
+    if (!table || !weir_find_print(table, key, width, &at) || weir_is_ruled_out(table, &at) || !weir_find_group(table, &at))
         return 0;
     __u32 number = weir_find_entry(&at);
     if (number >= NOWHERE)

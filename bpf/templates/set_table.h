@@ -15,14 +15,44 @@ struct weir_set_place {
 };
 #define NOWHERE WEIR_GROUP_ENTRIES
 
-static __always_inline int weir_find_group(void *table, const __u32 *key, __u32 width, struct weir_set_place *at)
+/* Of group `group`, from 0. */
+static __always_inline struct weir_group_tags *weir_tags_at(void *table, const struct weir_table_head *head, __u64 group)
+{
+    void *element = weir_element(table, weir_tag_element(head->groups, (__u32)group));
+    if (!element)
+        return 0;
+    group %= WEIR_TAGS_AN_ELEMENT;
+    OPAQUE(group);
+    return (struct weir_group_tags *)element + (group & (WEIR_TAGS_AN_ELEMENT - 1));
+}
+
+/* Of a big table most keys that are not there are told so by its tags, which are in the CPU's caches where the groups are not. */
+static __always_inline int weir_is_ruled_out(void *table, const struct weir_set_place *at)
+{
+    if (at->head->groups < WEIR_TAGGED_GROUPS)
+        return 0;
+    const struct weir_group_tags *tags = weir_tags_at(table, at->head, weir_group_of(at->print, at->head->groups) - 1);
+    __u64 home = weir_home_of(at->print);
+    OPAQUE(home);
+    return tags && !weir_may_be_there(*(volatile __u32 *)&tags->lines[home & (WEIR_GROUP_LINES - 1)], at->print);
+}
+
+static __always_inline int weir_find_print(void *table, const __u32 *key, __u32 width, struct weir_set_place *at)
 {
     at->head = weir_element(table, 0);
     if (!at->head)
         return 0;
     at->print = weir_print(at->head->by, key, width);
+    return 1;
+}
+static __always_inline int weir_find_group(void *table, struct weir_set_place *at)
+{
     at->group = weir_element(table, weir_group_of(at->print, at->head->groups));
     return at->group != 0;
+}
+static __always_inline int weir_find_place(void *table, const __u32 *key, __u32 width, struct weir_set_place *at)
+{
+    return weir_find_print(table, key, width, at) && weir_find_group(table, at);
 }
 
 /* Worked out again where they are needed: BPF's stack is 512 bytes for all functions that call one another, and a change of a
@@ -98,6 +128,27 @@ GLOBAL_FUNCTION int weir_unstray(struct weir_set_group *group, __u32 home)
     return 0;
 }
 
+/* After a change. */
+GLOBAL_FUNCTION int weir_tag_lines(struct weir_set_group *group, struct weir_group_tags *tags)
+{
+    if (!group || !tags)
+        return 0;
+#pragma clang loop unroll(disable)
+    for (__u64 i = 0; i < WEIR_GROUP_LINES; i++) {
+        __u64 line = i;
+        OPAQUE(line);
+        line &= WEIR_GROUP_LINES - 1;
+        *(volatile __u32 *)&tags->lines[line] = weir_tags_of_line(&group->lines[line]);
+    }
+    return 0;
+}
+static __always_inline void weir_tag_group(void *table, const struct weir_table_head *head, struct weir_set_group *group, __u32 element)
+{
+    struct weir_group_tags *tags = weir_tags_at(table, head, element - 1);
+    if (tags)
+        weir_tag_lines(group, tags);
+}
+
 static __always_inline void weir_free_entry(struct weir_set_group *group, __u32 number)
 {
     struct weir_entry *entry = weir_entry_at(group, number);
@@ -145,7 +196,7 @@ GLOBAL_FUNCTION __u32 weir_free_ended(struct weir_set_group *group, __u64 now_ns
 static __always_inline void weir_keep_key(void *table, const struct weir_set_place *at, __u32 number, const __u32 *key, __u32 width)
 {
     __u32 key_words = at->head->key_words, per = weir_keys_an_element(key_words);
-    __u32 element = 1 + at->head->groups + (weir_group_element(at) - 1) * weir_key_elements(key_words);
+    __u32 element = weir_first_key_element(at->head->groups) + (weir_group_element(at) - 1) * weir_key_elements(key_words);
     element += number / per;
     number %= per;
     __u32 *words = weir_element(table, element);
@@ -214,6 +265,8 @@ static long weir_sweep_group(__u32 i, struct weir_sweep *sweep)
     if (!group || !weir_lock(weir_group_lock(group)))
         return 0;
     __u64 freed = weir_free_all_ended(group, sweep->now_ns, &earliest_ns);
+    if (freed)
+        weir_tag_group(sweep->table, head, group, (__u32)(1 + swept % groups));
     weir_unlock(weir_group_lock(group));
     __sync_fetch_and_add(&head->entries, -freed);
     weir_ends_at(&head->next_ns, earliest_ns);
@@ -258,7 +311,7 @@ static __always_inline __u32 weir_make_room(const struct weir_set_place *at, __u
 static __always_inline int weir_put(void *table, const __u32 *key, __u32 width, __u64 end_ns, __u64 now_ns)
 {
     struct weir_set_place at;
-    if (!weir_find_group(table, key, width, &at) || !weir_lock(weir_group_lock(at.group)))
+    if (!weir_find_place(table, key, width, &at) || !weir_lock(weir_group_lock(at.group)))
         return WEIR_REFUSED;
     if (end_ns) {
         weir_ends_at(&at.head->earliest_ns, end_ns);
@@ -281,6 +334,7 @@ static __always_inline int weir_put(void *table, const __u32 *key, __u32 width, 
         if (number / WEIR_LINE_ENTRIES != home)
             *weir_strays_of(at.group, home) |= WEIR_STRAYS;
         weir_mark_region(at.head, weir_group_element(&at));
+        weir_tag_group(table, at.head, at.group, weir_group_element(&at));
     }
     weir_unlock(weir_group_lock(at.group));
     return done;
@@ -290,11 +344,12 @@ static __always_inline int weir_put(void *table, const __u32 *key, __u32 width, 
 static __always_inline int weir_take_out(void *table, const __u32 *key, __u32 width)
 {
     struct weir_set_place at;
-    if (!weir_find_group(table, key, width, &at) || !weir_lock(weir_group_lock(at.group)))
+    if (!weir_find_place(table, key, width, &at) || !weir_lock(weir_group_lock(at.group)))
         return 0;
     __u32 number = weir_find_entry(&at);
     if (number < NOWHERE) {
         weir_free_entry(at.group, number);
+        weir_tag_group(table, at.head, at.group, weir_group_element(&at));
         __sync_fetch_and_add(&at.head->entries, -1);
     }
     weir_unlock(weir_group_lock(at.group));
