@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/daemon.h"
+#include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/patient_stderr.h"
 #include "cli/worker.h"
@@ -24,6 +25,8 @@ struct RunArguments {
     std::vector<std::string> interfaces{};
     std::string mode = "auto";
     std::string name{};
+    std::string state{};
+    std::string keep_every = "30s";
     bool observe = false;
     bool watch = false;
 };
@@ -73,6 +76,8 @@ int run(const RunArguments& arguments) {
     options.interfaces = arguments.interfaces;
     options.origin = {request.file, compiled.files};
     options.lifetime = runtime::Lifetime::kPinned;
+    if (!arguments.state.empty()) options.state_folder = from_root(arguments.state) + "/" + name;
+    options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
@@ -115,6 +120,11 @@ void add_run(CLI::App& app, int& status) {
         ->check(CLI::IsMember({"auto", "native", "generic"}))
         ->capture_default_str();
     command->add_option("--name", arguments.name, "name of the engine; else its first interface's");
+    command->add_option("--state", arguments.state, "keeps what is in sets that change, in DIR/NAME/sets, from one start to the next")->type_name("DIR");
+    command->add_option("--keep-every", arguments.keep_every, "with --state: how often what has changed is written down, at most")
+        ->check([](const std::string& text) { return parse_duration_ms(text) ? std::string() : "`" + text + "` is no time such as 30s or 5m, up to a week"; })
+        ->type_name("TIME")
+        ->capture_default_str();
     command->add_flag("--watch", arguments.watch, "reloads the policy when its file, an import or a set file changes");
     command->add_flag("--observe", arguments.observe, "counts and alerts, but enforces no verdict");
     add_policy_options(*command, arguments.options);

@@ -59,6 +59,15 @@ void print_state(const Json& engine) {
         fmt::print("{}  {:>10}  {:>10}\n", padded(set.value("name", ""), width), number(set, "entries"), number(set, "refused"));
 }
 
+void print_sets_file(const Json& engine) {
+    const auto found = engine.find("sets_file");
+    if (found == engine.end()) return;
+    const std::string kept_at = found->value("kept_at", ""), state = found->value("state", "ok");
+    fmt::print("    sets are kept in {}: {}{}\n", found->value("path", ""),
+               kept_at.empty() ? std::string("not written yet") : fmt::format("{} entries, at {}", number(*found, "entries"), kept_at),
+               state == "ok" ? "" : "; " + state);
+}
+
 // What went wrong since the engine started, where anything did.
 void print_troubles(const Json& engine) {
     for (const Json& interface : engine["interfaces"])
@@ -88,6 +97,7 @@ void print_status(const Json& engine) {
     if (engine.contains("confirm_within_ms"))
         fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n", number(engine, "falls_back_to"),
                    static_cast<double>(number(engine, "confirm_within_ms")) / 1000);
+    print_sets_file(engine);
     print_troubles(engine);
     print_shadow(engine);
     print_counters(engine);

@@ -40,6 +40,9 @@ Json status_json(const runtime::EngineStatus& status) {
     out["malformed"] = counter(status.malformed);
     out["sets"] = Json::array();
     for (const auto& set : status.sets) out["sets"].push_back({{"name", set.name}, {"entries", set.entries}, {"refused", set.refused}});
+    if (const auto& file = status.sets_file)
+        out["sets_file"] = {{"path", file->path}, {"kept_at", file->kept_at}, {"entries", file->entries},
+                            {"restored", file->restored}, {"left_out", file->left_out}, {"state", file->state}};
     out["terms"] = Json::array();
     for (const auto& term : status.terms)
         out["terms"].push_back({{"name", term.name}, {"keys", term.keys}, {"evicted", term.evicted}, {"refused", term.refused}});

@@ -61,6 +61,7 @@ Status Engine::State::begin(const bpf::Object& object) {
     if (done) {
         auto loaded = load(object, options.origin);
         if (loaded) {
+            if (keeper) keeper->restore(changing_sets(*loaded));
             // In force before the first interface is: no packet meets an empty slot.
             root.replace(root.in_force(), InForce::for_good(loaded->slot));
             newest = loaded->generation.number;
@@ -141,6 +142,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (!links) return links.error();
     auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
     state->pins = std::move(*pins);
+    if (!state->options.state_folder.empty())
+        state->keeper.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000, [s = state.get()](const std::string& sentence) { s->notice(sentence); });
     const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
     auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take) : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
@@ -175,29 +178,12 @@ Result<int> Engine::poll(int timeout_ms) {
     s.settle();
     s.forget_drained();
     if (s.shadow) s.shadow->take_samples(s.options.on_disagreement);
+    if (s.keeper && !s.is_detached && s.keeper->is_due()) s.keeper->keep(s.changing_sets(*s.active));
     return taken;
 }
 
 StateMaps::Change Engine::state_change(const bpf::Object& object) const {
     return StateMaps::change(state_->active->program.state().shapes(), object.state);
-}
-
-Result<LiveSet> Engine::set(const std::string& name) const {
-    const Loaded& active = *state_->active;
-    std::string others;
-    for (const bpf::SetInfo& info : active.generation.manifest.sets) {
-        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity));
-        others += (others.empty() ? "" : ", ") + info.name;
-    }
-    return Error{fmt::format("the policy has no set `{}`", name), others.empty() ? "it has none at all" : "it has " + others, ENOENT};
-}
-
-void Engine::tidy_sets() {
-    for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
-        if (!info.dynamic) continue;
-        if (auto live = set(info.name))
-            if (auto gone = live->tidy(); !gone && state_->options.on_notice) state_->options.on_notice(gone.error().message);
-    }
 }
 
 const std::string& Engine::name() const { return state_->options.name; }
@@ -212,6 +198,7 @@ void Engine::detach() {
     wait_for_packets();
     state_->end_shadow();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
+    if (state_->keeper) state_->keeper->keep_last(state_->changing_sets(*state_->active));
     if (state_->pins) state_->pins->drop_all();
     state_->pins.reset();
 }
@@ -263,6 +250,7 @@ Result<EngineStatus> Engine::status() {
         }
         status.sets.push_back(std::move(row));
     }
+    if (state_->keeper) status.sets_file = state_->keeper->status();
     auto terms = s.active->program.state().term_keys();
     if (!terms) return terms.error();
     for (const StateMaps::Keys& term : *terms) {

@@ -34,6 +34,9 @@ struct EngineOptions {
     // Things worth saying aloud ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
     Lifetime lifetime = Lifetime::kProcess;
+    // Where what is in sets that change is kept (runtime/set_keeper.h); empty: nowhere. Of this engine alone.
+    std::string state_folder{};
+    std::uint64_t keep_every_ms = 30'000; // at most so often, and at the end
     bool deliver_to_sinks = true;         // false: only on_event gets them (embedding)
     std::uint32_t ring_bytes = 1 << 20;   // room for events that wait: a power of two, and of pages
 };

@@ -16,6 +16,7 @@
 #include "runtime/generation.h"
 #include "runtime/link_watch.h"
 #include "runtime/pins.h"
+#include "runtime/set_keeper.h"
 #include "runtime/shadow.h"
 
 namespace weir::runtime {
@@ -58,6 +59,7 @@ struct Engine::State {
     std::vector<std::unique_ptr<Attachment>> attachments{};   // first to go
     bool is_detached = false;
     LinkWatch links;
+    std::optional<SetKeeper> keeper{};
     std::uint64_t last_look_ns = 0;
     std::uint64_t last_commit_ns = 0;
 
@@ -70,6 +72,9 @@ struct Engine::State {
     Generation* generation(std::uint32_t number);
     std::string interface_of(unsigned index) const;
     void notice(const std::string& sentence) const;
+
+    // engine_sets.cpp
+    std::vector<KeptSet> changing_sets(const Loaded& loaded) const;
 
     // engine_links.cpp
     Status attach(Interface& interface);

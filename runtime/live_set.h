@@ -40,7 +40,6 @@ private:
     using Key = std::vector<std::uint32_t>;
     LiveSet(bpf::SetInfo info, int map, std::size_t words) : info_(std::move(info)), map_(map), words_(words) {}
     Result<Key> key(const std::string& value) const;
-    std::string text(const std::uint32_t* words) const;
     Result<std::vector<weir_order>> orders(const std::vector<std::string>& values, weir_order_kind kind) const;
 
     bpf::SetInfo info_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -22,15 +23,21 @@ public:
 
     const weir_table_head& head() const { return *static_cast<const weir_table_head*>(memory_.get()); }
     void clear() const { weir_clear_table(memory_.get()); }
-    // A set's: calls `visit` with each entry's words and end, ns.
+    // A set's: calls `visit` with each entry's words and end, ns. What packets change meanwhile may be left out.
     template <typename Visit>
     void each(Visit visit) const {
+        std::uint32_t words[WEIR_KEY_WORDS];
         for (std::uint32_t group = 0; group < head().groups; ++group) {
             if (weir_may_hold(memory_.get(), group) == 0) continue;
             for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i) {
                 const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
-                if ((__atomic_load_n(&entry->print, __ATOMIC_ACQUIRE) & ~WEIR_STRAYS) == 0) continue;
-                visit(static_cast<const std::uint32_t*>(weir_key_of_entry(memory_.get(), group, i)), __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED));
+                const std::uint64_t print = __atomic_load_n(&entry->print, __ATOMIC_ACQUIRE) & ~WEIR_STRAYS;
+                if (print == 0) continue;
+                std::memcpy(words, weir_key_of_entry(memory_.get(), group, i), head().key_words * sizeof(words[0]));
+                const std::uint64_t end_ns = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
+                __atomic_thread_fence(__ATOMIC_ACQUIRE);
+                // Else another key came there: what was read may be half of each.
+                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print) visit(static_cast<const std::uint32_t*>(words), end_ns);
             }
         }
     }

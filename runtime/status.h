@@ -92,6 +92,15 @@ struct ShadowStatus {
     std::uint64_t unnamed = 0;            // of those, of pairs beyond WEIR_SHADOW_PAIRS
     std::vector<Pair> pairs;              // most packets first
 };
+// The file that keeps what is in sets that change, from one engine to the next.
+struct SetsFileStatus {
+    std::string path;
+    std::string kept_at{};                // RFC 3339, UTC; empty: not yet by this engine
+    std::uint64_t entries = 0;            // that it had then
+    std::uint64_t restored = 0;           // that came back when this engine started
+    std::uint64_t left_out = 0;           // and those that had no room, or no set of their type
+    std::string state{};                  // "ok", or why it could not be written the last time
+};
 struct EngineStatus {
     std::string name;
     InForceStatus in_force;
@@ -105,6 +114,7 @@ struct EngineStatus {
     std::vector<AlertStatus> alerts;
     std::vector<SinkStatus> sinks;
     std::vector<SetStatus> sets;
+    std::optional<SetsFileStatus> sets_file{};
     std::vector<TermStatus> terms;
 };
 

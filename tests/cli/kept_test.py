@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""kept_test.py WEIR SOURCE: weir run --state. Skipped as live_case.py says."""
+import json
+import pathlib
+import signal
+import stat
+
+from live_case import NAME, LiveCase, inside, main, WEIR
+
+POLICY = """set banned : ip size 1000 ttl 1h
+set pairs : (ip, port)
+rule ban { when ip.src in banned then drop }
+rule pair { when (ip.src, udp.dport) in pairs then drop }
+rule guessing { when udp.dport == 9 then add ip.src to banned, drop }
+"""
+
+
+class Kept(LiveCase):
+    def setUp(self):
+        super().setUp()
+        self.policy.write_text(POLICY)
+        self.state = self.folder / "state"
+        self.file = self.state / NAME / "sets"
+
+    def begin(self, *more):
+        return self.start("--state", str(self.state), *more)
+
+    def test_a_ban_outlasts_a_stop(self):
+        self.begin()
+        self.send(9, 1)
+        self.assertEqual(self.ask("set", "add", "pairs", "10.97.0.9, 22", "2001:db8::1, 80").returncode, 0)
+        said = self.status()["sets_file"]
+        self.assertEqual(said, {"path": str(self.file), "kept_at": "", "entries": 0, "restored": 0, "left_out": 0, "state": "ok"})
+        self.assertIn(f"    sets are kept in {self.file}: not written yet\n", self.ask("status").stdout)
+        self.assertEqual(self.end()[0], 0)
+        self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.file.parent.stat().st_mode) & 0o027, 0)
+        self.assertEqual([path.name for path in self.file.parent.iterdir()], ["sets"])
+
+        self.begin()
+        self.send(10, 2)
+        self.assertEqual(self.rules(), {"ban": 2, "pair": 0, "guessing": 0})
+        self.assertRegex(self.ask("set", "list", "banned").stdout, r"^10\.97\.0\.1 for 59m\d+s\n$")
+        self.assertEqual(sorted(self.ask("set", "list", "pairs").stdout.splitlines()), ["10.97.0.9, 22", "2001:db8::1, 80"])
+        self.assertEqual(self.status()["sets_file"]["restored"], 3)
+        self.assertIn("3 entries of sets are back, 0 have ended since 20", self.end()[2])
+
+        self.policy.write_text(POLICY.replace("(ip, port)", "(ip, u16)").replace("udp.dport) in", "udp.len) in"))
+        self.begin()
+        self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"banned": 1, "pairs": 0})
+        self.assertIn("`set pairs: (ip, port)`: 2 kept entries are left out: it is `set pairs: (ip, u16)` now", self.end()[2])
+
+    def test_entries_of_a_file_have_no_end(self):
+        (self.folder / "list").write_text("10.97.0.1\n")
+        self.policy.write_text('set listed : ip ttl 1h size 10 from "list"\nrule ban { when ip.src in listed then drop }\n')
+        self.begin()
+        self.assertEqual(self.ask("set", "add", "listed", "10.97.0.1", "10.97.0.2").returncode, 0)
+        self.assertRegex(self.ask("set", "list", "listed").stdout, r"10\.97\.0\.1 for 59m")
+        self.end()
+        self.begin()
+        self.assertRegex("".join(sorted(self.ask("set", "list", "listed").stdout.splitlines(True))), r"^10\.97\.0\.1\n10\.97\.0\.2 for 59m\d+s\n$")
+
+    def test_without_it_nothing_is_kept(self):
+        self.start()
+        self.send(9, 1)
+        self.assertNotIn("sets_file", self.status())
+        self.end()
+        self.assertFalse(pathlib.Path("/var/lib/weir", NAME).exists())
+        self.start()
+        self.send(10, 1)
+        self.assertEqual(self.rules()["ban"], 0)
+
+    def test_killed_engine_and_what_was_written(self):
+        process = self.begin("--keep-every", "100ms")
+        self.assertEqual(self.ask("set", "add", "banned", "10.97.0.1", "10.97.0.2").returncode, 0)
+        self.wait_until(lambda: self.status()["sets_file"]["entries"] == 2, "two entries are written")
+        self.assertRegex(self.ask("status").stdout, rf"(?m)^    sets are kept in {self.file}: 2 entries, at 20\d\d-.*Z$")
+        self.assertEqual(self.ask("set", "remove", "banned", "10.97.0.1").returncode, 0)
+        process.kill()
+        process.communicate()
+        self.running = None
+        self.begin()
+        self.assertRegex(self.ask("set", "list", "banned").stdout, r"^10\.97\.0\.2 for 59m\d+s\n$")
+
+    def test_a_place_that_nothing_can_be_written_to(self):
+        self.state.write_text("a file")
+        self.begin("--keep-every", "100ms")
+        self.send(9, 1)
+        self.wait_until(lambda: self.status()["sets_file"]["state"] != "ok", "the fault is said")
+        self.assertIn("Not a directory", self.ask("status").stdout)
+        self.assertEqual(self.rules()["guessing"], 1)
+        status, _, err = self.end()
+        self.assertEqual(status, 0)
+        self.assertIn("what is in the sets is not kept: making", err)
+
+    def test_words_of_the_command_line(self):
+        said = inside(WEIR, "run", str(self.policy), "-i", "c0", "--state", str(self.state), "--keep-every", "often")
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("`often` is no time", said.stderr)
+
+
+if __name__ == "__main__":
+    main()
