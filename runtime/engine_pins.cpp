@@ -16,7 +16,7 @@ std::string record_pin(std::uint32_t number) { return fmt::format("record-{}", n
 
 bool is_ours(std::string_view name) {
     constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums"};
-    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-", "map-"};
+    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-"};
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
            std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
