@@ -65,10 +65,11 @@ static __always_inline int weir_sampled(__u32 action)
 }
 
 /* One event: into the ring, or counted as lost. */
-GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert, __u32 verdict, __u32 flags)
+GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert)
 {
-    if (!packet)
+    if (!packet || rule >= weir_rule_count())
         return 0;
+    rule = BOUNDED(rule);
     if (weir_settings.trace) {
         weir_trace_alert(alert);
         return 0;
@@ -91,9 +92,10 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     event->rule = rule;
     event->alert = alert;
     event->generation = weir_settings.generation;
-    event->flags = flags;
+    const struct weir_rule_row *row = &weir_rule_rows[rule];
+    event->flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
     event->suppressed = packet->suppressed;
-    event->verdict = verdict;
+    event->verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
     event->captured = 0;
     event->packet = *packet;
     bpf_ringbuf_submit(event, 0);
@@ -107,8 +109,6 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
         return 0;
     rule = BOUNDED(rule);
     const struct weir_rule_row *row = &weir_rule_rows[rule];
-    __u32 verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
-    __u32 flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
     __u32 first = row->alert_first, count = row->alert_count;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_RULE_ALERTS; i++) {
@@ -117,7 +117,7 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
             break;
         if (weir_sample_count() && !weir_sampled(BOUNDED(at)))
             continue;
-        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], verdict, flags);
+        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)]);
     }
     return 0;
 }

@@ -25,8 +25,6 @@ __u64 weir_misses_3(const struct weir_packet *packet, const __u32 *entry);
 __u64 weir_misses_4(const struct weir_packet *packet, const __u32 *entry);
 __u64 weir_misses_5(const struct weir_packet *packet, const __u32 *entry);
 __u32 weir_residual(struct weir_packet *packet, weir_ctx *ctx, __u32 number);
-/* 0 where weir_classify calls functions that call others: walks side by side take 24 bytes more of the 512 of a chain's stack. */
-__u32 weir_walks_together(void);
 
 #define BY_FOREST(name, number, arguments)                                                                              \
     ((number) == 0 ? name##_0 arguments : (number) == 1 ? name##_1 arguments : (number) == 2 ? name##_2 arguments :     \
@@ -104,33 +102,37 @@ static __always_inline int matches(__u32 forest, struct weir_packet *packet, wei
 
 /* ---- the first match ---- */
 
+/* 64 bits each: a store of less leaves the verifier thinking that what was there before still matters. */
 struct search {
     struct weir_packet *packet;
     weir_ctx *ctx;
-    /* 64 bits each: a store of less leaves the verifier thinking that what was there before still matters. */
     __u64 at;
     __u64 left;  /* entries from there on: bpf_loop gets a constant, because the verifier tells numbers of turns apart */
-    __u64 rule;  /* finding: the best so far; noting: the one that decides */
-    __u64 last;  /* noting: the one noted last */
+    __u64 rule;  /* finding: the best so far; noting: the one that decides, and from bit 32 on the one noted last */
 };
 
-/* One entry: 1 where the search is over. */
-static __always_inline int find_at(__u32 forest, struct search *search)
+/* The next entry; none where none is left. */
+static __always_inline const __u32 *next_entry(__u32 forest, struct search *search)
 {
     __u32 stride = BY_FOREST(weir_stride, forest, ());
     __u64 at = search->at;
     OPAQUE(at);
     if (!search->left-- || at > weir_entry_words() - stride)
-        return 1;
-    const __u32 *entry = &weir_entries[at];
-    if (entry[0] >= search->rule)
-        return 1;
-    if (matches(forest, search->packet, search->ctx, entry)) {
-        search->rule = entry[0];
-        return 1;
-    }
+        return 0;
     search->at += stride;
-    return 0;
+    return &weir_entries[at];
+}
+
+/* One entry: 1 where the search is over. */
+static __always_inline int find_at(__u32 forest, struct search *search)
+{
+    const __u32 *entry = next_entry(forest, search);
+    if (!entry || entry[0] >= search->rule)
+        return 1;
+    if (!matches(forest, search->packet, search->ctx, entry))
+        return 0;
+    search->rule = entry[0];
+    return 1;
 }
 static long find_more_0(__u32 i, struct search *search) { (void)i; return find_at(0, search); }
 static long find_more_1(__u32 i, struct search *search) { (void)i; return find_at(1, search); }
@@ -167,7 +169,7 @@ static __always_inline __u64 find_rest(__u32 forest, struct weir_packet *packet,
     if (!packet || longest <= TRIED_AT_ONCE || try_some(forest, packet, ctx, &at, count, TRIED_IN_A_LOOP, &best) ||
         longest <= TRIED_AT_ONCE + TRIED_IN_A_LOOP)
         return best;
-    struct search more = {packet, ctx, at, count - TRIED_IN_A_LOOP, best, 0};
+    struct search more = {packet, ctx, at, count - TRIED_IN_A_LOOP, best};
     bpf_loop(longest - TRIED_IN_A_LOOP, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &more, 0);
     return more.rule;
 }
@@ -187,14 +189,16 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
     if (!BY_FOREST(weir_stride, forest, ()))
         return best;
     const struct weir_forest_tree *trees = &weir_forest_trees[forest * WEIR_TREES];
+    /* Calls of weir_residual leave no registers for walks side by side. */
+    int together = !BY_FOREST(weir_residuals, forest, ());
     struct leaves leaves = {};
-    if (weir_walks_together())
+    if (together)
         leaves = descend_all(packet, trees, BY_FOREST(weir_trees, forest, ()));
 #pragma clang loop unroll(disable)
     for (__u32 t = 0; t < BY_FOREST(weir_trees, forest, ()); t++) {
         if (trees[t].first_rule >= best)
             break;
-        __u64 slot = weir_walks_together() ? leaves.first : descend(packet, trees[t].slot), at = (__u32)slot;
+        __u64 slot = together ? leaves.first : descend(packet, trees[t].slot), at = (__u32)slot;
         leaves.first = leaves.second, leaves.second = leaves.third, leaves.third = leaves.fourth;
         __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
         if (try_some(forest, packet, ctx, &at, count, TRIED_AT_ONCE, &best) || BY_FOREST(weir_longest, forest, ()) <= TRIED_AT_ONCE)
@@ -211,31 +215,26 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet *packet, weir
 
 static __always_inline int note_at(__u32 forest, struct search *search)
 {
-    __u32 stride = BY_FOREST(weir_stride, forest, ());
-    __u64 at = search->at;
-    OPAQUE(at);
-    if (!search->left-- || at > weir_entry_words() - stride)
+    const __u32 *entry = next_entry(forest, search);
+    if (!entry)
         return 1;
-    const __u32 *entry = &weir_entries[at];
-    __u32 rule = entry[0];
-    if (rule >= search->rule)
+    if (entry[0] >= (__u32)search->rule)
         return 1;
     /* A rule of several boxes matches once. */
-    if (rule != search->last && matches(forest, search->packet, search->ctx, entry)) {
-        search->last = rule;
-        if (weir_noted(search->packet, rule) && weir_term_count()) {
-            search->rule = rule; /* decides: nothing behind it is tried */
-            return 1;
-        }
-    }
-    search->at += stride;
-    return 0;
+    if (entry[0] == search->rule >> 32 || !matches(forest, search->packet, search->ctx, entry))
+        return 0;
+    /* Both are read again: kept, they would be on the stack. */
+    __u32 rule = *(const volatile __u32 *)entry, decides = *(volatile __u64 *)&search->rule;
+    search->rule = (__u64)rule << 32 | decides;
+    if (!weir_noted(search->packet, rule) || !weir_term_count())
+        return 0;
+    search->rule = rule; /* decides: nothing behind it is tried */
+    return 1;
 }
 static long note_more_3(__u32 i, struct search *search) { (void)i; return note_at(3, search); }
 static long note_more_4(__u32 i, struct search *search) { (void)i; return note_at(4, search); }
 static long note_more_5(__u32 i, struct search *search) { (void)i; return note_at(5, search); }
 
-/* Returns the rule that decides: `decided`, or one before it that has state. */
 static __always_inline __u32 note(__u32 forest, struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
 {
     if (!BY_FOREST(weir_stride, forest, ()))
@@ -244,29 +243,45 @@ static __always_inline __u32 note(__u32 forest, struct weir_packet *packet, weir
     if (tree->first_rule >= decided)
         return decided;
     __u64 slot = descend(packet, tree->slot);
-    __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-    struct search more = {packet, ctx, (__u32)slot, count, decided, ~0u};
-    if (count)
-        bpf_loop(BY_FOREST(weir_longest, forest, ()), forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &more, 0);
-    return weir_term_count() ? more.rule : decided;
+    __u64 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
+    if (!count)
+        return decided;
+    struct search more = {packet, ctx, (__u32)slot, count, ~0ull << 32 | decided};
+    bpf_loop(BY_FOREST(weir_longest, forest, ()), forest == 3 ? note_more_3 : forest == 4 ? note_more_4 : note_more_5, &more, 0);
+    return weir_term_count() ? (__u32)more.rule : decided;
 }
 
-/* The rule that decides, or weir_rule_count(); what matched before it has been noted. */
-GLOBAL_FUNCTION __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
+/* The first rule that decides by itself, or weir_rule_count(). */
+GLOBAL_FUNCTION __u32 weir_find(struct weir_packet *packet, weir_ctx *ctx)
 {
     if (!packet)
         return weir_rule_count();
-    __u32 decided;
-    if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) {
-        decided = find(WEIR_FOREST_IP4, packet, ctx);
-        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
-    } else if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) {
-        decided = find(WEIR_FOREST_IP6, packet, ctx);
-        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
-    } else {
-        decided = find(WEIR_FOREST_OTHER, packet, ctx);
-        decided = note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
-    }
+    if (packet->present & WEIR_BIT(WEIR_HAS_IP4))
+        return find(WEIR_FOREST_IP4, packet, ctx);
+    if (packet->present & WEIR_BIT(WEIR_HAS_IP6))
+        return find(WEIR_FOREST_IP6, packet, ctx);
+    return find(WEIR_FOREST_OTHER, packet, ctx);
+}
+
+/* The rule that decides: `decided`, or one before it that has state. */
+GLOBAL_FUNCTION __u32 weir_note(struct weir_packet *packet, weir_ctx *ctx, __u32 decided)
+{
+    if (!packet)
+        return decided;
+    if (packet->present & WEIR_BIT(WEIR_HAS_IP4))
+        return note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
+    if (packet->present & WEIR_BIT(WEIR_HAS_IP6))
+        return note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
+    return note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
+}
+
+/* The rule that decides, or weir_rule_count(); what matched before it has been noted. One call after the other, because a
+ * chain of calls has 512 bytes of stack. */
+__attribute__((used)) static __always_inline __u32 weir_classify(struct weir_packet *packet, weir_ctx *ctx)
+{
+    __u32 decided = weir_find(packet, ctx);
+    if (weir_stride_3() || weir_stride_4() || weir_stride_5())
+        decided = weir_note(packet, ctx, decided);
     return decided;
 }
 

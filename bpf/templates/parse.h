@@ -192,9 +192,11 @@ static __always_inline __u32 read_transport(weir_ctx *ctx, struct weir_packet *p
     return found | WEIR_BIT(WEIR_HAS_PAYLOAD);
 }
 
-/* The tags of a frame; `type` is what stands at offset 12, and then the type behind the tags, which begins at `at`. */
+/* What the functions below leave in memory is 8 bytes at most: they are on the stack of all that follows. What does not go
+ * in there is in the answer, from bit 32 on. */
+
+/* The tags of a frame; `type` is what stands at offset 12, and then the type behind the tags. */
 struct weir_tags {
-    __u32 at;
     __u16 type;
     __u16 id;
     __u8 pcp;
@@ -227,24 +229,21 @@ GLOBAL_FUNCTION __u32 weir_read_vlan(weir_ctx *ctx, struct weir_tags *tags)
     if (is_vlan(type))
         return found | MALFORMED;
     tags->type = type;
-    tags->at = at;
     return found;
 }
 
-/* An ARP packet, `at` that offset. */
 struct weir_arp {
-    __u32 at;
-    __u32 op;
     __u32 sender_ip;
     __u32 target_ip;
 };
 
-GLOBAL_FUNCTION __u32 weir_read_arp(weir_ctx *ctx, struct weir_arp *a)
+/* An ARP packet at that offset. Answers its operation, too. */
+GLOBAL_FUNCTION __u64 weir_read_arp(weir_ctx *ctx, struct weir_arp *a, __u32 at)
 {
     if (!a)
         return MALFORMED;
     const __u8 *frame_end = FRAME_END(ctx);
-    __u32 at = a->at, found = WEIR_BIT(WEIR_HAS_ARP);
+    __u32 found = WEIR_BIT(WEIR_HAS_ARP);
     if (at > HEADER_OFFSET_MAX)
         return MALFORMED;
     const __u8 *arp = FRAME(ctx) + at;
@@ -258,17 +257,13 @@ GLOBAL_FUNCTION __u32 weir_read_arp(weir_ctx *ctx, struct weir_arp *a)
         a->target_ip = load32(arp + 24);
         found |= WEIR_BIT(WEIR_HAS_ARP_IP);
     }
-    a->op = load16(arp + 6);
-    return found;
+    return (__u64)load16(arp + 6) << 32 | found;
 }
 
-/* The extension headers of a datagram from `place.at` on; `proto` is the first one's, and then that of what is behind
- * them, 0 where they are at fault. */
 struct weir_extensions {
-    struct weir_place place;
-    __u32 proto;
-    __u32 frag_offset;
     __u32 id;
+    __u16 frag_offset;
+    __u16 at;                  /* of the first one, and then of what is behind them */
 };
 
 /* A Fragment header. Returns its bits of `present`, in the place of those of an earlier one. */
@@ -285,14 +280,15 @@ static __always_inline __u32 read_fragment(struct weir_extensions *x, const __u8
     return present | WEIR_BIT(WEIR_HAS_IP_ID);
 }
 
-GLOBAL_FUNCTION __u32 weir_read_extensions(weir_ctx *ctx, struct weir_extensions *x)
+/* The extension headers of a datagram that ends at `end`; `first` is the first one's protocol. Answers that of what is behind them,
+ * too: 0 where they are at fault. */
+GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx *ctx, struct weir_extensions *x, __u32 end, __u32 first)
 {
     if (!x)
         return MALFORMED;
     const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
-    __u32 at = x->place.at, end = x->place.end, found = WEIR_BIT(WEIR_IS_HAS_OPTIONS);
-    __u8 proto = x->proto;
-    x->proto = 0;
+    __u32 at = x->at, found = WEIR_BIT(WEIR_IS_HAS_OPTIONS);
+    __u8 proto = first;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < EXTENSION_HEADERS; i++) {
         if (!is_extension(proto))
@@ -316,16 +312,13 @@ GLOBAL_FUNCTION __u32 weir_read_extensions(weir_ctx *ctx, struct weir_extensions
             return found | MALFORMED;
         proto = header[0];
         at += bytes;
-        if (is_last) {
-            x->proto = proto;
-            return found | WEIR_BIT(WEIR_HAS_IP_PROTO);
-        }
+        if (is_last)
+            return (__u64)proto << 32 | found | WEIR_BIT(WEIR_HAS_IP_PROTO);
     }
     if (is_extension(proto))
         return found | MALFORMED;
-    x->proto = proto;
-    x->place.at = at;
-    return found | WEIR_BIT(WEIR_HAS_IP_PROTO);
+    x->at = at;
+    return (__u64)proto << 32 | found | WEIR_BIT(WEIR_HAS_IP_PROTO);
 }
 
 /* IPv6 with its extension headers. */
@@ -358,13 +351,13 @@ static __always_inline __u32 read_ip6(weir_ctx *ctx, struct weir_packet *p, stru
     place->end = at + total;
     if (!is_extension(p->ip_proto))
         return found | WEIR_BIT(WEIR_HAS_IP_PROTO);
-    struct weir_extensions x = {.place = *place, .proto = p->ip_proto};
-    found |= weir_read_extensions(ctx, &x);
-    p->ip_proto = x.proto;
+    struct weir_extensions x = {.at = place->at};
+    __u64 answer = weir_read_extensions(ctx, &x, place->end, p->ip_proto);
+    p->ip_proto = answer >> 32;
     p->ip_frag_offset = x.frag_offset;
     p->ip_id = x.id;
-    place->at = x.place.at;
-    return found;
+    place->at = x.at;
+    return found | (__u32)answer;
 }
 
 static __always_inline __u32 read_ip4(weir_ctx *ctx, struct weir_packet *p, struct weir_place *place)
@@ -412,7 +405,7 @@ static __always_inline __u32 read_network(weir_ctx *ctx, struct weir_packet *p, 
     __u32 found = WEIR_BIT(WEIR_HAS_ETH_TYPE);
     struct weir_place place = {.at = ETH_BYTES};
     if (is_vlan(type)) {
-        struct weir_tags tags = {.at = ETH_BYTES, .type = type};
+        struct weir_tags tags = {.type = type};
         __u32 read = weir_read_vlan(ctx, &tags);
         p->vlan_id = tags.id;
         p->vlan_pcp = tags.pcp;
@@ -421,7 +414,7 @@ static __always_inline __u32 read_network(weir_ctx *ctx, struct weir_packet *p, 
             return read;
         found |= read;
         type = tags.type;
-        place.at = tags.at;
+        place.at += tags.depth * VLAN_BYTES;
     }
     p->eth_type = type;
     if (type == ETHERTYPE_IP4) {
@@ -430,9 +423,10 @@ static __always_inline __u32 read_network(weir_ctx *ctx, struct weir_packet *p, 
         found |= read_ip6(ctx, p, &place);
     } else {
         if (type == ETHERTYPE_ARP) {
-            struct weir_arp arp = {.at = place.at};
-            found |= weir_read_arp(ctx, &arp);
-            p->arp_op = arp.op;
+            struct weir_arp arp = {};
+            __u64 answer = weir_read_arp(ctx, &arp, place.at);
+            found |= (__u32)answer;
+            p->arp_op = answer >> 32;
             p->arp_sender_ip = arp.sender_ip;
             p->arp_target_ip = arp.target_ip;
         }

@@ -30,13 +30,15 @@ static __always_inline __u64 rank(int kind, const void *keys, __u64 x, __u64 low
     const __u64 *keys64 = keys;
     __u64 below = 0;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < KEYS(kind); i++)
+    for (int i = 0; i < KEYS(kind); i++) {
         if (kind == BITS32)
             below += (keys32[i] - x) >> 63;
         else if (kind == BITS63)
             below += (keys64[i] - x) >> 63;
         else
             below += (keys64[2 * i] - x - ((keys64[2 * i + 1] - low) >> 63)) >> 63;
+        OPAQUE(below); /* or LLVM keeps them all, on the stack */
+    }
     return below;
 }
 

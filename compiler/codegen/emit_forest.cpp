@@ -177,10 +177,8 @@ void emit_residual(Template& target, const ir::Decision& decision, const sema::T
 }  // namespace
 
 void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables) {
-    bool calls_deep = false;               // residual conditions, or what follows a match that does not decide
     for (std::size_t i = 0; i < WEIR_FORESTS; ++i) {
         const ir::Forest& forest = decision.forests.kinds[i];
-        calls_deep = calls_deep || forest.layout.has_residual || (i >= WEIR_FOREST_KINDS && forest.boxes != 0);
         const std::string number = "_" + std::to_string(i);
         target.set_constant(("weir_stride" + number).c_str(), forest.layout.words);
         target.set_constant(("weir_longest" + number).c_str(), forest.longest_leaf);
@@ -188,7 +186,6 @@ void emit_forest(Template& target, const ir::Decision& decision, const sema::Typ
         target.set_constant(("weir_residuals" + number).c_str(), forest.layout.has_residual ? 1 : 0);
         emit_misses(target, "weir_misses" + number, forest.layout);
     }
-    target.set_constant("weir_walks_together", calls_deep ? 0 : 1);
     emit_residual(target, decision, policy, tables);
 }
 

@@ -23,6 +23,15 @@ std::uint32_t term_key_words(const ir::PacketKey& key) {
     return words;
 }
 
+void KeyPlace::put(llvm::Value* word) {
+    WEIR_CHECK(next_ < width_);
+    ir_.CreateStore(word, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), place_, next_++));
+}
+
+void KeyPlace::fill_with_zeros() {
+    while (next_ < width_) put(ir_.getInt32(0));
+}
+
 llvm::Value* KeyEmitter::load(std::uint32_t offset, std::uint32_t bytes) {
     llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), packet_, offset);
     return ir_.CreateZExt(ir_.CreateLoad(ir_.getIntNTy(bytes * 8), at, reload_), ir_.getInt64Ty());
@@ -38,65 +47,56 @@ llvm::Value* KeyEmitter::present(std::uint32_t bits) {
     return ir_.CreateICmpEQ(ir_.CreateAnd(load(offsetof(weir_packet, present), 4), bits), ir_.getInt64(bits));
 }
 
-std::vector<llvm::Value*> KeyEmitter::set_part(const ir::SetKeyPart& part, sema::SetType type) {
+void KeyEmitter::put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put) {
     llvm::Type* i32 = ir_.getInt32Ty();
-    const auto word_at = [&](std::uint32_t offset) { return ir_.CreateTrunc(load(offset, 4), i32); };
-    std::vector<llvm::Value*> words;
     if (part.is_address) {
         WEIR_CHECK(type == sema::SetType::kIp);
         const bool either = part.address.either_version;
-        words.push_back(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
+        put(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
         for (std::uint32_t i = 0; i < 4; ++i)
-            words.push_back(either || i == 0 ? word_at(part.address.offset + i * 4) : ir_.getInt32(0));
-        return words;
+            put(either || i == 0 ? ir_.CreateTrunc(load(part.address.offset + i * 4, 4), i32) : ir_.getInt32(0));
+        return;
     }
     llvm::Value* number = word(part.word);
-    if (type == sema::SetType::kMac) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
-    words.push_back(ir_.CreateTrunc(number, i32));
-    return words;
+    if (type == sema::SetType::kMac) put(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
+    put(ir_.CreateTrunc(number, i32));
 }
 
 void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width) {
-    std::uint32_t at = 0;
-    const auto put = [&](llvm::Value* word) { ir_.CreateStore(word, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), place, at++)); };
-    for (std::size_t i = 0; i < parts.size(); ++i)
-        for (llvm::Value* word : set_part(parts[i], types[i])) put(word);
-    WEIR_CHECK(at <= width);
-    while (at < width) put(ir_.getInt32(0));
+    KeyPlace at(ir_, place, width);
+    for (std::size_t i = 0; i < parts.size(); ++i) put_set_part(parts[i], types[i], [&](llvm::Value* word) { at.put(word); });
+    at.fill_with_zeros();
 }
 
-std::vector<llvm::Value*> KeyEmitter::term_words(const ir::PacketKey& key) {
+void KeyEmitter::store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width) {
     llvm::Type* i32 = ir_.getInt32Ty();
-    std::vector<llvm::Value*> words;
-    if (has_version(key)) words.push_back(ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32));
+    KeyPlace at(ir_, place, width);
+    if (has_version(key)) at.put(ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32));
     for (const ir::SetKeyPart& part : key.parts) {
         if (part.is_address) {
             for (std::uint32_t i = 0; i < (part.address.either_version ? 4 : 1); ++i)
-                words.push_back(ir_.CreateTrunc(load(part.address.offset + i * 4, 4), i32));
+                at.put(ir_.CreateTrunc(load(part.address.offset + i * 4, 4), i32));
             continue;
         }
         llvm::Value* number = word(part.word);
-        if (part.word.size == 8) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
-        words.push_back(ir_.CreateTrunc(number, i32));
+        if (part.word.size == 8) at.put(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
+        at.put(ir_.CreateTrunc(number, i32));
     }
-    return words;
+    at.fill_with_zeros();
 }
 
 std::uint32_t value_word_count(const ir::SetKeyPart& part) { return part.is_address ? 5 : part.word.size == 8 ? 2 : 1; }
 
-std::vector<llvm::Value*> KeyEmitter::value_words(const ir::SetKeyPart& part) {
-    if (part.is_address) return set_part(part, sema::SetType::kIp);
-    llvm::Value* number = word(part.word);
-    std::vector<llvm::Value*> words{ir_.CreateTrunc(number, ir_.getInt32Ty())};
-    if (part.word.size == 8) words.push_back(ir_.CreateTrunc(ir_.CreateLShr(number, 32), ir_.getInt32Ty()));
-    return words;
-}
-
-void KeyEmitter::store(std::vector<llvm::Value*> words, llvm::Value* place, std::uint32_t width) {
-    WEIR_CHECK(words.size() <= width);
-    words.resize(width, ir_.getInt32(0));
-    for (std::uint32_t i = 0; i < words.size(); ++i)
-        ir_.CreateStore(words[i], ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), place, i));
+void KeyEmitter::store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width) {
+    KeyPlace at(ir_, place, width);
+    if (part.is_address) {
+        put_set_part(part, sema::SetType::kIp, [&](llvm::Value* word) { at.put(word); });
+    } else {
+        llvm::Value* number = word(part.word);
+        at.put(ir_.CreateTrunc(number, ir_.getInt32Ty()));
+        if (part.word.size == 8) at.put(ir_.CreateTrunc(ir_.CreateLShr(number, 32), ir_.getInt32Ty()));
+    }
+    at.fill_with_zeros();
 }
 
 }  // namespace weir::codegen

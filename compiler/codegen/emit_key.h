@@ -1,6 +1,7 @@
 // Fields of struct weir_packet as the words of a key in a map: bpf/abi.h, "sets" and "state".
 #pragma once
 
+#include <llvm/ADT/STLFunctionalExtras.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <cstdint>
@@ -11,6 +12,20 @@
 
 namespace weir::codegen {
 
+// Where a key is laid out. Each word is stored as it comes: what is kept for later is on the stack, too.
+class KeyPlace {
+public:
+    KeyPlace(llvm::IRBuilder<>& ir, llvm::Value* place, std::uint32_t width) : ir_(ir), place_(place), width_(width) {}
+    void put(llvm::Value* word);
+    void fill_with_zeros();                                               // up to the width
+
+private:
+    llvm::IRBuilder<>& ir_;
+    llvm::Value* place_;
+    std::uint32_t width_;
+    std::uint32_t next_ = 0;
+};
+
 class KeyEmitter {
 public:
     // `reload`: read each field from memory each time, so that the verifier's states of long functions meet.
@@ -20,16 +35,15 @@ public:
     llvm::Value* word(const ir::Word& word);
     // The packet has all of these; an i1.
     llvm::Value* present(std::uint32_t bits);
-    // A part of a set's entry that is no net, as 32-bit values.
-    std::vector<llvm::Value*> set_part(const ir::SetKeyPart& part, sema::SetType type);
-    // A whole entry, and zeros behind it up to `width`. Part by part: what is kept for later is on the stack, too.
+
+    using Put = llvm::function_ref<void(llvm::Value*)>;                    // takes 32-bit words, one after the other
+    // A part of a set's entry that is no net.
+    void put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put);
+    // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word first, or
+    // an address's version and words), with zeros behind them.
     void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width);
-    // The key of a state term.
-    std::vector<llvm::Value*> term_words(const ir::PacketKey& key);
-    // What a `distinct` counts: a number, low word first, or an address's version and words.
-    std::vector<llvm::Value*> value_words(const ir::SetKeyPart& part);
-    // Into the first words at `place`, and zeros behind them up to `width`.
-    void store(std::vector<llvm::Value*> words, llvm::Value* place, std::uint32_t width);
+    void store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width);
+    void store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width);
 
 private:
     llvm::IRBuilder<>& ir_;
@@ -37,9 +51,9 @@ private:
     bool reload_;
 };
 
-// How many words term_words() gives.
+// How many words store_term_key() has before its zeros.
 std::uint32_t term_key_words(const ir::PacketKey& key);
-// And value_words().
+// And store_value().
 std::uint32_t value_word_count(const ir::SetKeyPart& part);
 
 }  // namespace weir::codegen

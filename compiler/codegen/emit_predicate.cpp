@@ -29,9 +29,9 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
     // In the entry block: anywhere else an alloca would be a dynamic one, which BPF does not have.
     llvm::BasicBlock& entry = function.getEntryBlock();
     llvm::IRBuilder<> at_entry(&entry, entry.begin());
-    // One place for both: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames together.
+    // One place for all: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames together.
     const std::uint32_t words = std::max({tables.hash_words(), 1 + tables.net_words(), tables.state().live_width()});
-    set_key_ = net_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
+    set_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
 }
 
 llvm::BasicBlock* PredicateEmitter::block(const char* name) {

@@ -49,7 +49,6 @@ private:
     llvm::Value* in_hash(const ir::InSet& node);
     llvm::Value* in_live(const ir::InSet& node);
     llvm::Value* in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6);
-    std::vector<llvm::Value*> part_words(const ir::SetKeyPart& part, sema::SetType type);
     void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
                     llvm::BasicBlock* no);
     llvm::Value* value(const ir::Predicate& predicate);
@@ -63,8 +62,7 @@ private:
     bool reload_;
     llvm::Value* packet_;
     llvm::Value* ctx_;
-    llvm::Value* set_key_ = nullptr;
-    llvm::Value* net_key_ = nullptr;
+    llvm::Value* set_key_ = nullptr;       // where keys are laid out
 };
 
 }  // namespace weir::codegen

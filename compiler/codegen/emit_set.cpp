@@ -5,11 +5,6 @@
 
 namespace weir::codegen {
 
-// The words of a part that is no net, as 32-bit values.
-std::vector<llvm::Value*> PredicateEmitter::part_words(const ir::SetKeyPart& part, sema::SetType type) {
-    return KeyEmitter(ir_, packet_, reload_).set_part(part, type);
-}
-
 llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
     const StatePlace& place = tables_.state().live_set(node.set);
     KeyEmitter key(ir_, packet_, reload_);
@@ -19,34 +14,28 @@ llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
 
 llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {
     const sema::Set& set = policy_.sets[node.set];
-    std::vector<llvm::Value*> words{ir_.getInt32(node.set)};
+    KeyEmitter key(ir_, packet_, reload_);
+    KeyPlace at(ir_, set_key_, tables_.hash_words());
+    at.put(ir_.getInt32(node.set));
     for (std::size_t i = 0; i < node.key.size(); ++i)
-        for (llvm::Value* part : part_words(node.key[i], set.types[i])) words.push_back(part);
-    words.resize(tables_.hash_words(), ir_.getInt32(0));
-    for (std::uint32_t i = 0; i < words.size(); ++i)
-        ir_.CreateStore(words[i], ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), set_key_, i));
+        key.put_set_part(node.key[i], set.types[i], [&](llvm::Value* word) { at.put(word); });
+    at.fill_with_zeros();
     return call("weir_in_set", {set_key_});
 }
 
 llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6) {
     const sema::Set& set = policy_.sets[node.set];
-    std::vector<llvm::Value*> words{ir_.getInt32(2 * node.set + (ip6 ? 1 : 0))};
-    for (std::size_t i = 0; i < node.key.size(); ++i) {
-        if (i == layout.net_part) continue;
-        for (llvm::Value* part : part_words(node.key[i], set.types[i])) words.push_back(part);
-    }
+    KeyEmitter key(ir_, packet_, reload_);
+    KeyPlace at(ir_, set_key_, 1 + tables_.net_words());
+    const auto put = [&](llvm::Value* word) { at.put(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, word)); };   // big-endian
     const ir::AddressRef& address = node.key[layout.net_part].address;
-    const std::uint32_t address_words = ip6 ? 4 : 1;
-    for (std::uint32_t i = 0; i < address_words; ++i)
-        words.push_back(ir_.CreateTrunc(load(address.offset + i * 4, 4), ir_.getInt32Ty()));
-    const auto bits = static_cast<std::uint32_t>(words.size() * 32);
-    words.resize(tables_.net_words(), ir_.getInt32(0));
-    ir_.CreateStore(ir_.getInt32(bits), net_key_);
-    for (std::uint32_t i = 0; i < words.size(); ++i) {
-        llvm::Value* big_endian = ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, words[i]);
-        ir_.CreateStore(big_endian, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), net_key_, i + 1));
-    }
-    return call("weir_in_nets", {net_key_});
+    at.put(ir_.getInt32(32 * (layout.words - (ip6 ? 0 : 3))));
+    put(ir_.getInt32(2 * node.set + (ip6 ? 1 : 0)));
+    for (std::size_t i = 0; i < node.key.size(); ++i)
+        if (i != layout.net_part) key.put_set_part(node.key[i], set.types[i], put);
+    for (std::uint32_t i = 0; i < (ip6 ? 4 : 1); ++i) put(ir_.CreateTrunc(load(address.offset + i * 4, 4), ir_.getInt32Ty()));
+    at.fill_with_zeros();
+    return call("weir_in_nets", {set_key_});
 }
 
 void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {

@@ -13,22 +13,17 @@ namespace {
 
 constexpr std::size_t kCasesAFunction = 32;
 
-// Of the function's stack: BPF's is 512 bytes for all together.
-struct Places {
-    llvm::Value* key = nullptr;
-    llvm::Value* value = nullptr;      // of a `distinct`
-};
-constexpr std::uint32_t kValueWords = 6;   // struct weir_key_6
+constexpr std::uint32_t kValueWords = 6;   // struct weir_key_6: what a `distinct` counts, behind the key
 
 // A case of a function (packet, number): code that ends with a branch to one of the two.
-using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
+// `place` is on its stack.
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
 struct Case {
     std::uint32_t number;
     EmitCase emit;
 };
 struct Switch {
-    std::uint32_t key_words = 0;
-    bool has_values = false;
+    std::uint32_t words = 0;           // of the place: BPF's stack is 512 bytes for all functions of a chain together
     bool otherwise = false;            // what it returns for a number without a case
 };
 
@@ -38,9 +33,7 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
     llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
     llvm::IRBuilder<> ir(entry);
     if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
-    Places places;
-    places.key = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.key_words, 1u)));
-    if (with.has_values) places.value = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), kValueWords));
+    llvm::Value* place = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.words, 1u)));
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
     llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
@@ -48,7 +41,7 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
         ir.SetInsertPoint(here);
-        at->emit(ir, function, places, yes, no);
+        at->emit(ir, function, place, yes, no);
     }
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
@@ -79,7 +72,7 @@ void emit_switch(Template& target, const char* name, const Switch& with, const s
                                              std::string(name) + "_from_" + std::to_string(begin), target.module());
         make_global(target, *group, prototype);
         emit_cases(with, *group, &cases[begin], cases.data() + end);
-        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, const Places&, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
             ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
         };
@@ -101,15 +94,16 @@ void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& k
 namespace {
 
 // Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
-llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, const ir::StateTerm& term,
+llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, const ir::StateTerm& term,
                        const StatePlace& where, llvm::BasicBlock* no) {
     KeyEmitter key(ir, function.getArg(0), true);
     want_present(ir, function, key, term.key.present | term.value.present, no);
-    key.store(key.term_words(term.key), places.key, where.width);
-    std::vector<llvm::Value*> arguments{function.getArg(0), places.key, ir.getInt32(where.number)};
+    key.store_term_key(term.key, place, where.width);
+    std::vector<llvm::Value*> arguments{function.getArg(0), place, ir.getInt32(where.number)};
     if (term.kind == sema::TermKind::kDistinct) {
-        key.store(key.value_words(term.value.parts.front()), places.value, kValueWords);
-        arguments.push_back(places.value);
+        llvm::Value* value = ir.CreateConstInBoundsGEP1_32(ir.getInt32Ty(), place, where.width);
+        key.store_value(term.value.parts.front(), value, kValueWords);
+        arguments.push_back(value);
     }
     return ir.CreateCall(&target.function(state_function(where.function, where.width).c_str()), arguments);
 }
@@ -128,12 +122,15 @@ void empty(Template& target, const char* name) {
 
 void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, const StateTables& state) {
     std::vector<Case> rules, changes;
+    std::uint32_t term_words = 0;
+    for (std::uint32_t i = 0; i < decision.terms.size(); ++i)
+        term_words = std::max(term_words, state.term(i).width + (decision.terms[i].kind == sema::TermKind::kDistinct ? kValueWords : 0));
     for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
         const ir::Rule& rule = decision.rules[number];
         if (rule.terms.empty()) continue;
-        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             for (const std::uint32_t number_of_term : rule.terms) {
-                llvm::Value* exceeds = emit_term(target, ir, function, places, decision.terms[number_of_term], state.term(number_of_term), no);
+                llvm::Value* exceeds = emit_term(target, ir, function, place, decision.terms[number_of_term], state.term(number_of_term), no);
                 llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
                 ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
                 ir.SetInsertPoint(next);
@@ -142,31 +139,31 @@ void emit_state(Template& target, const ir::Decision& decision, const sema::Type
         }});
     }
     for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
-        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             const ir::SetChange& change = decision.changes[number];
             const StatePlace& where = state.live_set(change.set);
             KeyEmitter key(ir, function.getArg(0), true);
             want_present(ir, function, key, change.key.present, no);
-            key.store_entry(change.key.parts, policy.sets[change.set].types, places.key, where.width);
+            key.store_entry(change.key.parts, policy.sets[change.set].types, place, where.width);
             ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
-                          {function.getArg(0), places.key, ir.getInt32(number)});
+                          {function.getArg(0), place, ir.getInt32(number)});
             ir.CreateBr(yes);
         }});
     if (changes.empty()) empty(target, "weir_change_sets");
     std::vector<Case> throttles;
     for (const auto& [alert, term] : decision.throttles)
-        throttles.push_back({alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, const Places& places, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        throttles.push_back({alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             const StatePlace& where = state.term(number);
             // A packet that lacks the fields has zeros there: one key for all such.
             KeyEmitter key(ir, function.getArg(0), true);
-            key.store(key.term_words(decision.terms[number].key), places.key, where.width);
+            key.store_term_key(decision.terms[number].key, place, where.width);
             llvm::Value* passes = ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
-                                                {function.getArg(0), places.key, ir.getInt32(number)});
+                                                {function.getArg(0), place, ir.getInt32(number)});
             ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
         }});
-    emit_switch(target, "weir_throttle", {state.term_width(), false, true}, throttles);
-    emit_switch(target, "weir_terms_hold", {state.term_width(), state.counts_distinct(), false}, rules);
-    emit_switch(target, "weir_make_change", {state.live_width(), false, false}, changes);
+    emit_switch(target, "weir_throttle", {state.term_width(), true}, throttles);
+    emit_switch(target, "weir_terms_hold", {term_words, false}, rules);
+    emit_switch(target, "weir_make_change", {state.live_width(), false}, changes);
 }
 
 }  // namespace weir::codegen

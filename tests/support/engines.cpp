@@ -10,6 +10,7 @@
 #include "compiler/codegen/state_tables.h"
 #include "compiler/sema/identity.h"
 #include "grammar/render.h"
+#include "tests/support/stack.h"
 
 namespace weir::tests {
 namespace {
@@ -86,6 +87,8 @@ std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, 
     if (kernel == Kernel::kNot || !kernel_runs()) return engines;
     const auto object = compile(*engines->compiled_, {}, error);
     if (!object) return nullptr;
+    error = stack_complaint(object->elf);
+    if (!error.empty()) return nullptr;
     const double before = worked_seconds();
     auto runner = runtime::TestRunner::create(*object);
     engines->load_seconds_ = worked_seconds() - before;

@@ -44,7 +44,7 @@ class Engines {
 public:
     enum class Kernel { kToo, kNot };      // kNot: the oracle and the native engine alone
     // All three; without the kernel where programs may not be loaded. Where the policy is refused by the compiler, LLVM
-    // or the verifier, nothing, and a sentence in `error`.
+    // or the verifier, or takes more of the stack than it should, nothing, and a sentence in `error`.
     static std::unique_ptr<Engines> create(const std::string& policy, std::string& error, const FileTexts& files = {},
                                            Kernel kernel = Kernel::kToo);
     static std::unique_ptr<Engines> create(Analysed analysed, std::string& error, Kernel kernel = Kernel::kToo);

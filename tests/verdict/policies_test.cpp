@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/support/engines.h"
+#include "tests/support/stack.h"
 
 using namespace weir;
 using namespace weir::tests;
@@ -87,4 +88,20 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         }
     }
     CHECK(policies >= 5);
+}
+
+// Each policy of these tests is measured so (Engines::create); here, that the measure sees what is there.
+TEST_CASE("the deepest chain of calls leaves some of the stack free", "[policies]") {
+    const FileTexts files = folder(WEIR_SOURCE_DIR "/tests/verdict");
+    const Analysed policy = analysed(files.at("deep.rules"), files, "deep.rules");
+    REQUIRE(policy.compiled);
+    std::string error;
+    const auto object = compile(*policy.compiled, {}, error);
+    REQUIRE(object);
+    const StackChain chain = deepest_chain(object->elf);
+    INFO(chain.functions);
+    CHECK(stack_complaint(object->elf) == "");
+    CHECK(chain.calls == kMostCalls);
+    CHECK(chain.bytes >= 300);
+    for (const char* name : {"weir_policy", "weir_find", "weir_rest", "weir_residual ", "weir_residuals_from"}) CHECK(chain.functions.find(name) != std::string::npos);
 }
