@@ -16,13 +16,39 @@ extern "C" const char weir_template_policy_host_begin[];
 extern "C" const char weir_template_policy_host_end[];
 
 namespace weir::codegen {
+namespace {
+
+void read_body(llvm::Function& function) {
+    llvm::Error failed = function.materialize();
+    WEIR_CHECK(!failed);
+    // BTF wants functions, types and lines; where variables live would only take time.
+    for (llvm::BasicBlock& block : function)
+        for (llvm::Instruction& instruction : block) instruction.dropDbgRecords();
+}
+
+// The bodies of all functions that something names, and of what those name.
+void read_used(llvm::Module& module) {
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (llvm::Function& function : module) {
+            if (!function.isMaterializable() || function.use_empty()) continue;
+            read_body(function);
+            changed = true;
+        }
+    }
+}
+
+}  // namespace
 
 std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error) {
     const bool bpf = target == Target::kBpf;
     const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
     const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
     const llvm::StringRef bytes(begin, static_cast<std::size_t>(end - begin));
-    auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, "policy"), context);
+    // The kernel's: of its functions each policy takes a few, and those are read once it is known which (Template::drop_unused).
+    const llvm::MemoryBufferRef buffer(bytes, "policy");
+    auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);
     if (!module) {
         error = "the policy template cannot be read: " + llvm::toString(module.takeError());
         return nullptr;
@@ -32,10 +58,8 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     for (llvm::Function& function : **module) {
         function.removeFnAttr("target-cpu");
         function.removeFnAttr("target-features");
-        // BTF wants functions, types and lines; where variables live would only take time.
-        for (llvm::BasicBlock& block : function)
-            for (llvm::Instruction& instruction : block) instruction.dropDbgRecords();
     }
+    if (bpf) read_body(*(*module)->getFunction("weir_policy"));   // each policy has it
     return std::move(*module);
 }
 
@@ -134,6 +158,7 @@ void Template::drop_unused() {
         const auto* function = llvm::dyn_cast<llvm::Function>(value);
         return function != nullptr && function->getName() != "weir_policy";
     });
+    read_used(module_);
     drop_uncalled(module_);
 }
 
