@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 4
+#define WEIR_ABI_VERSION 5
 
 /* ---- one packet, parsed ---- */
 
@@ -137,7 +137,8 @@ struct weir_net_key { __u32 prefix_bits; __u32 words[WEIR_SET_KEY_WORDS]; }; /* 
  * counts distinct values one of weir_few_N or weir_many_N, a hash map. N is the least of WEIR_STATE_WIDTHS that the key fits
  * into; shorter keys end in zero words. A term's key: where an address of either version is in it, the version; then its
  * parts: an address four words, one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as in
- * struct weir_set_key, without word 0. What those tables look like is in bpf/table.h. */
+ * struct weir_set_key, without word 0; a net five words, its version | bits of its prefix << 8 first. What those tables look
+ * like is in bpf/table.h. */
 #define WEIR_STATE_WIDTHS 3u                           /* 2, 6 and 16 words */
 
 /* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the

@@ -15,6 +15,7 @@
 #define WEIR_GROUP_LINES 8u
 #define WEIR_KEY_WORDS 16u
 #define WEIR_REGIONS 1024u
+#define WEIR_PREFIXES 10u                              /* 5 for IPv4, 5 for IPv6 */
 
 struct weir_table_head {
     __u64 by[WEIR_KEY_WORDS];                          /* odd */
@@ -23,8 +24,8 @@ struct weir_table_head {
     __u32 key_words;                                   /* 2, 6 or 16: of a set's keys as they are kept */
     __u32 region_shift;                                /* a group's region: its number >> region_shift */
     __u32 has_tags;                                    /* 1: a set's */
-    __u32 unused_word;
-    __u64 unused[5];
+    __u32 net_word;                                    /* of a key of a set of nets: 1 + the first of the net; else 0 */
+    __u32 prefixes[WEIR_PREFIXES];                     /* of nets that were ever put: weir_mark_prefix() */
     __u64 entries;                                     /* of a set, those that have ended too until they give way */
     __u64 earliest_ns;                                 /* none of them ends before */
     __u64 next_ns;                                     /* the same of those that the sweep at hand has seen */
@@ -134,6 +135,18 @@ static inline int weir_may_be_there(__u32 tags, __u64 print)
     return tags & WEIR_TAG_STRAYS || ((differ + 0x7f7f7f7fu) & 0x80808080u) != 0x80808080u;
 }
 
+/* A look-up asks for each prefix of an address that a net of the set may have. Those of 32 * i - n bits, n < 32, are bit n of
+ * word i; IPv6's words are behind IPv4's. */
+static inline void weir_mark_prefix(struct weir_table_head *head, const __u32 *key)
+{
+    if (!head->net_word)
+        return;
+    __u32 net = key[(head->net_word - 1) & (WEIR_KEY_WORDS - 1)], bits = net >> 8;
+    __u64 word = ((net & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0) + (bits + 31) / 32;
+    if (word < WEIR_PREFIXES)
+        __sync_fetch_and_or(&head->prefixes[word], 1u << ((0u - bits) & 31));
+}
+
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */
 
 static inline struct weir_entry *weir_entry_of_table(void *elements, __u32 group, __u32 number)
@@ -157,7 +170,7 @@ static inline void weir_tag_line(void *elements, __u32 group, __u32 line)
 }
 
 /* The head of an empty one; the rest must be zeros. `random` has WEIR_KEY_WORDS numbers. 0 words: a term's. */
-static inline void weir_begin_table(void *elements, const __u64 *random, __u32 groups, __u32 size, __u32 key_words)
+static inline void weir_begin_table(void *elements, const __u64 *random, __u32 groups, __u32 size, __u32 key_words, __u32 net_word)
 {
     struct weir_table_head *head = (struct weir_table_head *)elements;
     for (__u32 i = 0; i < WEIR_KEY_WORDS; i++)
@@ -166,6 +179,7 @@ static inline void weir_begin_table(void *elements, const __u64 *random, __u32 g
     head->size = size;
     head->key_words = key_words ? key_words : WEIR_KEY_WORDS;
     head->has_tags = key_words != 0;
+    head->net_word = net_word;
     head->region_shift = 0;
     while (groups >> head->region_shift >= WEIR_REGIONS)
         head->region_shift++;
@@ -201,6 +215,7 @@ static inline int weir_put_first(void *elements, const __u32 *key, __u64 end_ns)
     for (__u32 i = 0; i < head->key_words; i++)
         weir_key_of_entry(elements, group, place)[i] = key[i];
     head->entries++;
+    weir_mark_prefix(head, key);
     head->regions[region / 64] |= 1ull << region % 64;
     if (end_ns && end_ns < head->earliest_ns)
         head->earliest_ns = end_ns;
@@ -230,6 +245,8 @@ static inline void weir_clear_table(void *elements)
         }
     for (__u32 i = 0; i < WEIR_REGIONS / 64; i++)
         head->regions[i] = 0;
+    for (__u32 i = 0; i < WEIR_PREFIXES; i++)
+        head->prefixes[i] = 0;
     head->entries = head->swept = 0;
     head->earliest_ns = head->next_ns = ~0ull;
 }

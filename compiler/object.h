@@ -34,6 +34,7 @@ struct StateMap {
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
+    std::uint32_t net_word = 0;          // of a set of nets: 1 + the word of its keys that the net begins with
     std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
 };
 

@@ -9,7 +9,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;   // "WEIR"
-constexpr std::uint32_t kVersion = 3;          // of the layout below
+constexpr std::uint32_t kVersion = 4;          // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -203,7 +203,7 @@ void state_map(Io& io, StateMap& map) {
     io.block(map.outer);
     io(map.index);
     io.block(map.identity);
-    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries);
+    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.net_word);
     io.block(map.keys);
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <string_view>
@@ -24,10 +25,12 @@ struct PartKind {
     std::size_t words;
 };
 const PartKind& kind_of(bpf::SetPart part) {
-    static constexpr PartKind kKinds[] = {{"address", 0, 5}, {"network", 0, 0}, {"port", 0xffff, 1}, {"MAC address", 0, 2},
+    static constexpr PartKind kKinds[] = {{"address", 0, 5}, {"network", 0, 5}, {"port", 0xffff, 1}, {"MAC address", 0, 2},
                                           {"name", 0, 0},    {"u8", 0xff, 1},   {"u16", 0xffff, 1},  {"u32", 0xffffffff, 1}};
     return kKinds[static_cast<std::size_t>(part)];
 }
+
+std::uint32_t most_bits(std::uint32_t version) { return version == 6 ? 128 : 32; }
 
 bool add_address(const std::string& text, std::vector<std::uint32_t>& words) {
     std::uint32_t address[4] = {};
@@ -61,17 +64,46 @@ bool add_number(std::string_view text, std::uint64_t largest, std::vector<std::u
     return true;
 }
 
+std::string address_text(std::uint32_t version, const std::uint32_t* words) {
+    char text[INET6_ADDRSTRLEN] = {};
+    std::uint32_t address[4];
+    for (std::size_t i = 0; i < 4; ++i) address[i] = htonl(words[i]);
+    inet_ntop(version == 6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
+    return text;
+}
+
 std::string part_text(bpf::SetPart part, const std::uint32_t* words) {
-    if (part == bpf::SetPart::kIp) {
-        char text[INET6_ADDRSTRLEN] = {};
-        std::uint32_t address[4];
-        for (std::size_t i = 0; i < 4; ++i) address[i] = htonl(words[1 + i]);
-        inet_ntop(words[0] == 6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
-        return text;
+    if (part == bpf::SetPart::kIp) return address_text(words[0], words + 1);
+    if (part == bpf::SetPart::kNet) {
+        const std::uint32_t version = words[0] & 0xff, bits = words[0] >> 8;
+        return address_text(version, words + 1) + (bits == most_bits(version) ? "" : fmt::format("/{}", bits));
     }
     if (part != bpf::SetPart::kMac) return std::to_string(words[0]);
     return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", words[0] >> 8, words[0] & 0xff, words[1] >> 24, words[1] >> 16 & 0xff,
                        words[1] >> 8 & 0xff, words[1] & 0xff);
+}
+
+// "10.0.0.0/8", or an address. Where it would be one but for its host bits, `fault` says so.
+bool add_net(const std::string& text, std::vector<std::uint32_t>& words, std::string& fault) {
+    const std::size_t slash = text.find('/');
+    std::vector<std::uint32_t> net;
+    if (!add_address(text.substr(0, slash), net)) return false;
+    std::uint32_t bits = most_bits(net[0]);
+    if (slash != std::string::npos) {
+        std::vector<std::uint32_t> length;
+        if (!add_number(std::string_view(text).substr(slash + 1), bits, length)) return false;
+        bits = length[0];
+    }
+    const std::vector<std::uint32_t> address = net;
+    net[0] |= bits << 8;
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        const std::uint32_t free = 32 - (std::clamp(bits, 32 * i, 32 * i + 32) - 32 * i);
+        net[1 + i] &= free == 32 ? 0 : ~0u << free;
+    }
+    words.insert(words.end(), net.begin(), net.end());
+    if (std::equal(net.begin() + 1, net.end(), address.begin() + 1)) return true;
+    fault = fmt::format("`{}` has host bits set: the network is {}", text, part_text(bpf::SetPart::kNet, net.data()));
+    return false;
 }
 
 }  // namespace
@@ -85,10 +117,13 @@ Result<std::vector<std::uint32_t>> set_words(const bpf::SetInfo& info, const std
         const std::size_t comma = last ? std::string_view::npos : rest.find(',');
         const std::string part(trimmed(rest.substr(0, comma)));
         const PartKind& kind = kind_of(info.parts[i]);
+        std::string fault;
         const bool good = info.parts[i] == bpf::SetPart::kIp    ? add_address(part, words)
+                          : info.parts[i] == bpf::SetPart::kNet ? add_net(part, words, fault)
                           : info.parts[i] == bpf::SetPart::kMac ? add_mac(part, words)
                                                                  : add_number(part, kind.largest, words);
-        if (!good) return Error{fmt::format("`{}` is no {}", part, kind.name), fmt::format("the set `{}` holds {}", info.name, info.identity.substr(info.identity.find('('))), EINVAL};
+        if (!good) return Error{fault.empty() ? fmt::format("`{}` is no {}", part, kind.name) : fault,
+                                fmt::format("the set `{}` holds {}", info.name, info.identity.substr(info.identity.find('('))), EINVAL};
         rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     }
     return words;

@@ -34,11 +34,11 @@ Error about(const bpf::StateMap& map, Error error) {
 }
 
 Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
-    const std::uint32_t key_words = wanted.key_size / sizeof(std::uint32_t);
-    if (old < 0) return StateTable::make_set(wanted.max_entries, key_words, wanted.keys, nullptr);
+    const StateTable::Shape shape{wanted.max_entries, static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word};
+    if (old < 0) return StateTable::make_set(shape, wanted.keys, nullptr);
     auto others = StateTable::open(old);
     if (!others) return others.error();
-    return StateTable::make_set(wanted.max_entries, key_words, wanted.keys, &*others);
+    return StateTable::make_set(shape, wanted.keys, &*others);
 }
 
 Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
@@ -76,7 +76,7 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         return map;
     }
     const bool goes_on = old != nullptr && old->shape.kind == wanted.kind && old->shape.key_size == wanted.key_size;
-    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make(wanted.max_entries, 0) : make_set(wanted, goes_on ? old->fd.get() : -1);
+    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make({wanted.max_entries, 0, 0}) : make_set(wanted, goes_on ? old->fd.get() : -1);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;

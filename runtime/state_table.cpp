@@ -17,10 +17,10 @@ namespace {
 
 constexpr int kTries = 64;   // of filling a set to its brim: mostly one is enough, bpf/table.h
 
-Status begin(const UniqueMapping& memory, std::uint32_t groups, std::uint32_t size, std::uint32_t key_words) {
+Status begin(const UniqueMapping& memory, std::uint32_t groups, const StateTable::Shape& shape) {
     __u64 random[WEIR_KEY_WORDS];
     if (getrandom(random, sizeof(random), 0) != sizeof(random)) return kernel_error(errno, "asking for random numbers");
-    weir_begin_table(memory.get(), random, groups, size, key_words);
+    weir_begin_table(memory.get(), random, groups, shape.size, shape.key_words, shape.net_word);
     return Done{};
 }
 
@@ -49,25 +49,26 @@ Result<StateTable> StateTable::open(int fd) {
     return StateTable(std::move(*memory));
 }
 
-Result<UniqueFd> StateTable::make(std::uint32_t size, std::uint32_t key_words) {
-    const std::uint32_t groups = key_words != 0 ? weir_set_groups(size) : weir_term_groups(size);
-    const std::uint32_t elements = key_words != 0 ? weir_set_elements(groups, key_words) : 1 + groups;
-    auto fd = made(key_words != 0 ? "weir_set" : "weir_term", elements);
+Result<UniqueFd> StateTable::make(const Shape& shape) {
+    const bool is_set = shape.key_words != 0;
+    const std::uint32_t groups = is_set ? weir_set_groups(shape.size) : weir_term_groups(shape.size);
+    const std::uint32_t elements = is_set ? weir_set_elements(groups, shape.key_words) : 1 + groups;
+    auto fd = made(is_set ? "weir_set" : "weir_term", elements);
     if (!fd) return fd.error();
     auto memory = mapped(fd->get(), elements);
     if (!memory) return memory.error();
-    if (Status begun = begin(*memory, groups, size, key_words); !begun) return begun.error();
+    if (Status begun = begin(*memory, groups, shape); !begun) return begun.error();
     return fd;
 }
 
-Result<UniqueFd> StateTable::make_set(std::uint32_t size, std::uint32_t key_words, std::span<const std::uint8_t> keys, const StateTable* others) {
-    auto fd = make(size, key_words);
+Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others) {
+    auto fd = make(shape);
     if (!fd) return fd.error();
     auto table = open(fd->get());
     if (!table) return table.error();
     for (int i = 0; i < kTries; ++i) {
         bool fits = true;
-        for (std::size_t at = 0; at < keys.size(); at += key_words * sizeof(std::uint32_t))
+        for (std::size_t at = 0; at < keys.size(); at += shape.key_words * sizeof(std::uint32_t))
             fits = fits && table->put_first(reinterpret_cast<const std::uint32_t*>(keys.data() + at), 0);
         const std::uint64_t now_ns = monotonic_ns();
         if (others != nullptr)
@@ -75,9 +76,9 @@ Result<UniqueFd> StateTable::make_set(std::uint32_t size, std::uint32_t key_word
                 if (end_ns == 0 || end_ns > now_ns) fits = fits && table->put_first(words, end_ns);
             });
         if (fits) return fd;
-        if (table->head().entries >= size) break;   // no other numbers would help
+        if (table->head().entries >= shape.size) break;   // no other numbers would help
         table->clear();
-        if (Status begun = begin(table->memory_, table->head().groups, size, key_words); !begun) return begun.error();
+        if (Status begun = begin(table->memory_, table->head().groups, shape); !begun) return begun.error();
     }
     return Error{"there are more entries than its size", "remove some first, or leave its size", E2BIG};
 }

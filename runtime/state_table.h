@@ -16,10 +16,15 @@ class StateTable {
 public:
     // The memory of map `fd`, which packets may be at work on.
     static Result<StateTable> open(int fd);
-    // A new one, for that many keys; 0 words: a term's. Nothing is in it.
-    static Result<UniqueFd> make(std::uint32_t size, std::uint32_t key_words);
-    // With `keys` in it, none of which ends, and then with `entries` of another table.
-    static Result<UniqueFd> make_set(std::uint32_t size, std::uint32_t key_words, std::span<const std::uint8_t> keys, const StateTable* others);
+    struct Shape {
+        std::uint32_t size = 0;               // keys
+        std::uint32_t key_words = 0;          // 0: a term's
+        std::uint32_t net_word = 0;           // bpf/table.h
+    };
+    // A new one, with nothing in it.
+    static Result<UniqueFd> make(const Shape& shape);
+    // With `keys` in it, none of which ends, and then with what another table has.
+    static Result<UniqueFd> make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others);
 
     const weir_table_head& head() const { return *static_cast<const weir_table_head*>(memory_.get()); }
     void clear() const { weir_clear_table(memory_.get()); }

@@ -15,10 +15,9 @@ static __always_inline int weir_is_before(struct weir_packet *packet, __u64 end_
     return weir_packet_time(packet) < end_ns;
 }
 
-static __always_inline int weir_lives(struct weir_packet *packet, const __u32 *key, __u32 width, __u32 index)
+static __always_inline int weir_lives(struct weir_packet *packet, void *table, const __u32 *key, __u32 width)
 {
     struct weir_set_place at;
-    void *table = bpf_map_lookup_elem(&weir_set_tables, &index);
     if (!table || !weir_find_print(table, key, width, &at) || weir_is_ruled_out(table, &at) || !weir_find_group(table, &at))
         return 0;
     __u32 number = weir_find_entry(&at);
@@ -28,6 +27,15 @@ static __always_inline int weir_lives(struct weir_packet *packet, const __u32 *k
     if (weir_print_at(at.group, number) != at.print) /* it gave way meanwhile, and the time is another's */
         return 0;
     return !end_ns || weir_is_before(packet, end_ns);
+}
+
+/* Without branches: the verifier would follow each way they go. */
+static __always_inline __u32 weir_ones(__u32 bits)
+{
+    OPAQUE(bits); /* or LLVM makes another thing of it, for CPUs that have an instruction */
+    bits -= bits >> 1 & 0x55555555;
+    bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+    return ((bits + (bits >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
 }
 
 static __always_inline void weir_add(struct weir_packet *packet, void *table, const __u32 *key, __u32 width, const struct weir_change *change)
@@ -62,7 +70,7 @@ static __always_inline void weir_change_set(struct weir_packet *packet, const __
 #define SETS_OF_WIDTH(width)                                                                                            \
     GLOBAL_FUNCTION int weir_lives_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 index)       \
     {                                                                                                                   \
-        return packet && key && weir_lives(packet, key->words, width, index);                                           \
+        return packet && key && weir_lives(packet, bpf_map_lookup_elem(&weir_set_tables, &index), key->words, width);   \
     }                                                                                                                   \
     GLOBAL_FUNCTION int weir_change_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 number)     \
     {                                                                                                                   \
@@ -73,6 +81,61 @@ static __always_inline void weir_change_set(struct weir_packet *packet, const __
 SETS_OF_WIDTH(2)
 SETS_OF_WIDTH(6)
 SETS_OF_WIDTH(16)
+
+/* Cuts a net to the next shorter prefix that any net of the set ever had (bpf/table.h); false where there is none. The net itself
+ * has what was tried last, as in weir_mark_prefix(): the stack is nearly at its end here. */
+static __always_inline int weir_cut_net(const struct weir_table_head *head, __u32 *net)
+{
+    __u32 bits = net[0] >> 8;
+    __u64 word = (bits + 31) / 32;
+    OPAQUE(word);
+    const __u32 *prefixes = head->prefixes + ((net[0] & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0);
+    __u32 left = word > 4 ? 0 : prefixes[word] & ~1u << ((0u - bits) & 31);
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 5 && !left; i++) {
+        if (!word)
+            return 0;
+        if (word <= 4)
+            net[word] = 0;
+        word--;
+        OPAQUE(word);
+        if (word > 4)
+            return 0;
+        left = prefixes[word];
+    }
+    if (!left || word > 4)
+        return 0;
+    __u32 cut = weir_ones((left & -left) - 1);
+    net[word] &= ~0u << cut;
+    net[0] = (net[0] & 0xff) | (__u32)(word * 32 - cut) << 8;
+    return 1;
+}
+
+/* Is a net of the set around the address whose version is word `at` of the key? It is tried whole, then shorter and shorter. */
+#define NETS_OF_WIDTH(width)                                                                                            \
+    GLOBAL_FUNCTION int weir_cut_##width(struct weir_key_##width *key, __u32 index, __u32 at)                           \
+    {                                                                                                                   \
+        void *table = bpf_map_lookup_elem(&weir_set_tables, &index);                                                    \
+        const struct weir_table_head *head = table ? weir_element(table, 0) : 0;                                        \
+        __u64 first = at;                                                                                               \
+        OPAQUE(first);                                                                                                  \
+        return key && head && first <= width - 5 && weir_cut_net(head, key->words + first);                             \
+    }                                                                                                                   \
+    GLOBAL_FUNCTION int weir_lives_in_nets_##width(struct weir_packet *packet, struct weir_key_##width *key, __u32 index, __u32 at) \
+    {                                                                                                                   \
+        __u64 first = at;                                                                                               \
+        OPAQUE(first);                                                                                                  \
+        if (!packet || !key || first > width - 5)                                                                       \
+            return 0;                                                                                                   \
+        key->words[first] |= ((key->words[first] == 6 ? 128 : 32) + 1) << 8; /* longer than any */                      \
+        _Pragma("clang loop unroll(disable)")                                                                           \
+        for (__u32 i = 0; i < 129 && weir_cut_##width(key, index, at); i++)                                             \
+            if (weir_lives_##width(packet, key, index))                                                                 \
+                return 1;                                                                                               \
+        return 0;                                                                                                       \
+    }
+NETS_OF_WIDTH(6)
+NETS_OF_WIDTH(16)
 
 /* Here, and not where the entry is added: there the stack is deepest. */
 GLOBAL_FUNCTION int weir_clear_way_for(struct weir_packet *packet, __u32 number)

@@ -29,6 +29,9 @@ static long weir_carry_out(__u32 i, struct weir_desk *desk)
     struct weir_table_head *head;
     switch (order->kind) {
     case WEIR_ORDER_PUT:
+        head = weir_element(desk->table, 0);
+        if (head)
+            weir_mark_prefix(head, order->key);
         weir_clear_way(desk->table, desk->now_ns);
         order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
         break;

@@ -50,7 +50,7 @@ llvm::Value* KeyEmitter::present(std::uint32_t bits) {
 void KeyEmitter::put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put) {
     llvm::Type* i32 = ir_.getInt32Ty();
     if (part.is_address) {
-        WEIR_CHECK(type == sema::SetType::kIp);
+        WEIR_CHECK(type == sema::SetType::kIp || type == sema::SetType::kNet);
         const bool either = part.address.either_version;
         put(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
         for (std::uint32_t i = 0; i < 4; ++i)

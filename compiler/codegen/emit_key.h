@@ -37,7 +37,7 @@ public:
     llvm::Value* present(std::uint32_t bits);
 
     using Put = llvm::function_ref<void(llvm::Value*)>;                    // takes 32-bit words, one after the other
-    // A part of a set's entry that is no net.
+    // A part of a set's entry; a net is to be looked for around the address.
     void put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put);
     // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word first, or
     // an address's version and words), with zeros behind them.

@@ -9,7 +9,9 @@ llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
     const StatePlace& place = tables_.state().live_set(node.set);
     KeyEmitter key(ir_, packet_, reload_);
     key.store_entry(node.key, policy_.sets[node.set].types, set_key_, place.width);
-    return call(state_function("weir_lives", place.width).c_str(), {packet_, set_key_, ir_.getInt32(place.index)});
+    std::vector<llvm::Value*> arguments{packet_, set_key_, ir_.getInt32(place.index)};
+    if (place.net_word != 0) arguments.push_back(ir_.getInt32(place.net_word - 1));
+    return call(state_function(place.function, place.width).c_str(), arguments);
 }
 
 llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {

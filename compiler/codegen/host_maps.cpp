@@ -98,7 +98,7 @@ HostMap HostMap::state(const bpf::StateMap& image) {
     for (std::mt19937_64 random(1);;) {   // nobody attacks here: always the same
         __u64 by[WEIR_KEY_WORDS];
         for (__u64& one : by) one = random();
-        weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0);
+        weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0, image.net_word);
         if (map.fill()) return map;
         weir_clear_table(map.values());
     }

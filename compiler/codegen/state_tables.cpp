@@ -7,6 +7,7 @@
 #include "compiler/codegen/tables.h"
 #include "compiler/sema/distinct.h"
 #include "compiler/sema/identity.h"
+#include "compiler/sema/set_element.h"
 #include "grammar/check.h"
 
 namespace weir::codegen {
@@ -28,6 +29,13 @@ StatePlace place(const std::string& maps, const char* function, std::uint32_t wi
 }
 StatePlace place_of_distinct(const char* maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
     return place(state_function(maps, width), function, width, used, number);
+}
+
+std::uint32_t live_words(const std::vector<sema::SetType>& types) { return static_cast<std::uint32_t>(sema::key_words(types) - 1); }   // no set's number
+
+std::uint32_t net_word(const std::vector<sema::SetType>& types) {
+    const auto net = std::find(types.begin(), types.end(), sema::SetType::kNet);
+    return net == types.end() ? 0 : 1 + live_words({types.begin(), net});
 }
 
 constexpr std::uint32_t kDistinctWidth = 6;   // the least for terms that count distinct values: fewer functions
@@ -79,15 +87,17 @@ void add_table(bpf::Object& object, const char* section, const std::vector<T>& r
 std::string state_function(const std::string& name, std::uint32_t width) { return name + "_" + std::to_string(width); }
 
 std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry) {
-    return entry_words(set.types, entry, width_of(key_layout(set).words - 1));
+    return entry_words(set.types, entry, width_of(live_words(set.types)));
 }
 
 StateTables::StateTables(const sema::TypedPolicy& policy) {
     Used used;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
-        const std::uint32_t words = key_layout(policy.sets[number]).words - 1;   // without the set's number
-        live_.emplace(number, place("weir_set_tables", "weir_lives", width_of(words), used, live_set_count()));
+        const std::vector<sema::SetType>& types = policy.sets[number].types;
+        StatePlace& made = live_.emplace(number, place("weir_set_tables", "weir_lives", width_of(live_words(types)), used, live_set_count())).first->second;
+        made.net_word = net_word(types);
+        if (made.net_word != 0) made.function = "weir_lives_in_nets";
         live_width_ = std::max(live_width_, live_.at(number).width);
     }
 }
@@ -135,6 +145,7 @@ void StateTables::write_sets(const sema::TypedPolicy& policy, bpf::Object& objec
         map.key_size = where.width * 4;
         map.value_size = WEIR_TABLE_BYTES;
         map.max_entries = static_cast<std::uint32_t>(set.size);
+        map.net_word = where.net_word;
         for (std::size_t i = 0; i < set.entries.size(); ++i) {
             const std::vector<std::uint32_t> words = live_key(set, set.entries.entry(i));
             const auto* begin = reinterpret_cast<const std::uint8_t*>(words.data());

@@ -20,6 +20,7 @@ struct StatePlace {
     std::uint32_t width = 0;
     std::uint32_t index = 0;
     std::uint32_t number = 0;      // among the terms, or among the live sets
+    std::uint32_t net_word = 0;    // of a set of nets: 1 + the word of its key that the net begins with
 };
 // "weir_term" and a width: the function that bpf/templates/state.h has for it.
 std::string state_function(const std::string& name, std::uint32_t width);

@@ -34,10 +34,10 @@ std::uint32_t words_of(sema::SetType type) {
     return 0;
 }
 
-// The words of an element that is no net.
 void append_words(sema::SetType type, const sema::SetElement& element, std::vector<std::uint32_t>& words) {
-    if (type == sema::SetType::kIp) {
-        words.push_back(element.address.version);
+    if (type == sema::SetType::kIp || type == sema::SetType::kNet) {
+        const std::uint32_t bits = type == sema::SetType::kNet ? element.prefix_length : 0;
+        words.push_back(element.address.version | bits << 8);
         for (std::size_t i = 0; i < kAddressWords; ++i) words.push_back(address_word(element.address, i));
         return;
     }

@@ -24,7 +24,7 @@ struct KeyLayout {
     std::uint32_t words = 1;       // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
 };
 KeyLayout key_layout(const sema::Set& set);
-// An entry of a set without nets as the words of its key, the set's number left out, and zeros up to `width`.
+// An entry of a set that changes as the words of its key, and zeros up to `width`.
 std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types, const std::vector<sema::SetElement>& entry, std::uint32_t width);
 
 // Collects literals and ranges while code is made, then becomes the images of a bpf::Object.

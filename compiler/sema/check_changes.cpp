@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "compiler/sema/check_items.h"
+#include "compiler/sema/set_element.h"
 
 namespace weir::sema {
 
@@ -17,9 +18,9 @@ Set* ItemChecker::changed_set(const ast::Name& name) {
         return nullptr;
     }
     Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
-    if (std::find(set.types.begin(), set.types.end(), SetType::kNet) == set.types.end()) return &set;
+    if (!has_net(set.types)) return &set;
     say({.code = Code::E336, .span = name.span, .message = fmt::format("`{}` is a set of nets", name.text),
-         .help = "it is filled from its file and by `weir set`"});
+         .help = "it is filled from its file, or without one by `weir set`"});
     return nullptr;
 }
 

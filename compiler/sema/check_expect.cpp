@@ -37,8 +37,8 @@ ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectSte
     expected.set = found->second;
     const Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
     if (set.types.empty()) return expected;   // said
-    if (!set.dynamic) {
-        wrong(step.set.span, fmt::format("`{}` never changes", set.name), "`expect` looks into sets that rules change");
+    if (!set.dynamic || has_net(set.types)) {
+        wrong(step.set.span, set.dynamic ? fmt::format("no rule changes `{}`", set.name) : fmt::format("`{}` never changes", set.name), "`expect` looks into sets that rules change");
         return expected;
     }
     const ast::Expr& value = policy.expr(step.value);

@@ -81,11 +81,10 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
 }
 
 void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
-    const bool is_net = std::find(set.types.begin(), set.types.end(), SetType::kNet) != set.types.end();
     if (written.ttl) {
-        if (is_net)
+        if (has_net(set.types))
             say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
-                 .help = "it is filled from its file and by `weir set`"});
+                 .help = "it is filled from its file, or without one by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
             say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
         else if (std::get<Duration>(written.ttl->value).ns == 0)
@@ -95,7 +94,6 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
             set.dynamic = true;
         }
     } else if (!written.file) {
-        if (is_net) conditions_.not_yet(written.name.span, "a set of nets that is filled while the policy runs");
         set.dynamic = true;
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))

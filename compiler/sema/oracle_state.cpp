@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "compiler/sema/distinct.h"
+#include "compiler/sema/set_element.h"
 
 namespace weir::sema {
 namespace {
@@ -134,7 +135,7 @@ bool TermState::exceeds(const StateTerm& term, const KeyValue& key, const Seen& 
 
 OracleState::OracleState(const TypedPolicy& policy) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
-        if (policy.sets[number].dynamic) sets.emplace(number, LiveSet(policy.sets[number]));
+        if (policy.sets[number].dynamic && !has_net(policy.sets[number].types)) sets.emplace(number, LiveSet(policy.sets[number]));
 }
 
 }  // namespace weir::sema

@@ -60,7 +60,7 @@ private:
 
 struct OracleState {
     explicit OracleState(const TypedPolicy& policy);
-    std::map<std::uint32_t, LiveSet> sets;                            // by set number: those that change
+    std::map<std::uint32_t, LiveSet> sets;                            // by set number: those that rules change
     std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;   // by rule, term
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;   // by rule, alert action: how often
 };

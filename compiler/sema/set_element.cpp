@@ -1,5 +1,6 @@
 #include "compiler/sema/set_element.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "grammar/value.h"
@@ -48,6 +49,8 @@ std::optional<SetType> set_type(std::string_view word) {
 }
 
 std::string_view set_type_name(SetType type) { return row(type).word; }
+
+bool has_net(const std::vector<SetType>& types) { return std::find(types.begin(), types.end(), SetType::kNet) != types.end(); }
 
 std::size_t key_words(const std::vector<SetType>& types) {
     std::size_t words = 1;  // the set's number

@@ -17,6 +17,8 @@ std::uint64_t mac_number(const MacAddress& mac);
 std::optional<SetType> set_type(std::string_view word);
 std::string_view set_type_name(SetType type);
 
+bool has_net(const std::vector<SetType>& types);
+
 // 32-bit words of a key of these types: bpf/abi.h, "sets".
 std::size_t key_words(const std::vector<SetType>& types);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "grammar/value.h"
+#include "runtime/live_set.h"
 #include "tests/bench/source_driver.h"
 
 namespace {
@@ -56,6 +57,29 @@ void measure(SourceDriver& driver, const Kind& kind, std::size_t keys, std::uint
     std::fflush(stdout);
 }
 
+// `keys` nets of so many different lengths, and packets from none of them: each length is looked up.
+void measure_nets(SourceDriver& driver, const std::string& bare, std::size_t keys, unsigned lengths, std::uint8_t version) {
+    const Loaded with = load("set s : net size 200000\nrule r { when udp and ip.ttl == 64 and ip.src in s then drop }\n", ""), without = load(bare, "");
+    const bpf::SetInfo& info = with.object.manifest.sets.front();
+    std::vector<std::string> nets;
+    for (std::size_t i = 0; i < keys; ++i)
+        nets.push_back(to_string(network({address(kSources + i, version), static_cast<std::uint8_t>((version == 4 ? 32 : 64) - i % lengths)})));
+    auto set = runtime::LiveSet::open(info, with.program.state().fd(info.identity));
+    if (!set || !set->add(nets, std::nullopt)) give_up("the set cannot be filled");
+    std::vector<IpAddress> sources;
+    for (std::size_t i = 0; i < kSources; ++i) sources.push_back(address(i, version));
+    driver.set_sources(sources);
+    const auto frame = frame_of(version);
+    std::vector<double> over, whole;
+    for (int round = 0; round < kRounds; ++round) {
+        const double less = driver.ns(without.program.fd(), frame);
+        whole.push_back(driver.ns(with.program.fd(), frame));
+        over.push_back(whole.back() - less);
+    }
+    fmt::print("{:<24} IPv{} {:>9} {:>8.0f} {:>8.0f}\n", fmt::format("nets of {} lengths", lengths), version, keys, median(over), median(whole));
+    std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,4 +102,7 @@ int main(int argc, char** argv) {
             for (const int version : {4, 6}) measure(driver, kind, keys, static_cast<std::uint8_t>(version));
     for (std::size_t kind = kinds.size() - 2; kind < kinds.size(); ++kind)
         for (const int version : {4, 6}) measure(driver, kinds[kind], 1'000'000, static_cast<std::uint8_t>(version));
+    for (const unsigned lengths : {1u, 4u, 16u})
+        for (const std::size_t keys : counts)
+            for (const int version : {4, 6}) measure_nets(driver, bare, keys, lengths, static_cast<std::uint8_t>(version));
 }

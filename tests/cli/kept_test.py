@@ -60,6 +60,32 @@ class Kept(LiveCase):
         self.begin()
         self.assertRegex("".join(sorted(self.ask("set", "list", "listed").stdout.splitlines(True))), r"^10\.97\.0\.1\n10\.97\.0\.2 for 59m\d+s\n$")
 
+    def test_nets(self):
+        (self.folder / "list").write_text("192.0.2.0/24\n")
+        self.policy.write_text('set listed : net from "list"\nset bad : net size 3\nrule listed { when ip.src in listed then drop }\nrule bad { when ip.src in bad then drop }\n')
+        self.begin()
+        self.send(9, 1)
+        said = self.ask("set", "add", "bad", "10.0.0.0/8", "2001:db8::/32", "for", "1h")
+        self.assertEqual((said.returncode, said.stdout), (0, "2 added\n"), said.stderr)
+        self.send(9, 2)
+        self.assertEqual(self.rules()["bad"], 2)
+        for words, fault in ((("add", "bad", "10.0.0.1/8"), "the network is 10.0.0.0/8"), (("add", "listed", "10.0.0.0/8"), "does not change while the policy runs")):
+            said = self.ask("set", *words)
+            self.assertEqual(said.returncode, 2)
+            self.assertIn(fault, said.stderr)
+        said = self.ask("set", "add", "bad", "10.0.0.0/9", "10.0.0.0/10")
+        self.assertEqual((said.returncode, said.stdout), (3, "1 added\n"))
+        self.assertIn("1 had no room", said.stderr)
+        self.end()
+        self.begin()
+        self.send(9, 2)
+        self.assertEqual(self.rules()["bad"], 2)
+        self.assertRegex("".join(sorted(self.ask("set", "list", "bad").stdout.splitlines(True))), r"^10\.0\.0\.0/8 for 59m\d+s\n10\.0\.0\.0/9\n2001:db8::/32 for 59m\d+s\n$")
+        self.assertEqual(self.ask("set", "remove", "bad", "10.0.0.0/8", "10.0.0.0/9").stdout, "2 removed\n")
+        self.send(9, 1)
+        self.assertEqual(self.rules()["bad"], 2)
+        self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"listed": 1, "bad": 1})
+
     def test_without_it_nothing_is_kept(self):
         self.start()
         self.send(9, 1)

@@ -99,13 +99,14 @@ constexpr const char* kBanning = "set banned : port size 1000 ttl 1h "
 }  // namespace
 
 TEST_CASE("entries of each type come back, with the time they have left", "[kept]") {
-    const std::string policy = "set a : ip set p : port set m : mac set x : u8 set y : u16 set z : u32 set t : (ip, port) set w : (ip, ip, mac) set none : port "
+    const std::string policy = "set a : ip set p : port set m : mac set x : u8 set y : u16 set z : u32 set t : (ip, port) set w : (ip, ip, mac) set none : port set n : net set q : (port, net) "
                                "rule r { when udp and ip.src in a and udp.dport in p and eth.src in m and ip.ttl in x and ip.id in z and (ip.src, udp.dport) in t "
-                               "and (ip.src, ip.dst, eth.src) in w and packet.len in z and udp.len in y and udp.sport in none then drop }";
+                               "and (ip.src, ip.dst, eth.src) in w and packet.len in z and udp.len in y and udp.sport in none and ip.src in n and (udp.dport, ip.src) in q then drop }";
     const Folder folder;
     const std::vector<std::pair<std::string, std::vector<std::string>>> all = {{"a", {"198.51.100.7", "2001:db8::1", "::ffff:1.2.3.4"}}, {"p", {"0", "65535"}},
         {"m", {"02:00:00:00:00:fe"}}, {"x", {"0", "255"}}, {"y", {"65535"}}, {"z", {"4294967295"}}, {"t", {"198.51.100.7, 22", "2001:db8::1, 80"}},
-        {"w", {"1.2.3.4, 2001:db8::1, 02:00:00:00:00:01"}}, {"none", {}}};
+        {"w", {"1.2.3.4, 2001:db8::1, 02:00:00:00:00:01"}}, {"none", {}},
+        {"n", {"10.0.0.0/8", "2001:db8::/32", "1.2.3.4", "::/0"}}, {"q", {"80, 10.0.0.0/8"}}};
     {
         const Start first(policy, folder.path());
         for (const auto& [set, values] : all) add(*first.engine, set, values);
@@ -115,7 +116,7 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
     }
     std::this_thread::sleep_for(1600ms);
     Start second(policy, folder.path());
-    CHECK_THAT(second.notices, Catch::Contains("14 entries of sets are back, 1 have ended since 20"));
+    CHECK_THAT(second.notices, Catch::Contains("19 entries of sets are back, 1 have ended since 20"));
     for (const auto& [set, values] : all) {
         std::vector<std::string> expected = values;
         if (set == "p") expected.push_back("7");
@@ -127,7 +128,7 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
         CAPTURE(entry.value, entry.left_ns);
         CHECK((entry.value == "7" ? entry.left_ns > 3'590'000'000'000 && entry.left_ns < 3'598'500'000'000 : entry.left_ns == 0));
     }
-    CHECK(status_of(*second.engine).sets_file->restored == 14);
+    CHECK(status_of(*second.engine).sets_file->restored == 19);
     CHECK(status_of(*second.engine).sets_file->left_out == 0);
 }
 

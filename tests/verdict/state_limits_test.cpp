@@ -47,6 +47,15 @@ TEST_CASE("as many changes of sets as a rule may make", "[limits]") {
     check_decides("with alerts and state", few + many + fmt::format("rule more {{ when tcp and rate(ip.src, ip.dst, eth.src, eth.dst) > 1/d then {}, {}, drop }}\nalert a {{ message \"x\" }}\n", alerts, adds), 0);
 }
 
+TEST_CASE("nets in the widest keys, with all of the stack", "[limits]") {
+    const std::string sets = joined(16, "", [](std::size_t i) { return fmt::format("set s{} : (ip, ip, net) size 8\nset t{} : net size 8\n", i, i); });
+    const std::string in = joined(16, " or ", [](std::size_t i) { return fmt::format("(ip.src, ip.dst, ip.{}) in s{} or ip.src in t{}", i % 2 == 0 ? "src" : "dst", i, i); });
+    const std::string few = sets + fmt::format("rule none {{ when {} then drop }}\nrule all {{ when tcp and rate(ip.src, ip.dst, eth.src, eth.dst) > 1/d then drop }}\n", in);
+    check_decides("as code", few, 1);
+    const std::string many = joined(100, "", [](std::size_t i) { return fmt::format("rule s{} {{ when tcp.dport == {} and ip.src == 10.0.0.{} then pass }}\n", i, 1000 + i, i); });
+    check_decides("as trees", few + many, 1);
+}
+
 TEST_CASE("thousands of rules that change one set", "[limits]") {
     const std::string rules = joined(3000, "", [](std::size_t i) { return fmt::format("rule r{} {{ when tcp.sport == {} then add ip.src to s }}\n", i, i); });
     check_decides("3,000 rules", "set s : ip ttl 1m\n" + rules + "rule all { when tcp then add ip.dst to s }\nrule last { when ip.dst in s then drop }\n", 3001);

@@ -252,6 +252,13 @@ TEST_CASE("values of each type are written as they are read") {
     CHECK(again({Part::kIp}, "198.51.100.7") == "198.51.100.7");
     CHECK(again({Part::kIp}, "2001:DB8:0::1") == "2001:db8::1");
     CHECK(again({Part::kIp}, "::ffff:1.2.3.4") == "::ffff:1.2.3.4");
+    CHECK(again({Part::kNet}, "10.0.0.0/8") == "10.0.0.0/8");
+    CHECK(again({Part::kNet}, "0.0.0.0/0") == "0.0.0.0/0");
+    CHECK(again({Part::kNet}, "2001:db8::/33") == "2001:db8::/33");
+    CHECK(again({Part::kNet}, "::/0") == "::/0");
+    CHECK(again({Part::kNet}, "10.0.0.1/32") == "10.0.0.1");
+    CHECK(again({Part::kNet}, "::1/128") == "::1");
+    CHECK(again({Part::kPort, Part::kNet, Part::kU8}, "80,2001:db8::/64,7") == "80, 2001:db8::/64, 7");
     CHECK(again({Part::kPort}, "65535") == "65535");
     CHECK(again({Part::kPort}, "65536") == "`65536` is no port");
     CHECK(again({Part::kMac}, "02:00:00:00:00:fF") == "02:00:00:00:00:ff");

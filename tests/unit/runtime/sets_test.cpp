@@ -75,10 +75,14 @@ std::vector<std::uint8_t> frame_with(const Type& type, std::uint64_t number) {
     return frame;
 }
 
+// kLive: in a table that can change, where these entries are what it begins with.
+enum class Kept { kFixed, kLive };
+
 class Engines {
 public:
-    Engines(const Type& type, const std::string& list) : Engines(policy_of(type), list) {}
-    Engines(const std::string& text, const std::string& list) : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
+    Engines(const Type& type, const std::string& list, Kept kept = Kept::kFixed) : Engines(policy_of(type), list, kept) {}
+    Engines(const std::string& text, const std::string& list, Kept kept = Kept::kFixed) : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
+        if (kept == Kept::kLive) compiled_.policy.sets.front().dynamic = true;
         std::string error;
         native_ = codegen::NativeEngine::create(compiled_, error);
         REQUIRE(error == "");
@@ -200,8 +204,9 @@ TEST_CASE("sets of nets at the edges of the address space") {
         prefixes({"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "4000::/128", "8000::/2", "bfff::/16", "c000::/128"}),
     };
     for (std::vector<IpPrefix> nets : sets) {
-        Engines few(kNet, list_of(nets));
+        Engines few(kNet, list_of(nets)), live(kNet, list_of(nets), Kept::kLive);
         check_all(few, nets, random);
+        check_all(live, nets, random);
         // The same looked up: enough ranges of either version beside them.
         for (int i = 0; i < 20; ++i) {
             nets.push_back(*parse_prefix("100.0." + std::to_string(2 * i) + ".0/24"));
@@ -218,8 +223,10 @@ TEST_CASE("sets of nets that nest and touch") {
                                Shape{300, 6, 65, 1}, Shape{300, 6, 128, 1}, Shape{6000, 6, 128, 40}, Shape{6000, 6, 64, 40}}) {
         Random random(shape.count + shape.longest);
         const auto nets = crowd(random, shape.count, shape.version, shape.longest);
-        Engines engines(kNet, list_of(nets));
-        check_all(engines, nets, random, shape.step);
+        for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
+            Engines engines(kNet, list_of(nets), kept);
+            check_all(engines, nets, random, shape.step);
+        }
     }
 }
 
@@ -244,11 +251,15 @@ TEST_CASE("sets of nets of each length") {
             all.insert(all.end(), nets.begin(), nets.begin() + 3);
             const bool is_edge = length <= 2 || length % 32 <= 1 || length % 32 == 31 || length == 66;
             if (!is_edge) continue;
-            Engines engines(kNet, list_of(nets));
-            check_all(engines, nets, random);
+            for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
+                Engines engines(kNet, list_of(nets), kept);
+                check_all(engines, nets, random);
+            }
         }
-        Engines engines(kNet, list_of(all));
-        check_all(engines, all, random);
+        for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
+            Engines engines(kNet, list_of(all), kept);
+            check_all(engines, all, random);
+        }
     }
 }
 
@@ -321,7 +332,7 @@ TEST_CASE("sets of tuples") {
         hosts += to_string(net.address) + ", " + std::to_string(port) + "\n";
         nets += std::to_string(port) + ", " + to_string(net) + "\n";
     }
-    Engines pairs(kIpPort, hosts), subnets(kPortNet, nets);
+    Engines pairs(kIpPort, hosts), subnets(kPortNet, nets), live(kPortNet, nets, Kept::kLive);
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const auto& [net, port] = entries[i];
         const std::uint16_t other = entries[(i + 1) % entries.size()].second;
@@ -329,10 +340,12 @@ TEST_CASE("sets of tuples") {
         CHECK(pairs.in(frame_from(net.address, port)));
         CHECK_FALSE(pairs.in(frame_from(net.address, other)));
         CHECK_FALSE(pairs.in(frame_from(next_to(net.address, 1), port)));
-        CHECK(subnets.in(frame_from(net.address, port)));
-        CHECK(subnets.in(frame_from(last_address(net), port)));
-        CHECK_FALSE(subnets.in(frame_from(next_to(last_address(net), 1), port)));
-        CHECK_FALSE(subnets.in(frame_from(net.address, other)));
+        for (Engines* of_nets : {&subnets, &live}) {
+            CHECK(of_nets->in(frame_from(net.address, port)));
+            CHECK(of_nets->in(frame_from(last_address(net), port)));
+            CHECK_FALSE(of_nets->in(frame_from(next_to(last_address(net), 1), port)));
+            CHECK_FALSE(of_nets->in(frame_from(net.address, other)));
+        }
     }
 }
 

@@ -194,6 +194,12 @@ TEST_CASE("sets from files") {
     CHECK(check("set s : ip size 1 from \"f\"\nrule r { when tcp then drop }", {{"f", "10.0.0.1\n10.0.0.1\n"}}).compiled);
     CHECK(check("set s : word from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E213));
     CHECK(check("set s : (net, net) from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E510));
+    CHECK(check("set s : net\nrule r { when ip.src in s then drop }").compiled);
+    CHECK(check("set s : (port, net) size 10\nrule r { when (udp.dport, ip.src) in s then drop }").compiled);
+    CHECK(check("set s : net ttl 1h\nrule r { when ip.src in s then drop }").has(Code::E336));
+    CHECK(check("set s : net\nrule r { when ip then add ip.src to s }").has(Code::E336));
+    CHECK(check("set s : net\nrule r { when ip then remove ip.src from s }").has(Code::E336));
+    CHECK(check("set s : net\nrule r { when ip.src in s then drop }\ntest \"t\" { expect s contains 10.0.0.0/8 }").has(Code::E333));
     CHECK(check("set s : ip size 0 from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E508));
     for (const auto& [type, key] : std::vector<std::pair<std::string, std::string>>{
              {"port", "ip.src"}, {"ip", "tcp.dport"}, {"u8", "ip.len"}, {"u16", "ip.id"}, {"u8", "tcp.dport"}, {"port", "ip.ttl"}, {"mac", "ip.src"}, {"(ip, port)", "ip.src"}, {"ip", "(ip.src, tcp.dport)"},

@@ -1,0 +1,138 @@
+// Sets of nets that `weir set` fills: runtime::LiveSet is what it works with.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "tests/kernel/wire.h"
+
+using namespace weir;
+using namespace weir::test;
+using runtime::Engine;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kPolicy = "set bad : net size 100 rule bad { when ip.src in bad then drop }";
+
+struct Running {
+    explicit Running(const std::string& policy) {
+        auto started = Engine::start(compiled(policy), on("b0"));
+        REQUIRE(started);
+        engine = std::move(*started);
+    }
+    runtime::LiveSet set(const std::string& name = "bad") const {
+        auto found = engine->set(name);
+        REQUIRE(found);
+        return std::move(*found);
+    }
+    void add(const std::vector<std::string>& nets, std::chrono::nanoseconds lasts = 0s) const {
+        auto added = set().add(nets, static_cast<std::uint64_t>(lasts.count()));
+        REQUIRE(added);
+        REQUIRE(added->added == nets.size());
+    }
+    std::vector<std::string> members() const {
+        const auto entries = *set().list();
+        std::vector<std::string> values;
+        for (const auto& entry : entries) values.push_back(entry.value);
+        std::sort(values.begin(), values.end());
+        return values;
+    }
+    // Frames come from 10.0.0.1: are those to ports 20 and 9 dropped now?
+    bool drops() {
+        const std::uint64_t before = rule(status_of(*engine), "bad").packets;
+        wire.send(udp(20));
+        wire.send(udp(9));
+        std::uint64_t now = before;
+        for (int i = 0; i < 200 && now < before + 2; ++i) {
+            std::this_thread::sleep_for(1ms);
+            now = rule(status_of(*engine), "bad").packets;
+        }
+        return now == before + 2;
+    }
+    std::unique_ptr<Engine> engine{};
+    Wire wire{};
+};
+
+}  // namespace
+
+TEST_CASE("an address is in a set of nets as long as any net around it is", "[nets]") {
+    Running running(kPolicy);
+    CHECK_FALSE(running.drops());
+    running.add({"10.0.0.0/9", "10.128.0.0/9", "2001:db8::/32", "10.0.0.2", "0.0.0.0/8"});
+    CHECK(running.drops());
+    CHECK(*running.set().remove({"10.0.0.0/9"}) == 1);
+    CHECK_FALSE(running.drops());
+    CHECK(*running.set().remove({"10.0.0.0/9", "10.0.0.0/10"}) == 0);
+    running.add({"0.0.0.0/0"});
+    CHECK(running.drops());
+    CHECK(*running.set().remove({"0.0.0.0/0"}) == 1);
+    running.add({"::/0"});
+    CHECK_FALSE(running.drops());
+    running.add({"10.0.0.1"});
+    CHECK(running.drops());
+    CHECK(*running.set().remove({"10.0.0.1/32"}) == 1);
+    CHECK_FALSE(running.drops());
+    CHECK(running.members() == std::vector<std::string>{"0.0.0.0/8", "10.0.0.2", "10.128.0.0/9", "2001:db8::/32", "::/0"});
+}
+
+TEST_CASE("a longer prefix that has ended hides no shorter one, and the other way round", "[nets]") {
+    Running running(kPolicy);
+    running.add({"10.0.0.0/24", "10.0.0.1"}, 300ms);
+    running.add({"10.0.0.0/8"}, 1h);
+    CHECK(running.drops());
+    std::this_thread::sleep_for(400ms);
+    CHECK(running.drops());
+    CHECK(running.members() == std::vector<std::string>{"10.0.0.0/8"});
+    running.add({"10.0.0.0/8"}, 300ms);
+    running.add({"10.0.0.0/31"}, 1h);
+    std::this_thread::sleep_for(400ms);
+    CHECK(running.drops());
+    running.add({"10.0.0.0/31"}, 1ms);
+    std::this_thread::sleep_for(100ms);
+    CHECK_FALSE(running.drops());
+}
+
+TEST_CASE("a set of nets has its size, takes its nets along, and refuses what is none", "[nets]") {
+    Running running(kPolicy);
+    std::vector<std::string> nets;
+    for (int i = 0; i < 150; ++i) nets.push_back(fmt::format("192.168.{}.0/{}", i, 24 + i % 8));
+    auto added = running.set().add(nets, 0);
+    REQUIRE(added);
+    CHECK(added->added == 100);
+    CHECK(added->refused == 50);
+    CHECK(*running.set().count() == 100);
+    const auto wrong = [&](const std::string& net) {
+        auto refused = running.set().add({net}, 0);
+        REQUIRE(!refused);
+        return refused.error().message;
+    };
+    CHECK(wrong("10.0.0.1/8") == "`10.0.0.1/8` has host bits set: the network is 10.0.0.0/8");
+    CHECK(wrong("2001:db8::1/64") == "`2001:db8::1/64` has host bits set: the network is 2001:db8::/64");
+    for (const char* net : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "/8", "10.0/8", "10.0.0.0/8/8", ""}) CHECK_THAT(wrong(net), Catch::EndsWith("is no network"));
+    CHECK(*running.set().remove(nets) == 100);
+    running.add({"10.0.0.0/8", "2001:db8::/33"});
+    REQUIRE(running.engine->swap(compiled("set first : net set bad : net size 50 rule bad { when ip.src in bad then drop } rule also { when ip.dst in first then drop }")));
+    CHECK(running.members() == std::vector<std::string>{"10.0.0.0/8", "2001:db8::/33"});
+    CHECK(running.drops());
+    // Another type is another set.
+    REQUIRE(running.engine->swap(compiled("set bad : ip size 50 rule bad { when ip.src in bad then drop }")));
+    CHECK(running.members().empty());
+}
+
+TEST_CASE("nets in tuples, wherever they stand", "[nets]") {
+    Running running("set bad : (port, net) set wide : (ip, net, u8) rule bad { when (udp.dport, ip.src) in bad or (ip.dst, ip.src, ip.ttl) in wide then drop }");
+    running.add({"20, 10.0.0.0/8", "9, 10.0.0.0/30", "9, 0.0.0.0/0", "80, 2001:db8::/32"});
+    CHECK(running.drops());
+    CHECK(*running.set().remove({"20, 10.0.0.0/8"}) == 1);
+    CHECK_FALSE(running.drops());
+    auto wide = running.set("wide");
+    REQUIRE(wide.add({"10.0.0.2, 10.0.0.0/25, 64", "10.0.0.3, 0.0.0.0/0, 64"}, 0));
+    CHECK(running.drops());
+    REQUIRE(wide.remove({"10.0.0.2, 10.0.0.0/25, 64"}));
+    CHECK_FALSE(running.drops());
+    CHECK(wide.list()->front().value == "10.0.0.3, 0.0.0.0/0, 64");
+}
