@@ -5,7 +5,7 @@
  * differ in one word the prints differ; of any other two they are the same with a chance of about 2^-60. The print says which
  * group the key is in, and which line of the group is its home: mostly it is there, so that one cache line is read. A key
  * that found its home full is elsewhere in the group, and its home says so: `strays`. There are so many groups that, at the
- * size the policy asked for, half of a term's cells are free, and three in five of a set's. */
+ * size the policy asked for, half of a term's cells are free, and two in three of a set's. */
 #ifndef WEIR_BPF_TABLE_H
 #define WEIR_BPF_TABLE_H
 
@@ -75,7 +75,7 @@ struct weir_group_tags { __u32 lines[WEIR_GROUP_LINES]; };
 
 /* Cells a key that a table is made with. */
 static inline __u32 weir_term_groups(__u32 size) { return size / 8 + 1; }                                 /* 2 * size / 16 */
-static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 5 / 62) + 1; }            /* 2.5 * size / 31 */
+static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 3 / 31) + 1; }
 /* Elements that keep the keys of a group of a set: as many keys to an element as fit. */
 static inline __u32 weir_keys_an_element(__u32 key_words) { return key_words == 2 ? 32 : key_words == 6 ? 21 : 8; }
 static inline __u32 weir_key_elements(__u32 key_words) { return key_words == 2 ? 1 : key_words == 6 ? 2 : 4; }
