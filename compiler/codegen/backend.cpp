@@ -1,5 +1,6 @@
 #include "compiler/codegen/backend.h"
 
+#include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
@@ -9,6 +10,8 @@
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
+
+#include <algorithm>
 
 #include "compiler/codegen/emit.h"
 #include "compiler/codegen/manifest.h"
@@ -21,6 +24,14 @@ namespace {
 
 // The verifier lets a program reach 512 MB of a map (BPF_MAX_VAR_OFF). Sets have less (E515); only literals by the hundred get there.
 constexpr std::uint32_t kMaxLines = (std::uint32_t{1} << 29) / sizeof(weir_line);
+
+bool is_sound(const llvm::Function& made, std::string& error) {
+    std::string complaint;
+    llvm::raw_string_ostream stream(complaint);
+    if (!llvm::verifyFunction(made, &stream)) return true;
+    error = "the compiler made a function that LLVM refuses: " + complaint;
+    return false;
+}
 
 }  // namespace
 
@@ -48,6 +59,9 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
     // Code for trees has the policy's first line alone: the others would make another program of it with each change.
     const bool has_lines = decision.strategy == ir::Strategy::kStraight;
+    llvm::SmallPtrSet<const llvm::Function*, 32> given;
+    for (const llvm::Function& function : module)
+        if (!function.isDeclaration()) given.insert(&function);
     Template filled(module, compiled.source_name, has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
@@ -88,15 +102,7 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     filled.set_table("weir_entries", tables.entry_words());
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
-    return true;
-}
-
-bool is_sound(const llvm::Module& module, std::string& error) {
-    std::string complaint;
-    llvm::raw_string_ostream stream(complaint);
-    if (!llvm::verifyModule(module, &stream)) return true;
-    error = "the compiler made a module that LLVM refuses: " + complaint;
-    return false;
+    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) { return given.contains(&function) || is_sound(function, error); });
 }
 
 llvm::TargetMachine& bpf_machine() {
@@ -181,7 +187,7 @@ Session::~Session() = default;
 void Session::prepare() {
     codegen::bpf_machine();
     std::string error;                 // whoever compiles next meets it again, and tells
-    open_next(workbench_->next, error);
+    if (open_next(workbench_->next, error)) codegen::read_ahead(*workbench_->next.module, workbench_->names);
 }
 
 std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error, Session* session) {
@@ -192,6 +198,9 @@ std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOption
     codegen::Complaints complaints(*piece.context);
     codegen::Tables tables(compiled.policy);
     if (!codegen::fill_template(*piece.module, compiled, options, tables, error)) return std::nullopt;
+    bench.names.clear();
+    for (const llvm::Function& function : *piece.module)
+        if (!function.isDeclaration()) bench.names.push_back(function.getName().str());
     // Policies of many rules differ in their tables alone.
     llvm::SmallVector<char, 0> bitcode;
     if (session != nullptr) {
@@ -202,7 +211,6 @@ std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOption
     if (session != nullptr && bitcode == bench.bitcode) {
         object.elf = bench.elf;
     } else {
-        if (!codegen::is_sound(*piece.module, error)) return std::nullopt;
         codegen::optimise(*piece.module, &codegen::bpf_machine());
         llvm::SmallVector<char, 0> elf;
         const bool emitted = codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
@@ -221,7 +229,7 @@ std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std:
     codegen::Complaints complaints(*piece.context);
     codegen::Tables tables(compiled.policy);
     llvm::Module* module = piece.module.get();
-    if (!codegen::fill_template(*module, compiled, {}, tables, error) || !codegen::is_sound(*module, error)) return std::nullopt;
+    if (!codegen::fill_template(*module, compiled, {}, tables, error)) return std::nullopt;
     codegen::optimise(*module, &codegen::bpf_machine());
     std::string text;
     if (stage == Stage::kLlvm) {

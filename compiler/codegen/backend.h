@@ -38,14 +38,14 @@ struct Workpiece {
 // What a Session keeps of LLVM's.
 struct Workbench {
     Workpiece next{};                                  // read ahead, or without a module
+    std::vector<std::string> names{};                  // of the functions that the last policy took: the next one's are mostly the same
     llvm::SmallVector<char, 0> bitcode{};              // of the last policy, before the passes
     std::vector<std::uint8_t> elf{};                   // what became of it
 };
 
-// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours.
+// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours: LLVM's own check of what
+// was made is among it.
 bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables, std::string& error);
-// LLVM's own check of what fill_template made.
-bool is_sound(const llvm::Module& module, std::string& error);
 
 // The machine of BPF; made once a process.
 llvm::TargetMachine& bpf_machine();

@@ -164,7 +164,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     auto owned = std::make_unique<Tables>(compiled.policy);
     Tables& tables = *owned;
     auto module = open_template(Target::kHost, *context, error);
-    if (!module || !fill_template(*module, compiled, {}, tables, error) || !is_sound(*module, error)) return nullptr;
+    if (!module || !fill_template(*module, compiled, {}, tables, error)) return nullptr;
     bpf::Object object;
     tables.write(compiled.policy, object);
 

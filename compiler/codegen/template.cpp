@@ -63,6 +63,11 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     return std::move(*module);
 }
 
+void read_ahead(llvm::Module& module, std::span<const std::string> names) {
+    for (const std::string& name : names)
+        if (llvm::Function* function = module.getFunction(name); function != nullptr && function->isMaterializable()) read_body(*function);
+}
+
 void drop_uncalled(llvm::Module& module) {
     bool changed = true;
     while (changed) {
