@@ -208,7 +208,7 @@ ast::ExprId ExprBuilder::term(const Node& node) {
 }
 
 ast::ExprId ExprBuilder::call(const Node& node) {
-    const std::vector<Node>& arguments = node.children[1].children;
+    const std::pmr::vector<Node>& arguments = node.children[1].children;
     if (as_state_call(node, text(node.children[0]))) return state_term(node, node);
     for (const Node& argument : arguments)
         if (argument.kind == Kind::kInDuration || argument.kind == Kind::kByKey)

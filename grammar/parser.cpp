@@ -1,7 +1,19 @@
 #include "grammar/parser.h"
 
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
 #include <iterator>
+#include <memory>
+#include <memory_resource>
+#include <mutex>
+#include <new>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <tao/pegtl.hpp>
 
@@ -191,6 +203,7 @@ bool ends_in_a_sign(Kind kind) {
 // The nodes that are complete lie on a stack; a rule that matches takes those of its parts as children.
 struct Tree {
     std::string_view text;
+    std::pmr::memory_resource* memory;   // of the nodes' children
     std::vector<syntax::Node> nodes;
     struct Mark {
         std::size_t nodes;               // that stood there when the rule began
@@ -212,7 +225,7 @@ void Tree::complete(Kind kind, std::uint32_t end) {
     marks.pop_back();
     const std::size_t children = nodes.size() - mark.nodes;
     if (children == 1 && folds(kind)) return;
-    syntax::Node node{kind, mark.begin, end, {}};
+    syntax::Node node{kind, mark.begin, end, std::pmr::vector<syntax::Node>(memory)};
     if (children != 0) {
         const auto first = nodes.begin() + static_cast<std::ptrdiff_t>(mark.nodes);
         node.children.assign(std::make_move_iterator(first), std::make_move_iterator(nodes.end()));
@@ -259,23 +272,113 @@ struct Control : p::must_if<Expected>::control<Rule> {
 
 using Input = p::memory_input<p::tracking_mode::lazy, p::eol::lf_crlf, const char*>;
 
-// Reads the item at `begin`. Returns where the next thing stands; adds the item to `root` or says what is wrong. `tree`
-// is empty between items, and keeps its room.
-std::uint32_t parse_item(Scan& scan, std::uint32_t begin, Tree& tree, syntax::Node& root) {
-    const std::string_view text = scan.text();
-    Input in(text.data() + begin, text.data() + text.size(), "", begin, 1, 1);
+// An item and where the next thing stands; or what was expected where.
+struct Item {
+    syntax::Node node;
+    std::uint32_t next = 0;
+    std::string expected;                // empty: it is good
+    std::uint32_t at = 0;
+};
+
+// `tree` is empty between items, and keeps its room.
+Item read_item(std::uint32_t begin, Tree& tree) {
+    Input in(tree.text.data() + begin, tree.text.data() + tree.text.size(), "", begin, 1, 1);
     tree.nodes.clear();
     tree.marks.clear();
     try {
         const bool matched = p::parse<rules::one_item, p::nothing, Control>(in, tree);
         WEIR_CHECK(matched && tree.nodes.size() == 1);
-        root = std::move(tree.nodes.front());
-        return static_cast<std::uint32_t>(in.current() - text.data());
+        return {std::move(tree.nodes.front()), static_cast<std::uint32_t>(in.current() - tree.text.data()), {}, 0};
     } catch (const p::parse_error& error) {
-        const auto at = static_cast<std::uint32_t>(error.positions().front().byte);
-        scan.unexpected(begin, at, std::string(error.message()));
-        return scan.next_item(begin, at);
+        return {{}, 0, std::string(error.message()), static_cast<std::uint32_t>(error.positions().front().byte)};
     }
+}
+
+// ---- long texts: items are read in a thread while those before are built ----
+
+constexpr std::size_t kLongText = 256 << 10;
+constexpr std::size_t kItemsAtOnce = 64, kBatchesAhead = 32;
+
+struct Batch {
+    std::pmr::monotonic_buffer_resource memory{64 << 10};
+    std::vector<syntax::Node> items{};   // goes before its memory
+    std::uint32_t end = 0;               // where to go on behind them
+};
+
+// Reads items from the first on, to the end or to one that is wrong.
+class ReadAhead {
+public:
+    explicit ReadAhead(const Scan& scan) : scan_(scan), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+    // Nothing where there are no more.
+    std::unique_ptr<Batch> next() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !ready_.empty() || is_done_; });
+        if (ready_.empty()) return nullptr;
+        auto batch = std::move(ready_.front());
+        ready_.pop_front();
+        changed_.notify_all();
+        return batch;
+    }
+
+private:
+    void run(const std::stop_token& stop) {
+        try {
+            Tree tree{scan_.text(), nullptr, {}, {}};
+            std::uint32_t at = 0;
+            for (bool more = true; more && !stop.stop_requested();) {
+                auto batch = std::make_unique<Batch>();
+                more = fill(*batch, at, tree);
+                at = batch->end;
+                std::unique_lock lock(mutex_);
+                changed_.wait(lock, stop, [&] { return ready_.size() < kBatchesAhead; });
+                ready_.push_back(std::move(batch));
+                changed_.notify_all();
+            }
+        } catch (const std::bad_alloc&) {
+            // Who goes on meets it again, where it can be caught.
+        }
+        const std::lock_guard lock(mutex_);
+        is_done_ = true;
+        changed_.notify_all();
+    }
+    bool fill(Batch& batch, std::uint32_t at, Tree& tree) {
+        tree.memory = &batch.memory;
+        bool good = true;
+        while (good && batch.items.size() < kItemsAtOnce) {
+            const std::uint32_t begin = scan_.skip_space(at);
+            Item item = begin < scan_.text().size() ? read_item(begin, tree) : Item{{}, 0, "an item", 0};
+            good = item.expected.empty();   // who goes on says what is wrong
+            if (!good) break;
+            at = item.next;
+            batch.items.push_back(std::move(item.node));
+        }
+        tree.nodes.clear();
+        batch.end = at;
+        return good;
+    }
+
+    const Scan& scan_;
+    std::mutex mutex_{};
+    std::condition_variable_any changed_{};
+    std::deque<std::unique_ptr<Batch>> ready_{};
+    bool is_done_ = false;
+    std::jthread thread_;                // the last: it ends before what it uses
+};
+
+// Builds the items from the first on, as long as they are good. Returns where to go on.
+std::uint32_t build_ahead(const Scan& scan, const Sources& sources, ast::Policy& policy, Diagnostics& diagnostics) {
+    std::uint32_t at = 0;
+    try {
+        ReadAhead ahead(scan);
+        while (const auto batch = ahead.next()) {
+            for (const syntax::Node& item : batch->items) build_item(sources, item, policy, diagnostics);
+            at = batch->end;
+        }
+    } catch (const std::system_error&) {
+        // No thread to be had.
+    }
+    return at;
 }
 
 }  // namespace
@@ -287,15 +390,23 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
     if (!scan.acceptable()) return policy;
     policy.comments = scan.comments();
     const auto size = static_cast<std::uint32_t>(scan.text().size());
-    Tree tree{scan.text(), {}, {}};
-    for (std::uint32_t at = scan.skip_space(0); at < size; at = scan.skip_space(at)) {
+    const bool is_long = size >= kLongText && !scan.may_be_deep();
+    std::uint32_t at = is_long ? build_ahead(scan, sources, policy, diagnostics) : 0;
+    std::pmr::unsynchronized_pool_resource memory;
+    Tree tree{scan.text(), &memory, {}, {}};
+    for (at = scan.skip_space(at); at < size; at = scan.skip_space(at)) {
         if (scan.may_be_deep() && scan.too_deep(at)) {
             at = scan.next_item(at, at + 1);
             continue;
         }
-        syntax::Node item;
-        at = parse_item(scan, at, tree, item);
-        if (item.kind != Kind::kNone) build_item(sources, item, policy, diagnostics);
+        const Item item = read_item(at, tree);
+        if (item.expected.empty()) {
+            build_item(sources, item.node, policy, diagnostics);
+            at = item.next;
+        } else {
+            scan.unexpected(at, item.at, item.expected);
+            at = scan.next_item(at, item.at);
+        }
     }
     return policy;
 }

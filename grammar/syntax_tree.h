@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 namespace weir::syntax {
@@ -21,7 +22,7 @@ struct Node {
     Kind kind = Kind::kNone;
     std::uint32_t begin = 0;          // bytes of the file; trailing space is not part of a node
     std::uint32_t end = 0;
-    std::vector<Node> children;
+    std::pmr::vector<Node> children;
 };
 
 }  // namespace weir::syntax
