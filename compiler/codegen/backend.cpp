@@ -1,6 +1,6 @@
 #include "compiler/codegen/backend.h"
 
-#include <llvm/ADT/SmallPtrSet.h>
+#include <llvm/ADT/StringSet.h>
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
@@ -59,9 +59,9 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
     // Code for trees has the policy's first line alone: the others would make another program of it with each change.
     const bool has_lines = decision.strategy == ir::Strategy::kStraight;
-    llvm::SmallPtrSet<const llvm::Function*, 32> given;
+    llvm::StringSet<> given;
     for (const llvm::Function& function : module)
-        if (!function.isDeclaration()) given.insert(&function);
+        if (!function.isDeclaration()) given.insert(function.getName());
     Template filled(module, compiled.source_name, has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
@@ -102,7 +102,7 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     filled.set_table("weir_entries", tables.entry_words());
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
-    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) { return given.contains(&function) || is_sound(function, error); });
+    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) { return given.contains(function.getName()) || is_sound(function, error); });
 }
 
 llvm::TargetMachine& bpf_machine() {

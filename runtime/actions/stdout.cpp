@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -16,8 +17,9 @@ namespace {
 
 // A pipe that poll() calls writable takes this much without waiting (PIPE_BUF), in one piece.
 constexpr std::size_t kMaxLineBytes = 4096;
-// How long a burst may wait for the reader of a full pipe, once.
-constexpr int kPatience_ms = 200;
+// How long events may wait for the reader of a full pipe at once, and in the long run: one part in so many of the time.
+constexpr std::int64_t kPatience_ns = 200'000'000, kShare = 20;
+constexpr std::int64_t kMillisecond_ns = 1'000'000;
 
 std::string_view colour_of(const std::string& severity) {
     if (severity == "critical") return "\x1b[1;31m";
@@ -44,15 +46,27 @@ std::string text_line(const Event& event, LineColour colour) {
     return line + '\n';
 }
 
+TextLines::TextLines(int fd, LineColour colour) : fd_(fd), colour_(colour), patience_ns_(kPatience_ns), last_ns_(monotonic_ns()) {}
+
+bool TextLines::wait_for_room() {
+    pollfd writable{fd_, POLLOUT, 0};
+    const std::uint64_t now_ns = monotonic_ns();
+    patience_ns_ = std::min(kPatience_ns, patience_ns_ + static_cast<std::int64_t>(now_ns - last_ns_) / kShare);
+    last_ns_ = now_ns;
+    if (poll(&writable, 1, 0) != 0) return true;
+    if (patience_ns_ < kMillisecond_ns) return false;
+    const bool has_room = poll(&writable, 1, static_cast<int>(patience_ns_ / kMillisecond_ns)) != 0;
+    last_ns_ = monotonic_ns();
+    patience_ns_ -= static_cast<std::int64_t>(last_ns_ - now_ns);
+    return has_room;
+}
+
 bool TextLines::deliver(const Event& event) {
     const std::string line = text_line(event, colour_);
-    pollfd writable{fd_, POLLOUT, 0};
-    if (poll(&writable, 1, is_stalled_ ? 0 : kPatience_ms) == 0) {
-        is_stalled_ = true;
+    if (!wait_for_room()) {
         state_ = "nobody reads standard output";
         return false;
     }
-    is_stalled_ = false;
     if (write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
         state_ = "ok";
         return true;

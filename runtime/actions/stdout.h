@@ -19,7 +19,7 @@ std::string text_line(const Event& event, LineColour colour);
 class TextLines : public Action {
 public:
     // Does not own `fd`.
-    TextLines(int fd, LineColour colour) : fd_(fd), colour_(colour) {}
+    TextLines(int fd, LineColour colour);
     bool deliver(const Event& event) override;
     std::string state() const override { return state_; }
 
@@ -27,7 +27,9 @@ private:
     int fd_;
     LineColour colour_;
     std::string state_ = "ok";
-    bool is_stalled_ = false;             // its reader did not read: no event waits for it until it does
+    bool wait_for_room();
+    std::int64_t patience_ns_;            // that is left: it comes back slowly, so that a slow reader delays no other sink
+    std::uint64_t last_ns_ = 0;           // CLOCK_MONOTONIC
 };
 
 }  // namespace weir::runtime

@@ -58,17 +58,6 @@ struct Start {
     }
 };
 
-std::vector<std::string> members(const Engine& engine, const std::string& name) {
-    auto set = engine.set(name);
-    REQUIRE(set);
-    auto entries = set->list();
-    REQUIRE(entries);
-    std::vector<std::string> values;
-    for (const auto& entry : *entries) values.push_back(entry.value);
-    std::sort(values.begin(), values.end());
-    return values;
-}
-
 void add(const Engine& engine, const std::string& name, const std::vector<std::string>& values, std::optional<std::chrono::nanoseconds> lasts = {}) {
     auto set = engine.set(name);
     REQUIRE(set);

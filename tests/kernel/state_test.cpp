@@ -22,17 +22,6 @@ using runtime::Event;
 
 namespace {
 
-std::vector<std::string> members(const Engine& engine, const std::string& name) {
-    auto set = engine.set(name);
-    REQUIRE(set);
-    auto entries = set->list();
-    REQUIRE(entries);
-    std::vector<std::string> values;
-    for (const auto& entry : *entries) values.push_back(entry.value);
-    std::sort(values.begin(), values.end());
-    return values;
-}
-
 // The frame from another source.
 Frame from(Frame frame, std::uint32_t source) {
     constexpr std::size_t kSource = 26;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -131,6 +132,17 @@ int poll_events(runtime::Engine& engine, int count) {
         taken += *some;
     }
     return taken;
+}
+
+std::vector<std::string> members(const runtime::Engine& engine, const std::string& name) {
+    auto set = engine.set(name);
+    REQUIRE(set);
+    auto entries = set->list();
+    REQUIRE(entries);
+    std::vector<std::string> values;
+    for (const auto& entry : *entries) values.push_back(entry.value);
+    std::sort(values.begin(), values.end());
+    return values;
 }
 
 runtime::EngineStatus status_of(runtime::Engine& engine) {

@@ -50,6 +50,8 @@ runtime::EngineOptions hearing(std::vector<runtime::Event>& events);
 int poll_events(runtime::Engine& engine, int count);
 
 runtime::EngineStatus status_of(runtime::Engine& engine);
+// The values of a set that changes, sorted.
+std::vector<std::string> members(const runtime::Engine& engine, const std::string& set);
 runtime::CounterStatus rule(const runtime::EngineStatus& status, const std::string& name);
 runtime::AlertStatus alert(const runtime::EngineStatus& status, const std::string& name);
 

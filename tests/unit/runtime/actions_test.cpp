@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -206,6 +208,38 @@ TEST_CASE("a full pipe loses lines, once its reader had its chance; it goes on w
     CHECK(bytes == static_cast<ssize_t>(static_cast<std::size_t>(taken) * text_line(an_event(), LineColour::kOff).size()));
     CHECK(lines.deliver(an_event()));
     CHECK(lines.state() == "ok");
+}
+
+TEST_CASE("a slow reader of a pipe takes little of the other sinks' time") {
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    UniqueFd reads(ends[0]), writes(ends[1]);
+    REQUIRE(fcntl(writes.get(), F_SETPIPE_SZ, 4096) == 4096);
+    // A page each 100 ms: just before the patience of 200 ms is over, again and again.
+    std::jthread reader([&](const std::stop_token& stop) {
+        char page[4096];
+        while (!stop.stop_requested()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            if (read(reads.get(), page, sizeof(page)) <= 0) return;
+        }
+    });
+    TextLines lines(writes.get(), LineColour::kOff);
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    std::size_t delivered = 0, lost = 0;
+    Clock::duration waited{};
+    while (Clock::now() - begin < std::chrono::seconds(2)) {
+        const auto before = Clock::now();
+        ++(lines.deliver(an_event()) ? delivered : lost);
+        waited += Clock::now() - before;
+        std::this_thread::sleep_for(std::chrono::microseconds(100));   // what others do with their time
+    }
+    INFO(delivered << " delivered, " << lost << " lost");
+    CHECK(delivered > 0);
+    CHECK(lost > 0);
+    CHECK(waited < std::chrono::milliseconds(700));   // 200 at once, then one part in twenty; a busy machine takes its own
+    reader.request_stop();
+    writes = UniqueFd();
 }
 
 TEST_CASE("the dispatcher's accounts: each event is delivered or lost, sink by sink") {
