@@ -254,6 +254,15 @@ def check_paths(root, _):
                 yield f"{inside}:{number}: a path of one machine: {line.strip()[:80]}"
 
 
+def check_merges(root, _):
+    """No file keeps the marks of a merge that was not finished."""
+    mark = re.compile(r"^(<{7}|>{7}) ")
+    for inside, path in files(root):
+        for number, line in enumerate(text(path).splitlines(), 1):
+            if mark.match(line):
+                yield f"{inside}:{number}: a merge that was not finished"
+
+
 CHECKS = {name[6:]: check for name, check in list(globals().items()) if name.startswith("check_")}
 
 

@@ -106,6 +106,12 @@ class House(unittest.TestCase):
         self.put("docs/a.md", f"see {MACHINE}/x\n")
         self.assertEqual(len(self.breaches("paths")), 1)
 
+    def test_merges(self):
+        self.put("docs/a.md", "a << b >> c\n=======\n")
+        self.assertEqual(self.breaches("merges"), [])
+        self.put("docs/a.md", "<" * 7 + " one\n=======\n" + ">" * 7 + " other\n")
+        self.assertEqual(len(self.breaches("merges")), 2)
+
     @unittest.skipUnless(WEIR, "needs weir")
     def test_rules(self):
         good, bad = "rule a { when tcp then drop }\n", "rule a { when tcp.dprot == 1 then drop }\n"
