@@ -10,7 +10,7 @@
 #define PACKET_WORDS (sizeof(struct weir_packet) / sizeof(__u32))
 /* Of a leaf's entries the walker itself tries a few, a function the next, and bpf_loop all others: each is dearer to enter
  * than the one before and cheaper to verify. */
-#define TRIED_AT_ONCE 3u
+#define TRIED_AT_ONCE 4u
 #define TRIED_IN_A_LOOP 16u
 
 /* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
