@@ -11,13 +11,13 @@
 
 /* Bits of weir_packet.present: what the packet has (language.md, "Which field is there when"). */
 enum weir_present {
-    WEIR_HAS_ALWAYS = 0,      /* set for every frame */
-    WEIR_HAS_ETH,             /* 14 bytes or more */
-    WEIR_HAS_ETH_TYPE,        /* the tags could be read */
-    WEIR_HAS_VLAN,            /* one tag at least */
+    WEIR_HAS_ALWAYS = 0, /* set for every frame */
+    WEIR_HAS_ETH,        /* 14 bytes or more */
+    WEIR_HAS_ETH_TYPE,   /* the tags could be read */
+    WEIR_HAS_VLAN,       /* one tag at least */
     WEIR_HAS_ARP,
-    WEIR_HAS_ARP_IP,          /* Ethernet/IPv4 ARP */
-    WEIR_HAS_IP,              /* IPv4 or IPv6 */
+    WEIR_HAS_ARP_IP, /* Ethernet/IPv4 ARP */
+    WEIR_HAS_IP,     /* IPv4 or IPv6 */
     WEIR_HAS_IP4,
     WEIR_HAS_IP6,
     WEIR_HAS_IP_PROTO,
@@ -25,14 +25,14 @@ enum weir_present {
     WEIR_HAS_TCP,
     WEIR_HAS_UDP,
     WEIR_HAS_SCTP,
-    WEIR_HAS_PORTS,           /* TCP, UDP or SCTP */
+    WEIR_HAS_PORTS, /* TCP, UDP or SCTP */
     WEIR_HAS_ICMP,
     WEIR_HAS_ICMP_ECHO,
     WEIR_HAS_ICMP6,
     WEIR_HAS_ICMP6_ECHO,
     WEIR_HAS_TCP_MSS,
     WEIR_HAS_PAYLOAD,
-    WEIR_HAS_IFACE,           /* live traffic only: absent in tests and replays */
+    WEIR_HAS_IFACE, /* live traffic only: absent in tests and replays */
     /* Values of bool fields, kept here so that one word answers most conditions. */
     WEIR_IS_MALFORMED,
     WEIR_IS_FRAGMENT,
@@ -44,15 +44,15 @@ enum weir_present {
 
 /* Zero where absent. Addresses: the big-endian words as numbers, IPv4 in word 0 with the others zero. */
 struct weir_packet {
-    __u32 present;            /* 1u << enum weir_present */
-    __u32 len;                /* of the frame */
+    __u32 present; /* 1u << enum weir_present */
+    __u32 len;     /* of the frame */
     __u32 ip_src[4];
     __u32 ip_dst[4];
-    __u16 port_src;           /* TCP, UDP, SCTP */
+    __u16 port_src; /* TCP, UDP, SCTP */
     __u16 port_dst;
     __u8 ip_proto;
     __u8 tcp_flags;
-    __u8 icmp_type;           /* ICMP and ICMPv6 share these four */
+    __u8 icmp_type; /* ICMP and ICMPv6 share these four */
     __u8 icmp_code;
     __u16 icmp_id;
     __u16 icmp_seq;
@@ -62,9 +62,9 @@ struct weir_packet {
     __u8 vlan_depth;
     __u8 ip_version;
     __u8 ip_ttl;
-    __u8 ip_tos;              /* DSCP << 2 | ECN */
-    __u8 tcp_header_len;      /* bytes */
-    __u16 ip_frag_offset;     /* bytes */
+    __u8 ip_tos;          /* DSCP << 2 | ECN */
+    __u8 tcp_header_len;  /* bytes */
+    __u16 ip_frag_offset; /* bytes */
     __u32 ip_len;
     __u32 ip_id;
     __u32 ip6_flow_label;
@@ -76,16 +76,16 @@ struct weir_packet {
     __u16 arp_op;
     __u32 arp_sender_ip;
     __u32 arp_target_ip;
-    __u32 payload_offset;     /* from the frame's start */
+    __u32 payload_offset; /* from the frame's start */
     __u32 payload_len;
     __u32 ifindex;
     __u32 rx_queue;
-    __u32 iface_matches;      /* bit i: the interface satisfies iface condition i of the manifest */
-    __u64 eth_src;            /* 48 bits, first byte on the wire highest */
+    __u32 iface_matches; /* bit i: the interface satisfies iface condition i of the manifest */
+    __u64 eth_src;       /* 48 bits, first byte on the wire highest */
     __u64 eth_dst;
-    __u64 time_ns;            /* CLOCK_MONOTONIC, once something asked for it; no field of the language */
-    __u32 changing_rules;     /* rules matched so far that change a set; likewise */
-    __u32 suppressed;         /* events that the alert at hand held back before this one; likewise */
+    __u64 time_ns;        /* CLOCK_MONOTONIC, once something asked for it; no field of the language */
+    __u32 changing_rules; /* rules matched so far that change a set; likewise */
+    __u32 suppressed;     /* events that the alert at hand held back before this one; likewise */
 };
 
 /* ---- verdicts ---- */
@@ -98,29 +98,29 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 
 /* ---- rules as the program sees them ---- */
 
-#define WEIR_ROW_WOULD 1u                              /* observed: its verdict is told, never enforced */
-#define WEIR_ROW_STATE 2u                              /* it has state terms */
-#define WEIR_ROW_DECIDES 4u                            /* where they hold, its verdict ends the evaluation */
-#define WEIR_ROW_CHANGES 8u                            /* it changes sets */
+#define WEIR_ROW_WOULD 1u   /* observed: its verdict is told, never enforced */
+#define WEIR_ROW_STATE 2u   /* it has state terms */
+#define WEIR_ROW_DECIDES 4u /* where they hold, its verdict ends the evaluation */
+#define WEIR_ROW_CHANGES 8u /* it changes sets */
 
 /* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .data.weir_rule_rows). */
 struct weir_rule_row {
-    __u8 verdict;                                      /* enum weir_verdict, or WEIR_NO_VERDICT */
-    __u8 flags;                                        /* WEIR_ROW_* */
-    __u8 action;                                       /* XDP's answer for the verdict */
+    __u8 verdict; /* enum weir_verdict, or WEIR_NO_VERDICT */
+    __u8 flags;   /* WEIR_ROW_* */
+    __u8 action;  /* XDP's answer for the verdict */
     __u8 alert_count;
-    __u32 alert_first;                                 /* index into .data.weir_rule_alerts: alert numbers */
+    __u32 alert_first; /* index into .data.weir_rule_alerts: alert numbers */
 };
 #define WEIR_NO_VERDICT 0xffu
-#define WEIR_RULE_ALERTS 16u                           /* alert actions a rule may have */
+#define WEIR_RULE_ALERTS 16u /* alert actions a rule may have */
 
 /* What the program must read of a packet; what nobody asks for is not read. */
 #define WEIR_NEED_MAC 1u
 #define WEIR_NEED_ARP 2u
-#define WEIR_NEED_TCP_REST 8u                          /* seq, ack_seq, window */
+#define WEIR_NEED_TCP_REST 8u /* seq, ack_seq, window */
 #define WEIR_NEED_MSS 16u
-#define WEIR_NEED_IP_REST 64u                          /* id, ttl, tos, flow label */
-#define WEIR_NEED_IFACE 128u                           /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_IP_REST 64u /* id, ttl, tos, flow label */
+#define WEIR_NEED_IFACE 128u  /* ifindex, rx_queue, iface_matches */
 
 /* ---- sets ---- */
 
@@ -128,71 +128,85 @@ struct weir_rule_row {
  * a number one word, a MAC address two (high 16 bits first), an address five (its version, then its words). A net's
  * address comes last and without its version. */
 #define WEIR_SET_KEY_WORDS 16u
-struct weir_set_key { __u32 words[WEIR_SET_KEY_WORDS]; };
-struct weir_net_key { __u32 prefix_bits; __u32 words[WEIR_SET_KEY_WORDS]; }; /* words big-endian: bits in wire order */
+struct weir_set_key {
+    __u32 words[WEIR_SET_KEY_WORDS];
+};
+struct weir_net_key {
+    __u32 prefix_bits;
+    __u32 words[WEIR_SET_KEY_WORDS];
+}; /* words big-endian: bits in wire order */
 
 /* ---- state ---- */
 
-/* A state term or a set that changes has a map of its own: an entry of a map of maps, weir_term_tables or weir_set_tables; a term that
- * counts distinct values one of weir_few_N or weir_many_N, a hash map. N is the least of WEIR_STATE_WIDTHS that the key fits
- * into; shorter keys end in zero words. A term's key: where an address of either version is in it, the version; then its
- * parts: an address four words, one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as in
- * struct weir_set_key, without word 0; a net five words, its version | bits of its prefix << 8 first. What those tables look
- * like is in bpf/table.h. */
-#define WEIR_STATE_WIDTHS 3u                           /* 2, 6 and 16 words */
+/* A state term or a set that changes has a map of its own: an entry of a map of maps, weir_term_tables or
+ * weir_set_tables; a term that counts distinct values one of weir_few_N or weir_many_N, a hash map. N is the least of
+ * WEIR_STATE_WIDTHS that the key fits into; shorter keys end in zero words. A term's key: where an address of either
+ * version is in it, the version; then its parts: an address four words, one of ARP one, a MAC address two (high 16 bits
+ * first), all else one. A set's key: as in struct weir_set_key, without word 0; a net five words, its version | bits of
+ * its prefix << 8 first. What those tables look like is in bpf/table.h. */
+#define WEIR_STATE_WIDTHS 3u /* 2, 6 and 16 words */
 
-/* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as the
- * value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond the limit.
- * Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words, zeros behind the
- * value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where (hash >> 40 & mask) is
- * 0, and then sets bit hash % WEIR_SKETCH_BITS. */
+/* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as
+ * the value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond
+ * the limit. Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words,
+ * zeros behind the value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where
+ * (hash >> 40 & mask) is 0, and then sets bit hash % WEIR_SKETCH_BITS. */
 #define WEIR_DISTINCT_EXACT 32u
 #define WEIR_SKETCH_BITS 2048u
-#define WEIR_FEW_WORDS 66u                             /* lists of values of one or two words; bitmaps (64) */
-#define WEIR_MANY_WORDS 165u                           /* lists of addresses */
+#define WEIR_FEW_WORDS 66u   /* lists of values of one or two words; bitmaps (64) */
+#define WEIR_MANY_WORDS 165u /* lists of addresses */
 struct weir_distinct {
     __u32 lock;
     __u32 count;
     __u64 time_ns;
-    __u32 opened;                                      /* 1: a window has been opened */
+    __u32 opened; /* 1: a window has been opened */
     __u32 unused;
-    __u32 words[WEIR_FEW_WORDS];                       /* or WEIR_MANY_WORDS: the map's values say */
+    __u32 words[WEIR_FEW_WORDS]; /* or WEIR_MANY_WORDS: the map's values say */
 };
 enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT, WEIR_TERM_THROTTLE };
-struct weir_term {                                     /* section .data.weir_terms */
-    __u64 limit;                                       /* rates: tokens a unit; else what the value is compared with */
-    __u64 unit_ns;                                     /* rates: the unit; else the window */
-    __u64 capacity;                                    /* rates: nanosecond-tokens that a bucket holds; sketches: the mask */
-    __u64 fill_ns;                                     /* rates: an empty bucket is full after that */
-    __u32 kind;                                        /* enum weir_term_kind */
-    __u32 index;                                       /* in its map of maps */
+struct weir_term {  /* section .data.weir_terms */
+    __u64 limit;    /* rates: tokens a unit; else what the value is compared with */
+    __u64 unit_ns;  /* rates: the unit; else the window */
+    __u64 capacity; /* rates: nanosecond-tokens that a bucket holds; sketches: the mask */
+    __u64 fill_ns;  /* rates: an empty bucket is full after that */
+    __u32 kind;     /* enum weir_term_kind */
+    __u32 index;    /* in its map of maps */
 };
 
 #define WEIR_CHANGE_ADDS 1u
-struct weir_change {                                   /* section .data.weir_changes */
-    __u64 for_ns;                                      /* 0: without an end */
-    __u32 index;                                       /* in its map of maps */
+struct weir_change { /* section .data.weir_changes */
+    __u64 for_ns;    /* 0: without an end */
+    __u32 index;     /* in its map of maps */
     __u32 account;
-    __u32 flags;                                       /* WEIR_CHANGE_* */
+    __u32 flags; /* WEIR_CHANGE_* */
 };
-#define WEIR_RULE_CHANGES 16u                          /* that a rule may make */
+#define WEIR_RULE_CHANGES 16u /* that a rule may make */
 
 /* By alert action, where a policy samples: one in `every` runs. Section .data.weir_samples. */
-struct weir_sample { __u64 every; __u64 reached; };
+struct weir_sample {
+    __u64 every;
+    __u64 reached;
+};
 
 /* Per CPU; the terms, then the live sets. */
 struct weir_state_account {
-    __u64 inserted;                                    /* keys; what is no longer there was evicted or has been removed */
-    __u64 refused;                                     /* the map was full, or the lock never free */
+    __u64 inserted; /* keys; what is no longer there was evicted or has been removed */
+    __u64 refused;  /* the map was full, or the lock never free */
 };
 
 /* ---- payload literals ---- */
 
 #define WEIR_LITERAL_BYTES 64u
-#define WEIR_SEARCH_BYTES 512u                         /* `payload contains` looks no further */
-struct weir_literal { __u32 length; __u8 bytes[WEIR_LITERAL_BYTES]; };
+#define WEIR_SEARCH_BYTES 512u /* `payload contains` looks no further */
+struct weir_literal {
+    __u32 length;
+    __u8 bytes[WEIR_LITERAL_BYTES];
+};
 /* Shift-or automaton of a literal: bit i of masks[c] says that its byte i is c. */
-struct weir_search { __u64 last; __u64 masks[256]; };  /* last: the bit of its final byte */
+struct weir_search {
+    __u64 last;
+    __u64 masks[256];
+}; /* last: the bit of its final byte */
 
 /* ---- many ranges ---- */
 
@@ -201,17 +215,20 @@ struct weir_search { __u64 last; __u64 masks[256]; };  /* last: the bit of its f
  * B-tree of the boundaries answers. All of it is in cache lines of one table; a tree is named by the line that
  * describes it. Keys are a boundary less one: a boundary is passed where its key is below the number. What is left of a
  * node is the largest number of its width, which is below nothing.
- *   numbers of 32 bits: 16 keys a node, a line; of 63 bits: 8 keys, a line; of 126 bits: 8 keys, two lines, high 63 bits first.
- * Leaves hold all keys in a row; nodes above the first keys of their children but the first. A number's first bits say
- * where to begin: at a key, where they leave no more than a node's worth of keys open; else at a node. IPv6 has four trees,
- * in lines one after another, by the two highest bits of the address; 63 bits of the rest are enough for prefixes up to /65. */
-struct weir_line { __u64 words[8]; } __attribute__((aligned(64)));
-#define WEIR_TREE_LEVELS 9u                            /* 9 children a node: 43 M keys in the leaves */
+ *   numbers of 32 bits: 16 keys a node, a line; of 63 bits: 8 keys, a line; of 126 bits: 8 keys, two lines, high 63
+ * bits first. Leaves hold all keys in a row; nodes above the first keys of their children but the first. A number's
+ * first bits say where to begin: at a key, where they leave no more than a node's worth of keys open; else at a node.
+ * IPv6 has four trees, in lines one after another, by the two highest bits of the address; 63 bits of the rest are
+ * enough for prefixes up to /65. */
+struct weir_line {
+    __u64 words[8];
+} __attribute__((aligned(64)));
+#define WEIR_TREE_LEVELS 9u /* 9 children a node: 43 M keys in the leaves */
 struct weir_tree {
-    __u32 inside;                                      /* 1: the space begins inside of a range */
-    __u32 shift;                                       /* a number's entry among the starts: number >> shift */
-    __u32 starts;                                      /* line: 32-bit entries, level << 28 | node; in level 0 the key */
-    __u32 levels[WEIR_TREE_LEVELS];                    /* line of the first node; level 0 has the leaves */
+    __u32 inside;                   /* 1: the space begins inside of a range */
+    __u32 shift;                    /* a number's entry among the starts: number >> shift */
+    __u32 starts;                   /* line: 32-bit entries, level << 28 | node; in level 0 the key */
+    __u32 levels[WEIR_TREE_LEVELS]; /* line of the first node; level 0 has the leaves */
     __u32 unused[4];
 };
 #define WEIR_START_LEVEL_SHIFT 28
@@ -219,88 +236,98 @@ struct weir_tree {
 
 /* ---- rules as data: the forest ---- */
 
-/* A slot of weir_tree_slots is a node or, with bit 63, a leaf. A node: bits 0 to 31 the index of its first child, then shift,
- * word and mask: its child for a packet is first + ((word of struct weir_packet >> shift) & mask). A leaf: bits 0 to 31
- * the place of its first entry in weir_entries (words), then, 24 bits, how many entries it has. Word 0 of an entry is its
- * rule; the rest is laid out as the policy needs it. */
+/* A slot of weir_tree_slots is a node or, with bit 63, a leaf. A node: bits 0 to 31 the index of its first child, then
+ * shift, word and mask: its child for a packet is first + ((word of struct weir_packet >> shift) & mask). A leaf: bits
+ * 0 to 31 the place of its first entry in weir_entries (words), then, 24 bits, how many entries it has. Word 0 of an
+ * entry is its rule; the rest is laid out as the policy needs it. */
 #define WEIR_LEAF (1ull << 63)
-#define WEIR_LEAF_COUNT_MASK 0xffffffu                 /* of slot >> 32 */
-#define WEIR_SLOT_SHIFT 32                             /* 5 bits */
-#define WEIR_SLOT_WORD 40                              /* 6 bits */
-#define WEIR_SLOT_MASK 48                              /* 15 bits */
-#define WEIR_TREE_DEPTH 12u                            /* nodes on the way to a leaf */
-#define WEIR_TREES 4u                                  /* of a forest */
-struct weir_forest_tree { __u64 slot; __u32 first_rule; __u32 unused; };
+#define WEIR_LEAF_COUNT_MASK 0xffffffu /* of slot >> 32 */
+#define WEIR_SLOT_SHIFT 32             /* 5 bits */
+#define WEIR_SLOT_WORD 40              /* 6 bits */
+#define WEIR_SLOT_MASK 48              /* 15 bits */
+#define WEIR_TREE_DEPTH 12u            /* nodes on the way to a leaf */
+#define WEIR_TREES 4u                  /* of a forest */
+struct weir_forest_tree {
+    __u64 slot;
+    __u32 first_rule;
+    __u32 unused;
+};
 
 /* One forest a kind of packet: of the rules that decide, of which the first match is wanted, then of those that do not,
  * of which all are. */
 enum weir_forest { WEIR_FOREST_IP4, WEIR_FOREST_IP6, WEIR_FOREST_OTHER, WEIR_FOREST_KINDS };
-#define WEIR_FORESTS 6u                                /* WEIR_FOREST_KINDS + kind: all matches */
+#define WEIR_FORESTS 6u /* WEIR_FOREST_KINDS + kind: all matches */
 
 /* ---- accounts ---- */
 
-struct weir_counter { __u64 packets; __u64 bytes; };
-/* Per CPU: rules in order, `default`, `malformed`. Many to an entry, because the kernel takes a microsecond to allot one. */
+struct weir_counter {
+    __u64 packets;
+    __u64 bytes;
+};
+/* Per CPU: rules in order, `default`, `malformed`. Many to an entry, because the kernel takes a microsecond to allot
+ * one. */
 #define WEIR_BLOCK_COUNTERS 64u
-struct weir_counter_block { struct weir_counter rows[WEIR_BLOCK_COUNTERS]; };
+struct weir_counter_block {
+    struct weir_counter rows[WEIR_BLOCK_COUNTERS];
+};
 #define WEIR_COUNTER_BLOCKS(rows) (((rows) + WEIR_BLOCK_COUNTERS - 1) / WEIR_BLOCK_COUNTERS)
 
-struct weir_alert_account {                            /* per CPU, one an alert */
+struct weir_alert_account { /* per CPU, one an alert */
     __u64 matched;
     __u64 suppressed;
-    __u64 lost;                                        /* no room in the ring */
+    __u64 lost; /* no room in the ring */
 };
 
 /* ---- events ---- */
 
-#define WEIR_EVENT_WOULD 1u                            /* an observed rule */
+#define WEIR_EVENT_WOULD 1u /* an observed rule */
 
 struct weir_event {
-    __u64 time_ns;                                     /* CLOCK_MONOTONIC */
+    __u64 time_ns; /* CLOCK_MONOTONIC */
     __u32 rule;
     __u32 alert;
     __u32 generation;
-    __u32 flags;                                       /* WEIR_EVENT_* */
-    __u64 suppressed;                                  /* held back before this one */
-    __u32 verdict;                                     /* the matching rule's verdict, or ~0u where it has none */
-    __u32 captured;                                    /* bytes of `payload` that follow */
+    __u32 flags;      /* WEIR_EVENT_* */
+    __u64 suppressed; /* held back before this one */
+    __u32 verdict;    /* the matching rule's verdict, or ~0u where it has none */
+    __u32 captured;   /* bytes of `payload` that follow */
     struct weir_packet packet;
 };
 
 /* ---- root ---- */
 
-#define WEIR_SLOTS 8u                                  /* policies that may be loaded at once */
-/* Shared by the roots of all interfaces. `active`: bits 0 to 2 are the slot in force. With WEIR_UNCONFIRMED it is in force
- * until `deadline_ns` has come; the first packet after stores the slot in bits 4 to 6 in its place. */
+#define WEIR_SLOTS 8u /* policies that may be loaded at once */
+/* Shared by the roots of all interfaces. `active`: bits 0 to 2 are the slot in force. With WEIR_UNCONFIRMED it is in
+ * force until `deadline_ns` has come; the first packet after stores the slot in bits 4 to 6 in its place. */
 #define WEIR_ROOT_SLOT_MASK 7u
 #define WEIR_UNCONFIRMED 8u
 #define WEIR_FALLBACK_SHIFT 4
 struct weir_root {
     __u32 active;
-    __u32 abi;                                         /* WEIR_ABI_VERSION: where this stands never changes */
-    __u64 deadline_ns;                                 /* CLOCK_MONOTONIC */
+    __u32 abi;         /* WEIR_ABI_VERSION: where this stands never changes */
+    __u64 deadline_ns; /* CLOCK_MONOTONIC */
 };
 
 /* ---- the trace: what one packet met, for tests and replays ---- */
 
 /* Written only where the object's rodata says so (struct weir_settings); the verifier removes it otherwise. */
 struct weir_trace {
-    __u32 rule;                                        /* that decided: a number, WEIR_RULE_DEFAULT or _MALFORMED */
+    __u32 rule; /* that decided: a number, WEIR_RULE_DEFAULT or _MALFORMED */
     __u32 verdict;
     __u32 matched_count;
     __u32 alert_count;
 };
-#define WEIR_TRACE_MATCHED 8192u                       /* rules kept a packet; counted beyond */
+#define WEIR_TRACE_MATCHED 8192u /* rules kept a packet; counted beyond */
 #define WEIR_TRACE_ALERTS 8192u
 
 /* Load-time constants (section .rodata), set before the program is loaded. */
 struct weir_settings {
-    __u32 trace;                                       /* 1: fill the trace */
-    __u32 virtual_clock;                               /* 1: time is weir_clock_ns, not the kernel's */
-    __u32 observe;                                     /* 1: `weir run --observe` */
+    __u32 trace;         /* 1: fill the trace */
+    __u32 virtual_clock; /* 1: time is weir_clock_ns, not the kernel's */
+    __u32 observe;       /* 1: `weir run --observe` */
     __u32 generation;
-    __u32 tells;                                       /* 1: the program's answer says which row decided: WEIR_TOLD */
-    __u32 only_tells;                                  /* 1: a candidate; it counts nothing and alerts nobody */
+    __u32 tells;      /* 1: the program's answer says which row decided: WEIR_TOLD */
+    __u32 only_tells; /* 1: a candidate; it counts nothing and alerts nobody */
 };
 
 /* ---- shadow (bpf/templates/shadow.bpf.c) ---- */
@@ -313,29 +340,41 @@ struct weir_settings {
 
 enum weir_shadowed_program { WEIR_SHADOW_CANDIDATE, WEIR_SHADOW_LIVE, WEIR_SHADOW_PROGRAMS };
 #define WEIR_SHADOW_PAIRS 65536u
-#define WEIR_SHADOW_BYTES 1514u                        /* of a sampled frame */
-struct weir_disagreement { __u32 live_row; __u32 candidate_row; __u32 live_verdict; __u32 candidate_verdict; };
-struct weir_shadow_counts {                            /* per CPU */
-    __u64 disagreements;                               /* packets with another verdict */
-    __u64 unnamed;                                     /* of those, of pairs that found no room */
+#define WEIR_SHADOW_BYTES 1514u /* of a sampled frame */
+struct weir_disagreement {
+    __u32 live_row;
+    __u32 candidate_row;
+    __u32 live_verdict;
+    __u32 candidate_verdict;
+};
+struct weir_shadow_counts { /* per CPU */
+    __u64 disagreements;    /* packets with another verdict */
+    __u64 unnamed;          /* of those, of pairs that found no room */
 };
 struct weir_shadow_sample {
-    __u64 time_ns;                                     /* CLOCK_MONOTONIC */
+    __u64 time_ns; /* CLOCK_MONOTONIC */
     struct weir_disagreement pair;
-    __u32 length;                                      /* of the frame */
-    __u32 captured;                                    /* bytes */
+    __u32 length;   /* of the frame */
+    __u32 captured; /* bytes */
     __u8 bytes[WEIR_SHADOW_BYTES];
 };
 
 /* ---- measuring (bpf/templates/measure.bpf.c) ---- */
 
-#define WEIR_MEASURED_PROGRAMS 2u                      /* the bare program, then the root */
-struct weir_measured_frame { __u32 length; __u32 unused; __u8 bytes[1]; };
-struct weir_measure_settings { __u32 frame_count; __u32 frame_bytes; };
+#define WEIR_MEASURED_PROGRAMS 2u /* the bare program, then the root */
+struct weir_measured_frame {
+    __u32 length;
+    __u32 unused;
+    __u8 bytes[1];
+};
+struct weir_measure_settings {
+    __u32 frame_count;
+    __u32 frame_bytes;
+};
 struct weir_measure {
-    __u32 program;                                     /* that runs: entry of weir_measured_programs */
-    __u32 next;                                        /* frame */
-    __u32 ifindex;                                     /* where frames are sent */
+    __u32 program; /* that runs: entry of weir_measured_programs */
+    __u32 next;    /* frame */
+    __u32 ifindex; /* where frames are sent */
 };
 
 #endif

@@ -1,11 +1,11 @@
-/* Tables of state, as program and user space see them: array maps of elements of WEIR_TABLE_BYTES. Element 0 is the head, then
- * come `groups` groups; in a set's table the tags and the keys follow. Compiles as C and as C++.
+/* Tables of state, as program and user space see them: array maps of elements of WEIR_TABLE_BYTES. Element 0 is the
+ * head, then come `groups` groups; in a set's table the tags and the keys follow. Compiles as C and as C++.
  *
- * A key is known by its print, a hash of it that nobody outside can foresee: `by` is random, one a table. Of two keys that
- * differ in one word the prints differ; of any other two they are the same with a chance of about 2^-60. The print says which
- * group the key is in, and which line of the group is its home: mostly it is there, so that one cache line is read. A key
- * that found its home full is elsewhere in the group, and its home says so: `strays`. There are so many groups that, at the
- * size the policy asked for, half of a term's cells are free, and two in three of a set's. */
+ * A key is known by its print, a hash of it that nobody outside can foresee: `by` is random, one a table. Of two keys
+ * that differ in one word the prints differ; of any other two they are the same with a chance of about 2^-60. The print
+ * says which group the key is in, and which line of the group is its home: mostly it is there, so that one cache line
+ * is read. A key that found its home full is elsewhere in the group, and its home says so: `strays`. There are so many
+ * groups that, at the size the policy asked for, half of a term's cells are free, and two in three of a set's. */
 #ifndef WEIR_BPF_TABLE_H
 #define WEIR_BPF_TABLE_H
 
@@ -15,183 +15,182 @@
 #define WEIR_GROUP_LINES 8u
 #define WEIR_KEY_WORDS 16u
 #define WEIR_REGIONS 1024u
-#define WEIR_PREFIXES 10u                              /* 5 for IPv4, 5 for IPv6 */
+#define WEIR_PREFIXES 10u /* 5 for IPv4, 5 for IPv6 */
 
 struct weir_table_head {
-    __u64 by[WEIR_KEY_WORDS];                          /* odd */
+    __u64 by[WEIR_KEY_WORDS]; /* odd */
     __u32 groups;
-    __u32 size;                                        /* entries that a set may have */
-    __u32 key_words;                                   /* 2, 6 or 16: of a set's keys as they are kept */
-    __u32 region_shift;                                /* a group's region: its number >> region_shift */
-    __u32 has_tags;                                    /* 1: a set's */
-    __u32 net_word;                                    /* of a key of a set of nets: 1 + the first of the net; else 0 */
-    __u32 prefixes[WEIR_PREFIXES];                     /* of nets that were ever put: weir_mark_prefix() */
-    __u64 entries;                                     /* of a set, those that have ended too until they give way */
-    __u64 earliest_ns;                                 /* none of them ends before */
-    __u64 next_ns;                                     /* the same of those that the sweep at hand has seen */
-    __u64 swept;                                       /* groups, since the table was made */
+    __u32 size;                    /* entries that a set may have */
+    __u32 key_words;               /* 2, 6 or 16: of a set's keys as they are kept */
+    __u32 region_shift;            /* a group's region: its number >> region_shift */
+    __u32 has_tags;                /* 1: a set's */
+    __u32 net_word;                /* of a key of a set of nets: 1 + the first of the net; else 0 */
+    __u32 prefixes[WEIR_PREFIXES]; /* of nets that were ever put: weir_mark_prefix() */
+    __u64 entries;                 /* of a set, those that have ended too until they give way */
+    __u64 earliest_ns;             /* none of them ends before */
+    __u64 next_ns;                 /* the same of those that the sweep at hand has seen */
+    __u64 swept;                   /* groups, since the table was made */
     __u64 unused_too[4];
-    __u64 regions[WEIR_REGIONS / 64];                  /* bits: those where something was ever put */
+    __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
     __u64 rest[16];
 };
 
-/* The bucket of a rate lacks `taken` nanosecond-tokens at `time_ns`; a count has `taken` packets in the window that opened at
- * `time_ns`; a throttle has let `taken` & 0xffffffff events pass in it, and held back `taken` >> 32 since. Zero: a bucket
- * that is full, a window that has not opened. */
+/* The bucket of a rate lacks `taken` nanosecond-tokens at `time_ns`; a count has `taken` packets in the window that
+ * opened at `time_ns`; a throttle has let `taken` & 0xffffffff events pass in it, and held back `taken` >> 32 since.
+ * Zero: a bucket that is full, a window that has not opened. */
 struct weir_cell {
-    __u64 print;                                       /* 0: free */
+    __u64 print; /* 0: free */
     __u64 time_ns;
     __u64 taken;
 };
 #define WEIR_LINE_CELLS 2u
 struct weir_term_line {
-    __u32 lock;                                        /* 1 while a CPU works on the line; who puts a key into a group holds that of line 0, too */
+    __u32 lock; /* 1 while a CPU works on the line; who puts a key into a group holds that of line 0, too */
     __u16 touched;
     __u16 strays;
-    __u32 used[WEIR_LINE_CELLS];                       /* when a packet came last: ns >> WEIR_USED_SHIFT */
+    __u32 used[WEIR_LINE_CELLS]; /* when a packet came last: ns >> WEIR_USED_SHIFT */
     struct weir_cell cells[WEIR_LINE_CELLS];
 };
-#define WEIR_USED_SHIFT 20                             /* about a millisecond */
-struct weir_term_group { struct weir_term_line lines[WEIR_GROUP_LINES]; };
+#define WEIR_USED_SHIFT 20 /* about a millisecond */
+struct weir_term_group {
+    struct weir_term_line lines[WEIR_GROUP_LINES];
+};
 #define WEIR_GROUP_CELLS (WEIR_GROUP_LINES * WEIR_LINE_CELLS)
 
 /* A set's cells; cell 0 of a group is its lock. Bit 0 of the last print of a line is its `strays`. */
 struct weir_entry {
-    __u64 print;                                       /* but for that bit, 0: free */
-    __u64 end_ns;                                      /* CLOCK_MONOTONIC; 0: it has no end */
+    __u64 print;  /* but for that bit, 0: free */
+    __u64 end_ns; /* CLOCK_MONOTONIC; 0: it has no end */
 };
 #define WEIR_LINE_ENTRIES 4u
-struct weir_set_line { struct weir_entry entries[WEIR_LINE_ENTRIES]; };
-struct weir_set_group { struct weir_set_line lines[WEIR_GROUP_LINES]; };
+struct weir_set_line {
+    struct weir_entry entries[WEIR_LINE_ENTRIES];
+};
+struct weir_set_group {
+    struct weir_set_line lines[WEIR_GROUP_LINES];
+};
 #define WEIR_GROUP_ENTRIES (WEIR_GROUP_LINES * WEIR_LINE_ENTRIES)
 #define WEIR_STRAYS 1ull
 
-/* Of a set's lines: a byte an entry, 0 where it is free, and in the highest bit the line's strays. They are a sixteenth of the
- * groups, and say of most keys that are not there that they are not. */
-struct weir_group_tags { __u32 lines[WEIR_GROUP_LINES]; };
+/* Of a set's lines: a byte an entry, 0 where it is free, and in the highest bit the line's strays. They are a sixteenth
+ * of the groups, and say of most keys that are not there that they are not. */
+struct weir_group_tags {
+    __u32 lines[WEIR_GROUP_LINES];
+};
 #define WEIR_TAGS_AN_ELEMENT (WEIR_TABLE_BYTES / sizeof(struct weir_group_tags))
 #define WEIR_TAG_STRAYS 0x80000000u
-#define WEIR_TAGGED_GROUPS 4096u                       /* with fewer, 2 MB, look-ups go to the groups at once */
+#define WEIR_TAGGED_GROUPS 4096u /* with fewer, 2 MB, look-ups go to the groups at once */
 
 /* Cells a key that a table is made with. */
-static inline __u32 weir_term_groups(__u32 size) { return size / 8 + 1; }                                 /* 2 * size / 16 */
+static inline __u32 weir_term_groups(__u32 size) { return size / 8 + 1; } /* 2 * size / 16 */
 static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 3 / 31) + 1; }
 /* Elements that keep the keys of a group of a set: as many keys to an element as fit. */
 static inline __u32 weir_keys_an_element(__u32 key_words) { return key_words == 2 ? 32 : key_words == 6 ? 21 : 8; }
 static inline __u32 weir_key_elements(__u32 key_words) { return key_words == 2 ? 1 : key_words == 6 ? 2 : 4; }
-static inline __u32 weir_tag_element(__u32 groups, __u32 group) { return 1 + groups + group / (__u32)WEIR_TAGS_AN_ELEMENT; } /* `group` from 0 */
+static inline __u32 weir_tag_element(__u32 groups, __u32 group) {
+    return 1 + groups + group / (__u32)WEIR_TAGS_AN_ELEMENT;
+} /* `group` from 0 */
 static inline __u32 weir_first_key_element(__u32 groups) { return weir_tag_element(groups, groups - 1) + 1; }
-static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) { return weir_first_key_element(groups) + groups * weir_key_elements(key_words); }
+static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) {
+    return weir_first_key_element(groups) + groups * weir_key_elements(key_words);
+}
 
 /* What bpf/templates/tables.bpf.c carries out for user space. */
 enum weir_order_kind { WEIR_ORDER_PUT, WEIR_ORDER_TAKE_OUT, WEIR_ORDER_SWEEP };
 struct weir_order {
-    __u32 key[WEIR_KEY_WORDS];                         /* ends in zero words */
+    __u32 key[WEIR_KEY_WORDS]; /* ends in zero words */
     __u64 end_ns;
-    __u32 kind;                                        /* enum weir_order_kind */
-    __u32 answer;                                      /* enum weir_put; taken out: 1 where it was there */
+    __u32 kind;   /* enum weir_order_kind */
+    __u32 answer; /* enum weir_put; taken out: 1 where it was there */
 };
 #define WEIR_ORDERS 1024u
-#define WEIR_SWEEP_GROUPS 32u                          /* that one change looks at, where the set is full */
+#define WEIR_SWEEP_GROUPS 32u /* that one change looks at, where the set is full */
 enum weir_put { WEIR_REFUSED, WEIR_RENEWED, WEIR_PUT };
 
-static inline __u64 weir_print(const __u64 *by, const __u32 *words, __u32 count)
-{
+static inline __u64 weir_print(const __u64* by, const __u32* words, __u32 count) {
     __u64 print = 0;
-    for (__u32 i = 0; i < count; i++)
-        print += by[i] * words[i];
+    for (__u32 i = 0; i < count; i++) print += by[i] * words[i];
     print &= ~WEIR_STRAYS;
     return print ? print : 2;
 }
-static inline __u64 weir_mixed(__u64 print)
-{
+static inline __u64 weir_mixed(__u64 print) {
     print ^= print >> 32;
     print *= 0xff51afd7ed558ccdull;
     return print ^ print >> 32;
 }
 /* Its element, and the line in it. */
-static inline __u32 weir_group_of(__u64 print, __u32 groups) { return (__u32)(1 + ((weir_mixed(print) & 0xffffffff) * groups >> 32)); }
+static inline __u32 weir_group_of(__u64 print, __u32 groups) {
+    return (__u32)(1 + ((weir_mixed(print) & 0xffffffff) * groups >> 32));
+}
 static inline __u32 weir_home_of(__u64 print) { return (__u32)(weir_mixed(print) >> 40 & (WEIR_GROUP_LINES - 1)); }
 
-static inline __u32 weir_tag(__u64 print)
-{
+static inline __u32 weir_tag(__u64 print) {
     __u32 tag = weir_mixed(print) >> 48 & 0x7f;
     return tag ? tag : 1;
 }
-static inline __u32 weir_tags_of_line(const struct weir_set_line *line)
-{
+static inline __u32 weir_tags_of_line(const struct weir_set_line* line) {
     __u32 tags = line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS ? WEIR_TAG_STRAYS : 0;
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++) {
         __u64 print = line->entries[i].print & ~WEIR_STRAYS;
-        if (print)
-            tags |= weir_tag(print) << 8 * i;
+        if (print) tags |= weir_tag(print) << 8 * i;
     }
     return tags;
 }
 /* By the tags of its home: 0: the key is not there. */
-static inline int weir_may_be_there(__u32 tags, __u64 print)
-{
+static inline int weir_may_be_there(__u32 tags, __u64 print) {
     __u32 differ = (tags & ~0x80808080u) ^ weir_tag(print) * 0x01010101u;
     return tags & WEIR_TAG_STRAYS || ((differ + 0x7f7f7f7fu) & 0x80808080u) != 0x80808080u;
 }
 
-/* A look-up asks for each prefix of an address that a net of the set may have. Those of 32 * i - n bits, n < 32, are bit n of
- * word i; IPv6's words are behind IPv4's. */
-static inline void weir_mark_prefix(struct weir_table_head *head, const __u32 *key)
-{
-    if (!head->net_word)
-        return;
+/* A look-up asks for each prefix of an address that a net of the set may have. Those of 32 * i - n bits, n < 32, are
+ * bit n of word i; IPv6's words are behind IPv4's. */
+static inline void weir_mark_prefix(struct weir_table_head* head, const __u32* key) {
+    if (!head->net_word) return;
     __u32 net = key[(head->net_word - 1) & (WEIR_KEY_WORDS - 1)], bits = net >> 8;
     __u64 word = ((net & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0) + (bits + 31) / 32;
-    if (word < WEIR_PREFIXES)
-        __sync_fetch_and_or(&head->prefixes[word], 1u << ((0u - bits) & 31));
+    if (word < WEIR_PREFIXES) __sync_fetch_and_or(&head->prefixes[word], 1u << ((0u - bits) & 31));
 }
 
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */
 
-static inline struct weir_entry *weir_entry_of_table(void *elements, __u32 group, __u32 number)
-{
-    return (struct weir_entry *)((char *)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES) + number;
+static inline struct weir_entry* weir_entry_of_table(void* elements, __u32 group, __u32 number) {
+    return (struct weir_entry*)((char*)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES) + number;
 }
-static inline __u32 *weir_key_of_entry(void *elements, __u32 group, __u32 number)
-{
-    const struct weir_table_head *head = (const struct weir_table_head *)elements;
+static inline __u32* weir_key_of_entry(void* elements, __u32 group, __u32 number) {
+    const struct weir_table_head* head = (const struct weir_table_head*)elements;
     __u32 per = weir_keys_an_element(head->key_words), each = weir_key_elements(head->key_words);
     __u64 element = weir_first_key_element(head->groups) + (__u64)group * each + number / per;
-    return (__u32 *)((char *)elements + element * WEIR_TABLE_BYTES) + number % per * head->key_words;
+    return (__u32*)((char*)elements + element * WEIR_TABLE_BYTES) + number % per * head->key_words;
 }
 
-static inline void weir_tag_line(void *elements, __u32 group, __u32 line)
-{
-    const struct weir_table_head *head = (const struct weir_table_head *)elements;
-    char *element = (char *)elements + (__u64)weir_tag_element(head->groups, group) * WEIR_TABLE_BYTES;
-    struct weir_group_tags *tags = (struct weir_group_tags *)element + group % WEIR_TAGS_AN_ELEMENT;
-    tags->lines[line] = weir_tags_of_line((const struct weir_set_line *)weir_entry_of_table(elements, group, 0) + line);
+static inline void weir_tag_line(void* elements, __u32 group, __u32 line) {
+    const struct weir_table_head* head = (const struct weir_table_head*)elements;
+    char* element = (char*)elements + (__u64)weir_tag_element(head->groups, group) * WEIR_TABLE_BYTES;
+    struct weir_group_tags* tags = (struct weir_group_tags*)element + group % WEIR_TAGS_AN_ELEMENT;
+    tags->lines[line] = weir_tags_of_line((const struct weir_set_line*)weir_entry_of_table(elements, group, 0) + line);
 }
 
 /* The head of an empty one; the rest must be zeros. `random` has WEIR_KEY_WORDS numbers. 0 words: a term's. */
-static inline void weir_begin_table(void *elements, const __u64 *random, __u32 groups, __u32 size, __u32 key_words, __u32 net_word)
-{
-    struct weir_table_head *head = (struct weir_table_head *)elements;
-    for (__u32 i = 0; i < WEIR_KEY_WORDS; i++)
-        head->by[i] = random[i] | 1;
+static inline void weir_begin_table(void* elements, const __u64* random, __u32 groups, __u32 size, __u32 key_words,
+                                    __u32 net_word) {
+    struct weir_table_head* head = (struct weir_table_head*)elements;
+    for (__u32 i = 0; i < WEIR_KEY_WORDS; i++) head->by[i] = random[i] | 1;
     head->groups = groups;
     head->size = size;
     head->key_words = key_words ? key_words : WEIR_KEY_WORDS;
     head->has_tags = key_words != 0;
     head->net_word = net_word;
     head->region_shift = 0;
-    while (groups >> head->region_shift >= WEIR_REGIONS)
-        head->region_shift++;
+    while (groups >> head->region_shift >= WEIR_REGIONS) head->region_shift++;
     head->earliest_ns = head->next_ns = ~0ull;
 }
 
 /* 0: the key's group has no place for it, or the set is full. */
-static inline int weir_put_first(void *elements, const __u32 *key, __u64 end_ns)
-{
-    struct weir_table_head *head = (struct weir_table_head *)elements;
+static inline int weir_put_first(void* elements, const __u32* key, __u64 end_ns) {
+    struct weir_table_head* head = (struct weir_table_head*)elements;
     __u64 print = weir_print(head->by, key, head->key_words);
-    __u32 group = weir_group_of(print, head->groups) - 1, home = weir_home_of(print), region = (1 + group) >> head->region_shift;
+    __u32 group = weir_group_of(print, head->groups) - 1, home = weir_home_of(print),
+          region = (1 + group) >> head->region_shift;
     __u32 place = WEIR_GROUP_ENTRIES;
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES + WEIR_GROUP_ENTRIES; i++) {
         __u32 number = i < WEIR_LINE_ENTRIES ? home * WEIR_LINE_ENTRIES + i : i - WEIR_LINE_ENTRIES;
@@ -200,53 +199,44 @@ static inline int weir_put_first(void *elements, const __u32 *key, __u64 end_ns)
             weir_entry_of_table(elements, group, number)->end_ns = end_ns;
             return 1;
         }
-        if (number && !there && place == WEIR_GROUP_ENTRIES)
-            place = number;
+        if (number && !there && place == WEIR_GROUP_ENTRIES) place = number;
     }
-    if (place == WEIR_GROUP_ENTRIES || head->entries >= head->size)
-        return 0;
-    struct weir_entry *entry = weir_entry_of_table(elements, group, place);
+    if (place == WEIR_GROUP_ENTRIES || head->entries >= head->size) return 0;
+    struct weir_entry* entry = weir_entry_of_table(elements, group, place);
     entry->print = print | (entry->print & WEIR_STRAYS);
     entry->end_ns = end_ns;
     if (place / WEIR_LINE_ENTRIES != home)
         weir_entry_of_table(elements, group, home * WEIR_LINE_ENTRIES + WEIR_LINE_ENTRIES - 1)->print |= WEIR_STRAYS;
     weir_tag_line(elements, group, place / WEIR_LINE_ENTRIES);
     weir_tag_line(elements, group, home);
-    for (__u32 i = 0; i < head->key_words; i++)
-        weir_key_of_entry(elements, group, place)[i] = key[i];
+    for (__u32 i = 0; i < head->key_words; i++) weir_key_of_entry(elements, group, place)[i] = key[i];
     head->entries++;
     weir_mark_prefix(head, key);
     head->regions[region / 64] |= 1ull << region % 64;
-    if (end_ns && end_ns < head->earliest_ns)
-        head->earliest_ns = end_ns;
-    if (end_ns && end_ns < head->next_ns)
-        head->next_ns = end_ns;
+    if (end_ns && end_ns < head->earliest_ns) head->earliest_ns = end_ns;
+    if (end_ns && end_ns < head->next_ns) head->next_ns = end_ns;
     return 1;
 }
 
 /* Is there something in that group? Most tables are nearly empty: nobody reads all of one. */
-static inline int weir_may_hold(const void *elements, __u32 group)
-{
-    const struct weir_table_head *head = (const struct weir_table_head *)elements;
+static inline int weir_may_hold(const void* elements, __u32 group) {
+    const struct weir_table_head* head = (const struct weir_table_head*)elements;
     __u32 region = (1 + group) >> head->region_shift;
     return (int)(head->regions[region / 64] >> region % 64 & 1);
 }
 
 /* As weir_begin_table() left it. */
-static inline void weir_clear_table(void *elements)
-{
-    struct weir_table_head *head = (struct weir_table_head *)elements;
+static inline void weir_clear_table(void* elements) {
+    struct weir_table_head* head = (struct weir_table_head*)elements;
     for (__u32 group = 0; group < head->groups; group++)
         if (weir_may_hold(elements, group)) {
             for (__u32 i = 0; i < WEIR_TABLE_BYTES / 8; i++)
-                ((__u64 *)((char *)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES))[i] = 0;
+                ((__u64*)((char*)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES))[i] = 0;
             for (__u32 line = 0; head->has_tags && line < WEIR_GROUP_LINES; line++)
                 weir_tag_line(elements, group, line);
         }
-    for (__u32 i = 0; i < WEIR_REGIONS / 64; i++)
-        head->regions[i] = 0;
-    for (__u32 i = 0; i < WEIR_PREFIXES; i++)
-        head->prefixes[i] = 0;
+    for (__u32 i = 0; i < WEIR_REGIONS / 64; i++) head->regions[i] = 0;
+    for (__u32 i = 0; i < WEIR_PREFIXES; i++) head->prefixes[i] = 0;
     head->entries = head->swept = 0;
     head->earliest_ns = head->next_ns = ~0ull;
 }

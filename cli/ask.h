@@ -10,8 +10,10 @@
 
 namespace weir::cli {
 
-// What engine `name`, or the only one running where it is empty, answers. An error where none does, or not with an object.
-runtime::Result<nlohmann::ordered_json> ask(const std::string& name, const nlohmann::ordered_json& request, int timeout_ms);
+// What engine `name`, or the only one running where it is empty, answers. An error where none does, or not with an
+// object.
+runtime::Result<nlohmann::ordered_json> ask(const std::string& name, const nlohmann::ordered_json& request,
+                                            int timeout_ms);
 // The engine object of the answer to `status`.
 runtime::Result<nlohmann::ordered_json> ask_status(const std::string& name);
 // A line of the socket, which is to be an object.
@@ -20,6 +22,7 @@ runtime::Result<nlohmann::ordered_json> parse_answer(const std::string& line);
 int say_refusal(const nlohmann::ordered_json& answer);
 
 // --name and --format human|json: of every command that asks.
-void add_asking_options(CLI::App& command, std::string& name, std::string& format, const std::string& formats = "human or json");
+void add_asking_options(CLI::App& command, std::string& name, std::string& format,
+                        const std::string& formats = "human or json");
 
 }  // namespace weir::cli

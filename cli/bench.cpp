@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/capture.h"
@@ -26,14 +26,14 @@ namespace {
 
 constexpr std::uint64_t kSeed = 1;
 constexpr unsigned kCompiles = 5;
-constexpr double kCompilesMs = 1000;      // no more compiles once they took this long
+constexpr double kCompilesMs = 1000;  // no more compiles once they took this long
 constexpr std::size_t kNativeBatch = 512;
 
 struct BenchArguments {
     std::string file;
     std::string capture;
-    std::string engine;                   // kernel, native; empty: kernel where allowed
-    std::uint32_t packets = 8192;         // many enough that no branch predictor learns them
+    std::string engine;            // kernel, native; empty: kernel where allowed
+    std::uint32_t packets = 8192;  // many enough that no branch predictor learns them
     std::uint32_t repeat = 500;
     PolicyOptions options;
 };
@@ -42,12 +42,14 @@ struct Report {
     std::string policy;
     std::size_t rules = 0;
     std::string engine;
-    double compile_ms = 0;                // from text to object, in a running process; the least of several
-    double first_compile_ms = 0;          // with LLVM's own start
+    double compile_ms = 0;        // from text to object, in a running process; the least of several
+    double first_compile_ms = 0;  // with LLVM's own start
     runtime::BenchFigures figures;
 };
 
-runtime::Error our_bug(const std::string& sentence) { return {sentence, "this is a bug of weir: please report it with the policy", 0}; }
+runtime::Error our_bug(const std::string& sentence) {
+    return {sentence, "this is a bug of weir: please report it with the policy", 0};
+}
 
 double ms_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
@@ -56,10 +58,11 @@ double ms_since(std::chrono::steady_clock::time_point begin) {
 runtime::Result<runtime::Frames> frames_of(const BenchArguments& arguments, const sema::TypedPolicy& policy) {
     if (arguments.capture.empty()) return sema::probe_frames(policy, arguments.packets, kSeed);
     runtime::Frames frames;
-    const runtime::Status read = read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t) {
-        if (runtime::TestRunner::accepts(frame.size())) frames.emplace_back(frame.begin(), frame.end());
-        return frames.size() < arguments.packets;
-    });
+    const runtime::Status read =
+        read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t) {
+            if (runtime::TestRunner::accepts(frame.size())) frames.emplace_back(frame.begin(), frame.end());
+            return frames.size() < arguments.packets;
+        });
     if (!read) return read.error();
     if (frames.empty()) return runtime::Error{arguments.capture + " holds no frame that can be measured with", {}, 0};
     return frames;
@@ -69,7 +72,8 @@ runtime::Result<runtime::Frames> frames_of(const BenchArguments& arguments, cons
 runtime::Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& arguments) {
     Sources sources;
     Diagnostics diagnostics;
-    const auto compiled = analyse(sources, first.source_name, first.source_text, files_of(arguments.options), diagnostics);
+    const auto compiled =
+        analyse(sources, first.source_name, first.source_text, files_of(arguments.options), diagnostics);
     if (!compiled) return runtime::Error{"a file that the policy reads changed while it was measured", {}, 0};
     std::string error;
     auto object = compile(*compiled, {}, error);
@@ -135,17 +139,20 @@ runtime::Status bench_native(const Compiled& compiled, const runtime::Frames& fr
 std::string as_json(const Report& report) {
     const runtime::BenchFigures& f = report.figures;
     const auto rounded = [](double value) { return std::round(value * 100) / 100; };
-    nlohmann::ordered_json json{{"policy", report.policy},
-                                {"rules", report.rules},
-                                {"engine", report.engine},
-                                {"ns_per_packet", {{"p50", rounded(f.packet_ns.p50)}, {"p99", rounded(f.packet_ns.p99)}}},
-                                {"baseline_ns", rounded(f.baseline_ns)},
-                                {"compile_ms", rounded(report.compile_ms)},
-                                {"first_compile_ms", rounded(report.first_compile_ms)}};
+    nlohmann::ordered_json json{
+        {"policy", report.policy},
+        {"rules", report.rules},
+        {"engine", report.engine},
+        {"ns_per_packet", {{"p50", rounded(f.packet_ns.p50)}, {"p99", rounded(f.packet_ns.p99)}}},
+        {"baseline_ns", rounded(f.baseline_ns)},
+        {"compile_ms", rounded(report.compile_ms)},
+        {"first_compile_ms", rounded(report.first_compile_ms)}};
     // What the native engine does not have is null.
     const auto kernel_only = [&](const char* key, auto value) {
-        if (report.engine == "kernel") json[key] = value;
-        else json[key] = nullptr;
+        if (report.engine == "kernel")
+            json[key] = value;
+        else
+            json[key] = nullptr;
     };
     kernel_only("load_ms", rounded(f.load_ms));
     kernel_only("swap_us", rounded(f.swap_us));
@@ -160,9 +167,12 @@ std::string as_json(const Report& report) {
 std::string as_table(const Report& report) {
     const runtime::BenchFigures& f = report.figures;
     std::string text;
-    const auto row = [&](const char* what, const std::string& value, const char* unit) { text += fmt::format("  {:<34} {:>12} {}\n", what, value, unit); };
+    const auto row = [&](const char* what, const std::string& value, const char* unit) {
+        text += fmt::format("  {:<34} {:>12} {}\n", what, value, unit);
+    };
     const auto number = [](double value) { return fmt::format("{:.1f}", value); };
-    text += fmt::format("{}: {} rules, {} distinct packets, {} engine\n", printable(report.policy), report.rules, f.packets, report.engine);
+    text += fmt::format("{}: {} rules, {} distinct packets, {} engine\n", printable(report.policy), report.rules,
+                        f.packets, report.engine);
     row("a packet over a bare program", number(f.packet_ns.p50 - f.baseline_ns), "ns, median");
     row("", number(f.packet_ns.p99 - f.baseline_ns), "ns, 99% of batches under");
     row("  with what measures it", number(f.packet_ns.p50), "ns");
@@ -200,8 +210,10 @@ int run_bench(const BenchArguments& arguments) {
     Report report;
     report.engine = !arguments.engine.empty() ? arguments.engine : allowed ? "kernel" : "native";
     if (report.engine == "kernel" && !allowed)
-        return say_error({"this process may not load BPF programs",
-                          "run as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN; or use --engine native", EPERM});
+        return say_error(
+            {"this process may not load BPF programs",
+             "run as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN; or use --engine native",
+             EPERM});
     const auto begin = std::chrono::steady_clock::now();
     const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
@@ -210,7 +222,8 @@ int run_bench(const BenchArguments& arguments) {
     report.first_compile_ms = ms_since(begin);
     report.policy = loaded.compiled->policy.name;
     report.rules = loaded.compiled->policy.rules.size();
-    if (const runtime::Status measured = measure(*loaded.compiled, arguments, report); !measured) return say_error(measured.error());
+    if (const runtime::Status measured = measure(*loaded.compiled, arguments, report); !measured)
+        return say_error(measured.error());
     std::fputs((arguments.options.format == "json" ? as_json(report) : as_table(report)).c_str(), stdout);
     return kOk;
 }
@@ -221,7 +234,8 @@ void add_bench(CLI::App& app, int& status) {
     static BenchArguments arguments;
     CLI::App* command = app.add_subcommand("bench", "measures a policy: ns a packet; time to compile, load and swap");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
-    command->add_option("--pcap", arguments.capture, "capture whose frames are used; else frames are made from the rules");
+    command->add_option("--pcap", arguments.capture,
+                        "capture whose frames are used; else frames are made from the rules");
     command->add_option("--packets", arguments.packets, "distinct packets, at most")
         ->check(CLI::Range(1u, 1u << 20))
         ->capture_default_str();

@@ -14,8 +14,9 @@ namespace weir::cli {
 
 // Calls `take` with each frame (its captured bytes) and its time stamp in ns, in order; stops where it returns false.
 // Time never goes back: a stamp before the last counts as the last.
-runtime::Status read_capture(const std::string& path,
-                             const std::function<bool(std::span<const std::uint8_t> frame, std::uint64_t time_ns)>& take);
+runtime::Status read_capture(
+    const std::string& path,
+    const std::function<bool(std::span<const std::uint8_t> frame, std::uint64_t time_ns)>& take);
 
 // Writes a pcapng of Ethernet frames, each with a comment. (libpcap writes pcap alone, which has no comments.)
 class CaptureWriter {

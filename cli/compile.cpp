@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -48,7 +48,9 @@ int emit_ast(const CompileArguments& arguments) {
     Diagnostics diagnostics;
     const std::uint32_t root = sources.add(arguments.file == "-" ? "<stdin>" : arguments.file, std::move(*text));
     const ast::Policy policy = parse(sources, root, diagnostics);
-    std::fputs(render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
+    std::fputs(
+        render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(),
+        stderr);
     return diagnostics.has_errors() ? int{kPolicyFault} : write_out(arguments, dump(sources, policy));
 }
 
@@ -56,12 +58,14 @@ int emit(const CompileArguments& arguments) {
     if (arguments.stage == "ast") return emit_ast(arguments);
     const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    if (arguments.stage == "decision") return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
+    if (arguments.stage == "decision")
+        return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
     std::string error;
     if (arguments.stage == "elf") {
         if (const auto object = compile(*loaded.compiled, {}, error))
             return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
-    } else if (const auto text = emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm, error)) {
+    } else if (const auto text =
+                   emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm, error)) {
         return write_out(arguments, *text);
     }
     return say_error({error, "this is a bug of weir: please report it with the policy", 0});

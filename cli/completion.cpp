@@ -1,8 +1,8 @@
 // weir completion: what a shell needs to complete weir's commands and options.
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/terminal.h"
@@ -10,7 +10,11 @@
 namespace weir::cli {
 namespace {
 
-struct Command { std::string name; std::string description; std::vector<std::string> options; };
+struct Command {
+    std::string name;
+    std::string description;
+    std::vector<std::string> options;
+};
 
 std::vector<Command> commands_of(const CLI::App& app) {
     std::vector<Command> commands;
@@ -54,7 +58,8 @@ _weir() {{
     esac
 }}
 complete -o filenames -F _weir weir
-)", in_quotes(names), cases);
+)",
+                       in_quotes(names), cases);
 }
 
 std::string zsh(const std::vector<Command>& commands) {
@@ -80,15 +85,18 @@ _weir() {{
     _files
 }}
 _weir "$@"
-)", names, cases);
+)",
+                       names, cases);
 }
 
 std::string fish(const std::vector<Command>& commands) {
     std::string out = "# weir completion fish > ~/.config/fish/completions/weir.fish\n";
     for (const Command& command : commands) {
-        out += fmt::format("complete -c weir -n __fish_use_subcommand -f -a {} -d {}\n", command.name, in_quotes(command.description));
+        out += fmt::format("complete -c weir -n __fish_use_subcommand -f -a {} -d {}\n", command.name,
+                           in_quotes(command.description));
         for (const std::string& option : command.options)
-            out += fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}\n", command.name, option.substr(2));
+            out += fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}\n", command.name,
+                               option.substr(2));
     }
     return out;
 }
@@ -102,7 +110,11 @@ void add_completion(CLI::App& app, int& status) {
     command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command->callback([&app, &status] {
         const std::vector<Command> commands = commands_of(app);
-        std::fputs((shell == "bash" ? bash(commands) : shell == "zsh" ? zsh(commands) : fish(commands)).c_str(), stdout);
+        std::fputs((shell == "bash"  ? bash(commands)
+                    : shell == "zsh" ? zsh(commands)
+                                     : fish(commands))
+                       .c_str(),
+                   stdout);
         status = kOk;
     });
 }

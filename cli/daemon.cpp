@@ -25,7 +25,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
-constexpr std::size_t kMaxWaiting = 64;   // reloads; more are turned away
+constexpr std::size_t kMaxWaiting = 64;  // reloads; more are turned away
 
 Json refusal(int status, const std::string& sentence, const std::string& help = {}) {
     return Json{{"ok", false}, {"status", status}, {"error", sentence}, {"help", help}};
@@ -33,9 +33,17 @@ Json refusal(int status, const std::string& sentence, const std::string& help = 
 
 }  // namespace
 
-Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request, Worker worker,
-               std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher)
-    : feed_(std::move(feed)), samples_(std::move(samples)), engine_(std::move(engine)), control_(std::move(control)), signals_(std::move(signals)), request_(std::move(request)), watcher_(std::move(watcher)), worker_(std::move(worker)) {
+Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals,
+               WorkerRequest request, Worker worker, std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
+               std::optional<runtime::Watcher> watcher)
+    : feed_(std::move(feed)),
+      samples_(std::move(samples)),
+      engine_(std::move(engine)),
+      control_(std::move(control)),
+      signals_(std::move(signals)),
+      request_(std::move(request)),
+      watcher_(std::move(watcher)),
+      worker_(std::move(worker)) {
     last_read_ = engine_->in_force().origin.files;
 }
 
@@ -43,8 +51,11 @@ int Daemon::run() {
     notify_ready();
     for (;;) {
         watchdog_.beat();
-        pollfd ready[] = {{signals_.get(), POLLIN, 0}, {engine_->poll_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0},
-                          {worker_ ? worker_->fd() : -1, POLLIN, 0}, {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
+        pollfd ready[] = {{signals_.get(), POLLIN, 0},
+                          {engine_->poll_fd(), POLLIN, 0},
+                          {control_.fd(), POLLIN, 0},
+                          {worker_ ? worker_->fd() : -1, POLLIN, 0},
+                          {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
         if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
             return say_error(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return say_error(delivered.error());
@@ -59,21 +70,23 @@ int Daemon::run() {
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!current_ && !waiting_.empty()) start_reload();
-        constexpr std::uint64_t kTidy_ns = 10'000'000'000;   // packets do not see what is over: this is for those who count
+        constexpr std::uint64_t kTidy_ns =
+            10'000'000'000;  // packets do not see what is over: this is for those who count
         if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - tidied_ns_ > kTidy_ns) {
             tidied_ns_ = now_ns;
             engine_->tidy_sets();
         }
     }
     notify_service("STOPPING=1");
-    engine_->detach();                    // and delivers what waits
+    engine_->detach();  // and delivers what waits
     feed_->hand_out(control_);
     return kOk;
 }
 
 void Daemon::notify_ready() const {
     const auto now = engine_->in_force();
-    notify_service(fmt::format("READY=1\nSTATUS=policy {} of {}, generation {}", now.policy, now.origin.file, now.generation));
+    notify_service(
+        fmt::format("READY=1\nSTATUS=policy {} of {}, generation {}", now.policy, now.origin.file, now.generation));
 }
 
 // What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
@@ -124,7 +137,9 @@ void Daemon::answer(const runtime::ControlServer::Request& request) {
         const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
         return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
     }
-    tell(request.client, refusal(kUsage, "a request is a JSON object with a \"command\": status, events, set, reload, promote, confirm or rollback"));
+    tell(request.client, refusal(kUsage,
+                                 "a request is a JSON object with a \"command\": status, events, set, reload, promote, "
+                                 "confirm or rollback"));
 }
 
 void Daemon::answer_status(std::uint64_t client) {
@@ -150,7 +165,8 @@ void Daemon::answer_promote(std::uint64_t client, const Json& asked) {
     std::optional<std::uint64_t> bound;
     if (under != asked.end() && under->is_number_unsigned()) bound = under->get<std::uint64_t>();
     runtime::Status promoted = engine_->promote(bound);
-    if (!promoted && promoted.error().number == EDOM) return tell(client, refusal(kPolicyFault, promoted.error().message, promoted.error().help));
+    if (!promoted && promoted.error().number == EDOM)
+        return tell(client, refusal(kPolicyFault, promoted.error().message, promoted.error().help));
     if (promoted) samples_->end();
     answer_change(client, promoted);
 }
@@ -164,35 +180,54 @@ void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
         samples_->end();
         return tell(reload.client, refusal(kWorldFault, done.error().message, done.error().help));
     }
-    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(), reload.request.file);
+    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(),
+               reload.request.file);
     const auto now = engine_->in_force();
-    tell(reload.client, {{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy}, {"generation", now.generation},
-                         {"candidate", outcome.object->manifest.policy}, {"rules", outcome.object->manifest.rules.size()},
-                         {"compile_ms", outcome.milliseconds}, {"samples", samples_->path()}});
+    tell(reload.client, {{"ok", true},
+                         {"status", 0},
+                         {"diagnostics", outcome.diagnostics},
+                         {"policy", now.policy},
+                         {"generation", now.generation},
+                         {"candidate", outcome.object->manifest.policy},
+                         {"rules", outcome.object->manifest.rules.size()},
+                         {"compile_ms", outcome.milliseconds},
+                         {"samples", samples_->path()}});
 }
 
 void Daemon::answer_change(std::uint64_t client, const runtime::Status& changed) {
     if (!changed) return tell(client, refusal(kWorldFault, changed.error().message, changed.error().help));
     const auto now = engine_->in_force();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
-    tell(client, {{"ok", true}, {"status", 0}, {"policy", now.policy}, {"generation", now.generation}, {"file", now.origin.file}});
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,
+               now.generation);
+    tell(client, {{"ok", true},
+                  {"status", 0},
+                  {"policy", now.policy},
+                  {"generation", now.generation},
+                  {"file", now.origin.file}});
 }
 
 void Daemon::ask_for_reload(const runtime::ControlServer::Request& request, const Json& asked) {
-    if (waiting_.size() >= kMaxWaiting) return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
+    if (waiting_.size() >= kMaxWaiting)
+        return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
     Reload reload{request_, Why::kAsked, request.client};
     if (const auto now = engine_->in_force(); !now.origin.file.empty()) reload.request.file = now.origin.file;
     if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
-    if (const auto format = asked.find("format"); format != asked.end() && format->is_string()) reload.request.options.format = *format;
-    if (const auto folders = asked.find("include"); folders != asked.end() && folders->is_array() && !folders->empty()) {
+    if (const auto format = asked.find("format"); format != asked.end() && format->is_string())
+        reload.request.options.format = *format;
+    if (const auto folders = asked.find("include");
+        folders != asked.end() && folders->is_array() && !folders->empty()) {
         reload.request.options.include_dirs.clear();
         for (const Json& folder : *folders)
             if (folder.is_string()) reload.request.options.include_dirs.push_back(folder);
     }
     if (const auto within = asked.find("confirm_within_ms"); within != asked.end() && within->is_number_unsigned())
         reload.confirm_within_ms = std::min(within->get<std::uint64_t>(), kWeek_ms);
-    if (const auto samples = asked.find("samples"); samples != asked.end() && samples->is_string()) reload.samples = *samples;
-    const auto flag = [&](const char* name) { const auto found = asked.find(name); return found != asked.end() && found->is_boolean() && found->get<bool>(); };
+    if (const auto samples = asked.find("samples"); samples != asked.end() && samples->is_string())
+        reload.samples = *samples;
+    const auto flag = [&](const char* name) {
+        const auto found = asked.find(name);
+        return found != asked.end() && found->is_boolean() && found->get<bool>();
+    };
     reload.request.options.deny_warnings = flag("deny_warnings");
     reload.is_candidate = flag("shadow");
     reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
@@ -238,20 +273,32 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     if (reload.is_candidate) return compare(reload, std::move(outcome));
     const auto change = engine_->state_change(*outcome.object);
     const std::uint64_t begin_ns = runtime::monotonic_ns();
-    if (runtime::Status swapped = engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms}); !swapped) {
+    if (runtime::Status swapped =
+            engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms});
+        !swapped) {
         ++reload_failed_;
         if (!reload.client) say_error(swapped.error());
-        return tell(reload.client, refusal(kWorldFault, swapped.error().message + "; the policy in force stays", swapped.error().help));
+        return tell(reload.client, refusal(kWorldFault, swapped.error().message + "; the policy in force stays",
+                                           swapped.error().help));
     }
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.file = reload.request.file;
     request_.options = reload.request.options;
     const auto now = engine_->in_force();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file, now.generation);
-    for (const std::string& identity : change.ended) fmt::print(stderr, "{}: the state of `{}` is gone\n", engine_->name(), identity);
-    Json done{{"ok", true}, {"status", 0}, {"diagnostics", outcome.diagnostics}, {"policy", now.policy},
-              {"generation", now.generation}, {"rules", now.rules}, {"compile_ms", outcome.milliseconds},
-              {"load_ms", load_ms}, {"forgotten", change.ended}, {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,
+               now.generation);
+    for (const std::string& identity : change.ended)
+        fmt::print(stderr, "{}: the state of `{}` is gone\n", engine_->name(), identity);
+    Json done{{"ok", true},
+              {"status", 0},
+              {"diagnostics", outcome.diagnostics},
+              {"policy", now.policy},
+              {"generation", now.generation},
+              {"rules", now.rules},
+              {"compile_ms", outcome.milliseconds},
+              {"load_ms", load_ms},
+              {"forgotten", change.ended},
+              {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
     if (now.confirm_within_ms) done["confirm_within_ms"] = *now.confirm_within_ms;
     if (now.falls_back_to) done["falls_back_to"] = *now.falls_back_to;
     tell(reload.client, done);

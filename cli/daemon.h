@@ -22,9 +22,11 @@ class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
     // `worker` compiled it.
-    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is reloaded when its files change.
-    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals, WorkerRequest request, Worker worker,
-           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<runtime::Watcher> watcher);
+    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is
+    // reloaded when its files change.
+    Daemon(std::unique_ptr<runtime::Engine> engine, runtime::ControlServer control, runtime::UniqueFd signals,
+           WorkerRequest request, Worker worker, std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
+           std::optional<runtime::Watcher> watcher);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
 
@@ -34,13 +36,13 @@ private:
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
-        std::optional<std::uint64_t> client{};   // kAsked
-        std::uint64_t confirm_within_ms = 0;     // 0: in force for good
-        bool is_candidate = false;               // it is to run beside the policy in force
-        std::string samples{};                   // path; empty: the engine's own
+        std::optional<std::uint64_t> client{};  // kAsked
+        std::uint64_t confirm_within_ms = 0;    // 0: in force for good
+        bool is_candidate = false;              // it is to run beside the policy in force
+        std::string samples{};                  // path; empty: the engine's own
     };
 
-    bool take_signals();                          // false: it is time to go
+    bool take_signals();  // false: it is time to go
     void take_requests();
     void answer(const runtime::ControlServer::Request& request);
     void answer_status(std::uint64_t client);
@@ -55,17 +57,17 @@ private:
     void end_reload(WorkerOutcome outcome);
     void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
 
-    std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
-    std::unique_ptr<Samples> samples_;            // likewise
+    std::unique_ptr<EventFeed> feed_;   // outlives the engine, whose last events it gets
+    std::unique_ptr<Samples> samples_;  // likewise
     std::unique_ptr<runtime::Engine> engine_;
     runtime::ControlServer control_;
     runtime::UniqueFd signals_;
     WorkerRequest request_;
     std::optional<runtime::Watcher> watcher_;
-    std::vector<runtime::SourceFile> last_read_{};// by the last compile, whether or not it was refused
-    std::deque<Reload> waiting_;                  // for the worker
-    std::optional<Reload> current_;               // the worker is at it
-    std::optional<Worker> worker_;                // none where it died: the next reload starts one
+    std::vector<runtime::SourceFile> last_read_{};  // by the last compile, whether or not it was refused
+    std::deque<Reload> waiting_;                    // for the worker
+    std::optional<Reload> current_;                 // the worker is at it
+    std::optional<Worker> worker_;                  // none where it died: the next reload starts one
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;
     Watchdog watchdog_{};

@@ -16,22 +16,28 @@ Judged judged_from(const Trace& trace) {
     judged.verdict = trace.verdict;
     judged.matched = trace.matched;
     judged.alerts = trace.alerts;
-    if (trace.rule == WEIR_RULE_MALFORMED) judged.by = Judged::By::kMalformed;
-    else if (trace.rule != WEIR_RULE_DEFAULT) judged.by = Judged::By::kRule, judged.rule = trace.rule;
+    if (trace.rule == WEIR_RULE_MALFORMED)
+        judged.by = Judged::By::kMalformed;
+    else if (trace.rule != WEIR_RULE_DEFAULT)
+        judged.by = Judged::By::kRule, judged.rule = trace.rule;
     return judged;
 }
 
 Judged judged_from(const sema::Judgement& judgement) {
     Judged judged;
     judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
-    if (judgement.rule) judged.by = Judged::By::kRule, judged.rule = static_cast<std::uint32_t>(*judgement.rule);
-    else if (judgement.by_malformed) judged.by = Judged::By::kMalformed;
+    if (judgement.rule)
+        judged.by = Judged::By::kRule, judged.rule = static_cast<std::uint32_t>(*judgement.rule);
+    else if (judgement.by_malformed)
+        judged.by = Judged::By::kMalformed;
     for (const sema::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
     for (const sema::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
     return judged;
 }
 
-runtime::Error our_bug(const std::string& sentence) { return {sentence, "this is a bug of weir: please report it with the policy", 0}; }
+runtime::Error our_bug(const std::string& sentence) {
+    return {sentence, "this is a bug of weir: please report it with the policy", 0};
+}
 
 }  // namespace
 
@@ -42,8 +48,10 @@ std::string_view verdict_name(std::uint32_t verdict) {
 
 std::string describe(const Judged& judged, const sema::TypedPolicy& policy) {
     std::string text(verdict_name(judged.verdict));
-    if (judged.by == Judged::By::kRule) text += " by " + policy.rules[judged.rule].name;
-    else text += judged.by == Judged::By::kMalformed ? " by malformed" : " by default";
+    if (judged.by == Judged::By::kRule)
+        text += " by " + policy.rules[judged.rule].name;
+    else
+        text += judged.by == Judged::By::kMalformed ? " by malformed" : " by default";
     for (const std::uint32_t alert : judged.alerts) text += ", alert " + policy.alerts[alert].name;
     return text;
 }
@@ -81,12 +89,16 @@ runtime::Status Engines::reset() {
     return kernel_ ? kernel_->reset() : runtime::Done{};
 }
 
-runtime::Result<bool> Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference) {
+runtime::Result<bool> Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry,
+                                        std::uint64_t time_ns, std::string& difference) {
     const sema::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
     std::optional<bool> first;
     const auto agree = [&](bool contains, const char* name) {
-        if (!first) first = contains;
-        else if (*first != contains) difference = fmt::format("{} says that `{}` {} it", name, typed.name, contains ? "contains" : "does not contain");
+        if (!first)
+            first = contains;
+        else if (*first != contains)
+            difference =
+                fmt::format("{} says that `{}` {} it", name, typed.name, contains ? "contains" : "does not contain");
     };
     if (kernel_) {
         auto contains = kernel_->contains(sema::identity(typed), codegen::live_key(typed, entry), time_ns);
@@ -98,7 +110,8 @@ runtime::Result<bool> Engines::contains(sema::SetId set, const std::vector<sema:
     return *first;
 }
 
-runtime::Result<Judged> Engines::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference) {
+runtime::Result<Judged> Engines::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                       std::string& difference) {
     std::optional<Judged> first;
     std::string first_name;
     const auto agree = [&](Judged judged, const char* name) {
@@ -106,7 +119,8 @@ runtime::Result<Judged> Engines::judge(std::span<const std::uint8_t> frame, std:
             first = std::move(judged);
             first_name = name;
         } else if (*first != judged && difference.empty()) {
-            difference = fmt::format("{}: {}; {}: {}", first_name, describe(*first, compiled_->policy), name, describe(judged, compiled_->policy));
+            difference = fmt::format("{}: {}; {}: {}", first_name, describe(*first, compiled_->policy), name,
+                                     describe(judged, compiled_->policy));
         }
     };
     if (kernel_ && runtime::TestRunner::accepts(frame.size())) {

@@ -19,7 +19,7 @@ namespace weir::cli {
 // What one packet met. Rule and alert numbers are the policy's.
 struct Judged {
     enum class By : std::uint8_t { kRule, kDefault, kMalformed };
-    std::uint32_t verdict = 0;            // enum weir_verdict
+    std::uint32_t verdict = 0;  // enum weir_verdict
     By by = By::kDefault;
     std::uint32_t rule = 0;
     std::vector<std::uint32_t> matched{};
@@ -42,7 +42,8 @@ public:
     // Empty state, clock at 0.
     runtime::Status reset();
     // Does the set, one that changes, contain the entry at `time_ns`? As judge() of engines that differ.
-    runtime::Result<bool> contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference);
+    runtime::Result<bool> contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns,
+                                   std::string& difference);
     // "kernel", "native", "oracle" or "all".
     const std::string& name() const { return name_; }
     // Frames that the kernel would not take and the native engine judged.

@@ -22,11 +22,13 @@ public:
     void hand_out(runtime::ControlServer& control);
 
 private:
-    struct Follower { std::uint64_t lost = 0; };
+    struct Follower {
+        std::uint64_t lost = 0;
+    };
 
     std::deque<runtime::Event> last_;
-    std::deque<std::string> news_;            // lines that were not handed out; empty where nobody follows
-    std::uint64_t not_kept_ = 0;              // news that found no room since they were handed out
+    std::deque<std::string> news_;  // lines that were not handed out; empty where nobody follows
+    std::uint64_t not_kept_ = 0;    // news that found no room since they were handed out
     std::map<std::uint64_t, Follower> followers_;
 };
 

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
@@ -38,22 +38,27 @@ void print_event(const Json& event, Colour colour) {
     const Json weir = event.value("weir", Json::object());
     const std::string severity = weir.value("severity", "");
     const bool grave = severity == "high" || severity == "critical";
-    fmt::print("{} {}{}{} {}: {} [{}{}{}{} {} -> {}]\n", event.value("timestamp", ""), colour == Colour::kOn && grave ? "\x1b[1;31m" : "", severity,
-               colour == Colour::kOn && grave ? "\x1b[0m" : "", weir.value("alert", ""), weir.value("message", ""), weir.value("rule", ""),
-               weir.value("verdict", "").empty() ? "" : ", " + weir.value("verdict", ""),
-               event.contains("in_iface") ? ", " + event.value("in_iface", "") : "", event.contains("proto") ? ", " + event.value("proto", "") : "",
-               place(event, "src_ip", "src_port"), place(event, "dest_ip", "dest_port"));
+    fmt::print("{} {}{}{} {}: {} [{}{}{}{} {} -> {}]\n", event.value("timestamp", ""),
+               colour == Colour::kOn && grave ? "\x1b[1;31m" : "", severity,
+               colour == Colour::kOn && grave ? "\x1b[0m" : "", weir.value("alert", ""), weir.value("message", ""),
+               weir.value("rule", ""), weir.value("verdict", "").empty() ? "" : ", " + weir.value("verdict", ""),
+               event.contains("in_iface") ? ", " + event.value("in_iface", "") : "",
+               event.contains("proto") ? ", " + event.value("proto", "") : "", place(event, "src_ip", "src_port"),
+               place(event, "dest_ip", "dest_port"));
 }
 
 int print_line(const std::string& line, const EventsArguments& arguments, Colour colour) {
     auto event = parse_answer(line);
     if (!event) return say_error(event.error());
     if (event->contains("lost")) {
-        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", event->value("lost", std::uint64_t{0}));
+        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n",
+                   event->value("lost", std::uint64_t{0}));
         return kOk;
     }
-    if (arguments.format == "json") fmt::print("{}\n", line);
-    else print_event(*event, colour);
+    if (arguments.format == "json")
+        fmt::print("{}\n", line);
+    else
+        print_event(*event, colour);
     // Each line at once, and a reader that has left ends this.
     return std::fflush(stdout) == 0 ? kOk : finish_output(kWorldFault);
 }
@@ -81,7 +86,8 @@ int events(const EventsArguments& arguments) {
 
 void add_events(CLI::App& app, int& status) {
     static EventsArguments arguments;
-    CLI::App* command = app.add_subcommand("events", "the last alerts of a running engine; with --follow, each as it comes");
+    CLI::App* command =
+        app.add_subcommand("events", "the last alerts of a running engine; with --follow, each as it comes");
     command->add_flag("-f,--follow", arguments.follow, "those that come from now on, until Ctrl-C");
     add_asking_options(*command, arguments.name, arguments.format, "human, or json: EVE, one object a line");
     command->callback([&status] { status = events(arguments); });

@@ -4,8 +4,8 @@
 #include <cctype>
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/terminal.h"
@@ -18,7 +18,8 @@ extern "C" const char weir_template_diagnostics_end[];
 namespace weir::cli {
 namespace {
 
-// The section "## E201…" up to the next of its kind. Empty where there is none: the house test sees to it that there is.
+// The section "## E201…" up to the next of its kind. Empty where there is none: the house test sees to it that there
+// is.
 std::string_view section(std::string_view page, std::string_view code) {
     const std::string heading = fmt::format("\n## {}", code);
     const std::size_t begin = page.find(heading);
@@ -39,8 +40,10 @@ void print_section(std::string_view text) {
             code = !code;
             continue;
         }
-        if (!code && line.starts_with("## ")) fmt::print("{}{}{}\n", colour ? "\x1b[1m" : "", line.substr(3), colour ? "\x1b[0m" : "");
-        else fmt::print("{}{}\n", code && !line.empty() ? "    " : "", line);
+        if (!code && line.starts_with("## "))
+            fmt::print("{}{}{}\n", colour ? "\x1b[1m" : "", line.substr(3), colour ? "\x1b[0m" : "");
+        else
+            fmt::print("{}{}\n", code && !line.empty() ? "    " : "", line);
     }
 }
 
@@ -51,11 +54,14 @@ int explain(std::string word) {
         fmt::print(stderr, "weir: `{}` is no diagnostic of weir: its codes are like E201 and W401\n", printable(word));
         return kUsage;
     }
-    const std::string_view page(weir_template_diagnostics_begin,
-                                static_cast<std::size_t>(weir_template_diagnostics_end - weir_template_diagnostics_begin));
+    const std::string_view page(
+        weir_template_diagnostics_begin,
+        static_cast<std::size_t>(weir_template_diagnostics_end - weir_template_diagnostics_begin));
     const std::string_view text = section(page, code_name(*code));
-    if (text.empty()) fmt::print("{}: {}\n", code_name(*code), code_title(*code));
-    else print_section(text);
+    if (text.empty())
+        fmt::print("{}: {}\n", code_name(*code), code_title(*code));
+    else
+        print_section(text);
     return kOk;
 }
 

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/policy_file.h"
@@ -64,7 +64,9 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
     const std::uint32_t root = sources.add(file == "-" ? "<stdin>" : file, std::move(*text));
     const ast::Policy policy = parse(sources, root, diagnostics);
     if (diagnostics.has_errors()) {
-        std::fputs(render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
+        std::fputs(
+            render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(),
+            stderr);
         return kPolicyFault;
     }
     const std::string formatted = format(sources, policy);
@@ -94,10 +96,12 @@ int format_all(const FmtArguments& arguments) {
 void add_fmt(CLI::App& app, int& status) {
     static FmtArguments arguments;
     CLI::App* command = app.add_subcommand("fmt", "puts policies into the one canonical layout; comments stay");
-    command->footer("Files are rewritten in place, whole or not at all. - reads standard input and writes standard output.");
+    command->footer(
+        "Files are rewritten in place, whole or not at all. - reads standard input and writes standard output.");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     command->add_flag("--check", arguments.check, "changes nothing; status 1 where a file is not in the layout");
-    command->add_option("--format", arguments.options.format, "how diagnostics are written: human, json, sarif or github")
+    command
+        ->add_option("--format", arguments.options.format, "how diagnostics are written: human, json, sarif or github")
         ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
         ->capture_default_str();
     command->callback([&status] { status = format_all(arguments); });

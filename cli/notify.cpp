@@ -17,11 +17,13 @@ void notify_service(const std::string& state) {
     address.sun_family = AF_UNIX;
     if (path == nullptr || (*path != '/' && *path != '@') || std::strlen(path) >= sizeof(address.sun_path)) return;
     std::memcpy(address.sun_path, path, std::strlen(path));
-    if (*path == '@') address.sun_path[0] = '\0';         // a name that is no file
+    if (*path == '@') address.sun_path[0] = '\0';  // a name that is no file
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
     const runtime::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     // Who does not listen is not told: that must not stop the engine.
-    if (fd) static_cast<void>(sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), length));
+    if (fd)
+        static_cast<void>(
+            sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), length));
 }
 
 Watchdog::Watchdog() {

@@ -16,7 +16,7 @@ public:
     void beat();
 
 private:
-    std::uint64_t period_ns_ = 0;         // 0: nobody wants to know
+    std::uint64_t period_ns_ = 0;  // 0: nobody wants to know
     std::uint64_t last_ns_ = 0;
 };
 

@@ -17,7 +17,7 @@ constexpr int kPatience_ms = 200;
 
 struct Lost {
     bool is_stalled = false;
-    std::uint64_t bytes = 0;               // since the last reader
+    std::uint64_t bytes = 0;  // since the last reader
 };
 
 // A pipe that poll() says can be written to takes this much at once.
@@ -31,7 +31,8 @@ bool write_piece(Lost& lost, const char* bytes, std::size_t size) {
 ssize_t take(void* cookie, const char* bytes, std::size_t size) {
     auto& lost = *static_cast<Lost*>(cookie);
     if (lost.bytes != 0) {
-        const std::string said = fmt::format("weir: {} bytes of messages were lost, because nobody read them\n", lost.bytes);
+        const std::string said =
+            fmt::format("weir: {} bytes of messages were lost, because nobody read them\n", lost.bytes);
         if (write_piece(lost, said.data(), said.size())) lost.bytes = 0;
     }
     for (std::size_t at = 0; at < size;) {
@@ -50,10 +51,10 @@ ssize_t take(void* cookie, const char* bytes, std::size_t size) {
 void make_stderr_patient() {
     static Lost lost;
     FILE* stream = fopencookie(&lost, "w", {.read = nullptr, .write = &take, .seek = nullptr, .close = nullptr});
-    if (stream == nullptr) return;         // no memory: it stays as it was
+    if (stream == nullptr) return;  // no memory: it stays as it was
     setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
     std::fflush(stderr);
-    stderr = stream;                       // a variable, of the GNU C library
+    stderr = stream;  // a variable, of the GNU C library
 }
 
 }  // namespace weir::cli

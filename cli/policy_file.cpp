@@ -20,7 +20,7 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;   // 4 M entries of 64 bytes
+constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;  // 4 M entries of 64 bytes
 
 std::optional<std::string> read_fd(int fd, std::size_t limit, std::string& error) {
     std::string text;
@@ -79,9 +79,12 @@ runtime::Result<std::string> read_file(const std::string& path) {
     if (path != "-") {
         const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
         struct stat facts{};
-        if (!fd) error = std::strerror(errno);
-        else if (fstat(fd.get(), &facts) == 0 && S_ISDIR(facts.st_mode)) error = "it is a directory";
-        else text = read_fd(fd.get(), kMaxFileBytes + (1 << 20), error);
+        if (!fd)
+            error = std::strerror(errno);
+        else if (fstat(fd.get(), &facts) == 0 && S_ISDIR(facts.st_mode))
+            error = "it is a directory";
+        else
+            text = read_fd(fd.get(), kMaxFileBytes + (1 << 20), error);
     }
     if (!text) return runtime::Error{fmt::format("{} cannot be read: {}", path, error), {}, errno};
     return std::move(*text);
@@ -89,7 +92,9 @@ runtime::Result<std::string> read_file(const std::string& path) {
 
 sema::Files files_of(const PolicyOptions& options) {
     sema::Files files;
-    files.read = [](const std::string& path, std::string& error) { return read_regular(path, kMaxSetFileBytes, error); };
+    files.read = [](const std::string& path, std::string& error) {
+        return read_regular(path, kMaxSetFileBytes, error);
+    };
     files.include_dirs = options.include_dirs;
     return files;
 }
@@ -105,8 +110,8 @@ std::string sha256(const std::string& text) {
     return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
-LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr,
-                        Session* session = nullptr) {
+LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOptions& options,
+                        std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr) {
     LoadedPolicy loaded;
     auto text = read_file(path);
     sema::Files files = files_of(options);
@@ -114,7 +119,8 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
         read->push_back({path, text ? sha256(*text) : std::string()});
         files.read = [inner = files.read, read](const std::string& file, std::string& error) {
             auto content = inner(file, error);
-            const bool known = std::any_of(read->begin(), read->end(), [&](const runtime::SourceFile& one) { return one.path == file; });
+            const bool known = std::any_of(read->begin(), read->end(),
+                                           [&](const runtime::SourceFile& one) { return one.path == file; });
             if (!known) read->push_back({file, content ? sha256(*content) : std::string()});
             return content;
         };
@@ -124,8 +130,10 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
         loaded.status = kWorldFault;
         return loaded;
     }
-    loaded.compiled = analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files, loaded.diagnostics, session);
-    if (loaded.compiled && depth == Depth::kLint) loaded.linted = sema::lint(loaded.compiled->policy, loaded.diagnostics);
+    loaded.compiled =
+        analyse(loaded.sources, path == "-" ? "<stdin>" : path, std::move(*text), files, loaded.diagnostics, session);
+    if (loaded.compiled && depth == Depth::kLint)
+        loaded.linted = sema::lint(loaded.compiled->policy, loaded.diagnostics);
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
     if (!loaded.compiled || denied) {
         loaded.compiled.reset();
@@ -136,14 +144,20 @@ LoadedPolicy analyse_to(Depth depth, const std::string& path, const PolicyOption
 
 }  // namespace
 
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read, Session* session) {
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read,
+                          Session* session) {
     return analyse_to(Depth::kMeaning, path, options, read, session);
 }
 
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth) {
     LoadedPolicy loaded = analyse_to(depth, path, options);
-    if (loaded.unreadable) say_error(*loaded.unreadable);
-    else std::fputs(render(loaded.sources, loaded.diagnostics, diagnostic_format(options.format), colour_of(STDERR_FILENO)).c_str(), stderr);
+    if (loaded.unreadable)
+        say_error(*loaded.unreadable);
+    else
+        std::fputs(
+            render(loaded.sources, loaded.diagnostics, diagnostic_format(options.format), colour_of(STDERR_FILENO))
+                .c_str(),
+            stderr);
     return loaded;
 }
 

@@ -21,7 +21,7 @@ enum class Depth : std::uint8_t { kMeaning, kLint };
 // What every command that reads policies takes.
 struct PolicyOptions {
     std::vector<std::string> include_dirs{};
-    std::string format = "human";         // human, json, sarif, github
+    std::string format = "human";  // human, json, sarif, github
     bool deny_warnings = false;
 };
 
@@ -38,13 +38,14 @@ struct LoadedPolicy {
     Sources sources{};
     Diagnostics diagnostics{};
     std::optional<Compiled> compiled{};
-    std::optional<runtime::Error> unreadable{};   // the file itself
-    bool linted = true;                   // false: too much for the bounds of lint, which said what it could prove
-    int status = kOk;                     // kOk only where `compiled` is there
+    std::optional<runtime::Error> unreadable{};  // the file itself
+    bool linted = true;  // false: too much for the bounds of lint, which said what it could prove
+    int status = kOk;    // kOk only where `compiled` is there
 };
 // Reads, parses and checks `path`; says nothing.
 // `read` gets every file that was asked for, those that are not there, too.
-LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr);
+LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options,
+                          std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr);
 // Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
 LoadedPolicy load_policy(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning);
 

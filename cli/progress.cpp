@@ -9,17 +9,22 @@
 namespace weir::cli {
 
 Progress::Progress(std::string what, std::uint64_t total)
-    : what_(std::move(what)), total_(total), watched_(isatty(STDERR_FILENO) == 1), next_(Clock::now() + std::chrono::seconds(1)) {}
+    : what_(std::move(what)),
+      total_(total),
+      watched_(isatty(STDERR_FILENO) == 1),
+      next_(Clock::now() + std::chrono::seconds(1)) {}
 
 void Progress::step(std::uint64_t done) {
-    constexpr std::uint64_t kLook = 64;   // the clock is asked that seldom
+    constexpr std::uint64_t kLook = 64;  // the clock is asked that seldom
     if (!watched_ || (total_ == 0 && done % kLook != 0)) return;
     const Clock::time_point now = Clock::now();
     if (now < next_) return;
     next_ = now + std::chrono::milliseconds(100);
     shown_ = true;
-    if (total_ == 0) fmt::print(stderr, "\r\x1b[K{} {}", done, what_);
-    else fmt::print(stderr, "\r\x1b[K{} of {} {} ({}%)", done, total_, what_, done * 100 / total_);
+    if (total_ == 0)
+        fmt::print(stderr, "\r\x1b[K{} {}", done, what_);
+    else
+        fmt::print(stderr, "\r\x1b[K{} of {} {} ({}%)", done, total_, what_, done * 100 / total_);
     std::fflush(stderr);
 }
 

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/capture.h"
@@ -29,9 +29,12 @@ std::string json_line(std::uint64_t number, const Judged& judged, const sema::Ty
     nlohmann::ordered_json line;
     line["packet"] = number;
     line["verdict"] = verdict_name(judged.verdict);
-    if (judged.by == Judged::By::kRule) line["rule"] = policy.rules[judged.rule].name;
-    else if (judged.by == Judged::By::kMalformed) line["rule"] = "malformed";
-    else line["rule"] = nullptr;
+    if (judged.by == Judged::By::kRule)
+        line["rule"] = policy.rules[judged.rule].name;
+    else if (judged.by == Judged::By::kMalformed)
+        line["rule"] = "malformed";
+    else
+        line["rule"] = nullptr;
     line["matched"] = nlohmann::ordered_json::array();
     for (const std::uint32_t rule : judged.matched) line["matched"].push_back(policy.rules[rule].name);
     line["alerts"] = nlohmann::ordered_json::array();
@@ -43,15 +46,20 @@ std::string json_line(std::uint64_t number, const Judged& judged, const sema::Ty
 class Summary {
 public:
     explicit Summary(const sema::TypedPolicy& policy)
-        : policy_(policy), matched_(policy.rules.size()), decided_(policy.rules.size()), alerts_(policy.alerts.size()) {}
+        : policy_(policy),
+          matched_(policy.rules.size()),
+          decided_(policy.rules.size()),
+          alerts_(policy.alerts.size()) {}
 
     void add(const Judged& judged, std::size_t bytes) {
         ++packets_;
         bytes_ += bytes;
         for (const std::uint32_t rule : judged.matched) ++matched_[rule];
         for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
-        if (judged.by == Judged::By::kRule) ++decided_[judged.rule];
-        else ++(judged.by == Judged::By::kMalformed ? malformed_ : default_);
+        if (judged.by == Judged::By::kRule)
+            ++decided_[judged.rule];
+        else
+            ++(judged.by == Judged::By::kMalformed ? malformed_ : default_);
         ++verdicts_[judged.verdict];
     }
 
@@ -67,13 +75,18 @@ public:
         fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
         for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
             const sema::Rule& rule = policy_.rules[i];
-            const std::string verdict = !rule.verdict ? "" : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
+            const std::string verdict =
+                !rule.verdict ? ""
+                              : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
             fmt::print("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), matched_[i], decided_[i], verdict);
         }
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", default_, tinted(static_cast<std::uint32_t>(policy_.default_verdict.kind)));
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", malformed_, tinted(static_cast<std::uint32_t>(policy_.malformed_verdict.kind)));
+        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", default_,
+                   tinted(static_cast<std::uint32_t>(policy_.default_verdict.kind)));
+        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", malformed_,
+                   tinted(static_cast<std::uint32_t>(policy_.malformed_verdict.kind)));
         if (!policy_.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
-        for (std::size_t i = 0; i < policy_.alerts.size(); ++i) fmt::print("{}  {:>10}\n", padded(policy_.alerts[i].name, width), alerts_[i]);
+        for (std::size_t i = 0; i < policy_.alerts.size(); ++i)
+            fmt::print("{}  {:>10}\n", padded(policy_.alerts[i].name, width), alerts_[i]);
         fmt::print("\n{} packets, {} bytes", packets_, bytes_);
         for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
             if (verdicts_[verdict] != 0) fmt::print(", {} {}", verdicts_[verdict], tinted(verdict));
@@ -101,35 +114,42 @@ int replay(const ReplayArguments& arguments) {
     Progress progress("packets");
     std::uint64_t number = 0, differences = 0;
     runtime::Status judged_all{runtime::Done{}};
-    const runtime::Status read = read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
-        std::string difference;
-        auto judged = engines->judge(frame, time_ns, difference);
-        ++number;
-        if (!judged) {
-            judged_all = judged.error();
-            return false;
-        }
-        if (!difference.empty() && ++differences <= 10) fmt::print(stderr, "packet {}: the engines differ: {}\n", number, difference);
-        if (arguments.options.format == "json") std::fputs(json_line(number, *judged, policy).c_str(), stdout);
-        else summary.add(*judged, frame.size());
-        if (!arguments.out.empty()) {
-            judged_all = annotated.write(frame, time_ns, describe(*judged, policy));
-            if (!judged_all) return false;
-        }
-        progress.step(number);
-        return true;
-    });
+    const runtime::Status read =
+        read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+            std::string difference;
+            auto judged = engines->judge(frame, time_ns, difference);
+            ++number;
+            if (!judged) {
+                judged_all = judged.error();
+                return false;
+            }
+            if (!difference.empty() && ++differences <= 10)
+                fmt::print(stderr, "packet {}: the engines differ: {}\n", number, difference);
+            if (arguments.options.format == "json")
+                std::fputs(json_line(number, *judged, policy).c_str(), stdout);
+            else
+                summary.add(*judged, frame.size());
+            if (!arguments.out.empty()) {
+                judged_all = annotated.write(frame, time_ns, describe(*judged, policy));
+                if (!judged_all) return false;
+            }
+            progress.step(number);
+            return true;
+        });
     progress.finish();
     if (!judged_all) return say_error(judged_all.error());
     if (!read) return say_error(read.error());
     if (!arguments.out.empty())
         if (runtime::Status closed = annotated.close(); !closed) return say_error(closed.error());
     if (engines->judged_natively() != 0)
-        fmt::print(stderr, "note: {} frame{} that the kernel takes for no test run (under 14 bytes, or too long): judged by the native engine\n",
+        fmt::print(stderr,
+                   "note: {} frame{} that the kernel takes for no test run (under 14 bytes, or too long): judged by "
+                   "the native engine\n",
                    engines->judged_natively(), engines->judged_natively() == 1 ? "" : "s");
     if (arguments.options.format != "json") summary.print(engines->name());
     if (differences == 0) return kOk;
-    fmt::print(stderr, "weir: the engines differ on {} of {} packets: this is a bug of weir, please report it\n", differences, number);
+    fmt::print(stderr, "weir: the engines differ on {} of {} packets: this is a bug of weir, please report it\n",
+               differences, number);
     return kPolicyFault;
 }
 
@@ -138,12 +158,14 @@ int replay(const ReplayArguments& arguments) {
 void add_replay(CLI::App& app, int& status) {
     static ReplayArguments arguments;
     CLI::App* command = app.add_subcommand("replay", "runs a capture through a policy: what would it have done?");
-    command->footer("The capture's time stamps are the clock. `--format json` writes one object a packet:\n"
-                    R"(  {"packet":1,"verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
+    command->footer(
+        "The capture's time stamps are the clock. `--format json` writes one object a packet:\n"
+        R"(  {"packet":1,"verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
     command->add_option("PCAP", arguments.capture, "pcap or pcapng with Ethernet frames")->required();
     add_engine_option(*command, arguments.engine);
-    command->add_option("--out", arguments.out, "writes the packets to a pcapng, each with its verdict as comment")->type_name("F.pcapng");
+    command->add_option("--out", arguments.out, "writes the packets to a pcapng, each with its verdict as comment")
+        ->type_name("F.pcapng");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });
 }

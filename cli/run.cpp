@@ -4,8 +4,8 @@
 #include <csignal>
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/daemon.h"
@@ -43,7 +43,8 @@ runtime::UniqueFd signal_fd() {
 std::string places(const runtime::EngineStatus& status) {
     std::string text;
     for (const auto& interface : status.interfaces)
-        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", interface.name, interface.mode == runtime::AttachMode::kNative ? "native" : "generic");
+        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", interface.name,
+                            interface.mode == runtime::AttachMode::kNative ? "native" : "generic");
     return text;
 }
 
@@ -54,7 +55,8 @@ int run(const RunArguments& arguments) {
     WorkerRequest request{from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};
     for (std::string& folder : request.options.include_dirs) folder = from_root(folder);
     if (!runtime::may_load_programs())
-        return say_error({"this process may load no BPF programs", "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
+        return say_error({"this process may load no BPF programs",
+                          "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
     for (const std::string& interface : arguments.interfaces)
         if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
     const std::string name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
@@ -90,8 +92,9 @@ int run(const RunArguments& arguments) {
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy, arguments.file,
-               places(*status), status->in_force.generation, arguments.observe ? ", observing only" : "");
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy,
+               arguments.file, places(*status), status->in_force.generation,
+               arguments.observe ? ", observing only" : "");
     std::optional<runtime::Watcher> watcher;
     if (arguments.watch) {
         auto created = runtime::Watcher::create();
@@ -101,28 +104,42 @@ int run(const RunArguments& arguments) {
         for (const runtime::SourceFile& file : compiled.files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(*worker), std::move(feed), std::move(samples), std::move(watcher)).run();
+    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(*worker),
+                  std::move(feed), std::move(samples), std::move(watcher))
+        .run();
 }
 
 }  // namespace
 
 void add_run(CLI::App& app, int& status) {
     static RunArguments arguments;
-    CLI::App* command = app.add_subcommand("run", "compiles a policy, attaches it, delivers its alerts; in the foreground");
-    command->footer("SIGHUP reloads the file, and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
-                    "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
+    CLI::App* command =
+        app.add_subcommand("run", "compiles a policy, attaches it, delivers its alerts; in the foreground");
+    command->footer(
+        "SIGHUP reloads the file, and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
+        "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
     command->add_option("FILE", arguments.file, "policy")->required();
     command->add_option("-i,--interface", arguments.interfaces, "where it is attached; several take the same policy")
         ->type_name("IFACE")
         ->required();
     command
-        ->add_option("--mode", arguments.mode, "native (in the driver), generic (in the stack: slower, everywhere), or auto: native where there is one")
+        ->add_option(
+            "--mode", arguments.mode,
+            "native (in the driver), generic (in the stack: slower, everywhere), or auto: native where there is one")
         ->check(CLI::IsMember({"auto", "native", "generic"}))
         ->capture_default_str();
     command->add_option("--name", arguments.name, "name of the engine; else its first interface's");
-    command->add_option("--state", arguments.state, "keeps what is in sets that change, in DIR/NAME/sets, from one start to the next")->type_name("DIR");
-    command->add_option("--keep-every", arguments.keep_every, "with --state: how often what has changed is written down, at most")
-        ->check([](const std::string& text) { return parse_duration_ms(text) ? std::string() : "`" + text + "` is no time such as 30s or 5m, up to a week"; })
+    command
+        ->add_option("--state", arguments.state,
+                     "keeps what is in sets that change, in DIR/NAME/sets, from one start to the next")
+        ->type_name("DIR");
+    command
+        ->add_option("--keep-every", arguments.keep_every,
+                     "with --state: how often what has changed is written down, at most")
+        ->check([](const std::string& text) {
+            return parse_duration_ms(text) ? std::string()
+                                           : "`" + text + "` is no time such as 30s or 5m, up to a week";
+        })
         ->type_name("TIME")
         ->capture_default_str();
     command->add_flag("--watch", arguments.watch, "reloads the policy when its file, an import or a set file changes");

@@ -15,7 +15,8 @@ runtime::Status Samples::begin(const std::string& engine, std::string path) {
     if (path.empty()) {
         path = fmt::format("{}/{}/disagreements.pcapng", kStateFolder, engine);
         std::error_code none;
-        std::filesystem::create_directories(std::filesystem::path(path).parent_path(), none);   // or open() says what is wrong
+        std::filesystem::create_directories(std::filesystem::path(path).parent_path(),
+                                            none);  // or open() says what is wrong
     }
     path_ = std::move(path);
     written_ = 0;
@@ -27,10 +28,13 @@ runtime::Status Samples::begin(const std::string& engine, std::string path) {
 
 void Samples::take(const runtime::Disagreement& one) {
     if (!is_open_ || written_ == kMost) return;
-    runtime::Status done = capture_.write(one.frame, one.wall_clock_ns, fmt::format("in force: {}; candidate: {}", one.live, one.candidate));
+    runtime::Status done = capture_.write(one.frame, one.wall_clock_ns,
+                                          fmt::format("in force: {}; candidate: {}", one.live, one.candidate));
     if (done) done = capture_.flush();
-    if (done) ++written_;
-    else state_ = done.error().message;
+    if (done)
+        ++written_;
+    else
+        state_ = done.error().message;
 }
 
 void Samples::end() {

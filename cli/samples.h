@@ -19,7 +19,7 @@ public:
 
     const std::string& path() const { return path_; }
     std::uint64_t written() const { return written_; }
-    const std::string& state() const { return state_; }   // "ok", or what is wrong
+    const std::string& state() const { return state_; }  // "ok", or what is wrong
 
 private:
     CaptureWriter capture_;

@@ -4,8 +4,8 @@
 #include <iostream>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kTimeout_ms = 60'000;
-constexpr std::size_t kValuesARequest = 1000;   // of 64 bytes at most: a request has 64 KB
+constexpr std::size_t kValuesARequest = 1000;  // of 64 bytes at most: a request has 64 KB
 
 struct SetArguments {
     std::string engine{}, format = "human", set{};
@@ -31,12 +31,14 @@ std::optional<std::uint64_t> duration_ns(const std::string& text) {
         std::string_view word;
         std::uint64_t ns;
     };
-    constexpr Unit kUnits[] = {{"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+    constexpr Unit kUnits[] = {{"us", 1'000},         {"ms", 1'000'000},        {"s", 1'000'000'000},
+                               {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
     std::uint64_t count = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (failed != std::errc()) return std::nullopt;
     for (const Unit& unit : kUnits)
-        if (unit.word == std::string_view(end) && count != 0 && count <= ~std::uint64_t{0} / unit.ns) return count * unit.ns;
+        if (unit.word == std::string_view(end) && count != 0 && count <= ~std::uint64_t{0} / unit.ns)
+            return count * unit.ns;
     return std::nullopt;
 }
 
@@ -72,9 +74,12 @@ int list(const SetArguments& arguments) {
     const auto answer = granted(arguments, {{"command", "set"}, {"action", "list"}, {"set", arguments.set}}, status);
     if (!answer) return status;
     for (const Json& entry : (*answer)["entries"]) {
-        if (arguments.format == "json") fmt::print("{}\n", entry.dump());
-        else if (entry.contains("left_ns")) fmt::print("{} for {}\n", entry.value("value", ""), duration_text(entry["left_ns"]));
-        else fmt::print("{}\n", entry.value("value", ""));
+        if (arguments.format == "json")
+            fmt::print("{}\n", entry.dump());
+        else if (entry.contains("left_ns"))
+            fmt::print("{} for {}\n", entry.value("value", ""), duration_text(entry["left_ns"]));
+        else
+            fmt::print("{}\n", entry.value("value", ""));
     }
     return kOk;
 }
@@ -84,15 +89,19 @@ int change(SetArguments arguments, const char* action) {
     std::vector<std::string>& values = arguments.values;
     if (values.size() >= 2 && values[values.size() - 2] == "for" && action == std::string_view("add")) {
         const auto for_ns = duration_ns(values.back());
-        if (!for_ns) return say_error({fmt::format("`{}` is no duration", values.back()), "write `for 10m`; the units are us, ms, s, m, h and d", 0}), int{kUsage};
+        if (!for_ns)
+            return say_error({fmt::format("`{}` is no duration", values.back()),
+                              "write `for 10m`; the units are us, ms, s, m, h and d", 0}),
+                   int{kUsage};
         request["for_ns"] = *for_ns;
         values.resize(values.size() - 2);
     }
     if (values == std::vector<std::string>{"-"}) values = read_lines();
     std::uint64_t done = 0, refused = 0;
     for (std::size_t begin = 0; begin < values.size(); begin += kValuesARequest) {
-        request["values"] = std::vector<std::string>(values.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                     values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), begin + kValuesARequest)));
+        request["values"] = std::vector<std::string>(
+            values.begin() + static_cast<std::ptrdiff_t>(begin),
+            values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), begin + kValuesARequest)));
         int status = kOk;
         const auto answer = granted(arguments, request, status);
         if (!answer) return status;
@@ -100,8 +109,10 @@ int change(SetArguments arguments, const char* action) {
         refused += answer->value("refused", std::uint64_t{0});
     }
     const char* word = action == std::string_view("add") ? "added" : "removed";
-    if (arguments.format == "json") fmt::print("{}\n", Json{{word, done}, {"refused", refused}}.dump());
-    else fmt::print("{} {}\n", done, word);
+    if (arguments.format == "json")
+        fmt::print("{}\n", Json{{word, done}, {"refused", refused}}.dump());
+    else
+        fmt::print("{} {}\n", done, word);
     if (refused == 0) return kOk;
     return say_error({fmt::format("{} had no room", refused), "a larger `size` in the policy, or a shorter time", 0});
 }
@@ -117,9 +128,13 @@ void add_set(CLI::App& app, int& status) {
         add_asking_options(*action, arguments.engine, arguments.format);
         return action;
     };
-    common(command->add_subcommand("list", "entries whose time is not over"))->callback([&status] { status = list(arguments); });
+    common(command->add_subcommand("list", "entries whose time is not over"))->callback([&status] {
+        status = list(arguments);
+    });
     CLI::App* add = common(command->add_subcommand("add", "adds values, or gives those that are there a new time"));
-    add->add_option("VALUE", arguments.values, "values, then `for DURATION`; - reads values from standard input, one a line")->required();
+    add->add_option("VALUE", arguments.values,
+                    "values, then `for DURATION`; - reads values from standard input, one a line")
+        ->required();
     add->callback([&status] { status = change(arguments, "add"); });
     CLI::App* remove = common(command->add_subcommand("remove", "removes values"));
     remove->add_option("VALUE", arguments.values, "values; - reads them from standard input")->required();

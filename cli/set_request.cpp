@@ -14,7 +14,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json refusal(const runtime::Error& error) {
-    return {{"ok", false}, {"status", error.number == EINVAL || error.number == ENOENT ? int{kUsage} : int{kWorldFault}}, {"error", error.message}, {"help", error.help}};
+    return {{"ok", false},
+            {"status", error.number == EINVAL || error.number == ENOENT ? int{kUsage} : int{kWorldFault}},
+            {"error", error.message},
+            {"help", error.help}};
 }
 
 std::string text(const Json& object, const char* key) {
@@ -52,7 +55,8 @@ Json answer_set(const runtime::Engine& engine, const Json& request) {
     }
     if (action != "add") return refusal({"an action is list, add or remove", {}, EINVAL});
     std::optional<std::uint64_t> for_ns;
-    if (const auto given = request.find("for_ns"); given != request.end() && given->is_number_unsigned()) for_ns = given->get<std::uint64_t>();
+    if (const auto given = request.find("for_ns"); given != request.end() && given->is_number_unsigned())
+        for_ns = given->get<std::uint64_t>();
     auto added = set->add(values, for_ns);
     if (!added) return refusal(added.error());
     return {{"ok", true}, {"status", 0}, {"added", added->added}, {"refused", added->refused}};

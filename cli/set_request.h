@@ -7,8 +7,8 @@
 
 namespace weir::cli {
 
-// {"command":"set","action":"list"|"add"|"remove","set":NAME,"values":[…],"for_ns":N} -> {"ok":true,"status":0,…}, or what
-// is wrong. Works on the policy in force.
+// {"command":"set","action":"list"|"add"|"remove","set":NAME,"values":[…],"for_ns":N} -> {"ok":true,"status":0,…}, or
+// what is wrong. Works on the policy in force.
 nlohmann::ordered_json answer_set(const runtime::Engine& engine, const nlohmann::ordered_json& request);
 
 }  // namespace weir::cli

@@ -30,11 +30,12 @@ int say_error(const std::string& sentence) { return say_error(runtime::Error{sen
 int finish_output(int status) {
     errno = 0;
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    const int reason = errno;            // 0 where an earlier write failed
+    const int reason = errno;  // 0 where an earlier write failed
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
     const bool reader_left = reason == EPIPE || (poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0);
     if (reader_left) return status;
-    const int said = say_error("standard output cannot be written" + (reason == 0 ? std::string() : ": " + std::string(std::strerror(reason))));
+    const int said = say_error("standard output cannot be written" +
+                               (reason == 0 ? std::string() : ": " + std::string(std::strerror(reason))));
     return status == kOk ? said : status;
 }
 
@@ -48,8 +49,10 @@ std::string printable(std::string_view text) {
     std::string safe;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) safe += fmt::format("\\x{:02x}", byte);
-        else safe += c;
+        if (byte < 0x20 || byte == 0x7f)
+            safe += fmt::format("\\x{:02x}", byte);
+        else
+            safe += c;
     }
     return safe;
 }

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/capture.h"
 #include "cli/commands.h"
@@ -75,9 +75,11 @@ private:
         std::string difference;
         auto contains = engines_.contains(expect.set, expect.entry, now_ns_, difference);
         if (!contains) return contains.error();
-        if (!difference.empty()) return std::optional<TestFailure>(TestFailure{0, 0, expect.text, "engines that differ: " + difference});
+        if (!difference.empty())
+            return std::optional<TestFailure>(TestFailure{0, 0, expect.text, "engines that differ: " + difference});
         if (*contains != expect.negated) return std::optional<TestFailure>();
-        return std::optional<TestFailure>(TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
+        return std::optional<TestFailure>(
+            TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
     }
 
     // The capture's first packet comes now; the others as long after it as their stamps say.
@@ -85,12 +87,13 @@ private:
         Outcome outcome{std::optional<TestFailure>()};
         std::optional<std::uint64_t> first_ns;
         const std::uint64_t begin_ns = now_ns_;
-        const runtime::Status read = read_capture(capture.path, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
-            if (!first_ns) first_ns = time_ns;
-            now_ns_ = begin_ns + (time_ns - *first_ns);
-            outcome = judge(frame, now_ns_, capture.expect);
-            return outcome && !*outcome;
-        });
+        const runtime::Status read =
+            read_capture(capture.path, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+                if (!first_ns) first_ns = time_ns;
+                now_ns_ = begin_ns + (time_ns - *first_ns);
+                outcome = judge(frame, now_ns_, capture.expect);
+                return outcome && !*outcome;
+            });
         if (!read) return read.error();
         if (!outcome || *outcome) return outcome;
         return check_alerts(capture.expect);
@@ -105,8 +108,10 @@ private:
         for (const std::uint32_t alert : judged->alerts) ++alerts_[alert];
         using By = Judged::By;
         const bool verdict = !expect.verdict || static_cast<std::uint32_t>(expect.verdict->kind) == judged->verdict;
-        const bool rule = !expect.rule || (judged->by == By::kRule && judged->rule == static_cast<std::uint32_t>(*expect.rule));
-        const bool by = (!expect.by_default || judged->by == By::kDefault) && (!expect.by_malformed || judged->by == By::kMalformed);
+        const bool rule =
+            !expect.rule || (judged->by == By::kRule && judged->rule == static_cast<std::uint32_t>(*expect.rule));
+        const bool by = (!expect.by_default || judged->by == By::kDefault) &&
+                        (!expect.by_malformed || judged->by == By::kMalformed);
         if (verdict && rule && by) return std::optional<TestFailure>();
         return failure(expect, describe(*judged, policy_));
     }
@@ -116,7 +121,8 @@ private:
         for (const sema::ExpectedAlert& alert : expect.alerts) {
             const std::uint64_t times = alerts_[static_cast<std::uint32_t>(alert.alert)];
             if (alert.times ? times != *alert.times : times == 0)
-                wrong += fmt::format("{}alert {} {} times", wrong.empty() ? "" : ", ", policy_.alerts[static_cast<std::size_t>(alert.alert)].name, times);
+                wrong += fmt::format("{}alert {} {} times", wrong.empty() ? "" : ", ",
+                                     policy_.alerts[static_cast<std::size_t>(alert.alert)].name, times);
         }
         if (expect.no_alert)
             for (const auto& [alert, times] : alerts_)
@@ -134,7 +140,7 @@ private:
     Engines& engines_;
     Coverage& coverage_;
     std::uint64_t now_ns_ = 0;
-    std::map<std::uint32_t, std::uint64_t> alerts_{};   // of this step, by alert
+    std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
 };
 
 void say(const TestResult& result, bool json) {
@@ -144,10 +150,12 @@ void say(const TestResult& result, bool json) {
     }
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const char* tint = !colour ? "" : result.failure ? "\x1b[31m" : "\x1b[32m";
-    fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "", printable(result.name));
+    fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
+               printable(result.name));
     if (!result.failure) return;
-    fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", result.file, result.failure->line,
-               result.failure->step, printable(result.failure->expected), printable(result.failure->got));
+    fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", result.file,
+               result.failure->line, result.failure->step, printable(result.failure->expected),
+               printable(result.failure->got));
 }
 
 int test_file(const TestArguments& arguments, const std::string& file, std::vector<TestResult>& results) {
@@ -162,9 +170,12 @@ int test_file(const TestArguments& arguments, const std::string& file, std::vect
         const auto begin = std::chrono::steady_clock::now();
         auto outcome = TestRun(loaded, *engines, coverage).run(test);
         if (!outcome) return say_error(outcome.error());
-        TestResult result{test.name, loaded.sources.name(test.span.file),
-                          loaded.sources.position(test.span.file, test.span.begin).line, engines->name(),
-                          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), std::move(*outcome)};
+        TestResult result{test.name,
+                          loaded.sources.name(test.span.file),
+                          loaded.sources.position(test.span.file, test.span.begin).line,
+                          engines->name(),
+                          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+                          std::move(*outcome)};
         say(result, arguments.options.format == "json");
         if (result.failure) status = kPolicyFault;
         results.push_back(std::move(result));
@@ -178,11 +189,15 @@ int test(const TestArguments& arguments) {
     std::vector<TestResult> results;
     for (const std::string& file : arguments.files) status = std::max(status, test_file(arguments, file, results));
     if (!arguments.junit.empty())
-        if (runtime::Status written = write_junit(arguments.junit, results); !written) return say_error(written.error());
+        if (runtime::Status written = write_junit(arguments.junit, results); !written)
+            return say_error(written.error());
     if (arguments.options.format == "json") return status;
-    const auto failed = static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [](const TestResult& r) { return r.failure.has_value(); }));
-    if (results.empty() && status == kOk) fmt::print("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + arguments.filter + "`");
-    else if (!results.empty()) fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
+    const auto failed = static_cast<std::size_t>(
+        std::count_if(results.begin(), results.end(), [](const TestResult& r) { return r.failure.has_value(); }));
+    if (results.empty() && status == kOk)
+        fmt::print("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + arguments.filter + "`");
+    else if (!results.empty())
+        fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
     return status;
 }
 
@@ -195,7 +210,9 @@ void add_test(CLI::App& app, int& status) {
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     add_engine_option(*command, arguments.engine);
     command->add_option("--junit", arguments.junit, "writes the results as JUnit XML, too")->type_name("OUT");
-    command->add_option("--filter", arguments.filter, "only tests whose name matches")->type_name("GLOB")->capture_default_str();
+    command->add_option("--filter", arguments.filter, "only tests whose name matches")
+        ->type_name("GLOB")
+        ->capture_default_str();
     command->add_flag("--coverage", arguments.coverage, "says which rules no test's packet matched");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = test(arguments); });

@@ -11,8 +11,11 @@
 namespace weir::cli {
 
 std::string json_line(const TestResult& result) {
-    nlohmann::ordered_json line{{"test", result.name}, {"file", result.file}, {"line", result.line},
-                                {"ok", !result.failure}, {"engine", result.engine}};
+    nlohmann::ordered_json line{{"test", result.name},
+                                {"file", result.file},
+                                {"line", result.line},
+                                {"ok", !result.failure},
+                                {"engine", result.engine}};
     if (result.failure) {
         line["step"] = result.failure->step;
         line["expected"] = result.failure->expected;
@@ -59,8 +62,8 @@ runtime::Status write_junit(const std::string& path, const std::vector<TestResul
         if (!result.failure) continue;
         ++suite.failures;
         pugi::xml_node failure = test.append_child("failure");
-        const std::string message = fmt::format("step {} (line {}): expected {}, got {}", result.failure->step, result.failure->line,
-                                                result.failure->expected, result.failure->got);
+        const std::string message = fmt::format("step {} (line {}): expected {}, got {}", result.failure->step,
+                                                result.failure->line, result.failure->expected, result.failure->got);
         failure.append_attribute("message") = xml_text(message).c_str();
         failure.append_attribute("type") = "verdict";
     }

@@ -11,8 +11,8 @@
 namespace weir::cli {
 
 struct TestFailure {
-    std::size_t step = 0;                 // from 1
-    std::uint32_t line = 0;               // of the step
+    std::size_t step = 0;    // from 1
+    std::uint32_t line = 0;  // of the step
     std::string expected{};
     std::string got{};
 };
@@ -22,7 +22,7 @@ struct TestResult {
     std::uint32_t line = 0;
     std::string engine{};
     double seconds = 0;
-    std::optional<TestFailure> failure{}; // nothing: it holds
+    std::optional<TestFailure> failure{};  // nothing: it holds
 };
 
 std::string json_line(const TestResult& result);

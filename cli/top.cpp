@@ -11,8 +11,8 @@
 #include <cstdio>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
@@ -27,16 +27,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kNumberColumns = 41;        // three of them, right of the name
+constexpr std::size_t kNumberColumns = 41;  // three of them, right of the name
 constexpr std::size_t kLeastName = 8, kMostName = 60;
 
 struct TopArguments {
     std::string name{};
     double seconds = 1;
-    unsigned times = 0;                   // 0: until it is ended
+    unsigned times = 0;  // 0: until it is ended
 };
 
-struct Size { std::size_t columns = 80, lines = 24; };
+struct Size {
+    std::size_t columns = 80, lines = 24;
+};
 
 Size terminal_size() {
     winsize size{};
@@ -63,7 +65,7 @@ std::string cut(const std::string& text, std::size_t width) {
 
 struct Row {
     std::string name;
-    double packets = 0, bytes = 0;        // a second
+    double packets = 0, bytes = 0;  // a second
     std::uint64_t total = 0;
 };
 
@@ -80,9 +82,13 @@ public:
             const Seen now{counter.value("packets", std::uint64_t{0}), counter.value("bytes", std::uint64_t{0})};
             const auto before = seen_.find(key);
             // What was forgotten and came back begins anew.
-            const auto rate = [&](std::uint64_t a, std::uint64_t b) { return seconds <= 0 || b < a ? 0 : static_cast<double>(b - a) / seconds; };
+            const auto rate = [&](std::uint64_t a, std::uint64_t b) {
+                return seconds <= 0 || b < a ? 0 : static_cast<double>(b - a) / seconds;
+            };
             Row row{name, 0, 0, now.packets};
-            if (before != seen_.end()) row.packets = rate(before->second.packets, now.packets), row.bytes = rate(before->second.bytes, now.bytes);
+            if (before != seen_.end())
+                row.packets = rate(before->second.packets, now.packets),
+                row.bytes = rate(before->second.bytes, now.bytes);
             seen[key] = now;
             rows.push_back(std::move(row));
         };
@@ -90,12 +96,16 @@ public:
         add("default", "(default)", engine["default"]);
         add("malformed", "(malformed)", engine["malformed"]);
         seen_ = std::move(seen);
-        std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.packets != b.packets ? a.packets > b.packets : a.total > b.total; });
+        std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+            return a.packets != b.packets ? a.packets > b.packets : a.total > b.total;
+        });
         return rows;
     }
 
 private:
-    struct Seen { std::uint64_t packets = 0, bytes = 0; };
+    struct Seen {
+        std::uint64_t packets = 0, bytes = 0;
+    };
     std::map<std::string, Seen> seen_;
     std::uint64_t last_ns_ = 0;
 };
@@ -103,7 +113,8 @@ private:
 std::vector<std::string> head_of(const Json& engine, const std::vector<Row>& rows) {
     std::string places;
     for (const Json& interface : engine["interfaces"])
-        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.value("name", ""), interface.value("mode", ""));
+        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.value("name", ""),
+                              interface.value("mode", ""));
     double packets = 0, bytes = 0;
     for (const Row& row : rows) packets += row.packets, bytes += row.bytes;
     std::uint64_t matched = 0, delivered = 0, lost = 0, pending = 0;
@@ -112,27 +123,36 @@ std::vector<std::string> head_of(const Json& engine, const std::vector<Row>& row
         lost += alert.value("lost", std::uint64_t{0}), pending += alert.value("pending", std::uint64_t{0});
     }
     std::vector<std::string> lines;
-    lines.push_back(fmt::format("{}: policy {}, generation {}{}", engine.value("name", ""), engine.value("policy", ""), engine.value("generation", 0),
-                                engine.contains("confirm_within_ms") ? fmt::format(", unconfirmed for {} s more", engine.value("confirm_within_ms", 0) / 1000) : ""));
+    lines.push_back(
+        fmt::format("{}: policy {}, generation {}{}", engine.value("name", ""), engine.value("policy", ""),
+                    engine.value("generation", 0),
+                    engine.contains("confirm_within_ms")
+                        ? fmt::format(", unconfirmed for {} s more", engine.value("confirm_within_ms", 0) / 1000)
+                        : ""));
     lines.push_back("on " + places);
-    lines.push_back(fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending", short_number(packets), short_number(bytes),
-                                short_number(static_cast<double>(matched)), short_number(static_cast<double>(delivered)),
-                                short_number(static_cast<double>(lost)), short_number(static_cast<double>(pending))));
+    lines.push_back(fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending",
+                                short_number(packets), short_number(bytes), short_number(static_cast<double>(matched)),
+                                short_number(static_cast<double>(delivered)), short_number(static_cast<double>(lost)),
+                                short_number(static_cast<double>(pending))));
     lines.emplace_back();
     return lines;
 }
 
 std::vector<std::string> picture(const Json& engine, const std::vector<Row>& rows, Size size) {
     std::vector<std::string> lines = head_of(engine, rows);
-    const std::size_t width = std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
-    const auto row = [&](const std::string& name, const std::string& packets, const std::string& bytes, const std::string& total) {
+    const std::size_t width =
+        std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
+    const auto row = [&](const std::string& name, const std::string& packets, const std::string& bytes,
+                         const std::string& total) {
         lines.push_back(fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(name, width), width), packets, bytes, total));
     };
     row("rule", "packets/s", "bytes/s", "packets");
-    const std::size_t room = size.lines > lines.size() + 1 ? size.lines - lines.size() - 1 : 0;   // the last line stays empty
+    const std::size_t room =
+        size.lines > lines.size() + 1 ? size.lines - lines.size() - 1 : 0;  // the last line stays empty
     const bool all = rows.size() <= room;
     const std::size_t shown = all ? rows.size() : room > 0 ? room - 1 : 0;
-    for (std::size_t i = 0; i < shown; ++i) row(rows[i].name, short_number(rows[i].packets), short_number(rows[i].bytes), std::to_string(rows[i].total));
+    for (std::size_t i = 0; i < shown; ++i)
+        row(rows[i].name, short_number(rows[i].packets), short_number(rows[i].bytes), std::to_string(rows[i].total));
     if (!all) lines.push_back(fmt::format("and {} more", rows.size() - shown));
     if (lines.size() >= size.lines) lines.resize(size.lines - 1);
     for (std::string& line : lines) line = cut(line, size.columns);
@@ -177,7 +197,9 @@ public:
         while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal))
             if (signal.ssi_signo != SIGWINCH) return Wake::kQuit;
         char key = 0;
-        if ((ready[1].revents & (POLLIN | POLLHUP)) != 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == 4)) return Wake::kQuit;
+        if ((ready[1].revents & (POLLIN | POLLHUP)) != 0 &&
+            (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == 4))
+            return Wake::kQuit;
         return Wake::kResized;
     }
 
@@ -230,7 +252,9 @@ void add_top(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("top", "the rules of a running engine by packets a second, live");
     command->footer("q or Ctrl-C ends it. Where standard output is no terminal, each look is printed after the other.");
     add_name_option(*command, arguments.name);
-    command->add_option("--interval", arguments.seconds, "seconds between two looks")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+    command->add_option("--interval", arguments.seconds, "seconds between two looks")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
     command->add_option("-n,--times", arguments.times, "so many looks, then end; 0: for ever")->capture_default_str();
     command->callback([&status] { status = top(arguments); });
 }

@@ -23,12 +23,14 @@
 namespace weir::cli {
 namespace {
 
-constexpr rlim_t kMaxMemoryBytes = rlim_t{6} << 30;   // 131,072 rules take 1 GB; the address space is more than the memory
-constexpr rlim_t kMaxCpuSeconds = 120;                // a policy
+constexpr rlim_t kMaxMemoryBytes = rlim_t{6}
+                                   << 30;  // 131,072 rules take 1 GB; the address space is more than the memory
+constexpr rlim_t kMaxCpuSeconds = 120;     // a policy
 constexpr int kSocketBytes = 4 << 20;
-constexpr int kKeptBytes = 256 << 20;                 // of free memory, for the next policy
+constexpr int kKeptBytes = 256 << 20;  // of free memory, for the next policy
 
-// An answer: this, the diagnostics, the files, then the object's bytes. A question: its size as 32 bits, then its parts.
+// An answer: this, the diagnostics, the files, then the object's bytes. A question: its size as 32 bits, then its
+// parts.
 struct Header {
     std::int32_t status = 0;
     std::uint32_t diagnostics_bytes = 0;
@@ -102,15 +104,20 @@ bool answer(const WorkerRequest& request, Session& session, int out) {
     std::vector<std::uint8_t> object_bytes;
     std::vector<runtime::SourceFile> read;
     LoadedPolicy loaded = analyse_file(request.file, request.options, &read, &session);
-    said = loaded.unreadable ? "" : render(loaded.sources, loaded.diagnostics, diagnostic_format(request.options.format), request.colour);
+    said = loaded.unreadable
+               ? ""
+               : render(loaded.sources, loaded.diagnostics, diagnostic_format(request.options.format), request.colour);
     if (loaded.unreadable) said = "weir: " + loaded.unreadable->message + "\n";
     header.status = loaded.status;
     std::optional<bpf::Object> object;
     if (loaded.compiled) {
         std::string error;
         object = weir::compile(*loaded.compiled, {request.observe}, error, &session);
-        if (object) object_bytes = bpf::to_bytes(*object);
-        else header.status = kWorldFault, said += "weir: " + error + "\n      this is a bug of weir: please report it with the policy\n";
+        if (object)
+            object_bytes = bpf::to_bytes(*object);
+        else
+            header.status = kWorldFault,
+            said += "weir: " + error + "\n      this is a bug of weir: please report it with the policy\n";
     }
     runtime::ByteWriter files;
     for (const runtime::SourceFile& file : read) files.put(file.path), files.put(file.sha256);
@@ -118,18 +125,19 @@ bool answer(const WorkerRequest& request, Session& session, int out) {
     header.files_bytes = static_cast<std::uint32_t>(files.bytes().size());
     header.object_bytes = object_bytes.size();
     return write_all(out, &header, sizeof(header)) && write_all(out, said.data(), said.size()) &&
-           write_all(out, files.bytes().data(), files.bytes().size()) && write_all(out, object_bytes.data(), object_bytes.size());
+           write_all(out, files.bytes().data(), files.bytes().size()) &&
+           write_all(out, object_bytes.data(), object_bytes.size());
     // The asker goes on while the policy is taken apart here.
 }
 
 // The process's whole life.
 void work(int socket, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) return;       // gone before it could be watched
+    if (getppid() != parent) return;  // gone before it could be watched
     rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes}, core{0, 0};
     setrlimit(RLIMIT_AS, &memory);
     setrlimit(RLIMIT_CORE, &core);
-    std::set_new_handler([] { _exit(1); });   // too little memory: an end without an answer
+    std::set_new_handler([] { _exit(1); });  // too little memory: an end without an answer
     // Pages that the next policy needs again are not given back.
     mallopt(M_TRIM_THRESHOLD, kKeptBytes);
     mallopt(M_MMAP_THRESHOLD, kKeptBytes);
@@ -156,7 +164,10 @@ WorkerOutcome failed(std::string sentence) {
 
 Worker::Worker(pid_t process, runtime::UniqueFd socket) : process_(process), socket_(std::move(socket)) {}
 Worker::Worker(Worker&& other) noexcept
-    : process_(std::exchange(other.process_, -1)), socket_(std::move(other.socket_)), bytes_(std::move(other.bytes_)), begin_ns_(other.begin_ns_) {}
+    : process_(std::exchange(other.process_, -1)),
+      socket_(std::move(other.socket_)),
+      bytes_(std::move(other.bytes_)),
+      begin_ns_(other.begin_ns_) {}
 
 Worker::~Worker() {
     if (process_ < 0) return;
@@ -166,7 +177,8 @@ Worker::~Worker() {
 
 runtime::Result<Worker> Worker::start() {
     int ends[2] = {-1, -1};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return runtime::kernel_error(errno, "making a pair of sockets");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return runtime::kernel_error(errno, "making a pair of sockets");
     runtime::UniqueFd ours(ends[0]), theirs(ends[1]);
     setsockopt(theirs.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof(kSocketBytes));
     std::fflush(stdout);
@@ -189,21 +201,26 @@ void Worker::ask(const WorkerRequest& request) {
     begin_ns_ = runtime::monotonic_ns();
     bytes_.clear();
     // Who is dead, and cannot be written to, is found out by step().
-    static_cast<void>(write_all(socket_.get(), &size, sizeof(size)) && write_all(socket_.get(), question.data(), question.size()));
+    static_cast<void>(write_all(socket_.get(), &size, sizeof(size)) &&
+                      write_all(socket_.get(), question.data(), question.size()));
 }
 
 std::optional<WorkerOutcome> Worker::step() {
     char buffer[1 << 16];
     for (;;) {
         const ssize_t got = recv(socket_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
-        if (got > 0) bytes_.append(buffer, static_cast<std::size_t>(got));
-        else if (got < 0 && errno == EAGAIN) break;
-        else if (got == 0 || errno != EINTR) return died();
+        if (got > 0)
+            bytes_.append(buffer, static_cast<std::size_t>(got));
+        else if (got < 0 && errno == EAGAIN)
+            break;
+        else if (got == 0 || errno != EINTR)
+            return died();
     }
     Header header;
     if (bytes_.size() < sizeof(header)) return std::nullopt;
     std::memcpy(&header, bytes_.data(), sizeof(header));
-    if (bytes_.size() < sizeof(header) + header.diagnostics_bytes + header.files_bytes + header.object_bytes) return std::nullopt;
+    if (bytes_.size() < sizeof(header) + header.diagnostics_bytes + header.files_bytes + header.object_bytes)
+        return std::nullopt;
     return finish();
 }
 
@@ -215,7 +232,9 @@ WorkerOutcome Worker::died() {
     const int signal = WTERMSIG(how);
     if (signal == SIGXCPU || signal == SIGKILL)
         return failed(fmt::format("the compiler was ended: it took more than {} s or too much memory", kMaxCpuSeconds));
-    return failed(fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy", strsignal(signal)));
+    return failed(
+        fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy",
+                    strsignal(signal)));
 }
 
 WorkerOutcome Worker::finish() {
@@ -229,7 +248,8 @@ WorkerOutcome Worker::finish() {
     outcome.diagnostics = rest.substr(0, header.diagnostics_bytes);
     rest.remove_prefix(header.diagnostics_bytes);
     runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(rest.data()), header.files_bytes});
-    for (std::string path = files.text(); files.good(); path = files.text()) outcome.files.push_back({path, files.text()});
+    for (std::string path = files.text(); files.good(); path = files.text())
+        outcome.files.push_back({path, files.text()});
     rest.remove_prefix(header.files_bytes);
     outcome.milliseconds = static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e6;
     if (outcome.status != kOk) return outcome;

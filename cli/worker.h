@@ -1,5 +1,6 @@
-// Compiles policies in a process of its own, with limits: a compiler that crashes, loops or eats memory there is an error
-// message, nothing more. The process stays for the next policy, which costs less than the first (compiler/session.h).
+// Compiles policies in a process of its own, with limits: a compiler that crashes, loops or eats memory there is an
+// error message, nothing more. The process stays for the next policy, which costs less than the first
+// (compiler/session.h).
 #pragma once
 
 #include <sys/types.h>
@@ -18,28 +19,29 @@ struct WorkerRequest {
     std::string file{};
     PolicyOptions options{};
     Colour colour = Colour::kOff;
-    bool observe = false;                  // the whole policy
+    bool observe = false;  // the whole policy
 };
 
 struct WorkerOutcome {
-    int status = 0;                        // enum Exit: kOk only where there is an object
-    std::string diagnostics{};             // rendered, warnings too
-    std::vector<runtime::SourceFile> files{};   // all that were read, or could not be
+    int status = 0;                            // enum Exit: kOk only where there is an object
+    std::string diagnostics{};                 // rendered, warnings too
+    std::vector<runtime::SourceFile> files{};  // all that were read, or could not be
     std::optional<bpf::Object> object{};
-    double milliseconds = 0;               // from question to object
+    double milliseconds = 0;  // from question to object
 };
 
 class Worker {
 public:
-    // A process that waits to be asked. It has standard input, output and error of this one's descriptors, and no others.
+    // A process that waits to be asked. It has standard input, output and error of this one's descriptors, and no
+    // others.
     static runtime::Result<Worker> start();
     Worker(Worker&&) noexcept;
     Worker& operator=(Worker&&) = delete;
-    ~Worker();                             // ends the process
+    ~Worker();  // ends the process
 
     // One policy at a time: the next one when step() has given the outcome.
     void ask(const WorkerRequest& request);
-    int fd() const { return socket_.get(); }   // readable where there is something to do
+    int fd() const { return socket_.get(); }  // readable where there is something to do
     // Reads what is there. Nothing as long as the policy is not done. Where the process died, that is the outcome.
     std::optional<WorkerOutcome> step();
     bool is_alive() const { return process_ >= 0; }

@@ -23,11 +23,15 @@ bool fits(const ir::Decision& decision, const sema::TypedPolicy& policy, Diagnos
     for (std::size_t i = 1; i < decision.rules.size(); ++i)
         if (of_rules.of(decision.rules[i].predicate) > of_rules.of(decision.rules[largest].predicate)) largest = i;
     const sema::Rule& rule = policy.rules[largest];
-    diagnostics.add({.code = Code::E519, .span = rule.span,
-                     .message = fmt::format("the conditions that no table holds have {} comparisons together, of {} that the "
-                                            "kernel can verify; the largest are of rule `{}`", size, ir::kMaxCodeSize, rule.name),
-                     .help = "put values that one field is compared with into a set; compare fields with values, not with one another",
-                     .rule = rule.name});
+    diagnostics.add(
+        {.code = Code::E519,
+         .span = rule.span,
+         .message = fmt::format("the conditions that no table holds have {} comparisons together, of {} that the "
+                                "kernel can verify; the largest are of rule `{}`",
+                                size, ir::kMaxCodeSize, rule.name),
+         .help =
+             "put values that one field is compared with into a set; compare fields with values, not with one another",
+         .rule = rule.name});
     return false;
 }
 

@@ -14,10 +14,9 @@
 namespace weir {
 class Session;
 
-
 // Everything the front end knows of a policy.
 struct Compiled {
-    std::string source_name;             // the root file, and its text: shown in `bpftool prog dump xlated`
+    std::string source_name;  // the root file, and its text: shown in `bpftool prog dump xlated`
     std::string source_text;
     sema::TypedPolicy policy;
     ir::Decision decision;
@@ -29,11 +28,12 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
                                 const sema::Files& files, Diagnostics& diagnostics, Session* session = nullptr);
 
 struct CompileOptions {
-    bool observe = false;                // the whole policy observes (`weir run --observe`)
+    bool observe = false;  // the whole policy observes (`weir run --observe`)
 };
 
 // Compiled -> BPF object through LLVM. Nothing and a sentence in `error` where LLVM refused: our bug.
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error, Session* session = nullptr);
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error,
+                                   Session* session = nullptr);
 
 enum class Stage : std::uint8_t { kLlvm, kAsm };
 std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error);

@@ -10,8 +10,8 @@ namespace weir::bpf {
 
 // Bytes that a map or a data section of the ELF holds before the first packet.
 struct TableImage {
-    std::string map;                     // ELF section for data (".data.weir_rule_rows"), else the map's name
-    std::vector<std::uint8_t> bytes;     // data sections: the whole content
+    std::string map;                  // ELF section for data (".data.weir_rule_rows"), else the map's name
+    std::vector<std::uint8_t> bytes;  // data sections: the whole content
 };
 // Entries of a map, all keys behind one another, all values behind one another.
 struct MapImage {
@@ -21,27 +21,33 @@ struct MapImage {
     std::vector<std::uint8_t> keys;
     std::vector<std::uint8_t> values;
 };
-struct MapSize { std::string map; std::uint32_t max_entries = 0; std::uint32_t key_size = 0; std::uint32_t value_size = 0; };  // 0: as in the ELF
+struct MapSize {
+    std::string map;
+    std::uint32_t max_entries = 0;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+};  // 0: as in the ELF
 
-// A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state term
-// or a set that changes (tables: bpf/table.h), or the values of a term that counts distinct ones (an LRU hash map). Entry `index` of the map of maps `outer`.
+// A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state
+// term or a set that changes (tables: bpf/table.h), or the values of a term that counts distinct ones (an LRU hash
+// map). Entry `index` of the map of maps `outer`.
 enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct };
 struct StateMap {
     std::string outer;
     std::uint32_t index = 0;
-    std::string identity;                // names and types: compiler/sema/identity.h
+    std::string identity;  // names and types: compiler/sema/identity.h
     StateKind kind = StateKind::kTerm;
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
-    std::uint32_t net_word = 0;          // of a set of nets: 1 + the word of its keys that the net begins with
-    std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
+    std::uint32_t net_word = 0;      // of a set of nets: 1 + the word of its keys that the net begins with
+    std::vector<std::uint8_t> keys;  // there from the start, and without an end: a set's file
 };
 
 // How user space finds a field in struct weir_packet, to print it.
 enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload };
 struct FieldRef {
-    std::string name;                    // "ip.src"
+    std::string name;  // "ip.src"
     FieldFormat format = FieldFormat::kNumber;
     std::uint32_t present_bits = 0;
     std::uint16_t offset = 0;
@@ -53,8 +59,8 @@ struct FieldRef {
 struct RuleInfo {
     std::string name;
     bool observe = false;
-    std::uint32_t verdict = ~0u;         // enum weir_verdict, or ~0u
-    std::string redirect;                // interface
+    std::uint32_t verdict = ~0u;  // enum weir_verdict, or ~0u
+    std::string redirect;         // interface
 };
 enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
 enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
@@ -63,46 +69,49 @@ struct AlertInfo {
     std::string name;
     AlertSeverity severity = AlertSeverity::kMedium;
     std::vector<MessagePart> message;
-    std::vector<std::uint32_t> sinks;    // indices; never empty: "every sink" is spelled out
+    std::vector<std::uint32_t> sinks;  // indices; never empty: "every sink" is spelled out
 };
 enum class SinkKind : std::uint8_t { kStdout, kEve };
 struct SinkInfo {
     std::string name;
     SinkKind kind = SinkKind::kStdout;
-    std::string path;                    // eve
-    std::uint64_t rotate_bytes = 0;      // 0: never
+    std::string path;                // eve
+    std::uint64_t rotate_bytes = 0;  // 0: never
     std::uint32_t keep = 0;
 };
 // iface conditions, bit by bit of weir_packet.iface_matches.
 enum class IfaceOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
-struct IfaceCondition { IfaceOp op = IfaceOp::kEq; std::string text; };
+struct IfaceCondition {
+    IfaceOp op = IfaceOp::kEq;
+    std::string text;
+};
 
 enum class SetPart : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
 struct SetInfo {
     std::string name;
-    bool dynamic = false;                // it changes while the policy runs
-    std::uint64_t entries = 0;           // of its file
-    std::string identity;                // of its StateMap, where it changes
+    bool dynamic = false;       // it changes while the policy runs
+    std::uint64_t entries = 0;  // of its file
+    std::string identity;       // of its StateMap, where it changes
     std::uint64_t size = 0;
-    std::uint64_t ttl_ns = 0;            // of an entry that is added; 0: it stays
-    std::vector<SetPart> parts;          // what an entry is made of
+    std::uint64_t ttl_ns = 0;    // of an entry that is added; 0: it stays
+    std::vector<SetPart> parts;  // what an entry is made of
 };
 
 struct Manifest {
     std::string policy;
-    std::string source_sha;              // of the policy's text, imports and set files; hexadecimal
+    std::string source_sha;  // of the policy's text, imports and set files; hexadecimal
     std::vector<RuleInfo> rules;
     std::vector<AlertInfo> alerts;
-    std::vector<SinkInfo> sinks;         // never empty: stdout where the policy names none
+    std::vector<SinkInfo> sinks;  // never empty: stdout where the policy names none
     std::vector<SetInfo> sets;
     std::vector<IfaceCondition> ifaces;
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
-    bool reads_vlan = false;             // the device's rx VLAN offload must be off
+    bool reads_vlan = false;  // the device's rx VLAN offload must be off
 };
 
 struct Object {
-    std::vector<std::uint8_t> elf;       // program "weir_policy"
+    std::vector<std::uint8_t> elf;  // program "weir_policy"
     Manifest manifest;
     std::vector<TableImage> tables;
     std::vector<MapImage> maps;

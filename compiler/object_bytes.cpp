@@ -8,8 +8,8 @@
 namespace weir::bpf {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x52494557;   // "WEIR"
-constexpr std::uint32_t kVersion = 4;          // of the layout below
+constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
+constexpr std::uint32_t kVersion = 4;         // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -75,10 +75,14 @@ public:
     std::uint8_t choice(MessagePart& part) {
         std::uint8_t index = 0;
         (*this)(index);
-        if (index == 0) part = std::string();
-        else if (index == 1) part = FieldRef();
-        else if (index == 2) part = MessageWord();
-        else good_ = false;
+        if (index == 0)
+            part = std::string();
+        else if (index == 1)
+            part = FieldRef();
+        else if (index == 2)
+            part = MessageWord();
+        else
+            good_ = false;
         return index;
     }
 
@@ -108,7 +112,9 @@ void list(Io& io, std::vector<T>& values, void (*each)(Io&, T&)) {
 }
 
 template <typename Io>
-void number(Io& io, std::uint32_t& value) { io(value); }
+void number(Io& io, std::uint32_t& value) {
+    io(value);
+}
 
 template <typename Io>
 void field(Io& io, FieldRef& ref) {

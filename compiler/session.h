@@ -8,7 +8,9 @@
 
 namespace weir {
 
-namespace codegen { struct Workbench; }
+namespace codegen {
+struct Workbench;
+}
 
 class Session {
 public:

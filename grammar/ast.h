@@ -21,9 +21,15 @@ enum class ExprId : std::uint32_t {};
 
 // ---- expressions: conditions and their operands, in one arena (Policy::exprs) ----
 
-struct Or { std::vector<ExprId> operands; };
-struct And { std::vector<ExprId> operands; };
-struct Not { ExprId operand; };
+struct Or {
+    std::vector<ExprId> operands;
+};
+struct And {
+    std::vector<ExprId> operands;
+};
+struct Not {
+    ExprId operand;
+};
 
 enum class Comparison : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn, kContains, kStartsWith, kEndsWith };
 
@@ -35,32 +41,54 @@ struct Compare {
 };
 
 // A dotted name as written: a field (`tcp.dport`, `inner.ip.src`), or a let, a set, a parameter (`web`).
-struct Path { std::string text; };
-struct Slice { Name field; std::uint64_t offset; std::uint64_t length; };   // payload[2:4]
-struct Masked { ExprId operand; std::uint64_t mask; };                       // tcp.flags & 0x3f
-struct Length { ExprId operand; };                                           // len(x)
-struct Tuple { std::vector<ExprId> elements; };
-struct Literal { Value value; };
-struct SetLiteral { std::vector<ExprId> elements; };                         // { 80, 443 }: literals, names, tuples
-struct Call { Name function; std::vector<ExprId> arguments; };
+struct Path {
+    std::string text;
+};
+struct Slice {
+    Name field;
+    std::uint64_t offset;
+    std::uint64_t length;
+};  // payload[2:4]
+struct Masked {
+    ExprId operand;
+    std::uint64_t mask;
+};  // tcp.flags & 0x3f
+struct Length {
+    ExprId operand;
+};  // len(x)
+struct Tuple {
+    std::vector<ExprId> elements;
+};
+struct Literal {
+    Value value;
+};
+struct SetLiteral {
+    std::vector<ExprId> elements;
+};  // { 80, 443 }: literals, names, tuples
+struct Call {
+    Name function;
+    std::vector<ExprId> arguments;
+};
 
 enum class StateKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct };
 
 // rate(KEY…) > LIMIT [burst B] [size N]; `op` is kept so that another operator can be diagnosed.
 struct StateTerm {
     StateKind kind;
-    std::optional<ExprId> value;       // distinct: what is counted
+    std::optional<ExprId> value;  // distinct: what is counted
     std::vector<ExprId> keys;
-    std::optional<Literal> window;     // count, distinct: `in DURATION`
+    std::optional<Literal> window;  // count, distinct: `in DURATION`
     Comparison op = Comparison::kGt;
     Span op_span;
-    std::optional<Literal> limit;      // Integer, Rate or ByteRate
+    std::optional<Literal> limit;  // Integer, Rate or ByteRate
     Span limit_span;
-    std::optional<Literal> burst;      // Integer or ByteSize
+    std::optional<Literal> burst;  // Integer or ByteSize
     std::optional<std::uint64_t> size;
 };
 
-struct StateRef { std::uint32_t index; };                                     // into Policy::state_terms: they are large, and few
+struct StateRef {
+    std::uint32_t index;
+};  // into Policy::state_terms: they are large, and few
 
 struct Expr {
     Span span;
@@ -70,11 +98,24 @@ struct Expr {
 // ---- actions and items ----
 
 enum class VerdictKind : std::uint8_t { kPass, kDrop, kReject, kRedirect };
-struct Verdict { VerdictKind kind = VerdictKind::kPass; std::string interface; };  // interface: of a redirect
+struct Verdict {
+    VerdictKind kind = VerdictKind::kPass;
+    std::string interface;
+};  // interface: of a redirect
 
-struct AlertAction { Name alert; std::optional<std::uint64_t> sample; };      // sample 1/N
-struct AddAction { ExprId value; Name set; std::optional<Literal> duration; };
-struct RemoveAction { ExprId value; Name set; };
+struct AlertAction {
+    Name alert;
+    std::optional<std::uint64_t> sample;
+};  // sample 1/N
+struct AddAction {
+    ExprId value;
+    Name set;
+    std::optional<Literal> duration;
+};
+struct RemoveAction {
+    ExprId value;
+    Name set;
+};
 struct CaptureAction {};
 struct Action {
     Span span;
@@ -85,12 +126,18 @@ struct Import {
     std::string path;
     Span path_span;
     Span span;
-    std::optional<std::uint32_t> file{};   // in Sources, once found: sema::parse_all
+    std::optional<std::uint32_t> file{};  // in Sources, once found: sema::parse_all
 };
-struct Let { Name name; std::vector<Name> parameters; bool is_function = false; ExprId value; Span span; };
+struct Let {
+    Name name;
+    std::vector<Name> parameters;
+    bool is_function = false;
+    ExprId value;
+    Span span;
+};
 struct Set {
     Name name;
-    std::vector<Name> types;            // one, or a tuple's
+    std::vector<Name> types;  // one, or a tuple's
     bool is_tuple = false;
     std::optional<std::uint64_t> size;
     Span size_span;
@@ -100,19 +147,35 @@ struct Set {
     Span file_span;
     Span span;
 };
-struct DefaultVerdict { bool malformed = false; Verdict verdict; Span verdict_span; Span span; };
+struct DefaultVerdict {
+    bool malformed = false;
+    Verdict verdict;
+    Span verdict_span;
+    Span span;
+};
 struct Rule {
     Name name;
     std::optional<std::string> note;
     bool observe = false;
     ExprId condition;
     std::vector<Action> actions;
-    Span span;                          // from `rule` to `}`
+    Span span;  // from `rule` to `}`
 };
 
 enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
-struct Throttle { std::uint64_t count; std::vector<ExprId> keys; Literal every; Span span; };
-struct Escalate { Name sink; std::uint64_t count; Literal within; std::vector<ExprId> keys; Span span; };
+struct Throttle {
+    std::uint64_t count;
+    std::vector<ExprId> keys;
+    Literal every;
+    Span span;
+};
+struct Escalate {
+    Name sink;
+    std::uint64_t count;
+    Literal within;
+    std::vector<ExprId> keys;
+    Span span;
+};
 struct Alert {
     Name name;
     std::optional<AlertSeverity> severity;
@@ -126,52 +189,99 @@ struct Alert {
 };
 
 // One argument of a sink: `keyword value value…`, or only values (`"/var/log/eve.json"`, `header "A" env "B"`).
-struct SinkArgument { std::optional<Name> keyword; std::vector<Literal> values; std::vector<Name> words; Span span; };
-struct Sink { Name name; Name kind; std::vector<SinkArgument> arguments; Span span; };
+struct SinkArgument {
+    std::optional<Name> keyword;
+    std::vector<Literal> values;
+    std::vector<Name> words;
+    Span span;
+};
+struct Sink {
+    Name name;
+    Name kind;
+    std::vector<SinkArgument> arguments;
+    Span span;
+};
 
 // ---- tests ----
 
-struct PortSpec { std::uint64_t first = 0; std::uint64_t last = 0; Span span; };  // {1..30}: one packet each
-struct Endpoint { std::optional<Value> address; std::optional<PortSpec> port; Span span; };  // IpAddress
+struct PortSpec {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    Span span;
+};  // {1..30}: one packet each
+struct Endpoint {
+    std::optional<Value> address;
+    std::optional<PortSpec> port;
+    Span span;
+};  // IpAddress
 // `syn`, `ttl 3`, `payload "GET /"`, `dns query "example.com" A`: the word and its values, checked by sema.
-struct PacketOption { Name word; std::vector<Literal> values; std::vector<Name> words; Span span; };
+struct PacketOption {
+    Name word;
+    std::vector<Literal> values;
+    std::vector<Name> words;
+    Span span;
+};
 struct PacketSpec {
-    Name protocol;                       // tcp udp sctp icmp icmp6 arp, or hex
-    std::string frame;                   // of hex: the bytes
+    Name protocol;      // tcp udp sctp icmp icmp6 arp, or hex
+    std::string frame;  // of hex: the bytes
     Endpoint source;
     Endpoint destination;
     std::vector<PacketOption> options;
     Span span;
 };
-struct ExpectedAlert { Name alert; std::optional<std::uint64_t> times{}; };  // no number: once at least
+struct ExpectedAlert {
+    Name alert;
+    std::optional<std::uint64_t> times{};
+};  // no number: once at least
 struct Outcome {
-    std::optional<Verdict> verdict;      // absent: `=> no alert`
-    std::optional<Name> rule;            // by RULE
+    std::optional<Verdict> verdict;  // absent: `=> no alert`
+    std::optional<Name> rule;        // by RULE
     std::vector<ExpectedAlert> alerts;
     bool no_alert = false;
     Span span;
 };
-struct SendStep { std::uint64_t repeat = 1; PacketSpec packet; Outcome outcome; };
-struct AfterStep { Literal duration; };
-struct ReplayStep { std::string path; Span path_span; Outcome outcome; };
-struct ExpectStep { Name set; bool negated = false; ExprId value; };  // expect blocked [not] contains X
+struct SendStep {
+    std::uint64_t repeat = 1;
+    PacketSpec packet;
+    Outcome outcome;
+};
+struct AfterStep {
+    Literal duration;
+};
+struct ReplayStep {
+    std::string path;
+    Span path_span;
+    Outcome outcome;
+};
+struct ExpectStep {
+    Name set;
+    bool negated = false;
+    ExprId value;
+};  // expect blocked [not] contains X
 struct Step {
     Span span;
     std::variant<SendStep, AfterStep, ReplayStep, ExpectStep> node;
 };
-struct Test { std::string name; Span name_span; std::vector<Step> steps; Span span; };
+struct Test {
+    std::string name;
+    Span name_span;
+    std::vector<Step> steps;
+    Span span;
+};
 
 using Item = std::variant<Import, Let, Set, DefaultVerdict, Rule, Alert, Sink, Test>;
 
-struct Comment { Span span; };           // from `#` to the line's end, without it
+struct Comment {
+    Span span;
+};  // from `#` to the line's end, without it
 
 struct Policy {
-    std::uint32_t file = 0;              // its number in Sources
-    std::optional<Name> name;            // `policy NAME`
-    std::vector<Item> items;             // in the order written
+    std::uint32_t file = 0;    // its number in Sources
+    std::optional<Name> name;  // `policy NAME`
+    std::vector<Item> items;   // in the order written
     std::vector<Expr> exprs;
     std::vector<StateTerm> state_terms;
-    std::vector<Comment> comments;       // in the order written; only the formatter reads them
+    std::vector<Comment> comments;  // in the order written; only the formatter reads them
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
 };

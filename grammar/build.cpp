@@ -126,7 +126,8 @@ ast::Action ItemBuilder::action(const Node& node) {
                 if (!text(word).starts_with("1/") || denominator.begin == denominator.end)
                     say(Code::E109, span(word), fmt::format("`{}` is not a sampling rate", text(word)),
                         "one in a hundred is written `sample 1/100`");
-                else alert.sample = integer(denominator, "a sampling rate");
+                else
+                    alert.sample = integer(denominator, "a sampling rate");
             }
             action.node = std::move(alert);
             break;
@@ -158,10 +159,14 @@ void ItemBuilder::rule(const Node& node) {
     rule.name = name(node.children[0]);
     for (std::size_t i = 1; i < node.children.size(); ++i) {
         const Node& part = node.children[i];
-        if (part.kind == Kind::kNote) rule.note = string(part.children[0]);
-        else if (part.kind == Kind::kObserve) rule.observe = true;
-        else if (part.kind == Kind::kActions) rule.actions = actions(part);
-        else rule.condition = expr(part);
+        if (part.kind == Kind::kNote)
+            rule.note = string(part.children[0]);
+        else if (part.kind == Kind::kObserve)
+            rule.observe = true;
+        else if (part.kind == Kind::kActions)
+            rule.actions = actions(part);
+        else
+            rule.condition = expr(part);
     }
     policy().items.emplace_back(std::move(rule));
 }
@@ -221,9 +226,12 @@ ast::SinkArgument ItemBuilder::sink_argument(const Node& node) {
     for (const Node& part : node.children) {
         const std::string_view written = text(part);
         const bool is_word = part.kind == Kind::kWord && written[0] >= 'a' && written[0] <= 'z';
-        if (!is_word) argument.values.push_back(literal(part));
-        else if (!argument.keyword) argument.keyword = ast::Name{std::string(written), span(part)};
-        else argument.words.push_back({std::string(written), span(part)});
+        if (!is_word)
+            argument.values.push_back(literal(part));
+        else if (!argument.keyword)
+            argument.keyword = ast::Name{std::string(written), span(part)};
+        else
+            argument.words.push_back({std::string(written), span(part)});
     }
     return argument;
 }

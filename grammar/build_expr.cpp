@@ -66,7 +66,9 @@ ast::Name ExprBuilder::name(const Node& node) {
         std::string small(written);
         for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c == '.' ? '_' : c;
         while (small.ends_with(':')) small.pop_back();
-        Diagnostic wrong{.code = Code::E105, .span = span(node), .message = fmt::format("`{}` is not a name", written),
+        Diagnostic wrong{.code = Code::E105,
+                         .span = span(node),
+                         .message = fmt::format("`{}` is not a name", written),
                          .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
         if (is_name(small)) wrong.fix = Fix{span(node), small};
         diagnostics_.add(std::move(wrong));
@@ -103,7 +105,7 @@ ast::ExprId ExprBuilder::operands(const Node& node) {
 
 ast::ExprId ExprBuilder::negated(const Node& node) {
     ast::ExprId id = expr(node.children.back());
-    if (node.children.size() - 1 > kMaxNesting) {   // the last one is what they negate
+    if (node.children.size() - 1 > kMaxNesting) {  // the last one is what they negate
         say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s on end", kMaxNesting),
             "two of them cancel out");
         return id;
@@ -162,8 +164,10 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
     }
     for (std::size_t i = 3; i < node.children.size(); ++i) {
         const Node& extra = node.children[i];
-        if (extra.kind == Kind::kBurst) state.burst = literal(extra.children[0]);
-        else state.size = integer(extra.children[0], "a size");
+        if (extra.kind == Kind::kBurst)
+            state.burst = literal(extra.children[0]);
+        else
+            state.size = integer(extra.children[0], "a size");
     }
     policy_.state_terms.push_back(std::move(state));
     return add(span(node), ast::StateRef{static_cast<std::uint32_t>(policy_.state_terms.size() - 1)});
@@ -186,7 +190,8 @@ ast::ExprId ExprBuilder::paren(const Node& node) {
 ast::ExprId ExprBuilder::set_literal(const Node& node) {
     if (node.children.size() > kMaxSetElements) {
         say(Code::E503, span(node), fmt::format("a set of {} elements", node.children.size()),
-            fmt::format("at most {} stand in a policy; put them into a file: `set NAME : TYPE from \"FILE\"`", kMaxSetElements));
+            fmt::format("at most {} stand in a policy; put them into a file: `set NAME : TYPE from \"FILE\"`",
+                        kMaxSetElements));
         return add(span(node), ast::SetLiteral{});
     }
     ast::SetLiteral set;

@@ -80,18 +80,21 @@ ast::Endpoint TestBuilder::endpoint(const Node& node) {
     ast::Endpoint endpoint{};
     endpoint.span = b_.span(node);
     const Node& first = node.children[0];
-    const bool open = first.kind == Kind::kBracketed || b_.text(first).ends_with(':');   // a port is still to come
+    const bool open = first.kind == Kind::kBracketed || b_.text(first).ends_with(':');  // a port is still to come
     for (const Node& part : node.children) {
         if (part.kind == Kind::kBracketed) {
             const Node& word = part.children[0];
             const auto address = parse_ip(b_.text(word));
-            if (address) endpoint.address = *address;
-            else b_.say(Code::E109, b_.span(word), fmt::format("`{}` is not an address", b_.text(word)));
+            if (address)
+                endpoint.address = *address;
+            else
+                b_.say(Code::E109, b_.span(word), fmt::format("`{}` is not an address", b_.text(word)));
         } else if (part.kind == Kind::kPortRange) {
             if (!open)
                 b_.say(Code::E109, b_.span(part), "a range of ports that belongs to no address",
                        "write a colon between them, and no port: 192.0.2.1:{1..30}");
-            else port(part.children[0], endpoint);
+            else
+                port(part.children[0], endpoint);
         } else if (endpoint.address) {
             port(part, endpoint);
         } else {
@@ -167,9 +170,12 @@ ast::Outcome TestBuilder::outcome(const Node& node) {
 ast::SendStep TestBuilder::send(const Node& node) {
     ast::SendStep send{};
     for (const Node& part : node.children) {
-        if (part.kind == Kind::kRepeat) send.repeat = b_.integer(part.children[0], "a number of packets").value_or(1);
-        else if (part.kind == Kind::kPacket) send.packet = packet(part);
-        else send.outcome = outcome(part);
+        if (part.kind == Kind::kRepeat)
+            send.repeat = b_.integer(part.children[0], "a number of packets").value_or(1);
+        else if (part.kind == Kind::kPacket)
+            send.packet = packet(part);
+        else
+            send.outcome = outcome(part);
     }
     return send;
 }
@@ -179,8 +185,8 @@ ast::Step TestBuilder::step(const Node& node) {
     switch (node.kind) {
         case Kind::kAfterStep: step.node = ast::AfterStep{b_.literal(node.children[0])}; break;
         case Kind::kReplayStep:
-            step.node = ast::ReplayStep{b_.string(node.children[0]), b_.span(node.children[0]),
-                                        outcome(node.children[1])};
+            step.node =
+                ast::ReplayStep{b_.string(node.children[0]), b_.span(node.children[0]), outcome(node.children[1])};
             break;
         case Kind::kExpectStep: {
             ast::ExpectStep expect{b_.name(node.children[0]), false, {}};

@@ -37,8 +37,10 @@ void Diagnostics::add(Diagnostic diagnostic) {
         case Severity::kWarning: ++warnings_; break;
         case Severity::kNote: break;
     }
-    if (all_.size() == kMaxDiagnostics) ++dropped_;
-    else all_.push_back(std::move(diagnostic));
+    if (all_.size() == kMaxDiagnostics)
+        ++dropped_;
+    else
+        all_.push_back(std::move(diagnostic));
 }
 
 }  // namespace weir

@@ -20,8 +20,8 @@ enum class Code : std::uint16_t {
 #undef WEIR_DIAGNOSTIC
 };
 
-std::string_view code_name(Code code);    // "E201"
-std::string_view code_title(Code code);   // "unknown field"
+std::string_view code_name(Code code);   // "E201"
+std::string_view code_title(Code code);  // "unknown field"
 Severity code_severity(Code code);
 std::optional<Code> find_code(std::string_view name);
 
@@ -38,13 +38,13 @@ struct Note {
 
 struct Diagnostic {
     Code code{};
-    Span span{};              // the narrowest wrong thing
-    std::string message{};    // lower case, says what was seen
-    std::string label{};       // beside the caret; may be empty
-    std::string help{};       // the way out; may be empty
+    Span span{};            // the narrowest wrong thing
+    std::string message{};  // lower case, says what was seen
+    std::string label{};    // beside the caret; may be empty
+    std::string help{};     // the way out; may be empty
     std::optional<Fix> fix{};
-    std::vector<Note> notes{}; // other places that matter
-    std::string rule{};       // the rule's name where it is about a rule, else empty
+    std::vector<Note> notes{};            // other places that matter
+    std::string rule{};                   // the rule's name where it is about a rule, else empty
     std::vector<std::string> blockers{};  // W401: the rules that leave it no packet
 };
 

@@ -10,8 +10,8 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kComparisons[] = {"==", "!=", "<",  "<=", ">", ">=", "in", "not in", "contains", "starts_with",
-                                             "ends_with"};
+constexpr std::string_view kComparisons[] = {
+    "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"};
 constexpr std::string_view kStateKinds[] = {"rate", "byterate", "count", "distinct"};
 constexpr std::string_view kVerdicts[] = {"pass", "drop", "reject", "redirect"};
 constexpr std::string_view kSeverities[] = {"low", "medium", "high", "critical"};
@@ -24,9 +24,12 @@ struct Overloaded : Lambdas... {
 std::string quoted(std::string_view bytes) {
     std::string text = "\"";
     for (const char c : bytes) {
-        if (c == '"' || c == '\\') text += '\\', text += c;
-        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) text += fmt::format("\\x{:02x}", c);
-        else text += c;
+        if (c == '"' || c == '\\')
+            text += '\\', text += c;
+        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            text += fmt::format("\\x{:02x}", c);
+        else
+            text += c;
     }
     return text + '"';
 }
@@ -38,23 +41,22 @@ std::string hex(std::string_view bytes) {
 }
 
 std::string written(const Value& value) {
-    return std::visit(
-        Overloaded{
-            [](const Integer& v) { return fmt::format("{}", v.value); },
-            [](const IntegerRange& v) { return fmt::format("{}..{}", v.first, v.last); },
-            [](const Boolean& v) { return std::string(v.value ? "true" : "false"); },
-            [](const Duration& v) { return fmt::format("{}ns", v.ns); },
-            [](const Rate& v) { return fmt::format("{}/{}ns", v.count, v.per_ns); },
-            [](const ByteSize& v) { return fmt::format("{}B", v.bytes); },
-            [](const ByteRate& v) { return fmt::format("{}B/{}ns", v.bytes, v.per_ns); },
-            [](const IpAddress& v) { return to_string(v); },
-            [](const IpPrefix& v) { return to_string(v); },
-            [](const IpRange& v) { return to_string(v.first) + ".." + to_string(v.last); },
-            [](const MacAddress& v) { return to_string(v); },
-            [](const Text& v) { return quoted(v.bytes); },
-            [](const HexBytes& v) { return hex(v.bytes); },
-        },
-        value);
+    return std::visit(Overloaded{
+                          [](const Integer& v) { return fmt::format("{}", v.value); },
+                          [](const IntegerRange& v) { return fmt::format("{}..{}", v.first, v.last); },
+                          [](const Boolean& v) { return std::string(v.value ? "true" : "false"); },
+                          [](const Duration& v) { return fmt::format("{}ns", v.ns); },
+                          [](const Rate& v) { return fmt::format("{}/{}ns", v.count, v.per_ns); },
+                          [](const ByteSize& v) { return fmt::format("{}B", v.bytes); },
+                          [](const ByteRate& v) { return fmt::format("{}B/{}ns", v.bytes, v.per_ns); },
+                          [](const IpAddress& v) { return to_string(v); },
+                          [](const IpPrefix& v) { return to_string(v); },
+                          [](const IpRange& v) { return to_string(v.first) + ".." + to_string(v.last); },
+                          [](const MacAddress& v) { return to_string(v); },
+                          [](const Text& v) { return quoted(v.bytes); },
+                          [](const HexBytes& v) { return hex(v.bytes); },
+                      },
+                      value);
 }
 
 std::string written(const ast::Verdict& verdict) {
@@ -93,7 +95,9 @@ private:
         const Position position = sources_.position(span.file, span.begin);
         fmt::format_to(std::back_inserter(text_), " <{}:{}>\n", position.line, position.column);
     }
-    void value(Span span, std::string_view name, const ast::Literal& literal) { line(span, "{} {}", name, written(literal.value)); }
+    void value(Span span, std::string_view name, const ast::Literal& literal) {
+        line(span, "{} {}", name, written(literal.value));
+    }
     void exprs(const std::vector<ast::ExprId>& ids) {
         const Level level(*this);
         for (const ast::ExprId id : ids) expr(id);
@@ -129,30 +133,29 @@ private:
 
 void Dumper::expr(ast::ExprId id) {
     const ast::Expr& e = policy_.expr(id);
-    std::visit(Overloaded{
-                   [&](const ast::Or& n) { named("or", e.span, n.operands); },
-                   [&](const ast::And& n) { named("and", e.span, n.operands); },
-                   [&](const ast::Not& n) { named("not", e.span, {n.operand}); },
-                   [&](const ast::Compare& n) {
-                       named(kComparisons[static_cast<std::size_t>(n.op)], e.span, {n.lhs, n.rhs});
-                   },
-                   [&](const ast::Path& n) { line(e.span, "path {}", n.text); },
-                   [&](const ast::Slice& n) { line(e.span, "slice {}[{}:{}]", n.field.text, n.offset, n.length); },
-                   [&](const ast::Masked& n) {
-                       line(e.span, "mask {}", n.mask);
-                       exprs({n.operand});
-                   },
-                   [&](const ast::Length& n) { named("len", e.span, {n.operand}); },
-                   [&](const ast::Tuple& n) { named("tuple", e.span, n.elements); },
-                   [&](const ast::Literal& n) { value(e.span, "literal", n); },
-                   [&](const ast::SetLiteral& n) { named("set", e.span, n.elements); },
-                   [&](const ast::Call& n) {
-                       line(e.span, "call {}", n.function.text);
-                       exprs(n.arguments);
-                   },
-                   [&](const ast::StateRef& n) { state_term(e.span, policy_.state_terms[n.index]); },
-               },
-               e.node);
+    std::visit(
+        Overloaded{
+            [&](const ast::Or& n) { named("or", e.span, n.operands); },
+            [&](const ast::And& n) { named("and", e.span, n.operands); },
+            [&](const ast::Not& n) { named("not", e.span, {n.operand}); },
+            [&](const ast::Compare& n) { named(kComparisons[static_cast<std::size_t>(n.op)], e.span, {n.lhs, n.rhs}); },
+            [&](const ast::Path& n) { line(e.span, "path {}", n.text); },
+            [&](const ast::Slice& n) { line(e.span, "slice {}[{}:{}]", n.field.text, n.offset, n.length); },
+            [&](const ast::Masked& n) {
+                line(e.span, "mask {}", n.mask);
+                exprs({n.operand});
+            },
+            [&](const ast::Length& n) { named("len", e.span, {n.operand}); },
+            [&](const ast::Tuple& n) { named("tuple", e.span, n.elements); },
+            [&](const ast::Literal& n) { value(e.span, "literal", n); },
+            [&](const ast::SetLiteral& n) { named("set", e.span, n.elements); },
+            [&](const ast::Call& n) {
+                line(e.span, "call {}", n.function.text);
+                exprs(n.arguments);
+            },
+            [&](const ast::StateRef& n) { state_term(e.span, policy_.state_terms[n.index]); },
+        },
+        e.node);
 }
 
 void Dumper::state_term(Span span, const ast::StateTerm& state) {
@@ -171,8 +174,10 @@ void Dumper::action(const ast::Action& action) {
     std::visit(Overloaded{
                    [&](const ast::Verdict& n) { line(action.span, "{}", written(n)); },
                    [&](const ast::AlertAction& n) {
-                       if (n.sample) line(action.span, "alert {} sample 1/{}", n.alert.text, *n.sample);
-                       else line(action.span, "alert {}", n.alert.text);
+                       if (n.sample)
+                           line(action.span, "alert {} sample 1/{}", n.alert.text, *n.sample);
+                       else
+                           line(action.span, "alert {}", n.alert.text);
                    },
                    [&](const ast::AddAction& n) {
                        line(action.span, "add to {}", n.set.text);
@@ -246,8 +251,10 @@ void Dumper::item(const ast::Sink& sink) {
 
 void Dumper::endpoint(std::string_view name, const ast::Endpoint& endpoint) {
     const std::string address = endpoint.address ? written(*endpoint.address) : "";
-    if (const auto& port = endpoint.port) line(endpoint.span, "{} {} ports {}..{}", name, address, port->first, port->last);
-    else line(endpoint.span, "{} {}", name, address);
+    if (const auto& port = endpoint.port)
+        line(endpoint.span, "{} {} ports {}..{}", name, address, port->first, port->last);
+    else
+        line(endpoint.span, "{} {}", name, address);
 }
 
 void Dumper::packet(const ast::PacketSpec& packet) {
@@ -265,11 +272,13 @@ void Dumper::packet(const ast::PacketSpec& packet) {
 }
 
 void Dumper::outcome(const ast::Outcome& outcome) {
-    line(outcome.span, "outcome {}{}", outcome.verdict ? written(*outcome.verdict) : "", outcome.no_alert ? " no alert" : "");
+    line(outcome.span, "outcome {}{}", outcome.verdict ? written(*outcome.verdict) : "",
+         outcome.no_alert ? " no alert" : "");
     const Level level(*this);
     if (outcome.rule) line(outcome.rule->span, "by {}", outcome.rule->text);
     for (const ast::ExpectedAlert& alert : outcome.alerts)
-        line(alert.alert.span, "alert {}{}", alert.alert.text, alert.times ? fmt::format(" {} times", *alert.times) : std::string());
+        line(alert.alert.span, "alert {}{}", alert.alert.text,
+             alert.times ? fmt::format(" {} times", *alert.times) : std::string());
 }
 
 void Dumper::step(const ast::Step& step) {

@@ -1,6 +1,6 @@
-// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone, which includes PEGTL before it. Alternatives never
-// share a prefix, so that no text makes the parser try twice, and none of them fails after it made a node, unless it is
-// a node itself; what a word means is decided when the tree is built.
+// The grammar of a policy in PEGTL's terms. Seen by parser.cpp alone, which includes PEGTL before it. Alternatives
+// never share a prefix, so that no text makes the parser try twice, and none of them fails after it made a node, unless
+// it is a node itself; what a word means is decided when the tree is built.
 #pragma once
 
 #include <algorithm>
@@ -22,9 +22,12 @@ struct ws {
     static bool match(In& in) {
         const char* at = in.current();
         while (at != in.end()) {
-            if (*at == '#') at = std::find(at, in.end(), '\n');
-            else if (*at == ' ' || (*at >= '\t' && *at <= '\r')) ++at;
-            else break;
+            if (*at == '#')
+                at = std::find(at, in.end(), '\n');
+            else if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
+                ++at;
+            else
+                break;
         }
         in.bump(static_cast<std::size_t>(at - in.current()));
         return true;
@@ -38,10 +41,10 @@ inline bool is_word_char(char c) {
 }
 
 inline bool is_reserved(std::string_view word) {
-    constexpr std::string_view kWords[] = {"alert",   "and",  "contains", "default", "drop",     "ends_with",
-                                           "import",  "in",   "let",      "not",     "note",     "observe",
-                                           "or",      "pass", "policy",   "redirect", "reject",  "rule",
-                                           "set",     "sink", "starts_with", "test", "then",     "when"};
+    constexpr std::string_view kWords[] = {"alert",  "and",  "contains",    "default",  "drop",   "ends_with",
+                                           "import", "in",   "let",         "not",      "note",   "observe",
+                                           "or",     "pass", "policy",      "redirect", "reject", "rule",
+                                           "set",    "sink", "starts_with", "test",     "then",   "when"};
     return std::binary_search(std::begin(kWords), std::end(kWords), word);
 }
 
@@ -57,7 +60,7 @@ struct reserved {
 
     template <typename In>
     static bool match(In& in) {
-        constexpr std::size_t kLongest = 12;   // starts_with
+        constexpr std::size_t kLongest = 12;  // starts_with
         const auto left = static_cast<std::size_t>(in.end() - in.current());
         std::size_t size = 0;
         while (size < left && size <= kLongest && is_word_char(in.current()[size])) ++size;
@@ -74,7 +77,8 @@ struct word_text : p::plus<word_char> {};
 struct word : p::seq<p::not_at<reserved>, word_text, ws> {};
 struct escape : p::seq<p::one<'\\'>, p::not_one<'\n', '\r'>> {};
 struct string_end : p::one<'"'> {};
-struct string_text : p::seq<p::one<'"'>, p::star<p::sor<escape, p::not_one<'"', '\\', '\n', '\r'>>>, p::must<string_end>> {};
+struct string_text
+    : p::seq<p::one<'"'>, p::star<p::sor<escape, p::not_one<'"', '\\', '\n', '\r'>>>, p::must<string_end>> {};
 struct string : p::seq<string_text, ws> {};
 struct hex_text : p::seq<TAO_PEGTL_STRING("hex"), string_text> {};
 struct hex : p::seq<hex_text, ws> {};
@@ -84,7 +88,7 @@ struct open_paren : sign<'('> {};
 struct close_paren : p::one<')'> {};
 struct open_brace : sign<'{'> {};
 struct close_brace : p::one<'}'> {};
-struct rule_end : close_brace {};     // named, so that their messages say more
+struct rule_end : close_brace {};  // named, so that their messages say more
 struct alert_end : close_brace {};
 struct open_bracket : sign<'['> {};
 struct close_bracket : p::one<']'> {};
@@ -93,7 +97,8 @@ struct equals : p::seq<p::one<'='>, p::not_at<p::one<'=', '>'>>, ws> {};
 struct arrow : sign<'-', '>'> {};
 struct yields : sign<'=', '>'> {};
 
-#define WEIR_KEYWORD(id, text) struct id : keyword<TAO_PEGTL_STRING(text)> {};
+#define WEIR_KEYWORD(id, text) \
+    struct id : keyword<TAO_PEGTL_STRING(text)> {};
 WEIR_KEYWORD(k_policy, "policy")
 WEIR_KEYWORD(k_import, "import")
 WEIR_KEYWORD(k_let, "let")
@@ -176,7 +181,7 @@ struct op_le : p::string<'<', '='> {};
 struct op_ge : p::string<'>', '='> {};
 struct op_lt : p::one<'<'> {};
 struct op_gt : p::one<'>'> {};
-struct op_not : keyword<TAO_PEGTL_STRING("not")> {};   // no node of its own: `in` may be missing
+struct op_not : keyword<TAO_PEGTL_STRING("not")> {};  // no node of its own: `in` may be missing
 struct op_not_in : p::seq<op_not, k_in> {};
 struct comparator : p::sor<p::seq<p::sor<op_eq, op_ne, op_le, op_ge, op_lt, op_gt>, ws>, op_not_in, k_in, k_contains,
                            k_starts_with, k_ends_with> {};
@@ -221,7 +226,8 @@ struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<s
 struct default_item : p::if_must<k_default, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
 struct note : p::if_must<k_note, string> {};
-struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then, actions, rule_end> {};
+struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then,
+                                   actions, rule_end> {};
 struct rule_item : p::seq<rule_item_text, ws> {};
 struct severity : p::if_must<k_severity, word> {};
 struct message : p::if_must<k_message, string> {};
@@ -231,10 +237,13 @@ struct sinks : p::if_must<k_to, name, p::star<p::if_must<comma, name>>> {};
 struct escalate : p::if_must<k_escalate, k_to, name, k_when, word, k_within, word, k_per, keys> {};
 struct respond_text : p::if_must<k_respond, open_brace, actions, close_brace> {};
 struct respond : p::seq<respond_text, ws> {};
-struct alert_item_text : p::if_must<k_alert, name, open_brace, p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, alert_end> {};
+struct alert_item_text : p::if_must<k_alert, name, open_brace,
+                                    p::star<p::sor<severity, message, throttle, sinks, escalate, respond>>, alert_end> {
+};
 struct alert_item : p::seq<alert_item_text, ws> {};
 struct sink_argument : p::plus<p::sor<hex, string, word>> {};
-struct sink_item_text : p::if_must<k_sink, name, equals, name, open_paren, p::opt<sink_argument, p::star<p::if_must<comma, sink_argument>>>, close_paren> {};
+struct sink_item_text : p::if_must<k_sink, name, equals, name, open_paren,
+                                   p::opt<sink_argument, p::star<p::if_must<comma, sink_argument>>>, close_paren> {};
 struct sink_item : p::seq<sink_item_text, ws> {};
 
 // ---- tests ----
@@ -253,7 +262,9 @@ struct protocol : word {};
 struct frame_text : p::seq<TAO_PEGTL_STRING("hex"), p::star<p::blank>, string_text> {};
 struct frame : p::seq<frame_text, ws> {};
 struct packet : p::sor<frame, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
-struct by_rule_name : p::seq<p::sor<p::seq<TAO_PEGTL_STRING("default"), p::not_at<word_char>>, p::seq<p::not_at<reserved>, name_text>>> {};
+struct by_rule_name
+    : p::seq<
+          p::sor<p::seq<TAO_PEGTL_STRING("default"), p::not_at<word_char>>, p::seq<p::not_at<reserved>, name_text>>> {};
 struct by_rule : p::if_must<k_by, by_rule_name, ws> {};
 struct no_alert : p::if_must<k_no, k_alert> {};
 struct times : p::seq<word, k_times> {};

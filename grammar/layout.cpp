@@ -5,8 +5,8 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxStepColumns = 72;      // a longer packet does not push the others' `=>` away
-constexpr std::size_t kMaxCommentColumn = 90;    // nor a longer line the others' comments
+constexpr std::size_t kMaxStepColumns = 72;    // a longer packet does not push the others' `=>` away
+constexpr std::size_t kMaxCommentColumn = 90;  // nor a longer line the others' comments
 
 std::size_t gap(Run run, std::size_t cell) { return run == Run::kAlert && cell > 1 ? 2 : 1; }
 
@@ -56,8 +56,9 @@ void Layout::align_cell(std::size_t begin, std::size_t end, std::size_t cell) {
 void Layout::align_steps(std::size_t begin, std::size_t end) {
     std::size_t widest = 0;
     for (std::size_t i = begin; i < end; ++i) {
-        if (lines_[i].cells.size() < 2) continue;   // a comment, a blank line, `after`
-        if (const std::size_t width = columns(lines_[i].cells[0]); width <= kMaxStepColumns) widest = std::max(widest, width);
+        if (lines_[i].cells.size() < 2) continue;  // a comment, a blank line, `after`
+        if (const std::size_t width = columns(lines_[i].cells[0]); width <= kMaxStepColumns)
+            widest = std::max(widest, width);
     }
     for (std::size_t i = begin; i < end; ++i) {
         if (lines_[i].cells.size() < 2) continue;

@@ -8,7 +8,7 @@
 
 namespace weir {
 
-inline constexpr std::size_t kMaxColumns = 120;   // the width that the project's own sources have
+inline constexpr std::size_t kMaxColumns = 120;  // the width that the project's own sources have
 
 // Neighbouring lines of the same run are aligned cell by cell.
 enum class Run : std::uint8_t { kNone, kDefinition, kDefault, kSink, kRule, kAlert, kStep };

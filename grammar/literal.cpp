@@ -15,17 +15,11 @@ struct Unit {
     std::uint64_t factor;
 };
 constexpr Unit kDecimal[] = {{"k", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}};
-constexpr Unit kDurations[] = {{"us", 1'000},
-                               {"ms", 1'000'000},
-                               {"s", 1'000'000'000},
-                               {"m", 60'000'000'000},
-                               {"h", 3'600'000'000'000},
-                               {"d", 86'400'000'000'000}};
+constexpr Unit kDurations[] = {{"us", 1'000},         {"ms", 1'000'000},        {"s", 1'000'000'000},
+                               {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
 constexpr Unit kSizes[] = {{"KB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}, {"B", 1}};
-constexpr Unit kPer[] = {{"s", 1'000'000'000},
-                         {"min", 60'000'000'000},
-                         {"h", 3'600'000'000'000},
-                         {"d", 86'400'000'000'000}};
+constexpr Unit kPer[] = {
+    {"s", 1'000'000'000}, {"min", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 int hex_digit(char c) {
@@ -90,16 +84,20 @@ private:
         return std::nullopt;
     }
     std::nullopt_t no_literal() {
-        if (text_.find_first_not_of("0123456789./") == std::string_view::npos && text_.find('.') != std::string_view::npos)
-            return say(Code::E301, fmt::format("`{}` is not an address", text_), "an IPv4 address is four numbers from 0 to 255: 192.0.2.1");
+        if (text_.find_first_not_of("0123456789./") == std::string_view::npos &&
+            text_.find('.') != std::string_view::npos)
+            return say(Code::E301, fmt::format("`{}` is not an address", text_),
+                       "an IPv4 address is four numbers from 0 to 255: 192.0.2.1");
         std::string small(text_);
         for (char& c : small)
             if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        if (small != text_ && is_path(small)) return say(Code::E301, fmt::format("`{}` is not a name", text_), "names are lower case", small);
+        if (small != text_ && is_path(small))
+            return say(Code::E301, fmt::format("`{}` is not a name", text_), "names are lower case", small);
         const auto digits = leading_digits(text_);
         if (digits && is_name(digits->rest) && digits->rest != text_)
             return say(Code::E301, fmt::format("`{}` is no unit, in `{}`", digits->rest, text_),
-                       "times end in us, ms, s, m, h or d; sizes in B, KB, MB or GB; numbers in k, M or G; rates in /s, /min, /h or /d");
+                       "times end in us, ms, s, m, h or d; sizes in B, KB, MB or GB; numbers in k, M or G; rates in "
+                       "/s, /min, /h or /d");
         return say(Code::E301, fmt::format("`{}` is neither a name nor a value", text_),
                    "names are lower case; values look like 22, 0x16, 10s, 10/min, 64KB, 10.0.0.0/8, 2001:db8::1, "
                    "1024..65535 or 02:00:00:00:00:01");
@@ -136,7 +134,8 @@ private:
         const Unit* per = find_unit(kPer, right);
         if (!digits) return no_literal();
         if (per == nullptr)
-            return say(Code::E301, fmt::format("`{}` is no rate", text_), "rates are per s, min, h or d: `10/min`, `10MB/s`");
+            return say(Code::E301, fmt::format("`{}` is no rate", text_),
+                       "rates are per s, min, h or d: `10/min`, `10MB/s`");
         if (const Unit* size = find_unit(kSizes, digits->rest)) {
             const auto bytes = scaled(*digits, size->factor);
             if (!bytes) return too_large();
@@ -218,13 +217,18 @@ std::optional<std::string> parse_string(std::string_view text, Span span, Diagno
         const char escape = text[++i];
         const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
         const int low = i + 3 < text.size() ? hex_digit(text[i + 2]) : -1;
-        if (escape == 'n') bytes += '\n';
-        else if (escape == 't') bytes += '\t';
-        else if (escape == '"' || escape == '\\') bytes += escape;
-        else if (escape == 'x' && high >= 0 && low >= 0) bytes += static_cast<char>(high * 16 + low), i += 2;
+        if (escape == 'n')
+            bytes += '\n';
+        else if (escape == 't')
+            bytes += '\t';
+        else if (escape == '"' || escape == '\\')
+            bytes += escape;
+        else if (escape == 'x' && high >= 0 && low >= 0)
+            bytes += static_cast<char>(high * 16 + low), i += 2;
         else {
             const auto begin = span.begin + static_cast<std::uint32_t>(i) - 1;
-            diagnostics.add({.code = Code::E103, .span = {span.file, begin, begin + 2},
+            diagnostics.add({.code = Code::E103,
+                             .span = {span.file, begin, begin + 2},
                              .message = fmt::format("unknown escape `\\{}`", escape),
                              .help = "escapes are \\n \\t \\\" \\\\ and \\xHH"});
             return std::nullopt;
@@ -241,15 +245,21 @@ std::optional<std::string> parse_hex(std::string_view text, Span span, Diagnosti
         const int digit = hex_digit(text[i]);
         if (digit < 0) {
             const auto begin = span.begin + static_cast<std::uint32_t>(i);
-            diagnostics.add({.code = Code::E107, .span = {span.file, begin, begin + 1},
-                             .message = "not a hexadecimal digit", .help = "two digits a byte: hex\"474554\""});
+            diagnostics.add({.code = Code::E107,
+                             .span = {span.file, begin, begin + 1},
+                             .message = "not a hexadecimal digit",
+                             .help = "two digits a byte: hex\"474554\""});
             return std::nullopt;
         }
-        if (high < 0) high = digit;
-        else bytes += static_cast<char>(high * 16 + digit), high = -1;
+        if (high < 0)
+            high = digit;
+        else
+            bytes += static_cast<char>(high * 16 + digit), high = -1;
     }
     if (high < 0) return bytes;
-    diagnostics.add({.code = Code::E107, .span = span, .message = "half a byte at the end",
+    diagnostics.add({.code = Code::E107,
+                     .span = span,
+                     .message = "half a byte at the end",
                      .help = "two digits a byte: hex\"474554\""});
     return std::nullopt;
 }

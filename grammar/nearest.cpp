@@ -23,7 +23,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string_view nearest_word(std::span<const std::string_view> words, std::string_view word) {
-    constexpr std::size_t kMaxWord = 64;   // longer ones are no misspelling of ours
+    constexpr std::size_t kMaxWord = 64;  // longer ones are no misspelling of ours
     if (word.size() < 2 || word.size() > kMaxWord) return {};
     std::string_view best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;

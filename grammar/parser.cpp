@@ -203,13 +203,13 @@ bool ends_in_a_sign(Kind kind) {
 // The nodes that are complete lie on a stack; a rule that matches takes those of its parts as children.
 struct Tree {
     std::string_view text;
-    std::pmr::memory_resource* memory;   // of the nodes' children
+    std::pmr::memory_resource* memory;  // of the nodes' children
     std::vector<syntax::Node> nodes;
     struct Mark {
-        std::size_t nodes;               // that stood there when the rule began
+        std::size_t nodes;  // that stood there when the rule began
         std::uint32_t begin;
     };
-    std::vector<Mark> marks;             // of the rules that are being tried
+    std::vector<Mark> marks;  // of the rules that are being tried
 
     void complete(Kind kind, std::uint32_t end);
 };
@@ -276,7 +276,7 @@ using Input = p::memory_input<p::tracking_mode::lazy, p::eol::lf_crlf, const cha
 struct Item {
     syntax::Node node;
     std::uint32_t next = 0;
-    std::string expected;                // empty: it is good
+    std::string expected;  // empty: it is good
     std::uint32_t at = 0;
 };
 
@@ -301,8 +301,8 @@ constexpr std::size_t kItemsAtOnce = 64, kBatchesAhead = 32;
 
 struct Batch {
     std::pmr::monotonic_buffer_resource memory{64 << 10};
-    std::vector<syntax::Node> items{};   // goes before its memory
-    std::uint32_t end = 0;               // where to go on behind them
+    std::vector<syntax::Node> items{};  // goes before its memory
+    std::uint32_t end = 0;              // where to go on behind them
 };
 
 // Reads items from the first on, to the end or to one that is wrong.
@@ -348,7 +348,7 @@ private:
         while (good && batch.items.size() < kItemsAtOnce) {
             const std::uint32_t begin = scan_.skip_space(at);
             Item item = begin < scan_.text().size() ? read_item(begin, tree) : Item{{}, 0, "an item", 0};
-            good = item.expected.empty();   // who goes on says what is wrong
+            good = item.expected.empty();  // who goes on says what is wrong
             if (!good) break;
             at = item.next;
             batch.items.push_back(std::move(item.node));
@@ -363,7 +363,7 @@ private:
     std::condition_variable_any changed_{};
     std::deque<std::unique_ptr<Batch>> ready_{};
     bool is_done_ = false;
-    std::jthread thread_;                // the last: it ends before what it uses
+    std::jthread thread_;  // the last: it ends before what it uses
 };
 
 // Builds the items from the first on, as long as they are good. Returns where to go on.

@@ -9,7 +9,7 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kAlertWordColumns = 8;     // `severity`, `throttle` and `escalate` are the longest
+constexpr std::size_t kAlertWordColumns = 8;  // `severity`, `throttle` and `escalate` are the longest
 
 class Printer {
 public:
@@ -49,7 +49,8 @@ void Printer::simple(std::size_t first, std::size_t last, Run run, std::string_v
     const std::size_t line = layout_.size() - 1;
     const std::size_t cell = sign.empty() ? first + 1 : find(first, last, sign);
     bool comments = false;
-    for (std::size_t i = first + 1; i <= cell && i < last; ++i) comments = comments || tokens_.all[i].comment_count != 0;
+    for (std::size_t i = first + 1; i <= cell && i < last; ++i)
+        comments = comments || tokens_.all[i].comment_count != 0;
     if (run != Run::kNone && !comments && cell < last) out_.start_cell(cell);
     out_.flow(first, last, 0);
     if (layout_.size() == line + 1) layout_.set_run(line, run);
@@ -149,14 +150,16 @@ void Printer::item(const ast::Item& item, std::size_t first, std::size_t last) {
 
 std::string Printer::print() {
     const std::size_t end = tokens_.all.size() - 1;
-    const auto next = [&](std::size_t index) {   // the token that item `index` begins with
+    const auto next = [&](std::size_t index) {  // the token that item `index` begins with
         if (index == policy_.items.size()) return end;
         const std::uint32_t begin = item_span(policy_.items[index]).begin;
         std::size_t low = 0, high = end;
         while (low < high) {
             const std::size_t middle = low + (high - low) / 2;
-            if (tokens_.all[middle].begin < begin) low = middle + 1;
-            else high = middle;
+            if (tokens_.all[middle].begin < begin)
+                low = middle + 1;
+            else
+                high = middle;
         }
         return low;
     };

@@ -20,7 +20,7 @@ public:
     const Token& token(std::size_t index) const { return tokens_.all[index]; }
     // Columns that tokens [first, last) take on one line.
     std::size_t width(std::size_t first, std::size_t last) const;
-    bool is_one_line(std::size_t first, std::size_t last) const;   // as the author wrote them
+    bool is_one_line(std::size_t first, std::size_t last) const;  // as the author wrote them
 
     // The comments before `token`, a blank line where the author left one, then a line at `indent` for the token.
     void begin(std::size_t token, std::size_t indent);
@@ -40,7 +40,7 @@ public:
     void pad(std::size_t token, std::size_t to_columns) { padded_ = token, padded_columns_ = to_columns; }
 
 private:
-    struct Block {                    // a set that the author began with a line end after its brace
+    struct Block {  // a set that the author began with a line end after its brace
         std::size_t open;
         std::size_t close;
     };
@@ -55,8 +55,8 @@ private:
     std::string_view text_;
     const Tokens& tokens_;
     Layout& layout_;
-    std::vector<std::uint32_t> reach_;         // columns of all tokens before this one, on one endless line
-    std::vector<std::uint16_t> breaks_;        // the indent of the line that begins with a token, or 0
+    std::vector<std::uint32_t> reach_;   // columns of all tokens before this one, on one endless line
+    std::vector<std::uint16_t> breaks_;  // the indent of the line that begins with a token, or 0
     std::vector<bool> cell_starts_;
     std::size_t padded_ = 0;
     std::size_t padded_columns_ = 0;

@@ -50,9 +50,12 @@ private:
         std::string safe;
         for (const char c : text) {
             const auto byte = static_cast<unsigned char>(c);
-            if (byte == '\t') safe += ' ';
-            else if (byte < 0x20 || byte == 0x7f) safe += fmt::format("\\x{:02x}", byte);
-            else safe += c;
+            if (byte == '\t')
+                safe += ' ';
+            else if (byte < 0x20 || byte == 0x7f)
+                safe += fmt::format("\\x{:02x}", byte);
+            else
+                safe += c;
         }
         return safe;
     }
@@ -80,7 +83,8 @@ private:
             return std::count_if(text.begin(), text.end(),
                                  [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
         };
-        const std::size_t length = std::min<std::size_t>(span.end - span.begin, line.size() - std::min(column, line.size()));
+        const std::size_t length =
+            std::min<std::size_t>(span.end - span.begin, line.size() - std::min(column, line.size()));
         const auto marks = std::max<std::ptrdiff_t>(1, width(line.substr(std::min(column, line.size()), length)));
         out_ += fmt::format("{}{} |{} {}\n", on(kBlue), number, on(kReset), printable(line));
         out_ += fmt::format("{}{} |{} {}{}{}{}{}\n", on(kBlue), std::string(number.size(), ' '), on(kReset),
@@ -97,14 +101,10 @@ private:
 Json json_object(const Sources& sources, const Diagnostic& d) {
     const Position begin = sources.position(d.span.file, d.span.begin);
     const Position end = sources.position(d.span.file, d.span.end);
-    Json object{{"code", code_name(d.code)},
-                {"severity", severity_name(code_severity(d.code))},
-                {"message", d.message},
-                {"file", sources.name(d.span.file)},
-                {"line", begin.line},
-                {"column", begin.column},
-                {"end_line", end.line},
-                {"end_column", end.column}};
+    Json object{{"code", code_name(d.code)}, {"severity", severity_name(code_severity(d.code))},
+                {"message", d.message},      {"file", sources.name(d.span.file)},
+                {"line", begin.line},        {"column", begin.column},
+                {"end_line", end.line},      {"end_column", end.column}};
     if (!d.help.empty()) object["help"] = d.help;
     if (d.fix) object["fix"] = {{"replace", d.fix->replacement}};
     if (!d.rule.empty()) object["rule"] = d.rule;
@@ -119,7 +119,8 @@ std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::e
 Position in_characters(const Sources& sources, std::uint32_t file, std::uint32_t offset) {
     Position at = sources.position(file, offset);
     const std::string_view before = sources.line(file, offset).substr(0, at.column - 1);
-    const auto inside = std::count_if(before.begin(), before.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; });
+    const auto inside = std::count_if(before.begin(), before.end(),
+                                      [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; });
     at.column -= static_cast<std::uint32_t>(inside);
     return at;
 }
@@ -152,7 +153,10 @@ std::string sarif(const Sources& sources, const std::vector<const Diagnostic*>& 
     }
     const Json whole{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
                      {"version", "2.1.0"},
-                     {"runs", {{{"tool", {{"driver", {{"name", "weir"}, {"rules", rules}}}}}, {"columnKind", "unicodeCodePoints"}, {"results", results}}}}};
+                     {"runs",
+                      {{{"tool", {{"driver", {{"name", "weir"}, {"rules", rules}}}}},
+                        {"columnKind", "unicodeCodePoints"},
+                        {"results", results}}}}};
     return text_of(whole) + "\n";
 }
 
@@ -162,7 +166,8 @@ std::string github_escape(std::string_view text, bool property) {
     for (const char c : text) {
         if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
             escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        else escaped += c;
+        else
+            escaped += c;
     }
     return escaped;
 }
@@ -190,9 +195,12 @@ std::string render(const Sources& sources, const Diagnostics& diagnostics, Diagn
     std::string out;
     Human human(sources, colour);
     for (const Diagnostic* d : all) {
-        if (format == DiagnosticFormat::kHuman) out += human.render(*d) + "\n";
-        else if (format == DiagnosticFormat::kJson) out += text_of(json_object(sources, *d)) + "\n";
-        else out += github_line(sources, *d);
+        if (format == DiagnosticFormat::kHuman)
+            out += human.render(*d) + "\n";
+        else if (format == DiagnosticFormat::kJson)
+            out += text_of(json_object(sources, *d)) + "\n";
+        else
+            out += github_line(sources, *d);
     }
     if (format == DiagnosticFormat::kHuman && diagnostics.dropped() != 0)
         out += fmt::format("… and {} more\n", diagnostics.dropped());

@@ -7,9 +7,9 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";   // some editors begin a UTF-8 file with it
-constexpr std::string_view kItemWords[] = {"policy", "import", "let",   "set",  "default",
-                                           "malformed", "rule", "alert", "sink", "test"};
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors begin a UTF-8 file with it
+constexpr std::string_view kItemWords[] = {"policy",    "import", "let",   "set",  "default",
+                                           "malformed", "rule",   "alert", "sink", "test"};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
@@ -26,9 +26,12 @@ std::size_t utf8_length(std::string_view text) {
     if (first < 0x80) return 1;
     std::size_t length = 0;
     unsigned low = 0x80, high = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf) length = 2;
-    else if (first >= 0xe0 && first <= 0xef) length = 3;
-    else if (first >= 0xf0 && first <= 0xf4) length = 4;
+    if (first >= 0xc2 && first <= 0xdf)
+        length = 2;
+    else if (first >= 0xe0 && first <= 0xef)
+        length = 3;
+    else if (first >= 0xf0 && first <= 0xf4)
+        length = 4;
     if (length == 0 || text.size() < length) return 0;
     if (first == 0xe0) low = 0xa0;
     if (first == 0xed) high = 0x9f;
@@ -47,18 +50,22 @@ Scan::Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics)
 
 bool Scan::acceptable() {
     if (text_.size() > kMaxFileBytes) {
-        diagnostics_.add({.code = Code::E502, .span = span(0, 0),
-                          .message = fmt::format("the file has {} bytes; at most {} are read", text_.size(), kMaxFileBytes),
-                          .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
+        diagnostics_.add(
+            {.code = Code::E502,
+             .span = span(0, 0),
+             .message = fmt::format("the file has {} bytes; at most {} are read", text_.size(), kMaxFileBytes),
+             .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
         return false;
     }
     for (std::size_t at = 0; at < text_.size();) {
         const std::size_t length = utf8_length(text_.substr(at));
         if (length == 0 || text_[at] == '\0') {
             const auto begin = static_cast<std::uint32_t>(at);
-            diagnostics_.add({.code = Code::E106, .span = span(begin, begin + 1),
-                              .message = fmt::format("byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text_[at])),
-                              .help = "save the file as UTF-8; bytes in strings are written \\xHH"});
+            diagnostics_.add(
+                {.code = Code::E106,
+                 .span = span(begin, begin + 1),
+                 .message = fmt::format("byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text_[at])),
+                 .help = "save the file as UTF-8; bytes in strings are written \\xHH"});
             return false;
         }
         at += length;
@@ -101,9 +108,12 @@ std::vector<ast::Comment> Scan::comments() {
 std::uint32_t Scan::skip_space(std::uint32_t at) const {
     if (at == 0 && starts(0, kByteOrderMark)) at = kByteOrderMark.size();
     while (at < text_.size()) {
-        if (is_space(text_[at])) ++at;
-        else if (text_[at] == '#') at = skip_line(at);
-        else break;
+        if (is_space(text_[at]))
+            ++at;
+        else if (text_[at] == '#')
+            at = skip_line(at);
+        else
+            break;
     }
     return at;
 }
@@ -124,7 +134,8 @@ bool Scan::too_deep(std::uint32_t begin) {
         if (opens(c)) ++depth;
         if (closes(c) && depth > 0) --depth;
         if (depth > kMaxNesting) {
-            diagnostics_.add({.code = Code::E501, .span = span(at, at + 1),
+            diagnostics_.add({.code = Code::E501,
+                              .span = span(at, at + 1),
                               .message = fmt::format("nested more than {} deep", kMaxNesting),
                               .help = "give the inner condition a name: `let NAME = CONDITION`"});
             return true;

@@ -1,4 +1,5 @@
-// What the grammar matched, before anything means anything: the way from parser.cpp (which alone sees PEGTL) to build.cpp.
+// What the grammar matched, before anything means anything: the way from parser.cpp (which alone sees PEGTL) to
+// build.cpp.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +9,84 @@
 namespace weir::syntax {
 
 enum class Kind : std::uint8_t {
-    kNone, kName, kWord, kString, kHex,
-    kParen, kSetLiteral, kInDuration, kByKey, kCall, kSlice, kTerm, kMask, kMasked, kComparator, kBurst, kSize,
-    kComparison, kNegation, kAndOperand, kOrOperand, kCondition,
-    kPass, kDrop, kReject, kRedirect, kSample, kAlertAction, kForDuration, kAddAction, kRemoveAction, kCapture, kActions,
-    kPolicy, kImport, kParameters, kLet, kSetTypes, kSetTtl, kSetFrom, kSet, kDefault, kMalformed, kNote, kObserve,
-    kRule, kSeverity, kMessage, kKeys, kThrottle, kSinks, kEscalate, kRespond, kAlert, kSinkArgument, kSink,
-    kBracketed, kPortRange, kEndpoint, kOptionWords, kPacket, kByRule, kNoAlert, kTimes, kExpectedAlert, kOutcome,
-    kNot, kAfterStep, kExpectStep, kReplayStep, kRepeat, kSendStep, kTest,
+    kNone,
+    kName,
+    kWord,
+    kString,
+    kHex,
+    kParen,
+    kSetLiteral,
+    kInDuration,
+    kByKey,
+    kCall,
+    kSlice,
+    kTerm,
+    kMask,
+    kMasked,
+    kComparator,
+    kBurst,
+    kSize,
+    kComparison,
+    kNegation,
+    kAndOperand,
+    kOrOperand,
+    kCondition,
+    kPass,
+    kDrop,
+    kReject,
+    kRedirect,
+    kSample,
+    kAlertAction,
+    kForDuration,
+    kAddAction,
+    kRemoveAction,
+    kCapture,
+    kActions,
+    kPolicy,
+    kImport,
+    kParameters,
+    kLet,
+    kSetTypes,
+    kSetTtl,
+    kSetFrom,
+    kSet,
+    kDefault,
+    kMalformed,
+    kNote,
+    kObserve,
+    kRule,
+    kSeverity,
+    kMessage,
+    kKeys,
+    kThrottle,
+    kSinks,
+    kEscalate,
+    kRespond,
+    kAlert,
+    kSinkArgument,
+    kSink,
+    kBracketed,
+    kPortRange,
+    kEndpoint,
+    kOptionWords,
+    kPacket,
+    kByRule,
+    kNoAlert,
+    kTimes,
+    kExpectedAlert,
+    kOutcome,
+    kNot,
+    kAfterStep,
+    kExpectStep,
+    kReplayStep,
+    kRepeat,
+    kSendStep,
+    kTest,
 };
 
 struct Node {
     Kind kind = Kind::kNone;
-    std::uint32_t begin = 0;          // bytes of the file; trailing space is not part of a node
+    std::uint32_t begin = 0;  // bytes of the file; trailing space is not part of a node
     std::uint32_t end = 0;
     std::pmr::vector<Node> children;
 };

@@ -14,9 +14,9 @@ bool is_word(char c) {
 
 // The places where characters alone do not say how a text is split or spaced.
 struct Places {
-    std::vector<std::uint32_t> callers;     // words that the `(` or `[` after them belongs to
-    std::vector<std::uint32_t> set_names;   // their ends: a colon is a token of its own there
-    std::vector<std::uint32_t> frames;      // hex "…" as a packet
+    std::vector<std::uint32_t> callers;    // words that the `(` or `[` after them belongs to
+    std::vector<std::uint32_t> set_names;  // their ends: a colon is a token of its own there
+    std::vector<std::uint32_t> frames;     // hex "…" as a packet
     std::vector<Span> packets;
 };
 
@@ -24,8 +24,10 @@ void add_packets(const ast::Test& test, Places& places) {
     for (const ast::Step& step : test.steps) {
         const auto* send = std::get_if<ast::SendStep>(&step.node);
         if (send == nullptr) continue;
-        if (send->packet.protocol.text == "hex") places.frames.push_back(send->packet.span.begin);
-        else places.packets.push_back(send->packet.span);
+        if (send->packet.protocol.text == "hex")
+            places.frames.push_back(send->packet.span.begin);
+        else
+            places.packets.push_back(send->packet.span);
     }
 }
 
@@ -79,7 +81,7 @@ private:
 // Space and comments up to the next token.
 void Lexer::skip_space(Token& token) {
     token.first_comment = static_cast<std::uint32_t>(tokens_.comments.size());
-    unsigned lines = place_ == 0 ? 1 : 0;   // ended since the last token or comment
+    unsigned lines = place_ == 0 ? 1 : 0;  // ended since the last token or comment
     while (place_ < text_.size()) {
         const char c = text_[place_];
         if (is_space(c)) {
@@ -136,7 +138,7 @@ bool Lexer::is_glued(const Token& token) const {
                text_.substr(before.begin, before.end - before.begin) == "redirect";
     }
     if (!token.in_packet) return false;
-    if (c == '{') return last == ':';                                   // 192.0.2.1:{1..30}
+    if (c == '{') return last == ':';  // 192.0.2.1:{1..30}
     if (c == '}' || (sign_before && last == '{')) return true;
     return c == ':' && sign_before && last == ']' && before.end == token.begin;  // [2001:db8::1]:22
 }

@@ -36,11 +36,12 @@ struct Foreign {
     std::string_view text;
     std::string_view ours;
 };
-constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"===", "=="}, {"=", "=="},
-                                {"≥", ">="},   {"≤", "<="},  {"≠", "!="}};
+constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"===", "=="},
+                                {"=", "=="},   {"≥", ">="},  {"≤", "<="},   {"≠", "!="}};
 
 constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "alert", "add", "remove", "capture"};
-constexpr std::string_view kItems[] = {"policy", "import", "let", "set", "default", "malformed", "rule", "alert", "sink", "test"};
+constexpr std::string_view kItems[] = {"policy",    "import", "let",   "set",  "default",
+                                       "malformed", "rule",   "alert", "sink", "test"};
 
 // What people write where the grammar's sentence has `expected` in it, and what they mean; no replacement: only said.
 struct Mistake {
@@ -59,7 +60,9 @@ constexpr Mistake kMistakes[] = {
     {"verdict", "dropped", "the verdicts are pass, drop, reject and redirect", "drop"},
     {"verdict", "passed", "the verdicts are pass, drop, reject and redirect", "pass"},
     {"verdict", "discard", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"an action", "log", "what is worth telling is an alert: `then alert NAME`, and `alert NAME { message \"…\" }` as an item of its own", nullptr},
+    {"an action", "log",
+     "what is worth telling is an alert: `then alert NAME`, and `alert NAME { message \"…\" }` as an item of its own",
+     nullptr},
     {"an action", "observe", "`observe` stands before `when`", nullptr},
     {"verdict", "=", "`default drop`: nothing stands between the two", ""},
     {"`then`", "is", "equality is `==`", "=="},
@@ -89,12 +92,14 @@ constexpr Mistake kMistakes[] = {
 };
 
 // Sentences after which an equals sign is no comparison.
-constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`", "`=>`", "`{`", "a name", "a string", "`(`"};
+constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`",      "`=>`",
+                                              "`{`",         "a name",  "a string", "`(`"};
 
 // The words in the sentence that are the language's own.
 std::vector<std::string_view> words_of(std::string_view sentence) {
-    constexpr std::string_view kOrdinary[] = {"expected", "an", "a", "action", "condition", "verdict", "value", "field", "after",
-                                              "the", "comparison", "name", "type", "end", "of", "what", "happen", "should"};
+    constexpr std::string_view kOrdinary[] = {"expected", "an",    "a",     "action", "condition",  "verdict",
+                                              "value",    "field", "after", "the",    "comparison", "name",
+                                              "type",     "end",   "of",    "what",   "happen",     "should"};
     std::vector<std::string_view> words;
     for (std::size_t at = 0; at < sentence.size();) {
         std::size_t end = at;
@@ -111,7 +116,8 @@ std::vector<std::string_view> words_of(std::string_view sentence) {
 bool Scan::broken_string(std::uint32_t at, const std::string& expected) {
     if (expected != "expected `\"` before the end of the line") return false;
     const bool escape = at < text_.size() && text_[at] == '\\';
-    diagnostics_.add({.code = Code::E102, .span = span(at, std::min(at + 1, static_cast<std::uint32_t>(text_.size()))),
+    diagnostics_.add({.code = Code::E102,
+                      .span = span(at, std::min(at + 1, static_cast<std::uint32_t>(text_.size()))),
                       .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
                       .label = "`\"` is missing",
                       .help = "close it with `\"`; write a line end as `\\n`"});
@@ -128,25 +134,29 @@ bool Scan::broken_name(std::uint32_t at, const std::string& expected) {
     const std::string_view written = text_.substr(begin, end - begin);
     std::string ours = lower(written);
     std::replace(ours.begin(), ours.end(), '-', '_');
-    Diagnostic said{.code = Code::E105, .span = span(begin, end), .message = fmt::format("`{}` is not a name", written),
-                    .label = "a `-` in a name", .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
+    Diagnostic said{.code = Code::E105,
+                    .span = span(begin, end),
+                    .message = fmt::format("`{}` is not a name", written),
+                    .label = "a `-` in a name",
+                    .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
     if (is_name(ours)) said.fix = Fix{said.span, ours};
     diagnostics_.add(std::move(said));
     return true;
 }
 
 bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
-    if (starts(at, "=>") || starts(at, "!=") || (starts(at, "==") && !starts(at, "==="))) return false;   // ours
+    if (starts(at, "=>") || starts(at, "!=") || (starts(at, "==") && !starts(at, "==="))) return false;  // ours
     for (const Foreign& foreign : kForeign) {
         if (!starts(at, foreign.text)) continue;
         const bool compares = std::none_of(std::begin(kNoComparison), std::end(kNoComparison),
                                            [&](std::string_view part) { return contains(expected, part); });
         if (foreign.ours == "==" && !compares) return false;
         const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
-        std::string replacement(foreign.ours);   // a word keeps its distance from other words
+        std::string replacement(foreign.ours);  // a word keeps its distance from other words
         if (is_word(foreign.ours.front()) && at > 0 && is_word(text_[at - 1])) replacement.insert(0, " ");
         if (is_word(replacement.back()) && end < text_.size() && is_word(text_[end])) replacement += ' ';
-        diagnostics_.add({.code = Code::E104, .span = span(at, end),
+        diagnostics_.add({.code = Code::E104,
+                          .span = span(at, end),
                           .message = fmt::format("`{}` is not an operator here", foreign.text),
                           .label = "another language's operator",
                           .fix = Fix{span(at, end), std::move(replacement)}});
@@ -157,7 +167,8 @@ bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
 
 // 'abc' and “abc”
 bool Scan::quoted_otherwise(Diagnostic& said, std::uint32_t at) const {
-    constexpr std::pair<std::string_view, std::string_view> kQuotes[] = {{"“", "”"}, {"„", "“"}, {"‘", "’"}, {"'", "'"}, {"”", "”"}};
+    constexpr std::pair<std::string_view, std::string_view> kQuotes[] = {
+        {"“", "”"}, {"„", "“"}, {"‘", "’"}, {"'", "'"}, {"”", "”"}};
     for (const auto& [open, close] : kQuotes) {
         if (!starts(at, open)) continue;
         said.help = "strings stand in plain double quotes: \"…\"";
@@ -184,7 +195,9 @@ bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string&
     if (contains(expected, "`,` and an action") && is_one_of(kActions, found)) {
         said.label = "a comma is missing before it";
         const std::size_t line = text_.rfind('\n', before == 0 ? 0 : before - 1);
-        const bool comment = contains(text_.substr(line == std::string_view::npos ? 0 : line, before - (line == std::string_view::npos ? 0 : line)), "#");
+        const bool comment = contains(text_.substr(line == std::string_view::npos ? 0 : line,
+                                                   before - (line == std::string_view::npos ? 0 : line)),
+                                      "#");
         if (!comment) said.fix = Fix{span(before, before), ","};
         return true;
     }

@@ -19,8 +19,10 @@ IpAddress with_host_bits(const IpPrefix& prefix, bool ones) {
     for (std::size_t i = 0; i < bytes; ++i) {
         const std::size_t first_bit = i * 8;
         std::uint8_t host = 0xff;
-        if (prefix.length >= first_bit + 8) host = 0;
-        else if (prefix.length > first_bit) host = static_cast<std::uint8_t>(0xff >> (prefix.length - first_bit));
+        if (prefix.length >= first_bit + 8)
+            host = 0;
+        else if (prefix.length > first_bit)
+            host = static_cast<std::uint8_t>(0xff >> (prefix.length - first_bit));
         const auto network = static_cast<std::uint8_t>(address.bytes[i] & ~host);
         address.bytes[i] = ones ? static_cast<std::uint8_t>(network | host) : network;
     }

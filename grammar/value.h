@@ -39,15 +39,36 @@ struct MacAddress {
     friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 
-struct Integer { std::uint64_t value = 0; };
-struct IntegerRange { std::uint64_t first = 0; std::uint64_t last = 0; };  // both ends inclusive
-struct Boolean { bool value = false; };
-struct Duration { std::uint64_t ns = 0; };
-struct Rate { std::uint64_t count = 0; std::uint64_t per_ns = 0; };        // 10/min: 10 per 60'000'000'000
-struct ByteSize { std::uint64_t bytes = 0; };                              // 64KB: 64'000
-struct ByteRate { std::uint64_t bytes = 0; std::uint64_t per_ns = 0; };
-struct Text { std::string bytes; };                                        // "…", escapes resolved
-struct HexBytes { std::string bytes; };                                    // hex"…"
+struct Integer {
+    std::uint64_t value = 0;
+};
+struct IntegerRange {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+};  // both ends inclusive
+struct Boolean {
+    bool value = false;
+};
+struct Duration {
+    std::uint64_t ns = 0;
+};
+struct Rate {
+    std::uint64_t count = 0;
+    std::uint64_t per_ns = 0;
+};  // 10/min: 10 per 60'000'000'000
+struct ByteSize {
+    std::uint64_t bytes = 0;
+};  // 64KB: 64'000
+struct ByteRate {
+    std::uint64_t bytes = 0;
+    std::uint64_t per_ns = 0;
+};
+struct Text {
+    std::string bytes;
+};  // "…", escapes resolved
+struct HexBytes {
+    std::string bytes;
+};  // hex"…"
 
 using Value = std::variant<Integer, IntegerRange, Boolean, Duration, Rate, ByteSize, ByteRate, IpAddress, IpPrefix,
                            IpRange, MacAddress, Text, HexBytes>;

@@ -19,14 +19,16 @@ Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
     static_assert(kWords * sizeof(std::uint64_t) == sizeof(Sums));
     sums.assign(entries, Sums{});
     constexpr std::uint32_t kAtOnce = 256;
-    const std::size_t words = kWords * possible_cpus();   // of an entry
+    const std::size_t words = kWords * possible_cpus();  // of an entry
     std::vector<std::uint64_t> values(words * std::min(entries, kAtOnce));
     std::vector<std::uint32_t> keys(std::min(entries, kAtOnce));
-    std::uint32_t place = 0;                               // the kernel's, where the next batch begins
+    std::uint32_t place = 0;  // the kernel's, where the next batch begins
     for (std::uint32_t begin = 0; begin < entries;) {
         std::uint32_t count = std::min(entries - begin, kAtOnce);
         // ENOENT: the map ends with this batch.
-        if (bpf_map_lookup_batch(map, begin == 0 ? nullptr : &place, &place, keys.data(), values.data(), &count, nullptr) != 0 && (errno != ENOENT || count == 0))
+        if (bpf_map_lookup_batch(map, begin == 0 ? nullptr : &place, &place, keys.data(), values.data(), &count,
+                                 nullptr) != 0 &&
+            (errno != ENOENT || count == 0))
             return kernel_error(errno, "reading the counters");
         for (std::uint32_t i = 0; i < count; ++i) {
             std::uint64_t total[kWords] = {};
@@ -60,8 +62,10 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     Counts counts;
     const auto rows = static_cast<std::uint32_t>(manifest.rules.size() + 2);
     std::vector<weir_counter_block> blocks;
-    if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read) return read.error();
-    for (std::uint32_t row = 0; row < rows; ++row) counts.rows.push_back(blocks[row / WEIR_BLOCK_COUNTERS].rows[row % WEIR_BLOCK_COUNTERS]);
+    if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read)
+        return read.error();
+    for (std::uint32_t row = 0; row < rows; ++row)
+        counts.rows.push_back(blocks[row / WEIR_BLOCK_COUNTERS].rows[row % WEIR_BLOCK_COUNTERS]);
     // A policy whose rules raise no alert has no accounts in its program.
     const int accounts = program.map("weir_alert_accounts");
     counts.alerts.resize(manifest.alerts.size());
@@ -71,7 +75,8 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     const std::vector<std::string> identities = program.state().identities();
     std::vector<weir_state_account> state(identities.size());
     if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
-        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read) return read.error();
+        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read)
+            return read.error();
     for (std::size_t i = 0; i < identities.size(); ++i) counts.state.emplace_back(identities[i], state[i]);
     return counts;
 }
@@ -79,7 +84,8 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
 std::uint64_t decided(const Counts& counts, const bpf::Manifest& manifest) {
     std::uint64_t packets = 0;
     for (std::size_t row = 0; row < counts.rows.size(); ++row) {
-        const bool decides = row >= manifest.rules.size() || (!manifest.rules[row].observe && manifest.rules[row].verdict != ~0u);
+        const bool decides =
+            row >= manifest.rules.size() || (!manifest.rules[row].observe && manifest.rules[row].verdict != ~0u);
         if (decides) packets += counts.rows[row].packets;
     }
     return packets;
@@ -144,7 +150,8 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     for (std::size_t i = 0; i < rules; ++i) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
-    for (std::size_t i = 0; i < manifest.alerts.size(); ++i) add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
+        add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
     for (const auto& [identity, account] : counts.state) {
         weir_state_account& sum = state_[identity];
         sum.inserted += account.inserted;
@@ -202,11 +209,12 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
-    std::erase_if(state_, [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
+    std::erase_if(state_,
+                  [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
 }
 
 std::vector<std::pair<std::string, weir_counter>> Accounts::of_rules_that_leave(const bpf::Manifest& before,
-                                                                               const bpf::Manifest& after) const {
+                                                                                const bpf::Manifest& after) const {
     std::unordered_set<std::string_view> stay;
     for (const bpf::RuleInfo& rule : after.rules) stay.insert(rule.name);
     std::vector<std::pair<std::string, weir_counter>> leave;

@@ -18,9 +18,10 @@
 namespace weir::runtime {
 
 // What a program has counted so far, over all CPUs.
-using StateAccounts = std::vector<std::pair<std::string, weir_state_account>>;   // by identity: terms, throttles, sets that change
+using StateAccounts =
+    std::vector<std::pair<std::string, weir_state_account>>;  // by identity: terms, throttles, sets that change
 struct Counts {
-    std::vector<weir_counter> rows;               // rules, `default`, `malformed`
+    std::vector<weir_counter> rows;  // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;
     StateAccounts state{};
 };
@@ -39,8 +40,8 @@ public:
     void add(const bpf::Manifest& manifest, const Counts& counts);
     // An event of an alert was handed to its sinks.
     void add_event(const std::string& alert, bool delivered);
-    // Forgets rules that are not in `manifest`, alerts that are neither there nor in `pending`, and state that is not in
-    // `state`: what has its name later begins anew.
+    // Forgets rules that are not in `manifest`, alerts that are neither there nor in `pending`, and state that is not
+    // in `state`: what has its name later begins anew.
     void keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending,
                    const std::vector<std::string>& state = {});
 
@@ -54,7 +55,8 @@ public:
 
     Account alert(const std::string& name) const;
     // Sums of those rules of `before` that `after` does not have.
-    std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const;
+    std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before,
+                                                                          const bpf::Manifest& after) const;
     // Such rules are back: they go on where they were. A rule that is counted meanwhile keeps its sum.
     void restore(const std::vector<std::pair<std::string, weir_counter>>& rules);
     // Of state by identity: the sum and what the program in force has counted since.

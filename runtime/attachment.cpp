@@ -35,8 +35,8 @@ weir_root& shared(const UniqueMapping& word) { return *static_cast<weir_root*>(w
 Result<Root> Root::load() {
     quiet_libbpf();
     LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir_root");
-    ObjectPtr object(bpf_object__open_mem(weir_template_root_begin,
-                                          static_cast<std::size_t>(weir_template_root_end - weir_template_root_begin), &opts));
+    ObjectPtr object(bpf_object__open_mem(
+        weir_template_root_begin, static_cast<std::size_t>(weir_template_root_end - weir_template_root_begin), &opts));
     if (!object) return kernel_error(errno, "reading the root program");
     if (const int failed = bpf_object__load(object.get()); failed != 0)
         return kernel_error(failed, "loading the root program into the kernel");
@@ -77,10 +77,12 @@ Result<std::uint32_t> Root::pinned_version(const Pins& pins) {
     __u32 length = sizeof(info);
     const std::uint32_t zero = 0;
     if (!word || bpf_obj_get_info_by_fd(word.get(), &info, &length) != 0 || info.type != BPF_MAP_TYPE_ARRAY ||
-        info.value_size < offsetof(weir_root, abi) + sizeof(std::uint32_t) || std::string_view(info.name).find("weir") == std::string_view::npos)
+        info.value_size < offsetof(weir_root, abi) + sizeof(std::uint32_t) ||
+        std::string_view(info.name).find("weir") == std::string_view::npos)
         return Error{fmt::format("{}/word is not an engine's", pins.folder()), {}, EEXIST};
     std::vector<std::uint8_t> value(info.value_size);
-    if (bpf_map_lookup_elem(word.get(), &zero, value.data()) != 0) return kernel_error(errno, "reading " + pins.folder());
+    if (bpf_map_lookup_elem(word.get(), &zero, value.data()) != 0)
+        return kernel_error(errno, "reading " + pins.folder());
     std::uint32_t version = 0;
     std::memcpy(&version, value.data() + offsetof(weir_root, abi), sizeof(version));
     return version;
@@ -103,7 +105,8 @@ Result<std::uint32_t> Root::place(int program_fd) {
     std::uint32_t slot = last_;
     do slot = (slot + 1) % WEIR_SLOTS;
     while (slot != last_ && (taken_ & 1u << slot) != 0);
-    if ((taken_ & 1u << slot) != 0) return Error{"the engine holds too many policies", "this is a bug of weir: please report it", EBUSY};
+    if ((taken_ & 1u << slot) != 0)
+        return Error{"the engine holds too many policies", "this is a bug of weir: please report it", EBUSY};
     if (bpf_map_update_elem(slots_.get(), &slot, &program_fd, BPF_ANY) != 0)
         return kernel_error(errno, "placing the policy beside the one in force");
     taken_ |= 1u << slot;
@@ -116,7 +119,7 @@ bool Root::replace(InForce expected, InForce next) {
 }
 
 void Root::clear(std::uint32_t slot) {
-    bpf_map_delete_elem(slots_.get(), &slot);   // fails where it is empty already
+    bpf_map_delete_elem(slots_.get(), &slot);  // fails where it is empty already
     taken_ &= ~(1u << slot);
 }
 
@@ -146,8 +149,8 @@ Result<Attachment> Attachment::attach(const Root& root, const std::string& inter
         const int native = failed;
         failed = link(AttachMode::kGeneric);
         if (failed == 0 && notice)
-            notice(fmt::format("{}: native XDP is not possible ({}), attached in generic mode, which is slower", interface,
-                               std::strerror(native)));
+            notice(fmt::format("{}: native XDP is not possible ({}), attached in generic mode, which is slower",
+                               interface, std::strerror(native)));
     }
     if (failed == 0) {
         // Killed right here, the link goes with the process: the interface is as it was.
@@ -158,11 +161,13 @@ Result<Attachment> Attachment::attach(const Root& root, const std::string& inter
     if (failed == EBUSY || failed == EEXIST) return interface_taken(interface, *index);
     Error error = kernel_error(failed, fmt::format("attaching to {} in {} mode", interface,
                                                    attachment.mode_ == AttachMode::kGeneric ? "generic" : "native"));
-    if (mode == AttachMode::kNative && error.help.empty()) error.help = "its driver may know generic mode only: --mode auto";
+    if (mode == AttachMode::kNative && error.help.empty())
+        error.help = "its driver may know generic mode only: --mode auto";
     return error;
 }
 
-std::optional<Attachment> Attachment::adopt(const Root& root, const std::string& interface, unsigned index, Pins& pins) {
+std::optional<Attachment> Attachment::adopt(const Root& root, const std::string& interface, unsigned index,
+                                            Pins& pins) {
     Attachment attachment;
     attachment.link_ = pins.get(link_pin(interface));
     bpf_link_info link{};
@@ -197,8 +202,13 @@ void Attachment::leave() {
 }
 
 Attachment::Attachment(Attachment&& other) noexcept
-    : interface_(std::move(other.interface_)), index_(other.index_), mode_(other.mode_), offload_of_(std::move(other.offload_of_)),
-      adopted_(other.adopted_), pins_(std::exchange(other.pins_, nullptr)), link_(std::move(other.link_)) {}
+    : interface_(std::move(other.interface_)),
+      index_(other.index_),
+      mode_(other.mode_),
+      offload_of_(std::move(other.offload_of_)),
+      adopted_(other.adopted_),
+      pins_(std::exchange(other.pins_, nullptr)),
+      link_(std::move(other.link_)) {}
 
 Attachment::~Attachment() {
     if (pins_ != nullptr && link_) pins_->drop(link_pin(interface_));
@@ -209,14 +219,16 @@ Attachment::~Attachment() {
 Result<bool> Attachment::show_vlan_tags(const Notice& notice) {
     auto was_on = disable_vlan_offload(interface_);
     if (!was_on) {
-        if (was_on.error().number == EOPNOTSUPP) return false;   // no offload, so the tags are in the frame
+        if (was_on.error().number == EOPNOTSUPP) return false;  // no offload, so the tags are in the frame
         return was_on.error();
     }
     if (!*was_on) return false;
     offload_of_ = std::make_unique<std::string>(interface_);
     // A mark for the engine after this one; what it is does not matter.
     if (pins_ != nullptr) static_cast<void>(pins_->keep(offload_pin(interface_), pins_->get("word").get()));
-    if (notice) notice(fmt::format("{}: rx VLAN offload is off while the policy is attached, because it reads `vlan`", interface_));
+    if (notice)
+        notice(fmt::format("{}: rx VLAN offload is off while the policy is attached, because it reads `vlan`",
+                           interface_));
     return true;
 }
 

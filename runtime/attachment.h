@@ -61,14 +61,17 @@ public:
 private:
     static Result<Root> create(UniqueFd program, UniqueFd slots, UniqueFd word);
     Root(UniqueFd program, UniqueFd slots, UniqueFd word_map, UniqueMapping word)
-        : program_(std::move(program)), slots_(std::move(slots)), word_map_(std::move(word_map)), word_(std::move(word)) {}
+        : program_(std::move(program)),
+          slots_(std::move(slots)),
+          word_map_(std::move(word_map)),
+          word_(std::move(word)) {}
 
     UniqueFd program_;
     UniqueFd slots_;
     UniqueFd word_map_;
-    UniqueMapping word_;                  // struct weir_root, as the kernel sees it
-    std::uint32_t taken_ = 0;             // slots in use, a bit each
-    std::uint32_t last_ = 0;              // the slot given out last
+    UniqueMapping word_;       // struct weir_root, as the kernel sees it
+    std::uint32_t taken_ = 0;  // slots in use, a bit each
+    std::uint32_t last_ = 0;   // the slot given out last
 };
 
 // Whether the device may take VLAN tags off before the program sees the frame.
@@ -87,7 +90,8 @@ public:
     Attachment& operator=(Attachment&&) = delete;
     ~Attachment();
 
-    // What is pinned stays, and the offload as it is, when this is destroyed. Not so one that is not pinned, or was not adopted.
+    // What is pinned stays, and the offload as it is, when this is destroyed. Not so one that is not pinned, or was not
+    // adopted.
     void leave();
 
     // False once the interface is gone: the kernel has taken the program off.
@@ -95,7 +99,7 @@ public:
 
     const std::string& interface() const { return interface_; }
     unsigned index() const { return index_; }
-    AttachMode mode() const { return mode_; }     // kNative or kGeneric
+    AttachMode mode() const { return mode_; }  // kNative or kGeneric
 
     // Turns rx VLAN offload off, so that policies see the tags; it is on again once this is destroyed, if it was.
     // Returns whether this call changed it.
@@ -109,9 +113,9 @@ private:
     std::string interface_;
     unsigned index_ = 0;
     AttachMode mode_ = AttachMode::kNative;
-    std::unique_ptr<std::string> offload_of_;     // the interface whose offload is to be restored
+    std::unique_ptr<std::string> offload_of_;  // the interface whose offload is to be restored
     bool adopted_ = false;
-    Pins* pins_ = nullptr;                        // null: not pinned
+    Pins* pins_ = nullptr;  // null: not pinned
     UniqueFd link_;
 };
 

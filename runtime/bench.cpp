@@ -27,10 +27,10 @@ extern const unsigned char weir_template_measure_begin[], weir_template_measure_
 namespace weir::runtime {
 namespace {
 
-constexpr std::uint32_t kBatchPackets = 512;    // enough to drown the 1 to 2 us that a test run itself takes
+constexpr std::uint32_t kBatchPackets = 512;  // enough to drown the 1 to 2 us that a test run itself takes
 constexpr std::uint32_t kBareSlot = 0, kRootSlot = 1;
 constexpr unsigned kLoads = 5;
-constexpr std::uint64_t kLoadsNs = 1'000'000'000;   // no more loads once they took this long
+constexpr std::uint64_t kLoadsNs = 1'000'000'000;  // no more loads once they took this long
 constexpr unsigned kSwaps = 1001;
 constexpr std::size_t kFrameHead = offsetof(weir_measured_frame, bytes);
 
@@ -49,7 +49,8 @@ Result<ObjectPtr> open_own(const unsigned char* begin, const unsigned char* end)
 }
 
 Status load_own(bpf_object* object) {
-    if (const int failed = bpf_object__load(object); failed != 0) return kernel_error(failed, "loading a program of weir's own");
+    if (const int failed = bpf_object__load(object); failed != 0)
+        return kernel_error(failed, "loading a program of weir's own");
     return Done{};
 }
 
@@ -103,7 +104,8 @@ Result<Attached> attach_out_of_sight(int program) {
 struct Drain {
     RingPtr ring{};
     explicit Drain(int events) {
-        if (events >= 0) ring.reset(ring_buffer__new(events, [](void*, void*, std::size_t) { return 0; }, nullptr, nullptr));
+        if (events >= 0)
+            ring.reset(ring_buffer__new(events, [](void*, void*, std::size_t) { return 0; }, nullptr, nullptr));
     }
     void operator()() const {
         if (ring) ring_buffer__consume(ring.get());
@@ -111,14 +113,17 @@ struct Drain {
 };
 
 // ns a packet, rounded down.
-Result<std::uint32_t> run_batch(FrameFeed& feed, std::uint32_t slot, std::uint32_t first, std::vector<std::uint8_t>& packet) {
+Result<std::uint32_t> run_batch(FrameFeed& feed, std::uint32_t slot, std::uint32_t first,
+                                std::vector<std::uint8_t>& packet) {
     if (Status aimed = feed.aim(slot, first, 0); !aimed) return aimed.error();
     LIBBPF_OPTS(bpf_test_run_opts, opts);
     opts.data_in = packet.data();
     opts.data_size_in = static_cast<__u32>(packet.size());
     opts.repeat = kBatchPackets;
-    if (const int failed = bpf_prog_test_run_opts(feed.fd(), &opts); failed != 0) return kernel_error(failed, "a test run of packets");
-    if (opts.retval == 0 /* XDP_ABORTED */) return Error{"the measuring program could not place a frame", "this is a bug of weir", 0};
+    if (const int failed = bpf_prog_test_run_opts(feed.fd(), &opts); failed != 0)
+        return kernel_error(failed, "a test run of packets");
+    if (opts.retval == 0 /* XDP_ABORTED */)
+        return Error{"the measuring program could not place a frame", "this is a bug of weir", 0};
     return opts.duration;
 }
 
@@ -131,7 +136,8 @@ struct Batches {
 Result<Batches> run_batches(FrameFeed& feed, const Drain& drain, const BenchOptions& options) {
     const OneCpu here;
     std::vector<std::uint8_t> packet(std::max<std::uint32_t>(feed.longest_bytes(), ETH_ZLEN));
-    const std::uint64_t total = std::max<std::uint64_t>(std::uint64_t{feed.frame_count()} * options.repeat, kBatchPackets);
+    const std::uint64_t total =
+        std::max<std::uint64_t>(std::uint64_t{feed.frame_count()} * options.repeat, kBatchPackets);
     Batches batches;
     for (std::uint64_t done = 0; done < total; done += kBatchPackets) {
         const auto first = static_cast<std::uint32_t>(done % feed.frame_count());
@@ -233,7 +239,8 @@ Status FrameFeed::store(const Frames& frames) {
         const auto length = static_cast<std::uint32_t>(frame.size());
         std::memcpy(value.data(), &length, sizeof(length));
         std::copy(frame.begin(), frame.end(), value.begin() + kFrameHead);
-        if (bpf_map_update_elem(bpf_map__fd(map), &number, value.data(), BPF_ANY) != 0) return kernel_error(errno, "storing the frames");
+        if (bpf_map_update_elem(bpf_map__fd(map), &number, value.data(), BPF_ANY) != 0)
+            return kernel_error(errno, "storing the frames");
         ++number;
     }
     return Done{};
@@ -241,7 +248,8 @@ Status FrameFeed::store(const Frames& frames) {
 
 Status FrameFeed::put_program(std::uint32_t slot, int program_fd) {
     const int programs = bpf_object__find_map_fd_by_name(object_.get(), "weir_measured_programs");
-    if (bpf_map_update_elem(programs, &slot, &program_fd, BPF_ANY) != 0) return kernel_error(errno, "placing a program to measure");
+    if (bpf_map_update_elem(programs, &slot, &program_fd, BPF_ANY) != 0)
+        return kernel_error(errno, "placing a program to measure");
     return Done{};
 }
 
@@ -249,7 +257,8 @@ Status FrameFeed::aim(std::uint32_t slot, std::uint32_t first, std::uint32_t ifi
     const std::uint32_t zero = 0;
     const weir_measure measure{slot, first % frame_count_, ifindex};
     const int map = bpf_object__find_map_fd_by_name(object_.get(), ".data.weir_measure");
-    if (bpf_map_update_elem(map, &zero, &measure, BPF_ANY) != 0) return kernel_error(errno, "setting the measuring program");
+    if (bpf_map_update_elem(map, &zero, &measure, BPF_ANY) != 0)
+        return kernel_error(errno, "setting the measuring program");
     return Done{};
 }
 
@@ -317,12 +326,14 @@ Result<RootCost> measure_root(const Frames& frames) {
     options.repeat = 200;
     RootCost cost;
     root->set_deadline(~std::uint64_t{0});
-    for (const auto& [in_force, ns] : {std::pair{InForce::for_good(*slot), &cost.for_good_ns}, std::pair{InForce::until_deadline(*slot, *slot), &cost.until_deadline_ns}}) {
+    for (const auto& [in_force, ns] : {std::pair{InForce::for_good(*slot), &cost.for_good_ns},
+                                       std::pair{InForce::until_deadline(*slot, *slot), &cost.until_deadline_ns}}) {
         root->replace(root->in_force(), in_force);
         auto batches = run_batches(*feed, Drain(-1), options);
         if (!batches) return batches.error();
         leave_disturbed_out(*batches);
-        *ns = percentiles_of_floors(std::move(batches->policy)).p50 - percentiles_of_floors(std::move(batches->bare)).p50;
+        *ns =
+            percentiles_of_floors(std::move(batches->policy)).p50 - percentiles_of_floors(std::move(batches->bare)).p50;
     }
     return cost;
 }

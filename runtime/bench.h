@@ -40,26 +40,28 @@ private:
 };
 
 struct BenchOptions {
-    std::uint32_t repeat = 500;           // times that each frame runs
+    std::uint32_t repeat = 500;  // times that each frame runs
     bool observe = false;
     // Packets measured so far; may be empty.
     std::function<void(std::uint64_t done)> on_progress{};
 };
 
-struct Percentiles { double p50 = 0, p99 = 0; };
+struct Percentiles {
+    double p50 = 0, p99 = 0;
+};
 // Of averages that were rounded down to whole numbers: a value v stands for anything from v to v + 1.
 Percentiles percentiles_of_floors(std::vector<std::uint32_t> averages);
 
 struct BenchFigures {
-    Percentiles packet_ns;                // root and policy, measuring program included; over batches
-    double baseline_ns = 0;               // the bare program in the same place; median over batches between the others
-    double undisturbed = 1;               // share of the batches that these figures are made of
-    double load_ms = 0;                   // the least of several
-    double swap_us = 0;                   // median: the store that puts a policy in force
-    std::uint32_t packets = 0;            // distinct ones
+    Percentiles packet_ns;      // root and policy, measuring program included; over batches
+    double baseline_ns = 0;     // the bare program in the same place; median over batches between the others
+    double undisturbed = 1;     // share of the batches that these figures are made of
+    double load_ms = 0;         // the least of several
+    double swap_us = 0;         // median: the store that puts a policy in force
+    std::uint32_t packets = 0;  // distinct ones
     std::uint32_t program_insns = 0;
     std::uint32_t verified_insns = 0;
-    std::uint64_t memory_bytes = 0;       // of its maps
+    std::uint64_t memory_bytes = 0;  // of its maps
 };
 
 // Loads the policy as an engine does, and measures it with `frames`. Attaches to nothing in this network namespace.
@@ -68,7 +70,7 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
 // What the root costs a packet over the program in its slot alone, in ns.
 struct RootCost {
     double for_good_ns = 0;
-    double until_deadline_ns = 0;         // while the policy waits to be confirmed
+    double until_deadline_ns = 0;  // while the policy waits to be confirmed
 };
 Result<RootCost> measure_root(const Frames& frames);
 

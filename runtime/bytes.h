@@ -1,4 +1,5 @@
-// Numbers and texts one after another, in this machine's byte order, for maps that the next engine of this machine reads.
+// Numbers and texts one after another, in this machine's byte order, for maps that the next engine of this machine
+// reads.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +61,8 @@ public:
         std::vector<T> values;
         if (size > bytes_.size() / sizeof(T)) return good_ = false, values;
         values.resize(size);
-        if (const auto* bytes = take(size * sizeof(T)); bytes != nullptr && size != 0) std::memcpy(values.data(), bytes, size * sizeof(T));
+        if (const auto* bytes = take(size * sizeof(T)); bytes != nullptr && size != 0)
+            std::memcpy(values.data(), bytes, size * sizeof(T));
         return values;
     }
 

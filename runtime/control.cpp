@@ -22,9 +22,9 @@ namespace {
 
 constexpr std::size_t kMaxClients = 32;
 constexpr std::size_t kMaxRequestBytes = 64 << 10;
-constexpr std::size_t kMaxAnswerBytes = 64 << 20;   // the counters of 131,072 rules are 15 MB
+constexpr std::size_t kMaxAnswerBytes = 64 << 20;  // the counters of 131,072 rules are 15 MB
 constexpr std::size_t kMaxOfferedBytes = 1 << 20;
-constexpr std::uint64_t kListener = 0;              // epoll's number of the listening socket
+constexpr std::uint64_t kListener = 0;  // epoll's number of the listening socket
 
 std::string socket_path(const std::string& name) { return fmt::format("{}/{}.sock", kControlFolder, name); }
 
@@ -44,7 +44,8 @@ bool good_name(const std::string& name) {
 
 Result<UniqueFd> connect_to(const std::string& path) {
     sockaddr_un address{};
-    if (!fill_address(path, address)) return Error{fmt::format("`{}` is too long for a socket", path), {}, ENAMETOOLONG};
+    if (!fill_address(path, address))
+        return Error{fmt::format("`{}` is too long for a socket", path), {}, ENAMETOOLONG};
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
         return kernel_error(errno, fmt::format("connecting to {}", path));
@@ -53,8 +54,10 @@ Result<UniqueFd> connect_to(const std::string& path) {
 
 // 0750, whatever the umask; one that others could put sockets into is refused.
 Status make_folder() {
-    if (mkdir(kControlFolder, 0750) == 0) chmod(kControlFolder, 0750);
-    else if (errno != EEXIST) return kernel_error(errno, fmt::format("making {}", kControlFolder));
+    if (mkdir(kControlFolder, 0750) == 0)
+        chmod(kControlFolder, 0750);
+    else if (errno != EEXIST)
+        return kernel_error(errno, fmt::format("making {}", kControlFolder));
     struct stat facts{};
     if (lstat(kControlFolder, &facts) != 0) return kernel_error(errno, fmt::format("looking at {}", kControlFolder));
     if (!S_ISDIR(facts.st_mode) || (facts.st_mode & S_IWOTH) != 0 || (facts.st_uid != 0 && facts.st_uid != geteuid()))
@@ -69,9 +72,11 @@ Result<UniqueFd> take_lock(const std::string& path, const std::string& name) {
         UniqueFd lock(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!lock) return kernel_error(errno, fmt::format("making the lock of `{}` in {}", name, kControlFolder));
         if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-            return Error{fmt::format("an engine named `{}` runs already", name), "stop it first, or choose another name: --name NAME", EBUSY};
+            return Error{fmt::format("an engine named `{}` runs already", name),
+                         "stop it first, or choose another name: --name NAME", EBUSY};
         struct stat ours{}, there{};
-        if (fstat(lock.get(), &ours) == 0 && stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+        if (fstat(lock.get(), &ours) == 0 && stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
+            ours.st_dev == there.st_dev)
             return lock;
     }
 }
@@ -86,16 +91,22 @@ bool watch(int poll_fd, int fd, std::uint64_t id, std::uint32_t events, int oper
 }  // namespace
 
 ControlServer::ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll)
-    : path_(std::move(path)), lock_path_(std::move(lock_path)), lock_(std::move(lock)), socket_(std::move(socket)), poll_(std::move(poll)) {}
+    : path_(std::move(path)),
+      lock_path_(std::move(lock_path)),
+      lock_(std::move(lock)),
+      socket_(std::move(socket)),
+      poll_(std::move(poll)) {}
 
 ControlServer::~ControlServer() {
     if (!socket_) return;
     unlink(path_.c_str());
-    unlink(lock_path_.c_str());           // still locked: take_lock() sees that it has gone
+    unlink(lock_path_.c_str());  // still locked: take_lock() sees that it has gone
 }
 
 Result<ControlServer> ControlServer::listen(const std::string& name) {
-    if (!good_name(name)) return Error{fmt::format("`{}` cannot be the name of an engine", name), "letters and digits, no slash: --name NAME", EINVAL};
+    if (!good_name(name))
+        return Error{fmt::format("`{}` cannot be the name of an engine", name),
+                     "letters and digits, no slash: --name NAME", EINVAL};
     if (Status made = make_folder(); !made) return made.error();
     const std::string lock_path = fmt::format("{}/{}.lock", kControlFolder, name);
     auto lock = take_lock(lock_path, name);
@@ -103,7 +114,8 @@ Result<ControlServer> ControlServer::listen(const std::string& name) {
     // We hold the lock: a socket that lies there is of an engine that was killed.
     const std::string path = socket_path(name);
     sockaddr_un address{};
-    if (!fill_address(path, address)) return Error{fmt::format("`{}` is too long for a socket", path), "a shorter name: --name NAME", ENAMETOOLONG};
+    if (!fill_address(path, address))
+        return Error{fmt::format("`{}` is too long for a socket", path), "a shorter name: --name NAME", ENAMETOOLONG};
     unlink(path.c_str());
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const mode_t mask = umask(0177);
@@ -112,7 +124,8 @@ Result<ControlServer> ControlServer::listen(const std::string& name) {
     umask(mask);
     if (!bound) return kernel_error(failed, fmt::format("making {}", path));
     UniqueFd poll(epoll_create1(EPOLL_CLOEXEC));
-    if (::listen(socket.get(), SOMAXCONN) != 0 || !poll || !watch(poll.get(), socket.get(), kListener, EPOLLIN, EPOLL_CTL_ADD))
+    if (::listen(socket.get(), SOMAXCONN) != 0 || !poll ||
+        !watch(poll.get(), socket.get(), kListener, EPOLLIN, EPOLL_CTL_ADD))
         return kernel_error(errno, fmt::format("listening on {}", path));
     return ControlServer(path, lock_path, std::move(*lock), std::move(socket), std::move(poll));
 }
@@ -149,9 +162,12 @@ bool ControlServer::read_from(std::uint64_t id, Client& client, std::vector<Requ
 bool ControlServer::write_to(std::uint64_t id, Client& client) {
     while (!client.out.empty()) {
         const ssize_t sent = send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL);
-        if (sent > 0) client.out.erase(0, static_cast<std::size_t>(sent));
-        else if (errno == EAGAIN) return watch(poll_.get(), client.fd.get(), id, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-        else if (errno != EINTR) return false;
+        if (sent > 0)
+            client.out.erase(0, static_cast<std::size_t>(sent));
+        else if (errno == EAGAIN)
+            return watch(poll_.get(), client.fd.get(), id, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+        else if (errno != EINTR)
+            return false;
     }
     return watch(poll_.get(), client.fd.get(), id, EPOLLIN, EPOLL_CTL_MOD);
 }
@@ -170,7 +186,8 @@ std::vector<ControlServer::Request> ControlServer::receive() {
         if (found == clients_.end()) continue;
         bool keep = true;
         if ((events[i].events & EPOLLOUT) != 0) keep = write_to(id, found->second);
-        if ((events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) keep = read_from(id, found->second, requests) && keep;
+        if ((events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+            keep = read_from(id, found->second, requests) && keep;
         if (!keep) clients_.erase(found);
     }
     return requests;
@@ -237,7 +254,9 @@ Result<EngineConnection> EngineConnection::open(const std::string& name) {
     }
     auto fd = connect_to(socket_path(who));
     if (fd) return EngineConnection(std::move(who), std::move(*fd));
-    if (fd.error().number == EACCES || fd.error().number == EPERM) return Error{fmt::format("engine `{}` listens to its owner only", who), "run this as root, or as who started it", EACCES};
+    if (fd.error().number == EACCES || fd.error().number == EPERM)
+        return Error{fmt::format("engine `{}` listens to its owner only", who),
+                     "run this as root, or as who started it", EACCES};
     std::string help = "start one: weir run FILE -i INTERFACE";
     for (const std::string& running : running_engines()) help = "running: " + running;
     return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
@@ -246,7 +265,8 @@ Result<EngineConnection> EngineConnection::open(const std::string& name) {
 Status EngineConnection::send(const std::string& request, int timeout_ms) {
     const std::string line = request + "\n";
     for (std::size_t sent = 0; sent < line.size();) {
-        if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
+        if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0)
+            return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
         const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
         if (count < 0) return kernel_error(errno, fmt::format("asking engine `{}`", name_));
         sent += static_cast<std::size_t>(count);
@@ -259,11 +279,13 @@ Result<std::string> EngineConnection::receive(int timeout_ms) {
     std::size_t searched = 0, end = 0;
     while ((end = in_.find('\n', searched)) == std::string::npos) {
         searched = in_.size();
-        if (wait_for(fd_.get(), POLLIN, timeout_ms) <= 0) return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
+        if (wait_for(fd_.get(), POLLIN, timeout_ms) <= 0)
+            return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
         const ssize_t got = read(fd_.get(), buffer, sizeof(buffer));
         if (got <= 0) return Error{fmt::format("engine `{}` has ended", name_), {}, ECONNRESET};
         in_.append(buffer, static_cast<std::size_t>(got));
-        if (in_.size() > kMaxAnswerBytes) return Error{fmt::format("engine `{}` answers without end", name_), {}, EMSGSIZE};
+        if (in_.size() > kMaxAnswerBytes)
+            return Error{fmt::format("engine `{}` answers without end", name_), {}, EMSGSIZE};
     }
     std::string line = in_.substr(0, end);
     in_.erase(0, end + 1);

@@ -16,15 +16,18 @@ inline constexpr const char* kControlFolder = "/run/weir";
 
 class ControlServer {
 public:
-    struct Request { std::uint64_t client = 0; std::string text; };
+    struct Request {
+        std::uint64_t client = 0;
+        std::string text;
+    };
 
     // Takes NAME. An error where an engine of that name runs already.
     static Result<ControlServer> listen(const std::string& name);
     ControlServer(ControlServer&&) = default;
     ControlServer& operator=(ControlServer&&) = default;
-    ~ControlServer();                     // socket and lock go
+    ~ControlServer();  // socket and lock go
 
-    int fd() const { return poll_.get(); } // readable where there is something to do
+    int fd() const { return poll_.get(); }  // readable where there is something to do
     // The requests that are complete. Never blocks; clients that are too slow, too many or too talkative are let go.
     std::vector<Request> receive();
     // Nothing where the client has gone.
@@ -34,7 +37,11 @@ public:
     bool is_connected(std::uint64_t client) const { return clients_.contains(client); }
 
 private:
-    struct Client { UniqueFd fd; std::string in; std::string out; };
+    struct Client {
+        UniqueFd fd;
+        std::string in;
+        std::string out;
+    };
 
     ControlServer(std::string path, std::string lock_path, UniqueFd lock, UniqueFd socket, UniqueFd poll);
     void accept_clients();
@@ -44,7 +51,7 @@ private:
 
     std::string path_;
     std::string lock_path_;
-    UniqueFd lock_;                       // held as long as the name is
+    UniqueFd lock_;  // held as long as the name is
     UniqueFd socket_;
     UniqueFd poll_;
     std::uint64_t next_ = 1;

@@ -20,7 +20,8 @@ Result<std::vector<Interface>> find_interfaces(const std::vector<std::string>& n
     for (const std::string& name : names) {
         auto index = interface_index(name);
         if (!index) return index.error();
-        if (std::any_of(interfaces.begin(), interfaces.end(), [&](const Interface& known) { return known.index == *index; }))
+        if (std::any_of(interfaces.begin(), interfaces.end(),
+                        [&](const Interface& known) { return known.index == *index; }))
             return Error{fmt::format("interface {} is named twice", name), "", EINVAL};
         interfaces.emplace_back();
         interfaces.back().name = name;
@@ -34,14 +35,17 @@ Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
     if (options.lifetime == Lifetime::kProcess) return std::optional<Pins>();
     auto pins = Pins::open(options.name);
     if (!pins) {
-        if (options.on_notice) options.on_notice(pins.error().message + ": the policy will end with this process, even where that is killed");
+        if (options.on_notice)
+            options.on_notice(pins.error().message +
+                              ": the policy will end with this process, even where that is killed");
         if (options.on_notice && !pins.error().help.empty()) options.on_notice(pins.error().help);
         return std::optional<Pins>();
     }
     auto left = what_is_left(*pins);
     if (!left) return left.error();
     if (*left == Left::kDebris) {
-        if (options.on_notice) options.on_notice("removed what an engine that was killed while it started had left in " + pins->folder());
+        if (options.on_notice)
+            options.on_notice("removed what an engine that was killed while it started had left in " + pins->folder());
         pins->drop_all();
         pins = Pins::open(options.name);
         if (!pins) return pins.error();
@@ -103,7 +107,8 @@ Generation* Engine::State::generation(std::uint32_t number) {
     if (leaving && leaving->generation.number == number) return &leaving->generation;
     for (Loaded& old : kept)
         if (old.generation.number == number) return &old.generation;
-    const auto found = std::find_if(retired.begin(), retired.end(), [&](const auto& old) { return old->number == number; });
+    const auto found =
+        std::find_if(retired.begin(), retired.end(), [&](const auto& old) { return old->number == number; });
     return found == retired.end() ? nullptr : found->get();
 }
 
@@ -140,12 +145,15 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (!root) return root.error();
     auto links = LinkWatch::create();
     if (!links) return links.error();
-    auto state = std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
+    auto state =
+        std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
     state->pins = std::move(*pins);
     if (!state->options.state_folder.empty())
-        state->keeper.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000, [s = state.get()](const std::string& sentence) { s->notice(sentence); });
+        state->keeper.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
+                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
     const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
-    auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take) : EventReader::create(state->options.ring_bytes, take);
+    auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take)
+                          : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
     if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd()}); !woken) return woken.error();
@@ -159,7 +167,8 @@ Status Engine::State::wake_by(std::initializer_list<int> fds) {
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.fd = fd;
-        if (!ready || epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0) return kernel_error(errno, "waiting for events");
+        if (!ready || epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+            return kernel_error(errno, "waiting for events");
     }
     return Done{};
 }
@@ -206,8 +215,13 @@ void Engine::detach() {
 InForceStatus Engine::in_force() const {
     const State& s = *state_;
     const Generation& generation = s.active->generation;
-    InForceStatus status{generation.manifest.policy, generation.number, generation.manifest.rules.size(), generation.loaded_at, generation.origin,
-                         confirm_within_ms(), std::nullopt};
+    InForceStatus status{generation.manifest.policy,
+                         generation.number,
+                         generation.manifest.rules.size(),
+                         generation.loaded_at,
+                         generation.origin,
+                         confirm_within_ms(),
+                         std::nullopt};
     if (!status.confirm_within_ms) return status;
     const std::uint32_t slot = s.root.in_force().fallback();
     if (s.leaving && s.leaving->slot == slot) status.falls_back_to = s.leaving->generation.number;
@@ -255,13 +269,17 @@ Result<EngineStatus> Engine::status() {
     if (!terms) return terms.error();
     for (const StateMaps::Keys& term : *terms) {
         const weir_state_account account = s.accounts.state(term.identity, counts);
-        status.terms.push_back({term.identity, term.count, account.inserted - std::min<std::uint64_t>(account.inserted, term.count), account.refused});
+        status.terms.push_back({term.identity, term.count,
+                                account.inserted - std::min<std::uint64_t>(account.inserted, term.count),
+                                account.refused});
     }
     if (!s.is_detached) {
         for (const Interface& interface : s.interfaces) {
-            const auto attached = std::find_if(s.attachments.begin(), s.attachments.end(), [&](const auto& one) { return one->interface() == interface.name; });
+            const auto attached = std::find_if(s.attachments.begin(), s.attachments.end(),
+                                               [&](const auto& one) { return one->interface() == interface.name; });
             const bool is_there = attached != s.attachments.end();
-            status.interfaces.push_back({interface.name, is_there ? (*attached)->mode() : s.options.mode, is_there, interface.gaps, interface.last_gap_ms});
+            status.interfaces.push_back({interface.name, is_there ? (*attached)->mode() : s.options.mode, is_there,
+                                         interface.gaps, interface.last_gap_ms});
         }
     }
     s.accounts.fill(status, generation.manifest, counts);

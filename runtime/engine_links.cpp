@@ -14,7 +14,8 @@ constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 
 Status Engine::State::attach(Interface& interface) {
     const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
-    auto attachment = Attachment::attach(root, interface.name, options.mode, tags, pins ? &*pins : nullptr, options.on_notice);
+    auto attachment =
+        Attachment::attach(root, interface.name, options.mode, tags, pins ? &*pins : nullptr, options.on_notice);
     if (!attachment) return attachment.error();
     interface.index = attachment->index();
     attachments.push_back(std::make_unique<Attachment>(std::move(*attachment)));
@@ -27,7 +28,8 @@ void Engine::State::follow_interfaces() {
     if (!links.step() && !(some_gone && now_ns - last_look_ns >= kRetry_ns)) return;
     last_look_ns = now_ns;
     for (Interface& interface : interfaces) {
-        const auto attached = std::find_if(attachments.begin(), attachments.end(), [&](const auto& one) { return one->interface() == interface.name; });
+        const auto attached = std::find_if(attachments.begin(), attachments.end(),
+                                           [&](const auto& one) { return one->interface() == interface.name; });
         if (attached != attachments.end() && (*attached)->is_alive()) continue;
         if (attached != attachments.end()) {
             attachments.erase(attached);
@@ -47,10 +49,12 @@ void Engine::State::come_back(Interface& interface) {
     for (const Loaded& old : kept)
         if (done) done = name_interface(old.program, old.generation.manifest, interface.name, *index);
     if (done && shadow) done = name_interface(shadow->live(), active->generation.manifest, interface.name, *index);
-    if (done && shadow) done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, interface.name, *index);
+    if (done && shadow)
+        done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, interface.name, *index);
     if (done) done = attach(interface);
     if (!done) {
-        if (!interface.told) notice(fmt::format("{}: {}; trying again each second", interface.name, done.error().message));
+        if (!interface.told)
+            notice(fmt::format("{}: {}; trying again each second", interface.name, done.error().message));
         interface.told = true;
         return;
     }

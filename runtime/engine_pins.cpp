@@ -18,7 +18,8 @@ bool is_ours(std::string_view name) {
     constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums"};
     constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-"};
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
-           std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) { return name.starts_with(prefix); });
+           std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 // What the sums have of a generation.
@@ -66,7 +67,8 @@ void add_taken(Accounts& accounts, const Generation& generation, const std::vect
     const auto now = generation.record.alerts();
     for (std::size_t i = 0; i < now.size(); ++i) {
         const Record::Taken was = i < before.size() ? before[i] : Record::Taken{};
-        accounts.add_taken(generation.manifest.alerts[i].name, now[i].delivered - was.delivered, now[i].lost - was.lost);
+        accounts.add_taken(generation.manifest.alerts[i].name, now[i].delivered - was.delivered,
+                           now[i].lost - was.lost);
     }
 }
 
@@ -80,13 +82,15 @@ Result<Left> what_is_left(const Pins& pins) {
     for (const std::string& name : names)
         if (!is_ours(name)) foreign += (foreign.empty() ? "" : ", ") + name;
     if (!foreign.empty())
-        return Error{fmt::format("{} holds pins that are not an engine's: {}", pins.folder(), foreign), "choose another name: --name NAME; or " + remove, EEXIST};
+        return Error{fmt::format("{} holds pins that are not an engine's: {}", pins.folder(), foreign),
+                     "choose another name: --name NAME; or " + remove, EEXIST};
     if (std::find(names.begin(), names.end(), "word") == names.end()) return Left::kDebris;
     auto version = Root::pinned_version(pins);
     if (!version) return Error{version.error().message, remove, version.error().number};
     if (*version != WEIR_ABI_VERSION)
-        return Error{fmt::format("{} holds an engine of ABI {}; this weir knows {}", pins.folder(), *version, WEIR_ABI_VERSION),
-                     "go on with the weir that left it, or detach it: " + remove, EPROTO};
+        return Error{
+            fmt::format("{} holds an engine of ABI {}; this weir knows {}", pins.folder(), *version, WEIR_ABI_VERSION),
+            "go on with the weir that left it, or detach it: " + remove, EPROTO};
     return pins.names("link-").empty() ? Left::kDebris : Left::kEngine;
 }
 
@@ -99,7 +103,8 @@ Status Engine::State::pin_engine() {
 
 Status Engine::State::pin(const Loaded& loaded) {
     if (!pins) return Done{};
-    if (Status pinned = pins->keep(record_pin(loaded.generation.number), loaded.generation.record.fd()); !pinned) return pinned;
+    if (Status pinned = pins->keep(record_pin(loaded.generation.number), loaded.generation.record.fd()); !pinned)
+        return pinned;
     return pins->keep(program_pin(loaded.generation.number), loaded.program.fd());
 }
 
@@ -110,8 +115,8 @@ void Engine::State::unpin_record(std::uint32_t number) {
     if (pins) pins->drop(record_pin(number));
 }
 
-// The sums, and what they have of each generation, in one piece: an engine that is killed before it gets here leaves sums
-// and counters that belong together, too.
+// The sums, and what they have of each generation, in one piece: an engine that is killed before it gets here leaves
+// sums and counters that belong together, too.
 void Engine::State::save() {
     if (pins) {
         ByteWriter out;
@@ -145,14 +150,16 @@ Status Engine::State::adopt_generations() {
         add_taken(accounts, *generation, known ? before->second.taken : std::vector<Record::Taken>{});
         UniqueFd pinned = pins->get(program_pin(generation->number));
         if (!pinned) {
-            if (generation->is_drained()) done_with.push_back(generation->number);
-            else retired.push_back(std::make_unique<Generation>(std::move(*generation)));
+            if (generation->is_drained())
+                done_with.push_back(generation->number);
+            else
+                retired.push_back(std::make_unique<Generation>(std::move(*generation)));
             continue;
         }
         auto program = Program::adopt(std::move(pinned), generation->state);
         if (!program) return program.error();
         const auto slot = root.slot_of(program->id());
-        if (!slot) {                      // its engine was killed while it prepared this one, or let it go
+        if (!slot) {  // its engine was killed while it prepared this one, or let it go
             unpin_program(generation->number);
             done_with.push_back(generation->number);
             continue;
@@ -160,7 +167,8 @@ Status Engine::State::adopt_generations() {
         found.push_back({std::move(*generation), std::move(*program), *slot});
         if (known) found.back().counted = before->second.counts;
     }
-    std::sort(found.begin(), found.end(), [](const Loaded& a, const Loaded& b) { return a.generation.number < b.generation.number; });
+    std::sort(found.begin(), found.end(),
+              [](const Loaded& a, const Loaded& b) { return a.generation.number < b.generation.number; });
     const std::uint32_t in_force = root.in_force().slot();
     // While it was compared with a candidate, the policy in force stood behind another program.
     const std::vector<std::string> compared = pins->names("shadow-");
@@ -168,21 +176,24 @@ Status Engine::State::adopt_generations() {
     auto now = std::find_if(found.begin(), found.end(), is_in_force);
     if (now == found.end())
         now = std::find_if(found.begin(), found.end(), [&](const Loaded& loaded) {
-            return std::find(compared.begin(), compared.end(), std::to_string(loaded.generation.number)) != compared.end();
+            return std::find(compared.begin(), compared.end(), std::to_string(loaded.generation.number)) !=
+                   compared.end();
         });
-    if (now == found.end()) return Error{fmt::format("{} holds an engine without a policy", pins->folder()), fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
+    if (now == found.end())
+        return Error{fmt::format("{} holds an engine without a policy", pins->folder()),
+                     fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
     for (Loaded& loaded : found) count_out(loaded);
     active = std::move(*now);
     // What is newer than the policy in force was being prepared, or was never confirmed.
     for (auto old = found.begin(); old != found.end(); ++old) {
-        if (old < now) kept.push_back(std::move(*old));
-        else if (old > now) let_go(std::move(*old));
+        if (old < now)
+            kept.push_back(std::move(*old));
+        else if (old > now)
+            let_go(std::move(*old));
     }
     if (Status ended = adopt_shadow(); !ended) return ended;
     let_oldest_go();
-    // Killed after it had filled a slot and before it had pinned the program, or while it emptied one.
-    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
-        if (slot != active->slot && std::none_of(kept.begin(), kept.end(), [&](const Loaded& old) { return old.slot == slot; })) root.clear(slot);
+    clear_unused_slots();
     if (options.deliver_to_sinks) {
         connect_sinks(active->generation, dispatcher);
         for (Loaded& old : kept)
@@ -194,6 +205,15 @@ Status Engine::State::adopt_generations() {
     return Done{};
 }
 
+// Of an engine that was killed after it had filled a slot and before it had pinned the program, or while it emptied
+// one.
+void Engine::State::clear_unused_slots() {
+    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
+        if (slot != active->slot &&
+            std::none_of(kept.begin(), kept.end(), [&](const Loaded& old) { return old.slot == slot; }))
+            root.clear(slot);
+}
+
 // Takes the links that are there, and attaches where there is none.
 Status Engine::State::adopt_attachments() {
     for (Interface& interface : interfaces) {
@@ -201,7 +221,10 @@ Status Engine::State::adopt_attachments() {
             attachments.push_back(std::make_unique<Attachment>(std::move(*attachment)));
             continue;
         }
-        if (Status named = name_interface(active->program, active->generation.manifest, interface.name, interface.index); !named) return named;
+        if (Status named =
+                name_interface(active->program, active->generation.manifest, interface.name, interface.index);
+            !named)
+            return named;
         if (Status attached = attach(interface); !attached) return attached;
     }
     return Done{};
@@ -214,19 +237,23 @@ Status Engine::State::adopt(const bpf::Object& object) {
     Status done = adopt_attachments();
     // One that waits to be confirmed is not confirmed because its engine died: what comes now waits in its place.
     settle();
-    const std::uint64_t wait_ms = is_unconfirmed() ? (root.deadline_ns() - std::min(root.deadline_ns(), monotonic_ns())) / 1'000'000 + 1 : 0;
+    const std::uint64_t wait_ms =
+        is_unconfirmed() ? (root.deadline_ns() - std::min(root.deadline_ns(), monotonic_ns())) / 1'000'000 + 1 : 0;
     if (done) done = replace(object, {options.origin, wait_ms});
     if (!done) {
         for (const auto& attachment : attachments) attachment->leave();
         return done;
     }
     for (const std::string& other : pins->names("link-")) {
-        const bool wanted = std::any_of(interfaces.begin(), interfaces.end(), [&](const Interface& interface) { return interface.name == other; });
+        const bool wanted = std::any_of(interfaces.begin(), interfaces.end(),
+                                        [&](const Interface& interface) { return interface.name == other; });
         if (wanted) continue;
         pins->drop("link-" + other);
         notice(fmt::format("{}: detached, because this engine is not to be there", other));
     }
-    notice(fmt::format("went on with what an engine that was killed left in force: policy {}, generation {}; its counts go on", policy, number));
+    notice(fmt::format(
+        "went on with what an engine that was killed left in force: policy {}, generation {}; its counts go on", policy,
+        number));
     return Done{};
 }
 

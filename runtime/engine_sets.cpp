@@ -14,14 +14,16 @@ Result<LiveSet> Engine::set(const std::string& name) const {
         if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity));
         others += (others.empty() ? "" : ", ") + info.name;
     }
-    return Error{fmt::format("the policy has no set `{}`", name), others.empty() ? "it has none at all" : "it has " + others, ENOENT};
+    return Error{fmt::format("the policy has no set `{}`", name),
+                 others.empty() ? "it has none at all" : "it has " + others, ENOENT};
 }
 
 void Engine::tidy_sets() {
     for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
         if (!info.dynamic) continue;
         if (auto live = set(info.name))
-            if (auto gone = live->tidy(); !gone && state_->options.on_notice) state_->options.on_notice(gone.error().message);
+            if (auto gone = live->tidy(); !gone && state_->options.on_notice)
+                state_->options.on_notice(gone.error().message);
     }
 }
 

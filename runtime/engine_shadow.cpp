@@ -14,17 +14,27 @@ std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}
 // The policy in force's own program counts nothing while the other one stands in for it.
 Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& origin) {
     settle();
-    if (is_unconfirmed()) return Error{"the policy in force waits to be confirmed", "weir confirm, then compare", EBUSY};
-    if (!active->source) return Error{"the policy in force is too large, or an engine before this one loaded it: there is no second one of it", "weir reload, then compare", ENOTSUP};
+    if (is_unconfirmed())
+        return Error{"the policy in force waits to be confirmed", "weir confirm, then compare", EBUSY};
+    if (!active->source)
+        return Error{
+            "the policy in force is too large, or an engine before this one loaded it: there is no second one of it",
+            "weir reload, then compare", ENOTSUP};
     end_shadow();
-    auto loaded = Shadow::load(*active->source, active->generation.number, {reader->ring_fd(), &active->program.state()}, candidate, origin);
+    auto loaded = Shadow::load(*active->source, active->generation.number,
+                               {reader->ring_fd(), &active->program.state()}, candidate, origin);
     if (!loaded) return loaded.error();
     for (const Interface& interface : interfaces) {
-        if (Status named = name_interface(loaded->live(), active->generation.manifest, interface.name, interface.index); !named) return named;
-        if (Status named = name_interface(loaded->candidate(), candidate.manifest, interface.name, interface.index); !named) return named;
+        if (Status named = name_interface(loaded->live(), active->generation.manifest, interface.name, interface.index);
+            !named)
+            return named;
+        if (Status named = name_interface(loaded->candidate(), candidate.manifest, interface.name, interface.index);
+            !named)
+            return named;
     }
     if (pins)
-        if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned) return pinned;
+        if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned)
+            return pinned;
     auto slot = root.place(loaded->program_fd());
     if (!slot) {
         if (pins) pins->drop(shadow_pin(active->generation.number));
@@ -43,8 +53,10 @@ void Engine::State::end_shadow() {
     wait_for_packets();
     shadow->take_samples(options.on_disagreement);
     auto counts = read_counts(shadow->live(), active->generation.manifest);
-    if (counts) count_elsewhere(*active, *counts);
-    else notice("the counts of the comparison are incomplete: " + counts.error().message);
+    if (counts)
+        count_elsewhere(*active, *counts);
+    else
+        notice("the counts of the comparison are incomplete: " + counts.error().message);
     root.clear(shadow->slot);
     if (pins) pins->drop(shadow_pin(active->generation.number));
     shadow.reset();
@@ -87,11 +99,13 @@ Status Engine::shadow(const bpf::Object& candidate, const Origin& origin) {
 
 Status Engine::promote(std::optional<std::uint64_t> if_under) {
     State& s = *state_;
-    if (!s.shadow) return Error{"no candidate runs beside the policy in force", "weir reload --shadow FILE begins that", ENOENT};
+    if (!s.shadow)
+        return Error{"no candidate runs beside the policy in force", "weir reload --shadow FILE begins that", ENOENT};
     auto status = s.shadow->status();
     if (!status) return status.error();
     if (if_under && status->disagreements >= *if_under)
-        return Error{fmt::format("{} disagreements in {} packets: not under {}", status->disagreements, status->packets, *if_under),
+        return Error{fmt::format("{} disagreements in {} packets: not under {}", status->disagreements, status->packets,
+                                 *if_under),
                      "weir status says which rules; the policy in force stays", EDOM};
     const bpf::Object object = s.shadow->candidate_object();
     const Origin origin = s.shadow->origin();

@@ -24,10 +24,10 @@ namespace weir::runtime {
 struct Interface {
     std::string name;
     unsigned index = 0;
-    std::uint64_t gone_since_ns = 0;      // CLOCK_MONOTONIC
-    std::uint64_t gaps = 0;               // times that it was gone and came back
-    std::uint64_t last_gap_ms = 0;        // from when it was seen to be gone until it was attached again
-    bool told = false;                    // that it cannot be attached
+    std::uint64_t gone_since_ns = 0;  // CLOCK_MONOTONIC
+    std::uint64_t gaps = 0;           // times that it was gone and came back
+    std::uint64_t last_gap_ms = 0;    // from when it was seen to be gone until it was attached again
+    bool told = false;                // that it cannot be attached
 };
 
 // What the folder of an engine's pins has: all of it, or the beginnings of one that was killed while it started.
@@ -44,19 +44,19 @@ struct Engine::State {
     Dispatcher dispatcher{};
     Accounts accounts{};
     std::unique_ptr<EventReader> reader{};
-    UniqueFd ready{};                                     // epoll of all that wakes poll()
+    UniqueFd ready{};  // epoll of all that wakes poll()
     Root root;
     std::optional<Loaded> active{};
-    std::optional<Loaded> leaving{};                      // just replaced: a packet may be in it still
-    std::optional<Shadow> shadow{};                       // stands in the policy's place in the root
-    bool leaving_for_good = false;                        // it was never confirmed
-    std::deque<Loaded> kept{};                            // to go back to, the newest last
-    std::vector<std::unique_ptr<Generation>> retired{};   // not even that, with events in the ring still
-    std::uint32_t newest = 0;                             // number of the generation that was last in force for the first time
+    std::optional<Loaded> leaving{};                     // just replaced: a packet may be in it still
+    std::optional<Shadow> shadow{};                      // stands in the policy's place in the root
+    bool leaving_for_good = false;                       // it was never confirmed
+    std::deque<Loaded> kept{};                           // to go back to, the newest last
+    std::vector<std::unique_ptr<Generation>> retired{};  // not even that, with events in the ring still
+    std::uint32_t newest = 0;  // number of the generation that was last in force for the first time
     std::uint64_t went_back = 0;
-    std::optional<Pins> pins{};                           // nothing: all ends with this process
-    std::vector<std::uint32_t> done_with{};               // generations whose records may go once that is saved
-    std::vector<std::unique_ptr<Attachment>> attachments{};   // first to go
+    std::optional<Pins> pins{};                              // nothing: all ends with this process
+    std::vector<std::uint32_t> done_with{};                  // generations whose records may go once that is saved
+    std::vector<std::unique_ptr<Attachment>> attachments{};  // first to go
     bool is_detached = false;
     LinkWatch links;
     std::optional<SetKeeper> keeper{};
@@ -111,6 +111,7 @@ struct Engine::State {
     void save();
     Status adopt(const bpf::Object& object);
     Status adopt_generations();
+    void clear_unused_slots();
     Status adopt_attachments();
 };
 

@@ -11,10 +11,10 @@
 namespace weir::runtime {
 namespace {
 
-constexpr std::size_t kKept = 5;          // with the one in force, the next and a candidate: WEIR_SLOTS
+constexpr std::size_t kKept = 5;  // with the one in force, the next and a candidate: WEIR_SLOTS
 static_assert(kKept + 3 == WEIR_SLOTS);
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
-constexpr std::size_t kMaxSourceBytes = 16 << 20;   // six policies of them are held
+constexpr std::size_t kMaxSourceBytes = 16 << 20;  // six policies of them are held
 
 std::size_t bytes_of(const bpf::Object& object) {
     std::size_t bytes = object.elf.size();
@@ -34,7 +34,8 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     auto program = Program::load(object, program_options);
     if (!program) return program.error();
     for (const Interface& interface : interfaces)
-        if (Status named = name_interface(*program, object.manifest, interface.name, interface.index); !named) return named.error();
+        if (Status named = name_interface(*program, object.manifest, interface.name, interface.index); !named)
+            return named.error();
     auto generation = make_generation(program_options.settings.generation, object, origin);
     if (!generation) return generation.error();
     auto slot = root.place(program->fd());
@@ -61,7 +62,7 @@ void Engine::State::abandon(Loaded& loaded) {
 void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     InForce before, next;
     do {
-        settle();                // the kernel may go back until the very store
+        settle();  // the kernel may go back until the very store
         before = root.in_force();
         // What was never confirmed is nothing to go back to: then the policy before it is.
         const std::uint32_t fallback = before.is_unconfirmed() ? before.fallback() : before.slot();
@@ -75,7 +76,8 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     newest = loaded.generation.number;
     leaving_for_good = before.is_unconfirmed();
     leaving = std::exchange(*active, std::move(loaded));
-    if (Status added = active->program.state().add_first_entries(); !added) notice("a set lacks entries of its file: " + added.error().message);
+    if (Status added = active->program.state().add_first_entries(); !added)
+        notice("a set lacks entries of its file: " + added.error().message);
 }
 
 // What follows a commit, and need not be waited for by who asked for it: the last packet leaves the old program, whose
@@ -86,28 +88,31 @@ void Engine::State::see_off() {
     Loaded old = std::move(*leaving);
     leaving.reset();
     count_out(old);
-    if (leaving_for_good) let_go(std::move(old));
-    else keep(std::move(old));
+    if (leaving_for_good)
+        let_go(std::move(old));
+    else
+        keep(std::move(old));
     keep_what_is_needed();
     save();
 }
 
-// All that waits to be done. Where the time of an unconfirmed policy is over, the policy before it is in force again: the kernel saw to that with the
-// first packet, or this does.
+// All that waits to be done. Where the time of an unconfirmed policy is over, the policy before it is in force again:
+// the kernel saw to that with the first packet, or this does.
 void Engine::State::settle() {
     see_off();
     if (!active || kept.empty() || shadow) return;
     const InForce now = root.in_force();
     if (now.is_unconfirmed()) {
         if (monotonic_ns() < root.deadline_ns()) return;
-        root.replace(now, InForce::for_good(now.fallback()));   // or the kernel does, just now: to the same
+        root.replace(now, InForce::for_good(now.fallback()));  // or the kernel does, just now: to the same
     } else if (now.slot() == active->slot) {
         return;
     }
     const std::uint32_t number = active->generation.number;
     ++went_back;
     go_back();
-    notice(fmt::format("generation {} was not confirmed in time: generation {} is in force again", number, active->generation.number));
+    notice(fmt::format("generation {} was not confirmed in time: generation {} is in force again", number,
+                       active->generation.number));
 }
 
 // The policy that was in force before is again. User space follows.
@@ -158,8 +163,10 @@ void Engine::State::let_oldest_go() {
 void Engine::State::let_go(Loaded old) {
     unpin_program(old.generation.number);
     root.clear(old.slot);
-    if (old.generation.is_drained()) done_with.push_back(old.generation.number);
-    else retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
+    if (old.generation.is_drained())
+        done_with.push_back(old.generation.number);
+    else
+        retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
 }
 
 void Engine::State::forget_drained() {
@@ -182,8 +189,10 @@ void Engine::State::keep_what_is_needed() {
     };
     for (const auto& old : retired) need(*old);
     for (Loaded& old : kept) {
-        if (!old.generation.is_drained()) need(old.generation);
-        else old.generation.sinks.clear();
+        if (!old.generation.is_drained())
+            need(old.generation);
+        else
+            old.generation.sinks.clear();
     }
     dispatcher.keep_only(sinks);
     accounts.keep_only(active->generation.manifest, manifests, active->program.state().identities());
@@ -216,8 +225,10 @@ Status Engine::confirm() {
     if (now.is_unconfirmed() && s.root.replace(now, InForce::for_good(now.slot()))) return Done{};
     s.settle();
     if (s.active->generation.number != number)
-        return Error{fmt::format("too late: generation {} is in force again", s.active->generation.number), "reload once more", ETIMEDOUT};
-    return Error{fmt::format("generation {} needs no confirmation", number), "weir reload --confirm-within makes one that does", EINVAL};
+        return Error{fmt::format("too late: generation {} is in force again", s.active->generation.number),
+                     "reload once more", ETIMEDOUT};
+    return Error{fmt::format("generation {} needs no confirmation", number),
+                 "weir reload --confirm-within makes one that does", EINVAL};
 }
 
 Status Engine::rollback() {
@@ -225,10 +236,13 @@ Status Engine::rollback() {
     if (s.is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
     s.settle();
     s.end_shadow();
-    if (s.kept.empty()) return Error{"there is no policy to go back to", fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
+    if (s.kept.empty())
+        return Error{"there is no policy to go back to",
+                     fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
     for (;;) {
         const std::uint64_t begin_ns = monotonic_ns();
-        if (!s.root.replace(s.root.in_force(), InForce::for_good(s.kept.back().slot))) continue;   // the kernel went there just now
+        if (!s.root.replace(s.root.in_force(), InForce::for_good(s.kept.back().slot)))
+            continue;  // the kernel went there just now
         s.last_commit_ns = monotonic_ns() - begin_ns;
         break;
     }

@@ -10,15 +10,15 @@
 namespace weir::runtime {
 
 struct Event {
-    weir_event record{};                  // numbers refer to the manifest of record.generation
-    std::uint64_t wall_clock_ns = 0;      // since 1970, of record.time_ns
+    weir_event record{};              // numbers refer to the manifest of record.generation
+    std::uint64_t wall_clock_ns = 0;  // since 1970, of record.time_ns
     std::string policy;
     std::string rule;
     std::string alert;
-    std::string severity;                 // "low", "medium", "high", "critical"
-    std::string message;                  // holes filled; control bytes escaped
+    std::string severity;  // "low", "medium", "high", "critical"
+    std::string message;   // holes filled; control bytes escaped
     std::string interface;
-    std::string verdict;                  // "drop"; "would drop" of an observed rule; empty where the rule has none
+    std::string verdict;  // "drop"; "would drop" of an observed rule; empty where the rule has none
 };
 
 }  // namespace weir::runtime

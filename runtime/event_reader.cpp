@@ -10,7 +10,7 @@
 
 namespace weir::runtime {
 namespace {
-constexpr int kBatch = 1024;              // events a poll(): some milliseconds of rendering
+constexpr int kBatch = 1024;  // events a poll(): some milliseconds of rendering
 }
 
 Result<std::unique_ptr<EventReader>> EventReader::create(std::uint32_t ring_bytes, Take take) {
@@ -32,7 +32,7 @@ int EventReader::receive(void* reader, void* record, std::size_t bytes) {
     weir_event event{};
     std::memcpy(&event, record, std::min(bytes, sizeof(event)));
     self.take_(event);
-    return ++self.taken_ < kBatch ? 0 : -ECANCELED;   // this event is taken; the ring's poll ends
+    return ++self.taken_ < kBatch ? 0 : -ECANCELED;  // this event is taken; the ring's poll ends
 }
 
 Result<int> EventReader::poll(int timeout_ms) {

@@ -23,8 +23,8 @@ public:
 
     int ring_fd() const { return ring_map_.get(); }
     int poll_fd() const { return ring_buffer__epoll_fd(ring_.get()); }
-    // Waits up to `timeout_ms` for events, takes those there are, and returns how many; a bounded number a call, so that
-    // a flood leaves its caller time for other things. Returns early, with 0, at a signal.
+    // Waits up to `timeout_ms` for events, takes those there are, and returns how many; a bounded number a call, so
+    // that a flood leaves its caller time for other things. Returns early, with 0, at a signal.
     Result<int> poll(int timeout_ms);
 
 private:
@@ -32,7 +32,7 @@ private:
     static int receive(void* reader, void* record, std::size_t bytes);
 
     Take take_;
-    int taken_ = 0;                       // by this poll()
+    int taken_ = 0;  // by this poll()
     UniqueFd ring_map_;
     RingPtr ring_;
 };

@@ -1,5 +1,5 @@
-// An event's record as text for people. Nothing that a packet or an interface's name brings reaches a terminal or a file
-// as a control character.
+// An event's record as text for people. Nothing that a packet or an interface's name brings reaches a terminal or a
+// file as a control character.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, co
 std::string verdict_text(const weir_event& record);
 
 // The event of a record that the program of `manifest` made. `boot_ns`: CLOCK_REALTIME less CLOCK_MONOTONIC.
-Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface, std::uint64_t boot_ns);
+Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
+                 std::uint64_t boot_ns);
 
 }  // namespace weir::runtime

@@ -40,7 +40,14 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Object& obje
     rest.put(bpf::to_bytes(names));
     auto record = Record::create(number, manifest.alerts.size(), rest.bytes());
     if (!record) return record.error();
-    return Generation{number, manifest, std::move(names.state), origin, std::move(loaded_at), {}, std::vector<std::vector<SinkId>>(manifest.alerts.size()), std::move(*record)};
+    return Generation{number,
+                      manifest,
+                      std::move(names.state),
+                      origin,
+                      std::move(loaded_at),
+                      {},
+                      std::vector<std::vector<SinkId>>(manifest.alerts.size()),
+                      std::move(*record)};
 }
 
 Result<Generation> adopt_generation(UniqueFd map) {
@@ -55,10 +62,17 @@ Result<Generation> adopt_generation(UniqueFd map) {
     }
     std::string loaded_at = rest.text();
     const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
-    if (!names || names->manifest.alerts.size() != record->alerts().size()) return Error{"a pinned record cannot be read", {}, EINVAL};
+    if (!names || names->manifest.alerts.size() != record->alerts().size())
+        return Error{"a pinned record cannot be read", {}, EINVAL};
     const std::uint32_t number = record->generation();
-    return Generation{number, names->manifest, names->state, std::move(origin), std::move(loaded_at), {},
-                      std::vector<std::vector<SinkId>>(record->alerts().size()), std::move(*record)};
+    return Generation{number,
+                      names->manifest,
+                      names->state,
+                      std::move(origin),
+                      std::move(loaded_at),
+                      {},
+                      std::vector<std::vector<SinkId>>(record->alerts().size()),
+                      std::move(*record)};
 }
 
 void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
@@ -75,11 +89,12 @@ void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
 
 Status name_interface(const Program& program, const bpf::Manifest& manifest, const std::string& name, unsigned index) {
     const int map = program.map("weir_ifaces");
-    if (map < 0) return Done{};               // no rule reads `iface`
+    if (map < 0) return Done{};  // no rule reads `iface`
     std::uint32_t bits = 0;
     for (std::size_t i = 0; i < manifest.ifaces.size(); ++i)
         if (matches(manifest.ifaces[i], name)) bits |= 1u << i;
-    if (bpf_map_update_elem(map, &index, &bits, BPF_ANY) != 0) return kernel_error(errno, fmt::format("telling the policy about {}", name));
+    if (bpf_map_update_elem(map, &index, &bits, BPF_ANY) != 0)
+        return kernel_error(errno, fmt::format("telling the policy about {}", name));
     return Done{};
 }
 

@@ -20,12 +20,12 @@ namespace weir::runtime {
 struct Generation {
     std::uint32_t number;
     bpf::Manifest manifest;
-    std::vector<bpf::StateMap> state;                   // what it remembers: shapes without contents
+    std::vector<bpf::StateMap> state;  // what it remembers: shapes without contents
     Origin origin;
     std::string loaded_at;
-    std::vector<SinkId> sinks;                          // as in the manifest; empty while it is kept and drained
-    std::vector<std::vector<SinkId>> alert_sinks;       // by alert; each sink once
-    Record record;                                      // of its events
+    std::vector<SinkId> sinks;                     // as in the manifest; empty while it is kept and drained
+    std::vector<std::vector<SinkId>> alert_sinks;  // by alert; each sink once
+    Record record;                                 // of its events
 
     // An engine that was killed may have taken an event, and not have said so: it comes twice.
     bool is_drained() const { return record.read() >= record.sent(); }
@@ -36,9 +36,9 @@ struct Loaded {
     Generation generation;
     Program program;
     std::uint32_t slot = 0;
-    Counts counted{};                     // what the sums have of it
-    std::unique_ptr<const bpf::Object> source{};   // to load it once more; nothing where it is large or was adopted
-    std::vector<std::pair<std::string, weir_counter>> left{};   // sums of rules that the policy after it did not have
+    Counts counted{};                             // what the sums have of it
+    std::unique_ptr<const bpf::Object> source{};  // to load it once more; nothing where it is large or was adopted
+    std::vector<std::pair<std::string, weir_counter>> left{};  // sums of rules that the policy after it did not have
 };
 
 Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin);

@@ -39,7 +39,8 @@ class UniqueMapping {
 public:
     UniqueMapping() = default;
     // `address` as mmap() gave it, MAP_FAILED too.
-    UniqueMapping(void* address, std::size_t bytes) : address_(address == MAP_FAILED ? nullptr : address), bytes_(bytes) {}
+    UniqueMapping(void* address, std::size_t bytes)
+        : address_(address == MAP_FAILED ? nullptr : address), bytes_(bytes) {}
     UniqueMapping(UniqueMapping&& other) noexcept
         : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
     UniqueMapping& operator=(UniqueMapping&& other) noexcept {

@@ -25,9 +25,9 @@ namespace {
 constexpr std::string_view kHeader = "weir sets ", kVersion = "1", kAt = "at ", kSet = "set ", kEnd = "end ";
 constexpr const char *kName = "sets", *kUnfinished = "sets.new", *kAside = "sets.unreadable";
 constexpr std::size_t kBufferBytes = 64 << 10;
-constexpr std::size_t kMaxLineBytes = 512;        // three addresses and a time are 160
+constexpr std::size_t kMaxLineBytes = 512;  // three addresses and a time are 160
 constexpr std::uint64_t kMaxSets = 65536;
-constexpr off_t kMaxBytes = off_t{2} << 30;       // the 12 million entries that a policy's sets have together
+constexpr off_t kMaxBytes = off_t{2} << 30;  // the 12 million entries that a policy's sets have together
 
 // FNV-1a: any one byte that is another changes it.
 constexpr std::uint64_t kNothingHashed = 0xcbf29ce484222325;
@@ -52,8 +52,10 @@ Result<UniqueFd> open_folder(const std::string& folder) {
 // The folder that this one is in, too: not those above, which a slip of the pen would make.
 Status make_folder(const std::string& folder) {
     const std::string above = folder.substr(0, folder.find_last_of('/'));
-    if (!above.empty() && above != folder && mkdir(above.c_str(), 0750) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", above));
-    if (mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", folder));
+    if (!above.empty() && above != folder && mkdir(above.c_str(), 0750) != 0 && errno != EEXIST)
+        return kernel_error(errno, fmt::format("making {}", above));
+    if (mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST)
+        return kernel_error(errno, fmt::format("making {}", folder));
     return Done{};
 }
 
@@ -105,7 +107,7 @@ Result<KeptWriter> KeptWriter::create(const std::string& folder, std::uint64_t n
     if (Status made = make_folder(folder); !made) return made.error();
     auto folder_fd = open_folder(folder);
     if (!folder_fd) return folder_fd.error();
-    unlinkat(folder_fd->get(), kUnfinished, 0);   // of a writer that was killed
+    unlinkat(folder_fd->get(), kUnfinished, 0);  // of a writer that was killed
     UniqueFd file(openat(folder_fd->get(), kUnfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return kernel_error(errno, fmt::format("writing {}/{}", folder, kUnfinished));
     KeptWriter writer(folder, std::move(*folder_fd), std::move(file));
@@ -190,7 +192,8 @@ Status KeptReader::scan(const OnEntry& on_entry) {
     if (line->substr(kHeader.size()) != kVersion) return broken("is of a version that this weir does not know");
     take(*line);
     line = lines.next();
-    const auto kept_ns = line && line->starts_with(kAt) ? number_in<std::uint64_t>(line->substr(kAt.size())) : std::nullopt;
+    const auto kept_ns =
+        line && line->starts_with(kAt) ? number_in<std::uint64_t>(line->substr(kAt.size())) : std::nullopt;
     if (!kept_ns) return broken("does not say when it was written");
     kept_ns_ = *kept_ns;
     for (take(*line); (line = lines.next()) && !line->starts_with(kEnd); take(*line)) {
@@ -201,12 +204,14 @@ Status KeptReader::scan(const OnEntry& on_entry) {
             continue;
         }
         const std::size_t space = line->find(' ');
-        const auto end_ns = space == std::string_view::npos ? std::nullopt : number_in<std::uint64_t>(line->substr(0, space));
+        const auto end_ns =
+            space == std::string_view::npos ? std::nullopt : number_in<std::uint64_t>(line->substr(0, space));
         if (!end_ns || identity.empty()) return broken("has a line that is no entry");
         ++entries;
         if (on_entry) on_entry(identity, line->substr(space + 1), *end_ns);
     }
-    if (!line) return lines.failed() != 0 ? kernel_error(lines.failed(), "is broken: reading it") : broken("is cut short");
+    if (!line)
+        return lines.failed() != 0 ? kernel_error(lines.failed(), "is broken: reading it") : broken("is cut short");
     if (*line != fmt::format("{}{} {:016x}", kEnd, entries, hash)) return broken("is not as it was written");
     if (lines.next() || !lines.at_end()) return broken("goes on behind its end");
     return Done{};
@@ -215,7 +220,8 @@ Status KeptReader::scan(const OnEntry& on_entry) {
 Result<std::string> set_kept_aside(const std::string& folder) {
     auto folder_fd = open_folder(folder);
     if (!folder_fd) return folder_fd.error();
-    if (renameat(folder_fd->get(), kName, folder_fd->get(), kAside) != 0) return kernel_error(errno, fmt::format("renaming {}", kept_path(folder)));
+    if (renameat(folder_fd->get(), kName, folder_fd->get(), kAside) != 0)
+        return kernel_error(errno, fmt::format("renaming {}", kept_path(folder)));
     return fmt::format("{}/{}", folder, kAside);
 }
 

@@ -1,5 +1,5 @@
-// The file in which entries of sets outlast an engine: docs/cli.md, "weir run", --state. Whole or not there at all, whenever
-// its writer is killed; what is read of it is trusted in nothing.
+// The file in which entries of sets outlast an engine: docs/cli.md, "weir run", --state. Whole or not there at all,
+// whenever its writer is killed; what is read of it is trusted in nothing.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ public:
     // Makes `folder` where it is missing, 0750. `now_ns`: CLOCK_REALTIME.
     static Result<KeptWriter> create(const std::string& folder, std::uint64_t now_ns);
     KeptWriter(KeptWriter&&) = default;
-    ~KeptWriter();                            // of what was not finished, nothing stays
+    ~KeptWriter();  // of what was not finished, nothing stays
 
     void set(std::string_view identity);
     // `end_ns`: CLOCK_REALTIME, 0: it stays.
@@ -27,7 +27,8 @@ public:
     std::uint64_t entries() const { return entries_; }
 
 private:
-    KeptWriter(std::string folder, UniqueFd folder_fd, UniqueFd file) : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), file_(std::move(file)) {}
+    KeptWriter(std::string folder, UniqueFd folder_fd, UniqueFd file)
+        : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), file_(std::move(file)) {}
     void line(std::string_view text);
     void write_out();
 
@@ -37,7 +38,7 @@ private:
     std::string buffer_{};
     std::uint64_t hash_ = 0;
     std::uint64_t entries_ = 0;
-    int failed_ = 0;                          // errno of the first write that did
+    int failed_ = 0;  // errno of the first write that did
 };
 
 // What a file holds that is whole.
@@ -46,7 +47,7 @@ public:
     // An error ENOENT where there is none; every other one says what is wrong with it.
     static Result<KeptReader> open(const std::string& folder);
 
-    std::uint64_t kept_ns() const { return kept_ns_; }   // CLOCK_REALTIME
+    std::uint64_t kept_ns() const { return kept_ns_; }  // CLOCK_REALTIME
     using OnEntry = std::function<void(std::string_view identity, std::string_view value, std::uint64_t end_ns)>;
     Status each(const OnEntry& on_entry);
 

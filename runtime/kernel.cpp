@@ -27,7 +27,8 @@ Error kernel_error(int number, const std::string& what) {
     std::string help;
     if (number == EPERM || number == EACCES)
         help = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
-    else if (number == ENOMEM) help = "the kernel has no room for the policy's maps";
+    else if (number == ENOMEM)
+        help = "the kernel has no room for the policy's maps";
     return {fmt::format("{} failed: {}", what, std::strerror(number)), std::move(help), number};
 }
 
@@ -46,7 +47,8 @@ Result<unsigned> interface_index(const std::string& name) {
     if (const unsigned index = if_nametoindex(name.c_str()); index != 0) return index;
     std::string known;
     if (struct if_nameindex* all = if_nameindex()) {
-        for (struct if_nameindex* i = all; i->if_index != 0; ++i) known += (known.empty() ? "" : ", ") + std::string(i->if_name);
+        for (struct if_nameindex* i = all; i->if_index != 0; ++i)
+            known += (known.empty() ? "" : ", ") + std::string(i->if_name);
         if_freenameindex(all);
     }
     return Error{fmt::format("there is no interface `{}`", name), "interfaces here: " + known, ENODEV};
@@ -64,8 +66,8 @@ unsigned possible_cpus() {
 }
 
 void wait_for_packets() {
-    // A global barrier is a grace period of RCU, under which programs run. Kernels with nohz_full CPUs have none; there a
-    // packet has left long before this.
+    // A global barrier is a grace period of RCU, under which programs run. Kernels with nohz_full CPUs have none; there
+    // a packet has left long before this.
     constexpr timespec kLong{.tv_sec = 0, .tv_nsec = 100'000'000};
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) nanosleep(&kLong, nullptr);
 }
@@ -77,13 +79,14 @@ std::uint64_t now_ns(clockid_t clock) {
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// How far this process's monotonic clock is ahead of the kernel's (time_namespaces(7)); behind it: as a negative number wraps.
+// How far this process's monotonic clock is ahead of the kernel's (time_namespaces(7)); behind it: as a negative number
+// wraps.
 std::uint64_t time_namespace_ns() {
     std::ifstream offsets("/proc/self/timens_offsets");
     std::string clock;
     for (std::int64_t s = 0, ns = 0; offsets >> clock >> s >> ns;)
         if (clock == "monotonic") return static_cast<std::uint64_t>(s * 1'000'000'000 + ns);
-    return 0;   // a kernel without them
+    return 0;  // a kernel without them
 }
 
 Result<ethtool_value> ethtool_flags(const std::string& interface, ethtool_value request) {
@@ -91,13 +94,14 @@ Result<ethtool_value> ethtool_flags(const std::string& interface, ethtool_value 
     ifreq wanted{};
     std::strncpy(wanted.ifr_name, interface.c_str(), IFNAMSIZ - 1);
     wanted.ifr_data = reinterpret_cast<char*>(&request);
-    if (!fd || ioctl(fd.get(), SIOCETHTOOL, &wanted) != 0) return kernel_error(errno, "reading the offloads of " + interface);
+    if (!fd || ioctl(fd.get(), SIOCETHTOOL, &wanted) != 0)
+        return kernel_error(errno, "reading the offloads of " + interface);
     return request;
 }
 }  // namespace
 
 std::uint64_t monotonic_ns() {
-    static const std::uint64_t kOffset_ns = time_namespace_ns();   // a process stays in its time namespace
+    static const std::uint64_t kOffset_ns = time_namespace_ns();  // a process stays in its time namespace
     return now_ns(CLOCK_MONOTONIC) - kOffset_ns;
 }
 std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }

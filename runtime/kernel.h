@@ -25,7 +25,8 @@ unsigned possible_cpus();
 // Waits until every packet that was on its way through a BPF program when this was called has left it.
 void wait_for_packets();
 
-// CLOCK_MONOTONIC as the kernel itself counts it, whatever time namespace this process is in, and CLOCK_REALTIME, in ns.
+// CLOCK_MONOTONIC as the kernel itself counts it, whatever time namespace this process is in, and CLOCK_REALTIME, in
+// ns.
 std::uint64_t monotonic_ns();
 std::uint64_t realtime_ns();
 std::string rfc3339(std::uint64_t realtime_ns);  // "2026-01-02T03:04:05.678901Z"

@@ -15,12 +15,13 @@ Result<LinkWatch> LinkWatch::create() {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = RTMGRP_LINK;
-    if (!fd || bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return kernel_error(errno, "listening for interfaces that come and go");
+    if (!fd || bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+        return kernel_error(errno, "listening for interfaces that come and go");
     return LinkWatch(std::move(fd));
 }
 
 bool LinkWatch::step() {
-    char message[1 << 14];                // what it says does not matter: all interfaces are looked at
+    char message[1 << 14];  // what it says does not matter: all interfaces are looked at
     bool any = false;
     for (;;) {
         const ssize_t got = recv(socket_.get(), message, sizeof(message), 0);

@@ -10,7 +10,7 @@ class LinkWatch {
 public:
     // Of the network namespace that this thread is in.
     static Result<LinkWatch> create();
-    int fd() const { return socket_.get(); }   // readable where something happened
+    int fd() const { return socket_.get(); }  // readable where something happened
     // Takes what happened. True where something did, or where it cannot be known: then look at the interfaces.
     bool step();
 

@@ -12,7 +12,9 @@
 namespace weir::runtime {
 
 Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
-    if (!info.dynamic) return Error{fmt::format("the set `{}` does not change while the policy runs", info.name), "change its file, then `weir reload`; or ask for another set without a file, too", EINVAL};
+    if (!info.dynamic)
+        return Error{fmt::format("the set `{}` does not change while the policy runs", info.name),
+                     "change its file, then `weir reload`; or ask for another set without a file, too", EINVAL};
     auto table = StateTable::open(map);
     if (!table) return table.error();
     return LiveSet(info, map, table->head().key_words);
@@ -30,7 +32,8 @@ Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
     std::vector<Entry> entries;
     const std::uint64_t now_ns = monotonic_ns();
     table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
-        if (end_ns == 0 || end_ns > now_ns) entries.push_back({set_text(info_, words), end_ns == 0 ? 0 : end_ns - now_ns});
+        if (end_ns == 0 || end_ns > now_ns)
+            entries.push_back({set_text(info_, words), end_ns == 0 ? 0 : end_ns - now_ns});
     });
     return entries;
 }
@@ -61,7 +64,8 @@ Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std:
     if (!wanted) return wanted.error();
     const std::uint64_t lasts_ns = for_ns.value_or(info_.ttl_ns), now_ns = monotonic_ns();
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    for (weir_order& order : *wanted) order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
+    for (weir_order& order : *wanted)
+        order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
     if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
     Added added;
     for (const weir_order& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
@@ -84,7 +88,7 @@ Status LiveSet::tidy() const {
     if (__atomic_load_n(&head.earliest_ns, __ATOMIC_RELAXED) > monotonic_ns()) return Done{};
     weir_order sweep{};
     sweep.kind = WEIR_ORDER_SWEEP;
-    std::vector<weir_order> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);   // once round
+    std::vector<weir_order> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);  // once round
     return StateTable::carry_out(map_, sweeps);
 }
 

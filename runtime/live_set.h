@@ -15,12 +15,12 @@ namespace weir::runtime {
 class LiveSet {
 public:
     struct Entry {
-        std::string value;                    // "198.51.100.7", "198.51.100.7, 22"
-        std::uint64_t left_ns = 0;            // 0: it stays
+        std::string value;          // "198.51.100.7", "198.51.100.7, 22"
+        std::uint64_t left_ns = 0;  // 0: it stays
     };
     struct Added {
-        std::uint64_t added = 0;              // renewed ones, too
-        std::uint64_t refused = 0;            // no room
+        std::uint64_t added = 0;    // renewed ones, too
+        std::uint64_t refused = 0;  // no room
     };
 
     // `map`, its table, stays open as long as this is used.
@@ -44,7 +44,7 @@ private:
 
     bpf::SetInfo info_;
     int map_;
-    std::size_t words_;                       // of a key
+    std::size_t words_;  // of a key
 };
 
 }  // namespace weir::runtime

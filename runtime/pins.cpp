@@ -20,14 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kBpfFolder = "/sys/fs/bpf";
-constexpr std::string_view kNext = "next%";   // a pin that is about to take its place; no escaped name begins so
+constexpr std::string_view kNext = "next%";  // a pin that is about to take its place; no escaped name begins so
 
 // The BPF file system takes no dots, and no file system a slash.
 std::string escaped(std::string_view name) {
     std::string text;
     for (const char c : name) {
-        if (c == '.' || c == '/' || c == '%' || static_cast<unsigned char>(c) < 0x20) text += fmt::format("%{:02x}", static_cast<unsigned char>(c));
-        else text += c;
+        if (c == '.' || c == '/' || c == '%' || static_cast<unsigned char>(c) < 0x20)
+            text += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+        else
+            text += c;
     }
     return text;
 }
@@ -60,7 +62,8 @@ std::vector<std::string> entries(const std::string& folder) {
 }  // namespace
 
 Result<Pins> Pins::open(const std::string& name) {
-    if (!is_bpf_file_system(kBpfFolder) && mount("bpf", kBpfFolder, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
+    if (!is_bpf_file_system(kBpfFolder) &&
+        mount("bpf", kBpfFolder, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
         Error error = kernel_error(errno, fmt::format("mounting a BPF file system on {}", kBpfFolder));
         error.help = fmt::format("mount one: mount -t bpf bpf {}", kBpfFolder);
         return error;
@@ -75,7 +78,7 @@ std::string Pins::path(std::string_view name) const { return folder_ + "/" + esc
 
 Status Pins::keep(std::string_view name, int fd) {
     const std::string next = fmt::format("{}/{}{}", folder_, kNext, escaped(name));
-    unlink(next.c_str());                 // of an engine that was killed here
+    unlink(next.c_str());  // of an engine that was killed here
     if (bpf_obj_pin(fd, next.c_str()) != 0 || std::rename(next.c_str(), path(name).c_str()) != 0)
         return kernel_error(errno, fmt::format("pinning {}", path(name)));
     return Done{};
@@ -98,7 +101,7 @@ std::vector<std::string> Pins::names(std::string_view prefix) const {
 void Pins::drop_all() {
     for (const std::string& entry : entries(folder_)) unlink((folder_ + "/" + entry).c_str());
     rmdir(folder_.c_str());
-    rmdir(kPinRoot);                      // fails where other engines have theirs
+    rmdir(kPinRoot);  // fails where other engines have theirs
 }
 
 std::vector<std::string> interfaces_left_by(const std::string& name) {

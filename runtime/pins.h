@@ -1,5 +1,5 @@
-// What of an engine outlives its process: pins in a folder of its own on a BPF file system. A pin holds its thing, and so a
-// pinned link keeps its program attached, whoever ends.
+// What of an engine outlives its process: pins in a folder of its own on a BPF file system. A pin holds its thing, and
+// so a pinned link keeps its program attached, whoever ends.
 #pragma once
 
 #include <string>

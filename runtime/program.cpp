@@ -20,7 +20,9 @@ constexpr std::size_t kLogShown = 4000;       // its end tells
 constexpr std::size_t kKernelNameBytes = 15;  // BPF_OBJ_NAME_LEN less its zero
 constexpr std::uint32_t kMaxMaps = 64;        // the kernel's limit for a program
 
-Error missing(const char* what) { return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL}; }
+Error missing(const char* what) {
+    return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL};
+}
 
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
 Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
@@ -33,22 +35,24 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
     }
     const auto fill = [&](const char* name, const void* bytes, std::size_t count) -> Status {
         bpf_map* map = bpf_object__find_map_by_name(object, name);
-        if (map == nullptr) return Done{};   // no rule reads it
+        if (map == nullptr) return Done{};  // no rule reads it
         std::size_t size = 0;
         const auto* value = static_cast<const std::uint8_t*>(bpf_map__initial_value(map, &size));
         if (value == nullptr || size < count) return missing(name);
-        std::vector<std::uint8_t> content;   // big tables have no rest to keep: they are not copied once more
+        std::vector<std::uint8_t> content;  // big tables have no rest to keep: they are not copied once more
         if (size != count) {
             content.assign(value, value + size);
             std::memcpy(content.data(), bytes, count);
             bytes = content.data();
         }
-        if (bpf_map__set_initial_value(map, bytes, size) != 0) return kernel_error(errno, fmt::format("filling `{}`", name));
+        if (bpf_map__set_initial_value(map, bytes, size) != 0)
+            return kernel_error(errno, fmt::format("filling `{}`", name));
         return Done{};
     };
     const std::size_t rows = compiled.manifest.rules.size() + 2;
     for (const bpf::TableImage& table : compiled.tables) {
-        if (table.map == ".data.weir_rule_rows" && table.bytes.size() != rows * sizeof(weir_rule_row)) return missing("row for each rule");
+        if (table.map == ".data.weir_rule_rows" && table.bytes.size() != rows * sizeof(weir_rule_row))
+            return missing("row for each rule");
         if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
     }
     if (Status filled = fill(".rodata", &options.settings, sizeof(options.settings)); !filled) return filled;
@@ -74,7 +78,8 @@ Status fill_maps(bpf_object* object, const bpf::Object& compiled) {
         const std::uint32_t wanted = count;
         if (count == 0) continue;
         // Batches where the map has them; LPM tries have them, too.
-        if (bpf_map_update_batch(fd, image.keys.data(), image.values.data(), &count, nullptr) == 0 && count == wanted) continue;
+        if (bpf_map_update_batch(fd, image.keys.data(), image.values.data(), &count, nullptr) == 0 && count == wanted)
+            continue;
         for (std::uint32_t i = 0; i < wanted; ++i)
             if (bpf_map_update_elem(fd, image.keys.data() + std::size_t{i} * image.key_size,
                                     image.values.data() + std::size_t{i} * image.value_size, BPF_ANY) != 0)
@@ -153,13 +158,15 @@ Result<Program> Program::adopt(UniqueFd program, const std::vector<bpf::StateMap
     __u32 length = sizeof(info);
     info.nr_map_ids = kMaxMaps;
     info.map_ids = reinterpret_cast<std::uintptr_t>(ids);
-    if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) return kernel_error(errno, "asking the kernel about a policy");
+    if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0)
+        return kernel_error(errno, "asking the kernel about a policy");
     std::vector<Map> maps;
     for (std::uint32_t i = 0; i < std::min(info.nr_map_ids, kMaxMaps); ++i) {
         UniqueFd fd(bpf_map_get_fd_by_id(ids[i]));
         bpf_map_info facts{};
         length = sizeof(facts);
-        if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0) return kernel_error(errno, "opening the maps of a policy");
+        if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0)
+            return kernel_error(errno, "opening the maps of a policy");
         maps.push_back({facts.name, std::move(fd)});
     }
     Program adopted(std::move(program), std::move(maps), {});
@@ -170,7 +177,8 @@ Result<Program> Program::adopt(UniqueFd program, const std::vector<bpf::StateMap
 }
 
 int Program::map(std::string_view name) const {
-    const auto found = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.name == name.substr(0, kKernelNameBytes); });
+    const auto found = std::find_if(maps_.begin(), maps_.end(),
+                                    [&](const Map& map) { return map.name == name.substr(0, kKernelNameBytes); });
     return found == maps_.end() ? -1 : found->fd.get();
 }
 

@@ -21,7 +21,8 @@ Result<UniqueMapping> map_memory(int map, std::size_t size) {
 
 Result<SharedBytes> SharedBytes::create(const char* name, const std::vector<std::uint8_t>& bytes) {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), static_cast<std::uint32_t>(bytes.size()), 1, &opts));
+    UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t),
+                                static_cast<std::uint32_t>(bytes.size()), 1, &opts));
     if (!map) return kernel_error(errno, "making the map of an engine's memory");
     auto mapping = map_memory(map.get(), bytes.size());
     if (!mapping) return mapping.error();
@@ -32,8 +33,8 @@ Result<SharedBytes> SharedBytes::create(const char* name, const std::vector<std:
 Result<SharedBytes> SharedBytes::adopt(UniqueFd map) {
     bpf_map_info info{};
     __u32 length = sizeof(info);
-    if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &length) != 0 || info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 ||
-        (info.map_flags & BPF_F_MMAPABLE) == 0)
+    if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &length) != 0 || info.type != BPF_MAP_TYPE_ARRAY ||
+        info.max_entries != 1 || (info.map_flags & BPF_F_MMAPABLE) == 0)
         return Error{"a pin is not what weir pins there", {}, EINVAL};
     auto mapping = map_memory(map.get(), info.value_size);
     if (!mapping) return mapping.error();
@@ -56,7 +57,8 @@ Result<Record> Record::adopt(UniqueFd map) {
     if (!memory) return memory.error();
     const std::size_t size = memory->bytes().size();
     Record record(std::move(*memory));
-    if (size < sizeof(Head) || (size - sizeof(Head)) / sizeof(Taken) < record.head().alerts) return Error{"a pinned record is cut short", {}, EINVAL};
+    if (size < sizeof(Head) || (size - sizeof(Head)) / sizeof(Taken) < record.head().alerts)
+        return Error{"a pinned record is cut short", {}, EINVAL};
     return record;
 }
 

@@ -19,14 +19,15 @@ namespace weir::runtime {
 namespace {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
-constexpr std::uint64_t kShare = 20;              // writing takes one part in so many of the time, at most
+constexpr std::uint64_t kShare = 20;  // writing takes one part in so many of the time, at most
 constexpr std::uint64_t kMax_ns = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) { return weir_mixed(hash ^ value) * 0x9e3779b97f4a7c15; }
 
-// When an entry ends, on this engine's clock; nothing where it has ended. Where the wall clock has been put back since it was
-// kept, it has what it had then, and no more.
-std::optional<std::uint64_t> end_of(std::uint64_t end_ns, std::uint64_t kept_ns, std::uint64_t wall_ns, std::uint64_t now_ns) {
+// When an entry ends, on this engine's clock; nothing where it has ended. Where the wall clock has been put back since
+// it was kept, it has what it had then, and no more.
+std::optional<std::uint64_t> end_of(std::uint64_t end_ns, std::uint64_t kept_ns, std::uint64_t wall_ns,
+                                    std::uint64_t now_ns) {
     if (end_ns == 0) return 0;
     const std::uint64_t since_ns = std::max(wall_ns, kept_ns);
     if (end_ns <= since_ns) return std::nullopt;
@@ -113,7 +114,8 @@ void SetKeeper::restore(const std::vector<KeptSet>& sets) {
             notice_(fmt::format("`{}`: {} kept entries are left out: {}", identity, of[kWrong],
                                 homes.contains(identity) ? "they are not of its type" : why_homeless(identity, sets)));
     }
-    notice_(fmt::format("{} entries of sets are back, {} have ended since {}: {}", status_.restored, ended, rfc3339(file->kept_ns()), status_.path));
+    notice_(fmt::format("{} entries of sets are back, {} have ended since {}: {}", status_.restored, ended,
+                        rfc3339(file->kept_ns()), status_.path));
 }
 
 bool SetKeeper::is_due() {
@@ -141,7 +143,8 @@ SetsFileStatus SetKeeper::status() {
 }
 
 void SetKeeper::collect() {
-    if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) take(writing_.get());
+    if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+        take(writing_.get());
 }
 
 void SetKeeper::take(Outcome outcome) {
@@ -161,7 +164,7 @@ SetKeeper::Look SetKeeper::look(const std::vector<KeptSet>& sets) {
     for (const KeptSet& set : sets) {
         for (const char letter : set.info.identity) seen.hash = mixed(seen.hash, static_cast<unsigned char>(letter));
         auto table = StateTable::open(set.table.get());
-        if (!table) continue;   // write_all() says so
+        if (!table) continue;  // write_all() says so
         table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
             for (std::uint32_t i = 0; i < table->head().key_words; ++i) seen.hash = mixed(seen.hash, words[i]);
             seen.hash = mixed(seen.hash, end_ns);
@@ -170,7 +173,8 @@ SetKeeper::Look SetKeeper::look(const std::vector<KeptSet>& sets) {
     return seen;
 }
 
-SetKeeper::Outcome SetKeeper::write(const std::string& folder, const std::vector<KeptSet>& sets, const std::optional<Look>& before) {
+SetKeeper::Outcome SetKeeper::write(const std::string& folder, const std::vector<KeptSet>& sets,
+                                    const std::optional<Look>& before) {
     Outcome outcome;
     const std::uint64_t begin_ns = monotonic_ns();
     outcome.seen = look(sets);
@@ -182,15 +186,18 @@ SetKeeper::Outcome SetKeeper::write(const std::string& folder, const std::vector
         outcome.seen = *before;
     } else {
         auto entries = write_all(folder, sets, outcome.seen);
-        if (entries) outcome.entries = *entries;
-        else outcome.done = entries.error();
+        if (entries)
+            outcome.entries = *entries;
+        else
+            outcome.done = entries.error();
     }
     outcome.at_ns = realtime_ns();
     outcome.took_ns = monotonic_ns() - begin_ns;
     return outcome;
 }
 
-Result<std::uint64_t> SetKeeper::write_all(const std::string& folder, const std::vector<KeptSet>& sets, const Look& seen) {
+Result<std::uint64_t> SetKeeper::write_all(const std::string& folder, const std::vector<KeptSet>& sets,
+                                           const Look& seen) {
     const std::uint64_t now_ns = monotonic_ns();
     auto file = KeptWriter::create(folder, now_ns + seen.wall_clock_ahead_ns);
     if (!file) return file.error();
@@ -201,7 +208,9 @@ Result<std::uint64_t> SetKeeper::write_all(const std::string& folder, const std:
         table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
             if (end_ns != 0 && end_ns <= now_ns) return;
             const bool is_far = end_ns > kMax_ns - seen.wall_clock_ahead_ns;
-            file->entry(set_text(set.info, words), end_ns == 0 ? 0 : is_far ? kMax_ns : end_ns + seen.wall_clock_ahead_ns);
+            file->entry(set_text(set.info, words), end_ns == 0 ? 0
+                                                   : is_far    ? kMax_ns
+                                                               : end_ns + seen.wall_clock_ahead_ns);
         });
     }
     if (Status finished = file->finish(); !finished) return finished.error();

@@ -1,5 +1,5 @@
-// Keeps the sets that change from one engine of a name to the next: writes them down now and then and at the end, and puts
-// back what has not ended meanwhile. Belongs to one thread; writes in another.
+// Keeps the sets that change from one engine of a name to the next: writes them down now and then and at the end, and
+// puts back what has not ended meanwhile. Belongs to one thread; writes in another.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ private:
     // What a look at the sets saw, to know whether they have changed since.
     struct Look {
         std::uint64_t hash = 0;
-        std::uint64_t wall_clock_ahead_ns = 0;   // of the monotonic clock
+        std::uint64_t wall_clock_ahead_ns = 0;  // of the monotonic clock
     };
     struct Outcome {
         Status done = Done{};
@@ -52,8 +52,10 @@ private:
         std::uint64_t took_ns = 0;
     };
     static Look look(const std::vector<KeptSet>& sets);
-    static Outcome write(const std::string& folder, const std::vector<KeptSet>& sets, const std::optional<Look>& before);
-    static Result<std::uint64_t> write_all(const std::string& folder, const std::vector<KeptSet>& sets, const Look& seen);
+    static Outcome write(const std::string& folder, const std::vector<KeptSet>& sets,
+                         const std::optional<Look>& before);
+    static Result<std::uint64_t> write_all(const std::string& folder, const std::vector<KeptSet>& sets,
+                                           const Look& seen);
     void take(Outcome outcome);
     void collect();
 
@@ -61,8 +63,8 @@ private:
     std::uint64_t every_ns_;
     Notice notice_;
     std::future<Outcome> writing_{};
-    std::uint64_t next_ns_ = 0;                  // CLOCK_MONOTONIC
-    std::optional<Look> kept_{};                 // what the file has; nothing: it is not ours, or the last write failed
+    std::uint64_t next_ns_ = 0;   // CLOCK_MONOTONIC
+    std::optional<Look> kept_{};  // what the file has; nothing: it is not ours, or the last write failed
     SetsFileStatus status_{};
 };
 

@@ -15,18 +15,20 @@ namespace {
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpace = " \t\r";
     const std::size_t first = text.find_first_not_of(kSpace);
-    return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+    return first == std::string_view::npos ? std::string_view()
+                                           : text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 // What each kind of part is, and its words in a key: bpf/abi.h, struct weir_set_key.
 struct PartKind {
     const char* name;
-    std::uint64_t largest;      // numbers
+    std::uint64_t largest;  // numbers
     std::size_t words;
 };
 const PartKind& kind_of(bpf::SetPart part) {
-    static constexpr PartKind kKinds[] = {{"address", 0, 5}, {"network", 0, 5}, {"port", 0xffff, 1}, {"MAC address", 0, 2},
-                                          {"name", 0, 0},    {"u8", 0xff, 1},   {"u16", 0xffff, 1},  {"u32", 0xffffffff, 1}};
+    static constexpr PartKind kKinds[] = {{"address", 0, 5},     {"network", 0, 5},     {"port", 0xffff, 1},
+                                          {"MAC address", 0, 2}, {"name", 0, 0},        {"u8", 0xff, 1},
+                                          {"u16", 0xffff, 1},    {"u32", 0xffffffff, 1}};
     return kKinds[static_cast<std::size_t>(part)];
 }
 
@@ -48,7 +50,8 @@ bool add_mac(std::string_view text, std::vector<std::uint32_t>& words) {
     for (std::size_t i = 0; i < kLength; i += 3) {
         std::uint8_t byte = 0;
         const auto [end, failed] = std::from_chars(text.data() + i, text.data() + i + 2, byte, 16);
-        if (failed != std::errc() || end != text.data() + i + 2 || (i + 2 < kLength && text[i + 2] != ':')) return false;
+        if (failed != std::errc() || end != text.data() + i + 2 || (i + 2 < kLength && text[i + 2] != ':'))
+            return false;
         number = number << 8 | byte;
     }
     words.push_back(static_cast<std::uint32_t>(number >> 32));
@@ -79,8 +82,8 @@ std::string part_text(bpf::SetPart part, const std::uint32_t* words) {
         return address_text(version, words + 1) + (bits == most_bits(version) ? "" : fmt::format("/{}", bits));
     }
     if (part != bpf::SetPart::kMac) return std::to_string(words[0]);
-    return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", words[0] >> 8, words[0] & 0xff, words[1] >> 24, words[1] >> 16 & 0xff,
-                       words[1] >> 8 & 0xff, words[1] & 0xff);
+    return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", words[0] >> 8, words[0] & 0xff, words[1] >> 24,
+                       words[1] >> 16 & 0xff, words[1] >> 8 & 0xff, words[1] & 0xff);
 }
 
 // "10.0.0.0/8", or an address. Where it would be one but for its host bits, `fault` says so.
@@ -121,9 +124,11 @@ Result<std::vector<std::uint32_t>> set_words(const bpf::SetInfo& info, const std
         const bool good = info.parts[i] == bpf::SetPart::kIp    ? add_address(part, words)
                           : info.parts[i] == bpf::SetPart::kNet ? add_net(part, words, fault)
                           : info.parts[i] == bpf::SetPart::kMac ? add_mac(part, words)
-                                                                 : add_number(part, kind.largest, words);
-        if (!good) return Error{fault.empty() ? fmt::format("`{}` is no {}", part, kind.name) : fault,
-                                fmt::format("the set `{}` holds {}", info.name, info.identity.substr(info.identity.find('('))), EINVAL};
+                                                                : add_number(part, kind.largest, words);
+        if (!good)
+            return Error{fault.empty() ? fmt::format("`{}` is no {}", part, kind.name) : fault,
+                         fmt::format("the set `{}` holds {}", info.name, info.identity.substr(info.identity.find('('))),
+                         EINVAL};
         rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     }
     return words;

@@ -28,15 +28,16 @@ using OnDisagreement = std::function<void(const Disagreement&)>;
 class Shadow {
 public:
     // `live`: the policy in force, once more, telling what decided; `generation` is its number. Nothing runs yet.
-    static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared, const bpf::Object& candidate, Origin origin);
+    static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
+                               const bpf::Object& candidate, Origin origin);
 
     int program_fd() const { return program_.get(); }
-    int shadowed_fd() const { return shadowed_.get(); }   // its prog array: has to be held for it to go on
+    int shadowed_fd() const { return shadowed_.get(); }  // its prog array: has to be held for it to go on
     const Program& live() const { return live_; }
     const Program& candidate() const { return candidate_; }
     const bpf::Object& candidate_object() const { return candidate_object_; }
     const Origin& origin() const { return origin_; }
-    std::uint32_t slot = 0;               // of the root
+    std::uint32_t slot = 0;  // of the root
 
     // Takes samples that wait. Returns how many.
     int take_samples(const OnDisagreement& on_disagreement);
@@ -51,7 +52,7 @@ private:
     Origin origin_;
     UniqueFd program_, shadowed_, pairs_, counts_, samples_;
     RingPtr ring_;
-    std::unique_ptr<std::function<void(const weir_shadow_sample&)>> take_;   // what the ring calls: stays where it is
+    std::unique_ptr<std::function<void(const weir_shadow_sample&)>> take_;  // what the ring calls: stays where it is
 };
 
 // The programs of a shadow whose engine was killed: the policy in force, as it counts there.

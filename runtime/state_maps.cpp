@@ -15,16 +15,18 @@
 namespace weir::runtime {
 namespace {
 
-constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16"};
+constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_few_6",
+                                   "weir_few_16",      "weir_many_6",     "weir_many_16"};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
-    return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size && a.max_entries == b.max_entries;
+    return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
+           a.max_entries == b.max_entries;
 }
 
 // An LRU map hands out free entries to CPUs by up to 128, and evicts where one CPU has none left: with that many more,
 // nothing goes before the map holds what the policy asked for.
 std::uint32_t allotted(const bpf::StateMap& map) {
-    constexpr std::uint32_t kFreeACpu = 128;   // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
+    constexpr std::uint32_t kFreeACpu = 128;  // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
     return map.max_entries + kFreeACpu * (possible_cpus() + 1);
 }
 
@@ -34,7 +36,8 @@ Error about(const bpf::StateMap& map, Error error) {
 }
 
 Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
-    const StateTable::Shape shape{wanted.max_entries, static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word};
+    const StateTable::Shape shape{wanted.max_entries,
+                                  static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word};
     if (old < 0) return StateTable::make_set(shape, wanted.keys, nullptr);
     auto others = StateTable::open(old);
     if (!others) return others.error();
@@ -43,14 +46,17 @@ Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
 
 Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
     constexpr std::uint32_t kBatch = 4096;
-    std::vector<std::uint8_t> names(std::size_t{kBatch} * shape.key_size), values(std::size_t{kBatch} * shape.value_size);
+    std::vector<std::uint8_t> names(std::size_t{kBatch} * shape.key_size),
+        values(std::size_t{kBatch} * shape.value_size);
     std::uint64_t keys = 0;
     std::uint32_t place = 0;
     int failed = 0;
     for (bool first = true; failed == 0; first = false) {
         std::uint32_t count = kBatch;
-        failed = bpf_map_lookup_batch(fd, first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
-        if (failed != 0 && errno != ENOENT) return kernel_error(errno, fmt::format("counting the keys of `{}`", shape.identity));
+        failed =
+            bpf_map_lookup_batch(fd, first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
+        if (failed != 0 && errno != ENOENT)
+            return kernel_error(errno, fmt::format("counting the keys of `{}`", shape.identity));
         keys += count;
     }
     return keys;
@@ -71,12 +77,14 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         return map;
     }
     if (wanted.kind == bpf::StateKind::kDistinct) {
-        map.fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "weir_distinct", wanted.key_size, wanted.value_size, allotted(wanted), nullptr));
+        map.fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "weir_distinct", wanted.key_size, wanted.value_size,
+                                         allotted(wanted), nullptr));
         if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
         return map;
     }
     const bool goes_on = old != nullptr && old->shape.kind == wanted.kind && old->shape.key_size == wanted.key_size;
-    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make({wanted.max_entries, 0, 0}) : make_set(wanted, goes_on ? old->fd.get() : -1);
+    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make({wanted.max_entries, 0, 0})
+                                                     : make_set(wanted, goes_on ? old->fd.get() : -1);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;
@@ -92,11 +100,13 @@ Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, cons
     return made;
 }
 
-Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes, const std::function<int(const std::string&)>& outer) {
+Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes,
+                                   const std::function<int(const std::string&)>& outer) {
     StateMaps made;
     for (const bpf::StateMap& shape : shapes) {
         std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(outer(shape.outer), &shape.index, &id) != 0) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
+        if (bpf_map_lookup_elem(outer(shape.outer), &shape.index, &id) != 0)
+            return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
         UniqueFd fd(bpf_map_get_fd_by_id(id));
         if (!fd) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
         made.maps_.push_back({shape, std::move(fd), true});
@@ -114,8 +124,10 @@ Status StateMaps::describe(bpf_object* object) const {
     for (const char* name : kOuters) {
         bpf_map* outer = bpf_object__find_map_by_name(object, name);
         if (outer == nullptr) continue;
-        const auto first = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.outer == name; });
-        const int failed = first == maps_.end() ? bpf_map__set_autocreate(outer, false) : bpf_map__set_inner_map_fd(outer, first->fd.get());
+        const auto first =
+            std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.outer == name; });
+        const int failed = first == maps_.end() ? bpf_map__set_autocreate(outer, false)
+                                                : bpf_map__set_inner_map_fd(outer, first->fd.get());
         if (failed != 0) return kernel_error(failed, fmt::format("preparing `{}`", name));
     }
     return Done{};
@@ -125,7 +137,7 @@ Status StateMaps::put(bpf_object* object) const {
     for (const Map& map : maps_) {
         const int outer = bpf_object__find_map_fd_by_name(object, map.shape.outer.c_str());
         const int fd = map.fd.get();
-        if (outer < 0) continue;   // nothing reads it
+        if (outer < 0) continue;  // nothing reads it
         if (bpf_map_update_elem(outer, &map.shape.index, &fd, BPF_ANY) != 0)
             return kernel_error(errno, fmt::format("giving `{}` to the policy", map.shape.identity));
     }
@@ -142,8 +154,10 @@ Status StateMaps::add_first_entries() const {
             order.kind = WEIR_ORDER_PUT;
         }
         if (Status done = StateTable::carry_out(map.fd.get(), orders); !done) return done;
-        if (std::any_of(orders.begin(), orders.end(), [](const weir_order& order) { return order.answer == WEIR_REFUSED; }))
-            return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`", E2BIG};
+        if (std::any_of(orders.begin(), orders.end(),
+                        [](const weir_order& order) { return order.answer == WEIR_REFUSED; }))
+            return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`",
+                         E2BIG};
     }
     return Done{};
 }
@@ -153,20 +167,23 @@ Status StateMaps::reset() const {
         if (map.shape.kind == bpf::StateKind::kDistinct) {
             std::vector<std::uint8_t> key(map.shape.key_size);
             while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
-                if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT) return kernel_error(errno, "forgetting state");
+                if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT)
+                    return kernel_error(errno, "forgetting state");
             continue;
         }
         auto table = StateTable::open(map.fd.get());
         if (!table) return table.error();
         table->clear();
         for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size)
-            table->put_first(reinterpret_cast<const std::uint32_t*>(map.shape.keys.data() + at), 0);   // there was room before
+            table->put_first(reinterpret_cast<const std::uint32_t*>(map.shape.keys.data() + at),
+                             0);  // there was room before
     }
     return Done{};
 }
 
 int StateMaps::fd(const std::string& identity) const {
-    const auto found = std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.identity == identity; });
+    const auto found =
+        std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.identity == identity; });
     return found == maps_.end() ? -1 : found->fd.get();
 }
 
@@ -205,11 +222,13 @@ Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
     return all;
 }
 
-StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier, const std::vector<bpf::StateMap>& wanted) {
+StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier,
+                                    const std::vector<bpf::StateMap>& wanted) {
     Change change;
     const auto goes_on = [](const std::vector<bpf::StateMap>& among, const bpf::StateMap& map) {
         return std::any_of(among.begin(), among.end(), [&](const bpf::StateMap& other) {
-            if (other.identity != map.identity || other.kind != map.kind || other.key_size != map.key_size) return false;
+            if (other.identity != map.identity || other.kind != map.kind || other.key_size != map.key_size)
+                return false;
             return map.kind == bpf::StateKind::kSet || same_shape(other, map);
         });
     };

@@ -1,5 +1,5 @@
-// The maps that hold what a policy remembers: one a state term, one a set that changes. They belong to names and types, not
-// to a policy: the next one goes on with those that mean the same to it.
+// The maps that hold what a policy remembers: one a state term, one a set that changes. They belong to names and types,
+// not to a policy: the next one goes on with those that mean the same to it.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -18,12 +18,13 @@ namespace weir::runtime {
 class StateMaps {
 public:
     StateMaps() = default;
-    // The maps of `wanted`: those of `earlier` that are the same by identity and shape, else new ones, filled with what they
-    // begin with. A set whose size alone changed takes its entries along. `earlier` may be null.
+    // The maps of `wanted`: those of `earlier` that are the same by identity and shape, else new ones, filled with what
+    // they begin with. A set whose size alone changed takes its entries along. `earlier` may be null.
     static Result<StateMaps> make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier);
 
     // Those of a program that runs already: `outer` has the descriptors of its maps of maps.
-    static Result<StateMaps> adopt(const std::vector<bpf::StateMap>& shapes, const std::function<int(const std::string&)>& outer);
+    static Result<StateMaps> adopt(const std::vector<bpf::StateMap>& shapes,
+                                   const std::function<int(const std::string&)>& outer);
     // What to remember of them for that: without contents.
     static std::vector<bpf::StateMap> shapes(const std::vector<bpf::StateMap>& maps);
 

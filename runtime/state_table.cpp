@@ -15,7 +15,7 @@ extern "C" const char weir_template_tables_end[];
 namespace weir::runtime {
 namespace {
 
-constexpr int kTries = 64;   // of filling a set to its brim: mostly one is enough, bpf/table.h
+constexpr int kTries = 64;  // of filling a set to its brim: mostly one is enough, bpf/table.h
 
 Status begin(const UniqueMapping& memory, std::uint32_t groups, const StateTable::Shape& shape) {
     __u64 random[WEIR_KEY_WORDS];
@@ -61,7 +61,8 @@ Result<UniqueFd> StateTable::make(const Shape& shape) {
     return fd;
 }
 
-Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others) {
+Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::uint8_t> keys,
+                                      const StateTable* others) {
     auto fd = make(shape);
     if (!fd) return fd.error();
     auto table = open(fd->get());
@@ -76,7 +77,7 @@ Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::u
                 if (end_ns == 0 || end_ns > now_ns) fits = fits && table->put_first(words, end_ns);
             });
         if (fits) return fd;
-        if (table->head().entries >= shape.size) break;   // no other numbers would help
+        if (table->head().entries >= shape.size) break;  // no other numbers would help
         table->clear();
         if (Status begun = begin(table->memory_, table->head().groups, shape); !begun) return begun.error();
     }
@@ -89,7 +90,8 @@ std::uint64_t StateTable::count_cells() const {
     for (std::uint32_t group = 0; group < head().groups; ++group) {
         if (weir_may_hold(memory_.get(), group) == 0) continue;
         for (const weir_term_line& line : groups[group].lines)
-            for (const weir_cell& cell : line.cells) count += __atomic_load_n(&cell.print, __ATOMIC_RELAXED) != 0 ? 1 : 0;
+            for (const weir_cell& cell : line.cells)
+                count += __atomic_load_n(&cell.print, __ATOMIC_RELAXED) != 0 ? 1 : 0;
     }
     return count;
 }
@@ -98,19 +100,25 @@ const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
     const std::uint64_t print = weir_print(head().by, key.data(), static_cast<std::uint32_t>(key.size()));
     const std::uint32_t group = weir_group_of(print, head().groups) - 1;
     for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i)
-        if (const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i); (entry->print & ~WEIR_STRAYS) == print) return entry;
+        if (const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
+            (entry->print & ~WEIR_STRAYS) == print)
+            return entry;
     return nullptr;
 }
 
 Status StateTable::carry_out(int fd, std::vector<weir_order>& orders) {
     if (orders.empty()) return Done{};
     LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "weir_tables");
-    ObjectPtr object(bpf_object__open_mem(weir_template_tables_begin, static_cast<std::size_t>(weir_template_tables_end - weir_template_tables_begin), &open));
+    ObjectPtr object(
+        bpf_object__open_mem(weir_template_tables_begin,
+                             static_cast<std::size_t>(weir_template_tables_end - weir_template_tables_begin), &open));
     if (!object) return kernel_error(errno, "reading the program that changes sets");
-    if (const int failed = bpf_object__load(object.get()); failed != 0) return kernel_error(failed, "loading the program that changes sets");
+    if (const int failed = bpf_object__load(object.get()); failed != 0)
+        return kernel_error(failed, "loading the program that changes sets");
     const auto map = [&](const char* name) { return bpf_object__find_map_fd_by_name(object.get(), name); };
     const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(map("weir_ordered_table"), &zero, &fd, BPF_ANY) != 0) return kernel_error(errno, "changing a set");
+    if (bpf_map_update_elem(map("weir_ordered_table"), &zero, &fd, BPF_ANY) != 0)
+        return kernel_error(errno, "changing a set");
     std::vector<weir_order> some(WEIR_ORDERS);
     for (std::size_t first = 0; first < orders.size(); first += WEIR_ORDERS) {
         const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(WEIR_ORDERS, orders.size() - first));
@@ -119,7 +127,8 @@ Status StateTable::carry_out(int fd, std::vector<weir_order>& orders) {
         LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
         if (bpf_map_update_elem(map(".data.weir_orders"), &zero, some.data(), BPF_ANY) != 0 ||
             bpf_map_update_elem(map(".data.weir_order_count"), &zero, &count, BPF_ANY) != 0 ||
-            bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_change_table")), &run) != 0 ||
+            bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_change_table")),
+                                   &run) != 0 ||
             bpf_map_lookup_elem(map(".data.weir_orders"), &zero, some.data()) != 0)
             return kernel_error(errno, "changing a set");
         std::copy_n(some.begin(), count, orders.begin() + static_cast<std::ptrdiff_t>(first));

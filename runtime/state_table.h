@@ -17,9 +17,9 @@ public:
     // The memory of map `fd`, which packets may be at work on.
     static Result<StateTable> open(int fd);
     struct Shape {
-        std::uint32_t size = 0;               // keys
-        std::uint32_t key_words = 0;          // 0: a term's
-        std::uint32_t net_word = 0;           // bpf/table.h
+        std::uint32_t size = 0;       // keys
+        std::uint32_t key_words = 0;  // 0: a term's
+        std::uint32_t net_word = 0;   // bpf/table.h
     };
     // A new one, with nothing in it.
     static Result<UniqueFd> make(const Shape& shape);
@@ -42,7 +42,8 @@ public:
                 const std::uint64_t end_ns = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
                 __atomic_thread_fence(__ATOMIC_ACQUIRE);
                 // Else another key came there: what was read may be half of each.
-                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print) visit(static_cast<const std::uint32_t*>(words), end_ns);
+                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print)
+                    visit(static_cast<const std::uint32_t*>(words), end_ns);
             }
         }
     }
@@ -50,7 +51,9 @@ public:
     std::uint64_t count_cells() const;
     // When the entry of that key ends, ns, 0: never; or nothing. `key` has the table's key words.
     const weir_entry* find(std::span<const std::uint32_t> key) const;
-    bool put_first(const std::uint32_t* key, std::uint64_t end_ns) const { return weir_put_first(memory_.get(), key, end_ns) != 0; }
+    bool put_first(const std::uint32_t* key, std::uint64_t end_ns) const {
+        return weir_put_first(memory_.get(), key, end_ns) != 0;
+    }
 
     // Carries them out, in their order, and leaves the answers in them.
     static Status carry_out(int fd, std::vector<weir_order>& orders);

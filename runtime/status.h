@@ -14,19 +14,19 @@ enum class AttachMode : std::uint8_t { kAuto, kNative, kGeneric };
 
 // What became of events. matched = delivered + suppressed + lost + pending, exactly.
 struct Account {
-    std::uint64_t matched = 0;            // an alert ran for a packet
+    std::uint64_t matched = 0;  // an alert ran for a packet
     std::uint64_t delivered = 0;
-    std::uint64_t suppressed = 0;         // held back by a throttle
-    std::uint64_t lost = 0;               // no room in the ring, or a sink could not take it
-    std::uint64_t pending = 0;            // in the ring, not read yet
+    std::uint64_t suppressed = 0;  // held back by a throttle
+    std::uint64_t lost = 0;        // no room in the ring, or a sink could not take it
+    std::uint64_t pending = 0;     // in the ring, not read yet
 };
 
 struct InterfaceStatus {
     std::string name;
     AttachMode mode = AttachMode::kNative;
-    bool attached = true;                 // false: the interface is gone; the policy waits for it
-    std::uint64_t gaps = 0;               // times that it was gone and came back
-    std::uint64_t last_gap_ms = 0;        // without the policy, the last time
+    bool attached = true;           // false: the interface is gone; the policy waits for it
+    std::uint64_t gaps = 0;         // times that it was gone and came back
+    std::uint64_t last_gap_ms = 0;  // without the policy, the last time
 };
 struct CounterStatus {
     std::string name;
@@ -39,7 +39,7 @@ struct AlertStatus : Account {
 };
 struct SinkStatus : Account {
     std::string name;
-    std::string state;                    // "ok", or what is wrong
+    std::string state;  // "ok", or what is wrong
 };
 // A policy before the one in force that rollback() can go back to.
 struct KeptStatus {
@@ -50,65 +50,65 @@ struct KeptStatus {
 // Where a policy's text came from. The runtime only keeps it.
 struct SourceFile {
     std::string path;
-    std::string sha256;                   // of what was read, hexadecimal; empty where it could not be
+    std::string sha256;  // of what was read, hexadecimal; empty where it could not be
     friend bool operator==(const SourceFile&, const SourceFile&) = default;
 };
 struct Origin {
-    std::string file{};                   // as it was named
-    std::vector<SourceFile> files{};      // all that were read: the policy, imports, set files
+    std::string file{};               // as it was named
+    std::vector<SourceFile> files{};  // all that were read: the policy, imports, set files
 };
 struct SetStatus {
     std::string name;
-    std::uint64_t entries = 0;            // those that change: whose time is not over
-    std::uint64_t refused = 0;            // adds by packets that found no room
+    std::uint64_t entries = 0;  // those that change: whose time is not over
+    std::uint64_t refused = 0;  // adds by packets that found no room
 };
 // The state of a term or of a throttle, by what it belongs to: "rule r: rate(ip.src) per 1s".
 struct TermStatus {
     std::string name;
     std::uint64_t keys = 0;
-    std::uint64_t evicted = 0;            // keys that others took the place of
-    std::uint64_t refused = 0;            // packets that were not counted
+    std::uint64_t evicted = 0;  // keys that others took the place of
+    std::uint64_t refused = 0;  // packets that were not counted
 };
 struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
     std::size_t rules = 0;
-    std::string loaded_at;                // RFC 3339, UTC
+    std::string loaded_at;  // RFC 3339, UTC
     Origin origin;
-    std::optional<std::uint64_t> confirm_within_ms{};   // what is left of it, where the policy is unconfirmed
-    std::optional<std::uint32_t> falls_back_to{};       // the generation after it then
+    std::optional<std::uint64_t> confirm_within_ms{};  // what is left of it, where the policy is unconfirmed
+    std::optional<std::uint32_t> falls_back_to{};      // the generation after it then
 };
 // A candidate beside the policy in force.
 struct ShadowStatus {
     struct Pair {
-        std::string live, live_verdict;   // rule, `default` or `malformed`, and its verdict
+        std::string live, live_verdict;  // rule, `default` or `malformed`, and its verdict
         std::string candidate, candidate_verdict;
         std::uint64_t packets = 0;
     };
     std::string policy;
     Origin origin;
-    std::uint64_t packets = 0;            // judged by both
-    std::uint64_t disagreements = 0;      // with another verdict
-    std::uint64_t unnamed = 0;            // of those, of pairs beyond WEIR_SHADOW_PAIRS
-    std::vector<Pair> pairs;              // most packets first
+    std::uint64_t packets = 0;        // judged by both
+    std::uint64_t disagreements = 0;  // with another verdict
+    std::uint64_t unnamed = 0;        // of those, of pairs beyond WEIR_SHADOW_PAIRS
+    std::vector<Pair> pairs;          // most packets first
 };
 // The file that keeps what is in sets that change, from one engine to the next.
 struct SetsFileStatus {
     std::string path;
-    std::string kept_at{};                // RFC 3339, UTC; empty: not yet by this engine
-    std::uint64_t entries = 0;            // that it had then
-    std::uint64_t restored = 0;           // that came back when this engine started
-    std::uint64_t left_out = 0;           // and those that had no room, or no set of their type
-    std::string state{};                  // "ok", or why it could not be written the last time
+    std::string kept_at{};       // RFC 3339, UTC; empty: not yet by this engine
+    std::uint64_t entries = 0;   // that it had then
+    std::uint64_t restored = 0;  // that came back when this engine started
+    std::uint64_t left_out = 0;  // and those that had no room, or no set of their type
+    std::string state{};         // "ok", or why it could not be written the last time
 };
 struct EngineStatus {
     std::string name;
     InForceStatus in_force;
-    std::uint64_t went_back = 0;          // times that a policy was not confirmed in time
-    std::vector<KeptStatus> kept{};       // the newest first
+    std::uint64_t went_back = 0;     // times that a policy was not confirmed in time
+    std::vector<KeptStatus> kept{};  // the newest first
     std::optional<ShadowStatus> shadow{};
     std::vector<InterfaceStatus> interfaces;
-    std::vector<CounterStatus> rules;     // in the policy's order
+    std::vector<CounterStatus> rules;  // in the policy's order
     CounterStatus default_;
     CounterStatus malformed;
     std::vector<AlertStatus> alerts;

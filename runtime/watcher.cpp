@@ -20,10 +20,11 @@ namespace fs = std::filesystem;
 // has closed it, or has said nothing for long.
 constexpr std::uint64_t kAfterChange_ms = 50;
 constexpr std::uint64_t kAfterPiece_ms = 1000;
-constexpr std::uint64_t kLongest_ms = 5000;       // of waiting for a writer that never ends
+constexpr std::uint64_t kLongest_ms = 5000;  // of waiting for a writer that never ends
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
-constexpr int kMaxLinks = 40;                     // as the kernel
-constexpr std::uint32_t kEvents = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR;
+constexpr int kMaxLinks = 40;  // as the kernel
+constexpr std::uint32_t kEvents =
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR;
 
 }  // namespace
 
@@ -50,7 +51,7 @@ void Watcher::watch(const std::string& path, std::map<int, std::set<std::string>
             continue;
         }
         const int watch = inotify_add_watch(inotify_.get(), here.c_str(), kEvents);
-        if (watch < 0) return;            // not there: the folder above it says when it comes
+        if (watch < 0) return;  // not there: the folder above it says when it comes
         names[watch].insert(step);
         const fs::path next = here / step;
         if (fs::is_symlink(next, none) && ++links <= kMaxLinks) {
@@ -69,7 +70,8 @@ void Watcher::follow(const std::vector<std::string>& paths) {
     bool any_new = false;
     for (const auto& [watch, entries] : names) {
         const auto known = names_.find(watch);
-        any_new = any_new || known == names_.end() || !std::includes(known->second.begin(), known->second.end(), entries.begin(), entries.end());
+        any_new = any_new || known == names_.end() ||
+                  !std::includes(known->second.begin(), known->second.end(), entries.begin(), entries.end());
     }
     for (const auto& [watch, entries] : names_)
         if (!names.contains(watch)) inotify_rm_watch(inotify_.get(), watch);
@@ -94,7 +96,8 @@ bool Watcher::step() {
             const char* name = event.len == 0 ? "" : at + sizeof(event);
             at += sizeof(event) + event.len;
             const auto folder = names_.find(event.wd);
-            const bool lost = (event.mask & IN_Q_OVERFLOW) != 0, gone = (event.mask & IN_IGNORED) != 0 && folder != names_.end();
+            const bool lost = (event.mask & IN_Q_OVERFLOW) != 0,
+                       gone = (event.mask & IN_IGNORED) != 0 && folder != names_.end();
             if (!lost && !gone && (folder == names_.end() || !folder->second.contains(name))) continue;
             if (gone) names_.erase(folder);
             if ((event.mask & (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB)) == 0) moved = true;

@@ -74,15 +74,17 @@ Error interface_taken(const std::string& interface, unsigned index) {
     const std::uint32_t link = link_of(program, index);
     const std::string name = program_name(program);
     const bool ours = name.starts_with("weir_root");
-    std::string message = fmt::format("XDP on {} is taken by {} `{}` (id {}){}", interface,
-                                      ours ? "another weir, program" : "program", name, program, link == 0 ? "" : holder_of(link));
+    std::string message =
+        fmt::format("XDP on {} is taken by {} `{}` (id {}){}", interface, ours ? "another weir, program" : "program",
+                    name, program, link == 0 ? "" : holder_of(link));
     const std::string engine = link == 0 ? std::string() : engine_that_pins_link(link);
     const bool left = !engine.empty() && holder_of(link).empty();
     if (left) message += fmt::format(", left by engine `{}`, which was killed", engine);
-    std::string help = left ? fmt::format("go on with it: weir run … --name {}; or detach it: rm -r {}/{}", engine, kPinRoot, engine)
-                       : link == 0 ? fmt::format("detach it: ip link set dev {} xdp off", interface)
-                       : ours    ? "end that one, or reload its policy instead"
-                                 : fmt::format("end the process that holds it, or: bpftool link detach id {}", link);
+    std::string help =
+        left ? fmt::format("go on with it: weir run … --name {}; or detach it: rm -r {}/{}", engine, kPinRoot, engine)
+        : link == 0 ? fmt::format("detach it: ip link set dev {} xdp off", interface)
+        : ours      ? "end that one, or reload its policy instead"
+                    : fmt::format("end the process that holds it, or: bpftool link detach id {}", link);
     return {std::move(message), std::move(help), EBUSY};
 }
 

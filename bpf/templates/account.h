@@ -6,84 +6,71 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
-static __always_inline __u64 weir_now(void)
-{
+static __always_inline __u64 weir_now(void) {
     if (weir_settings.virtual_clock) {
         __u32 zero = 0;
-        const __u64 *now = bpf_map_lookup_elem(&weir_clock, &zero);
+        const __u64* now = bpf_map_lookup_elem(&weir_clock, &zero);
         return now ? *now : 0;
     }
     return bpf_ktime_get_ns();
 }
 
 /* One more packet of `len` bytes for row `row`. */
-static __always_inline void weir_count(__u32 row, __u32 len)
-{
-    if (weir_settings.only_tells)
-        return;
+static __always_inline void weir_count(__u32 row, __u32 len) {
+    if (weir_settings.only_tells) return;
     __u32 number = row / WEIR_BLOCK_COUNTERS;
-    struct weir_counter_block *block = bpf_map_lookup_elem(&weir_counters, &number);
+    struct weir_counter_block* block = bpf_map_lookup_elem(&weir_counters, &number);
     if (block) {
-        struct weir_counter *counter = &block->rows[row % WEIR_BLOCK_COUNTERS];
+        struct weir_counter* counter = &block->rows[row % WEIR_BLOCK_COUNTERS];
         counter->packets++;
         counter->bytes += len;
     }
 }
 
-static __always_inline void weir_trace_rule(__u32 rule)
-{
+static __always_inline void weir_trace_rule(__u32 rule) {
     __u32 zero = 0;
-    struct weir_trace *trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
-    if (!trace)
-        return;
+    struct weir_trace* trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
+    if (!trace) return;
     __u32 at = trace->matched_count++;
-    __u32 *entry = bpf_map_lookup_elem(&weir_trace_matched, &at);
-    if (entry)
-        *entry = rule;
+    __u32* entry = bpf_map_lookup_elem(&weir_trace_matched, &at);
+    if (entry) *entry = rule;
 }
 
-static __always_inline void weir_trace_alert(__u32 alert)
-{
+static __always_inline void weir_trace_alert(__u32 alert) {
     __u32 zero = 0;
-    struct weir_trace *trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
-    if (!trace)
-        return;
+    struct weir_trace* trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
+    if (!trace) return;
     __u32 at = trace->alert_count++;
-    __u32 *entry = bpf_map_lookup_elem(&weir_trace_alerts, &at);
-    if (entry)
-        *entry = alert;
+    __u32* entry = bpf_map_lookup_elem(&weir_trace_alerts, &at);
+    if (entry) *entry = alert;
 }
 
 /* May an event of this alert pass its throttle? The compiler writes it; see weir_passes() of state.h. */
-int weir_throttle(struct weir_packet *packet, __u32 alert);
+int weir_throttle(struct weir_packet* packet, __u32 alert);
 
 /* The first, and then each `every`th time that this action is reached. */
-static __always_inline int weir_sampled(__u32 action)
-{
+static __always_inline int weir_sampled(__u32 action) {
     __u64 reached = __sync_fetch_and_add(&weir_samples[action].reached, 1);
     return reached % weir_samples[action].every == 0;
 }
 
 /* One event: into the ring, or counted as lost. */
-GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 alert)
-{
-    if (!packet || rule >= weir_rule_count())
-        return 0;
+GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert) {
+    if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     if (weir_settings.trace) {
         weir_trace_alert(alert);
         return 0;
     }
-    struct weir_alert_account *account = bpf_map_lookup_elem(&weir_alert_accounts, &alert);
-    if (!account)
-        return 0;
+    struct weir_alert_account* account = bpf_map_lookup_elem(&weir_alert_accounts, &alert);
+    if (!account) return 0;
     account->matched++;
     packet->suppressed = 0;
     if (weir_throttle_count() && !weir_throttle(packet, alert)) {
         account->suppressed++;
         return 0;
     }
-    struct weir_event *event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
+    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
     if (!event) {
         account->lost++;
         return 0;
@@ -92,7 +79,7 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
     event->rule = rule;
     event->alert = alert;
     event->generation = weir_settings.generation;
-    const struct weir_rule_row *row = &weir_rule_rows[rule];
+    const struct weir_rule_row* row = &weir_rule_rows[rule];
     event->flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
     event->suppressed = packet->suppressed;
     event->verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
@@ -103,61 +90,48 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet *packet, __u32 rule, __u32 ale
 }
 
 /* The alerts of a rule, in the order written. */
-GLOBAL_FUNCTION int weir_alerts(struct weir_packet *packet, __u32 rule)
-{
-    if (!packet || rule >= weir_rule_count())
-        return 0;
+GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule) {
+    if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
-    const struct weir_rule_row *row = &weir_rule_rows[rule];
+    const struct weir_rule_row* row = &weir_rule_rows[rule];
     __u32 first = row->alert_first, count = row->alert_count;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_RULE_ALERTS; i++) {
         __u32 at = first + i;
-        if (i >= count || at >= weir_alert_entries())
-            break;
-        if (weir_sample_count() && !weir_sampled(BOUNDED(at)))
-            continue;
+        if (i >= count || at >= weir_alert_entries()) break;
+        if (weir_sample_count() && !weir_sampled(BOUNDED(at))) continue;
         weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)]);
     }
     return 0;
 }
 
 /* Its changes of sets wait for the packet's verdict. */
-static __always_inline void weir_will_change(struct weir_packet *packet, __u32 rule)
-{
+static __always_inline void weir_will_change(struct weir_packet* packet, __u32 rule) {
     __u32 at = packet->changing_rules;
-    __u32 *entry = bpf_map_lookup_elem(&weir_changing, &at);
-    if (!entry)
-        return;
+    __u32* entry = bpf_map_lookup_elem(&weir_changing, &at);
+    if (!entry) return;
     *entry = rule;
     packet->changing_rules = at + 1;
 }
 
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
-static __always_inline void weir_rule_fired(struct weir_packet *packet, __u32 rule)
-{
-    if (weir_settings.trace)
-        weir_trace_rule(rule);
+static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 rule) {
+    if (weir_settings.trace) weir_trace_rule(rule);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count && !weir_settings.only_tells)
         weir_alerts(packet, rule);
-    if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES)
-        weir_will_change(packet, rule);
+    if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES) weir_will_change(packet, rule);
 }
 
 /* Counts the packet for the state terms of rule `rule`; are they true? The compiler writes it. */
-int weir_terms_hold(struct weir_packet *packet, __u32 rule);
+int weir_terms_hold(struct weir_packet* packet, __u32 rule);
 
 /* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
-GLOBAL_FUNCTION int weir_noted(struct weir_packet *packet, __u32 rule)
-{
-    if (!packet || rule >= weir_rule_count())
-        return 0;
+GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule) {
+    if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
-        if (!weir_terms_hold(packet, rule))
-            return 0;
-        if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES)
-            return 1;
+        if (!weir_terms_hold(packet, rule)) return 0;
+        if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES) return 1;
     }
     weir_rule_fired(packet, rule);
     weir_count(rule, packet->len);

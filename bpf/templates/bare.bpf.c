@@ -1,8 +1,7 @@
 /* What benchmarks compare with: a program that only returns. */
 #include "bpf/templates/target.h"
 
-SEC("xdp") int weir_bare(weir_ctx *ctx)
-{
+SEC("xdp") int weir_bare(weir_ctx* ctx) {
     (void)ctx;
     return XDP_DROP;
 }

@@ -76,16 +76,16 @@ struct {
 } weir_clock SEC(".maps");
 
 /* State: maps of maps, filled by whoever loads the program; see bpf/abi.h. */
-#define STATE_MAPS(name)                                                                                                \
-    struct {                                                                                                            \
-        __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                                                       \
-        __uint(max_entries, 1);                                                                                         \
-        __uint(key_size, sizeof(__u32));                                                                                \
-        __uint(value_size, sizeof(__u32));                                                                              \
+#define STATE_MAPS(name)                          \
+    struct {                                      \
+        __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); \
+        __uint(max_entries, 1);                   \
+        __uint(key_size, sizeof(__u32));          \
+        __uint(value_size, sizeof(__u32));        \
     } name SEC(".maps")
 STATE_MAPS(weir_term_tables);
 STATE_MAPS(weir_set_tables);
-STATE_MAPS(weir_few_6);    /* terms that count distinct values: bpf/abi.h, struct weir_distinct */
+STATE_MAPS(weir_few_6); /* terms that count distinct values: bpf/abi.h, struct weir_distinct */
 STATE_MAPS(weir_few_16);
 STATE_MAPS(weir_many_6);
 STATE_MAPS(weir_many_16);
@@ -108,36 +108,36 @@ struct {
 /* Set before the program is loaded. The verifier knows them, and removes what they rule out. */
 const volatile struct weir_settings weir_settings SEC(".rodata");
 
-/* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the policy's
- * number of entries; the runtime fills them before the program is loaded. */
-extern struct weir_rule_row weir_rule_rows[];  /* the rules, then `default`, then `malformed` */
-extern __u32 weir_rule_alerts[];               /* alert numbers, by rule; see struct weir_rule_row */
+/* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the
+ * policy's number of entries; the runtime fills them before the program is loaded. */
+extern struct weir_rule_row weir_rule_rows[]; /* the rules, then `default`, then `malformed` */
+extern __u32 weir_rule_alerts[];              /* alert numbers, by rule; see struct weir_rule_row */
 extern struct weir_literal weir_literals[];
 extern struct weir_search weir_searches[];
-extern struct weir_forest_tree weir_forest_trees[];          /* by forest, WEIR_TREES each */
-extern __u64 weir_tree_slots[];                /* see WEIR_LEAF */
-extern __u32 weir_entries[];                   /* words */
+extern struct weir_forest_tree weir_forest_trees[]; /* by forest, WEIR_TREES each */
+extern __u64 weir_tree_slots[];                     /* see WEIR_LEAF */
+extern __u32 weir_entries[];                        /* words */
 extern struct weir_term weir_terms[];
 extern struct weir_sample weir_samples[];
-extern __u32 weir_zeros[];                     /* what a fresh struct weir_distinct is made of */
+extern __u32 weir_zeros[]; /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
-extern __u32 weir_rule_changes[];              /* by rule: how many << 24, first; then change numbers */
-extern struct weir_line weir_lines[];        /* trees and bitmaps of ranges and sets; in .bss, so that the ELF has no zeros */
+extern __u32 weir_rule_changes[];     /* by rule: how many << 24, first; then change numbers */
+extern struct weir_line weir_lines[]; /* trees and bitmaps of ranges and sets; in .bss, so that the ELF has no zeros */
 
 /* Constants of the policy; the compiler writes their bodies. */
-__u32 weir_needs(void);            /* WEIR_NEED_* */
+__u32 weir_needs(void); /* WEIR_NEED_* */
 __u32 weir_rule_count(void);
 /* Entries of the tables above. */
-__u32 weir_alert_entries(void);    /* 0: no rule has an alert */
+__u32 weir_alert_entries(void); /* 0: no rule has an alert */
 __u32 weir_literal_count(void);
 __u32 weir_search_count(void);
 __u32 weir_slot_count(void);
 __u32 weir_entry_words(void);
 __u32 weir_line_count(void);
-__u32 weir_term_count(void);       /* 0: no rule has state */
-__u32 weir_throttle_count(void);   /* 0: no alert has a throttle */
-__u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
-__u32 weir_change_count(void);     /* 0: no rule changes a set */
-__u32 weir_change_words(void);     /* of weir_rule_changes */
+__u32 weir_term_count(void);     /* 0: no rule has state */
+__u32 weir_throttle_count(void); /* 0: no alert has a throttle */
+__u32 weir_sample_count(void);   /* 0: no action samples; else the alert actions */
+__u32 weir_change_count(void);   /* 0: no rule changes a set */
+__u32 weir_change_words(void);   /* of weir_rule_changes */
 
 #endif

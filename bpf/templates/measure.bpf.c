@@ -22,34 +22,26 @@ struct {
 const volatile struct weir_measure_settings weir_measure_settings SEC(".rodata");
 struct weir_measure weir_measure SEC(".data.weir_measure");
 
-static __always_inline int put_next_frame(weir_ctx *ctx)
-{
+static __always_inline int put_next_frame(weir_ctx* ctx) {
     __u32 number = weir_measure.next;
     weir_measure.next = number + 1 < weir_measure_settings.frame_count ? number + 1 : 0;
-    struct weir_measured_frame *frame = bpf_map_lookup_elem(&weir_measured_frames, &number);
-    if (!frame)
-        return -1;
+    struct weir_measured_frame* frame = bpf_map_lookup_elem(&weir_measured_frames, &number);
+    if (!frame) return -1;
     __u32 length = frame->length;
-    if (length < 14 || length > weir_measure_settings.frame_bytes)
-        return -1;
+    if (length < 14 || length > weir_measure_settings.frame_bytes) return -1;
     int growth = (int)length - (int)FRAME_LEN(ctx);
-    if (growth != 0 && bpf_xdp_adjust_tail(ctx, growth) != 0)
-        return -1;
+    if (growth != 0 && bpf_xdp_adjust_tail(ctx, growth) != 0) return -1;
     return (int)bpf_xdp_store_bytes(ctx, 0, frame->bytes, length);
 }
 
-SEC("xdp") int weir_measure_run(weir_ctx *ctx)
-{
-    if (put_next_frame(ctx) != 0)
-        return XDP_ABORTED;
+SEC("xdp") int weir_measure_run(weir_ctx* ctx) {
+    if (put_next_frame(ctx) != 0) return XDP_ABORTED;
     bpf_tail_call(ctx, &weir_measured_programs, weir_measure.program);
     return XDP_ABORTED;
 }
 
-SEC("xdp") int weir_measure_send(weir_ctx *ctx)
-{
-    if (put_next_frame(ctx) != 0)
-        return XDP_ABORTED;
+SEC("xdp") int weir_measure_send(weir_ctx* ctx) {
+    if (put_next_frame(ctx) != 0) return XDP_ABORTED;
     return (int)bpf_redirect(weir_measure.ifindex, 0);
 }
 

@@ -15,57 +15,43 @@
 #endif
 
 /* Does the payload hold literal `number` at offset `at`? It must reach that far. */
-GLOBAL_FUNCTION int weir_payload_at(weir_ctx *ctx, struct weir_packet *packet, __u32 number, __u32 at)
-{
-    if (!packet || number >= weir_literal_count())
-        return 0;
-    const struct weir_literal *literal = &weir_literals[number];
+GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet || number >= weir_literal_count()) return 0;
+    const struct weir_literal* literal = &weir_literals[number];
     __u32 length = literal->length;
-    if (at > packet->payload_len || length > packet->payload_len - at)
-        return 0;
+    if (at > packet->payload_len || length > packet->payload_len - at) return 0;
     __u32 offset = packet->payload_offset + at;
-    if (offset > PAYLOAD_OFFSET_MAX)
-        return 0;
+    if (offset > PAYLOAD_OFFSET_MAX) return 0;
     const __u8 *bytes = FRAME(ctx) + offset, *frame_end = FRAME_END(ctx);
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_LITERAL_BYTES; i++) {
-        if (i >= length)
-            return 1;
-        if (bytes + i + 1 > frame_end || bytes[i] != literal->bytes[i])
-            return 0;
+        if (i >= length) return 1;
+        if (bytes + i + 1 > frame_end || bytes[i] != literal->bytes[i]) return 0;
     }
     return 1;
 }
 
 /* Does the payload end with literal `number`? */
-GLOBAL_FUNCTION int weir_payload_ends(weir_ctx *ctx, struct weir_packet *packet, __u32 number)
-{
-    if (!packet || number >= weir_literal_count())
-        return 0;
+GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    if (!packet || number >= weir_literal_count()) return 0;
     __u32 length = weir_literals[number].length;
-    if (length > packet->payload_len)
-        return 0;
+    if (length > packet->payload_len) return 0;
     return weir_payload_at(ctx, packet, number, packet->payload_len - length);
 }
 
 /* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`? */
-GLOBAL_FUNCTION int weir_payload_contains(weir_ctx *ctx, struct weir_packet *packet, __u32 number)
-{
-    if (!packet || number >= weir_search_count())
-        return 0;
-    const struct weir_search *search = &weir_searches[number];
+GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    if (!packet || number >= weir_search_count()) return 0;
+    const struct weir_search* search = &weir_searches[number];
     __u32 length = packet->payload_len;
-    if (packet->payload_offset > PAYLOAD_OFFSET_MAX)
-        return 0;
+    if (packet->payload_offset > PAYLOAD_OFFSET_MAX) return 0;
     const __u8 *bytes = FRAME(ctx) + packet->payload_offset, *frame_end = FRAME_END(ctx);
     __u64 state = 0, last = search->last;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_SEARCH_BYTES; i++) {
-        if (i >= length || bytes + i + 1 > frame_end)
-            return 0;
+        if (i >= length || bytes + i + 1 > frame_end) return 0;
         state = (state << 1 | 1) & search->masks[bytes[i]];
-        if (state & last)
-            return 1;
+        if (state & last) return 1;
     }
     return 0;
 }

@@ -1,34 +1,31 @@
 /* A policy's program. The compiler fills what is declared and not defined here; see compiler/codegen/template.h. */
 #include "bpf/abi.h"
-#include "bpf/templates/target.h"
-#include "bpf/templates/maps.h"
-#include "bpf/templates/parse.h"
-#include "bpf/templates/ranges.h"
-#include "bpf/templates/sets.h"
-#include "bpf/templates/payload.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/classify.h"
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/live_sets.h"
+#include "bpf/templates/maps.h"
+#include "bpf/templates/parse.h"
+#include "bpf/templates/payload.h"
+#include "bpf/templates/ranges.h"
+#include "bpf/templates/sets.h"
 #include "bpf/templates/state.h"
-#include "bpf/templates/classify.h"
+#include "bpf/templates/target.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
-__u32 weir_decide(struct weir_packet *packet, weir_ctx *ctx);
+__u32 weir_decide(struct weir_packet* packet, weir_ctx* ctx);
 
-static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict)
-{
+static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict) {
     __u32 zero = 0, rules = weir_rule_count();
-    struct weir_trace *trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
-    if (!trace)
-        return;
+    struct weir_trace* trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
+    if (!trace) return;
     trace->rule = row < rules ? row : row == rules ? WEIR_RULE_DEFAULT : WEIR_RULE_MALFORMED;
     trace->verdict = verdict;
 }
 
-/* The row that answers: the rule's, or without a branch, which varied packets would make expensive, that of `default` or
- * of `malformed`. */
-static __always_inline __u32 weir_last_row(const struct weir_packet *packet, __u32 rule)
-{
+/* The row that answers: the rule's, or without a branch, which varied packets would make expensive, that of `default`
+ * or of `malformed`. */
+static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u32 rule) {
     __u64 rules = weir_rule_count(), none = ~((__u64)rule - rules) >> 63;
     OPAQUE(none);
     __u64 row = rule + (none & packet->present >> WEIR_IS_MALFORMED);
@@ -36,21 +33,16 @@ static __always_inline __u32 weir_last_row(const struct weir_packet *packet, __u
     return row > rules + 1 ? rules : row;
 }
 
-SEC("xdp") int weir_policy(weir_ctx *ctx)
-{
+SEC("xdp") int weir_policy(weir_ctx* ctx) {
     struct weir_packet read = {}, *packet = &read;
     read_frame(ctx, packet);
-    __u32 row = BOUNDED(weir_decide(packet, ctx));   /* checked below in the register in which it is used */
-    if (row < weir_rule_count())
-        weir_rule_fired(packet, row);
-    if (weir_change_count() && packet->changing_rules)
-        weir_change_sets(packet);
+    __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
+    if (row < weir_rule_count()) weir_rule_fired(packet, row);
+    if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);
     row = weir_last_row(packet, row);
     weir_count(row, packet->len);
-    if (weir_settings.trace)
-        weir_trace_verdict(row, weir_rule_rows[row].verdict);
-    if (weir_settings.tells)
-        return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_rule_rows[row].action);
+    if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
+    if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_rule_rows[row].action);
     return weir_rule_rows[row].action;
 }
 

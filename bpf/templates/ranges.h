@@ -9,11 +9,9 @@
 #define LOW63 (~0ull >> 1)
 
 /* `size` bytes of the table. */
-static __always_inline const void *bytes_at(__u64 offset, __u64 size)
-{
-    if (offset > weir_line_count() * sizeof(struct weir_line) - size)
-        return 0;
-    const void *bytes = (const char *)weir_lines + offset;
+static __always_inline const void* bytes_at(__u64 offset, __u64 size) {
+    if (offset > weir_line_count() * sizeof(struct weir_line) - size) return 0;
+    const void* bytes = (const char*)weir_lines + offset;
     OPAQUE(bytes); /* or LLVM adds up offsets with |, whose bounds the verifier does not keep */
     return bytes;
 }
@@ -24,10 +22,9 @@ enum { BITS32, BITS63, BITS126 };
 #define KEY_BYTES(kind) ((kind) == BITS32 ? 4ull : (kind) == BITS63 ? 8ull : 16ull)
 
 /* How many of a node's worth of keys are below the number: `x`, or `x` and `low`. */
-static __always_inline __u64 rank(int kind, const void *keys, __u64 x, __u64 low)
-{
-    const __u32 *keys32 = keys;
-    const __u64 *keys64 = keys;
+static __always_inline __u64 rank(int kind, const void* keys, __u64 x, __u64 low) {
+    const __u32* keys32 = keys;
+    const __u64* keys64 = keys;
     __u64 below = 0;
 #pragma clang loop unroll(full)
     for (int i = 0; i < KEYS(kind); i++) {
@@ -43,15 +40,13 @@ static __always_inline __u64 rank(int kind, const void *keys, __u64 x, __u64 low
 }
 
 /* From where the number's first bits lead, down to the leaves: mostly there already. */
-static __always_inline int in_ranges(int kind, __u32 root, __u64 x, __u64 low)
-{
+static __always_inline int in_ranges(int kind, __u32 root, __u64 x, __u64 low) {
     const __u64 node_bytes = KEYS(kind) * KEY_BYTES(kind);
-    const struct weir_tree *tree = bytes_at((__u64)root * sizeof(*tree), sizeof(*tree));
-    if (!tree)
-        return 0;
-    const __u32 *start = bytes_at(tree->starts * sizeof(struct weir_line) + (x >> (tree->shift & 63)) * sizeof(*start), sizeof(*start));
-    if (!start)
-        return 0;
+    const struct weir_tree* tree = bytes_at((__u64)root * sizeof(*tree), sizeof(*tree));
+    if (!tree) return 0;
+    const __u32* start =
+        bytes_at(tree->starts * sizeof(struct weir_line) + (x >> (tree->shift & 63)) * sizeof(*start), sizeof(*start));
+    if (!start) return 0;
     __u64 level = *start >> WEIR_START_LEVEL_SHIFT, at = *start & ((1u << WEIR_START_LEVEL_SHIFT) - 1);
     OPAQUE(x);
     OPAQUE(low);
@@ -59,20 +54,16 @@ static __always_inline int in_ranges(int kind, __u32 root, __u64 x, __u64 low)
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < WEIR_TREE_LEVELS; i++) {
             OPAQUE(level); /* or LLVM drops the test, which older verifiers need */
-            if (level >= WEIR_TREE_LEVELS)
-                return 0;
-            const void *keys = bytes_at(tree->levels[level] * sizeof(struct weir_line) + at * node_bytes, node_bytes);
-            if (!keys)
-                return 0;
+            if (level >= WEIR_TREE_LEVELS) return 0;
+            const void* keys = bytes_at(tree->levels[level] * sizeof(struct weir_line) + at * node_bytes, node_bytes);
+            if (!keys) return 0;
             at = at * (KEYS(kind) + 1) + rank(kind, keys, x, low);
-            if (!--level)
-                break;
+            if (!--level) break;
         }
         at *= KEYS(kind);
     }
-    const void *keys = bytes_at(tree->levels[0] * sizeof(struct weir_line) + at * KEY_BYTES(kind), node_bytes);
-    if (!keys)
-        return 0;
+    const void* keys = bytes_at(tree->levels[0] * sizeof(struct weir_line) + at * KEY_BYTES(kind), node_bytes);
+    if (!keys) return 0;
     return (at + rank(kind, keys, x, low) + tree->inside) & 1;
 }
 
@@ -81,19 +72,16 @@ GLOBAL_FUNCTION int weir_in_ranges64(__u32 root, __u64 x) { return in_ranges(BIT
 GLOBAL_FUNCTION int weir_in_ranges128(__u32 root, __u64 high, __u64 low) { return in_ranges(BITS126, root, high, low); }
 
 /* IPv6: prefixes up to /65 only, and all. */
-__attribute__((used)) static __always_inline __u32 weir_in_nets6(__u32 roots, __u64 high, __u64 low)
-{
+__attribute__((used)) static __always_inline __u32 weir_in_nets6(__u32 roots, __u64 high, __u64 low) {
     return weir_in_ranges64(roots + (high >> 62), (high << 1 | low >> 63) & LOW63);
 }
 
-__attribute__((used)) static __always_inline __u32 weir_in_ranges6(__u32 roots, __u64 high, __u64 low)
-{
+__attribute__((used)) static __always_inline __u32 weir_in_ranges6(__u32 roots, __u64 high, __u64 low) {
     return weir_in_ranges128(roots + (high >> 62), (high << 1 | low >> 63) & LOW63, low & LOW63);
 }
 
-__attribute__((used)) static __always_inline __u32 weir_in_bitmap(__u32 first, __u64 bit)
-{
-    const __u64 *word = bytes_at(first * sizeof(struct weir_line) + (bit >> 6) * sizeof(*word), sizeof(*word));
+__attribute__((used)) static __always_inline __u32 weir_in_bitmap(__u32 first, __u64 bit) {
+    const __u64* word = bytes_at(first * sizeof(struct weir_line) + (bit >> 6) * sizeof(*word), sizeof(*word));
     return word ? *word >> (bit & 63) & 1 : 0;
 }
 

@@ -6,13 +6,11 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
-__attribute__((used)) static __always_inline __u32 weir_in_set(const struct weir_set_key *key)
-{
+__attribute__((used)) static __always_inline __u32 weir_in_set(const struct weir_set_key* key) {
     return bpf_map_lookup_elem(&weir_sets_hash, key) != 0;
 }
 
-__attribute__((used)) static __always_inline __u32 weir_in_nets(const struct weir_net_key *key)
-{
+__attribute__((used)) static __always_inline __u32 weir_in_nets(const struct weir_net_key* key) {
     return bpf_map_lookup_elem(&weir_sets_lpm, key) != 0;
 }
 

@@ -1,5 +1,5 @@
-/* Runs a candidate beside the policy in force on each packet, and says where they disagree. It stands in a slot of the root
- * like a policy; what the packet meets is the policy in force's answer alone. */
+/* Runs a candidate beside the policy in force on each packet, and says where they disagree. It stands in a slot of the
+ * root like a policy; what the packet meets is the policy in force's answer alone. */
 #include "bpf/abi.h"
 #include "bpf/templates/target.h"
 
@@ -29,32 +29,30 @@ struct {
     __uint(max_entries, 1 << 20);
 } weir_shadow_ring SEC(".maps");
 
-/* A tail call in a function of its own comes back to who called it. LLVM does not know: it would take the answer for what
- * the function returns where the slot is empty. */
-#define NO_ANSWER ({ int none_ = -1; OPAQUE(none_); none_; })
-static __attribute__((noinline)) int ask_candidate(weir_ctx *ctx)
-{
+/* A tail call in a function of its own comes back to who called it. LLVM does not know: it would take the answer for
+ * what the function returns where the slot is empty. */
+#define NO_ANSWER       \
+    ({                  \
+        int none_ = -1; \
+        OPAQUE(none_);  \
+        none_;          \
+    })
+static __attribute__((noinline)) int ask_candidate(weir_ctx* ctx) {
     bpf_tail_call_static(ctx, &weir_shadowed, WEIR_SHADOW_CANDIDATE);
     return NO_ANSWER;
 }
-static __attribute__((noinline)) int ask_live(weir_ctx *ctx)
-{
+static __attribute__((noinline)) int ask_live(weir_ctx* ctx) {
     bpf_tail_call_static(ctx, &weir_shadowed, WEIR_SHADOW_LIVE);
     return NO_ANSWER;
 }
 
 /* The first packets of each pair, then one of 1,024. */
-static __always_inline int is_sampled(__u64 number)
-{
-    return number < 16 || (number & 1023) == 0;
-}
+static __always_inline int is_sampled(__u64 number) { return number < 16 || (number & 1023) == 0; }
 
-static __attribute__((noinline)) int sample(weir_ctx *ctx, const struct weir_disagreement *pair)
-{
+static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_disagreement* pair) {
     __u32 length = FRAME_LEN(ctx);
-    struct weir_shadow_sample *sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
-    if (!sample)
-        return 0;
+    struct weir_shadow_sample* sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
+    if (!sample) return 0;
     sample->time_ns = bpf_ktime_get_ns();
     sample->pair = *pair;
     sample->length = length;
@@ -67,21 +65,18 @@ static __attribute__((noinline)) int sample(weir_ctx *ctx, const struct weir_dis
     return 0;
 }
 
-SEC("xdp") int weir_shadow(weir_ctx *ctx)
-{
+SEC("xdp") int weir_shadow(weir_ctx* ctx) {
     int candidate = ask_candidate(ctx), live = ask_live(ctx);
-    if (live == -1)
-        return XDP_PASS;   /* an empty slot, as in the root */
-    if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate))
-        return WEIR_TOLD_ACTION(live);
+    if (live == -1) return XDP_PASS; /* an empty slot, as in the root */
+    if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate)) return WEIR_TOLD_ACTION(live);
     __u32 zero = 0;
-    struct weir_shadow_counts *counts = bpf_map_lookup_elem(&weir_shadow_counted, &zero);
-    if (!counts)
-        return WEIR_TOLD_ACTION(live);
+    struct weir_shadow_counts* counts = bpf_map_lookup_elem(&weir_shadow_counted, &zero);
+    if (!counts) return WEIR_TOLD_ACTION(live);
     counts->disagreements++;
-    struct weir_disagreement pair = {
-        .live_row = WEIR_TOLD_ROW(live), .candidate_row = WEIR_TOLD_ROW(candidate),
-        .live_verdict = WEIR_TOLD_VERDICT(live), .candidate_verdict = WEIR_TOLD_VERDICT(candidate)};
+    struct weir_disagreement pair = {.live_row = WEIR_TOLD_ROW(live),
+                                     .candidate_row = WEIR_TOLD_ROW(candidate),
+                                     .live_verdict = WEIR_TOLD_VERDICT(live),
+                                     .candidate_verdict = WEIR_TOLD_VERDICT(candidate)};
     __u64 one = 1, *known = bpf_map_lookup_elem(&weir_disagreed, &pair), before = 0;
     if (known)
         before = __sync_fetch_and_add(known, 1);
@@ -93,8 +88,7 @@ SEC("xdp") int weir_shadow(weir_ctx *ctx)
         else
             counts->unnamed++;
     }
-    if (is_sampled(before))
-        sample(ctx, &pair);
+    if (is_sampled(before)) sample(ctx, &pair);
     return WEIR_TOLD_ACTION(live);
 }
 

@@ -1,59 +1,54 @@
-/* Changes of sets that user space wants. A program makes them, as a packet would: nobody takes its CPU away while it has a lock, and
- * nobody can kill it. User space runs it on a table (BPF_PROG_TEST_RUN), with up to WEIR_ORDERS orders. */
+/* Changes of sets that user space wants. A program makes them, as a packet would: nobody takes its CPU away while it
+ * has a lock, and nobody can kill it. User space runs it on a table (BPF_PROG_TEST_RUN), with up to WEIR_ORDERS orders.
+ */
 #include "bpf/templates/set_table.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __array(values, struct {
-        __uint(type, BPF_MAP_TYPE_ARRAY);
-        __uint(max_entries, 1);
-        __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-        __type(key, __u32);
-        __uint(value_size, WEIR_TABLE_BYTES);
-    });
+    __array(
+        values, struct {
+            __uint(type, BPF_MAP_TYPE_ARRAY);
+            __uint(max_entries, 1);
+            __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+            __type(key, __u32);
+            __uint(value_size, WEIR_TABLE_BYTES);
+        });
 } weir_ordered_table SEC(".maps");
 
 struct weir_order weir_orders[WEIR_ORDERS] SEC(".data.weir_orders");
 __u32 weir_order_count SEC(".data.weir_order_count");
 
 struct weir_desk {
-    void *table;
+    void* table;
     __u64 now_ns;
 };
 
-static long weir_carry_out(__u32 i, struct weir_desk *desk)
-{
-    struct weir_order *order = &weir_orders[i & (WEIR_ORDERS - 1)];
-    struct weir_table_head *head;
+static long weir_carry_out(__u32 i, struct weir_desk* desk) {
+    struct weir_order* order = &weir_orders[i & (WEIR_ORDERS - 1)];
+    struct weir_table_head* head;
     switch (order->kind) {
-    case WEIR_ORDER_PUT:
-        head = weir_element(desk->table, 0);
-        if (head)
-            weir_mark_prefix(head, order->key);
-        weir_clear_way(desk->table, desk->now_ns);
-        order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
-        break;
-    case WEIR_ORDER_TAKE_OUT:
-        order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS);
-        break;
-    default:
-        head = weir_element(desk->table, 0);
-        if (head)
-            weir_sweep(desk->table, head, desk->now_ns, WEIR_SWEEP_GROUPS);
+        case WEIR_ORDER_PUT:
+            head = weir_element(desk->table, 0);
+            if (head) weir_mark_prefix(head, order->key);
+            weir_clear_way(desk->table, desk->now_ns);
+            order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
+            break;
+        case WEIR_ORDER_TAKE_OUT: order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS); break;
+        default:
+            head = weir_element(desk->table, 0);
+            if (head) weir_sweep(desk->table, head, desk->now_ns, WEIR_SWEEP_GROUPS);
     }
     return 0;
 }
 
 SEC("xdp")
-int weir_change_table(struct xdp_md *ctx)
-{
+int weir_change_table(struct xdp_md* ctx) {
     (void)ctx;
     __u32 zero = 0;
     struct weir_desk desk = {bpf_map_lookup_elem(&weir_ordered_table, &zero), bpf_ktime_get_ns()};
-    if (!desk.table)
-        return XDP_ABORTED;
+    if (!desk.table) return XDP_ABORTED;
     bpf_loop(weir_order_count, weir_carry_out, &desk, 0);
     return XDP_PASS;
 }

@@ -9,7 +9,7 @@
 
 #define SEC(name) __attribute__((used))
 #define __uint(name, value) int(*name)[value]
-#define __type(name, value) typeof(value) *name
+#define __type(name, value) typeof(value)* name
 #undef __always_inline /* of linux/stddef.h: a wish, not an order */
 #define __always_inline inline __attribute__((always_inline))
 #define bpf_ntohs __builtin_bswap16
@@ -17,18 +17,18 @@
 #define bpf_htonl __builtin_bswap32
 
 /* What the native engine gives in the kernel's place; compiler/codegen/native.cpp defines them. */
-void *bpf_map_lookup_elem(void *map, const void *key);
-long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
+void* bpf_map_lookup_elem(void* map, const void* key);
+long bpf_map_update_elem(void* map, const void* key, const void* value, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_ktime_get_coarse_ns(void);
-void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
-void bpf_ringbuf_submit(void *record, __u64 flags);
-#define bpf_loop(count, step, state, flags)                                                                             \
+void* bpf_ringbuf_reserve(void* ring, __u64 size, __u64 flags);
+void bpf_ringbuf_submit(void* record, __u64 flags);
+#define bpf_loop(count, step, state, flags) \
     for (__u32 bpf_i = 0, bpf_n = (count); bpf_i < bpf_n && !(step)(bpf_i, state); bpf_i++)
 
 struct weir_host_frame {
-    const __u8 *data;
-    const __u8 *data_end;
+    const __u8* data;
+    const __u8* data_end;
     __u32 ingress_ifindex;
     __u32 rx_queue_index;
 };
@@ -44,27 +44,31 @@ typedef struct weir_host_frame weir_ctx;
 #include <bpf/bpf_helpers.h>
 
 typedef struct xdp_md weir_ctx;
-#define FRAME(ctx) ((const __u8 *)(long)(ctx)->data)
-#define FRAME_END(ctx) ((const __u8 *)(long)(ctx)->data_end)
+#define FRAME(ctx) ((const __u8*)(long)(ctx)->data)
+#define FRAME_END(ctx) ((const __u8*)(long)(ctx)->data_end)
 #define FRAME_LEN(ctx) frame_len(ctx)
 
 /* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM makes the difference a 32-bit one, and the
  * verifier takes pointers apart in 64 bits only. */
-static __always_inline __u32 frame_len(weir_ctx *ctx)
-{
+static __always_inline __u32 frame_len(weir_ctx* ctx) {
     __u64 length = (__u64)(long)ctx->data_end, begin = (__u64)(long)ctx->data;
     asm volatile("%0 -= %1" : "+r"(length) : "r"(begin));
     return length;
 }
 
-/* A value whose bounds were just checked. LLVM may put an argument on the stack before its check and read it again after:
- * then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
-#define BOUNDED(value) ({ __u64 bounded_ = (value); asm volatile("" : "+r"(bounded_)); (__u32)bounded_; })
+/* A value whose bounds were just checked. LLVM may put an argument on the stack before its check and read it again
+ * after: then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
+#define BOUNDED(value)                     \
+    ({                                     \
+        __u64 bounded_ = (value);          \
+        asm volatile("" : "+r"(bounded_)); \
+        (__u32) bounded_;                  \
+    })
 
 #endif
 
-/* LLVM must not see what a number is: it would turn differences into branches, which random numbers mispredict and which
- * multiply the verifier's paths, and an index that was tested into a pointer that was not. */
+/* LLVM must not see what a number is: it would turn differences into branches, which random numbers mispredict and
+ * which multiply the verifier's paths, and an index that was tested into a pointer that was not. */
 #ifdef WEIR_HOST
 #define OPAQUE(number)
 #else

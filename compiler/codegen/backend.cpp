@@ -22,7 +22,8 @@
 namespace weir::codegen {
 namespace {
 
-// The verifier lets a program reach 512 MB of a map (BPF_MAX_VAR_OFF). Sets have less (E515); only literals by the hundred get there.
+// The verifier lets a program reach 512 MB of a map (BPF_MAX_VAR_OFF). Sets have less (E515); only literals by the
+// hundred get there.
 constexpr std::uint32_t kMaxLines = (std::uint32_t{1} << 29) / sizeof(weir_line);
 
 bool is_sound(const llvm::Function& made, std::string& error) {
@@ -53,7 +54,8 @@ void Complaints::add(const std::string& sentence) {
     if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
 }
 
-bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables, std::string& error) {
+bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables,
+                   std::string& error) {
     ir::Decision observed;
     if (options.observe) observed = ir::observed(compiled.decision);
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
@@ -62,7 +64,8 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     llvm::StringSet<> given;
     for (const llvm::Function& function : module)
         if (!function.isDeclaration()) given.insert(function.getName());
-    Template filled(module, compiled.source_name, has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
+    Template filled(module, compiled.source_name,
+                    has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);
@@ -90,7 +93,8 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     filled.set_constant("weir_change_count", state.change_count());
     filled.set_constant("weir_change_words", std::max(state.change_words(), 1u));
     filled.set_table("weir_terms", state.term_count());
-    filled.set_table("weir_zeros", state.counts_distinct() ? offsetof(weir_distinct, words) / 4 + WEIR_MANY_WORDS + 1 : 0);
+    filled.set_table("weir_zeros",
+                     state.counts_distinct() ? offsetof(weir_distinct, words) / 4 + WEIR_MANY_WORDS + 1 : 0);
     filled.set_table("weir_changes", state.change_count());
     filled.set_table("weir_rule_changes", state.change_words());
     filled.set_table("weir_rule_rows", rules + 2);
@@ -102,7 +106,9 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     filled.set_table("weir_entries", tables.entry_words());
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
-    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) { return given.contains(function.getName()) || is_sound(function, error); });
+    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) {
+        return given.contains(function.getName()) || is_sound(function, error);
+    });
 }
 
 llvm::TargetMachine& bpf_machine() {
@@ -135,8 +141,8 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
     builder.registerLoopAnalyses(loops);
     builder.crossRegisterProxies(loops, functions, components, modules);
     // The template went through O2 when the project was built. What is left to do here is to fold the policy's
-    // constants and weir_decide into it: a fifth of O2's time, and no slower a program. First the constants, so that what
-    // this policy does not need is gone before it costs anything.
+    // constants and weir_decide into it: a fifth of O2's time, and no slower a program. First the constants, so that
+    // what this policy does not need is gone before it costs anything.
     llvm::ModulePassManager folding, passes;
     builder.invokePipelineStartEPCallbacks(folding, llvm::OptimizationLevel::O2);
     builder.invokePipelineEarlySimplificationEPCallbacks(folding, llvm::OptimizationLevel::O2);
@@ -186,14 +192,16 @@ Session::~Session() = default;
 
 void Session::prepare() {
     codegen::bpf_machine();
-    std::string error;                 // whoever compiles next meets it again, and tells
+    std::string error;  // whoever compiles next meets it again, and tells
     if (open_next(workbench_->next, error)) codegen::read_ahead(*workbench_->next.module, workbench_->names);
 }
 
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error, Session* session) {
+std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error,
+                                   Session* session) {
     codegen::Workbench alone;
     codegen::Workbench& bench = session != nullptr ? session->workbench() : alone;
-    const codegen::Workpiece piece = open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::Workpiece{};
+    const codegen::Workpiece piece =
+        open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::Workpiece{};
     if (!piece.module) return std::nullopt;
     codegen::Complaints complaints(*piece.context);
     codegen::Tables tables(compiled.policy);
@@ -213,7 +221,8 @@ std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOption
     } else {
         codegen::optimise(*piece.module, &codegen::bpf_machine());
         llvm::SmallVector<char, 0> elf;
-        const bool emitted = codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
+        const bool emitted =
+            codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
         if (failed(complaints, emitted, error)) return std::nullopt;
         object.elf.assign(elf.begin(), elf.end());
         if (session != nullptr) bench.bitcode = std::move(bitcode), bench.elf = object.elf;

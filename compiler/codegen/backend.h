@@ -32,20 +32,21 @@ private:
 // A template that was read, or a policy's module made of it, in a context of its own.
 struct Workpiece {
     std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
-    std::unique_ptr<llvm::Module> module{};            // goes before its context
+    std::unique_ptr<llvm::Module> module{};  // goes before its context
 };
 
 // What a Session keeps of LLVM's.
 struct Workbench {
-    Workpiece next{};                                  // read ahead, or without a module
-    std::vector<std::string> names{};                  // of the functions that the last policy took: the next one's are mostly the same
-    llvm::SmallVector<char, 0> bitcode{};              // of the last policy, before the passes
-    std::vector<std::uint8_t> elf{};                   // what became of it
+    Workpiece next{};                  // read ahead, or without a module
+    std::vector<std::string> names{};  // of the functions that the last policy took: the next one's are mostly the same
+    llvm::SmallVector<char, 0> bitcode{};  // of the last policy, before the passes
+    std::vector<std::uint8_t> elf{};       // what became of it
 };
 
-// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours: LLVM's own check of what
-// was made is among it.
-bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables, std::string& error);
+// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours: LLVM's own
+// check of what was made is among it.
+bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables,
+                   std::string& error);
 
 // The machine of BPF; made once a process.
 llvm::TargetMachine& bpf_machine();

@@ -110,7 +110,8 @@ void emit_decide(Template& target, const ir::Decision& decision, const sema::Typ
     // Functions of their own, each verified by itself.
     const std::vector<std::uint32_t> begins = ir::groups(sizes);
     for (std::size_t i = 0; i < begins.size(); ++i) {
-        llvm::Function& group = make_group(emission, decide, i, begins[i], i + 1 < begins.size() ? begins[i + 1] : rules);
+        llvm::Function& group =
+            make_group(emission, decide, i, begins[i], i + 1 < begins.size() ? begins[i + 1] : rules);
         llvm::Value* row = ir.CreateCall(&group, {decide.getArg(0), decide.getArg(1)});
         llvm::BasicBlock* found = llvm::BasicBlock::Create(ir.getContext(), "found", &decide);
         llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "next", &decide);

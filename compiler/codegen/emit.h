@@ -16,7 +16,9 @@ void emit_decide(Template& target, const ir::Decision& decision, const sema::Typ
 // The functions that bpf/templates/classify.h declares, for a decision of forests (emit_forest.cpp).
 void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
 
-// The functions that bpf/templates/account.h and state.h declare: state terms by rule, changes of sets (emit_state.cpp).
-void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, const StateTables& state);
+// The functions that bpf/templates/account.h and state.h declare: state terms by rule, changes of sets
+// (emit_state.cpp).
+void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy,
+                const StateTables& state);
 
 }  // namespace weir::codegen

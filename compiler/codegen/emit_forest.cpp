@@ -12,14 +12,15 @@
 namespace weir::codegen {
 namespace {
 
-// Fields compared without a branch, which varied packets would make expensive. More at once than the machine has registers
-// for would go to the stack, and that is 512 bytes.
+// Fields compared without a branch, which varied packets would make expensive. More at once than the machine has
+// registers for would go to the stack, and that is 512 bytes.
 constexpr std::size_t kFieldsAtOnce = 6;
 
 // Zero where the packet is in the entry's box.
 class Comparison {
 public:
-    Comparison(llvm::IRBuilder<>& ir, llvm::Value* packet, llvm::Value* entry) : ir_(ir), packet_(packet), entry_(entry) {}
+    Comparison(llvm::IRBuilder<>& ir, llvm::Value* packet, llvm::Value* entry)
+        : ir_(ir), packet_(packet), entry_(entry) {}
 
     // The whole body of a function that returns it.
     void return_misses(const ir::EntryLayout& layout) {
@@ -56,7 +57,8 @@ private:
         llvm::Value* first = load(entry_, field.offset, field.bytes);
         switch (field.form) {
             case ir::FieldForm::kExact: return ir_.CreateXor(packet, first);
-            case ir::FieldForm::kPrefix: return ir_.CreateLShr(ir_.CreateXor(packet, first), load(entry_, field.second, 1));
+            case ir::FieldForm::kPrefix:
+                return ir_.CreateLShr(ir_.CreateXor(packet, first), load(entry_, field.second, 1));
             case ir::FieldForm::kRange: {
                 llvm::Value* beyond = ir_.CreateAnd(ir_.CreateSub(packet, first), field.dimension.full());
                 return ir_.CreateLShr(ir_.CreateSub(load(entry_, field.second, field.bytes), beyond), 32);
@@ -90,11 +92,11 @@ struct ResidualCode {
     const llvm::DISubprogram* prototype;
 };
 
-// Goes to what `leaf` makes of part i of `begins`, where the function's third argument is a number after begins[i]: a search
-// by halves, because of a switch the verifier finds cases that never come and removes them one by one.
+// Goes to what `leaf` makes of part i of `begins`, where the function's third argument is a number after begins[i]: a
+// search by halves, because of a switch the verifier finds cases that never come and removes them one by one.
 template <typename Leaf>
-void emit_choice(llvm::IRBuilder<>& ir, llvm::Function& function, const std::vector<std::uint32_t>& begins, std::size_t first, std::size_t last,
-                 const Leaf& leaf) {
+void emit_choice(llvm::IRBuilder<>& ir, llvm::Function& function, const std::vector<std::uint32_t>& begins,
+                 std::size_t first, std::size_t last, const Leaf& leaf) {
     if (last - first == 1) {
         leaf(first);
         return;
@@ -117,21 +119,24 @@ void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uin
     llvm::BasicBlock* yes = llvm::BasicBlock::Create(context, "yes", &function);
     llvm::BasicBlock* no = llvm::BasicBlock::Create(context, "no", &function);
     llvm::IRBuilder<> ir(entry);
-    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
+    if (llvm::DISubprogram* scope = function.getSubprogram())
+        ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
     PredicateEmitter predicates(code.target, function, ir, code.decision, code.policy, code.tables, true);
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
     std::vector<std::uint32_t> begins(end - begin);
     std::iota(begins.begin(), begins.end(), begin);
-    if (begins.empty()) ir.CreateBr(no);
-    else emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
-        for (const ir::PredicateId predicate : code.decision.residuals[begins[i]]) {
-            llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "and", &function);
-            predicates.branch(predicate, next, no);
-            ir.SetInsertPoint(next);
-        }
-        ir.CreateBr(yes);
-    });
+    if (begins.empty())
+        ir.CreateBr(no);
+    else
+        emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
+            for (const ir::PredicateId predicate : code.decision.residuals[begins[i]]) {
+                llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "and", &function);
+                predicates.branch(predicate, next, no);
+                ir.SetInsertPoint(next);
+            }
+            ir.CreateBr(yes);
+        });
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
     ir.SetInsertPoint(no);
@@ -140,8 +145,8 @@ void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uin
 
 llvm::Function& make_group(const ResidualCode& code, llvm::FunctionType* type, std::uint32_t begin, std::uint32_t end) {
     // Weak, so that LLVM assumes of its answer what the verifier assumes: nothing.
-    auto* group = llvm::Function::Create(type, llvm::GlobalValue::WeakAnyLinkage, "weir_residuals_from_" + std::to_string(begin),
-                                         code.target.module());
+    auto* group = llvm::Function::Create(type, llvm::GlobalValue::WeakAnyLinkage,
+                                         "weir_residuals_from_" + std::to_string(begin), code.target.module());
     group->addFnAttr(llvm::Attribute::NoInline);
     group->addFnAttr(llvm::Attribute::NoUnwind);
     group->setDSOLocal(true);
@@ -167,9 +172,11 @@ void emit_residual(Template& target, const ir::Decision& decision, const sema::T
         return;
     }
     llvm::IRBuilder<> ir(llvm::BasicBlock::Create(target.module().getContext(), "entry", &function));
-    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), 1, 1, scope));
+    if (llvm::DISubprogram* scope = function.getSubprogram())
+        ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), 1, 1, scope));
     emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
-        llvm::Function& group = make_group(code, function.getFunctionType(), begins[i], i + 1 < begins.size() ? begins[i + 1] : count);
+        llvm::Function& group =
+            make_group(code, function.getFunctionType(), begins[i], i + 1 < begins.size() ? begins[i + 1] : count);
         ir.CreateRet(ir.CreateCall(&group, {function.getArg(0), function.getArg(1), function.getArg(2)}));
     });
 }

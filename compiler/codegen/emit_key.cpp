@@ -9,7 +9,8 @@ namespace weir::codegen {
 namespace {
 
 bool has_version(const ir::PacketKey& key) {
-    return std::any_of(key.parts.begin(), key.parts.end(), [](const ir::SetKeyPart& part) { return part.is_address && part.address.either_version; });
+    return std::any_of(key.parts.begin(), key.parts.end(),
+                       [](const ir::SetKeyPart& part) { return part.is_address && part.address.either_version; });
 }
 
 }  // namespace
@@ -17,8 +18,10 @@ bool has_version(const ir::PacketKey& key) {
 std::uint32_t term_key_words(const ir::PacketKey& key) {
     std::uint32_t words = has_version(key) ? 1 : 0;
     for (const ir::SetKeyPart& part : key.parts) {
-        if (part.is_address) words += part.address.either_version ? 4 : 1;
-        else words += part.word.size == 8 ? 2 : 1;
+        if (part.is_address)
+            words += part.address.either_version ? 4 : 1;
+        else
+            words += part.word.size == 8 ? 2 : 1;
     }
     return words;
 }
@@ -62,9 +65,11 @@ void KeyEmitter::put_set_part(const ir::SetKeyPart& part, sema::SetType type, Pu
     put(ir_.CreateTrunc(number, i32));
 }
 
-void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width) {
+void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types,
+                             llvm::Value* place, std::uint32_t width) {
     KeyPlace at(ir_, place, width);
-    for (std::size_t i = 0; i < parts.size(); ++i) put_set_part(parts[i], types[i], [&](llvm::Value* word) { at.put(word); });
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        put_set_part(parts[i], types[i], [&](llvm::Value* word) { at.put(word); });
     at.fill_with_zeros();
 }
 

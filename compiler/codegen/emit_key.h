@@ -17,7 +17,7 @@ class KeyPlace {
 public:
     KeyPlace(llvm::IRBuilder<>& ir, llvm::Value* place, std::uint32_t width) : ir_(ir), place_(place), width_(width) {}
     void put(llvm::Value* word);
-    void fill_with_zeros();                                               // up to the width
+    void fill_with_zeros();  // up to the width
 
 private:
     llvm::IRBuilder<>& ir_;
@@ -31,17 +31,18 @@ public:
     // `reload`: read each field from memory each time, so that the verifier's states of long functions meet.
     KeyEmitter(llvm::IRBuilder<>& ir, llvm::Value* packet, bool reload) : ir_(ir), packet_(packet), reload_(reload) {}
 
-    llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);          // widened to 64 bits
+    llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
     // The packet has all of these; an i1.
     llvm::Value* present(std::uint32_t bits);
 
-    using Put = llvm::function_ref<void(llvm::Value*)>;                    // takes 32-bit words, one after the other
+    using Put = llvm::function_ref<void(llvm::Value*)>;  // takes 32-bit words, one after the other
     // A part of a set's entry; a net is to be looked for around the address.
     void put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put);
-    // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word first, or
-    // an address's version and words), with zeros behind them.
-    void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types, llvm::Value* place, std::uint32_t width);
+    // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word
+    // first, or an address's version and words), with zeros behind them.
+    void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types,
+                     llvm::Value* place, std::uint32_t width);
     void store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width);
     void store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width);
 

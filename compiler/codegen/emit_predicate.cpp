@@ -19,8 +19,15 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir,
                                    const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables,
                                    bool reload)
-    : target_(target), function_(function), ir_(ir), decision_(decision), policy_(policy), tables_(tables),
-      reload_(reload), packet_(function.getArg(0)), ctx_(function.getArg(1)) {
+    : target_(target),
+      function_(function),
+      ir_(ir),
+      decision_(decision),
+      policy_(policy),
+      tables_(tables),
+      reload_(reload),
+      packet_(function.getArg(0)),
+      ctx_(function.getArg(1)) {
     const bool sets = std::any_of(decision.predicates.begin(), decision.predicates.end(), [&](const ir::Predicate& p) {
         const auto* in = std::get_if<ir::InSet>(&p.node);
         return in != nullptr && !is_searched(policy.sets[in->set]);
@@ -29,7 +36,8 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
     // In the entry block: anywhere else an alloca would be a dynamic one, which BPF does not have.
     llvm::BasicBlock& entry = function.getEntryBlock();
     llvm::IRBuilder<> at_entry(&entry, entry.begin());
-    // One place for all: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames together.
+    // One place for all: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames
+    // together.
     const std::uint32_t words = std::max({tables.hash_words(), 1 + tables.net_words(), tables.state().live_width()});
     set_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
 }
@@ -69,9 +77,9 @@ llvm::Value* PredicateEmitter::in_few(llvm::Value* value,
                                       const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
     llvm::Value* any = ir_.getFalse();
     for (const auto& [first, last] : ranges) {
-        llvm::Value* in = first == last
-                              ? ir_.CreateICmpEQ(value, ir_.getInt64(first))
-                              : ir_.CreateICmpULE(ir_.CreateSub(value, ir_.getInt64(first)), ir_.getInt64(last - first));
+        llvm::Value* in =
+            first == last ? ir_.CreateICmpEQ(value, ir_.getInt64(first))
+                          : ir_.CreateICmpULE(ir_.CreateSub(value, ir_.getInt64(first)), ir_.getInt64(last - first));
         any = ir_.CreateOr(any, in);
     }
     return any;
@@ -114,8 +122,9 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
                                         const Where<Ranges128>& where6, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
     const auto ip4 = [&] {
         llvm::Value* number = load(address.offset, 4);
-        ir_.CreateCondBr(where4.search.function != nullptr ? found(where4.search, {number})
-                                                           : in_few(number, {where4.ranges.begin(), where4.ranges.end()}),
+        ir_.CreateCondBr(where4.search.function != nullptr
+                             ? found(where4.search, {number})
+                             : in_few(number, {where4.ranges.begin(), where4.ranges.end()}),
                          yes, no);
     };
     if (!address.either_version) return ip4();
@@ -152,9 +161,9 @@ llvm::Value* PredicateEmitter::address_equal(const ir::AddressEqual& node) {
 }
 
 llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
-    static constexpr llvm::CmpInst::Predicate kPredicates[] = {
-        llvm::CmpInst::ICMP_EQ,  llvm::CmpInst::ICMP_NE,  llvm::CmpInst::ICMP_ULT,
-        llvm::CmpInst::ICMP_ULE, llvm::CmpInst::ICMP_UGT, llvm::CmpInst::ICMP_UGE};
+    static constexpr llvm::CmpInst::Predicate kPredicates[] = {llvm::CmpInst::ICMP_EQ,  llvm::CmpInst::ICMP_NE,
+                                                               llvm::CmpInst::ICMP_ULT, llvm::CmpInst::ICMP_ULE,
+                                                               llvm::CmpInst::ICMP_UGT, llvm::CmpInst::ICMP_UGE};
     return ir_.CreateICmp(kPredicates[static_cast<std::size_t>(node.relation)], word(node.lhs), word(node.rhs));
 }
 
@@ -178,7 +187,8 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
             [&](const ir::Present& node) -> llvm::Value* { return present(node.bits); },
             [&](const ir::InRanges& node) -> llvm::Value* {
                 const Search search = tables_.lines().add(node.ranges, node.word.mask);
-                return search.function != nullptr ? found(search, {word(node.word)}) : in_few(word(node.word), node.ranges);
+                return search.function != nullptr ? found(search, {word(node.word)})
+                                                  : in_few(word(node.word), node.ranges);
             },
             [&](const ir::Compare& node) -> llvm::Value* { return compare(node); },
             [&](const ir::AddressEqual& node) -> llvm::Value* { return address_equal(node); },
@@ -188,8 +198,8 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
             },
             [&](const ir::PayloadMatch& node) -> llvm::Value* { return payload_match(node); },
             [&](const ir::PayloadSlice& node) -> llvm::Value* {
-                return call("weir_payload_at", {ctx_, packet_, ir_.getInt32(tables_.add_literal(node.bytes)),
-                                                ir_.getInt32(node.offset)});
+                return call("weir_payload_at",
+                            {ctx_, packet_, ir_.getInt32(tables_.add_literal(node.bytes)), ir_.getInt32(node.offset)});
             },
             [&](const auto&) -> llvm::Value* { return nullptr; },
         },
@@ -201,8 +211,10 @@ void PredicateEmitter::branch_all(const std::vector<ir::PredicateId>& operands, 
                                   llvm::BasicBlock* no) {
     for (const ir::PredicateId operand : operands) {
         llvm::BasicBlock* next = block("and");
-        if (stop_at) branch(operand, yes, next);
-        else branch(operand, next, no);
+        if (stop_at)
+            branch(operand, yes, next);
+        else
+            branch(operand, next, no);
         ir_.SetInsertPoint(next);
     }
     ir_.CreateBr(stop_at ? no : yes);

@@ -15,7 +15,8 @@ namespace weir::codegen {
 
 class PredicateEmitter {
 public:
-    // `function` takes (struct weir_packet*, ctx); `ir` says where code goes. `reload`: read each field from memory each time, so that the verifier's states of long functions meet.
+    // `function` takes (struct weir_packet*, ctx); `ir` says where code goes. `reload`: read each field from memory
+    // each time, so that the verifier's states of long functions meet.
     PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir, const ir::Decision& decision,
                      const sema::TypedPolicy& policy, Tables& tables, bool reload);
 
@@ -24,7 +25,7 @@ public:
 
 private:
     llvm::BasicBlock* block(const char* name);
-    llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);          // widened to 64 bits
+    llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
     llvm::Value* present(std::uint32_t bits);
     llvm::Value* address_half(const ir::AddressRef& address, std::uint32_t first_word);
@@ -62,7 +63,7 @@ private:
     bool reload_;
     llvm::Value* packet_;
     llvm::Value* ctx_;
-    llvm::Value* set_key_ = nullptr;       // where keys are laid out
+    llvm::Value* set_key_ = nullptr;  // where keys are laid out
 };
 
 }  // namespace weir::codegen

@@ -1,4 +1,5 @@
-// Set look-ups: single values in their ranges; sets that change in maps of their own; else the key is laid out as struct weir_set_key or struct weir_net_key.
+// Set look-ups: single values in their ranges; sets that change in maps of their own; else the key is laid out as
+// struct weir_set_key or struct weir_net_key.
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/emit_predicate.h"
 #include "grammar/check.h"
@@ -29,13 +30,16 @@ llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& l
     const sema::Set& set = policy_.sets[node.set];
     KeyEmitter key(ir_, packet_, reload_);
     KeyPlace at(ir_, set_key_, 1 + tables_.net_words());
-    const auto put = [&](llvm::Value* word) { at.put(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, word)); };   // big-endian
+    const auto put = [&](llvm::Value* word) {
+        at.put(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, word));
+    };  // big-endian
     const ir::AddressRef& address = node.key[layout.net_part].address;
     at.put(ir_.getInt32(32 * (layout.words - (ip6 ? 0 : 3))));
     put(ir_.getInt32(2 * node.set + (ip6 ? 1 : 0)));
     for (std::size_t i = 0; i < node.key.size(); ++i)
         if (i != layout.net_part) key.put_set_part(node.key[i], set.types[i], put);
-    for (std::uint32_t i = 0; i < (ip6 ? 4 : 1); ++i) put(ir_.CreateTrunc(load(address.offset + i * 4, 4), ir_.getInt32Ty()));
+    for (std::uint32_t i = 0; i < (ip6 ? 4 : 1); ++i)
+        put(ir_.CreateTrunc(load(address.offset + i * 4, 4), ir_.getInt32Ty()));
     at.fill_with_zeros();
     return call("weir_in_nets", {set_key_});
 }
@@ -46,9 +50,11 @@ void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* ye
         const SetRanges& ranges = tables_.set_ranges(node.set, set);
         const ir::SetKeyPart& part = node.key.front();
         if (part.is_address)
-            return branch_addresses(part.address, {ranges.ranges4, ranges.search4}, {ranges.ranges6, ranges.search6}, yes, no);
+            return branch_addresses(part.address, {ranges.ranges4, ranges.search4}, {ranges.ranges6, ranges.search6},
+                                    yes, no);
         llvm::Value* number = word(part.word);
-        llvm::Value* in = ranges.search.function != nullptr ? found(ranges.search, {number}) : in_few(number, ranges.numbers);
+        llvm::Value* in =
+            ranges.search.function != nullptr ? found(ranges.search, {number}) : in_few(number, ranges.numbers);
         ir_.CreateCondBr(in, yes, no);
         return;
     }

@@ -1,4 +1,5 @@
-// State terms and changes of sets: the code that lays out their keys. What is done with them is in bpf/templates/state.h.
+// State terms and changes of sets: the code that lays out their keys. What is done with them is in
+// bpf/templates/state.h.
 #include <llvm/IR/IRBuilder.h>
 
 #include <algorithm>
@@ -13,18 +14,19 @@ namespace {
 
 constexpr std::size_t kCasesAFunction = 32;
 
-constexpr std::uint32_t kValueWords = 6;   // struct weir_key_6: what a `distinct` counts, behind the key
+constexpr std::uint32_t kValueWords = 6;  // struct weir_key_6: what a `distinct` counts, behind the key
 
 // A case of a function (packet, number): code that ends with a branch to one of the two.
 // `place` is on its stack.
-using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+                                    llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
 struct Case {
     std::uint32_t number;
     EmitCase emit;
 };
 struct Switch {
-    std::uint32_t words = 0;           // of the place: BPF's stack is 512 bytes for all functions of a chain together
-    bool otherwise = false;            // what it returns for a number without a case
+    std::uint32_t words = 0;  // of the place: BPF's stack is 512 bytes for all functions of a chain together
+    bool otherwise = false;   // what it returns for a number without a case
 };
 
 void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
@@ -32,11 +34,13 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
     const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, &function); };
     llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
     llvm::IRBuilder<> ir(entry);
-    if (llvm::DISubprogram* scope = function.getSubprogram()) ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
+    if (llvm::DISubprogram* scope = function.getSubprogram())
+        ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
     llvm::Value* place = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.words, 1u)));
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
-    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
+    llvm::SwitchInst* cases =
+        ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
     for (const Case* at = begin; at != end; ++at) {
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
@@ -50,7 +54,7 @@ void emit_cases(const Switch& with, llvm::Function& function, const Case* begin,
 }
 
 void make_global(Template& target, llvm::Function& function, const llvm::DISubprogram* prototype) {
-    function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);   // its callers assume nothing, as the verifier does
+    function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);  // its callers assume nothing, as the verifier does
     function.addFnAttr(llvm::Attribute::NoInline);
     function.addFnAttr(llvm::Attribute::NoUnwind);
     function.setDSOLocal(true);
@@ -60,7 +64,7 @@ void make_global(Template& target, llvm::Function& function, const llvm::DISubpr
 // One function where they are few, else one that knows which function has which.
 void emit_switch(Template& target, const char* name, const Switch& with, const std::vector<Case>& cases) {
     llvm::Function* function = target.module().getFunction(name);
-    if (function == nullptr || !function->isDeclaration()) return;   // nobody calls it
+    if (function == nullptr || !function->isDeclaration()) return;  // nobody calls it
     const llvm::DISubprogram* prototype = function->getSubprogram();
     function->setSubprogram(nullptr);
     make_global(target, *function, prototype);
@@ -72,7 +76,8 @@ void emit_switch(Template& target, const char* name, const Switch& with, const s
                                              std::string(name) + "_from_" + std::to_string(begin), target.module());
         make_global(target, *group, prototype);
         emit_cases(with, *group, &cases[begin], cases.data() + end);
-        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*,
+                                      llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
             ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
         };
@@ -82,7 +87,8 @@ void emit_switch(Template& target, const char* name, const Switch& with, const s
 }
 
 // Goes on at a new block where the packet has all that the key is made of.
-void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, std::uint32_t bits, llvm::BasicBlock* no) {
+void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, std::uint32_t bits,
+                  llvm::BasicBlock* no) {
     if (bits == 0) return;
     llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "there", &function);
     ir.CreateCondBr(key.present(bits), there, no);
@@ -94,8 +100,8 @@ void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& k
 namespace {
 
 // Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
-llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, const ir::StateTerm& term,
-                       const StatePlace& where, llvm::BasicBlock* no) {
+llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+                       const ir::StateTerm& term, const StatePlace& where, llvm::BasicBlock* no) {
     KeyEmitter key(ir, function.getArg(0), true);
     want_present(ir, function, key, term.key.present | term.value.present, no);
     key.store_term_key(term.key, place, where.width);
@@ -120,47 +126,56 @@ void empty(Template& target, const char* name) {
 
 }  // namespace
 
-void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, const StateTables& state) {
+void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy,
+                const StateTables& state) {
     std::vector<Case> rules, changes;
     std::uint32_t term_words = 0;
     for (std::uint32_t i = 0; i < decision.terms.size(); ++i)
-        term_words = std::max(term_words, state.term(i).width + (decision.terms[i].kind == sema::TermKind::kDistinct ? kValueWords : 0));
+        term_words = std::max(
+            term_words, state.term(i).width + (decision.terms[i].kind == sema::TermKind::kDistinct ? kValueWords : 0));
     for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
         const ir::Rule& rule = decision.rules[number];
         if (rule.terms.empty()) continue;
-        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-            for (const std::uint32_t number_of_term : rule.terms) {
-                llvm::Value* exceeds = emit_term(target, ir, function, place, decision.terms[number_of_term], state.term(number_of_term), no);
-                llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
-                ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
-                ir.SetInsertPoint(next);
-            }
-            ir.CreateBr(yes);
-        }});
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+                                     llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+                             for (const std::uint32_t number_of_term : rule.terms) {
+                                 llvm::Value* exceeds =
+                                     emit_term(target, ir, function, place, decision.terms[number_of_term],
+                                               state.term(number_of_term), no);
+                                 llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
+                                 ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
+                                 ir.SetInsertPoint(next);
+                             }
+                             ir.CreateBr(yes);
+                         }});
     }
     for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
-        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-            const ir::SetChange& change = decision.changes[number];
-            const StatePlace& where = state.live_set(change.set);
-            KeyEmitter key(ir, function.getArg(0), true);
-            want_present(ir, function, key, change.key.present, no);
-            key.store_entry(change.key.parts, policy.sets[change.set].types, place, where.width);
-            ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
-                          {function.getArg(0), place, ir.getInt32(number)});
-            ir.CreateBr(yes);
-        }});
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+                                               llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+                               const ir::SetChange& change = decision.changes[number];
+                               const StatePlace& where = state.live_set(change.set);
+                               KeyEmitter key(ir, function.getArg(0), true);
+                               want_present(ir, function, key, change.key.present, no);
+                               key.store_entry(change.key.parts, policy.sets[change.set].types, place, where.width);
+                               ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
+                                             {function.getArg(0), place, ir.getInt32(number)});
+                               ir.CreateBr(yes);
+                           }});
     if (changes.empty()) empty(target, "weir_change_sets");
     std::vector<Case> throttles;
     for (const auto& [alert, term] : decision.throttles)
-        throttles.push_back({alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-            const StatePlace& where = state.term(number);
-            // A packet that lacks the fields has zeros there: one key for all such.
-            KeyEmitter key(ir, function.getArg(0), true);
-            key.store_term_key(decision.terms[number].key, place, where.width);
-            llvm::Value* passes = ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
-                                                {function.getArg(0), place, ir.getInt32(number)});
-            ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
-        }});
+        throttles.push_back(
+            {alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+                                       llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+                 const StatePlace& where = state.term(number);
+                 // A packet that lacks the fields has zeros there: one key for all such.
+                 KeyEmitter key(ir, function.getArg(0), true);
+                 key.store_term_key(decision.terms[number].key, place, where.width);
+                 llvm::Value* passes =
+                     ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
+                                   {function.getArg(0), place, ir.getInt32(number)});
+                 ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
+             }});
     emit_switch(target, "weir_throttle", {state.term_width(), true}, throttles);
     emit_switch(target, "weir_terms_hold", {term_words, false}, rules);
     emit_switch(target, "weir_make_change", {state.live_width(), false}, changes);

@@ -95,7 +95,7 @@ HostMap HostMap::state(const bpf::StateMap& image) {
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
     HostMap map = array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, WEIR_TABLE_BYTES);
     map.image_ = image;
-    for (std::mt19937_64 random(1);;) {   // nobody attacks here: always the same
+    for (std::mt19937_64 random(1);;) {  // nobody attacks here: always the same
         __u64 by[WEIR_KEY_WORDS];
         for (__u64& one : by) one = random();
         weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0, image.net_word);
@@ -106,7 +106,8 @@ HostMap HostMap::state(const bpf::StateMap& image) {
 
 bool HostMap::fill() {
     for (std::size_t at = 0; at < image_->keys.size(); at += image_->key_size)
-        if (weir_put_first(values(), reinterpret_cast<const std::uint32_t*>(image_->keys.data() + at), 0) == 0) return false;
+        if (weir_put_first(values(), reinterpret_cast<const std::uint32_t*>(image_->keys.data() + at), 0) == 0)
+            return false;
     return true;
 }
 
@@ -115,7 +116,8 @@ std::optional<std::uint64_t> HostMap::end_of(const std::uint32_t* key) {
     const std::uint64_t print = weir_print(head->by, key, head->key_words);
     const std::uint32_t group = weir_group_of(print, head->groups) - 1;
     for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i)
-        if (const weir_entry* entry = weir_entry_of_table(values(), group, i); (entry->print & ~WEIR_STRAYS) == print) return entry->end_ns;
+        if (const weir_entry* entry = weir_entry_of_table(values(), group, i); (entry->print & ~WEIR_STRAYS) == print)
+            return entry->end_ns;
     return std::nullopt;
 }
 
@@ -148,7 +150,7 @@ void* HostMap::find(const std::string& key) {
 }
 
 long HostMap::update(const void* key, const void* value, std::uint64_t flags) {
-    constexpr std::uint64_t kNoExist = 1;   // BPF_NOEXIST
+    constexpr std::uint64_t kNoExist = 1;  // BPF_NOEXIST
     const auto* bytes = static_cast<const std::uint8_t*>(value);
     const std::string name = key_of(key);
     if (void* place = find(name)) {

@@ -46,11 +46,11 @@ public:
 private:
     struct Entry {
         std::vector<std::uint8_t> value;
-        std::list<std::string>::iterator use;      // in uses_
+        std::list<std::string>::iterator use;  // in uses_
     };
     bool has_prefix(const std::uint8_t* key) const;
     void* find(const std::string& key);
-    bool fill();                           // a table, with what its image has; false: there is no room
+    bool fill();  // a table, with what its image has; false: there is no room
     std::string key_of(const void* key) const { return {static_cast<const char*>(key), key_size_}; }
 
     Kind kind_ = Kind::kArray;
@@ -58,12 +58,12 @@ private:
     std::size_t value_size_ = 0;
     std::vector<std::uint8_t> values_;
     std::unordered_set<std::string> keys_;
-    std::set<std::uint32_t> lengths_;      // kPrefixes: those that occur, in bits
-    std::unordered_map<std::string, Entry> entries_;   // kLru
-    std::list<std::string> uses_;          // kLru: keys, the one used last at the end
+    std::set<std::uint32_t> lengths_;                 // kPrefixes: those that occur, in bits
+    std::unordered_map<std::string, Entry> entries_;  // kLru
+    std::list<std::string> uses_;                     // kLru: keys, the one used last at the end
     std::size_t max_entries_ = 0;
-    std::optional<bpf::StateMap> image_;   // of a table: its beginning
-    std::vector<std::unique_ptr<HostMap>> maps_;       // kMaps
+    std::optional<bpf::StateMap> image_;          // of a table: its beginning
+    std::vector<std::unique_ptr<HostMap>> maps_;  // kMaps
 };
 
 }  // namespace weir::codegen

@@ -68,7 +68,13 @@ bpf::AlertInfo alert_info(const sema::Alert& alert, std::size_t sinks) {
 }
 
 bpf::SetInfo set_info(const sema::Set& set) {
-    bpf::SetInfo info{set.name, set.dynamic, set.entries.size(), set.dynamic ? sema::identity(set) : std::string(), set.size, set.ttl_ns.value_or(0), {}};
+    bpf::SetInfo info{set.name,
+                      set.dynamic,
+                      set.entries.size(),
+                      set.dynamic ? sema::identity(set) : std::string(),
+                      set.size,
+                      set.ttl_ns.value_or(0),
+                      {}};
     for (const sema::SetType type : set.types) info.parts.push_back(static_cast<bpf::SetPart>(type));
     return info;
 }
@@ -107,8 +113,7 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     }
     for (const sema::Sink& sink : policy.sinks) manifest.sinks.push_back(sink_info(sink));
     if (manifest.sinks.empty()) manifest.sinks.push_back({"stdout", bpf::SinkKind::kStdout, {}, 0, 0});
-    for (const sema::Alert& alert : policy.alerts)
-        manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
+    for (const sema::Alert& alert : policy.alerts) manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
     for (const sema::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     manifest.ifaces = compiled.decision.ifaces;

@@ -27,18 +27,22 @@ struct HostFrame {
 
 // The kernel's helpers, as far as policies call them.
 void* look_up(void* map, const void* key) { return static_cast<HostMap*>(map)->look_up(key); }
-long update(void* map, const void* key, const void* value, std::uint64_t flags) { return static_cast<HostMap*>(map)->update(key, value, flags); }
-std::uint64_t no_clock() { return 0; }  // the clock is virtual here
+long update(void* map, const void* key, const void* value, std::uint64_t flags) {
+    return static_cast<HostMap*>(map)->update(key, value, flags);
+}
+std::uint64_t no_clock() { return 0; }                                  // the clock is virtual here
 void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
 void no_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
-constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_few_6", "weir_few_16", "weir_many_6", "weir_many_16"};
+constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_few_6",
+                                      "weir_few_16",      "weir_many_6",     "weir_many_16"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
-    maps.emplace("weir_counters", HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
+    maps.emplace("weir_counters",
+                 HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
     maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
     maps.emplace("weir_events", HostMap::array(0, 1));
     maps.emplace("weir_ifaces", HostMap::array(0, 1));
@@ -57,8 +61,10 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     for (const char* outer : kStateMaps) maps.emplace(outer, HostMap::maps());
     for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::state(image));
     for (const bpf::MapSize& size : object.sizes) {
-        if (size.map == "weir_state_accounts") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
-        if (size.map == "weir_changing") maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
+        if (size.map == "weir_state_accounts")
+            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
+        if (size.map == "weir_changing")
+            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
     }
     return maps;
 }
@@ -123,9 +129,9 @@ struct NativeEngine::State {
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
     const Compiled* compiled = nullptr;
-    weir_sample* samples_at = nullptr;       // the program's, and as they were
+    weir_sample* samples_at = nullptr;  // the program's, and as they were
     std::vector<weir_sample> samples;
-    std::unique_ptr<Tables> tables;          // where state is
+    std::unique_ptr<Tables> tables;  // where state is
 
     bool fill_tables(const bpf::Object& object, std::string& error);
     template <typename T>
@@ -183,7 +189,8 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     module->setDataLayout(state->jit->getDataLayout());
     module->setTargetTriple(state->jit->getTargetTriple().str());
     optimise(*module, nullptr);
-    std::erase_if(object.tables, [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
+    std::erase_if(object.tables,
+                  [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
     if (!define_symbols(*state->jit, state->maps, error)) return nullptr;
     if (llvm::Error failed =
             state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context)))) {
@@ -191,8 +198,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
         return nullptr;
     }
     state->policy = state->address_of<int(const HostFrame*)>("weir_policy", error);
-    if (state->policy == nullptr || !state->fill_tables(object, error))
-        return nullptr;
+    if (state->policy == nullptr || !state->fill_tables(object, error)) return nullptr;
     if (state->complaints->any()) {
         error = state->complaints->text();
         return nullptr;
@@ -208,7 +214,8 @@ void NativeEngine::reset() {
 bool NativeEngine::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns) {
     const StatePlace& place = state_->tables->state().live_set(static_cast<std::uint32_t>(set));
     auto* entries = static_cast<HostMap*>(state_->maps.at(place.maps).look_up(&place.index));
-    const std::vector<std::uint32_t> key = live_key(state_->compiled->policy.sets[static_cast<std::size_t>(set)], entry);
+    const std::vector<std::uint32_t> key =
+        live_key(state_->compiled->policy.sets[static_cast<std::size_t>(set)], entry);
     const std::optional<std::uint64_t> end_ns = entries->end_of(key.data());
     return end_ns && (*end_ns == 0 || time_ns < *end_ns);
 }
@@ -228,8 +235,7 @@ NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::ui
     NativeJudgement judgement;
     judgement.verdict = trace.verdict;
     judgement.rule = trace.rule;
-    judgement.matched =
-        first_numbers(state_->maps.at("weir_trace_matched"), trace.matched_count, WEIR_TRACE_MATCHED);
+    judgement.matched = first_numbers(state_->maps.at("weir_trace_matched"), trace.matched_count, WEIR_TRACE_MATCHED);
     judgement.alerts = first_numbers(state_->maps.at("weir_trace_alerts"), trace.alert_count, WEIR_TRACE_ALERTS);
     return judgement;
 }

@@ -18,7 +18,7 @@ constexpr std::uint64_t kBitsALine = sizeof(weir_line) * 8;
 struct Keys32 {
     using Key = std::uint64_t;
     static constexpr std::size_t kKeys = 16, kLines = 1;
-    static constexpr std::uint64_t kUnused = kOnes;   // words where there is no key: below no number
+    static constexpr std::uint64_t kUnused = kOnes;  // words where there is no key: below no number
     static void put(weir_line* lines, std::size_t i, Key key) {
         const auto narrow = static_cast<std::uint32_t>(key);
         std::memcpy(reinterpret_cast<char*>(lines) + i * sizeof(narrow), &narrow, sizeof(narrow));
@@ -33,7 +33,7 @@ struct Keys63 {
     static std::uint64_t first_bits(Key key) { return key; }
 };
 struct Keys126 {
-    using Key = ir::Address6;   // 63 bits each
+    using Key = ir::Address6;  // 63 bits each
     static constexpr std::size_t kKeys = 8, kLines = 2;
     static constexpr std::uint64_t kUnused = kLow63;
     static void put(weir_line* lines, std::size_t i, const Key& key) {
@@ -48,7 +48,8 @@ template <typename Shape>
 class TreeBuilder {
 public:
     using Keys = std::vector<typename Shape::Key>;
-    TreeBuilder(const Keys& keys, unsigned bits, std::vector<weir_line>& lines) : keys_(keys), bits_(bits), lines_(lines) {}
+    TreeBuilder(const Keys& keys, unsigned bits, std::vector<weir_line>& lines)
+        : keys_(keys), bits_(bits), lines_(lines) {}
 
     weir_tree build(bool inside) {
         tree_.inside = inside ? 1 : 0;
@@ -108,11 +109,12 @@ private:
         const std::size_t entries = std::size_t{1} << bits;
         lines_.resize(lines_.size() + (entries + kEntriesALine - 1) / kEntriesALine);
         auto* starts = reinterpret_cast<std::uint32_t*>(&lines_[tree_.starts]);
-        std::size_t passed = 0;      // keys below the first number of the entry
+        std::size_t passed = 0;  // keys below the first number of the entry
         for (std::size_t entry = 0; entry < entries; ++entry) {
             const std::size_t first = passed;
             while (passed < keys_.size() && Shape::first_bits(keys_[passed]) >> tree_.shift <= entry) ++passed;
-            starts[entry] = passed - first <= kKeys ? static_cast<std::uint32_t>(first) : common_node(leaf_of(first), leaf_of(passed));
+            starts[entry] = passed - first <= kKeys ? static_cast<std::uint32_t>(first)
+                                                    : common_node(leaf_of(first), leaf_of(passed));
         }
     }
 
@@ -147,9 +149,12 @@ Boundaries<std::uint64_t> boundaries(const Ranges& ranges, std::uint64_t last_of
     Boundaries<std::uint64_t> all;
     all.keys.reserve(ranges.size() * 2);
     for (const auto& [first, last] : ranges) {
-        if (first == 0) all.inside = true;
-        else if (!all.keys.empty() && all.keys.back() == first - 1) all.keys.pop_back();   // meets the range before
-        else all.keys.push_back(first - 1);
+        if (first == 0)
+            all.inside = true;
+        else if (!all.keys.empty() && all.keys.back() == first - 1)
+            all.keys.pop_back();  // meets the range before
+        else
+            all.keys.push_back(first - 1);
         if (last != last_of_space) all.keys.push_back(last);
     }
     return all;
@@ -166,7 +171,9 @@ std::uint32_t add_tree(std::vector<weir_line>& lines, const Ranges& ranges, std:
     return root;
 }
 
-ir::Address6 before(const ir::Address6& address) { return {address.first - (address.second == 0 ? 1 : 0), address.second - 1}; }
+ir::Address6 before(const ir::Address6& address) {
+    return {address.first - (address.second == 0 ? 1 : 0), address.second - 1};
+}
 
 // The part of the ranges in one quarter of the IPv6 space, each key 126 bits.
 Boundaries<ir::Address6> quarter(const Ranges128& ranges, std::uint64_t number) {
@@ -178,9 +185,12 @@ Boundaries<ir::Address6> quarter(const Ranges128& ranges, std::uint64_t number) 
     Boundaries<ir::Address6> all;
     for (const auto& [first, last] : ranges) {
         if (last < first_of || first > last_of) continue;
-        if (first <= first_of) all.inside = true;
-        else if (!all.keys.empty() && all.keys.back() == key_of(before(first))) all.keys.pop_back();
-        else all.keys.push_back(key_of(before(first)));
+        if (first <= first_of)
+            all.inside = true;
+        else if (!all.keys.empty() && all.keys.back() == key_of(before(first)))
+            all.keys.pop_back();
+        else
+            all.keys.push_back(key_of(before(first)));
         if (last < last_of) all.keys.push_back(key_of(last));
     }
     return all;
@@ -254,9 +264,8 @@ Search RangeLines::add(const Ranges64& ranges, std::uint64_t largest) {
 
 Search RangeLines::add4(const Ranges32& ranges) {
     if (ranges.size() <= kRangesInCode) return {};
-    return once(known4_, ranges, ranges.size(), [&]() -> Search {
-        return {"weir_in_ranges32", add_tree<Keys32>(lines_, ranges, kOnes >> 32)};
-    });
+    return once(known4_, ranges, ranges.size(),
+                [&]() -> Search { return {"weir_in_ranges32", add_tree<Keys32>(lines_, ranges, kOnes >> 32)}; });
 }
 
 Search RangeLines::add6(const Ranges128& ranges) {

@@ -21,14 +21,14 @@ inline constexpr std::size_t kRangesInCode = 8;
 
 // What answers whether a number is in the ranges: a function of the template, and the line that it begins with.
 struct Search {
-    const char* function = nullptr;      // null: few enough for code
+    const char* function = nullptr;  // null: few enough for code
     std::uint32_t line = 0;
 };
 
 class RangeLines {
 public:
     // Ranges that meet are joined. Equal ranges have one place.
-    Search add(const Ranges64& ranges, std::uint64_t largest);   // of numbers up to `largest`, below 2^63
+    Search add(const Ranges64& ranges, std::uint64_t largest);  // of numbers up to `largest`, below 2^63
     Search add4(const Ranges32& ranges);
     Search add6(const Ranges128& ranges);
 

@@ -9,7 +9,9 @@ constexpr std::uint64_t kOnes = ~std::uint64_t{0};
 
 std::uint64_t after(std::uint64_t number) { return number + 1; }
 std::uint32_t after(std::uint32_t number) { return number + 1; }
-ir::Address6 after(const ir::Address6& address) { return {address.first + (address.second == kOnes ? 1 : 0), address.second + 1}; }
+ir::Address6 after(const ir::Address6& address) {
+    return {address.first + (address.second == kOnes ? 1 : 0), address.second + 1};
+}
 
 // `first` is not before the first of any range so far. Where `after` wraps round, the last range has the end of the
 // space already, and what follows is within it.
@@ -17,7 +19,8 @@ template <typename T>
 void join(std::vector<std::pair<T, T>>& ranges, const T& first, const T& last) {
     if (!ranges.empty() && (first <= ranges.back().second || first == after(ranges.back().second)))
         ranges.back().second = std::max(ranges.back().second, last);
-    else ranges.push_back({first, last});
+    else
+        ranges.push_back({first, last});
 }
 
 std::uint64_t largest_of(sema::SetType type) {
@@ -46,7 +49,8 @@ SetRanges set_ranges(const sema::Set& set, RangeLines& lines) {
         join(ranges.ranges4, net.address, net.address | static_cast<std::uint32_t>(open_bits(net.length + 32u)));
     for (const sema::Net6& net : set.entries.nets6()) {
         const unsigned low_length = net.length > 64 ? net.length - 64u : 0;
-        join(ranges.ranges6, {net.high, net.low}, ir::Address6{net.high | open_bits(net.length), net.low | open_bits(low_length)});
+        join(ranges.ranges6, {net.high, net.low},
+             ir::Address6{net.high | open_bits(net.length), net.low | open_bits(low_length)});
     }
     ranges.search = lines.add(ranges.numbers, largest_of(set.types.front()));
     ranges.search4 = lines.add4(ranges.ranges4);

@@ -13,7 +13,7 @@
 namespace weir::codegen {
 namespace {
 
-constexpr std::uint32_t kWidths[WEIR_STATE_WIDTHS] = {2, 6, 16};   // words of keys
+constexpr std::uint32_t kWidths[WEIR_STATE_WIDTHS] = {2, 6, 16};  // words of keys
 
 std::uint32_t width_of(std::uint32_t words) {
     for (const std::uint32_t width : kWidths)
@@ -27,18 +27,21 @@ using Used = std::map<std::string, std::uint32_t>;
 StatePlace place(const std::string& maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
     return {maps, function, width, used[maps]++, number};
 }
-StatePlace place_of_distinct(const char* maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
+StatePlace place_of_distinct(const char* maps, const char* function, std::uint32_t width, Used& used,
+                             std::uint32_t number) {
     return place(state_function(maps, width), function, width, used, number);
 }
 
-std::uint32_t live_words(const std::vector<sema::SetType>& types) { return static_cast<std::uint32_t>(sema::key_words(types) - 1); }   // no set's number
+std::uint32_t live_words(const std::vector<sema::SetType>& types) {
+    return static_cast<std::uint32_t>(sema::key_words(types) - 1);
+}  // no set's number
 
 std::uint32_t net_word(const std::vector<sema::SetType>& types) {
     const auto net = std::find(types.begin(), types.end(), sema::SetType::kNet);
     return net == types.end() ? 0 : 1 + live_words({types.begin(), net});
 }
 
-constexpr std::uint32_t kDistinctWidth = 6;   // the least for terms that count distinct values: fewer functions
+constexpr std::uint32_t kDistinctWidth = 6;  // the least for terms that count distinct values: fewer functions
 
 StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
     const std::uint32_t width = width_of(term_key_words(term.key));
@@ -95,7 +98,10 @@ StateTables::StateTables(const sema::TypedPolicy& policy) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
         const std::vector<sema::SetType>& types = policy.sets[number].types;
-        StatePlace& made = live_.emplace(number, place("weir_set_tables", "weir_lives", width_of(live_words(types)), used, live_set_count())).first->second;
+        StatePlace& made = live_
+                               .emplace(number, place("weir_set_tables", "weir_lives", width_of(live_words(types)),
+                                                      used, live_set_count()))
+                               .first->second;
         made.net_word = net_word(types);
         if (made.net_word != 0) made.function = "weir_lives_in_nets";
         live_width_ = std::max(live_width_, live_.at(number).width);
@@ -122,7 +128,8 @@ void StateTables::set_decision(const ir::Decision& decision) {
     }
     for (const ir::SetChange& change : decision.changes) {
         const StatePlace& where = live_set(change.set);
-        changes_.push_back({change.for_ns, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
+        changes_.push_back(
+            {change.for_ns, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
     }
     if (decision.changes.empty()) return;
     rule_changes_.resize(decision.rules.size());

@@ -1,4 +1,5 @@
-// Where the state of a policy is: which map of maps a term or a set that changes is in, and what the program reads of it.
+// Where the state of a policy is: which map of maps a term or a set that changes is in, and what the program reads of
+// it.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +16,12 @@ namespace weir::codegen {
 
 // A map within a map of maps, for keys of `width` words.
 struct StatePlace {
-    std::string maps;              // "weir_term_tables"
-    std::string function;          // that counts a packet, without its width: "weir_term"
+    std::string maps;      // "weir_term_tables"
+    std::string function;  // that counts a packet, without its width: "weir_term"
     std::uint32_t width = 0;
     std::uint32_t index = 0;
-    std::uint32_t number = 0;      // among the terms, or among the live sets
-    std::uint32_t net_word = 0;    // of a set of nets: 1 + the word of its key that the net begins with
+    std::uint32_t number = 0;    // among the terms, or among the live sets
+    std::uint32_t net_word = 0;  // of a set of nets: 1 + the word of its key that the net begins with
 };
 // "weir_term" and a width: the function that bpf/templates/state.h has for it.
 std::string state_function(const std::string& name, std::uint32_t width);
@@ -50,7 +51,7 @@ public:
 private:
     void write_sets(const sema::TypedPolicy& policy, bpf::Object& object) const;
 
-    std::map<std::uint32_t, StatePlace> live_;            // by set number
+    std::map<std::uint32_t, StatePlace> live_;  // by set number
     std::vector<StatePlace> terms_;
     std::vector<bpf::StateMap> term_maps_;
     std::vector<weir_term> term_rows_;

@@ -56,8 +56,8 @@ void append_key(std::vector<std::uint8_t>& keys, const std::vector<std::uint32_t
     keys.insert(keys.end(), begin, begin + words.size() * sizeof(std::uint32_t));
 }
 
-std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set,
-                                    std::span<const sema::SetElement> entry, std::uint32_t key_words) {
+std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set, std::span<const sema::SetElement> entry,
+                                    std::uint32_t key_words) {
     std::vector<std::uint32_t> words{number};
     for (std::size_t i = 0; i < entry.size(); ++i) append_words(set.types[i], entry[i], words);
     words.resize(key_words);
@@ -101,7 +101,8 @@ KeyLayout key_layout(const sema::Set& set) {
     return layout;
 }
 
-std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types, const std::vector<sema::SetElement>& entry, std::uint32_t width) {
+std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types,
+                                       const std::vector<sema::SetElement>& entry, std::uint32_t width) {
     std::vector<std::uint32_t> words;
     for (std::size_t i = 0; i < entry.size(); ++i) append_words(types[i], entry[i], words);
     WEIR_CHECK(words.size() <= width);
@@ -215,8 +216,8 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     nets.values.assign(std::size_t{net_entries} * nets.value_size, 0);
     object.sizes.push_back({hash.map, std::max(hash_entries, 1u), hash.key_size, hash.value_size});
     object.sizes.push_back({nets.map, std::max(net_entries, 1u), nets.key_size, nets.value_size});
-    object.sizes.push_back({"weir_alert_accounts", static_cast<std::uint32_t>(std::max<std::size_t>(
-                                                       policy.alerts.size(), 1)), 0, 0});
+    object.sizes.push_back(
+        {"weir_alert_accounts", static_cast<std::uint32_t>(std::max<std::size_t>(policy.alerts.size(), 1)), 0, 0});
     if (hash_entries != 0) object.maps.push_back(std::move(hash));
     if (net_entries != 0) object.maps.push_back(std::move(nets));
     state_.write(policy, object);
@@ -233,7 +234,7 @@ void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
     table(".data.weir_forest_trees", bytes_of(trees_));
     table(".data.weir_tree_slots", bytes_of(slots_));
     table(".data.weir_entries", bytes_of(entries_));
-    table(".bss", bytes_of(lines_.take()));   // weir_lines
+    table(".bss", bytes_of(lines_.take()));  // weir_lines
 }
 
 }  // namespace weir::codegen

@@ -20,12 +20,13 @@ namespace weir::codegen {
 // How the keys of a set in a map are laid out; see struct weir_set_key.
 struct KeyLayout {
     bool is_net = false;
-    std::size_t net_part = 0;      // which part of the set's type is the net
-    std::uint32_t words = 1;       // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
+    std::size_t net_part = 0;  // which part of the set's type is the net
+    std::uint32_t words = 1;   // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
 };
 KeyLayout key_layout(const sema::Set& set);
 // An entry of a set that changes as the words of its key, and zeros up to `width`.
-std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types, const std::vector<sema::SetElement>& entry, std::uint32_t width);
+std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types,
+                                       const std::vector<sema::SetElement>& entry, std::uint32_t width);
 
 // Collects literals and ranges while code is made, then becomes the images of a bpf::Object.
 class Tables {
@@ -54,8 +55,8 @@ public:
 
     // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
-    // The trees, where the decision has them. Slots and entries end in zeros, which nothing refers to, so that a small change
-    // of the policy does not change their number, and with it the program.
+    // The trees, where the decision has them. Slots and entries end in zeros, which nothing refers to, so that a small
+    // change of the policy does not change their number, and with it the program.
     void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
     void write(const sema::TypedPolicy& policy, bpf::Object& object);
@@ -63,8 +64,8 @@ public:
 private:
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
-    std::vector<weir_sample> sample_rows_;     // by alert action
-    bool samples_ = false;                     // some action does
+    std::vector<weir_sample> sample_rows_;  // by alert action
+    bool samples_ = false;                  // some action does
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
     std::vector<weir_forest_tree> trees_;

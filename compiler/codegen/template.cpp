@@ -46,7 +46,8 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
     const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
     const llvm::StringRef bytes(begin, static_cast<std::size_t>(end - begin));
-    // The kernel's: of its functions each policy takes a few, and those are read once it is known which (Template::drop_unused).
+    // The kernel's: of its functions each policy takes a few, and those are read once it is known which
+    // (Template::drop_unused).
     const llvm::MemoryBufferRef buffer(bytes, "policy");
     auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);
     if (!module) {
@@ -59,13 +60,14 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
         function.removeFnAttr("target-cpu");
         function.removeFnAttr("target-features");
     }
-    if (bpf) read_body(*(*module)->getFunction("weir_policy"));   // each policy has it
+    if (bpf) read_body(*(*module)->getFunction("weir_policy"));  // each policy has it
     return std::move(*module);
 }
 
 void read_ahead(llvm::Module& module, std::span<const std::string> names) {
     for (const std::string& name : names)
-        if (llvm::Function* function = module.getFunction(name); function != nullptr && function->isMaterializable()) read_body(*function);
+        if (llvm::Function* function = module.getFunction(name); function != nullptr && function->isMaterializable())
+            read_body(*function);
 }
 
 void drop_uncalled(llvm::Module& module) {
@@ -130,12 +132,11 @@ void Template::set_table(const char* name, std::uint64_t entries) {
         const llvm::DIGlobalVariable* variable = described.front()->getVariable();
         llvm::DIType* base = llvm::cast<llvm::DICompositeType>(variable->getType())->getBaseType();
         const auto count = static_cast<std::int64_t>(entries);
-        llvm::DIType* array = builder_->createArrayType(
-            entries * base->getSizeInBits(), 0, base,
-            builder_->getOrCreateArray({builder_->getOrCreateSubrange(0, count)}));
-        table->addDebugInfo(builder_->createGlobalVariableExpression(variable->getScope(), table->getName(), "",
-                                                                     variable->getFile(), variable->getLine(), array,
-                                                                     false));
+        llvm::DIType* array =
+            builder_->createArrayType(entries * base->getSizeInBits(), 0, base,
+                                      builder_->getOrCreateArray({builder_->getOrCreateSubrange(0, count)}));
+        table->addDebugInfo(builder_->createGlobalVariableExpression(
+            variable->getScope(), table->getName(), "", variable->getFile(), variable->getLine(), array, false));
     }
     declared->replaceAllUsesWith(table);
     declared->eraseFromParent();
@@ -146,9 +147,8 @@ void Template::describe(llvm::Function& function, const llvm::DISubprogram* prot
     WEIR_CHECK(prototype != nullptr);
     auto flags = llvm::DISubprogram::SPFlagDefinition | llvm::DISubprogram::SPFlagOptimized;
     if (!is_global) flags |= llvm::DISubprogram::SPFlagLocalToUnit;
-    llvm::DISubprogram* described =
-        builder_->createFunction(file_, function.getName(), "", file_, line, prototype->getType(), line,
-                                 llvm::DINode::FlagPrototyped, flags);
+    llvm::DISubprogram* described = builder_->createFunction(
+        file_, function.getName(), "", file_, line, prototype->getType(), line, llvm::DINode::FlagPrototyped, flags);
     function.setSubprogram(described);
     // BTF takes the names of parameters from their variables; without names the kernel refuses the function.
     static constexpr const char* kNames[] = {"packet", "ctx", "number"};

@@ -13,10 +13,10 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "words of struct weir_packet are read as the kernel does");
 
-constexpr std::uint32_t kBoxesBeyond = 65536;   // of a policy, whatever its number of rules
-constexpr std::uint32_t kBoxesARule = 8;        // on average, above that
+constexpr std::uint32_t kBoxesBeyond = 65536;  // of a policy, whatever its number of rules
+constexpr std::uint32_t kBoxesARule = 8;       // on average, above that
 
-using Disjunction = std::vector<Box>;           // boxes whose `rule` is not set yet
+using Disjunction = std::vector<Box>;  // boxes whose `rule` is not set yet
 using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
 
 // Of 64 or 128 bits in words, highest first: sides for [first, last], as few boxes as there are prefixes of words.
@@ -69,8 +69,10 @@ private:
 
     std::optional<Disjunction> expand(PredicateId id, bool negated) {
         const auto& node = decision_.predicate(id).node;
-        if (const auto* all = std::get_if<AllOf>(&node)) return negated ? any(all->operands, true) : every(all->operands, false);
-        if (const auto* some = std::get_if<AnyOf>(&node)) return negated ? every(some->operands, true) : any(some->operands, false);
+        if (const auto* all = std::get_if<AllOf>(&node))
+            return negated ? any(all->operands, true) : every(all->operands, false);
+        if (const auto* some = std::get_if<AnyOf>(&node))
+            return negated ? every(some->operands, true) : any(some->operands, false);
         if (const auto* opposite = std::get_if<Negation>(&node)) return expand(opposite->operand, !negated);
         if (const auto* constant = std::get_if<Constant>(&node))
             return constant->value == negated ? Disjunction{} : Disjunction{Box{}};
@@ -112,8 +114,8 @@ private:
     }
     // The product of as many operands as stay within bounds, smallest first; the others are residuals.
     Disjunction every(const std::vector<PredicateId>& operands, bool negated) {
-        Box one;                                                        // all operands of one box together
-        std::vector<std::pair<PredicateId, Disjunction>> factors;       // the others
+        Box one;                                                   // all operands of one box together
+        std::vector<std::pair<PredicateId, Disjunction>> factors;  // the others
         if (!collect(operands, negated, one, factors)) return {};
         std::stable_sort(factors.begin(), factors.end(),
                          [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
@@ -126,7 +128,8 @@ private:
         return product;
     }
     // False where nothing is in all of them.
-    bool collect(const std::vector<PredicateId>& operands, bool negated, Box& one, std::vector<std::pair<PredicateId, Disjunction>>& factors) {
+    bool collect(const std::vector<PredicateId>& operands, bool negated, Box& one,
+                 std::vector<std::pair<PredicateId, Disjunction>>& factors) {
         for (const PredicateId operand : operands) {
             const auto* inner = negated ? nullptr : std::get_if<AllOf>(&decision_.predicate(operand).node);
             if (inner != nullptr) {
@@ -135,8 +138,10 @@ private:
             }
             Disjunction factor = whole(operand, negated);
             if (factor.empty()) return false;
-            if (factor.size() > 1) factors.emplace_back(operand, std::move(factor));
-            else if (!meet(one, factor.front(), made_.dimensions)) return false;
+            if (factor.size() > 1)
+                factors.emplace_back(operand, std::move(factor));
+            else if (!meet(one, factor.front(), made_.dimensions))
+                return false;
         }
         return true;
     }
@@ -181,22 +186,28 @@ private:
         if (ranges.size() > most_) return std::nullopt;
         if (in.word.size == 8) return in_wide(in.word, low, ones, ranges);
         const std::uint32_t shift = in.word.offset % 4 * 8u + in.word.shift + low;
-        const auto bits = static_cast<std::uint8_t>(std::min<std::uint32_t>(std::popcount(ones), in.word.size * 8u - in.word.shift - low));
+        const auto bits = static_cast<std::uint8_t>(
+            std::min<std::uint32_t>(std::popcount(ones), in.word.size * 8u - in.word.shift - low));
         if (in.word.offset == offsetof(weir_packet, tcp_flags) || in.word.offset == offsetof(weir_packet, present))
             return in_bits(in.word, low, bits, ranges);
-        const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4), static_cast<std::uint8_t>(shift), bits, SideKind::kInterval});
+        const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4),
+                                              static_cast<std::uint8_t>(shift), bits, SideKind::kInterval});
         const std::uint64_t most = made_.dimensions[side].full();
         Disjunction boxes;
         for (const auto& [first, last] : ranges)
-            if (first <= most) boxes.push_back(with(side, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(std::min(last, most))));
+            if (first <= most)
+                boxes.push_back(
+                    with(side, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(std::min(last, most))));
         return boxes;
     }
     // Flags: conditions on several of them meet in one dimension. Ranges become prefixes.
     std::optional<Disjunction> in_bits(const Word& word, std::uint32_t low, std::uint32_t bits, const Ranges& ranges) {
         const bool is_present = word.offset == offsetof(weir_packet, present);
-        const std::uint32_t side = is_present ? kPresentDimension
-                                              : dimension({static_cast<std::uint8_t>(word.offset / 4), static_cast<std::uint8_t>(word.offset % 4 * 8),
-                                                           static_cast<std::uint8_t>(word.size * 8), SideKind::kBits});
+        const std::uint32_t side =
+            is_present
+                ? kPresentDimension
+                : dimension({static_cast<std::uint8_t>(word.offset / 4), static_cast<std::uint8_t>(word.offset % 4 * 8),
+                             static_cast<std::uint8_t>(word.size * 8), SideKind::kBits});
         const std::uint32_t at = word.shift + low;
         const std::uint64_t most = (std::uint64_t{1} << bits) - 1;
         Disjunction boxes;
@@ -204,7 +215,9 @@ private:
             last = std::min(last, most);
             while (first <= last) {
                 std::uint32_t free = 0;
-                while (free < bits && (first & ((std::uint64_t{2} << free) - 1)) == 0 && first + (std::uint64_t{2} << free) - 1 <= last) ++free;
+                while (free < bits && (first & ((std::uint64_t{2} << free) - 1)) == 0 &&
+                       first + (std::uint64_t{2} << free) - 1 <= last)
+                    ++free;
                 const auto mask = static_cast<std::uint32_t>(most & ~((std::uint64_t{1} << free) - 1));
                 boxes.push_back(with(side, static_cast<std::uint32_t>(first) << at, mask << at));
                 if (boxes.size() > most_) return std::nullopt;
@@ -216,23 +229,27 @@ private:
     // A mask with holes: single values only.
     std::optional<Disjunction> in_pattern(const InRanges& in, bool negated) {
         if (negated || in.word.size == 8 || in.ranges.size() > most_) return std::nullopt;
-        const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4), static_cast<std::uint8_t>(in.word.offset % 4 * 8),
-                                              static_cast<std::uint8_t>(in.word.size * 8), SideKind::kBits});
+        const std::uint32_t side =
+            dimension({static_cast<std::uint8_t>(in.word.offset / 4), static_cast<std::uint8_t>(in.word.offset % 4 * 8),
+                       static_cast<std::uint8_t>(in.word.size * 8), SideKind::kBits});
         const std::uint64_t full = made_.dimensions[side].full();
         Disjunction boxes;
         for (const auto& [first, last] : in.ranges) {
             if (first != last) return std::nullopt;
             if ((first & ~in.word.mask) != 0) continue;
-            boxes.push_back(with(side, static_cast<std::uint32_t>(first << in.word.shift & full), static_cast<std::uint32_t>(in.word.mask << in.word.shift & full)));
+            boxes.push_back(with(side, static_cast<std::uint32_t>(first << in.word.shift & full),
+                                 static_cast<std::uint32_t>(in.word.mask << in.word.shift & full)));
         }
         return boxes;
     }
     std::optional<Disjunction> in_wide(const Word& word, std::uint32_t low, std::uint64_t ones, const Ranges& ranges) {
-        if (low != 0 || word.shift != 0 || (ones >> 32 & ((ones >> 32) + 1)) != 0 || (ones >> 32) == 0) return std::nullopt;
+        if (low != 0 || word.shift != 0 || (ones >> 32 & ((ones >> 32) + 1)) != 0 || (ones >> 32) == 0)
+            return std::nullopt;
         const auto first_word = static_cast<std::uint8_t>(word.offset / 4);
         const auto high_bits = static_cast<std::uint8_t>(std::popcount(ones >> 32));
-        const std::vector<std::uint32_t> sides{dimension({static_cast<std::uint8_t>(first_word + 1), 0, high_bits, SideKind::kInterval}),
-                                               dimension({first_word, 0, 32, SideKind::kInterval})};
+        const std::vector<std::uint32_t> sides{
+            dimension({static_cast<std::uint8_t>(first_word + 1), 0, high_bits, SideKind::kInterval}),
+            dimension({first_word, 0, 32, SideKind::kInterval})};
         Disjunction boxes;
         for (const auto& [first, last] : ranges) {
             const Words from{static_cast<std::uint32_t>(first >> 32), static_cast<std::uint32_t>(first)};
@@ -244,7 +261,8 @@ private:
     }
 
     // [from, to] over several words, the first the highest.
-    void add_lexical(const std::vector<std::uint32_t>& sides, const Words& from, const Words& to, std::size_t at, Box prefix, Disjunction& boxes) {
+    void add_lexical(const std::vector<std::uint32_t>& sides, const Words& from, const Words& to, std::size_t at,
+                     Box prefix, Disjunction& boxes) {
         const auto also = [&](std::uint32_t first, std::uint32_t last) {
             Box box = prefix;
             box.sides.push_back({sides[at], first, last});
@@ -285,10 +303,12 @@ private:
             sides.push_back(dimension({static_cast<std::uint8_t>(word + i), 0, 32, SideKind::kInterval}));
         Ranges ranges4{in.ranges4.begin(), in.ranges4.end()};
         if (negated) ranges4 = complement(ranges4, 0xffffffff);
-        const Box version4 = in.address.either_version ? with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP4), WEIR_BIT(WEIR_HAS_IP4)) : Box{};
+        const Box version4 =
+            in.address.either_version ? with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP4), WEIR_BIT(WEIR_HAS_IP4)) : Box{};
         Disjunction boxes;
         for (const auto& [first, last] : ranges4)
-            add_lexical({sides[0]}, {static_cast<std::uint32_t>(first)}, {static_cast<std::uint32_t>(last)}, 0, version4, boxes);
+            add_lexical({sides[0]}, {static_cast<std::uint32_t>(first)}, {static_cast<std::uint32_t>(last)}, 0,
+                        version4, boxes);
         if (in.address.either_version) {
             add_ranges6(in, negated, sides, boxes);
             const std::uint32_t either = WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_IP6);
@@ -305,13 +325,15 @@ private:
         };
         const Address6 max{~std::uint64_t{0}, ~std::uint64_t{0}};
         if (!negated) {
-            for (const auto& [first, last] : in.ranges6) add_lexical(sides, words(first), words(last), 0, version6, boxes);
+            for (const auto& [first, last] : in.ranges6)
+                add_lexical(sides, words(first), words(last), 0, version6, boxes);
             return;
         }
         Address6 next{0, 0};
         for (const auto& [first, last] : in.ranges6) {
             if (next < first) {
-                const Address6 before = first.second == 0 ? Address6{first.first - 1, max.second} : Address6{first.first, first.second - 1};
+                const Address6 before =
+                    first.second == 0 ? Address6{first.first - 1, max.second} : Address6{first.first, first.second - 1};
                 add_lexical(sides, words(next), words(before), 0, version6, boxes);
             }
             if (last == max) return;
@@ -326,7 +348,8 @@ private:
         box.residuals.erase(std::unique(box.residuals.begin(), box.residuals.end()), box.residuals.end());
         std::erase_if(box.sides, [&](const Side& side) {
             const Dimension& dimension = made_.dimensions[side.dimension];
-            return dimension.kind == SideKind::kInterval ? side.first == 0 && side.last == dimension.full() : side.last == 0;
+            return dimension.kind == SideKind::kInterval ? side.first == 0 && side.last == dimension.full()
+                                                         : side.last == 0;
         });
         if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return true;
         Side& side = box.sides[0];
@@ -346,8 +369,8 @@ private:
     Boxes made_;
     std::map<Dimension, std::uint32_t> numbers_;
     std::map<PredicateId, PredicateId> opposites_;
-    std::unordered_map<std::uint64_t, std::optional<Presence>> reduced_;   // by ones, zeros; nothing: no packet is so
-    std::vector<Predicate> added_;               // become predicates when all is done: references stay good till then
+    std::unordered_map<std::uint64_t, std::optional<Presence>> reduced_;  // by ones, zeros; nothing: no packet is so
+    std::vector<Predicate> added_;  // become predicates when all is done: references stay good till then
     std::size_t most_ = 1;
 };
 

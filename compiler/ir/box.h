@@ -12,19 +12,19 @@
 namespace weir::ir {
 
 struct Box {
-    std::vector<Side> sides;                 // by dimension; a dimension without one may be anything
-    std::vector<PredicateId> residuals;      // all of them must hold, too; sorted
+    std::vector<Side> sides;             // by dimension; a dimension without one may be anything
+    std::vector<PredicateId> residuals;  // all of them must hold, too; sorted
     std::uint32_t rule = 0;
 };
 
 struct BoxLimits {
     std::uint32_t boxes_a_rule = 64;
-    std::uint32_t boxes = 0;                 // of all rules; 0: eight a rule, and 65,536 more
+    std::uint32_t boxes = 0;  // of all rules; 0: eight a rule, and 65,536 more
 };
 
 struct Boxes {
-    std::vector<Dimension> dimensions;       // [kPresentDimension] is `present`
-    std::vector<Box> boxes;                  // by rule, in the policy's order; a rule that cannot match has none
+    std::vector<Dimension> dimensions;  // [kPresentDimension] is `present`
+    std::vector<Box> boxes;             // by rule, in the policy's order; a rule that cannot match has none
 };
 
 // The boxes of all rules. Adds to `decision.predicates` where a residual is a predicate's opposite.

@@ -14,12 +14,12 @@ namespace weir::ir {
 namespace {
 
 constexpr std::size_t kStraightRules = 64;
-constexpr std::uint64_t kStraightSize = 8192;    // comparisons: trees have equal conditions once, and try few of them
+constexpr std::uint64_t kStraightSize = 8192;  // comparisons: trees have equal conditions once, and try few of them
 
 // What a packet costs, in ns, measured on rules/examples and the shapes of tests/bench; only the choice needs them.
 constexpr double kStraightBoxCost = 2.5;
 constexpr double kForestCost = 25, kNodeCost = 5, kEntryCost = 2, kFieldCost = 1.5;
-constexpr std::size_t kFieldsCompared = 6;   // of an entry, before it is given up: codegen/emit_forest.cpp
+constexpr std::size_t kFieldsCompared = 6;  // of an entry, before it is given up: codegen/emit_forest.cpp
 
 std::uint64_t code_size(const Decision& decision) {
     const std::vector<std::uint32_t> sizes = code_sizes(decision);
@@ -51,7 +51,8 @@ void build(Decision& decision, BuildMemory* memory) {
     if (memory != nullptr) memory->end_build();
     decision.strategy = Strategy::kStraight;
     const bool small = decision.rules.size() <= kStraightRules && code_size(decision) <= kStraightSize;
-    const double trees = forest_cost(decision.forests), straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
+    const double trees = forest_cost(decision.forests),
+                 straight = kStraightBoxCost * static_cast<double>(boxes.boxes.size());
     if (small && straight <= trees) {
         decision.reason = fmt::format("{}: about {:.0f} ns as code, {:.0f} ns as trees", size, straight, trees);
         decision.forests = {};
@@ -59,8 +60,9 @@ void build(Decision& decision, BuildMemory* memory) {
         return;
     }
     decision.strategy = Strategy::kForest;
-    decision.reason = fmt::format("{}, {} residual conditions: a table of {} KB, about {:.0f} ns as trees, {:.0f} ns as code", size,
-                                  decision.residuals.size(), (decision.forests.bytes() + 1023) / 1024, trees, straight);
+    decision.reason =
+        fmt::format("{}, {} residual conditions: a table of {} KB, about {:.0f} ns as trees, {:.0f} ns as code", size,
+                    decision.residuals.size(), (decision.forests.bytes() + 1023) / 1024, trees, straight);
 }
 
 Decision observed(const Decision& decision) {

@@ -7,7 +7,8 @@ namespace weir::ir {
 
 class BuildMemory;
 
-// Straight-line code for few rules, else forests; decision.reason says why. `memory`: of the builds before, for the next.
+// Straight-line code for few rules, else forests; decision.reason says why. `memory`: of the builds before, for the
+// next.
 void build(Decision& decision, BuildMemory* memory = nullptr);
 
 // The same rules where none decides (`weir run --observe`), with a structure of its own.

@@ -13,8 +13,6 @@ void BuildMemory::keep(std::uint64_t made_from, const Choice& choice) {
     if (used_.size() < kMostChoices) used_.insert_or_assign(made_from, choice);
 }
 
-void BuildMemory::end_build() {
-    before_ = std::exchange(used_, {});
-}
+void BuildMemory::end_build() { before_ = std::exchange(used_, {}); }
 
 }  // namespace weir::ir

@@ -16,8 +16,8 @@ namespace weir::ir {
 
 class BuildMemory {
 public:
-    // A choice of windows, by a hash of all that it was made from. `work`: what choosing took, to be counted again, so that
-    // bounds on work end in the same tree.
+    // A choice of windows, by a hash of all that it was made from. `work`: what choosing took, to be counted again, so
+    // that bounds on work end in the same tree.
     struct Choice {
         Window window{};
         std::uint64_t work = 0;
@@ -27,7 +27,7 @@ public:
 
     // Into which groups of boxes a forest went, and for how many boxes that was found out.
     struct Grouping {
-        std::uint32_t number = 0;          // plant.cpp's
+        std::uint32_t number = 0;  // plant.cpp's
         std::uint32_t boxes = 0;
     };
     std::array<std::optional<Grouping>, WEIR_FORESTS> groupings{};
@@ -36,7 +36,7 @@ public:
     void end_build();
 
 private:
-    static constexpr std::size_t kMostChoices = 1'000'000;   // 64 MB; beyond, windows are chosen again
+    static constexpr std::size_t kMostChoices = 1'000'000;  // 64 MB; beyond, windows are chosen again
     std::unordered_map<std::uint64_t, Choice> used_, before_;
 };
 

@@ -6,8 +6,8 @@
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kRangesInCode = 8;     // more are one search in a table
-constexpr std::uint32_t kMost = 1u << 30;    // sums of conditions that share parts grow beyond every number
+constexpr std::size_t kRangesInCode = 8;   // more are one search in a table
+constexpr std::uint32_t kMost = 1u << 30;  // sums of conditions that share parts grow beyond every number
 
 std::uint32_t of_ranges(std::size_t ranges, std::uint32_t each) {
     return ranges > kRangesInCode ? 1 : std::max<std::uint32_t>(1, static_cast<std::uint32_t>(ranges) * each);
@@ -15,9 +15,11 @@ std::uint32_t of_ranges(std::size_t ranges, std::uint32_t each) {
 
 std::uint32_t own_size(const decltype(Predicate::node)& node) {
     if (const auto* in = std::get_if<InRanges>(&node)) return of_ranges(in->ranges.size(), 1);
-    if (const auto* in = std::get_if<AddressIn>(&node)) return 1 + of_ranges(in->ranges4.size() + in->ranges6.size(), 2);
+    if (const auto* in = std::get_if<AddressIn>(&node))
+        return 1 + of_ranges(in->ranges4.size() + in->ranges6.size(), 2);
     if (const auto* in = std::get_if<InSet>(&node)) return 3 + static_cast<std::uint32_t>(in->key.size());
-    if (const auto* slice = std::get_if<PayloadSlice>(&node)) return 1 + static_cast<std::uint32_t>(slice->bytes.size() / 16);
+    if (const auto* slice = std::get_if<PayloadSlice>(&node))
+        return 1 + static_cast<std::uint32_t>(slice->bytes.size() / 16);
     return 1;
 }
 
@@ -55,7 +57,8 @@ std::vector<std::uint32_t> code_sizes(const Decision& decision) {
 std::vector<std::uint32_t> groups(const std::vector<std::uint32_t>& sizes) {
     std::vector<std::uint32_t> begins;
     const std::uint64_t all = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-    const std::uint64_t most = std::max<std::uint64_t>(kGroupSize, all / 100);   // two neighbours have more than that together
+    const std::uint64_t most =
+        std::max<std::uint64_t>(kGroupSize, all / 100);  // two neighbours have more than that together
     std::uint64_t size = most + 1;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         size += sizes[i];

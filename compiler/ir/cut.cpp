@@ -8,12 +8,12 @@
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kSample = 256;           // boxes that are looked at
-constexpr std::size_t kSmallSample = 32;       // once the work is done that may be done
-constexpr std::uint32_t kPatternBits = 5;      // of a window over flags: all combinations are slots
-constexpr double kSlotWeight = 0.25;           // memory of a slot, in boxes
-constexpr std::uint64_t kWindowWork = 16;     // of a window, however few its boxes and slots
-constexpr double kWorthIt = 0.97;              // a window must leave less than this
+constexpr std::size_t kSample = 256;       // boxes that are looked at
+constexpr std::size_t kSmallSample = 32;   // once the work is done that may be done
+constexpr std::uint32_t kPatternBits = 5;  // of a window over flags: all combinations are slots
+constexpr double kSlotWeight = 0.25;       // memory of a slot, in boxes
+constexpr std::uint64_t kWindowWork = 16;  // of a window, however few its boxes and slots
+constexpr double kWorthIt = 0.97;          // a window must leave less than this
 
 struct Candidate {
     double cost;
@@ -26,7 +26,8 @@ struct Sides {
     std::uint32_t telling = 0;
 };
 
-Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std::size_t dimension, const Known& known) {
+Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std::size_t dimension,
+               const Known& known) {
     Sides sides;
     sides.all.reserve(sample.size());
     const Dimension& d = boxes.dimensions[dimension];
@@ -53,9 +54,14 @@ Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std
 
 class Chooser {
 public:
-    Chooser(const BoxTable& boxes, std::span<const std::uint32_t> sample, double scale, const TreeLimits& limits, std::uint64_t& work)
-        : boxes_(boxes), sample_(sample), scale_(scale), work_(work),
-          most_reached_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) + (limits.spread > 1 ? 16 : 0)) {}
+    Chooser(const BoxTable& boxes, std::span<const std::uint32_t> sample, double scale, const TreeLimits& limits,
+            std::uint64_t& work)
+        : boxes_(boxes),
+          sample_(sample),
+          scale_(scale),
+          work_(work),
+          most_reached_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) +
+                        (limits.spread > 1 ? 16 : 0)) {}
 
     void try_dimension(std::uint32_t dimension, const Known& known, std::uint32_t most_bits) {
         const Dimension& d = boxes_.dimensions[dimension];
@@ -66,7 +72,7 @@ public:
             if ((sides.telling >> shift & 1) == 0) continue;
             for (std::uint32_t bits = 1; bits <= most_bits && shift + bits <= d.bits; ++bits) {
                 if ((known.mask[dimension] >> (shift + bits - 1) & 1) != 0) break;
-                if (std::uint64_t{1} << bits > 4 * sample_.size() + 2) break;   // more slots than a few boxes can use
+                if (std::uint64_t{1} << bits > 4 * sample_.size() + 2) break;  // more slots than a few boxes can use
                 if (bits > 4 && bits < most_bits && (bits & 1) != 0) continue;
                 if (!try_window(sides, d.kind, {dimension, shift, bits})) break;
             }
@@ -81,7 +87,8 @@ private:
         counts_.assign(std::size_t{mask} + 2, 0);
         std::uint64_t reached = 0;
         for (const Range32& side : sides.all) {
-            reached += kind == SideKind::kInterval ? count_interval(side, window.shift, mask) : count_pattern(side, window.shift, mask);
+            reached += kind == SideKind::kInterval ? count_interval(side, window.shift, mask)
+                                                   : count_pattern(side, window.shift, mask);
             if (reached > most_reached_) {
                 work_ += sample_.size();
                 return false;
@@ -135,11 +142,12 @@ private:
 };
 
 // Of all that a choice depends on.
-std::uint64_t hash_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, const Known& known, std::uint32_t most_bits,
-                      double scale, const TreeLimits& limits) {
+std::uint64_t hash_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, const Known& known,
+                      std::uint32_t most_bits, double scale, const TreeLimits& limits) {
     std::uint64_t hash = mix(std::bit_cast<std::uint64_t>(scale), std::bit_cast<std::uint64_t>(limits.spread));
     hash = mix(hash, most_bits);
-    for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) hash = mix(hash, std::uint64_t{known.value[d]} << 32 | known.mask[d]);
+    for (std::size_t d = 0; d < boxes.dimensions.size(); ++d)
+        hash = mix(hash, std::uint64_t{known.value[d]} << 32 | known.mask[d]);
     for (const std::uint32_t box : sample) hash = mix(hash, boxes.content[box]);
     return hash;
 }

@@ -29,35 +29,73 @@ struct Word {
 
 // ---- predicates. Presence is spelled out: a comparison is an AllOf of Present and the test. ----
 
-struct Constant { bool value = false; };
-struct AllOf { std::vector<PredicateId> operands; };
-struct AnyOf { std::vector<PredicateId> operands; };
-struct Negation { PredicateId operand; };
-struct Present { std::uint32_t bits = 0; };                 // (packet.present & bits) == bits
+struct Constant {
+    bool value = false;
+};
+struct AllOf {
+    std::vector<PredicateId> operands;
+};
+struct AnyOf {
+    std::vector<PredicateId> operands;
+};
+struct Negation {
+    PredicateId operand;
+};
+struct Present {
+    std::uint32_t bits = 0;
+};  // (packet.present & bits) == bits
 // word in sorted, disjoint, inclusive ranges.
-struct InRanges { Word word; std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges; };
+struct InRanges {
+    Word word;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+};
 enum class Relation : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
-struct Compare { Word lhs; Relation relation; Word rhs; };
+struct Compare {
+    Word lhs;
+    Relation relation;
+    Word rhs;
+};
 
 // An address at `offset`: four words (either version, told by `present`) or one (IPv4 only, ARP's fields).
-struct AddressRef { std::uint16_t offset = 0; bool either_version = true; };
-using Address6 = std::pair<std::uint64_t, std::uint64_t>;   // high, low half as numbers
+struct AddressRef {
+    std::uint16_t offset = 0;
+    bool either_version = true;
+};
+using Address6 = std::pair<std::uint64_t, std::uint64_t>;  // high, low half as numbers
 struct AddressIn {
     AddressRef address;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges4;   // sorted, disjoint, inclusive
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges4;  // sorted, disjoint, inclusive
     std::vector<std::pair<Address6, Address6>> ranges6;
 };
-struct AddressEqual { AddressRef lhs; AddressRef rhs; };     // also of one version
+struct AddressEqual {
+    AddressRef lhs;
+    AddressRef rhs;
+};  // also of one version
 
 // A set look-up; key bytes as bpf/templates/sets.h lays them out, parts in the set's order.
-struct SetKeyPart { bool is_address = false; AddressRef address; Word word; };
-struct InSet { std::uint32_t set = 0; std::vector<SetKeyPart> key; };
+struct SetKeyPart {
+    bool is_address = false;
+    AddressRef address;
+    Word word;
+};
+struct InSet {
+    std::uint32_t set = 0;
+    std::vector<SetKeyPart> key;
+};
 
-struct IfaceBit { std::uint32_t bit = 0; };                  // packet.iface_matches >> bit & 1
+struct IfaceBit {
+    std::uint32_t bit = 0;
+};  // packet.iface_matches >> bit & 1
 enum class PayloadOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
-struct PayloadMatch { PayloadOp op; std::string bytes; };
-struct PayloadSlice { std::uint32_t offset = 0; std::string bytes; };  // the payload reaches that far is Present's
-                                                                      // business: AllOf with InRanges on payload_len
+struct PayloadMatch {
+    PayloadOp op;
+    std::string bytes;
+};
+struct PayloadSlice {
+    std::uint32_t offset = 0;
+    std::string bytes;
+};  // the payload reaches that far is Present's
+    // business: AllOf with InRanges on payload_len
 
 struct Predicate {
     std::variant<Constant, AllOf, AnyOf, Negation, Present, InRanges, Compare, AddressIn, AddressEqual, InSet, IfaceBit,
@@ -68,37 +106,43 @@ struct Predicate {
 // ---- rules, in the policy's order; a rule's number is its index ----
 
 // What a packet is told from others by: parts of it, where it has all of `present`.
-struct PacketKey { std::uint32_t present = 0; std::vector<SetKeyPart> parts; };
+struct PacketKey {
+    std::uint32_t present = 0;
+    std::vector<SetKeyPart> parts;
+};
 // A state term: sema::StateTerm with its fields found.
 struct StateTerm {
     sema::TermKind kind{};
     PacketKey key;
-    PacketKey value;                    // kDistinct
+    PacketKey value;  // kDistinct
     std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;
-    std::string identity;               // of its state, from one policy to the next
+    std::string identity;  // of its state, from one policy to the next
 };
 // A change of a set, the same for all rules that make it.
 struct SetChange {
     bool adds = true;
     std::uint32_t set = 0;
-    std::uint64_t for_ns = 0;           // 0: without an end
+    std::uint64_t for_ns = 0;  // 0: without an end
     PacketKey key;
 };
 
-struct AlertAction { std::uint32_t alert = 0; std::uint64_t sample = 1; };
+struct AlertAction {
+    std::uint32_t alert = 0;
+    std::uint64_t sample = 1;
+};
 struct Rule {
     PredicateId predicate{};
     bool has_verdict = false;
-    std::uint32_t verdict = 0;          // enum weir_verdict
-    bool decides = false;               // has a verdict and is not observed
+    std::uint32_t verdict = 0;  // enum weir_verdict
+    bool decides = false;       // has a verdict and is not observed
     bool observe = false;
-    std::vector<std::uint32_t> terms;   // of Decision::terms: all must be true, too, tried in this order
+    std::vector<std::uint32_t> terms;  // of Decision::terms: all must be true, too, tried in this order
     std::vector<AlertAction> alerts;
-    std::vector<std::uint32_t> changes; // of Decision::changes, in this order
-    std::uint32_t line = 0;             // of the policy's text, from 1: for the kernel's view of the program
+    std::vector<std::uint32_t> changes;  // of Decision::changes, in this order
+    std::uint32_t line = 0;              // of the policy's text, from 1: for the kernel's view of the program
 
-    // Its predicate alone says that it decides. A rule with state is met among those that do not: in the policy's order,
-    // once, and only where no rule before it has decided.
+    // Its predicate alone says that it decides. A rule with state is met among those that do not: in the policy's
+    // order, once, and only where no rule before it has decided.
     bool decides_alone() const { return decides && terms.empty(); }
 };
 
@@ -106,13 +150,13 @@ struct Rule {
 enum Need : std::uint32_t {
     kNeedMac = 1u << 0,
     kNeedArp = 1u << 1,
-    kNeedPorts = 1u << 2,      // transport header at all
-    kNeedTcpRest = 1u << 3,    // seq, ack_seq, window
+    kNeedPorts = 1u << 2,    // transport header at all
+    kNeedTcpRest = 1u << 3,  // seq, ack_seq, window
     kNeedMss = 1u << 4,
     kNeedPayload = 1u << 5,
-    kNeedIpRest = 1u << 6,     // id, ttl, tos, len, flow label
+    kNeedIpRest = 1u << 6,  // id, ttl, tos, len, flow label
     kNeedIface = 1u << 7,
-    kNeedAll = ~0u,            // events carry the whole packet
+    kNeedAll = ~0u,  // events carry the whole packet
 };
 
 // Code that tries predicates one by one; forests.
@@ -121,17 +165,17 @@ enum class Strategy : std::uint8_t { kStraight, kForest };
 struct Decision {
     std::vector<Predicate> predicates;
     std::vector<Rule> rules;
-    std::vector<StateTerm> terms;              // of rules, then the throttles of alerts
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> throttles;   // alert, term
+    std::vector<StateTerm> terms;                                    // of rules, then the throttles of alerts
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> throttles;  // alert, term
     std::vector<SetChange> changes;
-    std::vector<bpf::IfaceCondition> ifaces;   // what IfaceBit::bit numbers, at most 32
+    std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
     std::uint32_t needs = 0;
     Strategy strategy = Strategy::kStraight;
-    std::string reason;                 // why build() chose it, for `--emit decision`
-    Forests forests;                    // kForest
-    std::vector<std::vector<PredicateId>> residuals;   // by number - 1: all of them must hold
+    std::string reason;                               // why build() chose it, for `--emit decision`
+    Forests forests;                                  // kForest
+    std::vector<std::vector<PredicateId>> residuals;  // by number - 1: all of them must hold
 
     const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
 };

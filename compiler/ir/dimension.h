@@ -23,7 +23,7 @@ struct Dimension {
     friend auto operator<=>(const Dimension&, const Dimension&) = default;
 };
 inline constexpr std::uint32_t kPacketWords = sizeof(weir_packet) / sizeof(std::uint32_t);
-inline constexpr std::uint32_t kPresentDimension = 0;   // weir_packet.present, kBits: always there
+inline constexpr std::uint32_t kPresentDimension = 0;  // weir_packet.present, kBits: always there
 
 // kInterval: `first` to `last`, inclusive. kBits: (value & last) == first.
 struct Side {

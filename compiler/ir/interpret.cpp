@@ -23,9 +23,11 @@ public:
         const Predicate& predicate = decision_.predicate(id);
         if (const auto* node = std::get_if<Constant>(&predicate.node)) return node->value;
         if (const auto* node = std::get_if<AllOf>(&predicate.node))
-            return std::all_of(node->operands.begin(), node->operands.end(), [&](PredicateId operand) { return holds(operand); });
+            return std::all_of(node->operands.begin(), node->operands.end(),
+                               [&](PredicateId operand) { return holds(operand); });
         if (const auto* node = std::get_if<AnyOf>(&predicate.node))
-            return std::any_of(node->operands.begin(), node->operands.end(), [&](PredicateId operand) { return holds(operand); });
+            return std::any_of(node->operands.begin(), node->operands.end(),
+                               [&](PredicateId operand) { return holds(operand); });
         if (const auto* node = std::get_if<Negation>(&predicate.node)) return !holds(node->operand);
         if (const auto* node = std::get_if<Present>(&predicate.node)) return has(node->bits);
         if (const auto* node = std::get_if<InRanges>(&predicate.node)) return in(node->ranges, number(node->word));
@@ -38,7 +40,7 @@ public:
     Outcome rules() const {
         Outcome outcome;
         for (std::uint32_t i = 0; i < decision_.rules.size(); ++i) {
-            WEIR_CHECK(decision_.rules[i].terms.empty());   // this interpreter keeps no state
+            WEIR_CHECK(decision_.rules[i].terms.empty());  // this interpreter keeps no state
             if (!holds(decision_.rules[i].predicate)) continue;
             outcome.decided = i;
             if (decision_.rules[i].decides) return outcome;
@@ -49,7 +51,9 @@ public:
     }
 
     Outcome forests() const {
-        const std::uint32_t kind = has(WEIR_BIT(WEIR_HAS_IP4)) ? WEIR_FOREST_IP4 : has(WEIR_BIT(WEIR_HAS_IP6)) ? WEIR_FOREST_IP6 : WEIR_FOREST_OTHER;
+        const std::uint32_t kind = has(WEIR_BIT(WEIR_HAS_IP4))   ? WEIR_FOREST_IP4
+                                   : has(WEIR_BIT(WEIR_HAS_IP6)) ? WEIR_FOREST_IP6
+                                                                 : WEIR_FOREST_OTHER;
         Outcome outcome;
         outcome.decided = first(decision_.forests.kinds[kind]);
         note(decision_.forests.kinds[WEIR_FOREST_KINDS + kind], outcome);
@@ -65,7 +69,8 @@ private:
     }
     template <typename Ranges, typename Value>
     static bool in(const Ranges& ranges, const Value& value) {
-        return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return value >= range.first && value <= range.second; });
+        return std::any_of(ranges.begin(), ranges.end(),
+                           [&](const auto& range) { return value >= range.first && value <= range.second; });
     }
     bool compare(const Compare& node) const {
         const std::uint64_t lhs = number(node.lhs), rhs = number(node.rhs);

@@ -14,8 +14,8 @@ namespace weir::ir {
 using Outside = std::function<bool(const Predicate&)>;
 
 struct Outcome {
-    std::uint32_t decided = 0;             // a rule, or the number of rules
-    std::vector<std::uint32_t> noted;      // rules that matched before it and do not decide, in order
+    std::uint32_t decided = 0;         // a rule, or the number of rules
+    std::vector<std::uint32_t> noted;  // rules that matched before it and do not decide, in order
 
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };

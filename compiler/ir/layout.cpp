@@ -11,11 +11,11 @@ namespace {
 
 // What the boxes' sides in one dimension have in common.
 struct Traits {
-    bool constrained = false;      // some box has a condition
-    bool exact = true;             // all are single values
+    bool constrained = false;  // some box has a condition
+    bool exact = true;         // all are single values
     bool prefixes = true;
-    bool ones = true;              // kBits: only ones are wanted
-    std::uint32_t bits = 0;        // kBits: those that count in some box
+    bool ones = true;        // kBits: only ones are wanted
+    std::uint32_t bits = 0;  // kBits: those that count in some box
 };
 
 bool is_prefix(std::uint32_t first, std::uint32_t last) {
@@ -57,18 +57,22 @@ EntryField field_of(const Dimension& d, const Traits& traits) {
         return field;
     }
     field.bytes = bytes_for(d.bits);
-    if (traits.exact) field.form = FieldForm::kExact;
-    else field.form = traits.prefixes && d.bits == 32 ? FieldForm::kPrefix : FieldForm::kRange;
+    if (traits.exact)
+        field.form = FieldForm::kExact;
+    else
+        field.form = traits.prefixes && d.bits == 32 ? FieldForm::kPrefix : FieldForm::kRange;
     return field;
 }
 
 struct Number {
     EntryField* field;
-    std::uint16_t EntryField::*place;
+    std::uint16_t EntryField::* place;
     std::uint8_t bytes;
 };
 
-void put(std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes, std::uint32_t value) { std::memcpy(entry + offset, &value, bytes); }
+void put(std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes, std::uint32_t value) {
+    std::memcpy(entry + offset, &value, bytes);
+}
 std::uint32_t take(const std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes) {
     std::uint32_t value = 0;
     std::memcpy(&value, entry + offset, bytes);
@@ -79,7 +83,8 @@ std::uint32_t take(const std::uint8_t* entry, std::uint16_t offset, std::uint8_t
 
 EntryLayout make_layout(const BoxTable& boxes) {
     EntryLayout layout;
-    layout.has_residual = std::any_of(boxes.residual.begin(), boxes.residual.end(), [](std::uint32_t number) { return number != 0; });
+    layout.has_residual =
+        std::any_of(boxes.residual.begin(), boxes.residual.end(), [](std::uint32_t number) { return number != 0; });
     for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) {
         const Traits traits = traits_of(boxes, d);
         if (traits.constrained) layout.fields.push_back(field_of(boxes.dimensions[d], traits));
@@ -88,10 +93,12 @@ EntryLayout make_layout(const BoxTable& boxes) {
     for (EntryField& field : layout.fields) {
         numbers.push_back({&field, &EntryField::offset, field.bytes});
         if (field.form == FieldForm::kPrefix) numbers.push_back({&field, &EntryField::second, 1});
-        if (field.form == FieldForm::kRange || field.form == FieldForm::kMasked) numbers.push_back({&field, &EntryField::second, field.bytes});
+        if (field.form == FieldForm::kRange || field.form == FieldForm::kMasked)
+            numbers.push_back({&field, &EntryField::second, field.bytes});
     }
     // Wide ones first: each is aligned without a gap.
-    std::stable_sort(numbers.begin(), numbers.end(), [](const Number& a, const Number& b) { return a.bytes > b.bytes; });
+    std::stable_sort(numbers.begin(), numbers.end(),
+                     [](const Number& a, const Number& b) { return a.bytes > b.bytes; });
     std::uint32_t at = layout.has_residual ? 8 : 4;
     for (const Number& number : numbers) {
         number.field->*number.place = static_cast<std::uint16_t>(at);
@@ -101,7 +108,8 @@ EntryLayout make_layout(const BoxTable& boxes) {
     return layout;
 }
 
-void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_t box, std::vector<std::uint32_t>& words) {
+void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_t box,
+                  std::vector<std::uint32_t>& words) {
     const std::size_t begin = words.size();
     words.resize(begin + layout.words);
     words[begin] = boxes.rule[box];
@@ -110,7 +118,8 @@ void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_
     for (const EntryField& field : layout.fields) {
         const auto same = [&](const Dimension& d) {
             return d.word == field.dimension.word && d.kind == field.dimension.kind &&
-                   (d.kind == SideKind::kBits ? d.shift <= field.dimension.shift && d.shift + d.bits >= field.dimension.shift + field.dimension.bits
+                   (d.kind == SideKind::kBits ? d.shift <= field.dimension.shift &&
+                                                    d.shift + d.bits >= field.dimension.shift + field.dimension.bits
                                               : d == field.dimension);
         };
         const auto d = std::find_if(boxes.dimensions.begin(), boxes.dimensions.end(), same);
@@ -125,7 +134,9 @@ void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_
         switch (field.form) {
             case FieldForm::kExact:
             case FieldForm::kOnes: break;
-            case FieldForm::kPrefix: put(entry, field.second, 1, static_cast<std::uint32_t>(std::bit_width(first ^ last))); break;
+            case FieldForm::kPrefix:
+                put(entry, field.second, 1, static_cast<std::uint32_t>(std::bit_width(first ^ last)));
+                break;
             case FieldForm::kRange: put(entry, field.second, field.bytes, last - first); break;
             case FieldForm::kMasked: put(entry, field.second, field.bytes, last); break;
         }

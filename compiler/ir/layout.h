@@ -12,7 +12,8 @@ namespace weir::ir {
 
 EntryLayout make_layout(const BoxTable& boxes);
 // Appends box `box`, in layout.words words.
-void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_t box, std::vector<std::uint32_t>& words);
+void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_t box,
+                  std::vector<std::uint32_t>& words);
 // Is the packet in the entry's box? As the program does it.
 bool entry_matches(const EntryLayout& layout, const std::uint32_t* entry, const std::uint32_t* packet_words);
 

@@ -23,13 +23,20 @@ struct MemberNeed {
     std::uint32_t need;
 };
 constexpr MemberNeed kMemberNeeds[] = {
-    {offsetof(weir_packet, eth_src), WEIR_NEED_MAC},          {offsetof(weir_packet, eth_dst), WEIR_NEED_MAC},
-    {offsetof(weir_packet, arp_op), WEIR_NEED_ARP},           {offsetof(weir_packet, arp_sender_ip), WEIR_NEED_ARP},
-    {offsetof(weir_packet, arp_target_ip), WEIR_NEED_ARP},    {offsetof(weir_packet, tcp_seq), WEIR_NEED_TCP_REST},
-    {offsetof(weir_packet, tcp_ack_seq), WEIR_NEED_TCP_REST}, {offsetof(weir_packet, tcp_window), WEIR_NEED_TCP_REST},
-    {offsetof(weir_packet, tcp_mss), WEIR_NEED_MSS},          {offsetof(weir_packet, ip_id), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, ip_ttl), WEIR_NEED_IP_REST},       {offsetof(weir_packet, ip_tos), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, ip6_flow_label), WEIR_NEED_IP_REST}, {offsetof(weir_packet, iface_matches), WEIR_NEED_IFACE},
+    {offsetof(weir_packet, eth_src), WEIR_NEED_MAC},
+    {offsetof(weir_packet, eth_dst), WEIR_NEED_MAC},
+    {offsetof(weir_packet, arp_op), WEIR_NEED_ARP},
+    {offsetof(weir_packet, arp_sender_ip), WEIR_NEED_ARP},
+    {offsetof(weir_packet, arp_target_ip), WEIR_NEED_ARP},
+    {offsetof(weir_packet, tcp_seq), WEIR_NEED_TCP_REST},
+    {offsetof(weir_packet, tcp_ack_seq), WEIR_NEED_TCP_REST},
+    {offsetof(weir_packet, tcp_window), WEIR_NEED_TCP_REST},
+    {offsetof(weir_packet, tcp_mss), WEIR_NEED_MSS},
+    {offsetof(weir_packet, ip_id), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, ip_ttl), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, ip_tos), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, ip6_flow_label), WEIR_NEED_IP_REST},
+    {offsetof(weir_packet, iface_matches), WEIR_NEED_IFACE},
     {offsetof(weir_packet, rx_queue), WEIR_NEED_IFACE},
 };
 
@@ -50,7 +57,7 @@ Address6 ip6_number(const IpAddress& address) {
 class Lowering {
 public:
     explicit Lowering(const sema::TypedPolicy& policy) : policy_(policy), lowered_(policy.exprs.size()) {
-        decision_.predicates.reserve(2 * policy.exprs.size());   // a comparison is presence and test
+        decision_.predicates.reserve(2 * policy.exprs.size());  // a comparison is presence and test
     }
 
     Decision lower() {
@@ -58,7 +65,8 @@ public:
         for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
             if (!policy_.alerts[alert].throttle) continue;
             decision_.throttles.push_back({alert, static_cast<std::uint32_t>(decision_.terms.size())});
-            decision_.terms.push_back(typed_term(*policy_.alerts[alert].throttle, sema::identity(policy_.alerts[alert])));
+            decision_.terms.push_back(
+                typed_term(*policy_.alerts[alert].throttle, sema::identity(policy_.alerts[alert])));
         }
         decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
         decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
@@ -77,7 +85,7 @@ private:
         for (const sema::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
         for (const sema::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
-        if (!rule.alerts.empty()) decision_.needs = kNeedAll;   // events carry the whole packet
+        if (!rule.alerts.empty()) decision_.needs = kNeedAll;  // events carry the whole packet
         decision_.rules.push_back(std::move(rule));
     }
 
@@ -91,7 +99,8 @@ private:
         return key;
     }
     StateTerm typed_term(const sema::StateTerm& typed, std::string identity) {
-        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst, typed.size, std::move(identity)};
+        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst,
+                       typed.size, std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
         return term;
     }
@@ -108,7 +117,9 @@ private:
     std::uint32_t set_change(const sema::SetChange& typed) {
         const auto key = std::tuple(typed.adds, typed.set, typed.for_ns, typed.keys);
         const auto [at, added] = changes_.try_emplace(key, static_cast<std::uint32_t>(decision_.changes.size()));
-        if (added) decision_.changes.push_back({typed.adds, static_cast<std::uint32_t>(typed.set), typed.for_ns, packet_key(typed.keys)});
+        if (added)
+            decision_.changes.push_back(
+                {typed.adds, static_cast<std::uint32_t>(typed.set), typed.for_ns, packet_key(typed.keys)});
         return at->second;
     }
 
@@ -147,8 +158,10 @@ private:
     SetKeyPart key_part(FieldId id) {
         SetKeyPart part;
         part.is_address = sema::field(id).type == sema::Type::kIp;
-        if (part.is_address) part.address = address(id);
-        else part.word = word(id);
+        if (part.is_address)
+            part.address = address(id);
+        else
+            part.word = word(id);
         return part;
     }
     static std::uint32_t bit(FieldId id) { return WEIR_BIT(sema::field(id).present_bit); }
@@ -176,36 +189,44 @@ private:
         // A protocol's bit says both that it is there and that it is true.
         const bool is_presence = field.offset == offsetof(weir_packet, present) && field.shift == field.present_bit;
         if (is_presence) return node.value ? add(Present{bit(node.field)}) : add(Constant{false});
-        return where(bit(node.field), add(InRanges{word(node.field), {{node.value ? 1 : 0, node.value ? 1 : 0}}}), false);
+        return where(bit(node.field), add(InRanges{word(node.field), {{node.value ? 1 : 0, node.value ? 1 : 0}}}),
+                     false);
     }
     PredicateId lower(const sema::FlagCompare& node) {
-        const PredicateId same = add(Compare{word(node.lhs), node.negated ? Relation::kNe : Relation::kEq, word(node.rhs)});
+        const PredicateId same =
+            add(Compare{word(node.lhs), node.negated ? Relation::kNe : Relation::kEq, word(node.rhs)});
         return where(bit(node.lhs) | bit(node.rhs), same, false);
     }
     PredicateId lower(const sema::NumberCompare& node) {
         const auto relation = static_cast<Relation>(node.relation);
-        return where(bit(node.lhs.field) | bit(node.rhs.field), add(Compare{word(node.lhs), relation, word(node.rhs)}), false);
+        return where(bit(node.lhs.field) | bit(node.rhs.field), add(Compare{word(node.lhs), relation, word(node.rhs)}),
+                     false);
     }
     PredicateId lower(const sema::NumberIn& node) {
         return where(bit(node.number.field), add(InRanges{word(node.number), node.ranges}), node.negated);
     }
     PredicateId lower(const sema::AddressCompare& node) {
-        return where(bit(node.lhs) | bit(node.rhs), add(AddressEqual{address(node.lhs), address(node.rhs)}), node.negated);
+        return where(bit(node.lhs) | bit(node.rhs), add(AddressEqual{address(node.lhs), address(node.rhs)}),
+                     node.negated);
     }
     PredicateId lower(const sema::AddressIn& node) {
         AddressIn in{address(node.field), {}, {}};
         for (const IpRange& range : node.ranges) {
-            if (range.first.version == 4) in.ranges4.push_back({ip4_number(range.first), ip4_number(range.last)});
-            else in.ranges6.push_back({ip6_number(range.first), ip6_number(range.last)});
+            if (range.first.version == 4)
+                in.ranges4.push_back({ip4_number(range.first), ip4_number(range.last)});
+            else
+                in.ranges6.push_back({ip6_number(range.first), ip6_number(range.last)});
         }
         return where(bit(node.field), add(std::move(in)), node.negated);
     }
     PredicateId lower(const sema::MacCompare& node) {
-        return where(bit(node.lhs) | bit(node.rhs), add(Compare{word(node.lhs), Relation::kEq, word(node.rhs)}), node.negated);
+        return where(bit(node.lhs) | bit(node.rhs), add(Compare{word(node.lhs), Relation::kEq, word(node.rhs)}),
+                     node.negated);
     }
     PredicateId lower(const sema::MacIn& node) {
         InRanges in{word(node.field), {}};
-        for (const MacAddress& mac : node.addresses) in.ranges.push_back({sema::mac_number(mac), sema::mac_number(mac)});
+        for (const MacAddress& mac : node.addresses)
+            in.ranges.push_back({sema::mac_number(mac), sema::mac_number(mac)});
         return where(bit(node.field), add(std::move(in)), node.negated);
     }
     PredicateId lower(const sema::InSet& node) {
@@ -219,7 +240,9 @@ private:
     }
     PredicateId lower(const sema::IfaceMatch& node) {
         const bpf::IfaceCondition condition{static_cast<bpf::IfaceOp>(node.op), node.text};
-        const auto same = [&](const bpf::IfaceCondition& c) { return c.op == condition.op && c.text == condition.text; };
+        const auto same = [&](const bpf::IfaceCondition& c) {
+            return c.op == condition.op && c.text == condition.text;
+        };
         auto found = std::find_if(decision_.ifaces.begin(), decision_.ifaces.end(), same);
         if (found == decision_.ifaces.end()) found = decision_.ifaces.insert(found, condition);
         const auto number = static_cast<std::uint32_t>(found - decision_.ifaces.begin());
@@ -227,7 +250,8 @@ private:
         return where(bit(FieldId::kIface), add(IfaceBit{number}), node.negated);
     }
     PredicateId lower(const sema::PayloadMatch& node) {
-        return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}), node.negated);
+        return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}),
+                     node.negated);
     }
     PredicateId lower(const sema::PayloadSlice& node) {
         // The slice is there only where the payload reaches its end.
@@ -239,7 +263,7 @@ private:
 
     const sema::TypedPolicy& policy_;
     Decision decision_;
-    std::vector<std::optional<PredicateId>> lowered_;   // by sema::ExprId
+    std::vector<std::optional<PredicateId>> lowered_;  // by sema::ExprId
     std::map<std::tuple<bool, sema::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
 };
 

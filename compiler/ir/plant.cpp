@@ -60,7 +60,8 @@ private:
         if (added) at->second = implied({wanted.ones | kKinds[kind].ones, wanted.zeros | kKinds[kind].zeros});
         return at->second;
     }
-    BoxTable filled(const std::vector<std::uint32_t>& members, const std::vector<Side>& present, const std::vector<bool>& used) {
+    BoxTable filled(const std::vector<std::uint32_t>& members, const std::vector<Side>& present,
+                    const std::vector<bool>& used) {
         BoxTable table;
         std::vector<std::size_t> column(used.size(), 0);
         for (std::size_t d = 0; d < used.size(); ++d)
@@ -76,7 +77,8 @@ private:
             table.rule.push_back(box.rule);
             table.residual.push_back(numbers_[members[i]]);
             for (std::size_t c = 0; c < columns; ++c)
-                if (table.dimensions[c].kind == SideKind::kInterval) table.last[i * columns + c] = table.dimensions[c].full();
+                if (table.dimensions[c].kind == SideKind::kInterval)
+                    table.last[i * columns + c] = table.dimensions[c].full();
             const auto set = [&](const Side& side) {
                 if (!used[side.dimension]) return;
                 table.first[i * columns + column[side.dimension]] = side.first;
@@ -93,7 +95,8 @@ private:
     static void add_contents(BoxTable& table) {
         std::uint64_t dimensions = table.dimensions.size();
         for (const Dimension& d : table.dimensions)
-            dimensions = mix(dimensions, d.word | std::uint64_t{d.shift} << 8 | std::uint64_t{d.bits} << 16 | static_cast<std::uint64_t>(d.kind) << 24);
+            dimensions = mix(dimensions, d.word | std::uint64_t{d.shift} << 8 | std::uint64_t{d.bits} << 16 |
+                                             static_cast<std::uint64_t>(d.kind) << 24);
         for (std::uint32_t box = 0; box < table.size(); ++box) {
             std::uint64_t hash = dimensions;
             for (std::size_t d = 0; d < table.dimensions.size(); ++d)
@@ -112,18 +115,21 @@ private:
 // ---- into how many trees ----
 
 // Boxes are narrow or wide in their source and in their destination address: classes 0 (narrow in both) to 3 (wide in
-// both; bit 0: source, bit 1: destination). Class 4 is that part of 3 that is wide in its destination port, too. Trees by
-// groups of classes; schemes that separate most come first, since the work is bounded.
+// both; bit 0: source, bit 1: destination). Class 4 is that part of 3 that is wide in its destination port, too. Trees
+// by groups of classes; schemes that separate most come first, since the work is bounded.
 using Scheme = std::vector<std::vector<std::uint32_t>>;
-const Scheme kSchemes[] = {{{0, 2}, {1}, {3}, {4}},  {{0, 1}, {2}, {3}, {4}},  {{0, 1, 2}, {3}, {4}},  {{0}, {1}, {2}, {3, 4}},
-                           {{0, 2}, {1, 3, 4}},      {{0, 1}, {2, 3, 4}},      {{0, 1, 2}, {3, 4}}};
-constexpr std::uint32_t kNarrowBits[] = {16, 8, 24};   // known of an address, from which on a side is narrow
+const Scheme kSchemes[] = {{{0, 2}, {1}, {3}, {4}}, {{0, 1}, {2}, {3}, {4}}, {{0, 1, 2}, {3}, {4}},
+                           {{0}, {1}, {2}, {3, 4}}, {{0, 2}, {1, 3, 4}},     {{0, 1}, {2, 3, 4}},
+                           {{0, 1, 2}, {3, 4}}};
+constexpr std::uint32_t kNarrowBits[] = {16, 8, 24};  // known of an address, from which on a side is narrow
 
 std::uint32_t known_bits(const BoxTable& boxes, std::uint32_t box, std::size_t first_offset) {
     std::uint32_t known = 0;
     for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) {
         const Dimension& dimension = boxes.dimensions[d];
-        if (dimension.kind != SideKind::kInterval || dimension.word < first_offset / 4 || dimension.word >= first_offset / 4 + 4) continue;
+        if (dimension.kind != SideKind::kInterval || dimension.word < first_offset / 4 ||
+            dimension.word >= first_offset / 4 + 4)
+            continue;
         const std::size_t at = boxes.at(box, d);
         known += dimension.bits - static_cast<std::uint32_t>(std::bit_width(boxes.last[at] - boxes.first[at]));
     }
@@ -156,7 +162,8 @@ public:
             std::set<Groups> tried{grouping(0)};
             for (std::uint32_t other = 1; other < kGroupings && room_ >= best.work; ++other) {
                 const auto [made, added] = tried.insert(grouping(other));
-                if (added && consider(best, try_groups(*made, kSpread))) number = other;   // where classes are empty, schemes are alike
+                if (added && consider(best, try_groups(*made, kSpread)))
+                    number = other;  // where classes are empty, schemes are alike
             }
         }
         if (best.within_limits) known = {number, boxes_.size()};
@@ -169,10 +176,10 @@ public:
 
 private:
     using Groups = std::vector<std::vector<std::uint32_t>>;
-    static constexpr std::uint32_t kGroupings = 1 + std::size(kNarrowBits) * std::size(kSchemes);   // 0: all in one
+    static constexpr std::uint32_t kGroupings = 1 + std::size(kNarrowBits) * std::size(kSchemes);  // 0: all in one
     static constexpr double kSpread = 4;
-    static constexpr std::uint32_t kOneTree = 24;            // boxes for which one tree is enough
-    static constexpr std::uint64_t kWork = 10'000'000;       // elementary steps, about 1 ns each
+    static constexpr std::uint32_t kOneTree = 24;       // boxes for which one tree is enough
+    static constexpr std::uint64_t kWork = 10'000'000;  // elementary steps, about 1 ns each
     static constexpr std::uint64_t kWorkABox = 5000;
     static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
 
@@ -254,7 +261,8 @@ private:
         std::uint64_t random = 88172645463325252u;
         std::vector<std::size_t> order(planted.trees.size());
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return planted.first_rule[a] < planted.first_rule[b]; });
+        std::sort(order.begin(), order.end(),
+                  [&](std::size_t a, std::size_t b) { return planted.first_rule[a] < planted.first_rule[b]; });
         for (std::uint32_t i = 0; i < kPackets; ++i) {
             std::uint32_t words[64] = {};
             const auto box = static_cast<std::uint32_t>(std::uint64_t{i} * boxes_.size() / kPackets);
@@ -262,14 +270,18 @@ private:
                 random ^= random << 13, random ^= random >> 7, random ^= random << 17;
                 const std::uint32_t first = boxes_.first[boxes_.at(box, d)], last = boxes_.last[boxes_.at(box, d)];
                 const Dimension& dimension = boxes_.dimensions[d];
-                const std::uint32_t value = dimension.kind == SideKind::kBits ? first : static_cast<std::uint32_t>(first + random % (std::uint64_t{last} - first + 1));
+                const std::uint32_t value =
+                    dimension.kind == SideKind::kBits
+                        ? first
+                        : static_cast<std::uint32_t>(first + random % (std::uint64_t{last} - first + 1));
                 words[dimension.word] |= value << dimension.shift;
             }
             sum += walk(planted, order, words, far);
         }
         return sum / kPackets;
     }
-    double walk(const Planted& planted, const std::vector<std::size_t>& order, const std::uint32_t* words, double far) const {
+    double walk(const Planted& planted, const std::vector<std::size_t>& order, const std::uint32_t* words,
+                double far) const {
         constexpr double kTree = 5, kNode = 4, kEntry = 4;
         double sum = 0;
         std::uint32_t best = ~0u;
@@ -280,7 +292,9 @@ private:
             std::uint64_t slot = tree.root;
             while ((slot & WEIR_LEAF) == 0) {
                 sum += kNode * far;
-                slot = tree.slots[static_cast<std::uint32_t>(slot) + (words[slot >> WEIR_SLOT_WORD & 63] >> (slot >> WEIR_SLOT_SHIFT & 31) & (slot >> WEIR_SLOT_MASK & 0x7fff))];
+                slot = tree.slots[static_cast<std::uint32_t>(slot) +
+                                  (words[slot >> WEIR_SLOT_WORD & 63] >> (slot >> WEIR_SLOT_SHIFT & 31) &
+                                   (slot >> WEIR_SLOT_MASK & 0x7fff))];
             }
             const std::size_t begin = slot & 0xffffffff, count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
             for (std::size_t i = begin; i < begin + count; ++i) {
@@ -297,8 +311,10 @@ private:
     }
     bool is_in(std::uint32_t box, const std::uint32_t* words) const {
         for (std::size_t d = 0; d < boxes_.dimensions.size(); ++d) {
-            const std::uint32_t value = boxes_.dimensions[d].of(words), first = boxes_.first[boxes_.at(box, d)], last = boxes_.last[boxes_.at(box, d)];
-            const bool in = boxes_.dimensions[d].kind == SideKind::kInterval ? value >= first && value <= last : (value & last) == first;
+            const std::uint32_t value = boxes_.dimensions[d].of(words), first = boxes_.first[boxes_.at(box, d)],
+                                last = boxes_.last[boxes_.at(box, d)];
+            const bool in = boxes_.dimensions[d].kind == SideKind::kInterval ? value >= first && value <= last
+                                                                             : (value & last) == first;
             if (!in) return false;
         }
         return true;
@@ -332,7 +348,8 @@ Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
         forest.slots += static_cast<std::uint32_t>(tree.slots.size());
         forest.entries += static_cast<std::uint32_t>(tree.members.size());
     }
-    std::sort(forest.trees.begin(), forest.trees.end(), [](const Tree& a, const Tree& b) { return a.first_rule < b.first_rule; });
+    std::sort(forest.trees.begin(), forest.trees.end(),
+              [](const Tree& a, const Tree& b) { return a.first_rule < b.first_rule; });
     WEIR_CHECK(forest.trees.size() <= WEIR_TREES);
     return forest;
 }
@@ -348,7 +365,8 @@ void plant(Decision& decision, const Boxes& boxes, BuildMemory* memory) {
             Planter planter(table, deciding ? Wanted::kFirst : Wanted::kAll, memory);
             const std::uint32_t forest = deciding ? kind : WEIR_FOREST_KINDS + kind;
             std::optional<BuildMemory::Grouping> none;
-            decision.forests.kinds[forest] = settle(table, planter.plant(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
+            decision.forests.kinds[forest] =
+                settle(table, planter.plant(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
         }
 }
 

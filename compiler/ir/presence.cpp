@@ -15,8 +15,8 @@ constexpr std::uint32_t kProtocols = WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_
 
 struct Fact {
     std::uint32_t bit;
-    std::uint32_t ones;      // that come with it
-    std::uint32_t zeros;     // that never do
+    std::uint32_t ones;   // that come with it
+    std::uint32_t zeros;  // that never do
 };
 constexpr Fact kFacts[] = {
     {WEIR_HAS_ETH, WEIR_BIT(WEIR_HAS_ALWAYS), 0},
@@ -57,7 +57,7 @@ constexpr Closure close() {
         closure[fact.bit].ones |= fact.ones;
         closure[fact.bit].zeros |= fact.zeros;
     }
-    for (int round = 0; round < 8; ++round)   // the longest chain is shorter
+    for (int round = 0; round < 8; ++round)  // the longest chain is shorter
         for (Presence& known : closure)
             for (std::uint32_t bit = 0; bit < 32; ++bit)
                 if (known.ones & WEIR_BIT(bit)) {

@@ -12,10 +12,13 @@
 namespace weir::ir {
 namespace {
 
-// Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of it.
+// Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of
+// it.
 const sema::Field* best_named(const std::vector<const sema::Field*>& alike, std::uint32_t has) {
     const sema::Field* best = nullptr;
-    const auto asks = [](const sema::Field& field) { return std::popcount(implied({WEIR_BIT(field.present_bit), 0}).ones); };
+    const auto asks = [](const sema::Field& field) {
+        return std::popcount(implied({WEIR_BIT(field.present_bit), 0}).ones);
+    };
     for (const sema::Field* field : alike) {
         if ((has & WEIR_BIT(field->present_bit)) != 0) return field;
         if (best == nullptr || asks(*field) < asks(*best)) best = field;
@@ -26,7 +29,8 @@ const sema::Field* best_named(const std::vector<const sema::Field*>& alike, std:
 std::string word_name(const Word& word, std::uint32_t has = 0) {
     std::vector<const sema::Field*> alike;
     for (const sema::Field& field : sema::fields())
-        if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size && (word.mask & ~field.mask) == 0)
+        if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
+            (word.mask & ~field.mask) == 0)
             alike.push_back(&field);
     const sema::Field* field = best_named(alike, has);
     if (field == nullptr) return fmt::format("packet[{}]", word.offset);
@@ -34,13 +38,15 @@ std::string word_name(const Word& word, std::uint32_t has = 0) {
 }
 std::string address_name(const AddressRef& address) {
     for (const sema::Field& field : sema::fields())
-        if (field.supported && field.type == sema::Type::kIp && field.offset == address.offset) return std::string(field.name);
+        if (field.supported && field.type == sema::Type::kIp && field.offset == address.offset)
+            return std::string(field.name);
     return "address";
 }
 std::string present_names(std::uint32_t bits) {
-    constexpr std::string_view kNames[] = {"always", "eth", "eth.type", "vlan", "arp", "arp_ip", "ip", "ip4", "ip6", "ip.proto", "ip.id",
-                                           "tcp", "udp", "sctp", "ports", "icmp", "icmp_echo", "icmp6", "icmp6_echo", "tcp.mss",
-                                           "payload", "iface", "malformed", "is_fragment", "mf", "df", "has_options"};
+    constexpr std::string_view kNames[] = {
+        "always",     "eth",     "eth.type", "vlan",  "arp",       "arp_ip",      "ip",   "ip4",       "ip6",
+        "ip.proto",   "ip.id",   "tcp",      "udp",   "sctp",      "ports",       "icmp", "icmp_echo", "icmp6",
+        "icmp6_echo", "tcp.mss", "payload",  "iface", "malformed", "is_fragment", "mf",   "df",        "has_options"};
     std::string names;
     for (std::size_t i = 0; i < std::size(kNames); ++i)
         if (bits >> i & 1) names += (names.empty() ? "" : "+") + std::string(kNames[i]);
@@ -64,8 +70,10 @@ std::string quoted(std::string_view bytes) {
     std::string text = "\"";
     for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') text += fmt::format("\\x{:02x}", byte);
-        else text += c;
+        if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\')
+            text += fmt::format("\\x{:02x}", byte);
+        else
+            text += c;
     }
     return text + "\"";
 }
@@ -79,7 +87,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kMaxShown = 8;   // ranges of one predicate
+    static constexpr std::size_t kMaxShown = 8;  // ranges of one predicate
 
     template <typename Ranges, typename Text>
     static std::string ranges(const Ranges& all, Text value) {
@@ -109,16 +117,20 @@ private:
     std::string text(const Negation& node) const { return "not " + text(node.operand); }
     std::string text(const Present& node) const { return "has " + present_names(node.bits); }
     std::string text(const InRanges& node) const {
-        const auto number = [](std::uint64_t value) { return value == ~std::uint64_t{0} ? std::string("max") : std::to_string(value); };
+        const auto number = [](std::uint64_t value) {
+            return value == ~std::uint64_t{0} ? std::string("max") : std::to_string(value);
+        };
         return fmt::format("{} in {{{}}}", word_name(node.word, has_), ranges(node.ranges, number));
     }
     std::string text(const Compare& node) const {
         constexpr std::string_view kSigns[] = {"==", "!=", "<", "<=", ">", ">="};
-        return fmt::format("{} {} {}", word_name(node.lhs, has_), kSigns[static_cast<std::size_t>(node.relation)], word_name(node.rhs, has_));
+        return fmt::format("{} {} {}", word_name(node.lhs, has_), kSigns[static_cast<std::size_t>(node.relation)],
+                           word_name(node.rhs, has_));
     }
     std::string text(const AddressIn& node) const {
         const std::string v4 = ranges(node.ranges4, ip4_text), v6 = ranges(node.ranges6, ip6_text);
-        return fmt::format("{} in {{{}{}{}}}", address_name(node.address), v4, v4.empty() || v6.empty() ? "" : ", ", v6);
+        return fmt::format("{} in {{{}{}{}}}", address_name(node.address), v4, v4.empty() || v6.empty() ? "" : ", ",
+                           v6);
     }
     std::string text(const AddressEqual& node) const {
         return fmt::format("{} == {}", address_name(node.lhs), address_name(node.rhs));
@@ -126,7 +138,8 @@ private:
     std::string text(const InSet& node) const {
         std::string key;
         for (const SetKeyPart& part : node.key)
-            key += (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word, has_));
+            key +=
+                (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word, has_));
         const sema::Set& set = policy_.sets[node.set];
         return fmt::format("({}) in {}", key, set.name.empty() ? fmt::format("set #{}", node.set) : set.name);
     }
@@ -145,7 +158,7 @@ private:
 
     const Decision& decision_;
     const sema::TypedPolicy& policy_;
-    mutable std::uint32_t has_ = 0;            // what the conditions around say that the packet has
+    mutable std::uint32_t has_ = 0;  // what the conditions around say that the packet has
 };
 
 // The boxes' dimension by a field that is it, or is within it.
@@ -156,7 +169,8 @@ std::string dimension_name(const Dimension& dimension) {
         if (!field.supported || field.offset / 4 > dimension.word) continue;
         const std::uint32_t word = field.offset / 4u, shift = field.offset % 4 * 8u + field.shift;
         if (field.type == sema::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
-            return dimension.word == word ? std::string(field.name) : fmt::format("{}[{}]", field.name, dimension.word - word);
+            return dimension.word == word ? std::string(field.name)
+                                          : fmt::format("{}[{}]", field.name, dimension.word - word);
         if (word == dimension.word && shift == dimension.shift) alike.push_back(&field);
     }
     if (const sema::Field* field = best_named(alike, 0)) return std::string(field->name);
@@ -164,14 +178,17 @@ std::string dimension_name(const Dimension& dimension) {
 }
 
 std::string forest_text(const Forest& forest, std::size_t number) {
-    constexpr std::string_view kKinds[] = {"ip4", "ip6", "other"}, kForms[] = {"exact", "prefix", "range", "ones", "masked"};
+    constexpr std::string_view kKinds[] = {"ip4", "ip6", "other"},
+                               kForms[] = {"exact", "prefix", "range", "ones", "masked"};
     std::string fields;
     for (const EntryField& field : forest.layout.fields)
         fields += fmt::format(", {} {}", dimension_name(field.dimension), kForms[static_cast<std::size_t>(field.form)]);
-    return fmt::format("forest {}{}: {} boxes in {} tree{}, {} slots, {} entries of {} bytes (rule{}{}), at most {} nodes and {} entries a tree\n",
-                       kKinds[number % WEIR_FOREST_KINDS], number < WEIR_FOREST_KINDS ? "" : ", not deciding", forest.boxes,
-                       forest.trees.size(), forest.trees.size() == 1 ? "" : "s", forest.slots, forest.entries, forest.layout.words * 4,
-                       forest.layout.has_residual ? ", residual" : "", fields, forest.depth, forest.longest_leaf);
+    return fmt::format(
+        "forest {}{}: {} boxes in {} tree{}, {} slots, {} entries of {} bytes (rule{}{}), at most {} nodes and {} "
+        "entries a tree\n",
+        kKinds[number % WEIR_FOREST_KINDS], number < WEIR_FOREST_KINDS ? "" : ", not deciding", forest.boxes,
+        forest.trees.size(), forest.trees.size() == 1 ? "" : "s", forest.slots, forest.entries, forest.layout.words * 4,
+        forest.layout.has_residual ? ", residual" : "", fields, forest.depth, forest.longest_leaf);
 }
 
 std::string_view verdict_name(std::uint32_t verdict) {
@@ -183,31 +200,37 @@ std::string_view verdict_name(std::uint32_t verdict) {
 
 std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
     constexpr std::string_view kStrategies[] = {"straight", "forest"};
-    std::string out = fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
-                                  kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
+    std::string out =
+        fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
+                    kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
     if (decision.strategy == Strategy::kForest)
         for (std::size_t i = 0; i < WEIR_FORESTS; ++i)
             if (decision.forests.kinds[i].boxes != 0) out += forest_text(decision.forests.kinds[i], i);
     const Printer printer(decision, policy);
     for (std::size_t i = 0; i < decision.residuals.size(); ++i) {
         out += fmt::format("residual {}:", i + 1);
-        for (const PredicateId id : decision.residuals[i]) out += (id == decision.residuals[i].front() ? " " : " and ") + printer.text(id);
+        for (const PredicateId id : decision.residuals[i])
+            out += (id == decision.residuals[i].front() ? " " : " and ") + printer.text(id);
         out += "\n";
     }
     for (std::size_t i = 0; i < decision.rules.size(); ++i) {
         const Rule& rule = decision.rules[i];
         out += fmt::format("{:>6} {}: {}\n       ->", i, policy.rules[i].name, printer.text(rule.predicate));
-        for (const std::uint32_t term : rule.terms) out += fmt::format(" if {} > {}", decision.terms[term].identity, decision.terms[term].limit);
+        for (const std::uint32_t term : rule.terms)
+            out += fmt::format(" if {} > {}", decision.terms[term].identity, decision.terms[term].limit);
         for (const AlertAction& action : rule.alerts) out += fmt::format(" alert {}", policy.alerts[action.alert].name);
         for (const std::uint32_t number : rule.changes) {
             const SetChange& change = decision.changes[number];
             out += fmt::format(" {} {}", change.adds ? "add to" : "remove from", policy.sets[change.set].name);
         }
-        if (rule.has_verdict) out += fmt::format(" {}{}", rule.observe ? "would " : "", verdict_name(rule.verdict));
-        else out += " next";
+        if (rule.has_verdict)
+            out += fmt::format(" {}{}", rule.observe ? "would " : "", verdict_name(rule.verdict));
+        else
+            out += " next";
         out += "\n";
     }
-    out += fmt::format("default {}\nmalformed {}\n", verdict_name(decision.default_verdict), verdict_name(decision.malformed_verdict));
+    out += fmt::format("default {}\nmalformed {}\n", verdict_name(decision.default_verdict),
+                       verdict_name(decision.malformed_verdict));
     return out;
 }
 

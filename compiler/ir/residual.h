@@ -22,7 +22,7 @@ private:
     std::string key(const Predicate& predicate);
 
     Decision& decision_;
-    std::unordered_map<std::uint32_t, PredicateId> known_;     // by id
+    std::unordered_map<std::uint32_t, PredicateId> known_;  // by id
     std::unordered_map<std::string, PredicateId> kinds_;
     std::map<std::vector<PredicateId>, std::uint32_t> numbers_;
 };

@@ -9,15 +9,17 @@
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kPairwise = 64;          // boxes of a node that are compared with one another
+constexpr std::size_t kPairwise = 64;  // boxes of a node that are compared with one another
 constexpr std::uint32_t kMaxDepth = WEIR_TREE_DEPTH;
 
 class Builder {
 public:
-    Builder(const BoxTable& boxes, const TreeLimits& limits, BuildMemory* memory) : boxes_(boxes), limits_(limits), memory_(memory) {}
+    Builder(const BoxTable& boxes, const TreeLimits& limits, BuildMemory* memory)
+        : boxes_(boxes), limits_(limits), memory_(memory) {}
 
     BuiltTree build(std::vector<std::uint32_t> members) {
-        const Known nothing{std::vector<std::uint32_t>(boxes_.dimensions.size()), std::vector<std::uint32_t>(boxes_.dimensions.size())};
+        const Known nothing{std::vector<std::uint32_t>(boxes_.dimensions.size()),
+                            std::vector<std::uint32_t>(boxes_.dimensions.size())};
         tree_.root = node(std::move(members), nothing, 0);
         return std::move(tree_);
     }
@@ -64,20 +66,23 @@ private:
         for (std::uint32_t slot = 0; slot <= mask; ++slot) {
             if (begins[slot] == begins[slot + 1]) continue;
             below.value[window.dimension] = known.value[window.dimension] | slot << window.shift;
-            children[slot] = node(Members(placed.begin() + begins[slot], placed.begin() + begins[slot + 1]), below, depth + 1);
+            children[slot] =
+                node(Members(placed.begin() + begins[slot], placed.begin() + begins[slot + 1]), below, depth + 1);
         }
         return joined(children, window);
     }
 
     // A node of these children; equal ones are one.
     std::uint64_t joined(const std::vector<std::uint64_t>& children, const Window& window) {
-        const bool same = std::all_of(children.begin(), children.end(), [&](std::uint64_t slot) { return slot == children[0]; });
+        const bool same =
+            std::all_of(children.begin(), children.end(), [&](std::uint64_t slot) { return slot == children[0]; });
         if (same) return children[0];
         std::uint64_t hash = children.size();
         for (const std::uint64_t slot : children) hash = mix(hash, slot);
         std::vector<std::uint32_t>& alike = nodes_[hash];
         const auto is_it = [&](std::uint32_t base) {
-            return base + children.size() <= tree_.slots.size() && std::equal(children.begin(), children.end(), tree_.slots.begin() + base);
+            return base + children.size() <= tree_.slots.size() &&
+                   std::equal(children.begin(), children.end(), tree_.slots.begin() + base);
         };
         auto known = std::find_if(alike.begin(), alike.end(), is_it);
         if (known == alike.end()) {
@@ -87,8 +92,8 @@ private:
             known = alike.end() - 1;
         }
         const Dimension& dimension = boxes_.dimensions[window.dimension];
-        return *known | std::uint64_t{window.shift + dimension.shift} << WEIR_SLOT_SHIFT | std::uint64_t{dimension.word} << WEIR_SLOT_WORD |
-               std::uint64_t{window.mask()} << WEIR_SLOT_MASK;
+        return *known | std::uint64_t{window.shift + dimension.shift} << WEIR_SLOT_SHIFT |
+               std::uint64_t{dimension.word} << WEIR_SLOT_WORD | std::uint64_t{window.mask()} << WEIR_SLOT_MASK;
     }
 
     std::uint64_t leaf(const Members& members, std::uint32_t depth) {
@@ -99,7 +104,9 @@ private:
         std::vector<std::uint64_t>& alike = leaves_[hash];
         for (const std::uint64_t slot : alike) {
             const std::size_t begin = slot & 0xffffffff, count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-            if (count == members.size() && std::equal(members.begin(), members.end(), tree_.members.begin() + static_cast<std::ptrdiff_t>(begin))) return slot;
+            if (count == members.size() &&
+                std::equal(members.begin(), members.end(), tree_.members.begin() + static_cast<std::ptrdiff_t>(begin)))
+                return slot;
         }
         if (tree_.members.size() + members.size() > limits_.entries) tree_.within_limits = false;
         const std::uint64_t slot = WEIR_LEAF | std::uint64_t{members.size()} << 32 | tree_.members.size();
@@ -150,7 +157,8 @@ private:
     void prune(Members& members, const Known& known) {
         if (limits_.wanted == Wanted::kAll) return;
         tree_.work += members.size();
-        const auto whole = std::find_if(members.begin(), members.end(), [&](std::uint32_t box) { return covers(box, known); });
+        const auto whole =
+            std::find_if(members.begin(), members.end(), [&](std::uint32_t box) { return covers(box, known); });
         if (whole != members.end()) members.erase(whole + 1, members.end());
         if (members.size() > kPairwise) return;
         tree_.work += members.size() * members.size() / 4;
@@ -173,7 +181,8 @@ private:
 
 }  // namespace
 
-BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits, BuildMemory* memory) {
+BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits,
+                     BuildMemory* memory) {
     return Builder(boxes, limits, memory).build(std::move(members));
 }
 

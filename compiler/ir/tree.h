@@ -13,11 +13,11 @@ namespace weir::ir {
 // full, kBits is (0, 0).
 struct BoxTable {
     std::vector<Dimension> dimensions;
-    std::vector<std::uint32_t> first;      // [box * dimensions.size() + dimension]
+    std::vector<std::uint32_t> first;  // [box * dimensions.size() + dimension]
     std::vector<std::uint32_t> last;
-    std::vector<std::uint32_t> rule;       // by box; never falls
-    std::vector<std::uint32_t> residual;   // by box: a number, or 0
-    std::vector<std::uint64_t> content;    // by box: a hash of its sides, the table's dimensions included
+    std::vector<std::uint32_t> rule;      // by box; never falls
+    std::vector<std::uint32_t> residual;  // by box: a number, or 0
+    std::vector<std::uint64_t> content;   // by box: a hash of its sides, the table's dimensions included
 
     std::uint32_t size() const { return static_cast<std::uint32_t>(rule.size()); }
     std::size_t at(std::uint32_t box, std::size_t dimension) const { return box * dimensions.size() + dimension; }
@@ -25,32 +25,33 @@ struct BoxTable {
 
 class BuildMemory;
 
-enum class Wanted : std::uint8_t { kFirst, kAll };    // of the rules that match
+enum class Wanted : std::uint8_t { kFirst, kAll };  // of the rules that match
 
 struct TreeLimits {
     Wanted wanted = Wanted::kFirst;
-    std::uint32_t leaf = 4;                // boxes that need no further cut
-    double spread = 4;                     // children's boxes a box of the node; 1: none twice
-    std::uint32_t root_bits = 14;          // of the root's window
+    std::uint32_t leaf = 4;        // boxes that need no further cut
+    double spread = 4;             // children's boxes a box of the node; 1: none twice
+    std::uint32_t root_bits = 14;  // of the root's window
     std::uint32_t node_bits = 10;
-    std::uint64_t entries = 0;             // of all leaves
+    std::uint64_t entries = 0;  // of all leaves
     std::uint64_t slots = 0;
-    std::uint64_t work = 0;                // elementary steps; beyond, windows are chosen with less care
+    std::uint64_t work = 0;  // elementary steps; beyond, windows are chosen with less care
 };
 
 // Leaves hold box numbers; a leaf's slot is an index into `leaves` until entries are written.
 struct BuiltTree {
     bool within_limits = true;
-    std::uint64_t root = 0;                            // a slot
-    std::vector<std::uint64_t> slots;                  // children of nodes, by index
-    std::vector<std::uint32_t> members;                // of leaves, one after another
+    std::uint64_t root = 0;              // a slot
+    std::vector<std::uint64_t> slots;    // children of nodes, by index
+    std::vector<std::uint32_t> members;  // of leaves, one after another
     std::uint64_t work = 0;
     std::uint32_t depth = 0;
     std::uint32_t longest_leaf = 0;
 };
 
 // Leaves: WEIR_LEAF | count << 32 | first member. `memory`: of windows, where there is one.
-BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits, BuildMemory* memory = nullptr);
+BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits,
+                     BuildMemory* memory = nullptr);
 
 inline std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
@@ -67,7 +68,7 @@ struct Known {
 struct Window {
     std::uint32_t dimension = 0;
     std::uint32_t shift = 0;
-    std::uint32_t bits = 0;                // 0: no window is worth it
+    std::uint32_t bits = 0;  // 0: no window is worth it
 
     std::uint32_t mask() const { return (1u << bits) - 1; }
 };
@@ -75,7 +76,10 @@ Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> membe
                      std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildMemory* memory);
 
 // A box's side within a node. kInterval: cut to the node's range of values.
-struct Range32 { std::uint32_t first = 0; std::uint32_t last = 0; };
+struct Range32 {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+};
 Range32 side_within(const BoxTable& boxes, std::uint32_t box, std::size_t dimension, const Known& known);
 
 // Calls `visit(slot)` for every slot of a window that the side reaches.

@@ -7,7 +7,7 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kFirstBuckets = 1 << 12;   // powers of two
+constexpr std::size_t kFirstBuckets = 1 << 12;  // powers of two
 constexpr std::size_t kCacheEntries = 1 << 18;
 
 std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
@@ -19,7 +19,7 @@ std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
 }  // namespace
 
 Bdd::Bdd() : buckets_(kFirstBuckets, 0), cache_(kCacheEntries) {
-    constexpr Variable kNone = std::numeric_limits<Variable>::max();   // the two ends stand below all variables
+    constexpr Variable kNone = std::numeric_limits<Variable>::max();  // the two ends stand below all variables
     nodes_.push_back({kNone, kFalse, kFalse, 0});
     nodes_.push_back({kNone, kTrue, kTrue, 0});
 }

@@ -12,10 +12,10 @@ namespace weir::sema {
 class Bdd {
 public:
     using Node = std::uint32_t;
-    using Variable = std::uint32_t;           // smaller ones stand higher up
+    using Variable = std::uint32_t;  // smaller ones stand higher up
     static constexpr Node kFalse = 0, kTrue = 1;
-    static constexpr std::size_t kMaxNodes = std::size_t{1} << 23;        // 160 MB
-    static constexpr std::size_t kMaxSteps = std::size_t{1} << 25;        // a few seconds
+    static constexpr std::size_t kMaxNodes = std::size_t{1} << 23;  // 160 MB
+    static constexpr std::size_t kMaxSteps = std::size_t{1} << 25;  // a few seconds
 
     Bdd();
 
@@ -35,12 +35,12 @@ private:
         Variable variable;
         Node low;
         Node high;
-        Node next;                            // with the same hash; 0: the last
+        Node next;  // with the same hash; 0: the last
     };
     struct Cached {
         Operation operation = Operation::kAnd;
         Node a = 0;
-        Node b = 0;                           // 0: empty, since apply() never looks that up
+        Node b = 0;  // 0: empty, since apply() never looks that up
         Node result = 0;
     };
 

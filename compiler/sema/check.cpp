@@ -14,8 +14,8 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxRules = 131'072;     // language.md, limits
-constexpr std::size_t kMaxIfaces = 32;         // bits of weir_packet.iface_matches
+constexpr std::size_t kMaxRules = 131'072;  // language.md, limits
+constexpr std::size_t kMaxIfaces = 32;      // bits of weir_packet.iface_matches
 
 template <typename Item, typename Do>
 void each(const std::vector<PlacedItem>& items, Do act) {
@@ -24,18 +24,21 @@ void each(const std::vector<PlacedItem>& items, Do act) {
 }
 
 // `default` and `malformed`, one each.
-void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, TypedPolicy& typed, Diagnostics& diagnostics) {
+void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, TypedPolicy& typed,
+                    Diagnostics& diagnostics) {
     const ast::DefaultVerdict* seen[2] = {nullptr, nullptr};
     each<ast::DefaultVerdict>(items, [&](const ast::Policy&, const ast::DefaultVerdict& written) {
         const ast::DefaultVerdict*& first = seen[written.malformed ? 1 : 0];
         if (first != nullptr) {
-            diagnostics.add({.code = Code::E214, .span = written.span,
+            diagnostics.add({.code = Code::E214,
+                             .span = written.span,
                              .message = fmt::format("a second `{}`", written.malformed ? "malformed" : "default"),
                              .notes = {{first->span, "the first one stands here"}}});
             return;
         }
         first = &written;
-        (written.malformed ? typed.malformed_verdict : typed.default_verdict) = checker.verdict(written.verdict, written.verdict_span);
+        (written.malformed ? typed.malformed_verdict : typed.default_verdict) =
+            checker.verdict(written.verdict, written.verdict_span);
     });
     if (seen[1] == nullptr) typed.malformed_verdict = typed.default_verdict;
 }
@@ -50,7 +53,9 @@ void check_ifaces(const TypedPolicy& typed, Diagnostics& diagnostics) {
         if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
         seen.push_back(key);
         if (seen.size() == kMaxIfaces + 1)
-            diagnostics.add({.code = Code::E512, .span = expr.span, .message = fmt::format("more than {} different conditions on `iface`", kMaxIfaces),
+            diagnostics.add({.code = Code::E512,
+                             .span = expr.span,
+                             .message = fmt::format("more than {} different conditions on `iface`", kMaxIfaces),
                              .help = "use starts_with, or run one policy an interface"});
     }
 }
@@ -78,17 +83,22 @@ std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
     check_defaults(items, checker, typed, diagnostics);
-    each<ast::Let>(items, [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
+    each<ast::Let>(items,
+                   [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
     std::size_t rules = 0;
     each<ast::Rule>(items, [&](const ast::Policy& policy, const ast::Rule& rule) {
         if (++rules <= kMaxRules) return checker.rule(policy, rule);
         if (rules == kMaxRules + 1)
-            diagnostics.add({.code = Code::E505, .span = rule.name.span, .message = fmt::format("more than {} rules", kMaxRules),
+            diagnostics.add({.code = Code::E505,
+                             .span = rule.name.span,
+                             .message = fmt::format("more than {} rules", kMaxRules),
                              .help = "put what they have in common into sets"});
     });
     check_ifaces(typed, diagnostics);
     TestChecker tests(sources, names, typed, conditions);
-    each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) { typed.tests.push_back(tests.check(policy, test)); });
+    each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) {
+        typed.tests.push_back(tests.check(policy, test));
+    });
     if (diagnostics.has_errors()) return std::nullopt;
     warn_observed_sets(typed, diagnostics);
     return typed;

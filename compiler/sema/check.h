@@ -19,7 +19,7 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 
 // How relative paths are found: beside the file that names them, then in each include folder.
 struct Files {
-    ReadFile read;                        // empty: there are no files
+    ReadFile read;  // empty: there are no files
     std::vector<std::string> include_dirs;
 
     std::optional<std::string> text(const std::string& path, std::string& error) const {

@@ -12,14 +12,18 @@ namespace weir::sema {
 Set* ItemChecker::changed_set(const ast::Name& name) {
     const auto found = names_.sets.find(name.text);
     if (found == names_.sets.end()) {
-        Diagnostic unknown{.code = Code::E202, .span = name.span, .message = fmt::format("unknown set `{}`", name.text)};
-        if (const std::string near = nearest_name(names_.sets, name.text); !near.empty()) unknown.fix = Fix{name.span, near};
+        Diagnostic unknown{
+            .code = Code::E202, .span = name.span, .message = fmt::format("unknown set `{}`", name.text)};
+        if (const std::string near = nearest_name(names_.sets, name.text); !near.empty())
+            unknown.fix = Fix{name.span, near};
         say(std::move(unknown));
         return nullptr;
     }
     Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
     if (!has_net(set.types)) return &set;
-    say({.code = Code::E336, .span = name.span, .message = fmt::format("`{}` is a set of nets", name.text),
+    say({.code = Code::E336,
+         .span = name.span,
+         .message = fmt::format("`{}` is a set of nets", name.text),
          .help = "it is filled from its file, or without one by `weir set`"});
     return nullptr;
 }
@@ -33,17 +37,24 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     SetChange change;
     change.adds = add != nullptr;
     change.set = static_cast<SetId>(set - typed_.sets.data());
-    if (value.kind == Operand::Kind::kField && value.mask == ~std::uint64_t{0}) change.keys = {value.field};
-    else if (value.kind == Operand::Kind::kTuple) change.keys = value.fields;
+    if (value.kind == Operand::Kind::kField && value.mask == ~std::uint64_t{0})
+        change.keys = {value.field};
+    else if (value.kind == Operand::Kind::kTuple)
+        change.keys = value.fields;
     else
-        return say({.code = Code::E337, .span = value.span, .message = fmt::format("`{}` is not a field", sources_.text(value.span)),
+        return say({.code = Code::E337,
+                    .span = value.span,
+                    .message = fmt::format("`{}` is not a field", sources_.text(value.span)),
                     .help = "a rule adds and removes fields of the packet: `add ip.src to blocked`"});
     if (!conditions_.fits_set(change.keys, *set, value.span)) return;
     if (add != nullptr) change.for_ns = set->ttl_ns.value_or(0);
     if (add != nullptr && add->duration) {
         const auto* duration = std::get_if<Duration>(&add->duration->value);
         if (duration == nullptr || duration->ns == 0)
-            return say({.code = Code::E336, .span = written.span, .message = "`for` takes a duration", .help = "write `for 1h`"});
+            return say({.code = Code::E336,
+                        .span = written.span,
+                        .message = "`for` takes a duration",
+                        .help = "write `for 1h`"});
         change.for_ns = duration->ns;
     }
     set->dynamic = true;
@@ -54,7 +65,10 @@ std::optional<StateTerm> ItemChecker::throttle(const ast::Policy& policy, const 
     constexpr std::size_t kMaxKeys = 4;
     constexpr std::uint64_t kMostEvents = 0xffffffff;
     const auto wrong = [&](std::string message) {
-        say({.code = Code::E338, .span = written.span, .message = std::move(message), .help = "write `throttle 1 per ip.src every 1m`"});
+        say({.code = Code::E338,
+             .span = written.span,
+             .message = std::move(message),
+             .help = "write `throttle 1 per ip.src every 1m`"});
     };
     StateTerm throttle;
     throttle.kind = TermKind::kThrottle;
@@ -63,15 +77,20 @@ std::optional<StateTerm> ItemChecker::throttle(const ast::Policy& policy, const 
     for (const ast::ExprId id : written.keys) {
         const auto key = conditions_.term_field({&policy}, id);
         keyed = keyed && key;
-        if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end()) throttle.keys.push_back(*key);
+        if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end())
+            throttle.keys.push_back(*key);
     }
     const auto* every = std::get_if<Duration>(&written.every.value);
     throttle.limit = written.count;
     throttle.unit_ns = every == nullptr ? 0 : every->ns;
-    if (written.count == 0 || written.count > kMostEvents) wrong(fmt::format("a throttle of {} events", written.count));
-    else if (throttle.unit_ns == 0) wrong("a throttle without a time");
-    else if (written.keys.empty() || written.keys.size() > kMaxKeys) wrong(fmt::format("a throttle of {} keys", written.keys.size()));
-    else if (keyed) return throttle;
+    if (written.count == 0 || written.count > kMostEvents)
+        wrong(fmt::format("a throttle of {} events", written.count));
+    else if (throttle.unit_ns == 0)
+        wrong("a throttle without a time");
+    else if (written.keys.empty() || written.keys.size() > kMaxKeys)
+        wrong(fmt::format("a throttle of {} keys", written.keys.size()));
+    else if (keyed)
+        return throttle;
     return std::nullopt;
 }
 

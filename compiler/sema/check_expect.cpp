@@ -29,16 +29,20 @@ ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectSte
     ExpectMember expected{{}, {}, step.negated, std::string(sources_.text(span))};
     const auto found = names_.sets.find(step.set.text);
     if (found == names_.sets.end()) {
-        Diagnostic unknown{.code = Code::E202, .span = step.set.span, .message = fmt::format("unknown set `{}`", step.set.text)};
-        if (const std::string near = nearest_name(names_.sets, step.set.text); !near.empty()) unknown.fix = Fix{step.set.span, near};
+        Diagnostic unknown{
+            .code = Code::E202, .span = step.set.span, .message = fmt::format("unknown set `{}`", step.set.text)};
+        if (const std::string near = nearest_name(names_.sets, step.set.text); !near.empty())
+            unknown.fix = Fix{step.set.span, near};
         conditions_.say(std::move(unknown));
         return expected;
     }
     expected.set = found->second;
     const Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
-    if (set.types.empty()) return expected;   // said
+    if (set.types.empty()) return expected;  // said
     if (!set.dynamic || has_net(set.types)) {
-        wrong(step.set.span, set.dynamic ? fmt::format("no rule changes `{}`", set.name) : fmt::format("`{}` never changes", set.name), "`expect` looks into sets that rules change");
+        wrong(step.set.span,
+              set.dynamic ? fmt::format("no rule changes `{}`", set.name) : fmt::format("`{}` never changes", set.name),
+              "`expect` looks into sets that rules change");
         return expected;
     }
     const ast::Expr& value = policy.expr(step.value);
@@ -50,7 +54,9 @@ ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectSte
         if (element) expected.entry.push_back(*element);
     }
     if (parts.size() != set.types.size() || expected.entry.size() != parts.size())
-        conditions_.say({.code = Code::E320, .span = value.span, .message = fmt::format("the set `{}` holds something else", set.name),
+        conditions_.say({.code = Code::E320,
+                         .span = value.span,
+                         .message = fmt::format("the set `{}` holds something else", set.name),
                          .notes = {{set.span, "its type stands here"}}});
     return expected;
 }

@@ -28,14 +28,15 @@ std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const as
     if (near.empty()) return std::nullopt;
     return Fix{name.span, std::string(near)};
 }
-}
+}  // namespace
 
 void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) {
     const auto wrong = [&](std::string message, std::string help) {
         say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
     };
     constexpr std::string_view kShape = "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`";
-    if (argument.values.size() != 1 || !argument.words.empty()) return wrong("not an argument of eve()", std::string(kShape));
+    if (argument.values.size() != 1 || !argument.words.empty())
+        return wrong("not an argument of eve()", std::string(kShape));
     const Value& value = argument.values.front().value;
     if (!argument.keyword) {
         const auto* path = std::get_if<Text>(&value);
@@ -49,11 +50,15 @@ void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) 
     } else if (argument.keyword->text == "keep") {
         constexpr std::uint64_t kMaxKept = 1000;
         const auto* number = std::get_if<Integer>(&value);
-        if (number == nullptr || number->value == 0 || number->value > kMaxKept) return wrong("`keep` takes a number of files, 1 to 1000", "write `keep 10`");
+        if (number == nullptr || number->value == 0 || number->value > kMaxKept)
+            return wrong("`keep` takes a number of files, 1 to 1000", "write `keep 10`");
         eve.keep = static_cast<std::uint32_t>(number->value);
     } else {
-        say({.code = Code::E331, .span = argument.keyword->span, .message = fmt::format("`{}` is no argument of eve()", argument.keyword->text),
-             .help = std::string(kShape), .fix = nearest_fix(kEveWords, *argument.keyword)});
+        say({.code = Code::E331,
+             .span = argument.keyword->span,
+             .message = fmt::format("`{}` is no argument of eve()", argument.keyword->text),
+             .help = std::string(kShape),
+             .fix = nearest_fix(kEveWords, *argument.keyword)});
     }
 }
 
@@ -67,14 +72,20 @@ void ItemChecker::sink(const ast::Sink& written) {
         EveSink eve;
         for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
         if (eve.path.empty())
-            say({.code = Code::E331, .span = written.kind.span, .message = "eve() without a path", .help = "write `eve(\"/var/log/weir/eve.json\")`"});
+            say({.code = Code::E331,
+                 .span = written.kind.span,
+                 .message = "eve() without a path",
+                 .help = "write `eve(\"/var/log/weir/eve.json\")`"});
         if (eve.rotate_bytes != 0 && eve.keep == 0) eve.keep = 10;
         sink.kind = std::move(eve);
     } else if (std::find(std::begin(kLaterSinks), std::end(kLaterSinks), kind) != std::end(kLaterSinks)) {
         conditions_.not_yet(written.kind.span, fmt::format("the sink `{}`", kind));
     } else {
-        say({.code = Code::E215, .span = written.kind.span, .message = fmt::format("`{}` is no kind of sink", kind),
-             .help = "the kinds are stdout, eve, syslog, webhook, exec, kafka, nats, unix and llm", .fix = nearest_fix(kSinks, written.kind)});
+        say({.code = Code::E215,
+             .span = written.kind.span,
+             .message = fmt::format("`{}` is no kind of sink", kind),
+             .help = "the kinds are stdout, eve, syslog, webhook, exec, kafka, nats, unix and llm",
+             .fix = nearest_fix(kSinks, written.kind)});
     }
     typed_.sinks.push_back(std::move(sink));
 }
@@ -106,14 +117,17 @@ std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
         const std::size_t brace = text.find_first_of("{}", at);
         if (brace != at) parts.emplace_back(text.substr(at, brace - at));
         if (brace == std::string::npos) break;
-        if (brace + 1 < text.size() && text[brace + 1] == text[brace]) {   // a brace, written twice
+        if (brace + 1 < text.size() && text[brace + 1] == text[brace]) {  // a brace, written twice
             parts.emplace_back(std::string(1, text[brace]));
             at = brace + 2;
             continue;
         }
         const std::size_t end = text.find('}', brace);
         if (text[brace] == '}' || end == std::string::npos) {
-            say({.code = Code::E332, .span = written.message_span, .message = text[brace] == '}' ? "`}` closes no hole of the message" : "`{` opens a hole that is not closed",
+            say({.code = Code::E332,
+                 .span = written.message_span,
+                 .message =
+                     text[brace] == '}' ? "`}` closes no hole of the message" : "`{` opens a hole that is not closed",
                  .help = "a hole is a field in braces: {ip.src}"});
             break;
         }
@@ -138,12 +152,16 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
     for (const ast::Name& sink : written.sinks) {
         const auto found = names_.sinks.find(sink.text);
         if (found != names_.sinks.end()) {
-            if (std::find(alert.sinks.begin(), alert.sinks.end(), found->second) == alert.sinks.end()) alert.sinks.push_back(found->second);
+            if (std::find(alert.sinks.begin(), alert.sinks.end(), found->second) == alert.sinks.end())
+                alert.sinks.push_back(found->second);
             continue;
         }
-        Diagnostic unknown{.code = Code::E210, .span = sink.span, .message = fmt::format("unknown sink `{}`", sink.text),
+        Diagnostic unknown{.code = Code::E210,
+                           .span = sink.span,
+                           .message = fmt::format("unknown sink `{}`", sink.text),
                            .help = fmt::format("declare it: `sink {} = stdout()`", sink.text)};
-        if (const std::string near = nearest_name(names_.sinks, sink.text); !near.empty()) unknown.fix = Fix{sink.span, near};
+        if (const std::string near = nearest_name(names_.sinks, sink.text); !near.empty())
+            unknown.fix = Fix{sink.span, near};
         say(std::move(unknown));
     }
     typed_.alerts.push_back(std::move(alert));
@@ -153,22 +171,32 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
 
 void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, Rule& rule) {
     if (rule.verdict)
-        say({.code = Code::E330, .span = written.span, .message = "an action after the verdict", .help = "a verdict ends the rule: write it last"});
+        say({.code = Code::E330,
+             .span = written.span,
+             .message = "an action after the verdict",
+             .help = "a verdict ends the rule: write it last"});
     if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
         rule.verdict = verdict(*given, written.span);
     } else if (const auto* alert = std::get_if<ast::AlertAction>(&written.node)) {
         if (alert->sample && *alert->sample == 0)
-            say({.code = Code::E338, .span = written.span, .message = "one of no events", .help = "write `sample 1/100`"});
+            say({.code = Code::E338,
+                 .span = written.span,
+                 .message = "one of no events",
+                 .help = "write `sample 1/100`"});
         const auto found = names_.alerts.find(alert->alert.text);
         if (found != names_.alerts.end()) {
             rule.alerts.push_back({found->second, std::max<std::uint64_t>(alert->sample.value_or(1), 1)});
         } else {
-            Diagnostic unknown{.code = Code::E209, .span = alert->alert.span, .message = fmt::format("unknown alert `{}`", alert->alert.text),
+            Diagnostic unknown{.code = Code::E209,
+                               .span = alert->alert.span,
+                               .message = fmt::format("unknown alert `{}`", alert->alert.text),
                                .help = fmt::format("declare it: `alert {} {{ message \"…\" }}`", alert->alert.text)};
-            if (const std::string near = nearest_name(names_.alerts, alert->alert.text); !near.empty()) unknown.fix = Fix{alert->alert.span, near};
+            if (const std::string near = nearest_name(names_.alerts, alert->alert.text); !near.empty())
+                unknown.fix = Fix{alert->alert.span, near};
             say(std::move(unknown));
         }
-    } else if (std::holds_alternative<ast::AddAction>(written.node) || std::holds_alternative<ast::RemoveAction>(written.node)) {
+    } else if (std::holds_alternative<ast::AddAction>(written.node) ||
+               std::holds_alternative<ast::RemoveAction>(written.node)) {
         set_change(policy, written, rule);
     } else {
         conditions_.not_yet(written.span, "`capture`");
@@ -176,7 +204,7 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
 }
 
 void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
-    constexpr std::size_t kMaxSearchRules = 64, kMaxStateRules = 256;   // language.md, limits
+    constexpr std::size_t kMaxSearchRules = 64, kMaxStateRules = 256;  // language.md, limits
     Rule rule;
     rule.name = written.name.text;
     rule.span = written.span;
@@ -187,18 +215,26 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     const std::size_t searches = conditions_.payload_searches();
     rule.condition = conditions_.condition({&policy, nullptr, true}, written.condition);
     if (conditions_.payload_searches() != searches && ++search_rules_ == kMaxSearchRules + 1)
-        say({.code = Code::E507, .span = rule.condition_span, .message = fmt::format("more than {} rules search the payload", kMaxSearchRules),
+        say({.code = Code::E507,
+             .span = rule.condition_span,
+             .message = fmt::format("more than {} rules search the payload", kMaxSearchRules),
              .help = "compare a slice, or the payload's start, where the place is known"});
     rule.terms = conditions_.take_terms();
     if (rule.has_state() && ++state_rules_ == kMaxStateRules + 1)
-        say({.code = Code::E516, .span = rule.condition_span, .message = fmt::format("more than {} rules have a state term", kMaxStateRules),
+        say({.code = Code::E516,
+             .span = rule.condition_span,
+             .message = fmt::format("more than {} rules have a state term", kMaxStateRules),
              .help = "let one rule count for several: a set may choose the packets"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
-        say({.code = Code::E511, .span = written.name.span, .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
+        say({.code = Code::E511,
+             .span = written.name.span,
+             .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
              .help = fmt::format("a rule fires {} at most", WEIR_RULE_ALERTS)});
     if (rule.changes.size() > WEIR_RULE_CHANGES)
-        say({.code = Code::E518, .span = written.name.span, .message = fmt::format("a rule with {} changes of sets", rule.changes.size()),
+        say({.code = Code::E518,
+             .span = written.name.span,
+             .message = fmt::format("a rule with {} changes of sets", rule.changes.size()),
              .help = fmt::format("a rule makes {} at most", WEIR_RULE_CHANGES)});
     conditions_.set_rule({});
     typed_.rules.push_back(std::move(rule));

@@ -12,7 +12,8 @@ namespace weir::sema {
 
 class ItemChecker {
 public:
-    ItemChecker(const Sources& sources, const Names& names, const Files& files, ConditionChecker& conditions, TypedPolicy& typed)
+    ItemChecker(const Sources& sources, const Names& names, const Files& files, ConditionChecker& conditions,
+                TypedPolicy& typed)
         : sources_(sources), names_(names), files_(files), conditions_(conditions), typed_(typed) {}
 
     // A set's number is its place among the sets, whatever is wrong with it; so it is with sinks, alerts and rules.
@@ -47,9 +48,9 @@ private:
     const Files& files_;
     ConditionChecker& conditions_;
     TypedPolicy& typed_;
-    std::size_t search_rules_ = 0;        // that search the payload
-    std::size_t state_rules_ = 0;         // that have a state term
-    std::uint64_t set_entries_ = 0;       // of all sets so far
+    std::size_t search_rules_ = 0;   // that search the payload
+    std::size_t state_rules_ = 0;    // that have a state term
+    std::uint64_t set_entries_ = 0;  // of all sets so far
 };
 
 }  // namespace weir::sema

@@ -12,9 +12,10 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxEntries = 4'000'000;      // of a set file: language.md, limits
-constexpr std::size_t kMaxEntriesTogether = 12'000'000;   // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
-constexpr std::size_t kMaxFileFaults = 10;          // said of one file
+constexpr std::size_t kMaxEntries = 4'000'000;  // of a set file: language.md, limits
+constexpr std::size_t kMaxEntriesTogether =
+    12'000'000;                             // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
+constexpr std::size_t kMaxFileFaults = 10;  // said of one file
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpace = " \t\r";
@@ -30,7 +31,8 @@ std::string shown(std::string_view text) {
 }
 
 // One entry. False and a sentence in `fault` where it is none.
-bool set_line(std::string_view line, const std::vector<SetType>& types, std::vector<SetElement>& entry, std::string& fault) {
+bool set_line(std::string_view line, const std::vector<SetType>& types, std::vector<SetElement>& entry,
+              std::string& fault) {
     entry.clear();
     for (std::size_t i = 0; i < types.size(); ++i) {
         const bool last = i + 1 == types.size();
@@ -39,7 +41,8 @@ bool set_line(std::string_view line, const std::vector<SetType>& types, std::vec
         const auto element = parse_element(types[i], part);
         if (!element) {
             const bool host_bits = types[i] == SetType::kNet && parse_prefix(part);
-            fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part), to_string(network(*parse_prefix(part))))
+            fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part),
+                                            to_string(network(*parse_prefix(part))))
                               : fmt::format("`{}` is no {}", shown(part), set_type_name(types[i]));
             return false;
         }
@@ -57,9 +60,13 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
         const auto type = set_type(word.text);
         if (!type) {
             constexpr std::string_view kWords[] = {"ip", "net", "port", "mac", "domain", "u8", "u16", "u32"};
-            Diagnostic unknown{.code = Code::E213, .span = word.span, .message = fmt::format("`{}` is no type of a set", word.text),
-                               .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
-            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty()) unknown.fix = Fix{word.span, std::string(near)};
+            Diagnostic unknown{
+                .code = Code::E213,
+                .span = word.span,
+                .message = fmt::format("`{}` is no type of a set", word.text),
+                .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
+            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty())
+                unknown.fix = Fix{word.span, std::string(near)};
             say(std::move(unknown));
             set.types.clear();
             return false;
@@ -73,7 +80,8 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
         set.types.push_back(*type);
     }
     if (nets <= 1 && key_words(set.types) <= WEIR_SET_KEY_WORDS) return true;
-    say({.code = Code::E510, .span = {written.types.front().span.file, written.types.front().span.begin, written.types.back().span.end},
+    say({.code = Code::E510,
+         .span = {written.types.front().span.file, written.types.front().span.begin, written.types.back().span.end},
          .message = nets > 1 ? "a tuple of two nets" : "a tuple of too many parts",
          .help = "one net at most, and three addresses at most"});
     set.types.clear();
@@ -83,12 +91,20 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
 void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
     if (written.ttl) {
         if (has_net(set.types))
-            say({.code = Code::E336, .span = written.ttl_span, .message = "a set of nets has no `ttl`",
+            say({.code = Code::E336,
+                 .span = written.ttl_span,
+                 .message = "a set of nets has no `ttl`",
                  .help = "it is filled from its file, or without one by `weir set`"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
-            say({.code = Code::E336, .span = written.ttl_span, .message = "`ttl` takes a duration", .help = "write `ttl 10m`"});
+            say({.code = Code::E336,
+                 .span = written.ttl_span,
+                 .message = "`ttl` takes a duration",
+                 .help = "write `ttl 10m`"});
         else if (std::get<Duration>(written.ttl->value).ns == 0)
-            say({.code = Code::E336, .span = written.ttl_span, .message = "a `ttl` of no time", .help = "write `ttl 10m`"});
+            say({.code = Code::E336,
+                 .span = written.ttl_span,
+                 .message = "a `ttl` of no time",
+                 .help = "write `ttl 10m`"});
         else {
             set.ttl_ns = std::get<Duration>(written.ttl->value).ns;
             set.dynamic = true;
@@ -97,7 +113,9 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
         set.dynamic = true;
     }
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
-        say({.code = Code::E508, .span = written.size_span, .message = fmt::format("a set of {} entries", *written.size),
+        say({.code = Code::E508,
+             .span = written.size_span,
+             .message = fmt::format("a set of {} entries", *written.size),
              .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
@@ -122,7 +140,9 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
             continue;
         }
         ++faults;
-        say({.code = Code::E329, .span = written.file_span, .message = fmt::format("{}:{}: {}", name, number, fault),
+        say({.code = Code::E329,
+             .span = written.file_span,
+             .message = fmt::format("{}:{}: {}", name, number, fault),
              .help = "one entry a line; `#` begins a comment; the parts of a tuple are separated by commas"});
     }
     set.entries.sort();
@@ -131,7 +151,8 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
 void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
     std::string text, error, first_error, name;
     bool found = false;
-    for (const std::string& place : candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs)) {
+    for (const std::string& place :
+         candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs)) {
         auto read = files_.text(place, error);
         if (first_error.empty()) first_error = error;
         if (!read) continue;
@@ -141,16 +162,21 @@ void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
         break;
     }
     if (!found) {
-        say({.code = Code::E207, .span = written.file_span, .message = fmt::format("`{}` cannot be read: {}", *written.file, first_error),
+        say({.code = Code::E207,
+             .span = written.file_span,
+             .message = fmt::format("`{}` cannot be read: {}", *written.file, first_error),
              .help = "a path is relative to the file that names it, then to the --include folders"});
         return;
     }
     set_lines(written, name, text, set);
     if (set.entries.size() > kMaxEntries)
-        say({.code = Code::E508, .span = written.file_span, .message = fmt::format("{} has more than {} entries", name, kMaxEntries),
+        say({.code = Code::E508,
+             .span = written.file_span,
+             .message = fmt::format("{} has more than {} entries", name, kMaxEntries),
              .help = "split it, or write networks instead of addresses"});
     if (written.size && set.entries.size() > *written.size)
-        say({.code = Code::E509, .span = written.size_span,
+        say({.code = Code::E509,
+             .span = written.size_span,
              .message = fmt::format("`size {}`, and {} has {} entries", *written.size, name, set.entries.size()),
              .help = "leave `size` out: the set is as large as its file",
              .fix = Fix{written.size_span, std::to_string(set.entries.size())}});
@@ -161,10 +187,12 @@ void ItemChecker::room_for(const ast::Set& written, std::uint64_t entries) {
     const bool had_room = set_entries_ <= kMaxEntriesTogether;
     set_entries_ += std::min<std::uint64_t>(entries, kMaxEntries);
     if (had_room && set_entries_ > kMaxEntriesTogether)
-        say({.code = Code::E515, .span = written.name.span,
+        say({.code = Code::E515,
+             .span = written.name.span,
              .message = fmt::format("the sets up to `{}` have {} entries", written.name.text, set_entries_),
-             .help = fmt::format("the sets of a policy have {} entries together: write networks instead of addresses, or smaller sizes",
-                                 kMaxEntriesTogether)});
+             .help = fmt::format(
+                 "the sets of a policy have {} entries together: write networks instead of addresses, or smaller sizes",
+                 kMaxEntriesTogether)});
 }
 
 void ItemChecker::set(const ast::Set& written) {

@@ -12,29 +12,30 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxFrames = 1'000'000;   // of all tests of a policy: docs/limits.md
+constexpr std::size_t kMaxFrames = 1'000'000;  // of all tests of a policy: docs/limits.md
 
 struct ProtocolWord {
     std::string_view word;
     TestProtocol protocol;
     bool ports;
 };
-constexpr ProtocolWord kProtocols[] = {{"tcp", TestProtocol::kTcp, true},    {"udp", TestProtocol::kUdp, true},
-                                       {"sctp", TestProtocol::kSctp, true},  {"icmp", TestProtocol::kIcmp, false},
+constexpr ProtocolWord kProtocols[] = {{"tcp", TestProtocol::kTcp, true},      {"udp", TestProtocol::kUdp, true},
+                                       {"sctp", TestProtocol::kSctp, true},    {"icmp", TestProtocol::kIcmp, false},
                                        {"icmp6", TestProtocol::kIcmp6, false}, {"arp", TestProtocol::kArp, false}};
 
 struct FlagWord {
     std::string_view word;
     std::uint8_t bit;
 };
-constexpr FlagWord kFlags[] = {{"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128}};
+constexpr FlagWord kFlags[] = {{"fin", 1},  {"syn", 2},  {"rst", 4},  {"psh", 8},
+                               {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128}};
 
 // Options that take one number: docs/language.md, "Packets", has a row for each.
 struct NumberOption {
     std::string_view word;
     std::uint64_t limit;
     void (*set)(TestPacket&, std::uint64_t);
-    std::string_view protocols;           // that have it, a letter each: t u s i(cmp, icmp6) a; all but ARP: "tusi"
+    std::string_view protocols;  // that have it, a letter each: t u s i(cmp, icmp6) a; all but ARP: "tusi"
 };
 template <auto Member>
 void store(TestPacket& packet, std::uint64_t value) {
@@ -69,8 +70,8 @@ struct DnsType {
     std::string_view word;
     std::uint16_t number;
 };
-constexpr DnsType kDnsTypes[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15}, {"TXT", 16},
-                                 {"AAAA", 28}, {"SRV", 33}, {"HTTPS", 65}, {"ANY", 255}};
+constexpr DnsType kDnsTypes[] = {{"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},    {"PTR", 12}, {"MX", 15},
+                                 {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},  {"HTTPS", 65}, {"ANY", 255}};
 
 char letter(TestProtocol protocol) {
     switch (protocol) {
@@ -99,20 +100,24 @@ public:
         for (const NumberOption& number : kNumbers)
             if (number.word == word) return read_number(option, number);
         if (word == "df" || word == "mf") {
-            if (packet_.protocol == TestProtocol::kArp || (word == "df" && packet_.source.version == 6)) return unfit(option);
+            if (packet_.protocol == TestProtocol::kArp || (word == "df" && packet_.source.version == 6))
+                return unfit(option);
             (word == "df" ? packet_.dont_fragment : packet_.more_fragments) = true;
             return expect_values(option, 0);
         }
         if (word == "eth_src" || word == "eth_dst") return read_mac(option);
         if (word == "payload") return read_payload(option);
         if (word == "dns") return read_dns(option);
-        constexpr std::string_view kWords[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "df", "mf", "ttl", "dscp",
-                                               "ecn", "ip_id", "frag_offset", "flow_label", "vlan", "pcp", "eth_src", "eth_dst",
-                                               "seq", "ack_seq", "window", "mss", "type", "code", "payload", "dns"};
+        constexpr std::string_view kWords[] = {
+            "fin", "syn",     "rst",    "psh",   "ack",         "urg",        "ece",     "cwr", "df",      "mf",
+            "ttl", "dscp",    "ecn",    "ip_id", "frag_offset", "flow_label", "vlan",    "pcp", "eth_src", "eth_dst",
+            "seq", "ack_seq", "window", "mss",   "type",        "code",       "payload", "dns"};
         const std::string_view near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("`{}` is no option of a packet", word),
-             !near.empty() ? fmt::format("perhaps `{}`", near) : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset flow_label vlan pcp eth_src eth_dst seq "
-             "ack_seq window mss type code id op payload dns");
+             !near.empty() ? fmt::format("perhaps `{}`", near)
+                           : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
+                             "flow_label vlan pcp eth_src eth_dst seq "
+                             "ack_seq window mss type code id op payload dns");
     }
 
 private:
@@ -128,7 +133,8 @@ private:
         const auto* number = option.values.size() == 1 ? std::get_if<Integer>(&option.values[0].value) : nullptr;
         if (number == nullptr) return say_(option.span, fmt::format("`{}` takes a number", row.word), {});
         if (number->value > row.limit)
-            return say_(option.span, fmt::format("{} is too much for `{}`", number->value, row.word), fmt::format("at most {}", row.limit));
+            return say_(option.span, fmt::format("{} is too much for `{}`", number->value, row.word),
+                        fmt::format("at most {}", row.limit));
         if (row.word == "frag_offset" && number->value % 8 != 0)
             return say_(option.span, "a fragment's offset is a multiple of 8", {});
         if (row.word == "ip_id" && packet_.source.version == 4 && number->value > 0xffff)
@@ -145,13 +151,17 @@ private:
     }
     void read_payload(const ast::PacketOption& option) {
         if (packet_.protocol == TestProtocol::kArp) return unfit(option);
-        constexpr std::size_t kMaxPayload = 9000;   // a jumbo frame
+        constexpr std::size_t kMaxPayload = 9000;  // a jumbo frame
         if (option.values.size() == 1) {
-            if (const auto* text = std::get_if<Text>(&option.values[0].value)) packet_.payload = text->bytes;
-            else if (const auto* hex = std::get_if<HexBytes>(&option.values[0].value)) packet_.payload = hex->bytes;
-            else return say_(option.span, "`payload` takes \"…\" or hex\"…\"", {});
+            if (const auto* text = std::get_if<Text>(&option.values[0].value))
+                packet_.payload = text->bytes;
+            else if (const auto* hex = std::get_if<HexBytes>(&option.values[0].value))
+                packet_.payload = hex->bytes;
+            else
+                return say_(option.span, "`payload` takes \"…\" or hex\"…\"", {});
             if (packet_.payload.size() > kMaxPayload)
-                say_(option.span, fmt::format("a payload of {} bytes", packet_.payload.size()), fmt::format("at most {}", kMaxPayload));
+                say_(option.span, fmt::format("a payload of {} bytes", packet_.payload.size()),
+                     fmt::format("at most {}", kMaxPayload));
             return;
         }
         expect_values(option, 1);
@@ -169,7 +179,8 @@ private:
                 shaped = response || word == "query";
                 continue;
             }
-            const auto* known = std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes), [&](const DnsType& t) { return t.word == word; });
+            const auto* known = std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes),
+                                             [&](const DnsType& t) { return t.word == word; });
             shaped = i == 1 && known != std::end(kDnsTypes);
             if (shaped) type = known->number;
         }
@@ -185,8 +196,10 @@ std::string squeezed(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-        if (!space) out += c;
-        else if (!out.empty() && out.back() != ' ') out += ' ';
+        if (!space)
+            out += c;
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
     }
     return out;
 }
@@ -206,31 +219,38 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
               "tcp, udp, sctp, icmp, icmp6, arp, or hex\"…\" for a whole frame");
         return {};
     }
-    if (!spec.source.address || !spec.destination.address) return {};   // said
+    if (!spec.source.address || !spec.destination.address) return {};  // said
     TestPacket packet;
     packet.protocol = known->protocol;
     packet.source = std::get<IpAddress>(*spec.source.address);
     packet.destination = std::get<IpAddress>(*spec.destination.address);
     const bool v6 = packet.source.version == 6;
     if (packet.source.version != packet.destination.version)
-        return wrong(spec.destination.span, "the packet's ends are of two IP versions"), std::vector<std::vector<std::uint8_t>>();
+        return wrong(spec.destination.span, "the packet's ends are of two IP versions"),
+               std::vector<std::vector<std::uint8_t>>();
     if ((v6 && (known->word == "icmp" || known->word == "arp")) || (!v6 && known->word == "icmp6"))
         return wrong(spec.protocol.span, fmt::format("`{}` between {} addresses", known->word, v6 ? "IPv6" : "IPv4"),
-                     v6 ? "IPv6 has icmp6" : "IPv4 has icmp"), std::vector<std::vector<std::uint8_t>>();
+                     v6 ? "IPv6 has icmp6" : "IPv4 has icmp"),
+               std::vector<std::vector<std::uint8_t>>();
     for (const ast::Endpoint* end : {&spec.source, &spec.destination}) {
         if (end->port && !known->ports) wrong(end->port->span, fmt::format("`{}` has no ports", known->word));
-        if (!end->port && known->ports && end == &spec.destination) wrong(end->span, "a port is missing", "write `192.0.2.1:80`");
+        if (!end->port && known->ports && end == &spec.destination)
+            wrong(end->span, "a port is missing", "write `192.0.2.1:80`");
         if (end->port && (end->port->last > 65535 || end->port->first > end->port->last))
-            return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "ports are 0 to 65535"), std::vector<std::vector<std::uint8_t>>();
+            return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "ports are 0 to 65535"),
+                   std::vector<std::vector<std::uint8_t>>();
     }
-    OptionReader options(packet, [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
+    OptionReader options(packet,
+                         [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
     for (const ast::PacketOption& option : spec.options) options.read(option);
     const ast::PortSpec from = spec.source.port.value_or(ast::PortSpec{packet.source_port, packet.source_port, {}});
     const ast::PortSpec to = spec.destination.port.value_or(ast::PortSpec{});
     const std::uint64_t count = (from.last - from.first + 1) * (to.last - to.first + 1);
     std::vector<std::vector<std::uint8_t>> frames;
     if (count > kMaxFrames) {
-        conditions_.say({.code = Code::E513, .span = spec.span, .message = fmt::format("this range stands for {} packets", count),
+        conditions_.say({.code = Code::E513,
+                         .span = spec.span,
+                         .message = fmt::format("this range stands for {} packets", count),
                          .help = fmt::format("the tests of a policy send at most {}", kMaxFrames)});
         return frames;
     }
@@ -252,7 +272,9 @@ std::vector<std::vector<std::uint8_t>> TestChecker::repeated(const ast::SendStep
     }
     if (send.repeat == 0) wrong(send.packet.span, "a packet sent 0 times");
     if (!once.empty() && (send.repeat > kMaxFrames / once.size() || frames_ + send.repeat * once.size() > kMaxFrames)) {
-        conditions_.say({.code = Code::E513, .span = send.packet.span, .message = "too many packets in this policy's tests",
+        conditions_.say({.code = Code::E513,
+                         .span = send.packet.span,
+                         .message = "too many packets in this policy's tests",
                          .help = fmt::format("at most {} in all", kMaxFrames)});
         return {};
     }
@@ -275,8 +297,11 @@ Expectation TestChecker::expectation(const ast::Outcome& outcome) {
         } else if (const auto rule = names_.rules.find(outcome.rule->text); rule != names_.rules.end()) {
             expected.rule = rule->second;
         } else {
-            Diagnostic unknown{.code = Code::E208, .span = outcome.rule->span, .message = fmt::format("unknown rule `{}`", outcome.rule->text)};
-            if (const std::string near = nearest_name(names_.rules, outcome.rule->text); !near.empty()) unknown.fix = Fix{outcome.rule->span, near};
+            Diagnostic unknown{.code = Code::E208,
+                               .span = outcome.rule->span,
+                               .message = fmt::format("unknown rule `{}`", outcome.rule->text)};
+            if (const std::string near = nearest_name(names_.rules, outcome.rule->text); !near.empty())
+                unknown.fix = Fix{outcome.rule->span, near};
             conditions_.say(std::move(unknown));
         }
     }
@@ -286,8 +311,11 @@ Expectation TestChecker::expectation(const ast::Outcome& outcome) {
             expected.alerts.push_back({found->second, alert.times});
             continue;
         }
-        Diagnostic unknown{.code = Code::E209, .span = alert.alert.span, .message = fmt::format("unknown alert `{}`", alert.alert.text)};
-        if (const std::string near = nearest_name(names_.alerts, alert.alert.text); !near.empty()) unknown.fix = Fix{alert.alert.span, near};
+        Diagnostic unknown{.code = Code::E209,
+                           .span = alert.alert.span,
+                           .message = fmt::format("unknown alert `{}`", alert.alert.text)};
+        if (const std::string near = nearest_name(names_.alerts, alert.alert.text); !near.empty())
+            unknown.fix = Fix{alert.alert.span, near};
         conditions_.say(std::move(unknown));
     }
     if (expected.no_alert && !outcome.alerts.empty()) wrong(outcome.span, "an alert and `no alert`", "one of them");

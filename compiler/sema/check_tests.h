@@ -28,7 +28,7 @@ private:
     const Names& names_;
     const TypedPolicy& typed_;
     ConditionChecker& conditions_;
-    std::size_t frames_ = 0;              // of the whole policy
+    std::size_t frames_ = 0;  // of the whole policy
 };
 
 }  // namespace weir::sema

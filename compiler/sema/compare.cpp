@@ -12,14 +12,16 @@ using Op = ast::Comparison;
 
 namespace {
 
-constexpr std::size_t kMaxLiteralBytes = 64;   // payload literals: language.md, conditions
+constexpr std::size_t kMaxLiteralBytes = 64;  // payload literals: language.md, conditions
 
 bool is_negated(Op op) { return op == Op::kNe || op == Op::kNotIn; }
 bool is_membership(Op op) { return op == Op::kIn || op == Op::kNotIn; }
 bool is_order(Op op) { return op == Op::kLt || op == Op::kLe || op == Op::kGt || op == Op::kGe; }
 bool is_text_search(Op op) { return op == Op::kContains || op == Op::kStartsWith || op == Op::kEndsWith; }
 bool is_equality(Op op) { return op == Op::kEq || op == Op::kNe; }
-bool is_value(Kind kind) { return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet; }
+bool is_value(Kind kind) {
+    return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet;
+}
 
 Relation relation_of(Op op) {
     switch (op) {
@@ -80,9 +82,13 @@ ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, 
     };
     const bool protocol = lhs.kind == Kind::kField && lhs.field == FieldId::kIpProto && rhs.kind == Kind::kField &&
                           sema::field(rhs.field).type == Type::kBool;
-    say({.code = Code::E320, .span = rhs.span,
-         .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
-         .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span)) : "nothing is converted silently: both sides are of one type", .notes = {{node.op_span, "compared here"}}});
+    say({.code = Code::E320,
+         .span = rhs.span,
+         .message =
+             fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
+         .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span))
+                          : "nothing is converted silently: both sides are of one type",
+         .notes = {{node.op_span, "compared here"}}});
     return never(rhs.span);
 }
 
@@ -92,23 +98,31 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, Type type, const 
     const bool searched = type == Type::kText || type == Type::kBytes || type == Type::kDomain;
     if ((is_order(node.op) && !ordered) || (is_text_search(node.op) && !searched) ||
         (is_membership(node.op) && type == Type::kBool)) {
-        say({.code = Code::E321, .span = node.op_span,
+        say({.code = Code::E321,
+             .span = node.op_span,
              .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), articled(type)),
-             .help = ordered ? "integers and ports have == != < <= > >= in" : searched ? "strings and bytes have == != contains starts_with ends_with in"
-                     : type == Type::kBool ? "bool fields stand alone, or have == and !=" : "== != and in are there"});
+             .help = ordered               ? "integers and ports have == != < <= > >= in"
+                     : searched            ? "strings and bytes have == != contains starts_with ends_with in"
+                     : type == Type::kBool ? "bool fields stand alone, or have == and !="
+                                           : "== != and in are there"});
         return false;
     }
     const Value* value = rhs.kind == Kind::kValue ? &rhs.values->front().value : nullptr;
-    const bool several = rhs.kind == Kind::kValues || rhs.kind == Kind::kTuples || rhs.kind == Kind::kSet ||
-                         (value != nullptr && (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
-                                               std::holds_alternative<IntegerRange>(*value)));
+    const bool several =
+        rhs.kind == Kind::kValues || rhs.kind == Kind::kTuples || rhs.kind == Kind::kSet ||
+        (value != nullptr && (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
+                              std::holds_alternative<IntegerRange>(*value)));
     if (several == is_membership(node.op)) return true;
     const bool turned = is_negated(node.op);
-    Diagnostic wrong{.code = Code::E321, .span = node.op_span,
-                     .message = fmt::format("`{}` with {}", text(node.op_span), several ? "several values" : "one value")};
+    Diagnostic wrong{
+        .code = Code::E321,
+        .span = node.op_span,
+        .message = fmt::format("`{}` with {}", text(node.op_span), several ? "several values" : "one value")};
     const bool swappable = several ? is_equality(node.op) : rhs.kind != Kind::kTuple && rhs.kind != Kind::kCondition;
-    if (swappable) wrong.fix = Fix{node.op_span, several ? (turned ? "not in" : "in") : (turned ? "!=" : "==")};
-    else wrong.help = "it takes one value";
+    if (swappable)
+        wrong.fix = Fix{node.op_span, several ? (turned ? "not in" : "in") : (turned ? "!=" : "==")};
+    else
+        wrong.help = "it takes one value";
     say(std::move(wrong));
     return false;
 }
@@ -117,15 +131,19 @@ ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, S
     const Operand lhs = operand(scope, node.lhs), rhs = operand(scope, node.rhs);
     if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
     if (is_value(lhs.kind)) {
-        Diagnostic wrong{.code = Code::E325, .span = lhs.span, .message = fmt::format("`{}` stands on the left", text(lhs.span)),
+        Diagnostic wrong{.code = Code::E325,
+                         .span = lhs.span,
+                         .message = fmt::format("`{}` stands on the left", text(lhs.span)),
                          .help = "the field comes first"};
         constexpr std::string_view kMirrored[] = {"==", "!=", ">", ">=", "<", "<="};
         if (rhs.kind == Kind::kField && static_cast<std::size_t>(node.op) < std::size(kMirrored))
-            wrong.fix = Fix{span, fmt::format("{} {} {}", text(rhs.span), kMirrored[static_cast<std::size_t>(node.op)], text(lhs.span))};
+            wrong.fix = Fix{span, fmt::format("{} {} {}", text(rhs.span), kMirrored[static_cast<std::size_t>(node.op)],
+                                              text(lhs.span))};
         say(std::move(wrong));
         return never(span);
     }
-    if (lhs.kind == Kind::kCondition || rhs.kind == Kind::kCondition || rhs.kind == Kind::kTuple) return mismatch(lhs, node, rhs);
+    if (lhs.kind == Kind::kCondition || rhs.kind == Kind::kCondition || rhs.kind == Kind::kTuple)
+        return mismatch(lhs, node, rhs);
     if (lhs.kind == Kind::kTuple) return in_tuples(lhs, node, rhs, span);
     if (lhs.kind == Kind::kSlice) return compare_text(lhs, node, rhs, span);
     if (rhs.kind == Kind::kSlice) return mismatch(lhs, node, rhs);
@@ -161,7 +179,9 @@ ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& 
         case Type::kMac: return add(span, MacCompare{lhs.field, rhs.field, negated});
         default: break;
     }
-    say({.code = Code::E321, .span = node.op_span, .message = "a field compared with itself",
+    say({.code = Code::E321,
+         .span = node.op_span,
+         .message = "a field compared with itself",
          .help = "there is one field of this type"});
     return never(span);
 }
@@ -171,15 +191,18 @@ ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& no
     if (value == nullptr) {
         const auto* bit = std::get_if<Integer>(&rhs.values->front().value);
         if (bit == nullptr || bit->value > 1) return mismatch(lhs, node, rhs);
-        say({.code = Code::E320, .span = rhs.span, .message = fmt::format("`{}` is true or false, and `{}` is an integer", text(lhs.span), bit->value),
-             .help = fmt::format("`{}` is a condition by itself", text(lhs.span)), .fix = Fix{rhs.span, bit->value == 1 ? "true" : "false"}});
+        say({.code = Code::E320,
+             .span = rhs.span,
+             .message = fmt::format("`{}` is true or false, and `{}` is an integer", text(lhs.span), bit->value),
+             .help = fmt::format("`{}` is a condition by itself", text(lhs.span)),
+             .fix = Fix{rhs.span, bit->value == 1 ? "true" : "false"}});
         return never(span);
     }
     return add(span, Flag{lhs.field, value->value != is_negated(node.op)});
 }
 
-std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChecker::number_ranges(const Operand& lhs,
-                                                                                                    const Operand& rhs) {
+std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChecker::number_ranges(
+    const Operand& lhs, const Operand& rhs) {
     const Field& field = sema::field(lhs.field);
     const std::uint64_t limit = limit_of(field);
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
@@ -190,17 +213,21 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
         } else if (const auto* several = std::get_if<IntegerRange>(&element.value)) {
             range = {several->first, several->last};
         } else {
-            Diagnostic wrong{.code = Code::E320, .span = element.span,
+            Diagnostic wrong{.code = Code::E320,
+                             .span = element.span,
                              .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), articled(field.type),
                                                     text(element.span), value_kind(element.value)),
                              .help = "nothing is converted silently: both sides are of one type"};
-            if (field.type == Type::kPort && std::holds_alternative<Text>(element.value)) wrong.help = "a port is a number: ssh is 22, http 80, https 443";
-            if (const auto* size = std::get_if<ByteSize>(&element.value)) wrong.fix = Fix{element.span, std::to_string(size->bytes)};
+            if (field.type == Type::kPort && std::holds_alternative<Text>(element.value))
+                wrong.help = "a port is a number: ssh is 22, http 80, https 443";
+            if (const auto* size = std::get_if<ByteSize>(&element.value))
+                wrong.fix = Fix{element.span, std::to_string(size->bytes)};
             say(std::move(wrong));
             return std::nullopt;
         }
         if (range.second > limit) {
-            say({.code = Code::E322, .span = element.span,
+            say({.code = Code::E322,
+                 .span = element.span,
                  .message = fmt::format("{} does not fit in `{}`", range.second, field.name),
                  .help = fmt::format("it has {} bits: 0 to {}", field.bits, limit)});
             return std::nullopt;
@@ -222,7 +249,9 @@ ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& 
         if (node.op == Op::kLt && value > 0) ranges->push_back({0, value - 1});
         if (node.op == Op::kGt && value < limit) ranges->push_back({value + 1, ~std::uint64_t{0}});
         if (ranges->empty()) {
-            say({.code = Code::W403, .span = span, .message = fmt::format("`{}` is never true", text(span)),
+            say({.code = Code::W403,
+                 .span = span,
+                 .message = fmt::format("`{}` is never true", text(span)),
                  .help = fmt::format("`{}` lies between 0 and {}", sema::field(lhs.field).name, limit)});
         }
     }
@@ -233,15 +262,20 @@ ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& 
 std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Operand& rhs) {
     std::vector<IpRange> ranges;
     for (const PlacedValue& element : *rhs.values) {
-        if (const auto* address = std::get_if<IpAddress>(&element.value)) ranges.push_back({*address, *address});
-        else if (const auto* prefix = std::get_if<IpPrefix>(&element.value)) ranges.push_back({first_address(*prefix), last_address(*prefix)});
-        else if (const auto* range = std::get_if<IpRange>(&element.value)) ranges.push_back(*range);
+        if (const auto* address = std::get_if<IpAddress>(&element.value))
+            ranges.push_back({*address, *address});
+        else if (const auto* prefix = std::get_if<IpPrefix>(&element.value))
+            ranges.push_back({first_address(*prefix), last_address(*prefix)});
+        else if (const auto* range = std::get_if<IpRange>(&element.value))
+            ranges.push_back(*range);
         else {
-            Diagnostic wrong{.code = Code::E320, .span = element.span,
+            Diagnostic wrong{.code = Code::E320,
+                             .span = element.span,
                              .message = fmt::format("an address is compared with {}", value_kind(element.value)),
                              .help = "addresses compare with addresses, prefixes and ranges of addresses"};
             const auto* quoted = std::get_if<Text>(&element.value);
-            if (quoted != nullptr && (parse_ip(quoted->bytes) || parse_prefix(quoted->bytes))) wrong.fix = Fix{element.span, quoted->bytes};
+            if (quoted != nullptr && (parse_ip(quoted->bytes) || parse_prefix(quoted->bytes)))
+                wrong.fix = Fix{element.span, quoted->bytes};
             say(std::move(wrong));
             return std::nullopt;
         }
@@ -261,7 +295,8 @@ std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operan
     for (const PlacedValue& element : *rhs.values) {
         const auto* mac = std::get_if<MacAddress>(&element.value);
         if (mac == nullptr) {
-            say({.code = Code::E320, .span = element.span,
+            say({.code = Code::E320,
+                 .span = element.span,
                  .message = fmt::format("a MAC address is compared with {}", value_kind(element.value)),
                  .help = "MAC addresses look like 02:00:00:00:00:01"});
             return std::nullopt;
@@ -285,24 +320,31 @@ ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& 
     const auto* hex = std::get_if<HexBytes>(&value.value);
     const bool is_iface = lhs.kind == Kind::kField && lhs.field == FieldId::kIface;
     if ((written == nullptr && hex == nullptr) || (is_iface && written == nullptr)) {
-        say({.code = Code::E320, .span = value.span,
+        say({.code = Code::E320,
+             .span = value.span,
              .message = fmt::format("`{}` is compared with {}", text(lhs.span), value_kind(value.value)),
              .help = is_iface ? "it compares with \"…\"" : "it compares with \"…\" and hex\"…\""});
         return never(span);
     }
     const std::string& bytes = written != nullptr ? written->bytes : hex->bytes;
-    const BytesOp bytes_op = op == Op::kContains ? BytesOp::kContains : op == Op::kStartsWith ? BytesOp::kStartsWith
-                             : op == Op::kEndsWith ? BytesOp::kEndsWith : BytesOp::kEq;
+    const BytesOp bytes_op = op == Op::kContains     ? BytesOp::kContains
+                             : op == Op::kStartsWith ? BytesOp::kStartsWith
+                             : op == Op::kEndsWith   ? BytesOp::kEndsWith
+                                                     : BytesOp::kEq;
     if (is_iface) return add(span, IfaceMatch{bytes_op, bytes, negated});
     if (lhs.kind == Kind::kSlice) {
-        if (bytes.size() == lhs.length) return add(span, PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
-        say({.code = Code::E328, .span = value.span,
+        if (bytes.size() == lhs.length)
+            return add(span, PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
+        say({.code = Code::E328,
+             .span = value.span,
              .message = fmt::format("{} bytes are compared with a slice of {}", bytes.size(), lhs.length),
              .help = fmt::format("a slice compares with as many bytes: `payload[{}:{}]`", lhs.offset, bytes.size())});
         return never(span);
     }
     if (bytes.size() > kMaxLiteralBytes) {
-        say({.code = Code::E328, .span = value.span, .message = fmt::format("a literal of {} bytes", bytes.size()),
+        say({.code = Code::E328,
+             .span = value.span,
+             .message = fmt::format("a literal of {} bytes", bytes.size()),
              .help = fmt::format("a literal has {} bytes at most", kMaxLiteralBytes)});
         return never(span);
     }
@@ -314,7 +356,9 @@ ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& no
     if (rhs.kind != Kind::kValue && rhs.kind != Kind::kValues) return mismatch(lhs, node, rhs);
     if (lhs.kind == Kind::kSlice) {
         if (is_text_search(node.op) || is_order(node.op)) {
-            say({.code = Code::E321, .span = node.op_span, .message = fmt::format("`{}` has no meaning for a slice", text(node.op_span)),
+            say({.code = Code::E321,
+                 .span = node.op_span,
+                 .message = fmt::format("`{}` has no meaning for a slice", text(node.op_span)),
                  .help = "a slice has == != and in"});
             return never(span);
         }
@@ -327,18 +371,21 @@ ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& no
     return negated ? add(span, And{std::move(each)}) : add(span, Or{std::move(each)});
 }
 
-ExprId ConditionChecker::in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs, Span span) {
+ExprId ConditionChecker::in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs,
+                                Span span) {
     const Set& set = typed_.sets[static_cast<std::size_t>(rhs.set)];
     if (!fits_set(keys, set, rhs.span)) return never(span);
     return add(span, InSet{keys, rhs.set, is_negated(node.op)});
 }
 
 bool ConditionChecker::fits_set(const std::vector<FieldId>& keys, const Set& set, Span span) {
-    if (set.types.empty()) return false;   // its types were wrong: said
+    if (set.types.empty()) return false;  // its types were wrong: said
     bool fits = set.types.size() == keys.size();
     for (std::size_t i = 0; fits && i < keys.size(); ++i) fits = set_type_fits(set.types[i], sema::field(keys[i]));
     if (!fits)
-        say({.code = Code::E320, .span = span, .message = fmt::format("the set `{}` holds something else", set.name),
+        say({.code = Code::E320,
+             .span = span,
+             .message = fmt::format("the set `{}` holds something else", set.name),
              .notes = {{set.span, "its type stands here"}}});
     return fits;
 }
@@ -346,7 +393,9 @@ bool ConditionChecker::fits_set(const std::vector<FieldId>& keys, const Set& set
 ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
     if (rhs.kind != Kind::kSet && rhs.kind != Kind::kTuples) return mismatch(lhs, node, rhs);
     if (!is_membership(node.op)) {
-        say({.code = Code::E321, .span = node.op_span, .message = fmt::format("`{}` with a tuple", text(node.op_span)),
+        say({.code = Code::E321,
+             .span = node.op_span,
+             .message = fmt::format("`{}` with a tuple", text(node.op_span)),
              .help = "tuples have `in` and `not in`"});
         return never(span);
     }
@@ -356,7 +405,8 @@ ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node,
         return std::holds_alternative<Integer>(value.value) || std::holds_alternative<IpAddress>(value.value) ||
                std::holds_alternative<MacAddress>(value.value);
     });
-    return exact ? exact_tuples(lhs, rhs, is_negated(node.op), span) : one_of_tuples(lhs, rhs, is_negated(node.op), span);
+    return exact ? exact_tuples(lhs, rhs, is_negated(node.op), span)
+                 : one_of_tuples(lhs, rhs, is_negated(node.op), span);
 }
 
 }  // namespace weir::sema

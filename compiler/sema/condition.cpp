@@ -12,7 +12,7 @@ namespace {
 // Of one condition, names expanded: its code must fit into BPF's jumps of 32,767 instructions, and a comparison takes
 // up to 12. docs/limits.md.
 constexpr std::uint32_t kMaxExprs = 2048;
-constexpr std::uint32_t kMaxDepth = 256;     // of conditions within conditions, names expanded
+constexpr std::uint32_t kMaxDepth = 256;  // of conditions within conditions, names expanded
 
 // Fields that every frame has: a negated comparison of one of them surprises nobody.
 bool always_there(FieldId id) {
@@ -38,7 +38,7 @@ struct Opposite {
     std::string_view written;
     std::string_view other;
 };
-constexpr Opposite kOpposites[] = {{"==", "!="}, {"!=", "=="}, {"<", ">="}, {"<=", ">"},
+constexpr Opposite kOpposites[] = {{"==", "!="}, {"!=", "=="}, {"<", ">="},      {"<=", ">"},
                                    {">", "<="},  {">=", "<"},  {"in", "not in"}, {"not in", "in"}};
 
 }  // namespace
@@ -56,7 +56,9 @@ namespace {
 // Comparisons that the node's code makes; many ranges are one search in a table.
 std::uint64_t own_size(const decltype(Expr::node)& node) {
     constexpr std::size_t kRangesInCode = 8;
-    const auto of = [](std::size_t ranges, std::size_t each) { return ranges == 0 || ranges > kRangesInCode ? 1 : ranges * each; };
+    const auto of = [](std::size_t ranges, std::size_t each) {
+        return ranges == 0 || ranges > kRangesInCode ? 1 : ranges * each;
+    };
     if (const auto* in = std::get_if<NumberIn>(&node)) return of(in->ranges.size(), 1);
     if (const auto* in = std::get_if<MacIn>(&node)) return of(in->addresses.size(), 1);
     if (const auto* in = std::get_if<AddressIn>(&node)) return 1 + of(in->ranges.size(), 2);
@@ -77,9 +79,12 @@ ExprId ConditionChecker::add(Span span, decltype(Expr::node) node) {
     if (const auto* negated = std::get_if<Not>(&node)) take(negated->operand);
     if (size > kMaxExprs || depth > kMaxDepth) {
         if (!size_said_)
-            say({.code = Code::E506, .span = span,
-                 .message = fmt::format("with its names expanded, this condition has more than {} comparisons, or nests "
-                                        "more than {} deep", kMaxExprs, kMaxDepth),
+            say({.code = Code::E506,
+                 .span = span,
+                 .message =
+                     fmt::format("with its names expanded, this condition has more than {} comparisons, or nests "
+                                 "more than {} deep",
+                                 kMaxExprs, kMaxDepth),
                  .help = "split the rule, or put values into a set"});
         size_said_ = true;
         node = Constant{false};
@@ -110,7 +115,8 @@ ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span
     const auto* comparison = std::get_if<ast::Compare>(&written.node);
     const auto absent = std::find_if_not(fields.begin(), fields.end(), always_there);
     if (comparison != nullptr && absent != fields.end()) {
-        Diagnostic warning{.code = Code::W404, .span = span,
+        Diagnostic warning{.code = Code::W404,
+                           .span = span,
                            .message = fmt::format("`{}` is also true for packets without `{}`", text(span),
                                                   sema::field(*absent).name)};
         const std::string op = text(comparison->op_span);
@@ -140,16 +146,19 @@ ExprId ConditionChecker::as_condition(const Operand& operand) {
             return add(operand.span, Constant{constant->value});
     }
     if (operand.kind == Kind::kError) return never(operand.span);
-    Diagnostic wrong{.code = Code::E323, .span = operand.span,
+    Diagnostic wrong{.code = Code::E323,
+                     .span = operand.span,
                      .message = fmt::format("`{}` is not a condition", text(operand.span))};
     if (operand.kind == Kind::kField && operand.mask != ~std::uint64_t{0}) {
         wrong.help = "compare it with something";
         wrong.fix = Fix{{operand.span.file, operand.span.end, operand.span.end}, " != 0"};
     } else if (operand.kind == Kind::kField)
         wrong.help = fmt::format("`{}` is {}: compare it with something", sema::field(operand.field).name,
-                                 sema::field(operand.field).type == Type::kUint ? "an integer"
-                                                                                 : "a " + std::string(type_name(sema::field(operand.field).type)));
-    else wrong.help = "a condition is a comparison, a bool field or the name of a condition";
+                                 sema::field(operand.field).type == Type::kUint
+                                     ? "an integer"
+                                     : "a " + std::string(type_name(sema::field(operand.field).type)));
+    else
+        wrong.help = "a condition is a comparison, a bool field or the name of a condition";
     say(std::move(wrong));
     return never(operand.span);
 }
@@ -162,13 +171,13 @@ ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
     if (const auto* comparison = std::get_if<ast::Compare>(&expr.node)) return compare(scope, *comparison, expr.span);
     if (const auto* state = std::get_if<ast::StateRef>(&expr.node)) {
         state_term(scope, scope.policy->state_terms[state->index], expr.span);
-        return add(expr.span, Constant{true});   // it is tried after all of the condition
+        return add(expr.span, Constant{true});  // it is tried after all of the condition
     }
     return as_condition(operand(scope, id));
 }
 
 void ConditionChecker::check_let(const Names::LetPlace& place) {
-    if (place.let->is_function) return;   // its parameters have no types until it is used
+    if (place.let->is_function) return;  // its parameters have no types until it is used
     let(place, place.let->name.span);
 }
 

@@ -24,7 +24,7 @@ public:
     struct Scope {
         const ast::Policy* policy;
         const Arguments* arguments = nullptr;
-        bool top_level = false;           // of a rule's `when`: where state terms may stand
+        bool top_level = false;  // of a rule's `when`: where state terms may stand
     };
 
     ConditionChecker(const Sources& sources, const Names& names, TypedPolicy& typed, Diagnostics& diagnostics)
@@ -104,9 +104,9 @@ private:
     Diagnostics& diagnostics_;
     std::string rule_;
     std::vector<StateTerm> terms_;
-    std::unordered_map<const ast::Let*, Operand> lets_;       // conditions and values, checked once
-    std::vector<const ast::Let*> open_lets_;                  // being checked
-    std::vector<std::uint32_t> sizes_;                        // of each typed expression, once expanded
+    std::unordered_map<const ast::Let*, Operand> lets_;  // conditions and values, checked once
+    std::vector<const ast::Let*> open_lets_;             // being checked
+    std::vector<std::uint32_t> sizes_;                   // of each typed expression, once expanded
     std::vector<std::uint32_t> depths_;
     bool size_said_ = false;
     std::size_t payload_searches_ = 0;

@@ -6,8 +6,8 @@
 
 namespace weir::sema {
 
-// With 1 to 2 sampled values a bit, sampling (1/sqrt of how many) and linear counting (Whang et al. 1990) are each off by
-// about 2%, the sum by less than 3% (standard error).
+// With 1 to 2 sampled values a bit, sampling (1/sqrt of how many) and linear counting (Whang et al. 1990) are each off
+// by about 2%, the sum by less than 3% (standard error).
 DistinctSketch distinct_sketch(std::uint64_t limit) {
     constexpr double kBits = WEIR_SKETCH_BITS;
     DistinctSketch sketch;

@@ -79,9 +79,8 @@ private:
     bool holds(const NumberIn& node) const {
         const auto found = number(node.number);
         if (!found) return false;
-        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(), [&](const auto& range) {
-            return range.first <= *found && *found <= range.second;
-        });
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(),
+                                    [&](const auto& range) { return range.first <= *found && *found <= range.second; });
         return in != node.negated;
     }
 
@@ -121,9 +120,10 @@ private:
     static bool has_net(const SetEntries& entries, const IpAddress& address) {
         for (std::uint8_t length = 0; length <= (address.version == 4 ? 32 : 128); ++length) {
             const IpAddress net = network({address, length}).address;
-            const bool in = address.version == 4
-                                ? std::binary_search(entries.nets4().begin(), entries.nets4().end(), net4_of(net, length))
-                                : std::binary_search(entries.nets6().begin(), entries.nets6().end(), net6_of(net, length));
+            const bool in =
+                address.version == 4
+                    ? std::binary_search(entries.nets4().begin(), entries.nets4().end(), net4_of(net, length))
+                    : std::binary_search(entries.nets6().begin(), entries.nets6().end(), net6_of(net, length));
             if (in) return true;
         }
         return false;
@@ -159,7 +159,7 @@ private:
         return name && matches(node.op, *name, node.text) != node.negated;
     }
     bool holds(const PayloadMatch& node) const {
-        constexpr std::size_t kSearched = 512;   // bytes that `contains` looks at
+        constexpr std::size_t kSearched = 512;  // bytes that `contains` looks at
         const auto payload = value<std::string>(FieldId::kPayload);
         if (!payload) return false;
         std::string_view looked_at = *payload;
@@ -212,8 +212,10 @@ void Oracle::change(const SetChange& change, const Packet& packet, std::uint64_t
     const auto key = values_of(change.keys, packet);
     LiveSet& set = state_.sets.at(static_cast<std::uint32_t>(change.set));
     if (!key) return;
-    if (change.adds) set.add(*key, change.for_ns, time_ns);
-    else set.remove(*key);
+    if (change.adds)
+        set.add(*key, change.for_ns, time_ns);
+    else
+        set.remove(*key);
 }
 
 Judgement Oracle::judge(const Packet& packet, std::uint64_t time_ns) {
@@ -226,7 +228,8 @@ Judgement Oracle::judge(const Packet& packet, std::uint64_t time_ns) {
         if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
         judgement.matched.push_back(RuleId{i});
         for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
-            if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0) judgement.alerts.push_back(rule.alerts[action].alert);
+            if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)
+                judgement.alerts.push_back(rule.alerts[action].alert);
         for (const SetChange& wanted : rule.changes) changes.push_back(&wanted);
         if (!rule.decides()) continue;
         judgement.verdict = *rule.verdict;

@@ -15,10 +15,10 @@ namespace weir::sema {
 
 struct Judgement {
     Verdict verdict;
-    std::optional<RuleId> rule;          // nothing: the default or `malformed` decided
+    std::optional<RuleId> rule;  // nothing: the default or `malformed` decided
     bool by_malformed = false;
-    std::vector<RuleId> matched;         // every rule that matched, in order, observed ones too
-    std::vector<AlertId> alerts;         // one entry an alert action, in order
+    std::vector<RuleId> matched;  // every rule that matched, in order, observed ones too
+    std::vector<AlertId> alerts;  // one entry an alert action, in order
 };
 
 // A policy with its state. `time_ns` is the packet's time and never goes back.

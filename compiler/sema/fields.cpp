@@ -12,16 +12,16 @@ namespace weir::sema {
 namespace {
 
 constexpr Field kFields[] = {
-#define WEIR_FIELD(id_, name_, type_, bits_, present_, member_, shift_, mask_, doc_)                            \
-    {.id = FieldId::id_,                                                                                        \
-     .name = name_,                                                                                             \
-     .type = Type::type_,                                                                                       \
-     .bits = bits_,                                                                                             \
-     .present_bit = WEIR_##present_,                                                                            \
-     .offset = offsetof(weir_packet, member_),                                                                  \
-     .size = sizeof(weir_packet::member_),                                                                      \
-     .shift = shift_,                                                                                           \
-     .mask = mask_,                                                                                             \
+#define WEIR_FIELD(id_, name_, type_, bits_, present_, member_, shift_, mask_, doc_) \
+    {.id = FieldId::id_,                                                             \
+     .name = name_,                                                                  \
+     .type = Type::type_,                                                            \
+     .bits = bits_,                                                                  \
+     .present_bit = WEIR_##present_,                                                 \
+     .offset = offsetof(weir_packet, member_),                                       \
+     .size = sizeof(weir_packet::member_),                                           \
+     .shift = shift_,                                                                \
+     .mask = mask_,                                                                  \
      .doc = doc_},
 #define WEIR_LATER(id_, name_, type_, bits_, doc_) \
     {.id = FieldId::id_, .name = name_, .type = Type::type_, .bits = bits_, .supported = false, .doc = doc_},

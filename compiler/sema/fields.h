@@ -24,14 +24,14 @@ struct Field {
     FieldId id{};
     std::string_view name;
     Type type{};
-    std::uint8_t bits = 0;          // width that integer literals must fit
-    bool supported = true;          // false: parsed and typed, refused as not yet supported
+    std::uint8_t bits = 0;  // width that integer literals must fit
+    bool supported = true;  // false: parsed and typed, refused as not yet supported
     // Where the compiled path finds it in struct weir_packet (bpf/abi.h); the oracle does not read these.
     std::uint8_t present_bit = 0;
-    std::uint16_t offset = 0;       // bytes
-    std::uint8_t size = 0;          // bytes of the member: 1, 2, 4, 8; 16 for either-version addresses
+    std::uint16_t offset = 0;  // bytes
+    std::uint8_t size = 0;     // bytes of the member: 1, 2, 4, 8; 16 for either-version addresses
     std::uint8_t shift = 0;
-    std::uint64_t mask = 0;         // value = (member >> shift) & mask
+    std::uint64_t mask = 0;  // value = (member >> shift) & mask
     std::string_view doc;
 };
 

@@ -75,7 +75,7 @@ Bytes transport(const TestPacket& packet) {
             put16(out, 0);
             checksum_at = 6;
             break;
-        case TestProtocol::kSctp:   // its CRC stays zero
+        case TestProtocol::kSctp:  // its CRC stays zero
             put16(out, packet.source_port);
             put16(out, packet.destination_port);
             put32(out, 0);
@@ -92,7 +92,7 @@ Bytes transport(const TestPacket& packet) {
     out.insert(out.end(), packet.payload.begin(), packet.payload.end());
     if (checksum_at == 0) return out;
     Bytes summed;
-    if (packet.protocol != TestProtocol::kIcmp) {   // the pseudo header
+    if (packet.protocol != TestProtocol::kIcmp) {  // the pseudo header
         put_address(summed, packet.source);
         put_address(summed, packet.destination);
         put32(summed, out.size());
@@ -100,7 +100,7 @@ Bytes transport(const TestPacket& packet) {
     }
     summed.insert(summed.end(), out.begin(), out.end());
     const std::uint16_t sum = checksum(summed);
-    set16(out, checksum_at, sum == 0 && packet.protocol == TestProtocol::kUdp ? 0xffff : sum);   // 0: none (RFC 768)
+    set16(out, checksum_at, sum == 0 && packet.protocol == TestProtocol::kUdp ? 0xffff : sum);  // 0: none (RFC 768)
     return out;
 }
 
@@ -110,7 +110,8 @@ void ip4(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
     put8(header, packet.dscp << 2 | packet.ecn);
     put16(header, 20 + inner.size());
     put16(header, packet.ip_id);
-    put16(header, (packet.dont_fragment ? 0x4000 : 0) | (packet.more_fragments ? 0x2000 : 0) | packet.fragment_offset / 8);
+    put16(header,
+          (packet.dont_fragment ? 0x4000 : 0) | (packet.more_fragments ? 0x2000 : 0) | packet.fragment_offset / 8);
     put8(header, packet.ttl);
     put8(header, protocol_number(packet));
     put16(header, 0);
@@ -168,8 +169,10 @@ std::vector<std::uint8_t> build_frame(const TestPacket& packet) {
     }
     put16(frame, packet.source.version == 4 ? 0x0800 : 0x86dd);
     const Bytes inner = transport(packet);
-    if (packet.source.version == 4) ip4(frame, packet, inner);
-    else ip6(frame, packet, inner);
+    if (packet.source.version == 4)
+        ip4(frame, packet, inner);
+    else
+        ip6(frame, packet, inner);
     return frame;
 }
 

@@ -18,11 +18,11 @@ struct TestPacket {
     TestProtocol protocol = TestProtocol::kTcp;
     IpAddress source;
     IpAddress destination;
-    std::uint16_t source_port = 49152;    // the first dynamic port (RFC 6335)
+    std::uint16_t source_port = 49152;  // the first dynamic port (RFC 6335)
     std::uint16_t destination_port = 0;
     MacAddress eth_source{{0x02, 0, 0, 0, 0, 0x01}};
     MacAddress eth_destination{{0x02, 0, 0, 0, 0, 0x02}};
-    std::vector<std::uint16_t> vlans{};   // outermost first
+    std::vector<std::uint16_t> vlans{};  // outermost first
     std::uint8_t pcp = 0;
     std::uint8_t ttl = 64;
     std::uint8_t dscp = 0;
@@ -30,14 +30,14 @@ struct TestPacket {
     std::uint32_t ip_id = 0;
     bool dont_fragment = false;
     bool more_fragments = false;
-    std::uint16_t fragment_offset = 0;    // bytes
+    std::uint16_t fragment_offset = 0;  // bytes
     std::uint32_t flow_label = 0;
     std::uint8_t tcp_flags = 0;
-    std::uint32_t seq = 1;                // of ICMP too
+    std::uint32_t seq = 1;  // of ICMP too
     std::uint32_t ack_seq = 0;
     std::uint16_t window = 65535;
     std::optional<std::uint16_t> mss{};
-    std::optional<std::uint8_t> icmp_type{};   // echo request
+    std::optional<std::uint8_t> icmp_type{};  // echo request
     std::uint8_t icmp_code = 0;
     std::uint16_t icmp_id = 1;
     std::uint16_t arp_op = 1;

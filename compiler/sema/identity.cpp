@@ -14,7 +14,8 @@ std::string duration_text(std::uint64_t ns) {
         const char* word;
         std::uint64_t ns;
     };
-    constexpr Unit kUnits[] = {{"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}, {"us", 1'000}};
+    constexpr Unit kUnits[] = {{"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000},
+                               {"s", 1'000'000'000},      {"ms", 1'000'000},        {"us", 1'000}};
     for (const Unit& unit : kUnits)
         if (ns % unit.ns == 0) return fmt::format("{}{}", ns / unit.ns, unit.word);
     return fmt::format("{}ns", ns);
@@ -22,7 +23,8 @@ std::string duration_text(std::uint64_t ns) {
 
 std::string with_keys(std::string text, const StateTerm& term) {
     if (term.value) text += fmt::format("{} by ", field(*term.value).name);
-    for (std::size_t i = 0; i < term.keys.size(); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", field(term.keys[i]).name);
+    for (std::size_t i = 0; i < term.keys.size(); ++i)
+        text += fmt::format("{}{}", i == 0 ? "" : ", ", field(term.keys[i]).name);
     const bool is_window = term.kind == TermKind::kCount || term.kind == TermKind::kDistinct;
     return text + fmt::format(") {} {}", is_window ? "in" : "per", duration_text(term.unit_ns));
 }
@@ -34,7 +36,9 @@ std::string identity(const Rule& rule, const StateTerm& term) {
     return with_keys(fmt::format("rule {}: {}(", rule.name, kWords[static_cast<std::size_t>(term.kind)]), term);
 }
 
-std::string identity(const Alert& alert) { return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle); }
+std::string identity(const Alert& alert) {
+    return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle);
+}
 
 std::string identity(const Set& set) {
     std::string types;

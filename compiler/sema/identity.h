@@ -7,7 +7,8 @@
 
 namespace weir::sema {
 
-// "rule ssh_guessing: rate(ip.src) per 1m". Limits and bursts may change without a loss; kind, keys, unit or window may not.
+// "rule ssh_guessing: rate(ip.src) per 1m". Limits and bursts may change without a loss; kind, keys, unit or window may
+// not.
 std::string identity(const Rule& rule, const StateTerm& term);
 // "alert scan: throttle(ip.src) per 1m"
 std::string identity(const Alert& alert);

@@ -82,8 +82,8 @@ private:
     const Files& files_;
     Diagnostics& diagnostics_;
     std::vector<ast::Policy> policies_;
-    std::vector<std::uint32_t> open_;                            // being read: the way from the root
-    std::unordered_map<std::string, std::uint32_t> known_;       // by path
+    std::vector<std::uint32_t> open_;                       // being read: the way from the root
+    std::unordered_map<std::string, std::uint32_t> known_;  // by path
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxNotes = 3;          // rules that a diagnostic shows; W401 names all of them in `blockers`
+constexpr std::size_t kMaxNotes = 3;  // rules that a diagnostic shows; W401 names all of them in `blockers`
 
 // The packets that a later rule decides, by verdict, before any other rule matches them.
 using Decided = std::map<std::pair<VerdictKind, std::string>, Bdd::Node>;
@@ -42,9 +42,9 @@ private:
     const TypedPolicy& policy_;
     Diagnostics& diagnostics_;
     PacketSets sets_;
-    std::vector<Bdd::Node> matches_;          // of each rule
+    std::vector<Bdd::Node> matches_;  // of each rule
     std::vector<Reach> reach_;
-    std::vector<bool> tested_;                // a test wants this very rule to decide: it is there on purpose
+    std::vector<bool> tested_;  // a test wants this very rule to decide: it is there on purpose
 };
 
 // ---- W403 ----
@@ -63,12 +63,15 @@ void Linter::never_true(const Rule& rule) {
     if (std::any_of(diagnostics_.all().begin(), diagnostics_.all().end(), said)) return;
     const ExprId narrowest = narrowest_never(rule.condition);
     const bool whole = policy_.expr(narrowest).span == rule.condition_span;
-    diagnostics_.add({.code = Code::W403, .span = policy_.expr(narrowest).span,
-                      .message = whole ? fmt::format("the condition of `{}` is never true", rule.name)
-                                       : fmt::format("this part of the condition of `{}` is never true, and so the whole is not", rule.name),
-                      .label = "holds for no packet",
-                      .help = "its parts contradict one another, or the fields they speak of are never there together",
-                      .rule = rule.name});
+    diagnostics_.add(
+        {.code = Code::W403,
+         .span = policy_.expr(narrowest).span,
+         .message = whole ? fmt::format("the condition of `{}` is never true", rule.name)
+                          : fmt::format("this part of the condition of `{}` is never true, and so the whole is not",
+                                        rule.name),
+         .label = "holds for no packet",
+         .help = "its parts contradict one another, or the fields they speak of are never there together",
+         .rule = rule.name});
 }
 
 // ---- W401 ----
@@ -78,15 +81,20 @@ void Linter::shadowed(std::size_t number) {
     const Rule& rule = policy_.rules[number];
     Bdd& bdd = sets_.bdd();
     Diagnostic found{.code = Code::W401, .span = rule.span, .rule = rule.name};
-    found.span.end = std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
+    found.span.end =
+        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
     Bdd::Node left = matches_[number];
     for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
-        if (!policy_.rules[i].decides() || policy_.rules[i].has_state() || bdd.both(left, matches_[i]) == Bdd::kFalse) continue;
+        if (!policy_.rules[i].decides() || policy_.rules[i].has_state() || bdd.both(left, matches_[i]) == Bdd::kFalse)
+            continue;
         left = bdd.without(left, matches_[i]);
         found.blockers.push_back(policy_.rules[i].name);
         if (found.notes.size() < kMaxNotes)
-            found.notes.push_back({policy_.rules[i].condition_span, fmt::format("`{}` decides {}", policy_.rules[i].name,
-                                   left != Bdd::kFalse ? "some of them" : found.notes.empty() ? "all of them" : "the rest")});
+            found.notes.push_back(
+                {policy_.rules[i].condition_span, fmt::format("`{}` decides {}", policy_.rules[i].name,
+                                                              left != Bdd::kFalse   ? "some of them"
+                                                              : found.notes.empty() ? "all of them"
+                                                                                    : "the rest")});
     }
     if (spent()) return;
     found.message = fmt::format("no packet reaches `{}`: earlier rules decide all that it matches", rule.name);
@@ -142,7 +150,8 @@ std::vector<Bdd::Node> Linter::decided_later() {
         const Rule& rule = policy_.rules[i];
         if (reach_[i] == Reach::kNever) continue;
         const bool clean = only_decides(rule) && reach_[i] == Reach::kSome;
-        const auto verdict = rule.verdict ? std::pair(rule.verdict->kind, rule.verdict->interface) : std::pair(VerdictKind::kPass, std::string());
+        const auto verdict = rule.verdict ? std::pair(rule.verdict->kind, rule.verdict->interface)
+                                          : std::pair(VerdictKind::kPass, std::string());
         if (clean) same[i] = decided.try_emplace(verdict, Bdd::kFalse).first->second;
         for (auto& [other, packets] : decided)
             packets = clean && other == verdict ? bdd.either(packets, matches_[i]) : bdd.without(packets, matches_[i]);
@@ -154,12 +163,14 @@ void Linter::redundant(std::size_t number, Bdd::Node packets) {
     const Rule& rule = policy_.rules[number];
     Bdd& bdd = sets_.bdd();
     Diagnostic found{.code = Code::W402, .span = rule.span, .rule = rule.name};
-    found.span.end = std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
+    found.span.end =
+        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
     for (std::size_t i = number + 1; i < policy_.rules.size() && packets != Bdd::kFalse; ++i) {
         if (bdd.both(packets, matches_[i]) == Bdd::kFalse) continue;
         packets = bdd.without(packets, matches_[i]);
         if (found.notes.size() < kMaxNotes)
-            found.notes.push_back({policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
+            found.notes.push_back(
+                {policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
     }
     if (spent()) return;
     found.message = fmt::format("`{}` changes nothing: later rules give its packets the same verdict", rule.name);
@@ -180,8 +191,10 @@ bool Linter::find_redundant() {
         const Bdd::Node reached = bdd.without(matches_[i], decided);
         const bool covered = !tested_[i] && only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
         if (spent()) break;
-        if (covered) redundant(i, reached);
-        else if (!rule.has_state()) decided = bdd.either(decided, matches_[i]);
+        if (covered)
+            redundant(i, reached);
+        else if (!rule.has_state())
+            decided = bdd.either(decided, matches_[i]);
     }
     return !spent();
 }

@@ -7,8 +7,8 @@
 
 namespace weir::sema {
 
-// False where the policy was too much for the bounds on memory and time (bdd.h): not every rule was judged then, and what
-// was said holds all the same.
+// False where the policy was too much for the bounds on memory and time (bdd.h): not every rule was judged then, and
+// what was said holds all the same.
 [[nodiscard]] bool lint(const TypedPolicy& policy, Diagnostics& diagnostics);
 
 // W405: an observed rule adds to a set, and a rule that is enforced reads it.

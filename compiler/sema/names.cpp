@@ -10,11 +10,10 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::string_view kReserved[] = {"policy", "import", "let",     "set",      "default",     "malformed", "rule",
-                                          "alert",  "sink",   "test",    "when",     "then",        "note",      "observe",
-                                          "and",    "or",     "not",     "in",       "contains",    "starts_with",
-                                          "ends_with", "true", "false",  "pass",     "drop",        "reject",
-                                          "redirect", "inner"};
+constexpr std::string_view kReserved[] = {"policy", "import", "let",  "set",  "default",  "malformed",   "rule",
+                                          "alert",  "sink",   "test", "when", "then",     "note",        "observe",
+                                          "and",    "or",     "not",  "in",   "contains", "starts_with", "ends_with",
+                                          "true",   "false",  "pass", "drop", "reject",   "redirect",    "inner"};
 
 bool is_reserved(std::string_view name) {
     static const auto* const words = [] {
@@ -46,21 +45,23 @@ private:
 
     bool fresh(Seen& seen, const ast::Name& name, const char* what) {
         if (is_reserved(name.text)) {
-            diagnostics_.add({.code = Code::E204, .span = name.span,
+            diagnostics_.add({.code = Code::E204,
+                              .span = name.span,
                               .message = fmt::format("`{}` is a word of the language", name.text),
                               .help = fmt::format("call it something else: `{}_`", name.text)});
             return false;
         }
         const auto [place, added] = seen.emplace(name.text, name.span);
         if (added) return true;
-        diagnostics_.add({.code = Code::E203, .span = name.span,
+        diagnostics_.add({.code = Code::E203,
+                          .span = name.span,
                           .message = fmt::format("a second {} called `{}`", what, name.text),
                           .notes = {{place->second, "the first one stands here"}}});
         return false;
     }
 
     void add(const PlacedItem& placed, const ast::Let& let) {
-        Seen parameters;   // a parameter hides a name of the policy, but no field
+        Seen parameters;  // a parameter hides a name of the policy, but no field
         for (const ast::Name& parameter : let.parameters) fresh(parameters, parameter, "parameter");
         if (fresh(values_, let.name, "name")) names_.lets.emplace(let.name.text, Names::LetPlace{placed.policy, &let});
     }
@@ -70,9 +71,7 @@ private:
         number(names_.alerts, alerts_, alert.name, next_alert_, "alert");
     }
     void add(const PlacedItem&, const ast::Sink& sink) { number(names_.sinks, sinks_, sink.name, next_sink_, "sink"); }
-    void add(const PlacedItem&, const ast::Test& test) {
-        fresh(tests_, {"test " + test.name, test.name_span}, "test");
-    }
+    void add(const PlacedItem&, const ast::Test& test) { fresh(tests_, {"test " + test.name, test.name_span}, "test"); }
     void add(const PlacedItem&, const ast::Import&) {}
     void add(const PlacedItem&, const ast::DefaultVerdict&) {}
 

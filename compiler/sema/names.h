@@ -29,7 +29,7 @@ struct Names {
     template <typename Id>
     using Table = std::unordered_map<std::string, Id>;
 
-    Table<LetPlace> lets;                 // functions too
+    Table<LetPlace> lets;  // functions too
     Table<SetId> sets;
     Table<RuleId> rules;
     Table<AlertId> alerts;

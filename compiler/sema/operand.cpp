@@ -14,8 +14,8 @@ using Kind = Operand::Kind;
 
 namespace {
 
-constexpr std::uint32_t kMaxLetDepth = 64;     // lets within lets: language.md, nesting
-constexpr std::uint64_t kMaxSliceBytes = 64;   // language.md, conditions
+constexpr std::uint32_t kMaxLetDepth = 64;    // lets within lets: language.md, nesting
+constexpr std::uint64_t kMaxSliceBytes = 64;  // language.md, conditions
 constexpr std::uint64_t kMaxSliceEnd = 1024;
 
 Operand value_operand(Value value, Span span) {
@@ -34,16 +34,18 @@ bool has_inner_twin(std::string_view name) {
 }  // namespace
 
 std::string value_kind(const Value& value) {
-    constexpr std::string_view kKinds[] = {"an integer", "a range of integers", "true or false", "a duration", "a rate",
-                                           "a size in bytes", "a rate of bytes", "an address", "a prefix",
-                                           "a range of addresses", "a MAC address", "a string", "a byte string"};
+    constexpr std::string_view kKinds[] = {"an integer",   "a range of integers",  "true or false",   "a duration",
+                                           "a rate",       "a size in bytes",      "a rate of bytes", "an address",
+                                           "a prefix",     "a range of addresses", "a MAC address",   "a string",
+                                           "a byte string"};
     static_assert(std::size(kKinds) == std::variant_size_v<Value>);
     return std::string(kKinds[value.index()]);
 }
 
 std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span) {
     constexpr std::string_view kInner = "inner.";
-    if (name.starts_with(kInner) && has_inner_twin(name.substr(kInner.size())) && find_field(name.substr(kInner.size()))) {
+    if (name.starts_with(kInner) && has_inner_twin(name.substr(kInner.size())) &&
+        find_field(name.substr(kInner.size()))) {
         not_yet(span, fmt::format("`{}`", name));
         return std::nullopt;
     }
@@ -56,7 +58,8 @@ std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span)
     const std::string_view group = name.substr(0, name.find('.'));
     const Meant meant = meant_field(name);
     std::string near(meant.field.empty() ? nearest_field(name) : meant.field);
-    Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202, .span = span,
+    Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
+                       .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
     if (dotted && find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
     if (!meant.other.empty()) {
@@ -65,7 +68,8 @@ std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span)
     } else if (!dotted) {
         std::string let = nearest_name(names_.lets, name), set = nearest_name(names_.sets, name);
         for (const std::string& other : {let, set})
-            if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near))) near = other;
+            if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near)))
+                near = other;
         unknown.help = "a name is a field, a let, a set or, within a function, a parameter";
     }
     if (!near.empty()) {
@@ -97,8 +101,11 @@ Operand ConditionChecker::path(const Scope& scope, const std::string& name, Span
 Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
     const ast::Let& let = *place.let;
     if (let.is_function) {
-        say({.code = Code::E212, .span = span, .message = fmt::format("`{}` is a function", let.name.text),
-             .help = fmt::format("call it with {} argument{}", let.parameters.size(), let.parameters.size() == 1 ? "" : "s")});
+        say({.code = Code::E212,
+             .span = span,
+             .message = fmt::format("`{}` is a function", let.name.text),
+             .help = fmt::format("call it with {} argument{}", let.parameters.size(),
+                                 let.parameters.size() == 1 ? "" : "s")});
         return {.span = span};
     }
     const auto known = lets_.find(&let);
@@ -107,12 +114,17 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
         operand = known->second;
     } else {
         if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end()) {
-            say({.code = Code::E205, .span = span, .message = fmt::format("`{}` is made of itself", let.name.text),
-                 .help = "a let is a value or a condition that stands on its own", .notes = {{let.name.span, "it stands here"}}});
+            say({.code = Code::E205,
+                 .span = span,
+                 .message = fmt::format("`{}` is made of itself", let.name.text),
+                 .help = "a let is a value or a condition that stands on its own",
+                 .notes = {{let.name.span, "it stands here"}}});
             return {.span = span};
         }
         if (open_lets_.size() >= kMaxLetDepth) {
-            say({.code = Code::E501, .span = span, .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+            say({.code = Code::E501,
+                 .span = span,
+                 .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
             return {.span = span};
         }
         open_lets_.push_back(&let);
@@ -122,7 +134,9 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
         // A let may name a bool field as a condition, or stand for a field.
         ++operand.depth;
         if (operand.depth > kMaxLetDepth && operand.kind != Kind::kError) {
-            say({.code = Code::E501, .span = let.name.span, .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+            say({.code = Code::E501,
+                 .span = let.name.span,
+                 .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
             operand = {};
         }
         lets_.emplace(&let, operand);
@@ -135,10 +149,12 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
 Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span span) {
     const auto found = names_.lets.find(call.function.text);
     if (found == names_.lets.end() || !found->second.let->is_function) {
-        Diagnostic unknown{.code = found == names_.lets.end() ? Code::E202 : Code::E212, .span = call.function.span,
+        Diagnostic unknown{.code = found == names_.lets.end() ? Code::E202 : Code::E212,
+                           .span = call.function.span,
                            .message = fmt::format("`{}` is not a function", call.function.text),
-                           .help = "functions are `let NAME(a, b) = CONDITION`; there are also len(), rate(), byterate(), "
-                                   "count() and distinct()"};
+                           .help =
+                               "functions are `let NAME(a, b) = CONDITION`; there are also len(), rate(), byterate(), "
+                               "count() and distinct()"};
         if (const std::string near = nearest_name(names_.lets, call.function.text);
             !near.empty() && found == names_.lets.end())
             unknown.fix = Fix{call.function.span, near};
@@ -147,14 +163,18 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
     }
     const ast::Let& let = *found->second.let;
     if (call.arguments.size() != let.parameters.size()) {
-        say({.code = Code::E211, .span = span,
+        say({.code = Code::E211,
+             .span = span,
              .message = fmt::format("`{}` takes {} argument{}, not {}", let.name.text, let.parameters.size(),
                                     let.parameters.size() == 1 ? "" : "s", call.arguments.size()),
              .notes = {{let.name.span, "it stands here"}}});
         return {.span = span};
     }
-    if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end() || open_lets_.size() >= kMaxLetDepth) {
-        say({.code = Code::E205, .span = span, .message = fmt::format("`{}` calls itself", let.name.text),
+    if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end() ||
+        open_lets_.size() >= kMaxLetDepth) {
+        say({.code = Code::E205,
+             .span = span,
+             .message = fmt::format("`{}` calls itself", let.name.text),
              .help = "functions are expanded where they are used; there is no recursion"});
         return {.span = span};
     }
@@ -163,7 +183,9 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {
         Operand argument = operand(scope, call.arguments[i]);
         if (argument.kind == Kind::kCondition) {
-            say({.code = Code::E212, .span = argument.span, .message = "a condition as an argument",
+            say({.code = Code::E212,
+                 .span = argument.span,
+                 .message = "a condition as an argument",
                  .help = "an argument is a field, a value or the name of a set"});
         }
         good = good && argument.kind != Kind::kError && argument.kind != Kind::kCondition;
@@ -181,7 +203,9 @@ Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Sp
     Operand inner = operand(scope, node.operand);
     if (inner.kind == Kind::kError) return inner;
     if (inner.kind != Kind::kField || sema::field(inner.field).type != Type::kUint) {
-        say({.code = Code::E326, .span = inner.span, .message = fmt::format("`{}` is not an integer field", text(inner.span)),
+        say({.code = Code::E326,
+             .span = inner.span,
+             .message = fmt::format("`{}` is not an integer field", text(inner.span)),
              .help = "only integers are masked: `tcp.flags & 0x3f == 0x02`"});
         return {.span = span};
     }
@@ -195,24 +219,31 @@ Operand ConditionChecker::length(const Scope& scope, const ast::Length& node, Sp
     if (inner.kind == Kind::kError) return {.span = span};
     if (inner.kind == Kind::kField && inner.field == FieldId::kPayload)
         return {.kind = Kind::kField, .span = span, .field = FieldId::kPayloadLen};
-    say({.code = Code::E327, .span = inner.span, .message = fmt::format("`{}` has no length here", text(inner.span)),
+    say({.code = Code::E327,
+         .span = inner.span,
+         .message = fmt::format("`{}` has no length here", text(inner.span)),
          .help = "len() takes `payload`, domain names and http's strings"});
     return {.span = span};
 }
 
 Operand ConditionChecker::slice(const ast::Slice& node, Span span) {
     if (node.field.text != "payload") {
-        say({.code = Code::E327, .span = node.field.span, .message = fmt::format("`{}` has no slices", node.field.text),
+        say({.code = Code::E327,
+             .span = node.field.span,
+             .message = fmt::format("`{}` has no slices", node.field.text),
              .help = "`payload[2:4]` is the one that has"});
         return {.span = span};
     }
     if (node.length == 0 || node.length > kMaxSliceBytes || node.offset > kMaxSliceEnd ||
         node.offset + node.length > kMaxSliceEnd) {
-        say({.code = Code::E328, .span = span, .message = fmt::format("a slice of {} bytes from offset {}", node.length, node.offset),
+        say({.code = Code::E328,
+             .span = span,
+             .message = fmt::format("a slice of {} bytes from offset {}", node.length, node.offset),
              .help = fmt::format("1 to {} bytes, which end within the first {}", kMaxSliceBytes, kMaxSliceEnd)});
         return {.span = span};
     }
-    return {.kind = Kind::kSlice, .span = span, .field = FieldId::kPayload, .offset = node.offset, .length = node.length};
+    return {
+        .kind = Kind::kSlice, .span = span, .field = FieldId::kPayload, .offset = node.offset, .length = node.length};
 }
 
 // A tuple of fields; a tuple of values stands within a set literal only.
@@ -223,13 +254,17 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
         if (element.kind == Kind::kError) return {.span = span};
         if (element.kind == Kind::kValue && id == node.elements.front()) {
             const std::string written = text(span);
-            say({.code = Code::E337, .span = span, .message = fmt::format("`{}` is neither a tuple of fields nor a set", written),
+            say({.code = Code::E337,
+                 .span = span,
+                 .message = fmt::format("`{}` is neither a tuple of fields nor a set", written),
                  .help = "the values of a set stand in braces",
                  .fix = Fix{span, fmt::format("{{ {} }}", std::string_view(written).substr(1, written.size() - 2))}});
             return {.span = span};
         }
         if (element.kind != Kind::kField || element.mask != ~std::uint64_t{0}) {
-            say({.code = Code::E337, .span = element.span, .message = fmt::format("`{}` is not a field", text(element.span)),
+            say({.code = Code::E337,
+                 .span = element.span,
+                 .message = fmt::format("`{}` is not a field", text(element.span)),
                  .help = "a tuple is made of fields: `(ip.src, tcp.dport) in pairs`"});
             return {.span = span};
         }
@@ -248,7 +283,9 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
             for (const PlacedValue& value : *element.values) values->push_back({value.value, element.span});
             return true;
         }
-        say({.code = Code::E324, .span = element.span, .message = fmt::format("`{}` is no value", text(element.span)),
+        say({.code = Code::E324,
+             .span = element.span,
+             .message = fmt::format("`{}` is no value", text(element.span)),
              .help = "a set literal has values and the names of values"});
         return false;
     };
@@ -257,7 +294,9 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
         const auto* tuple = std::get_if<ast::Tuple>(&written.node);
         const std::size_t own_width = tuple == nullptr ? 1 : tuple->elements.size();
         if (width != 0 && own_width != width) {
-            say({.code = Code::E324, .span = written.span, .message = fmt::format("an element of {} among elements of {}", own_width, width),
+            say({.code = Code::E324,
+                 .span = written.span,
+                 .message = fmt::format("an element of {} among elements of {}", own_width, width),
                  .help = "the elements of a set are of one type"});
             return {.span = span};
         }
@@ -269,7 +308,10 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
         for (const ast::ExprId part : tuple->elements) {
             const Operand value = operand(scope, part);
             if (value.kind == Kind::kValues) {
-                say({.code = Code::E324, .span = value.span, .message = "a set within a tuple", .help = "write one tuple for each value"});
+                say({.code = Code::E324,
+                     .span = value.span,
+                     .message = "a set within a tuple",
+                     .help = "write one tuple for each value"});
                 return {.span = span};
             }
             if (!add_values(value)) return {.span = span};

@@ -19,15 +19,15 @@ struct PlacedValue {
 
 struct Operand {
     enum class Kind : std::uint8_t {
-        kError,        // said already
-        kField,        // `field`, perhaps masked; len(payload) is payload.len
-        kSlice,        // payload[offset:length]
-        kValue,        // values[0]
-        kValues,       // { … }: values
-        kTuples,       // { (…), … }: values, `width` a tuple
-        kSet,          // `set`
-        kTuple,        // (field, …): fields
-        kCondition,    // `condition`
+        kError,      // said already
+        kField,      // `field`, perhaps masked; len(payload) is payload.len
+        kSlice,      // payload[offset:length]
+        kValue,      // values[0]
+        kValues,     // { … }: values
+        kTuples,     // { (…), … }: values, `width` a tuple
+        kSet,        // `set`
+        kTuple,      // (field, …): fields
+        kCondition,  // `condition`
     };
     Kind kind = Kind::kError;
     Span span{};
@@ -40,7 +40,7 @@ struct Operand {
     SetId set{};
     std::vector<FieldId> fields{};
     ExprId condition = kNoExpr;
-    std::uint32_t depth = 0;           // lets that name lets
+    std::uint32_t depth = 0;  // lets that name lets
 };
 
 // "an address", "a port" …: what a value or an operand is, for diagnostics.

@@ -45,7 +45,8 @@ LiveSet::LiveSet(const Set& set) : size_(set.size) {
     for (std::size_t i = 0; i < set.entries.size(); ++i) {
         const std::vector<SetElement> entry = set.entries.entry(i);
         KeyValue key;
-        for (std::size_t part = 0; part < entry.size(); ++part) key.push_back(field_value(set.types[part], entry[part]));
+        for (std::size_t part = 0; part < entry.size(); ++part)
+            key.push_back(field_value(set.types[part], entry[part]));
         until_.emplace(std::move(key), 0);
     }
 }
@@ -62,7 +63,8 @@ bool LiveSet::add(const KeyValue& key, std::uint64_t for_ns, std::uint64_t now_n
         found->second = until;
         return true;
     }
-    if (until_.size() >= size_) std::erase_if(until_, [&](const auto& entry) { return entry.second != 0 && entry.second <= now_ns; });
+    if (until_.size() >= size_)
+        std::erase_if(until_, [&](const auto& entry) { return entry.second != 0 && entry.second <= now_ns; });
     if (until_.size() >= size_) return false;
     until_.emplace(key, until);
     return true;
@@ -110,7 +112,7 @@ bool TermState::distinguishes(const StateTerm& term, Bucket& bucket, const Field
         bucket.values.clear();
         bucket.marks.clear();
     }
-    counts(term, bucket, now_ns);   // opens the window
+    counts(term, bucket, now_ns);  // opens the window
     if (term.limit <= kExactDistinct) {
         bucket.values.insert(value);
         return bucket.values.size() > term.limit;
@@ -128,14 +130,15 @@ bool TermState::exceeds(const StateTerm& term, const KeyValue& key, const Seen& 
         case TermKind::kByteRate: return takes(term, found, seen.packet_bytes, seen.now_ns);
         case TermKind::kCount: return counts(term, found, seen.now_ns);
         case TermKind::kDistinct:
-        case TermKind::kThrottle: break;   // throttles hold back events, which the oracle has none of
+        case TermKind::kThrottle: break;  // throttles hold back events, which the oracle has none of
     }
     return distinguishes(term, found, *seen.value, seen.now_ns);
 }
 
 OracleState::OracleState(const TypedPolicy& policy) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
-        if (policy.sets[number].dynamic && !has_net(policy.sets[number].types)) sets.emplace(number, LiveSet(policy.sets[number]));
+        if (policy.sets[number].dynamic && !has_net(policy.sets[number].types))
+            sets.emplace(number, LiveSet(policy.sets[number]));
 }
 
 }  // namespace weir::sema

@@ -26,7 +26,7 @@ public:
 
 private:
     std::uint64_t size_;
-    std::map<KeyValue, std::uint64_t> until_;   // ns; 0: no end
+    std::map<KeyValue, std::uint64_t> until_;  // ns; 0: no end
 };
 
 // The state of one term by key; the least recently used key goes first.
@@ -34,7 +34,7 @@ class TermState {
 public:
     struct Seen {
         std::uint64_t packet_bytes = 0;
-        std::optional<FieldValue> value{};      // of a `distinct`
+        std::optional<FieldValue> value{};  // of a `distinct`
         std::uint64_t now_ns = 0;
     };
     // Counts the packet; is the term true for it?
@@ -42,11 +42,11 @@ public:
 
 private:
     struct Bucket {
-        std::uint64_t used = 0;                 // when, in looks at this term
-        std::uint64_t time_ns = 0;              // rates: of `tokens`; else the window's first packet
-        std::uint64_t tokens = 0;               // rates: nanosecond-tokens; else packets of the window
-        std::set<FieldValue> values{};          // of the window
-        std::set<std::uint64_t> marks{};        // of the window: bits of the sketch
+        std::uint64_t used = 0;           // when, in looks at this term
+        std::uint64_t time_ns = 0;        // rates: of `tokens`; else the window's first packet
+        std::uint64_t tokens = 0;         // rates: nanosecond-tokens; else packets of the window
+        std::set<FieldValue> values{};    // of the window
+        std::set<std::uint64_t> marks{};  // of the window: bits of the sketch
     };
     static bool takes(const StateTerm& term, Bucket& bucket, std::uint64_t wanted, std::uint64_t now_ns);
     static bool distinguishes(const StateTerm& term, Bucket& bucket, const FieldValue& value, std::uint64_t now_ns);
@@ -60,9 +60,9 @@ private:
 
 struct OracleState {
     explicit OracleState(const TypedPolicy& policy);
-    std::map<std::uint32_t, LiveSet> sets;                            // by set number: those that rules change
-    std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;   // by rule, term
-    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;   // by rule, alert action: how often
+    std::map<std::uint32_t, LiveSet> sets;                                     // by set number: those that rules change
+    std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;        // by rule, term
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;  // by rule, alert action: how often
 };
 
 // A set's element as the value of a field.

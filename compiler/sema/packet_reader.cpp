@@ -8,7 +8,8 @@ namespace weir::sema {
 
 class PacketReader {
 public:
-    PacketReader(Packet& packet, std::span<const std::uint8_t> frame) : packet_(packet), frame_(frame), end_(frame.size()) {
+    PacketReader(Packet& packet, std::span<const std::uint8_t> frame)
+        : packet_(packet), frame_(frame), end_(frame.size()) {
         packet_.values_.resize(static_cast<std::size_t>(FieldId::kCount));
     }
     void read();
@@ -49,9 +50,9 @@ private:
 
     Packet& packet_;
     std::span<const std::uint8_t> frame_;
-    std::size_t at_ = 0;          // where the next header begins
-    std::size_t end_ = 0;         // of the frame, then of the datagram
-    bool first_fragment_ = false; // more fragments follow, and this is the first
+    std::size_t at_ = 0;           // where the next header begins
+    std::size_t end_ = 0;          // of the frame, then of the datagram
+    bool first_fragment_ = false;  // more fragments follow, and this is the first
 };
 
 Packet::Packet(std::span<const std::uint8_t> frame) { PacketReader(*this, frame).read(); }
@@ -105,7 +106,8 @@ bool PacketReader::vlan_tags(std::uint64_t& type) {
 
 void PacketReader::arp() {
     if (!reaches(8)) return fault();
-    const bool of_ip4 = number(at_, 2) == 1 && number(at_ + 2, 2) == 0x0800 && frame_[at_ + 4] == 6 && frame_[at_ + 5] == 4;
+    const bool of_ip4 =
+        number(at_, 2) == 1 && number(at_ + 2, 2) == 0x0800 && frame_[at_ + 4] == 6 && frame_[at_ + 5] == 4;
     if (of_ip4 && !reaches(28)) return fault();
     set(FieldId::kArp, true);
     set_number(FieldId::kArpOp, number(at_ + 6, 2));
@@ -208,10 +210,14 @@ bool PacketReader::extensions(std::uint64_t& protocol, bool& later_fragment) {
 
 void PacketReader::transport(std::uint64_t protocol, int version) {
     bool good = true;
-    if (protocol == 6) good = tcp();
-    else if (protocol == 17) good = udp();
-    else if (protocol == 132) good = sctp();
-    else if ((protocol == 1 && version == 4) || (protocol == 58 && version == 6)) good = icmp(version);
+    if (protocol == 6)
+        good = tcp();
+    else if (protocol == 17)
+        good = udp();
+    else if (protocol == 132)
+        good = sctp();
+    else if ((protocol == 1 && version == 4) || (protocol == 58 && version == 6))
+        good = icmp(version);
     if (!good) return fault();
     const auto begin = frame_.begin() + static_cast<std::ptrdiff_t>(at_);
     set(FieldId::kPayload, std::string(begin, frame_.begin() + static_cast<std::ptrdiff_t>(end_)));

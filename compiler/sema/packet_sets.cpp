@@ -12,12 +12,13 @@ namespace weir::sema {
 namespace {
 
 constexpr Bdd::Variable kNoBit = 0xffffffff;
-constexpr Bdd::Variable kFirstOpaque = 1 << 16;      // above the bits of struct weir_packet
-constexpr std::size_t kMaxSpeltEntries = 4096;       // of a literal set of tuples
+constexpr Bdd::Variable kFirstOpaque = 1 << 16;  // above the bits of struct weir_packet
+constexpr std::size_t kMaxSpeltEntries = 4096;   // of a literal set of tuples
 
 // What most rules speak of stands first: sets that agree at the top share what is below.
-constexpr FieldId kOrder[] = {FieldId::kTcp,     FieldId::kIpProto, FieldId::kEthType, FieldId::kIpVersion,
-                              FieldId::kTcpDport, FieldId::kTcpFlags, FieldId::kIpDst, FieldId::kIpSrc, FieldId::kTcpSport};
+constexpr FieldId kOrder[] = {FieldId::kTcp,       FieldId::kIpProto,  FieldId::kEthType,
+                              FieldId::kIpVersion, FieldId::kTcpDport, FieldId::kTcpFlags,
+                              FieldId::kIpDst,     FieldId::kIpSrc,    FieldId::kTcpSport};
 
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
@@ -54,17 +55,26 @@ Bdd::Node PacketSets::possible_packets() {
     implies(present_bit(WEIR_HAS_ICMP_ECHO), present_bit(WEIR_HAS_ICMP));
     implies(present_bit(WEIR_HAS_ICMP6_ECHO), present_bit(WEIR_HAS_ICMP6));
     implies(present_bit(WEIR_HAS_TCP_MSS), present_bit(WEIR_HAS_TCP));
-    struct Transport { std::uint32_t bit; std::uint64_t protocol; Bdd::Node version; };
-    const Transport transports[] = {{WEIR_HAS_TCP, 6, ip}, {WEIR_HAS_UDP, 17, ip}, {WEIR_HAS_SCTP, 132, ip},
-                                    {WEIR_HAS_ICMP, 1, ip4}, {WEIR_HAS_ICMP6, 58, ip6}};
+    struct Transport {
+        std::uint32_t bit;
+        std::uint64_t protocol;
+        Bdd::Node version;
+    };
+    const Transport transports[] = {{WEIR_HAS_TCP, 6, ip},
+                                    {WEIR_HAS_UDP, 17, ip},
+                                    {WEIR_HAS_SCTP, 132, ip},
+                                    {WEIR_HAS_ICMP, 1, ip4},
+                                    {WEIR_HAS_ICMP6, 58, ip6}};
     const Bits protocol = bits(FieldId::kIpProto, kAll);
     for (const Transport& transport : transports) {
         const Bdd::Node there = present_bit(transport.bit);
         implies(there, transport.version);
-        implies(there, bdd_.both(present_bit(WEIR_HAS_IP_PROTO), number_in(protocol, {{transport.protocol, transport.protocol}})));
+        implies(there, bdd_.both(present_bit(WEIR_HAS_IP_PROTO),
+                                 number_in(protocol, {{transport.protocol, transport.protocol}})));
     }
     implies(present_bit(WEIR_HAS_IP_PROTO), ip);
-    equal(present_bit(WEIR_HAS_PORTS), bdd_.either(present_bit(WEIR_HAS_TCP), bdd_.either(present_bit(WEIR_HAS_UDP), present_bit(WEIR_HAS_SCTP))));
+    equal(present_bit(WEIR_HAS_PORTS),
+          bdd_.either(present_bit(WEIR_HAS_TCP), bdd_.either(present_bit(WEIR_HAS_UDP), present_bit(WEIR_HAS_SCTP))));
     const Bits version = bits(FieldId::kIpVersion, kAll);
     implies(ip4, number_in(version, {{4, 4}}));
     implies(ip6, number_in(version, {{6, 6}}));
@@ -74,8 +84,9 @@ Bdd::Node PacketSets::possible_packets() {
 Bdd::Node PacketSets::raw(ExprId condition) {
     const auto id = static_cast<std::uint32_t>(condition);
     if (const auto found = known_.find(id); found != known_.end()) return found->second;
-    const Bdd::Node set = bdd_.spent() ? Bdd::kFalse
-        : std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node);
+    const Bdd::Node set =
+        bdd_.spent() ? Bdd::kFalse
+                     : std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node);
     known_.emplace(id, set);
     return set;
 }
@@ -143,7 +154,7 @@ Bdd::Node PacketSets::number_in(const Bits& bits, const std::vector<std::pair<st
 }
 
 Bdd::Node PacketSets::address_in(FieldId id, const std::vector<IpRange>& ranges) {
-    const bool both_versions = field(id).size == 16;     // else IPv4 alone
+    const bool both_versions = field(id).size == 16;  // else IPv4 alone
     const auto wide = [](const IpAddress& address) {
         Wide value;
         const std::size_t bytes = address.version == 4 ? 4 : 16;
@@ -159,7 +170,8 @@ Bdd::Node PacketSets::address_in(FieldId id, const std::vector<IpRange>& ranges)
     Bdd::Node in = in_ranges(address_bits(id, 32), v4.data(), v4.size());
     if (!both_versions) return in;
     in = bdd_.both(present_bit(WEIR_HAS_IP4), in);
-    return bdd_.either(in, bdd_.both(present_bit(WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
+    return bdd_.either(in,
+                       bdd_.both(present_bit(WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
 }
 
 // ---- conditions ----
@@ -206,11 +218,14 @@ Bdd::Node PacketSets::holds(const NumberCompare& node) {
 }
 
 Bdd::Node PacketSets::holds(const NumberIn& node) {
-    return when_present({node.number.field}, number_in(bits(node.number.field, node.number.mask), node.ranges), node.negated);
+    return when_present({node.number.field}, number_in(bits(node.number.field, node.number.mask), node.ranges),
+                        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const AddressCompare& node) {
-    return when_present({node.lhs, node.rhs}, opaque(fmt::format("= {} {}", static_cast<int>(node.lhs), static_cast<int>(node.rhs))), node.negated);
+    return when_present({node.lhs, node.rhs},
+                        opaque(fmt::format("= {} {}", static_cast<int>(node.lhs), static_cast<int>(node.rhs))),
+                        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const AddressIn& node) {
@@ -218,7 +233,9 @@ Bdd::Node PacketSets::holds(const AddressIn& node) {
 }
 
 Bdd::Node PacketSets::holds(const MacCompare& node) {
-    return when_present({node.lhs, node.rhs}, opaque(fmt::format("= {} {}", static_cast<int>(node.lhs), static_cast<int>(node.rhs))), node.negated);
+    return when_present({node.lhs, node.rhs},
+                        opaque(fmt::format("= {} {}", static_cast<int>(node.lhs), static_cast<int>(node.rhs))),
+                        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const MacIn& node) {
@@ -246,24 +263,27 @@ Bdd::Node PacketSets::holds(const InSet& node) {
         return when_present(node.keys, opaque(std::move(text)), node.negated);
     }
     Bdd::Node in = Bdd::kFalse;
-    const std::span<const SetElement> rows = set.entries.rows();   // a literal without a name is of tuples
+    const std::span<const SetElement> rows = set.entries.rows();  // a literal without a name is of tuples
     for (std::size_t at = 0; at < rows.size(); at += set.entries.width())
         in = bdd_.either(in, entry(node, set, rows.subspan(at, set.entries.width())));
     return when_present(node.keys, in, node.negated);
 }
 
 Bdd::Node PacketSets::holds(const IfaceMatch& node) {
-    return when_present({FieldId::kIface}, opaque(fmt::format("iface {} {}", static_cast<int>(node.op), node.text)), node.negated);
+    return when_present({FieldId::kIface}, opaque(fmt::format("iface {} {}", static_cast<int>(node.op), node.text)),
+                        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const PayloadMatch& node) {
-    return when_present({FieldId::kPayload}, opaque(fmt::format("payload {} {}", static_cast<int>(node.op), node.bytes)), node.negated);
+    return when_present({FieldId::kPayload},
+                        opaque(fmt::format("payload {} {}", static_cast<int>(node.op), node.bytes)), node.negated);
 }
 
 Bdd::Node PacketSets::holds(const PayloadSlice& node) {
     const std::uint64_t needed = node.offset + node.bytes.size();
     const Bdd::Node long_enough = holds(NumberIn{{FieldId::kPayloadLen}, {{needed, kAll}}, false});
-    const Bdd::Node equal = when_present({FieldId::kPayload}, opaque(fmt::format("slice {} {}", node.offset, node.bytes)), node.negated);
+    const Bdd::Node equal =
+        when_present({FieldId::kPayload}, opaque(fmt::format("slice {} {}", node.offset, node.bytes)), node.negated);
     return bdd_.both(long_enough, equal);
 }
 

@@ -25,8 +25,14 @@ public:
 
 private:
     // A value of up to 128 bits, the highest bit first.
-    struct Wide { std::uint64_t high = 0; std::uint64_t low = 0; };
-    struct WideRange { Wide first; Wide last; };
+    struct Wide {
+        std::uint64_t high = 0;
+        std::uint64_t low = 0;
+    };
+    struct WideRange {
+        Wide first;
+        Wide last;
+    };
     // The bits of a value: a variable each, or kNoBit where it is always zero.
     using Bits = std::vector<Bdd::Variable>;
 
@@ -65,9 +71,9 @@ private:
 
     const TypedPolicy& policy_;
     Bdd bdd_;
-    std::vector<Bdd::Variable> first_variable_;                  // of each byte offset of struct weir_packet that begins a member
+    std::vector<Bdd::Variable> first_variable_;  // of each byte offset of struct weir_packet that begins a member
     std::unordered_map<std::string, Bdd::Variable> opaque_;
-    std::unordered_map<std::uint32_t, Bdd::Node> known_;         // conditions: lets are shared
+    std::unordered_map<std::uint32_t, Bdd::Node> known_;  // conditions: lets are shared
     Bdd::Node possible_ = Bdd::kTrue;
 };
 

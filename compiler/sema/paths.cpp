@@ -16,8 +16,10 @@ std::string normal_path(std::string_view path) {
         path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
         if (part.empty() || part == ".") continue;
         const bool climbs = part == "..";
-        if (climbs && !parts.empty() && parts.back() != "..") parts.pop_back();
-        else if (!climbs || !absolute) parts.push_back(part);
+        if (climbs && !parts.empty() && parts.back() != "..")
+            parts.pop_back();
+        else if (!climbs || !absolute)
+            parts.push_back(part);
     }
     std::string normal = absolute ? "/" : "";
     for (std::size_t i = 0; i < parts.size(); ++i) {

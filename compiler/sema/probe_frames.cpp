@@ -10,11 +10,12 @@
 namespace weir::sema {
 namespace {
 
-// Walks a condition and makes a packet to which it applies, as far as one packet can: of an `or` one operand, and of two
-// operands that contradict each other the later one.
+// Walks a condition and makes a packet to which it applies, as far as one packet can: of an `or` one operand, and of
+// two operands that contradict each other the later one.
 class Wish {
 public:
-    Wish(const TypedPolicy& policy, ProbePacket& packet, Seeded& random) : policy_(policy), packet_(packet), random_(random) {}
+    Wish(const TypedPolicy& policy, ProbePacket& packet, Seeded& random)
+        : policy_(policy), packet_(packet), random_(random) {}
     void walk(ExprId id, Polarity polarity);
 
 private:
@@ -30,10 +31,16 @@ private:
     bool beyond() { return random_.one_in(8); }
 
     void wish(const Constant&, Polarity) {}
-    void wish(const And& node, Polarity polarity) { polarity == Polarity::kHolds ? all_of(node.operands, polarity) : one_of(node.operands, polarity); }
-    void wish(const Or& node, Polarity polarity) { polarity == Polarity::kHolds ? one_of(node.operands, polarity) : all_of(node.operands, polarity); }
+    void wish(const And& node, Polarity polarity) {
+        polarity == Polarity::kHolds ? all_of(node.operands, polarity) : one_of(node.operands, polarity);
+    }
+    void wish(const Or& node, Polarity polarity) {
+        polarity == Polarity::kHolds ? one_of(node.operands, polarity) : all_of(node.operands, polarity);
+    }
     void wish(const Not& node, Polarity polarity) { walk(node.operand, opposite(polarity)); }
-    void wish(const Flag& node, Polarity polarity) { packet_.set_flag(node.field, node.value == (polarity == Polarity::kHolds)); }
+    void wish(const Flag& node, Polarity polarity) {
+        packet_.set_flag(node.field, node.value == (polarity == Polarity::kHolds));
+    }
     void wish(const FlagCompare& node, Polarity polarity) {
         const bool value = random_.one_in(2);
         packet_.set_flag(node.lhs, value);
@@ -78,7 +85,8 @@ void Wish::wish(const NumberIn& node, Polarity polarity) {
     const bool inside = (polarity == Polarity::kHolds) != node.negated;
     if (inside ? beyond() : !beyond()) value = random_.one_in(2) ? first - 1 : last + 1;
     const std::uint64_t mask = node.number.mask;
-    packet_.set_number(node.number.field, mask == ~std::uint64_t{0} ? value : (value & mask) | (random_.next() & ~mask));
+    packet_.set_number(node.number.field,
+                       mask == ~std::uint64_t{0} ? value : (value & mask) | (random_.next() & ~mask));
 }
 
 void Wish::wish(const AddressIn& node, Polarity polarity) {
@@ -87,16 +95,20 @@ void Wish::wish(const AddressIn& node, Polarity polarity) {
     // Of the version that another comparison asked for, where the list has one.
     for (int tries = 0; tries < 8 && !packet_.may_have(range->first.version); ++tries)
         range = &node.ranges[random_.below(node.ranges.size())];
-    IpAddress address = random_.one_in(4) ? range->first : random_.one_in(3) ? range->last : random_.between(range->first, range->last);
+    IpAddress address = random_.one_in(4)   ? range->first
+                        : random_.one_in(3) ? range->last
+                                            : random_.between(range->first, range->last);
     const bool inside = (polarity == Polarity::kHolds) != node.negated;
-    if (inside ? beyond() : !beyond()) address = random_.one_in(2) ? neighbour(range->first, Side::kBelow) : neighbour(range->last, Side::kAbove);
+    if (inside ? beyond() : !beyond())
+        address = random_.one_in(2) ? neighbour(range->first, Side::kBelow) : neighbour(range->last, Side::kAbove);
     packet_.set_address(node.field, address);
 }
 
 void Wish::wish(const MacIn& node, Polarity polarity) {
     if (node.addresses.empty()) return packet_.need(node.field);
     std::uint64_t value = 0;
-    for (const std::uint8_t byte : node.addresses[random_.below(node.addresses.size())].bytes) value = value << 8 | byte;
+    for (const std::uint8_t byte : node.addresses[random_.below(node.addresses.size())].bytes)
+        value = value << 8 | byte;
     const bool inside = (polarity == Polarity::kHolds) != node.negated;
     packet_.set_number(node.field, (inside ? beyond() : !beyond()) ? value ^ 1 : value);
 }
@@ -111,7 +123,9 @@ void Wish::wish(const InSet& node, Polarity polarity) {
     for (std::size_t i = 0; i < node.keys.size() && i < entry.size(); ++i) {
         const SetElement& element = entry[i];
         if (set.types[i] == SetType::kIp || set.types[i] == SetType::kNet) {
-            const std::uint8_t bits = set.types[i] == SetType::kNet ? element.prefix_length : element.address.version == 4 ? 32 : 128;
+            const std::uint8_t bits = set.types[i] == SetType::kNet  ? element.prefix_length
+                                      : element.address.version == 4 ? 32
+                                                                     : 128;
             const IpPrefix prefix{element.address, bits};
             IpAddress address = random_.between(first_address(prefix), last_address(prefix));
             if (i == missed) address = neighbour(last_address(prefix), Side::kAbove);
@@ -130,7 +144,10 @@ void Wish::wish(const PayloadMatch& node, Polarity polarity) {
         case BytesOp::kEq: packet_.put_payload(0, bytes, PayloadEnd::kThere); break;
         case BytesOp::kStartsWith: packet_.put_payload(0, bytes, PayloadEnd::kOpen); break;
         case BytesOp::kEndsWith: packet_.put_payload(random_.below(64), bytes, PayloadEnd::kThere); break;
-        case BytesOp::kContains: packet_.put_payload(random_.one_in(8) ? 512 - bytes.size() + random_.below(2) : random_.below(128), bytes, PayloadEnd::kOpen); break;
+        case BytesOp::kContains:
+            packet_.put_payload(random_.one_in(8) ? 512 - bytes.size() + random_.below(2) : random_.below(128), bytes,
+                                PayloadEnd::kOpen);
+            break;
     }
 }
 

@@ -8,10 +8,11 @@
 
 namespace weir::sema {
 
-// `count` valid Ethernet frames, the same for the same seed everywhere. Every other one is made to meet a rule picked at
-// random, or to miss it by one in some comparison; the one after it is of the same kind (protocol, IP version) with
-// random values. None has IPv4 options, IPv6 extension headers other than Fragment, more than two tags, or an interface;
-// and a frame is malformed only where a rule asks for it. Takes time for the rules that it picks, not for all.
+// `count` valid Ethernet frames, the same for the same seed everywhere. Every other one is made to meet a rule picked
+// at random, or to miss it by one in some comparison; the one after it is of the same kind (protocol, IP version) with
+// random values. None has IPv4 options, IPv6 extension headers other than Fragment, more than two tags, or an
+// interface; and a frame is malformed only where a rule asks for it. Takes time for the rules that it picks, not for
+// all.
 std::vector<std::vector<std::uint8_t>> probe_frames(const TypedPolicy& policy, std::size_t count, std::uint64_t seed);
 
 }  // namespace weir::sema

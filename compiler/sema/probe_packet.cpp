@@ -5,7 +5,7 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxFrameBytes = 3000;   // what a test run takes (runtime/test_run.h), with some room
+constexpr std::size_t kMaxFrameBytes = 3000;  // what a test run takes (runtime/test_run.h), with some room
 constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 123, 443, 3306, 3389, 8080};
 
 std::size_t address_bytes(const IpAddress& address) { return address.version == 4 ? 4 : 16; }
@@ -34,13 +34,13 @@ IpAddress Seeded::address(std::uint8_t version) {
     IpAddress made;
     made.version = version;
     for (std::size_t i = 0; i < address_bytes(made); ++i) made.bytes[i] = static_cast<std::uint8_t>(next());
-    if (version == 6) made.bytes[0] = 0x20;   // global unicast
+    if (version == 6) made.bytes[0] = 0x20;  // global unicast
     return made;
 }
 
 IpAddress neighbour(IpAddress address, Side side) {
     for (std::size_t i = address_bytes(address); i-- > 0;) {
-        const std::uint8_t turned = side == Side::kAbove ? 0xff : 0x00;   // the byte that carries
+        const std::uint8_t turned = side == Side::kAbove ? 0xff : 0x00;  // the byte that carries
         const bool carries = address.bytes[i] == turned;
         address.bytes[i] = static_cast<std::uint8_t>(address.bytes[i] + (side == Side::kAbove ? 1 : -1));
         if (!carries) break;
@@ -58,7 +58,8 @@ void ProbePacket::randomise() {
     packet_.source = random_.address(version);
     packet_.destination = random_.address(version);
     packet_.source_port = static_cast<std::uint16_t>(random_.next());
-    packet_.destination_port = random_.one_in(2) ? kServices[random_.below(std::size(kServices))] : static_cast<std::uint16_t>(random_.next());
+    packet_.destination_port =
+        random_.one_in(2) ? kServices[random_.below(std::size(kServices))] : static_cast<std::uint16_t>(random_.next());
     packet_.tcp_flags = random_.one_in(2) ? 0x10 : static_cast<std::uint8_t>(random_.next() & 0x3f);
     packet_.ttl = random_.one_in(2) ? 64 : static_cast<std::uint8_t>(1 + random_.below(255));
     packet_.ip_id = static_cast<std::uint32_t>(random_.next() & 0xffff);
@@ -91,13 +92,24 @@ void ProbePacket::set_protocol(TestProtocol protocol) {
 void ProbePacket::set_protocol_number(std::uint64_t number) {
     const bool ip4 = packet_.source.version == 4;
     switch (number & 0xff) {
-        case 1: if (ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp); break;
+        case 1:
+            if (ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp);
+            break;
         case 6: return set_protocol(TestProtocol::kTcp);
         case 17: return set_protocol(TestProtocol::kUdp);
-        case 58: if (!ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp6); break;
+        case 58:
+            if (!ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp6);
+            break;
         case 132: return set_protocol(TestProtocol::kSctp);
         // In IPv6 these announce a header that is not there.
-        case 0: case 43: case 44: case 51: case 60: case 135: case 139: case 140:
+        case 0:
+        case 43:
+        case 44:
+        case 51:
+        case 60:
+        case 135:
+        case 139:
+        case 140:
             if (!ip4) set_version(4);
             break;
         default: break;
@@ -117,7 +129,8 @@ void ProbePacket::need_vlan() {
 }
 
 void ProbePacket::need(FieldId field_id) {
-    if (field_id == FieldId::kIp4 || field_id == FieldId::kIpDf || field_id == FieldId::kIp6 || field_id == FieldId::kIp6FlowLabel) {
+    if (field_id == FieldId::kIp4 || field_id == FieldId::kIpDf || field_id == FieldId::kIp6 ||
+        field_id == FieldId::kIp6FlowLabel) {
         set_version(field_id == FieldId::kIp4 || field_id == FieldId::kIpDf ? 4 : 6);
         version_fixed_ = true;
     }
@@ -127,7 +140,8 @@ void ProbePacket::need(FieldId field_id) {
     if (group == "vlan" && field_id != FieldId::kVlanDepth) return need_vlan();
     if (group == "port") return need_ports();
     if (group == "tcp" && packet_.protocol != TestProtocol::kTcp) return set_protocol(TestProtocol::kTcp);
-    if (group == "udp" && (packet_.protocol != TestProtocol::kUdp || other_protocol_)) return set_protocol(TestProtocol::kUdp);
+    if (group == "udp" && (packet_.protocol != TestProtocol::kUdp || other_protocol_))
+        return set_protocol(TestProtocol::kUdp);
     if (group == "sctp") return set_protocol(TestProtocol::kSctp);
     if (group == "icmp") return set_protocol(TestProtocol::kIcmp);
     if (group == "icmp6") return set_protocol(TestProtocol::kIcmp6);
@@ -142,8 +156,14 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
         case FieldId::kIp: value ? need(field_id) : set_protocol(TestProtocol::kArp); return;
         case FieldId::kIp4: return need(value ? FieldId::kIp4 : FieldId::kIp6);
         case FieldId::kIp6: return need(value ? FieldId::kIp6 : FieldId::kIp4);
-        case FieldId::kIpMf: need(field_id); packet_.more_fragments = value; return;
-        case FieldId::kIpDf: need(field_id); packet_.dont_fragment = value; return;
+        case FieldId::kIpMf:
+            need(field_id);
+            packet_.more_fragments = value;
+            return;
+        case FieldId::kIpDf:
+            need(field_id);
+            packet_.dont_fragment = value;
+            return;
         case FieldId::kIpIsFragment:
             need(field_id);
             packet_.more_fragments = value;
@@ -151,9 +171,10 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             return;
         case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
         case FieldId::kTcp: value ? need(field_id) : set_protocol(TestProtocol::kUdp); return;
-        case FieldId::kUdp: case FieldId::kSctp: case FieldId::kIcmp: case FieldId::kIcmp6:
-            value ? need(field_id) : set_protocol(TestProtocol::kTcp);
-            return;
+        case FieldId::kUdp:
+        case FieldId::kSctp:
+        case FieldId::kIcmp:
+        case FieldId::kIcmp6: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
         default: break;
     }
     if (field(field_id).offset != field(FieldId::kTcpFlags).offset || field(field_id).type != Type::kBool) return;
@@ -189,14 +210,15 @@ bool ProbePacket::set_link_number(FieldId field_id, std::uint64_t value) {
         case FieldId::kEthDst: packet_.eth_destination = mac_of(value); return true;
         case FieldId::kVlanId: packet_.vlans[0] = small & 0xfff; return true;
         case FieldId::kVlanPcp: packet_.pcp = static_cast<std::uint8_t>(small); return true;
-        case FieldId::kVlanDepth:
-            packet_.vlans.resize(std::min<std::size_t>(value, 2), 7);
-            return true;
+        case FieldId::kVlanDepth: packet_.vlans.resize(std::min<std::size_t>(value, 2), 7); return true;
         case FieldId::kArpOp: packet_.arp_op = small; return true;
         case FieldId::kEthType:
-            if (value == 0x0800 || value == 0x86dd) need(value == 0x0800 ? FieldId::kIp4 : FieldId::kIp6);
-            else if (value == 0x0806) set_protocol(TestProtocol::kArp);
-            else if (value != 0x8100 && value != 0x88a8) other_ether_type_ = small;
+            if (value == 0x0800 || value == 0x86dd)
+                need(value == 0x0800 ? FieldId::kIp4 : FieldId::kIp6);
+            else if (value == 0x0806)
+                set_protocol(TestProtocol::kArp);
+            else if (value != 0x8100 && value != 0x88a8)
+                other_ether_type_ = small;
             return true;
         default: return false;
     }
@@ -216,7 +238,7 @@ bool ProbePacket::set_ip_number(FieldId field_id, std::uint64_t value) {
         case FieldId::kIpFragOffset: packet_.fragment_offset = static_cast<std::uint16_t>(value & 0xfff8); return true;
         case FieldId::kIpId:
             packet_.ip_id = static_cast<std::uint32_t>(packet_.source.version == 4 ? value & 0xffff : value);
-            if (packet_.source.version == 6) packet_.more_fragments = true;   // only a Fragment header has one
+            if (packet_.source.version == 6) packet_.more_fragments = true;  // only a Fragment header has one
             return true;
         case FieldId::kIp6FlowLabel: packet_.flow_label = static_cast<std::uint32_t>(value); return true;
         default: return false;
@@ -227,27 +249,37 @@ bool ProbePacket::set_transport_number(FieldId field_id, std::uint64_t value) {
     const auto word = static_cast<std::uint32_t>(value);
     const auto small = static_cast<std::uint16_t>(value);
     switch (field_id) {
-        case FieldId::kTcpSport: case FieldId::kUdpSport: case FieldId::kSctpSport: case FieldId::kPortSrc:
-            packet_.source_port = small;
-            return true;
-        case FieldId::kTcpDport: case FieldId::kUdpDport: case FieldId::kSctpDport: case FieldId::kPortDst:
-            packet_.destination_port = small;
-            return true;
+        case FieldId::kTcpSport:
+        case FieldId::kUdpSport:
+        case FieldId::kSctpSport:
+        case FieldId::kPortSrc: packet_.source_port = small; return true;
+        case FieldId::kTcpDport:
+        case FieldId::kUdpDport:
+        case FieldId::kSctpDport:
+        case FieldId::kPortDst: packet_.destination_port = small; return true;
         case FieldId::kTcpFlags: packet_.tcp_flags = static_cast<std::uint8_t>(value); return true;
         case FieldId::kTcpSeq: packet_.seq = word; return true;
         case FieldId::kTcpAckSeq: packet_.ack_seq = word; return true;
         case FieldId::kTcpWindow: packet_.window = small; return true;
         case FieldId::kTcpMss: packet_.mss = small; return true;
         case FieldId::kTcpHeaderLen:
-            if (value > 20) packet_.mss = 1460;
-            else packet_.mss.reset();
+            if (value > 20)
+                packet_.mss = 1460;
+            else
+                packet_.mss.reset();
             return true;
-        case FieldId::kUdpLen: packet_.payload.resize(std::min<std::size_t>(value < 8 ? 0 : value - 8, kMaxFrameBytes)); return true;
+        case FieldId::kUdpLen:
+            packet_.payload.resize(std::min<std::size_t>(value < 8 ? 0 : value - 8, kMaxFrameBytes));
+            return true;
         case FieldId::kPayloadLen: packet_.payload.resize(std::min<std::size_t>(value, kMaxFrameBytes)); return true;
-        case FieldId::kIcmpType: case FieldId::kIcmp6Type: packet_.icmp_type = static_cast<std::uint8_t>(value); return true;
-        case FieldId::kIcmpCode: case FieldId::kIcmp6Code: packet_.icmp_code = static_cast<std::uint8_t>(value); return true;
-        case FieldId::kIcmpId: case FieldId::kIcmp6Id: packet_.icmp_id = small; return true;
-        case FieldId::kIcmpSeq: case FieldId::kIcmp6Seq: packet_.seq = small; return true;
+        case FieldId::kIcmpType:
+        case FieldId::kIcmp6Type: packet_.icmp_type = static_cast<std::uint8_t>(value); return true;
+        case FieldId::kIcmpCode:
+        case FieldId::kIcmp6Code: packet_.icmp_code = static_cast<std::uint8_t>(value); return true;
+        case FieldId::kIcmpId:
+        case FieldId::kIcmp6Id: packet_.icmp_id = small; return true;
+        case FieldId::kIcmpSeq:
+        case FieldId::kIcmp6Seq: packet_.seq = small; return true;
         default: return false;
     }
 }

@@ -26,7 +26,9 @@ public:
     // 0 to `limit` - 1; `limit` is not 0.
     std::uint64_t below(std::uint64_t limit) { return next() % limit; }
     bool one_in(std::uint64_t chances) { return below(chances) == 0; }
-    std::uint64_t between(std::uint64_t first, std::uint64_t last) { return last - first == ~std::uint64_t{0} ? next() : first + below(last - first + 1); }
+    std::uint64_t between(std::uint64_t first, std::uint64_t last) {
+        return last - first == ~std::uint64_t{0} ? next() : first + below(last - first + 1);
+    }
     // Within a range of one version; ends inclusive.
     IpAddress between(const IpAddress& first, const IpAddress& last);
     IpAddress address(std::uint8_t version);
@@ -36,7 +38,9 @@ private:
 };
 
 enum class Polarity : std::uint8_t { kHolds, kFails };
-constexpr Polarity opposite(Polarity polarity) { return polarity == Polarity::kHolds ? Polarity::kFails : Polarity::kHolds; }
+constexpr Polarity opposite(Polarity polarity) {
+    return polarity == Polarity::kHolds ? Polarity::kFails : Polarity::kHolds;
+}
 
 enum class Side : std::uint8_t { kBelow, kAbove };
 // The address before or after; the first follows the last.
@@ -79,7 +83,7 @@ private:
     TestPacket packet_{};
     bool version_fixed_ = false;
     bool malformed_ = false;
-    std::optional<std::uint8_t> other_protocol_{};    // in the IP header, before what is no such header
+    std::optional<std::uint8_t> other_protocol_{};  // in the IP header, before what is no such header
     std::optional<std::uint16_t> other_ether_type_{};
 };
 

@@ -11,10 +11,10 @@ namespace {
 struct TypeWord {
     std::string_view word;
     SetType type;
-    std::size_t words;       // 32-bit words of a key
-    std::uint64_t limit;     // integers
+    std::size_t words;    // 32-bit words of a key
+    std::uint64_t limit;  // integers
 };
-constexpr TypeWord kTypes[] = {{"ip", SetType::kIp, 5, 0},         {"net", SetType::kNet, 5, 0},
+constexpr TypeWord kTypes[] = {{"ip", SetType::kIp, 5, 0},          {"net", SetType::kNet, 5, 0},
                                {"port", SetType::kPort, 1, 0xffff}, {"mac", SetType::kMac, 2, 0},
                                {"domain", SetType::kDomain, 0, 0},  {"u8", SetType::kU8, 1, 0xff},
                                {"u16", SetType::kU16, 1, 0xffff},   {"u32", SetType::kU32, 1, 0xffffffff}};
@@ -50,7 +50,9 @@ std::optional<SetType> set_type(std::string_view word) {
 
 std::string_view set_type_name(SetType type) { return row(type).word; }
 
-bool has_net(const std::vector<SetType>& types) { return std::find(types.begin(), types.end(), SetType::kNet) != types.end(); }
+bool has_net(const std::vector<SetType>& types) {
+    return std::find(types.begin(), types.end(), SetType::kNet) != types.end();
+}
 
 std::size_t key_words(const std::vector<SetType>& types) {
     std::size_t words = 1;  // the set's number

@@ -24,7 +24,8 @@ void sort_rows(std::vector<SetElement>& rows, std::size_t width) {
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         return std::lexicographical_compare(at(a), at(a) + span, at(b), at(b) + span);
     });
-    order.erase(std::unique(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return std::equal(at(a), at(a) + span, at(b)); }),
+    order.erase(std::unique(order.begin(), order.end(),
+                            [&](std::size_t a, std::size_t b) { return std::equal(at(a), at(a) + span, at(b)); }),
                 order.end());
     std::vector<SetElement> sorted;
     sorted.reserve(order.size() * width);
@@ -62,8 +63,10 @@ void SetEntries::add(const std::vector<SetType>& types, const std::vector<SetEle
         return;
     }
     const bool whole = types.front() == SetType::kIp;
-    if (element.address.version == 4) nets4_.push_back(net4_of(element.address, whole ? 32 : element.prefix_length));
-    else nets6_.push_back(net6_of(element.address, whole ? 128 : element.prefix_length));
+    if (element.address.version == 4)
+        nets4_.push_back(net4_of(element.address, whole ? 32 : element.prefix_length));
+    else
+        nets6_.push_back(net6_of(element.address, whole ? 128 : element.prefix_length));
 }
 
 void SetEntries::sort() {
@@ -77,7 +80,8 @@ namespace {
 
 template <std::unsigned_integral Word>
 void put_word(Word word, std::uint8_t* bytes) {
-    for (std::size_t i = sizeof(word); i-- > 0; word = static_cast<Word>(word >> 8)) bytes[i] = static_cast<std::uint8_t>(word);
+    for (std::size_t i = sizeof(word); i-- > 0; word = static_cast<Word>(word >> 8))
+        bytes[i] = static_cast<std::uint8_t>(word);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ enum class SetType : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, 
 // One value of a type. Integers (ports, u8…u32) in `number`, MACs as 48-bit numbers.
 struct SetElement {
     IpAddress address;
-    std::uint8_t prefix_length = 0;   // kNet only
+    std::uint8_t prefix_length = 0;  // kNet only
     std::uint64_t number = 0;
 
     friend auto operator<=>(const SetElement&, const SetElement&) = default;

@@ -12,8 +12,8 @@ namespace weir::sema {
 namespace {
 
 constexpr std::size_t kMaxKeys = 4;
-constexpr std::uint64_t kMaxTermSize = 4'000'000;   // keys; docs/limits.md
-constexpr std::size_t kMaxTermsARule = 4;           // docs/limits.md
+constexpr std::uint64_t kMaxTermSize = 4'000'000;  // keys; docs/limits.md
+constexpr std::size_t kMaxTermsARule = 4;          // docs/limits.md
 
 // Is the limit of the type that this kind of term has?
 bool limit_fits(ast::StateKind kind, const Value& limit) {
@@ -32,13 +32,18 @@ void ConditionChecker::wrong_term(Span span, std::string message, std::string he
 bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term, Span span) {
     const std::size_t errors = diagnostics_.errors();
     if (!scope.top_level)
-        say({.code = Code::E335, .span = span, .message = "a state term within `or`, `not` or a name",
+        say({.code = Code::E335,
+             .span = span,
+             .message = "a state term within `or`, `not` or a name",
              .help = "it stands only as an operand of the outermost `and` of a rule's `when`"});
-    if (term.op != ast::Comparison::kGt) wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
+    if (term.op != ast::Comparison::kGt)
+        wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
     const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
-    if (!term.limit) wrong_term(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
+    if (!term.limit)
+        wrong_term(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
     else if (!limit_fits(term.kind, term.limit->value))
-        wrong_term(term.limit_span, fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
+        wrong_term(term.limit_span,
+                   fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
                    "rate takes 10/s, byterate 10MB/s, count and distinct a number");
     if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
         wrong_term(span, windowed ? "a window is missing" : "a window has no meaning here",
@@ -47,9 +52,12 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
         wrong_term(span, fmt::format("{} keys", term.keys.size()), "one to four fields");
     if (term.burst && windowed) wrong_term(span, "a burst has no meaning here", "`rate` and `byterate` have one");
     if (term.size && (*term.size == 0 || *term.size > kMaxTermSize))
-        wrong_term(span, fmt::format("a state term of {} keys", *term.size), fmt::format("it keeps 1 to {} keys", kMaxTermSize));
+        wrong_term(span, fmt::format("a state term of {} keys", *term.size),
+                   fmt::format("it keeps 1 to {} keys", kMaxTermSize));
     if (terms_.size() == kMaxTermsARule)
-        say({.code = Code::E517, .span = span, .message = fmt::format("more than {} state terms in a rule", kMaxTermsARule),
+        say({.code = Code::E517,
+             .span = span,
+             .message = fmt::format("more than {} state terms in a rule", kMaxTermsARule),
              .help = "split the rule"});
     return diagnostics_.errors() == errors;
 }
@@ -59,13 +67,16 @@ std::optional<FieldId> ConditionChecker::term_field(const Scope& scope, ast::Exp
     if (keyed.kind == Operand::Kind::kError) return std::nullopt;
     const bool plain = keyed.kind == Operand::Kind::kField && keyed.mask == ~std::uint64_t{0};
     if (!plain) {
-        say({.code = Code::E337, .span = keyed.span, .message = fmt::format("`{}` is not a field", text(keyed.span)),
+        say({.code = Code::E337,
+             .span = keyed.span,
+             .message = fmt::format("`{}` is not a field", text(keyed.span)),
              .help = "a key is a field of the packet"});
         return std::nullopt;
     }
     const Type type = sema::field(keyed.field).type;
     if (type == Type::kText || type == Type::kBytes || type == Type::kDomain) {
-        wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)), "keys are addresses, ports, integers and bool fields");
+        wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)),
+                   "keys are addresses, ports, integers and bool fields");
         return std::nullopt;
     }
     return keyed.field;
@@ -75,7 +86,8 @@ bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term,
     const std::size_t errors = diagnostics_.errors();
     for (const ast::ExprId id : term.keys) {
         const auto key = term_field(scope, id);
-        if (key && std::find(typed.keys.begin(), typed.keys.end(), *key) == typed.keys.end()) typed.keys.push_back(*key);
+        if (key && std::find(typed.keys.begin(), typed.keys.end(), *key) == typed.keys.end())
+            typed.keys.push_back(*key);
     }
     if (term.value) typed.value = term_field(scope, *term.value);
     return diagnostics_.errors() == errors;
@@ -99,11 +111,14 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, StateTerm& typed) 
         if (bytes != nullptr ? size == nullptr : count == nullptr)
             wrong_term(typed.span, fmt::format("{} is no burst of this term", value_kind(term.burst->value)),
                        "rate takes a number, byterate a size: `burst 64KB`");
-        else typed.burst = bytes != nullptr ? size->bytes : count->value;
+        else
+            typed.burst = bytes != nullptr ? size->bytes : count->value;
     }
-    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();   // burst times unit: language.md
-    if (typed.limit == 0) wrong_term(term.limit_span, "a rate of nothing", "a rule without this term matches every packet");
-    else if (typed.burst == 0) wrong_term(typed.span, "a burst of nothing", "a bucket holds one at least");
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();  // burst times unit: language.md
+    if (typed.limit == 0)
+        wrong_term(term.limit_span, "a rate of nothing", "a rule without this term matches every packet");
+    else if (typed.burst == 0)
+        wrong_term(typed.span, "a burst of nothing", "a bucket holds one at least");
     else if (typed.burst > kMost / typed.unit_ns)
         wrong_term(term.burst ? typed.span : term.limit_span, "this bucket is too large",
                    fmt::format("for this unit, a bucket holds {} at most", kMost / typed.unit_ns));
@@ -119,7 +134,8 @@ void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term
     if (!shaped || !keyed || !term_limit(term, typed)) return;
     typed.size = term.size.value_or(typed.size);
     if (typed.value && typed.limit > kMaxDistinct)
-        return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit), fmt::format("{} at most", kMaxDistinct));
+        return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit),
+                          fmt::format("{} at most", kMaxDistinct));
     terms_.push_back(std::move(typed));
 }
 

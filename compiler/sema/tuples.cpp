@@ -33,9 +33,12 @@ void normalise(std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
     std::sort(ranges.begin(), ranges.end());
     std::vector<std::pair<std::uint64_t, std::uint64_t>> joined;
     for (const auto& range : ranges) {
-        const bool meets = !joined.empty() && (joined.back().second == ~std::uint64_t{0} || range.first <= joined.back().second + 1);
-        if (meets) joined.back().second = std::max(joined.back().second, range.second);
-        else joined.push_back(range);
+        const bool meets =
+            !joined.empty() && (joined.back().second == ~std::uint64_t{0} || range.first <= joined.back().second + 1);
+        if (meets)
+            joined.back().second = std::max(joined.back().second, range.second);
+        else
+            joined.push_back(range);
     }
     ranges = std::move(joined);
 }
@@ -49,8 +52,10 @@ void normalise(std::vector<IpRange>& ranges) {
             const auto after = next_address(joined.back().last);
             meets = !after || range.first <= *after;
         }
-        if (meets) joined.back().last = std::max(joined.back().last, range.last);
-        else joined.push_back(range);
+        if (meets)
+            joined.back().last = std::max(joined.back().last, range.last);
+        else
+            joined.push_back(range);
     }
     ranges = std::move(joined);
 }
@@ -76,7 +81,8 @@ ExprId ConditionChecker::field_equals(FieldId field, const PlacedValue& value) {
         }
         default: break;
     }
-    say({.code = Code::E320, .span = value.span,
+    say({.code = Code::E320,
+         .span = value.span,
          .message = fmt::format("`{}` cannot be a part of a tuple", sema::field(field).name),
          .help = "tuples are made of addresses, ports, integers and MAC addresses"});
     return never(value.span);
@@ -87,7 +93,8 @@ ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, b
     Or any;
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
         And all;
-        for (std::size_t i = 0; i < rhs.width; ++i) all.operands.push_back(field_equals(lhs.fields[i], (*rhs.values)[at + i]));
+        for (std::size_t i = 0; i < rhs.width; ++i)
+            all.operands.push_back(field_equals(lhs.fields[i], (*rhs.values)[at + i]));
         any.operands.push_back(add(span, std::move(all)));
     }
     const ExprId is_in = add(span, std::move(any));
@@ -96,9 +103,12 @@ ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, b
     And present;
     for (const FieldId field : lhs.fields) {
         const bool address = sema::field(field).type == Type::kIp, mac = sema::field(field).type == Type::kMac;
-        if (address) present.operands.push_back(add(span, AddressIn{field, {}, true}));
-        else if (mac) present.operands.push_back(add(span, MacIn{field, {}, true}));
-        else present.operands.push_back(add(span, NumberIn{{field}, {}, true}));
+        if (address)
+            present.operands.push_back(add(span, AddressIn{field, {}, true}));
+        else if (mac)
+            present.operands.push_back(add(span, MacIn{field, {}, true}));
+        else
+            present.operands.push_back(add(span, NumberIn{{field}, {}, true}));
     }
     present.operands.push_back(add(span, Not{is_in}));
     return add(span, std::move(present));
@@ -110,7 +120,10 @@ ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bo
     set.span = rhs.span;
     for (const FieldId id : lhs.fields) set.types.push_back(literal_type(sema::field(id)));
     if (key_words(set.types) > WEIR_SET_KEY_WORDS) {
-        say({.code = Code::E510, .span = rhs.span, .message = "a tuple of too many parts", .help = "three addresses at most"});
+        say({.code = Code::E510,
+             .span = rhs.span,
+             .message = "a tuple of too many parts",
+             .help = "three addresses at most"});
         return never(span);
     }
     const std::size_t errors = diagnostics_.errors();
@@ -118,7 +131,7 @@ ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bo
         std::vector<SetElement> entry;
         for (std::size_t i = 0; i < rhs.width; ++i) {
             const PlacedValue& value = (*rhs.values)[at + i];
-            field_equals(lhs.fields[i], value);   // says what does not fit
+            field_equals(lhs.fields[i], value);  // says what does not fit
             SetElement element;
             if (const auto* number = std::get_if<Integer>(&value.value)) element.number = number->value;
             if (const auto* address = std::get_if<IpAddress>(&value.value)) element.address = *address;

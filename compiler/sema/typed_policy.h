@@ -24,38 +24,96 @@ inline constexpr ExprId kNoExpr{0xffffffff};
 
 // ---- conditions. Each comparison is false where one of its fields is absent, `negated` or not. ----
 
-struct Constant { bool value = false; };
-struct And { std::vector<ExprId> operands; };
-struct Or { std::vector<ExprId> operands; };
-struct Not { ExprId operand; };
+struct Constant {
+    bool value = false;
+};
+struct And {
+    std::vector<ExprId> operands;
+};
+struct Or {
+    std::vector<ExprId> operands;
+};
+struct Not {
+    ExprId operand;
+};
 // A bare bool field, or one compared with true/false: the packet has it, and it is `value`.
-struct Flag { FieldId field; bool value = true; };
+struct Flag {
+    FieldId field;
+    bool value = true;
+};
 // Two bool fields compared.
-struct FlagCompare { FieldId lhs; FieldId rhs; bool negated = false; };
+struct FlagCompare {
+    FieldId lhs;
+    FieldId rhs;
+    bool negated = false;
+};
 
 // An unsigned number of the packet: a uint or port field, masked, or a length (payload.len).
-struct Number { FieldId field; std::uint64_t mask = ~std::uint64_t{0}; };
+struct Number {
+    FieldId field;
+    std::uint64_t mask = ~std::uint64_t{0};
+};
 enum class Relation : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
-struct NumberCompare { Number lhs; Relation relation; Number rhs; };
+struct NumberCompare {
+    Number lhs;
+    Relation relation;
+    Number rhs;
+};
 // Number in sorted, disjoint, inclusive ranges. `==`, `<`, `in {…}` and the like all become this.
-struct NumberIn { Number number; std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges; bool negated = false; };
+struct NumberIn {
+    Number number;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    bool negated = false;
+};
 
-struct AddressCompare { FieldId lhs; FieldId rhs; bool negated = false; };
+struct AddressCompare {
+    FieldId lhs;
+    FieldId rhs;
+    bool negated = false;
+};
 // Sorted, disjoint ranges, IPv4 before IPv6. An address of the other version is in none.
-struct AddressIn { FieldId field; std::vector<IpRange> ranges; bool negated = false; };
-struct MacCompare { FieldId lhs; FieldId rhs; bool negated = false; };
-struct MacIn { FieldId field; std::vector<MacAddress> addresses; bool negated = false; };  // sorted, distinct
+struct AddressIn {
+    FieldId field;
+    std::vector<IpRange> ranges;
+    bool negated = false;
+};
+struct MacCompare {
+    FieldId lhs;
+    FieldId rhs;
+    bool negated = false;
+};
+struct MacIn {
+    FieldId field;
+    std::vector<MacAddress> addresses;
+    bool negated = false;
+};  // sorted, distinct
 
 // A declared set, or a tuple's literal set (made a set of its own, name empty). Keys in the set's type order.
-struct InSet { std::vector<FieldId> keys; SetId set; bool negated = false; };
+struct InSet {
+    std::vector<FieldId> keys;
+    SetId set;
+    bool negated = false;
+};
 
 enum class BytesOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
 // iface against a string. `text` is at most 15 bytes long where it can match.
-struct IfaceMatch { BytesOp op; std::string text; bool negated = false; };
+struct IfaceMatch {
+    BytesOp op;
+    std::string text;
+    bool negated = false;
+};
 // payload against up to 64 bytes. kContains looks at the first 512 bytes of payload.
-struct PayloadMatch { BytesOp op; std::string bytes; bool negated = false; };
+struct PayloadMatch {
+    BytesOp op;
+    std::string bytes;
+    bool negated = false;
+};
 // payload[offset:length] against length bytes; absent where the payload is shorter than offset + length.
-struct PayloadSlice { std::uint32_t offset; std::string bytes; bool negated = false; };
+struct PayloadSlice {
+    std::uint32_t offset;
+    std::string bytes;
+    bool negated = false;
+};
 
 struct Expr {
     Span span;
@@ -67,13 +125,13 @@ struct Expr {
 // ---- sets ----
 
 struct Set {
-    std::string name;                 // empty: made from a literal
+    std::string name;  // empty: made from a literal
     Span span;
-    std::vector<SetType> types;       // one, or a tuple's
+    std::vector<SetType> types;  // one, or a tuple's
     std::uint64_t size = 65536;
     std::optional<std::uint64_t> ttl_ns;
-    bool dynamic = false;             // some rule or response adds or removes, or it has a ttl
-    SetEntries entries;               // sorted
+    bool dynamic = false;  // some rule or response adds or removes, or it has a ttl
+    SetEntries entries;    // sorted
 };
 
 // ---- rules ----
@@ -87,23 +145,26 @@ enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrot
 struct StateTerm {
     TermKind kind = TermKind::kRate;
     Span span;
-    std::vector<FieldId> keys;            // one to four, each once
-    std::optional<FieldId> value;         // kDistinct: what is counted
-    std::uint64_t limit = 0;              // rates: tokens in `unit_ns`; else what the value is compared with
-    std::uint64_t unit_ns = 0;            // rates: the unit; else the window
-    std::uint64_t burst = 0;              // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
-    std::uint64_t size = 65536;           // keys
+    std::vector<FieldId> keys;     // one to four, each once
+    std::optional<FieldId> value;  // kDistinct: what is counted
+    std::uint64_t limit = 0;       // rates: tokens in `unit_ns`; else what the value is compared with
+    std::uint64_t unit_ns = 0;     // rates: the unit; else the window
+    std::uint64_t burst = 0;       // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
+    std::uint64_t size = 65536;    // keys
 };
 
 // Once the packet's verdict is known. An absent field: nothing is done.
 struct SetChange {
     bool adds = true;
     SetId set{};
-    std::vector<FieldId> keys;            // in the set's type order
-    std::uint64_t for_ns = 0;             // how long it stays; 0: without an end
+    std::vector<FieldId> keys;  // in the set's type order
+    std::uint64_t for_ns = 0;   // how long it stays; 0: without an end
 };
 
-struct AlertAction { AlertId alert; std::uint64_t sample = 1; };
+struct AlertAction {
+    AlertId alert;
+    std::uint64_t sample = 1;
+};
 struct Rule {
     std::string name;
     Span span;
@@ -131,32 +192,64 @@ struct Alert {
     Span span;
     ast::AlertSeverity severity = ast::AlertSeverity::kMedium;
     std::vector<MessagePart> message;
-    std::vector<SinkId> sinks;        // empty: every sink
-    std::optional<StateTerm> throttle;   // `limit` events a key in `unit_ns`
+    std::vector<SinkId> sinks;          // empty: every sink
+    std::optional<StateTerm> throttle;  // `limit` events a key in `unit_ns`
 };
 
 struct StdoutSink {};
-struct EveSink { std::string path; std::uint64_t rotate_bytes = 0; std::uint32_t keep = 0; };  // 0: never rotated
-struct Sink { std::string name; Span span; std::variant<StdoutSink, EveSink> kind; };
+struct EveSink {
+    std::string path;
+    std::uint64_t rotate_bytes = 0;
+    std::uint32_t keep = 0;
+};  // 0: never rotated
+struct Sink {
+    std::string name;
+    Span span;
+    std::variant<StdoutSink, EveSink> kind;
+};
 
 // ---- tests ----
 
-struct ExpectedAlert { AlertId alert; std::optional<std::uint64_t> times; };   // no number: once at least
+struct ExpectedAlert {
+    AlertId alert;
+    std::optional<std::uint64_t> times;
+};  // no number: once at least
 struct Expectation {
     std::optional<Verdict> verdict;
     std::optional<RuleId> rule;
-    bool by_default = false;          // no rule decided
+    bool by_default = false;  // no rule decided
     bool by_malformed = false;
     std::vector<ExpectedAlert> alerts;
     bool no_alert = false;
-    std::string text;                 // as written, for reports
+    std::string text;  // as written, for reports
 };
-struct SendFrames { std::vector<std::vector<std::uint8_t>> frames; Expectation expect; };   // repeats and ranges unrolled
-struct AdvanceClock { std::uint64_t ns; };
-struct ReplayCapture { std::string path; Span span; Expectation expect; };                   // read by whoever runs it
-struct ExpectMember { SetId set; std::vector<SetElement> entry; bool negated = false; std::string text; };
-struct TestStep { Span span; std::variant<SendFrames, AdvanceClock, ReplayCapture, ExpectMember> node; };
-struct Test { std::string name; Span span; std::vector<TestStep> steps; };
+struct SendFrames {
+    std::vector<std::vector<std::uint8_t>> frames;
+    Expectation expect;
+};  // repeats and ranges unrolled
+struct AdvanceClock {
+    std::uint64_t ns;
+};
+struct ReplayCapture {
+    std::string path;
+    Span span;
+    Expectation expect;
+};  // read by whoever runs it
+struct ExpectMember {
+    SetId set;
+    std::vector<SetElement> entry;
+    bool negated = false;
+    std::string text;
+};
+struct TestStep {
+    Span span;
+    std::variant<SendFrames, AdvanceClock, ReplayCapture, ExpectMember> node;
+};
+struct Test {
+    std::string name;
+    Span span;
+    std::vector<TestStep> steps;
+};
 
 struct TypedPolicy {
     std::string name;

@@ -14,8 +14,8 @@ public:
     Action& operator=(const Action&) = delete;
     virtual ~Action() = default;
 
-    // Takes an event, now. True where it is delivered; false where it is lost, and the dispatcher counts it so. Must not
-    // wait for long: all events of an engine come through here.
+    // Takes an event, now. True where it is delivered; false where it is lost, and the dispatcher counts it so. Must
+    // not wait for long: all events of an engine come through here.
     virtual bool deliver(const Event& event) = 0;
     // Opens anew what was renamed or removed meanwhile (SIGHUP).
     virtual void reopen() {}

@@ -8,7 +8,8 @@ namespace weir::runtime {
 namespace {
 
 bool same(const bpf::SinkInfo& a, const bpf::SinkInfo& b) {
-    return a.name == b.name && a.kind == b.kind && a.path == b.path && a.rotate_bytes == b.rotate_bytes && a.keep == b.keep;
+    return a.name == b.name && a.kind == b.kind && a.path == b.path && a.rotate_bytes == b.rotate_bytes &&
+           a.keep == b.keep;
 }
 
 }  // namespace
@@ -16,7 +17,8 @@ bool same(const bpf::SinkInfo& a, const bpf::SinkInfo& b) {
 std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
     std::vector<SinkId> ids;
     for (const bpf::SinkInfo& declared : sinks) {
-        const auto known = std::find_if(sinks_.begin(), sinks_.end(), [&](const auto& entry) { return same(entry.second.declared, declared); });
+        const auto known = std::find_if(sinks_.begin(), sinks_.end(),
+                                        [&](const auto& entry) { return same(entry.second.declared, declared); });
         if (known != sinks_.end()) {
             ids.push_back(known->first);
             continue;
@@ -28,7 +30,8 @@ std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
 }
 
 void Dispatcher::keep_only(const std::vector<SinkId>& sinks) {
-    std::erase_if(sinks_, [&](const auto& entry) { return std::find(sinks.begin(), sinks.end(), entry.first) == sinks.end(); });
+    std::erase_if(sinks_,
+                  [&](const auto& entry) { return std::find(sinks.begin(), sinks.end(), entry.first) == sinks.end(); });
 }
 
 bool Dispatcher::deliver(const Event& event, const std::vector<SinkId>& sinks) {

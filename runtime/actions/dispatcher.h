@@ -13,15 +13,15 @@
 
 namespace weir::runtime {
 
-using SinkId = std::uint32_t;             // never used twice by a dispatcher
+using SinkId = std::uint32_t;  // never used twice by a dispatcher
 
 class Dispatcher {
 public:
     using MakeAction = std::unique_ptr<Action> (*)(const bpf::SinkInfo&);
     explicit Dispatcher(MakeAction make = make_action) : make_(make) {}
 
-    // An action for each sink, in order. One that is there already, the same in all that the policy says of it, goes on,
-    // with its account.
+    // An action for each sink, in order. One that is there already, the same in all that the policy says of it, goes
+    // on, with its account.
     std::vector<SinkId> adopt(const std::vector<bpf::SinkInfo>& sinks);
     // Ends all others.
     void keep_only(const std::vector<SinkId>& sinks);

@@ -82,12 +82,21 @@ std::string eve_line(const Event& event) {
     if (has(packet, WEIR_HAS_VLAN)) line["vlan"] = Json::array({packet.vlan_id});
     if (has(packet, WEIR_HAS_ETH))
         line["ether"] = {{"src_mac", mac_text(packet.eth_src)}, {"dest_mac", mac_text(packet.eth_dst)}};
-    line["alert"] = {{"action", blocked ? "blocked" : "allowed"}, {"gid", 1}, {"signature_id", signature_id(event.alert)},
-                     {"rev", 1}, {"signature", event.alert}, {"category", event.policy},
+    line["alert"] = {{"action", blocked ? "blocked" : "allowed"},
+                     {"gid", 1},
+                     {"signature_id", signature_id(event.alert)},
+                     {"rev", 1},
+                     {"signature", event.alert},
+                     {"category", event.policy},
                      {"severity", severity_number(event.severity)}};
-    line["weir"] = {{"policy", event.policy}, {"rule", event.rule}, {"alert", event.alert},
-                    {"generation", event.record.generation}, {"suppressed", event.record.suppressed},
-                    {"severity", event.severity}, {"verdict", event.verdict}, {"message", event.message},
+    line["weir"] = {{"policy", event.policy},
+                    {"rule", event.rule},
+                    {"alert", event.alert},
+                    {"generation", event.record.generation},
+                    {"suppressed", event.record.suppressed},
+                    {"severity", event.severity},
+                    {"verdict", event.verdict},
+                    {"message", event.message},
                     {"packet_len", packet.len}};
     return line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
 }
@@ -110,7 +119,8 @@ bool EveFile::open() {
 bool EveFile::rotate() {
     const auto numbered = [&](std::uint32_t number) { return fmt::format("{}.{}", path_, number); };
     for (std::uint32_t number = keep_; number > 1; --number)
-        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0 && errno != ENOENT) return failed("rotating");
+        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0 && errno != ENOENT)
+            return failed("rotating");
     if (std::rename(path_.c_str(), numbered(1).c_str()) != 0) return failed("rotating");
     return open();
 }

@@ -37,16 +37,17 @@ LineColour line_colour(int fd) {
 
 std::string text_line(const Event& event, LineColour colour) {
     const bool on = colour == LineColour::kOn;
-    std::string line = fmt::format("{}{}{} {}{}{} {}: {}", on ? "\x1b[2m" : "", rfc3339(event.wall_clock_ns), on ? "\x1b[0m" : "",
-                                   on ? colour_of(event.severity) : "", event.severity, on ? "\x1b[0m" : "", event.alert,
-                                   event.message);
+    std::string line = fmt::format("{}{}{} {}{}{} {}: {}", on ? "\x1b[2m" : "", rfc3339(event.wall_clock_ns),
+                                   on ? "\x1b[0m" : "", on ? colour_of(event.severity) : "", event.severity,
+                                   on ? "\x1b[0m" : "", event.alert, event.message);
     line += fmt::format(" [{}by {}{}]", event.verdict.empty() ? "" : event.verdict + " ", event.rule,
                         event.interface.empty() ? "" : " on " + event.interface);
     if (line.size() > kMaxLineBytes - 1) line.resize(kMaxLineBytes - 1);
     return line + '\n';
 }
 
-TextLines::TextLines(int fd, LineColour colour) : fd_(fd), colour_(colour), patience_ns_(kPatience_ns), last_ns_(monotonic_ns()) {}
+TextLines::TextLines(int fd, LineColour colour)
+    : fd_(fd), colour_(colour), patience_ns_(kPatience_ns), last_ns_(monotonic_ns()) {}
 
 bool TextLines::wait_for_room() {
     pollfd writable{fd_, POLLOUT, 0};

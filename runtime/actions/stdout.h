@@ -28,8 +28,8 @@ private:
     LineColour colour_;
     std::string state_ = "ok";
     bool wait_for_room();
-    std::int64_t patience_ns_;            // that is left: it comes back slowly, so that a slow reader delays no other sink
-    std::uint64_t last_ns_ = 0;           // CLOCK_MONOTONIC
+    std::int64_t patience_ns_;   // that is left: it comes back slowly, so that a slow reader delays no other sink
+    std::uint64_t last_ns_ = 0;  // CLOCK_MONOTONIC
 };
 
 }  // namespace weir::runtime

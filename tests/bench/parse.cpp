@@ -14,8 +14,8 @@ namespace {
 std::string policy_of(unsigned rules) {
     std::string text = "policy bench\n\nlet web = { 80, 443, 8000..8099 }\n\n";
     for (unsigned i = 0; i < rules; ++i) {
-        text += fmt::format("rule r{} {{ when ip.src in 10.{}.{}.0/24 and tcp.dport == {} and not tcp.ack then {} }}\n", i,
-                            i / 256 % 256, i % 256, i % 65536, i % 2 == 0 ? "drop" : "pass");
+        text += fmt::format("rule r{} {{ when ip.src in 10.{}.{}.0/24 and tcp.dport == {} and not tcp.ack then {} }}\n",
+                            i, i / 256 % 256, i % 256, i % 65536, i % 2 == 0 ? "drop" : "pass");
     }
     return text;
 }

@@ -1,5 +1,5 @@
-// The rules of one shape as weir and as other filters say them, each rule with the same fate, pass: what is then measured
-// is finding a rule, not what becomes of the packet. bench_peer_rules FORM SHAPE COUNT [SEED], FORM one of
+// The rules of one shape as weir and as other filters say them, each rule with the same fate, pass: what is then
+// measured is finding a rule, not what becomes of the packet. bench_peer_rules FORM SHAPE COUNT [SEED], FORM one of
 //   weir       a policy
 //   nft        table netdev weirbench, chain `ingress` without its hook's line, one rule a rule
 //   nft-set    the same with one concatenated set (exact 5-tuples only)
@@ -27,7 +27,8 @@ const char* protocol(Transport transport) {
 
 std::string range(const char* before, const PortSpan& span, char between) {
     if (any(span)) return "";
-    return exact(span) ? fmt::format("{} {}", before, span.first) : fmt::format("{} {}{}{}", before, span.first, between, span.last);
+    return exact(span) ? fmt::format("{} {}", before, span.first)
+                       : fmt::format("{} {}{}{}", before, span.first, between, span.last);
 }
 
 // Prefixes only: the shapes that are compared have no other ranges of addresses.
@@ -57,15 +58,20 @@ void print_nft(const std::vector<ShapedRule>& rules) {
 }
 
 bool print_nft_set(const std::vector<ShapedRule>& rules) {
-    fmt::print("table netdev weirbench {{\n set keys {{\n  typeof ip saddr . ip daddr . ip protocol . th sport . th dport\n  elements = {{\n");
+    fmt::print(
+        "table netdev weirbench {{\n set keys {{\n  typeof ip saddr . ip daddr . ip protocol . th sport . th dport\n  "
+        "elements = {{\n");
     for (const ShapedRule& rule : rules) {
-        const bool key = rule.source.prefix_bits == 32 && rule.destination.prefix_bits == 32 && exact(rule.source_port) &&
-                         exact(rule.destination_port) && (rule.transport == Transport::kTcp || rule.transport == Transport::kUdp);
+        const bool key = rule.source.prefix_bits == 32 && rule.destination.prefix_bits == 32 &&
+                         exact(rule.source_port) && exact(rule.destination_port) &&
+                         (rule.transport == Transport::kTcp || rule.transport == Transport::kUdp);
         if (!key) return false;
         fmt::print("{} . {} . {} . {} . {},\n", address(rule.source.first), address(rule.destination.first),
                    protocol(rule.transport), rule.source_port.first, rule.destination_port.first);
     }
-    fmt::print("  }}\n }}\n chain rules {{\n  ip saddr . ip daddr . ip protocol . th sport . th dport @keys accept\n }}\n}}\n");
+    fmt::print(
+        "  }}\n }}\n chain rules {{\n  ip saddr . ip daddr . ip protocol . th sport . th dport @keys accept\n "
+        "}}\n}}\n");
     return true;
 }
 
@@ -96,10 +102,15 @@ int main(int argc, char** argv) {
     auto rules = make_rules(*shape, static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)),
                             argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1);
     for (ShapedRule& rule : rules) rule.drops = false;
-    if (form == "weir") fmt::print("{}", policy_text(rules, "peer"));
-    else if (form == "nft") print_nft(rules);
-    else if (form == "nft-set") return print_nft_set(rules) ? 0 : refuse("a set wants exact 5-tuples");
-    else if (form == "iptables") print_iptables(rules);
-    else return refuse("FORM is weir, nft, nft-set or iptables");
+    if (form == "weir")
+        fmt::print("{}", policy_text(rules, "peer"));
+    else if (form == "nft")
+        print_nft(rules);
+    else if (form == "nft-set")
+        return print_nft_set(rules) ? 0 : refuse("a set wants exact 5-tuples");
+    else if (form == "iptables")
+        print_iptables(rules);
+    else
+        return refuse("FORM is weir, nft, nft-set or iptables");
     return 0;
 }

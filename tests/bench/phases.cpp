@@ -1,5 +1,5 @@
-// Where a compilation's time goes, in ms, the least of several runs: bench_phases FILE [CHANGED]. With CHANGED, what that takes
-// where FILE was compiled just before, as in a reload.
+// Where a compilation's time goes, in ms, the least of several runs: bench_phases FILE [CHANGED]. With CHANGED, what
+// that takes where FILE was compiled just before, as in a reload.
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -84,7 +84,8 @@ int main(int argc, char** argv) {
         weir::Session session;
         bool accepted = argc > 1 && run(argv[1], content_of(argv[1]), has_changed ? &session : nullptr);
         session.prepare();
-        if (has_changed && i == 0) for (Phase& phase : phases) phase.ms = std::numeric_limits<double>::max();
+        if (has_changed && i == 0)
+            for (Phase& phase : phases) phase.ms = std::numeric_limits<double>::max();
         if (accepted && has_changed) accepted = run(argv[1], content_of(argv[2]), &session);
         if (!accepted) {
             fmt::print(stderr, "bench_phases: the policy is refused, or cannot be read\n");

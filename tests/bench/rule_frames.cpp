@@ -7,7 +7,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::size_t kFrameBytes = 60;   // the least that Ethernet sends, without its checksum
+constexpr std::size_t kFrameBytes = 60;  // the least that Ethernet sends, without its checksum
 
 struct FrameFields {
     bool is_ip6 = false;
@@ -67,7 +67,8 @@ std::vector<std::uint8_t> frame_of(const FrameFields& fields) {
         frame[transport + 12] = 0x50;
         frame[transport + 13] = 0x02;
     }
-    if (fields.transport == Transport::kUdp) put16(frame, transport + 4, static_cast<std::uint32_t>(datagram - ip_bytes));
+    if (fields.transport == Transport::kUdp)
+        put16(frame, transport + 4, static_cast<std::uint32_t>(datagram - ip_bytes));
     if (fields.transport == Transport::kIcmp) frame[transport] = 3;
     return frame;
 }
@@ -83,7 +84,9 @@ public:
             case 0:
             case 1: beside(rule, fields); break;
             case 2: mix(fields); break;
-            case 3: if (random_.one_in(2)) anywhere(fields); break;
+            case 3:
+                if (random_.one_in(2)) anywhere(fields);
+                break;
             default: break;
         }
         return frame_of(fields);
@@ -110,7 +113,8 @@ private:
         const std::uint32_t roll = random_.below32(4);
         if (roll == 0) return span.first;
         if (roll == 1) return span.last;
-        return static_cast<std::uint16_t>(span.first + random_.below32(static_cast<std::uint32_t>(span.last - span.first) + 1));
+        return static_cast<std::uint16_t>(span.first +
+                                          random_.below32(static_cast<std::uint32_t>(span.last - span.first) + 1));
     }
     FrameFields inside(const ShapedRule& rule) {
         FrameFields fields;
@@ -138,10 +142,17 @@ private:
                 if (rule.source.prefix_bits != 0) fields.source = up ? rule.source.last : rule.source.first;
                 return step(fields.source, fields.is_ip6, by);
             case 1:
-                if (rule.destination.prefix_bits != 0) fields.destination = up ? rule.destination.last : rule.destination.first;
+                if (rule.destination.prefix_bits != 0)
+                    fields.destination = up ? rule.destination.last : rule.destination.first;
                 return step(fields.destination, fields.is_ip6, by);
-            case 2: fields.source_port = static_cast<std::uint16_t>((up ? rule.source_port.last : rule.source_port.first) + by); return;
-            case 3: fields.destination_port = static_cast<std::uint16_t>((up ? rule.destination_port.last : rule.destination_port.first) + by); return;
+            case 2:
+                fields.source_port =
+                    static_cast<std::uint16_t>((up ? rule.source_port.last : rule.source_port.first) + by);
+                return;
+            case 3:
+                fields.destination_port =
+                    static_cast<std::uint16_t>((up ? rule.destination_port.last : rule.destination_port.first) + by);
+                return;
             default: fields.transport = fields.transport == Transport::kTcp ? Transport::kUdp : Transport::kTcp;
         }
     }
@@ -149,8 +160,10 @@ private:
     void mix(FrameFields& fields) {
         const ShapedRule& other = rules_[random_.below32(static_cast<std::uint32_t>(rules_.size()))];
         if (other.is_ip6 != fields.is_ip6) return;
-        if (random_.one_in(2)) fields.destination = address_in(other.destination, other.is_ip6);
-        else fields.destination_port = port_in(other.destination_port);
+        if (random_.one_in(2))
+            fields.destination = address_in(other.destination, other.is_ip6);
+        else
+            fields.destination_port = port_in(other.destination_port);
     }
     void anywhere(FrameFields& fields) {
         for (std::size_t i = 0; i < (fields.is_ip6 ? 4u : 1u); ++i) {

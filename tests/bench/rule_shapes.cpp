@@ -9,8 +9,10 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames{"exact", "acl", "firewall", "ip6", "wild", "nested", "ranges", "overlap"};
-constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 110, 123, 143, 161, 389, 443, 445, 993, 1433, 1521, 3306, 3389, 5060, 8080, 8443};
+constexpr std::array<std::string_view, 8> kNames{"exact", "acl",    "firewall", "ip6",
+                                                 "wild",  "nested", "ranges",   "overlap"};
+constexpr std::uint16_t kServices[] = {22,  25,  53,   80,   110,  123,  143,  161,  389, 443,
+                                       445, 993, 1433, 1521, 3306, 3389, 5060, 8080, 8443};
 
 std::uint32_t low_bits(std::uint32_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
 
@@ -67,7 +69,9 @@ public:
     }
 
 private:
-    std::uint32_t one_of(const std::vector<std::uint32_t>& pool) { return pool[random_.below32(static_cast<std::uint32_t>(pool.size()))]; }
+    std::uint32_t one_of(const std::vector<std::uint32_t>& pool) {
+        return pool[random_.below32(static_cast<std::uint32_t>(pool.size()))];
+    }
     std::uint32_t service() { return kServices[random_.below32(std::size(kServices))]; }
     // One of `bits` and a host within one of the pool's /20 networks.
     AddressSpan near(const std::vector<std::uint32_t>& pool, std::uint32_t bits) {
@@ -82,7 +86,9 @@ private:
         const std::uint32_t roll = random_.below32(10);
         made.transport = roll < 6 ? Transport::kTcp : roll < 9 ? Transport::kUdp : Transport::kIcmp;
     }
-    bool has_ports(const ShapedRule& made) const { return made.transport == Transport::kTcp || made.transport == Transport::kUdp; }
+    bool has_ports(const ShapedRule& made) const {
+        return made.transport == Transport::kTcp || made.transport == Transport::kUdp;
+    }
 
     void exact(ShapedRule& made) {
         made.source = network4(random_.word(), 32);
@@ -99,9 +105,12 @@ private:
         any_transport(made);
         if (!has_ports(made)) return;
         const std::uint32_t roll = random_.below32(10);
-        if (roll < 6) made.destination_port = exact_port(service());
-        else if (roll < 7) made.destination_port = exact_port(random_.below32(65536));
-        else if (roll < 9) made.destination_port = port_range();
+        if (roll < 6)
+            made.destination_port = exact_port(service());
+        else if (roll < 7)
+            made.destination_port = exact_port(random_.below32(65536));
+        else if (roll < 9)
+            made.destination_port = port_range();
     }
     void firewall(ShapedRule& made) {
         constexpr std::uint32_t kSourceBits[] = {0, 0, 0, 0, 8, 16, 16, 24, 32, 32};
@@ -119,8 +128,10 @@ private:
         if (!has_ports(made)) return;
         if (random_.one_in(4)) made.source_port = random_.one_in(2) ? port_range() : exact_port(service());
         const std::uint32_t roll = random_.below32(10);
-        if (roll < 4) made.destination_port = exact_port(service());
-        else if (roll < 7) made.destination_port = port_range();
+        if (roll < 4)
+            made.destination_port = exact_port(service());
+        else if (roll < 7)
+            made.destination_port = port_range();
     }
     AddressWords address6(std::uint32_t network) {
         return {0x20010db8u, network, random_.below32(16), random_.below32(4096)};
@@ -133,8 +144,10 @@ private:
         made.destination = network6(address6(one_of(destinations_)), kDestinationBits[random_.below32(10)]);
         made.transport = random_.one_in(3) ? Transport::kUdp : Transport::kTcp;
         const std::uint32_t roll = random_.below32(10);
-        if (roll < 6) made.destination_port = exact_port(service());
-        else if (roll < 8) made.destination_port = port_range();
+        if (roll < 6)
+            made.destination_port = exact_port(service());
+        else if (roll < 8)
+            made.destination_port = port_range();
     }
     void wild(ShapedRule& made) {
         switch (random_.below32(4)) {
@@ -178,7 +191,10 @@ private:
         switch (number % 4) {
             case 0: made.source_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;
             case 1: made.destination_port = {step, static_cast<std::uint16_t>(65535 - step)}; break;
-            case 2: made.source = address_range(0x30000000u); made.source.last[0] = 0xc0000000u + number; break;
+            case 2:
+                made.source = address_range(0x30000000u);
+                made.source.last[0] = 0xc0000000u + number;
+                break;
             default: made.destination = address_range(0x08000000u); made.destination.last[0] = 0xc0000000u + number;
         }
     }
@@ -191,16 +207,19 @@ private:
 };
 
 std::string address_text(const AddressWords& words, bool is_ip6) {
-    if (!is_ip6) return fmt::format("{}.{}.{}.{}", words[0] >> 24, words[0] >> 16 & 255, words[0] >> 8 & 255, words[0] & 255);
+    if (!is_ip6)
+        return fmt::format("{}.{}.{}.{}", words[0] >> 24, words[0] >> 16 & 255, words[0] >> 8 & 255, words[0] & 255);
     std::string text;
-    for (const std::uint32_t word : words) text += fmt::format("{}{:x}:{:x}", text.empty() ? "" : ":", word >> 16, word & 0xffff);
+    for (const std::uint32_t word : words)
+        text += fmt::format("{}{:x}:{:x}", text.empty() ? "" : ":", word >> 16, word & 0xffff);
     return text;
 }
 std::string span_text(std::string_view field, const AddressSpan& span, bool is_ip6) {
     const std::uint32_t whole = is_ip6 ? 128 : 32;
     if (span.prefix_bits == 0) return "";
     const std::string first = address_text(span.first, is_ip6);
-    if (span.prefix_bits == kNoPrefix) return fmt::format("{} in {}..{}", field, first, address_text(span.last, is_ip6));
+    if (span.prefix_bits == kNoPrefix)
+        return fmt::format("{} in {}..{}", field, first, address_text(span.last, is_ip6));
     if (span.prefix_bits == whole) return fmt::format("{} == {}", field, first);
     return fmt::format("{} in {}/{}", field, first, span.prefix_bits);
 }
@@ -248,8 +267,8 @@ std::string policy_text(const std::vector<ShapedRule>& rules, std::string_view n
         } else if (rule.transport == Transport::kIcmp) {
             also(rule.is_ip6 ? "icmp6" : "icmp");
         }
-        text += fmt::format("rule r{} {{ when {} then {} }}\n", i, condition.empty() ? rule.is_ip6 ? "ip6" : "ip4" : condition,
-                            rule.drops ? "drop" : "pass");
+        text += fmt::format("rule r{} {{ when {} then {} }}\n", i,
+                            condition.empty() ? rule.is_ip6 ? "ip6" : "ip4" : condition, rule.drops ? "drop" : "pass");
     }
     return text;
 }

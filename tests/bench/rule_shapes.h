@@ -12,14 +12,14 @@
 namespace weir::bench {
 
 enum class Shape : std::uint8_t {
-    kExact,      // 5-tuples
-    kAcl,        // long destination prefixes, exact or ranged destination ports
-    kFirewall,   // wildcards, port ranges on both sides, many overlaps
-    kIp6,        // as kAcl, over IPv6
-    kWild,       // one field a rule, all others any
-    kNested,     // prefixes within prefixes, both sides, longest first
-    kRanges,     // address and port ranges that are no prefixes
-    kOverlap,    // each rule overlaps each other one
+    kExact,     // 5-tuples
+    kAcl,       // long destination prefixes, exact or ranged destination ports
+    kFirewall,  // wildcards, port ranges on both sides, many overlaps
+    kIp6,       // as kAcl, over IPv6
+    kWild,      // one field a rule, all others any
+    kNested,    // prefixes within prefixes, both sides, longest first
+    kRanges,    // address and port ranges that are no prefixes
+    kOverlap,   // each rule overlaps each other one
 };
 std::optional<Shape> shape_named(std::string_view name);
 // "exact", "acl" …, in the order of the enumeration.
@@ -30,10 +30,13 @@ using AddressWords = std::array<std::uint32_t, 4>;
 struct AddressSpan {
     AddressWords first{};
     AddressWords last{};
-    std::uint32_t prefix_bits = 0;      // 0: any. Of a prefix its length; kNoPrefix for a range
+    std::uint32_t prefix_bits = 0;  // 0: any. Of a prefix its length; kNoPrefix for a range
 };
 inline constexpr std::uint32_t kNoPrefix = 255;
-struct PortSpan { std::uint16_t first = 0; std::uint16_t last = 0xffff; };
+struct PortSpan {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0xffff;
+};
 
 enum class Transport : std::uint8_t { kAny, kTcp, kUdp, kIcmp };
 struct ShapedRule {
@@ -41,9 +44,9 @@ struct ShapedRule {
     AddressSpan source;
     AddressSpan destination;
     Transport transport = Transport::kAny;
-    PortSpan source_port;               // any unless TCP or UDP
+    PortSpan source_port;  // any unless TCP or UDP
     PortSpan destination_port;
-    bool drops = true;                  // else passes
+    bool drops = true;  // else passes
 };
 
 // `count` rules, in order.

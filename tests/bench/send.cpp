@@ -29,8 +29,8 @@ using weir::runtime::Error;
 using weir::runtime::Frames;
 
 constexpr std::uint32_t kFrames = 8192;
-constexpr std::uint32_t kBatch = 16;                  // few enough that softirqs end before they are put off
-constexpr std::uint64_t kChunkNs = 100'000'000;       // a test run's own set-up takes up to 20 ms, and is taken off
+constexpr std::uint32_t kBatch = 16;             // few enough that softirqs end before they are put off
+constexpr std::uint64_t kChunkNs = 100'000'000;  // a test run's own set-up takes up to 20 ms, and is taken off
 constexpr std::size_t kChunks = 7;
 
 int say(const Error& error) {
@@ -114,7 +114,8 @@ int main(int argc, char** argv) {
     const auto shape = argc > 3 ? weir::bench::shape_named(argv[2]) : std::nullopt;
     if (!shape) return say({"usage: bench_send IFACE SHAPE COUNT [SEED] | --gro IFACE", {}, 0}), 2;
     const std::uint64_t seed = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1;
-    const auto rules = weir::bench::make_rules(*shape, static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)), seed);
+    const auto rules =
+        weir::bench::make_rules(*shape, static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)), seed);
     Frames frames = weir::bench::make_frames(rules, kFrames, seed);
     for (auto& frame : frames) finish(frame);
     return run(argv[1], frames);

@@ -77,13 +77,15 @@ void SourceDriver::set_sources(const std::vector<IpAddress>& sources) {
     std::vector<std::uint8_t> bytes;
     for (const IpAddress& source : sources) bytes.insert(bytes.end(), source.bytes.begin(), source.bytes.end());
     const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), ".data.keys"), &zero, bytes.data(), BPF_ANY) != 0)
+    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), ".data.keys"), &zero, bytes.data(),
+                            BPF_ANY) != 0)
         give_up("the sources do not fit");
 }
 
 double SourceDriver::ns(int program_fd, const std::vector<std::uint8_t>& frame) {
     const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), "policy"), &zero, &program_fd, BPF_ANY) != 0) give_up("no tail call");
+    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), "policy"), &zero, &program_fd, BPF_ANY) != 0)
+        give_up("no tail call");
     LIBBPF_OPTS(bpf_test_run_opts, opts);
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());

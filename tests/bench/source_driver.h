@@ -13,7 +13,7 @@
 
 namespace weir::bench {
 
-constexpr std::size_t kSources = std::size_t{1} << 20;   // as source_driver.bpf.c has them
+constexpr std::size_t kSources = std::size_t{1} << 20;  // as source_driver.bpf.c has them
 
 // A sentence on standard error, and status 1.
 [[noreturn]] void give_up(const std::string& why);

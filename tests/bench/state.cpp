@@ -1,5 +1,5 @@
-// What state costs: ns a packet over the same rule without it, with as many live keys as said, in no order; and look-ups in
-// sets that change. bench_state [KEYS…]
+// What state costs: ns a packet over the same rule without it, with as many live keys as said, in no order; and
+// look-ups in sets that change. bench_state [KEYS…]
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -24,7 +24,8 @@ IpAddress address(std::size_t number, std::uint8_t version) {
     const std::uint64_t scattered = number * 0x9e3779b97f4a7c15;
     IpAddress address;
     address.version = version;
-    for (std::size_t i = 0; i < (version == 4 ? 4u : 16u); ++i) address.bytes[i] = static_cast<std::uint8_t>(scattered >> (56 - i % 8 * 8));
+    for (std::size_t i = 0; i < (version == 4 ? 4u : 16u); ++i)
+        address.bytes[i] = static_cast<std::uint8_t>(scattered >> (56 - i % 8 * 8));
     address.bytes[0] = version == 4 ? static_cast<std::uint8_t>(1 + address.bytes[0] % 200) : 0x20;
     return address;
 }
@@ -42,11 +43,12 @@ void measure(SourceDriver& driver, const Kind& kind, std::size_t keys, std::uint
     if (kind.lists_keys)
         for (std::size_t i = 0; i < keys; ++i) list += to_string(address(i, version)) + "\n";
     std::vector<IpAddress> sources;
-    for (std::size_t i = 0; i < kSources; ++i) sources.push_back(address((kind.meets_others ? keys : 0) + random() % keys, version));
+    for (std::size_t i = 0; i < kSources; ++i)
+        sources.push_back(address((kind.meets_others ? keys : 0) + random() % keys, version));
     driver.set_sources(sources);
     const Loaded with = load(kind.with, list), without = load(kind.without, "");
     const auto frame = frame_of(version);
-    driver.ns(with.program.fd(), frame);   // every key has its bucket
+    driver.ns(with.program.fd(), frame);  // every key has its bucket
     std::vector<double> over, whole;
     for (int round = 0; round < kRounds; ++round) {
         const double bare = driver.ns(without.program.fd(), frame);
@@ -58,12 +60,16 @@ void measure(SourceDriver& driver, const Kind& kind, std::size_t keys, std::uint
 }
 
 // `keys` nets of so many different lengths, and packets from none of them: each length is looked up.
-void measure_nets(SourceDriver& driver, const std::string& bare, std::size_t keys, unsigned lengths, std::uint8_t version) {
-    const Loaded with = load("set s : net size 200000\nrule r { when udp and ip.ttl == 64 and ip.src in s then drop }\n", ""), without = load(bare, "");
+void measure_nets(SourceDriver& driver, const std::string& bare, std::size_t keys, unsigned lengths,
+                  std::uint8_t version) {
+    const Loaded with = load(
+                     "set s : net size 200000\nrule r { when udp and ip.ttl == 64 and ip.src in s then drop }\n", ""),
+                 without = load(bare, "");
     const bpf::SetInfo& info = with.object.manifest.sets.front();
     std::vector<std::string> nets;
     for (std::size_t i = 0; i < keys; ++i)
-        nets.push_back(to_string(network({address(kSources + i, version), static_cast<std::uint8_t>((version == 4 ? 32 : 64) - i % lengths)})));
+        nets.push_back(to_string(network(
+            {address(kSources + i, version), static_cast<std::uint8_t>((version == 4 ? 32 : 64) - i % lengths)})));
     auto set = runtime::LiveSet::open(info, with.program.state().fd(info.identity));
     if (!set || !set->add(nets, std::nullopt)) give_up("the set cannot be filled");
     std::vector<IpAddress> sources;
@@ -76,7 +82,8 @@ void measure_nets(SourceDriver& driver, const std::string& bare, std::size_t key
         whole.push_back(driver.ns(with.program.fd(), frame));
         over.push_back(whole.back() - less);
     }
-    fmt::print("{:<24} IPv{} {:>9} {:>8.0f} {:>8.0f}\n", fmt::format("nets of {} lengths", lengths), version, keys, median(over), median(whole));
+    fmt::print("{:<24} IPv{} {:>9} {:>8.0f} {:>8.0f}\n", fmt::format("nets of {} lengths", lengths), version, keys,
+               median(over), median(whole));
     std::fflush(stdout);
 }
 
@@ -87,12 +94,17 @@ int main(int argc, char** argv) {
     if (argc > 1) counts.clear();
     for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
     const std::string bare = "rule r { when udp and ip.ttl == 64 then drop }\n";
-    const auto rule = [](const std::string& term) { return "rule r { when udp and ip.ttl == 64 and " + term + " size 100000 then drop }\n"; };
+    const auto rule = [](const std::string& term) {
+        return "rule r { when udp and ip.ttl == 64 and " + term + " size 100000 then drop }\n";
+    };
     std::vector<Kind> kinds{{"rate, within", rule("rate(ip.src) > 1000000/s"), bare},
-                                  {"rate, exceeded", rule("rate(ip.src) > 1/h"), bare},
-                                  {"byterate, within", rule("byterate(ip.src) > 1GB/s"), bare},
-                                  {"count", rule("count(ip.src, in 1s) > 1000"), bare},
-                                  {"a set that changes", "set s : ip size 1000000 ttl 1h from \"list\"\nrule r { when udp and ip.ttl == 64 and ip.src in s then drop }\n", bare, true}};
+                            {"rate, exceeded", rule("rate(ip.src) > 1/h"), bare},
+                            {"byterate, within", rule("byterate(ip.src) > 1GB/s"), bare},
+                            {"count", rule("count(ip.src, in 1s) > 1000"), bare},
+                            {"a set that changes",
+                             "set s : ip size 1000000 ttl 1h from \"list\"\nrule r { when udp and ip.ttl == 64 and "
+                             "ip.src in s then drop }\n",
+                             bare, true}};
     kinds.push_back(kinds.back());
     kinds.back().name = "a set that lacks them", kinds.back().meets_others = true;
     SourceDriver driver;
@@ -104,5 +116,6 @@ int main(int argc, char** argv) {
         for (const int version : {4, 6}) measure(driver, kinds[kind], 1'000'000, static_cast<std::uint8_t>(version));
     for (const unsigned lengths : {1u, 4u, 16u})
         for (const std::size_t keys : counts)
-            for (const int version : {4, 6}) measure_nets(driver, bare, keys, lengths, static_cast<std::uint8_t>(version));
+            for (const int version : {4, 6})
+                measure_nets(driver, bare, keys, lengths, static_cast<std::uint8_t>(version));
 }

@@ -30,10 +30,14 @@ int main(int argc, char** argv) {
         ++events;
     };
     auto engine = weir::runtime::Engine::start(
-        compiled("rule ping { when icmp.type == 8 then alert ping, drop } alert ping { message \"from {ip.src}\" }"), options);
+        compiled("rule ping { when icmp.type == 8 then alert ping, drop } alert ping { message \"from {ip.src}\" }"),
+        options);
     if (!engine) return std::fprintf(stderr, "%s\n", engine.error().message.c_str()), 3;  // the world's fault
-    while (events == 0) if (!(*engine)->poll(100)) return 3;
-    if (!(*engine)->swap(compiled("rule seen { when icmp then alert late } alert late { message \"{ip.dst}\" }"))) return 3;
-    while (events < 3) if (!(*engine)->poll(100)) return 3;
+    while (events == 0)
+        if (!(*engine)->poll(100)) return 3;
+    if (!(*engine)->swap(compiled("rule seen { when icmp then alert late } alert late { message \"{ip.dst}\" }")))
+        return 3;
+    while (events < 3)
+        if (!(*engine)->poll(100)) return 3;
     return 0;  // detaches
 }

@@ -9,8 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     weir::Sources sources;
     weir::Diagnostics diagnostics;
-    const auto compiled = weir::analyse(sources, "fuzz.rules", std::string(reinterpret_cast<const char*>(bytes), size), {},
-                                        diagnostics);
+    const auto compiled =
+        weir::analyse(sources, "fuzz.rules", std::string(reinterpret_cast<const char*>(bytes), size), {}, diagnostics);
     WEIR_CHECK(compiled.has_value() != diagnostics.has_errors());
     return 0;
 }

@@ -1,5 +1,6 @@
-// How a policy is decided, as `weir compile --emit decision` prints it: decisions/NAME.rules, and beside it NAME.decision.
-// Policies of different shapes, so that a change of lowering, or of what the cost model chooses, is seen.
+// How a policy is decided, as `weir compile --emit decision` prints it: decisions/NAME.rules, and beside it
+// NAME.decision. Policies of different shapes, so that a change of lowering, or of what the cost model chooses, is
+// seen.
 #include <filesystem>
 
 #include <catch2/catch.hpp>

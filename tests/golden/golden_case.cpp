@@ -6,8 +6,8 @@
 #include <fstream>
 #include <sstream>
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include "compiler/compiler.h"
 #include "compiler/sema/lint.h"
@@ -28,7 +28,8 @@ sema::Files case_files() {
     sema::Files files;
     files.read = [](const std::string& path, std::string& error) -> std::optional<std::string> {
         if (auto deep = deep_import(path)) return deep;
-        if (std::filesystem::is_regular_file(cases_folder() + "/" + path)) return read_text(cases_folder() + "/" + path);
+        if (std::filesystem::is_regular_file(cases_folder() + "/" + path))
+            return read_text(cases_folder() + "/" + path);
         error = "No such file or directory";
         return std::nullopt;
     };
@@ -54,7 +55,8 @@ std::vector<Case> all_cases() {
     std::vector<Case> cases;
     for (const auto& entry : std::filesystem::directory_iterator(cases_folder())) {
         const std::filesystem::path path = entry.path();
-        if (path.extension() == ".rules") cases.push_back({path.stem().string(), [path] { return read_text(path.string()); }});
+        if (path.extension() == ".rules")
+            cases.push_back({path.stem().string(), [path] { return read_text(path.string()); }});
     }
     std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.name < b.name; });
     for (Case& large : large_cases()) cases.push_back(std::move(large));
@@ -64,13 +66,16 @@ std::vector<Case> all_cases() {
 std::vector<Case> large_cases() {
     const auto rules = [](int count, const char* condition) {
         std::string text;
-        for (int i = 0; i < count; ++i) text += fmt::format("rule r{} {{ when {} then pass }}\n", i, fmt::format(fmt::runtime(condition), i));
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("rule r{} {{ when {} then pass }}\n", i, fmt::format(fmt::runtime(condition), i));
         return text;
     };
     return {
-        {"E501_nested_too_deep", [] { return "rule r { when " + std::string(65, '(') + "tcp" + std::string(65, ')') + " then pass }\n"; }},
+        {"E501_nested_too_deep",
+         [] { return "rule r { when " + std::string(65, '(') + "tcp" + std::string(65, ')') + " then pass }\n"; }},
         {"E502_file_too_large", [] { return std::string((16 << 20) + 1, '\n'); }},
-        {"E503_set_literal_too_large", [] {
+        {"E503_set_literal_too_large",
+         [] {
              std::string text = "let hosts = {\n";
              for (int i = 0; i < 65537; ++i) text += fmt::format("10.{}.{}.{},\n", i >> 16, i >> 8 & 255, i & 255);
              return text + "}\n";
@@ -86,7 +91,8 @@ Analysed analyse_case(const std::string& name, std::string text) {
     Analysed analysed;
     const sema::Files files = case_files();
     const auto compiled = analyse(analysed.sources, name + ".rules", std::move(text), files, analysed.diagnostics);
-    if (compiled && !sema::lint(compiled->policy, analysed.diagnostics)) analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
+    if (compiled && !sema::lint(compiled->policy, analysed.diagnostics))
+        analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
     return analysed;
 }
 

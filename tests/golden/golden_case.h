@@ -12,8 +12,8 @@
 namespace weir::golden {
 
 struct Case {
-    std::string name;                      // CODE_situation, or `ok_…`: nothing is said
-    std::function<std::string()> text;     // of the policy
+    std::string name;                   // CODE_situation, or `ok_…`: nothing is said
+    std::function<std::string()> text;  // of the policy
 };
 
 // Those in cases/*.rules, then those that a program writes because they are large, by name.
@@ -32,7 +32,7 @@ sema::Files case_files();
 
 // Compares with the file, or, with WEIR_UPDATE_GOLDEN, writes it anew. Reports through Catch.
 void check_golden(const std::string& path, const std::string& said);
-std::string read_text(const std::string& path);                // empty where there is none
+std::string read_text(const std::string& path);  // empty where there is none
 std::string cases_folder();
 
 }  // namespace weir::golden

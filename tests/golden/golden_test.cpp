@@ -32,10 +32,13 @@ std::string fixed(std::string text, const Diagnostics& diagnostics) {
 TEST_CASE("each case says what stands beside it, and nothing but its code") {
     for (const Case& one : all_cases()) {
         const Analysed analysed = analyse_case(one.name, one.text());
-        check_golden(cases_folder() + "/" + one.name + ".txt", render(analysed.sources, analysed.diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
+        check_golden(cases_folder() + "/" + one.name + ".txt",
+                     render(analysed.sources, analysed.diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
         INFO(one.name);
-        if (code_of(one.name) == "ok") CHECK(analysed.diagnostics.all().empty());
-        else CHECK_FALSE(analysed.diagnostics.all().empty());
+        if (code_of(one.name) == "ok")
+            CHECK(analysed.diagnostics.all().empty());
+        else
+            CHECK_FALSE(analysed.diagnostics.all().empty());
         for (const Diagnostic& d : analysed.diagnostics.all()) {
             CHECK(code_name(d.code) == code_of(one.name));
             CHECK_FALSE(d.message.empty());
@@ -70,7 +73,9 @@ TEST_CASE("each fix puts its fault right") {
         ++fixes;
         const std::string after_text = fixed(text, before.diagnostics);
         const Analysed after = analyse_case(one.name, after_text);
-        INFO(one.name << "\n" << after_text << render(after.sources, after.diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
+        INFO(one.name << "\n"
+                      << after_text
+                      << render(after.sources, after.diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
         for (const Diagnostic& d : after.diagnostics.all()) CHECK(wanted.count(d.code) == 0);
     }
     CHECK(fixes >= 20);
@@ -79,7 +84,9 @@ TEST_CASE("each fix puts its fault right") {
 TEST_CASE("formats for machines") {
     const std::string name = GENERATE("formats/several", "formats/errors");
     const Analysed analysed = analyse_case(name, read_text(cases_folder() + "/" + name + ".rules"));
-    const auto text = [&](DiagnosticFormat format) { return render(analysed.sources, analysed.diagnostics, format, Colour::kOff); };
+    const auto text = [&](DiagnosticFormat format) {
+        return render(analysed.sources, analysed.diagnostics, format, Colour::kOff);
+    };
     check_golden(cases_folder() + "/" + name + ".txt", text(DiagnosticFormat::kHuman));
     check_golden(cases_folder() + "/" + name + ".github", text(DiagnosticFormat::kGithub));
     const std::string lines = text(DiagnosticFormat::kJson);

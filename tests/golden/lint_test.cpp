@@ -2,8 +2,8 @@
 // oracle judges them. And it sees what is there to see, also in a large policy.
 #include <random>
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include "compiler/sema/check.h"
 #include "compiler/sema/evaluate.h"
@@ -20,7 +20,8 @@ std::string frames_text() {
     for (const char* source : {"10.0.0.1", "10.0.1.0", "11.0.0.0", "192.0.2.1"}) {
         for (const char* destination : {"10.0.0.255", "192.0.2.1"}) {
             for (const char* port : {"21", "22", "23", "80", "1023", "1024", "65535"}) {
-                for (const char* flags : {"", "syn", "syn ack", "rst ttl 5"}) send(fmt::format("tcp {}:22 -> {}:{} {}", source, destination, port, flags));
+                for (const char* flags : {"", "syn", "syn ack", "rst ttl 5"})
+                    send(fmt::format("tcp {}:22 -> {}:{} {}", source, destination, port, flags));
                 send(fmt::format("udp {}:80 -> {}:{} payload \"GET /\"", source, destination, port));
                 send(fmt::format("sctp {}:80 -> {}:{} vlan 7", source, destination, port));
             }
@@ -41,14 +42,43 @@ std::string frames_text() {
 }
 
 std::string condition(std::mt19937& random, int depth) {
-    constexpr const char* kAtoms[] = {
-        "tcp", "udp", "arp", "ip4", "ip6", "icmp", "icmp6", "malformed", "vlan", "tcp.syn", "tcp.ack == false", "ip.is_fragment",
-        "tcp.dport == 22", "tcp.dport != 22", "port.dst in 0..1023", "port.dst >= 1024", "udp.dport in { 22, 80 }", "port.dst < 80",
-        "ip.src in 10.0.0.0/8", "ip.src not in 10.0.0.0/24", "ip.src == 10.0.0.1", "ip.dst in { 192.0.2.0/24, 2001:db8::/32 }",
-        "ip.src != ip.dst", "ip.src == ip.dst", "tcp.sport == tcp.dport", "port.src < port.dst", "port.src >= port.dst",
-        "tcp.flags & 0x12 == 0x02", "ip.ttl < 6", "vlan.id in 7..8", "ip.proto == 6", "payload starts_with \"GET\"",
-        "payload[0:3] != \"GET\"", "payload.len > 0", "(ip.src, tcp.dport) in { (10.0.0.1, 22), (192.0.2.1, 80) }",
-        "(ip.src, port.dst) not in { (10.0.0.0/8, 22) }", "eth.type == 0x0806"};
+    constexpr const char* kAtoms[] = {"tcp",
+                                      "udp",
+                                      "arp",
+                                      "ip4",
+                                      "ip6",
+                                      "icmp",
+                                      "icmp6",
+                                      "malformed",
+                                      "vlan",
+                                      "tcp.syn",
+                                      "tcp.ack == false",
+                                      "ip.is_fragment",
+                                      "tcp.dport == 22",
+                                      "tcp.dport != 22",
+                                      "port.dst in 0..1023",
+                                      "port.dst >= 1024",
+                                      "udp.dport in { 22, 80 }",
+                                      "port.dst < 80",
+                                      "ip.src in 10.0.0.0/8",
+                                      "ip.src not in 10.0.0.0/24",
+                                      "ip.src == 10.0.0.1",
+                                      "ip.dst in { 192.0.2.0/24, 2001:db8::/32 }",
+                                      "ip.src != ip.dst",
+                                      "ip.src == ip.dst",
+                                      "tcp.sport == tcp.dport",
+                                      "port.src < port.dst",
+                                      "port.src >= port.dst",
+                                      "tcp.flags & 0x12 == 0x02",
+                                      "ip.ttl < 6",
+                                      "vlan.id in 7..8",
+                                      "ip.proto == 6",
+                                      "payload starts_with \"GET\"",
+                                      "payload[0:3] != \"GET\"",
+                                      "payload.len > 0",
+                                      "(ip.src, tcp.dport) in { (10.0.0.1, 22), (192.0.2.1, 80) }",
+                                      "(ip.src, port.dst) not in { (10.0.0.0/8, 22) }",
+                                      "eth.type == 0x0806"};
     if (depth == 0) return kAtoms[random() % std::size(kAtoms)];
     switch (random() % 4) {
         case 0: return fmt::format("({} or {})", condition(random, depth - 1), condition(random, depth - 1));
@@ -62,8 +92,9 @@ std::string policy_text(std::mt19937& random) {
     std::string text = "alert seen { message \"{rule}\" }\n";
     for (int i = 0; i < 8; ++i) {
         constexpr const char* kActions[] = {"pass", "drop", "pass", "drop", "alert seen", "alert seen, drop"};
-        text += fmt::format("rule r{} {{ {} when {} then {} }}\n", i, random() % 8 == 0 ? "observe" : "",
-                            condition(random, static_cast<int>(random() % 3)), kActions[random() % std::size(kActions)]);
+        text +=
+            fmt::format("rule r{} {{ {} when {} then {} }}\n", i, random() % 8 == 0 ? "observe" : "",
+                        condition(random, static_cast<int>(random() % 3)), kActions[random() % std::size(kActions)]);
     }
     return text + frames_text();
 }
@@ -110,7 +141,7 @@ TEST_CASE("what the linter says holds for every frame") {
         Diagnostics said;
         REQUIRE(sema::lint(*policy.typed, said));
         sema::Oracle oracle(*policy.typed);
-        sema::TypedPolicy thinner = *policy.typed;   // without what is redundant
+        sema::TypedPolicy thinner = *policy.typed;  // without what is redundant
         for (const Diagnostic& d : said.all()) {
             INFO(code_name(d.code) << " " << d.rule);
             const sema::RuleId rule{static_cast<std::uint32_t>(number_of(*policy.typed, d.rule))};
@@ -123,15 +154,19 @@ TEST_CASE("what the linter says holds for every frame") {
             if (d.code == Code::W401) CHECK_FALSE(d.blockers.empty());
             for (const sema::Packet& packet : packets) {
                 const sema::Judgement judged = oracle.judge(packet, 0);
-                if (std::find(judged.matched.begin(), judged.matched.end(), rule) != judged.matched.end()) FAIL("the rule matched");
-                if (d.code == Code::W401 || !oracle.holds(policy.typed->rules[static_cast<std::size_t>(rule)].condition, packet)) continue;
+                if (std::find(judged.matched.begin(), judged.matched.end(), rule) != judged.matched.end())
+                    FAIL("the rule matched");
+                if (d.code == Code::W401 ||
+                    !oracle.holds(policy.typed->rules[static_cast<std::size_t>(rule)].condition, packet))
+                    continue;
                 FAIL("the condition held");
             }
         }
         sema::Oracle without(thinner);
         for (const sema::Packet& packet : packets) {
             const sema::Judgement one = oracle.judge(packet, 0), other = without.judge(packet, 0);
-            if (one.verdict.kind != other.verdict.kind || one.alerts.size() != other.alerts.size()) FAIL("a redundant rule changed something");
+            if (one.verdict.kind != other.verdict.kind || one.alerts.size() != other.alerts.size())
+                FAIL("a redundant rule changed something");
         }
     }
     CHECK(shadowed >= 30);
@@ -142,9 +177,12 @@ TEST_CASE("what the linter says holds for every frame") {
 TEST_CASE("ten thousand rules are linted whole") {
     std::string text;
     for (int i = 0; i < 10000; ++i)
-        text += fmt::format("rule r{} {{ when ip.src in 10.{}.{}.0/24 and ip.dst == 192.0.2.{} and tcp.dport == {} then {} }}\n", i, i / 256,
-                            i % 256, i * 7 % 256, i * 31 % 65536, i % 2 == 0 ? "drop" : "pass");
-    text += "rule hidden { when ip.src in 10.3.7.0/25 and ip.dst == 192.0.2.49 and tcp.dport == 24025 and tcp.syn then drop }\n";
+        text += fmt::format(
+            "rule r{} {{ when ip.src in 10.{}.{}.0/24 and ip.dst == 192.0.2.{} and tcp.dport == {} then {} }}\n", i,
+            i / 256, i % 256, i * 7 % 256, i * 31 % 65536, i % 2 == 0 ? "drop" : "pass");
+    text +=
+        "rule hidden { when ip.src in 10.3.7.0/25 and ip.dst == 192.0.2.49 and tcp.dport == 24025 and tcp.syn then "
+        "drop }\n";
     const Policy policy = checked(text);
     REQUIRE(policy.typed);
     Diagnostics said;

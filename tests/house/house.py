@@ -263,6 +263,24 @@ def check_merges(root, _):
                 yield f"{inside}:{number}: a merge that was not finished"
 
 
+def check_format(root, _):
+    """Each source file is as clang-format-19 leaves it."""
+    sources = [str(path) for _, path in files(root, (".cpp", ".h", ".c"))]
+    if not sources:
+        return
+    done = subprocess.run(["clang-format-19", "--dry-run", *sources], capture_output=True, text=True, timeout=600)
+    places = {}
+    for line in done.stderr.splitlines():
+        found = re.match(r"(.+?):(\d+):\d+: (?:warning|error):", line)
+        if found:
+            places.setdefault(found[1], found[2])
+    for path, line in sorted(places.items()):
+        inside = pathlib.Path(path).relative_to(root).as_posix()
+        yield f"{inside}:{line}: not formatted: clang-format-19 -i {inside}"
+    if done.returncode != 0 and not places:
+        yield f"clang-format-19: {done.stderr.strip()}"
+
+
 CHECKS = {name[6:]: check for name, check in list(globals().items()) if name.startswith("check_")}
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests house.py: each planted breach is found, and a tree without one is let through. house_test.py [WEIR]."""
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
@@ -122,6 +123,13 @@ class House(unittest.TestCase):
         self.assertEqual(len(self.breaches("rules", WEIR)), 1)
         self.put("docs/diagnostics.md", f"### E202\n```rules bad\n{bad}```\n```rules\n{bad}```\n```rules bad\n{good}```\n")
         self.assertEqual(len(self.breaches("rules", WEIR)), 5)     # the last: status, and no E202 in it
+
+    def test_a_source_file_that_is_not_formatted(self):
+        shutil.copy(pathlib.Path(house.__file__).parents[2] / ".clang-format", self.root)
+        self.put("runtime/a.cpp", "int add(int a, int b) { return a + b; }\n")
+        self.assertEqual(self.breaches("format"), [])
+        self.put("runtime/b.cpp", "int  add( int a,int b ){return a+b;}\n")
+        self.assertEqual(len(self.breaches("format")), 1)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,12 @@ using runtime::Lifetime;
 
 namespace {
 
-constexpr const char* kPolicy = "rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
-                                "alert hit { message \"x\" }";
-constexpr const char* kOther = "rule other { when udp.dport == 11 then drop } rule counted { when udp.dport == 10 then pass } "
-                               "rule marked { when udp.dport == 9 then alert hit, drop } alert hit { message \"x\" }";
+constexpr const char* kPolicy =
+    "rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
+    "alert hit { message \"x\" }";
+constexpr const char* kOther =
+    "rule other { when udp.dport == 11 then drop } rule counted { when udp.dport == 10 then pass } "
+    "rule marked { when udp.dport == 9 then alert hit, drop } alert hit { message \"x\" }";
 
 runtime::EngineOptions pinned(const std::string& name = "one") {
     auto options = on("b0");
@@ -58,12 +60,17 @@ bool any_pins() { return std::filesystem::exists(runtime::kPinRoot); }
 }  // namespace
 
 TEST_CASE("what a policy remembers goes on where its engine was killed", "[adopt]") {
-    const std::string policy = "set blocked : port size 100 "
-                               "rule known { when udp.dport in blocked then drop } "
-                               "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to blocked for 1h, drop }";
-    killed_engine(pinned(), policy, [](Engine& engine) { static_cast<void>(engine.swap(compiled("rule first { when udp.dport == 1 then pass } " + std::string(
-        "set blocked : port size 100 rule known { when udp.dport in blocked then drop } "
-        "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to blocked for 1h, drop }")))); });
+    const std::string policy =
+        "set blocked : port size 100 "
+        "rule known { when udp.dport in blocked then drop } "
+        "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to blocked for 1h, drop }";
+    killed_engine(pinned(), policy, [](Engine& engine) {
+        static_cast<void>(engine.swap(
+            compiled("rule first { when udp.dport == 1 then pass } " +
+                     std::string("set blocked : port size 100 rule known { when udp.dport in blocked then drop } "
+                                 "rule few { when udp.dport == 9 and count(ip.src, in 1h) > 3 then add udp.dport to "
+                                 "blocked for 1h, drop }"))));
+    });
     Wire wire;
     wire.send(udp(9), 2);
     CHECK(wire.passed(9, 2) == 2);
@@ -100,7 +107,8 @@ TEST_CASE("a killed engine leaves policy, counts and events; the next goes on wi
     auto engine = Engine::start(compiled(kPolicy), options);
     REQUIRE(engine);
     CHECK(runtime::monotonic_ns() - begin_ns < 1'000'000'000);
-    CHECK_THAT(said, Catch::Contains("went on with what an engine that was killed left in force: policy test, generation 2"));
+    CHECK_THAT(said,
+               Catch::Contains("went on with what an engine that was killed left in force: policy test, generation 2"));
     auto status = status_of(**engine);
     CHECK(status.in_force.generation == 3);
     CHECK(rule(status, "marked").packets == 5);
@@ -110,7 +118,7 @@ TEST_CASE("a killed engine leaves policy, counts and events; the next goes on wi
     CHECK(events == 5);
     const auto hit = alert(status_of(**engine), "hit");
     CHECK((hit.matched == 5 && hit.delivered == 5 && hit.lost == 0 && hit.pending == 0));
-    REQUIRE((*engine)->rollback());       // to what the other engine had loaded
+    REQUIRE((*engine)->rollback());  // to what the other engine had loaded
     CHECK(rule(status_of(**engine), "other").packets == 2);
     (*engine)->detach();
     CHECK_FALSE(has_program("b0"));
@@ -145,7 +153,8 @@ TEST_CASE("nobody lives: the kernel goes back from an unconfirmed policy", "[ado
     constexpr std::uint64_t kWithin_ms = 300;
     std::uint64_t begin_ns = 0;
     killed_engine(pinned(), kPolicy, [&](Engine& engine) {
-        static_cast<void>(engine.swap(compiled("rule shut { when udp.dport == 10 then drop }"), {.confirm_within_ms = kWithin_ms}));
+        static_cast<void>(
+            engine.swap(compiled("rule shut { when udp.dport == 10 then drop }"), {.confirm_within_ms = kWithin_ms}));
     });
     begin_ns = runtime::monotonic_ns();
     Wire wire;
@@ -200,7 +209,8 @@ TEST_CASE("another name is told who left what, and how to go on", "[adopt]") {
     killed_engine(pinned(), kPolicy, [](Engine&) {});
     auto other = Engine::start(compiled(kPolicy), pinned("two.0"));
     REQUIRE_FALSE(other);
-    CHECK_THAT(other.error().message, Catch::Contains("XDP on b0 is taken by another weir") && Catch::Contains("left by engine `one`"));
+    CHECK_THAT(other.error().message,
+               Catch::Contains("XDP on b0 is taken by another weir") && Catch::Contains("left by engine `one`"));
     CHECK_THAT(other.error().help, Catch::Contains("--name one"));
     REQUIRE(Engine::start(compiled(kPolicy), pinned()));
     CHECK_FALSE(any_pins());
@@ -210,7 +220,8 @@ TEST_CASE("what is not an engine's, or of another version, is refused and left a
     auto pins = runtime::Pins::open("one");
     REQUIRE(pins);
     LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE);
-    const runtime::UniqueFd word(bpf_map_create(BPF_MAP_TYPE_ARRAY, ".data.weir_root", 4, sizeof(weir_root), 1, &flags));
+    const runtime::UniqueFd word(
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, ".data.weir_root", 4, sizeof(weir_root), 1, &flags));
     REQUIRE(word);
     std::string name = "word", expected;
     SECTION("foreign") { name = "somebodys.map", expected = "not an engine's: somebodys.map"; }
@@ -248,7 +259,7 @@ TEST_CASE("killed again and again, also in the middle of a swap: nothing gets th
     const char* wanted = std::getenv("WEIR_KILLS");
     const int kills = wanted == nullptr ? 25 : std::atoi(wanted);
     const auto one = compiled(kPolicy), two = compiled(kOther);
-    killed_engine(pinned(), kPolicy, [](Engine&) {});   // in force before the first packet
+    killed_engine(pinned(), kPolicy, [](Engine&) {});  // in force before the first packet
     std::atomic<bool> stop = false;
     Wire wire;
     std::uint64_t sent = 0;
@@ -260,7 +271,7 @@ TEST_CASE("killed again and again, also in the middle of a swap: nothing gets th
             lost = wire.passed(10, sent) != sent;
         }
     });
-    std::mt19937 random(7);               // NOLINT: the same run each time
+    std::mt19937 random(7);  // NOLINT: the same run each time
     bool all_started = true;
     std::uint64_t slowest_ns = 0;
     for (int i = 0; i < kills && all_started; ++i) {

@@ -72,7 +72,8 @@ TEST_CASE("an interface that is taken is refused, with the reason; the first one
     auto second = Engine::start(compiled("default drop"), options);
     REQUIRE_FALSE(second);
     CHECK(second.error().number == EBUSY);
-    CHECK_THAT(second.error().message, Catch::Contains("XDP on b0 is taken by another weir") && Catch::Contains("held by test_kernel"));
+    CHECK_THAT(second.error().message,
+               Catch::Contains("XDP on b0 is taken by another weir") && Catch::Contains("held by test_kernel"));
     CHECK_FALSE(second.error().help.empty());
     CHECK(open_fds() == fds);
     Wire wire;

@@ -12,7 +12,8 @@ using runtime::Engine;
 
 namespace {
 
-constexpr const char* kOld = "rule counted { when udp.dport == 10 then pass } rule old { when udp.dport == 9 then drop }";
+constexpr const char* kOld =
+    "rule counted { when udp.dport == 10 then pass } rule old { when udp.dport == 9 then drop }";
 constexpr const char* kNew = "rule shut { when udp.dport == 10 then drop } rule old { when udp.dport == 9 then drop }";
 
 std::unique_ptr<Engine> started(const std::string& policy, runtime::EngineOptions options = on("b0")) {
@@ -42,12 +43,14 @@ TEST_CASE("the kernel alone goes back within 100 ms of the deadline, under traff
         wire.send(udp(11));
         wire.passed(11, wire.passed_in_all() + 1);
         wire.passed(10, 0);
-        if (wire.passed(10, 0) > 0) back_ns = runtime::monotonic_ns();
-        else ++shut;
+        if (wire.passed(10, 0) > 0)
+            back_ns = runtime::monotonic_ns();
+        else
+            ++shut;
     }
     REQUIRE(back_ns != 0);
     const auto late_ms = static_cast<double>(back_ns - armed_ns) / 1e6 - static_cast<double>(kWithin_ms);
-    CHECK(late_ms > -50);                 // the deadline was set before the swap's wait for the last packet
+    CHECK(late_ms > -50);  // the deadline was set before the swap's wait for the last packet
     CHECK(late_ms < 100);
     CHECK(shut > 10);
     CHECK(said.empty());
@@ -132,7 +135,8 @@ TEST_CASE("five policies to go back to, each with its counts", "[confirm]") {
     CHECK_FALSE(engine->rollback());
     for (int number = 1; number <= 7; ++number) {
         if (number > 1)
-            REQUIRE(engine->swap(compiled("rule n" + std::to_string(number) + " { when udp.dport == " + std::to_string(number) +
+            REQUIRE(engine->swap(compiled("rule n" + std::to_string(number) +
+                                          " { when udp.dport == " + std::to_string(number) +
                                           " then drop } rule all { when udp.dport == 9 then drop }")));
         send(static_cast<std::uint16_t>(number));
         send(9);

@@ -69,14 +69,15 @@ TEST_CASE("events that outrun their reader are counted as lost, exactly", "[even
     auto options = on("b0");
     options.ring_bytes = 4096;
     options.on_event = [&](const Event&) { ++events; };
-    auto engine = Engine::start(compiled("rule r { when udp.dport == 23 then alert a, drop } alert a { message \"x\" }"), options);
+    auto engine = Engine::start(
+        compiled("rule r { when udp.dport == 23 then alert a, drop } alert a { message \"x\" }"), options);
     REQUIRE(engine);
     Wire wire;
     constexpr int kSent = 1000;
     for (int round = 1; round <= 3; ++round) {
         wire.send(udp(23), kSent);
         wire.send(udp(24));
-        wire.passed(24, static_cast<std::uint64_t>(round));   // all before it have been judged
+        wire.passed(24, static_cast<std::uint64_t>(round));  // all before it have been judged
         auto a = alert(status_of(**engine), "a");
         CHECK(a.matched == static_cast<std::uint64_t>(round * kSent));
         CHECK(a.pending > 0);
@@ -93,12 +94,14 @@ TEST_CASE("events that outrun their reader are counted as lost, exactly", "[even
 TEST_CASE("events name their generation, and keep its words after the swap", "[events]") {
     std::vector<Event> events;
     auto engine = Engine::start(compiled("rule old { when udp.dport == 23 then alert gone, alert kept } "
-                                         "alert gone { message \"gone\" } alert kept { message \"first\" }"), hearing(events));
+                                         "alert gone { message \"gone\" } alert kept { message \"first\" }"),
+                                hearing(events));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23), 5);
     wire.passed(23, 5);
-    REQUIRE((*engine)->swap(compiled("rule new { when udp.dport == 23 then alert kept } alert kept { message \"second\" }")));
+    REQUIRE((*engine)->swap(
+        compiled("rule new { when udp.dport == 23 then alert kept } alert kept { message \"second\" }")));
     CHECK(alert(status_of(**engine), "kept").pending == 5);
     wire.send(udp(23), 2);
     REQUIRE(poll_events(**engine, 12) == 12);
@@ -124,12 +127,14 @@ TEST_CASE("a sink's account, while it can write, cannot, and can again", "[event
     const std::string path = folder + "/sub/eve.json";
     auto options = on("b0");
     options.deliver_to_sinks = true;
-    const std::string policy = "rule r { when udp.dport == 23 then alert a, drop } alert a { message \"x\" } "
-                               "sink events = eve(\"" + path + "\")";
+    const std::string policy =
+        "rule r { when udp.dport == 23 then alert a, drop } alert a { message \"x\" } "
+        "sink events = eve(\"" +
+        path + "\")";
     auto engine = Engine::start(compiled(policy), options);
     REQUIRE(engine);
     Wire wire;
-    wire.send(udp(23), 3);                       // its folder is not there yet
+    wire.send(udp(23), 3);  // its folder is not there yet
     REQUIRE(poll_events(**engine, 3) == 3);
     auto sink = status_of(**engine).sinks.at(0);
     CHECK(sink.name == "events");
@@ -141,7 +146,7 @@ TEST_CASE("a sink's account, while it can write, cannot, and can again", "[event
     REQUIRE((*engine)->swap(compiled(policy + " rule s { when udp.dport == 24 then alert a, drop }")));
     wire.send(udp(24), 2);
     wire.send(udp(23), 1);
-    (*engine)->detach();                         // delivers what waits
+    (*engine)->detach();  // delivers what waits
     const auto status = status_of(**engine);
     sink = status.sinks.at(0);
     CHECK(sink.state == "ok");

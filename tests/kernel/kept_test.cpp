@@ -1,4 +1,5 @@
-// Sets that change outlast their engine: a file that is whole whenever its writer ends, and is read before packets come.
+// Sets that change outlast their engine: a file that is whole whenever its writer ends, and is read before packets
+// come.
 #include <catch2/catch.hpp>
 
 #include <signal.h>
@@ -45,7 +46,9 @@ struct Start {
     std::string notices{};
     std::unique_ptr<Engine> engine{};
 
-    Start(const std::string& policy, const std::string& folder, std::uint64_t every_ms = 3'600'000, runtime::Lifetime lifetime = runtime::Lifetime::kProcess) : object(compiled(policy)) {
+    Start(const std::string& policy, const std::string& folder, std::uint64_t every_ms = 3'600'000,
+          runtime::Lifetime lifetime = runtime::Lifetime::kProcess)
+        : object(compiled(policy)) {
         auto options = on("b0");
         options.name = "one";
         options.lifetime = lifetime;
@@ -58,7 +61,8 @@ struct Start {
     }
 };
 
-void add(const Engine& engine, const std::string& name, const std::vector<std::string>& values, std::optional<std::chrono::nanoseconds> lasts = {}) {
+void add(const Engine& engine, const std::string& name, const std::vector<std::string>& values,
+         std::optional<std::chrono::nanoseconds> lasts = {}) {
     auto set = engine.set(name);
     REQUIRE(set);
     auto added = set->add(values, lasts ? std::optional<std::uint64_t>(lasts->count()) : std::nullopt);
@@ -80,22 +84,35 @@ bool comes_true(Engine& engine, const Holds& holds) {
     return true;
 }
 
-constexpr const char* kBanning = "set banned : port size 1000 ttl 1h "
-                                 "rule ban { when udp.dport in banned then drop } "
-                                 "rule missed { when udp.dport == 23 then pass } "
-                                 "rule guessing { when udp.dport in 1000..1999 then add udp.dport to banned }";
+constexpr const char* kBanning =
+    "set banned : port size 1000 ttl 1h "
+    "rule ban { when udp.dport in banned then drop } "
+    "rule missed { when udp.dport == 23 then pass } "
+    "rule guessing { when udp.dport in 1000..1999 then add udp.dport to banned }";
 
 }  // namespace
 
 TEST_CASE("entries of each type come back, with the time they have left", "[kept]") {
-    const std::string policy = "set a : ip set p : port set m : mac set x : u8 set y : u16 set z : u32 set t : (ip, port) set w : (ip, ip, mac) set none : port set n : net set q : (port, net) "
-                               "rule r { when udp and ip.src in a and udp.dport in p and eth.src in m and ip.ttl in x and ip.id in z and (ip.src, udp.dport) in t "
-                               "and (ip.src, ip.dst, eth.src) in w and packet.len in z and udp.len in y and udp.sport in none and ip.src in n and (udp.dport, ip.src) in q then drop }";
+    const std::string policy =
+        "set a : ip set p : port set m : mac set x : u8 set y : u16 set z : u32 set t : (ip, port) set w : (ip, ip, "
+        "mac) set none : port set n : net set q : (port, net) "
+        "rule r { when udp and ip.src in a and udp.dport in p and eth.src in m and ip.ttl in x and ip.id in z and "
+        "(ip.src, udp.dport) in t "
+        "and (ip.src, ip.dst, eth.src) in w and packet.len in z and udp.len in y and udp.sport in none and ip.src in n "
+        "and (udp.dport, ip.src) in q then drop }";
     const Folder folder;
-    const std::vector<std::pair<std::string, std::vector<std::string>>> all = {{"a", {"198.51.100.7", "2001:db8::1", "::ffff:1.2.3.4"}}, {"p", {"0", "65535"}},
-        {"m", {"02:00:00:00:00:fe"}}, {"x", {"0", "255"}}, {"y", {"65535"}}, {"z", {"4294967295"}}, {"t", {"198.51.100.7, 22", "2001:db8::1, 80"}},
-        {"w", {"1.2.3.4, 2001:db8::1, 02:00:00:00:00:01"}}, {"none", {}},
-        {"n", {"10.0.0.0/8", "2001:db8::/32", "1.2.3.4", "::/0"}}, {"q", {"80, 10.0.0.0/8"}}};
+    const std::vector<std::pair<std::string, std::vector<std::string>>> all = {
+        {"a", {"198.51.100.7", "2001:db8::1", "::ffff:1.2.3.4"}},
+        {"p", {"0", "65535"}},
+        {"m", {"02:00:00:00:00:fe"}},
+        {"x", {"0", "255"}},
+        {"y", {"65535"}},
+        {"z", {"4294967295"}},
+        {"t", {"198.51.100.7, 22", "2001:db8::1, 80"}},
+        {"w", {"1.2.3.4, 2001:db8::1, 02:00:00:00:00:01"}},
+        {"none", {}},
+        {"n", {"10.0.0.0/8", "2001:db8::/32", "1.2.3.4", "::/0"}},
+        {"q", {"80, 10.0.0.0/8"}}};
     {
         const Start first(policy, folder.path());
         for (const auto& [set, values] : all) add(*first.engine, set, values);
@@ -115,7 +132,8 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
     const auto entries = *second.engine->set("p")->list();
     for (const auto& entry : entries) {
         CAPTURE(entry.value, entry.left_ns);
-        CHECK((entry.value == "7" ? entry.left_ns > 3'590'000'000'000 && entry.left_ns < 3'598'500'000'000 : entry.left_ns == 0));
+        CHECK((entry.value == "7" ? entry.left_ns > 3'590'000'000'000 && entry.left_ns < 3'598'500'000'000
+                                  : entry.left_ns == 0));
     }
     CHECK(status_of(*second.engine).sets_file->restored == 19);
     CHECK(status_of(*second.engine).sets_file->left_out == 0);
@@ -156,10 +174,11 @@ TEST_CASE("what has changed is written while the engine runs, and nothing where 
     for (std::uint16_t i = 0; i < 5; ++i) wire.send(udp(static_cast<std::uint16_t>(1000 + i)));
     CHECK(comes_true(engine, [&] { return kept() == 5; }));
     const std::string text = read(runtime::kept_path(folder.path())), at = status_of(engine).sets_file->kept_at;
-    for (const auto end = std::chrono::steady_clock::now() + 300ms; std::chrono::steady_clock::now() < end;) REQUIRE(engine.poll(1));
+    for (const auto end = std::chrono::steady_clock::now() + 300ms; std::chrono::steady_clock::now() < end;)
+        REQUIRE(engine.poll(1));
     CHECK(read(runtime::kept_path(folder.path())) == text);
     CHECK(status_of(engine).sets_file->kept_at == at);
-    add(engine, "banned", {"1000"}, 2h);   // the same entry, another time
+    add(engine, "banned", {"1000"}, 2h);  // the same entry, another time
     CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->kept_at != at; }));
     // What is in force counts: a policy whose set is another kind keeps none of those entries.
     REQUIRE(engine.swap(compiled("set banned : u16 rule r { when udp.len in banned then drop }")));
@@ -195,15 +214,22 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
     const Folder folder;
     const std::string rest = "rule r { when udp.dport in a and udp.dport in b and udp.dport in c then drop }";
     {
-        const Start first("set a : port set b : port set c : port set d : port " + rest + " rule s { when udp.dport in d then drop }", folder.path());
+        const Start first(
+            "set a : port set b : port set c : port set d : port " + rest + " rule s { when udp.dport in d then drop }",
+            folder.path());
         for (const char* set : {"a", "b", "c", "d"}) add(*first.engine, set, {"1", "2", "3"});
     }
     const std::string text = read(runtime::kept_path(folder.path()));
     {
-        Start second("set a : port set b : port size 1 set c : u16 " + std::string("rule r { when udp.dport in a and udp.dport in b and udp.len in c then drop }"), folder.path());
+        Start second("set a : port set b : port size 1 set c : u16 " +
+                         std::string("rule r { when udp.dport in a and udp.dport in b and udp.len in c then drop }"),
+                     folder.path());
         CHECK_THAT(second.notices, Catch::Contains("`set b: (port)`: 2 kept entries have no room"));
-        CHECK_THAT(second.notices, Catch::Contains("`set c: (port)`: 3 kept entries are left out: it is `set c: (u16)` now"));
-        CHECK_THAT(second.notices, Catch::Contains("`set d: (port)`: 3 kept entries are left out: the policy has no such set that changes"));
+        CHECK_THAT(second.notices,
+                   Catch::Contains("`set c: (port)`: 3 kept entries are left out: it is `set c: (u16)` now"));
+        CHECK_THAT(
+            second.notices,
+            Catch::Contains("`set d: (port)`: 3 kept entries are left out: the policy has no such set that changes"));
         CHECK(members(*second.engine, "a").size() == 3);
         CHECK(members(*second.engine, "b").size() == 1);
         CHECK(members(*second.engine, "c").empty());
@@ -214,7 +240,9 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
     std::ofstream(runtime::kept_path(folder.path())) << text.substr(0, text.size() / 2);
     {
         const Start third("set a : port " + std::string("rule r { when udp.dport in a then drop }"), folder.path());
-        CHECK_THAT(third.notices, Catch::Contains("no entries of sets are back: " + folder.path() + "/sets is cut short\nthat file is " + folder.path() + "/sets.unreadable now"));
+        CHECK_THAT(third.notices,
+                   Catch::Contains("no entries of sets are back: " + folder.path() +
+                                   "/sets is cut short\nthat file is " + folder.path() + "/sets.unreadable now"));
         CHECK(members(*third.engine, "a").empty());
     }
     CHECK(read(folder.path() + "/sets.unreadable") == text.substr(0, text.size() / 2));
@@ -273,15 +301,16 @@ TEST_CASE("killed while it writes: a whole file, each time", "[kept]") {
         REQUIRE(waitpid(process, nullptr, 0) == process);
         unfinished += fs::exists(folder.path() + "/sets.new") ? 1 : 0;
         auto file = runtime::KeptReader::open(folder.path());
-        if (!file && file.error().number == ENOENT && most == 0) continue;   // killed before the first was written
+        if (!file && file.error().number == ENOENT && most == 0) continue;  // killed before the first was written
         REQUIRE(file);
         std::uint64_t entries = 0;
         REQUIRE(file->each([&](std::string_view, std::string_view, std::uint64_t) { ++entries; }));
-        CHECK(entries >= most);           // none of those that stay is lost
+        CHECK(entries >= most);  // none of those that stay is lost
         most = std::max(most, entries / 1000 * 1000);
     }
     CHECK(most > 0);
-    std::printf("%d kills, %d of them in the middle of a file; %lu entries at the end\n", kills, unfinished, static_cast<unsigned long>(most));
+    std::printf("%d kills, %d of them in the middle of a file; %lu entries at the end\n", kills, unfinished,
+                static_cast<unsigned long>(most));
 }
 
 TEST_CASE("a full disk is said, and the policy goes on", "[kept]") {
@@ -305,7 +334,8 @@ TEST_CASE("a full disk is said, and the policy goes on", "[kept]") {
     REQUIRE(mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=4m") == 0);
     CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->state == "ok"; }));
     CHECK(status_of(engine).sets_file->entries == 10'000);
-    CHECK_THAT(start.notices, Catch::Contains("what is in the sets is not kept: writing") && Catch::Contains("is kept again in"));
+    CHECK_THAT(start.notices,
+               Catch::Contains("what is in the sets is not kept: writing") && Catch::Contains("is kept again in"));
     start.engine.reset();
     CHECK(umount(disk.c_str()) == 0);
 }

@@ -76,7 +76,8 @@ TEST_CASE("an address is in a set of nets as long as any net around it is", "[ne
     CHECK(running.drops());
     CHECK(*running.set().remove({"10.0.0.1/32"}) == 1);
     CHECK_FALSE(running.drops());
-    CHECK(running.members() == std::vector<std::string>{"0.0.0.0/8", "10.0.0.2", "10.128.0.0/9", "2001:db8::/32", "::/0"});
+    CHECK(running.members() ==
+          std::vector<std::string>{"0.0.0.0/8", "10.0.0.2", "10.128.0.0/9", "2001:db8::/32", "::/0"});
 }
 
 TEST_CASE("a longer prefix that has ended hides no shorter one, and the other way round", "[nets]") {
@@ -112,10 +113,13 @@ TEST_CASE("a set of nets has its size, takes its nets along, and refuses what is
     };
     CHECK(wrong("10.0.0.1/8") == "`10.0.0.1/8` has host bits set: the network is 10.0.0.0/8");
     CHECK(wrong("2001:db8::1/64") == "`2001:db8::1/64` has host bits set: the network is 2001:db8::/64");
-    for (const char* net : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "/8", "10.0/8", "10.0.0.0/8/8", ""}) CHECK_THAT(wrong(net), Catch::EndsWith("is no network"));
+    for (const char* net : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "/8", "10.0/8", "10.0.0.0/8/8", ""})
+        CHECK_THAT(wrong(net), Catch::EndsWith("is no network"));
     CHECK(*running.set().remove(nets) == 100);
     running.add({"10.0.0.0/8", "2001:db8::/33"});
-    REQUIRE(running.engine->swap(compiled("set first : net set bad : net size 50 rule bad { when ip.src in bad then drop } rule also { when ip.dst in first then drop }")));
+    REQUIRE(
+        running.engine->swap(compiled("set first : net set bad : net size 50 rule bad { when ip.src in bad then drop } "
+                                      "rule also { when ip.dst in first then drop }")));
     CHECK(running.members() == std::vector<std::string>{"10.0.0.0/8", "2001:db8::/33"});
     CHECK(running.drops());
     // Another type is another set.
@@ -124,7 +128,9 @@ TEST_CASE("a set of nets has its size, takes its nets along, and refuses what is
 }
 
 TEST_CASE("nets in tuples, wherever they stand", "[nets]") {
-    Running running("set bad : (port, net) set wide : (ip, net, u8) rule bad { when (udp.dport, ip.src) in bad or (ip.dst, ip.src, ip.ttl) in wide then drop }");
+    Running running(
+        "set bad : (port, net) set wide : (ip, net, u8) rule bad { when (udp.dport, ip.src) in bad or (ip.dst, ip.src, "
+        "ip.ttl) in wide then drop }");
     running.add({"20, 10.0.0.0/8", "9, 10.0.0.0/30", "9, 0.0.0.0/0", "80, 2001:db8::/32"});
     CHECK(running.drops());
     CHECK(*running.set().remove({"20, 10.0.0.0/8"}) == 1);

@@ -15,8 +15,12 @@ using runtime::Engine;
 
 namespace {
 
-constexpr const char* kLive = "rule marked { when udp.dport == 9 then alert hit, drop } rule kept { when udp.dport == 10 then pass } alert hit { message \"x\" }";
-constexpr const char* kCandidate = "rule other { when udp.dport == 10 then alert hit, drop } rule same { when udp.dport == 12 then pass } alert hit { message \"y\" }";
+constexpr const char* kLive =
+    "rule marked { when udp.dport == 9 then alert hit, drop } rule kept { when udp.dport == 10 then pass } alert hit { "
+    "message \"x\" }";
+constexpr const char* kCandidate =
+    "rule other { when udp.dport == 10 then alert hit, drop } rule same { when udp.dport == 12 then pass } alert hit { "
+    "message \"y\" }";
 
 void send_all(Wire& wire) {
     const std::uint64_t before = wire.passed_in_all();
@@ -65,9 +69,11 @@ TEST_CASE_METHOD(Compared, "a candidate is compared on the same packets, and enf
     CHECK((status.shadow->packets == 10 && status.shadow->disagreements == 8 && status.shadow->unnamed == 0));
     REQUIRE(status.shadow->pairs.size() == 2);
     const auto& first = status.shadow->pairs[0];
-    CHECK((first.live == "marked" && first.live_verdict == "drop" && first.candidate == "default" && first.candidate_verdict == "pass" && first.packets == 5));
+    CHECK((first.live == "marked" && first.live_verdict == "drop" && first.candidate == "default" &&
+           first.candidate_verdict == "pass" && first.packets == 5));
     const auto& second = status.shadow->pairs[1];
-    CHECK((second.live == "kept" && second.live_verdict == "pass" && second.candidate == "other" && second.candidate_verdict == "drop" && second.packets == 3));
+    CHECK((second.live == "kept" && second.live_verdict == "pass" && second.candidate == "other" &&
+           second.candidate_verdict == "drop" && second.packets == 3));
     CHECK(poll_events(*engine, 10) == 10);
     CHECK(events == 10);
     REQUIRE(samples.size() == 8);

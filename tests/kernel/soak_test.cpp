@@ -31,14 +31,16 @@ std::uint64_t resident_kib() {
 // sent: only the policy can lose one.
 struct Traffic {
     Wire wire{};
-    std::uint64_t sent = 0;               // of each class
+    std::uint64_t sent = 0;  // of each class
     std::atomic<bool> lost = false;
 
     void stop() {
         stop_ = true;
         if (sender_.joinable()) sender_.join();
     }
-    double packets_per_second() const { return 2 * static_cast<double>(sent) / (static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e9); }
+    double packets_per_second() const {
+        return 2 * static_cast<double>(sent) / (static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e9);
+    }
     ~Traffic() { stop(); }
 
 private:
@@ -59,12 +61,15 @@ private:
 
 }  // namespace
 
-TEST_CASE("reloads under load: no packet lost, none judged by neither or by both, no count falls, nothing is left", "[soak]") {
+TEST_CASE("reloads under load: no packet lost, none judged by neither or by both, no count falls, nothing is left",
+          "[soak]") {
     const char* wanted = std::getenv("WEIR_RELOADS");
     const int reloads = wanted == nullptr ? 100 : std::atoi(wanted);
-    const auto one = compiled("rule marked { when udp.dport == 9 then drop } rule counted { when udp.dport == 10 then pass } default drop");
-    const auto two = compiled("rule more { when udp.dport == 12 then drop } rule counted { when udp.dport == 10 then pass } "
-                              "rule other { when udp.dport == 11 then drop } rule marked { when udp.dport == 9 then drop }");
+    const auto one = compiled(
+        "rule marked { when udp.dport == 9 then drop } rule counted { when udp.dport == 10 then pass } default drop");
+    const auto two = compiled(
+        "rule more { when udp.dport == 12 then drop } rule counted { when udp.dport == 10 then pass } "
+        "rule other { when udp.dport == 11 then drop } rule marked { when udp.dport == 9 then drop }");
     auto options = on("b0");
     options.name = "soak";
     options.lifetime = runtime::Lifetime::kPinned;
@@ -99,15 +104,18 @@ TEST_CASE("reloads under load: no packet lost, none judged by neither or by both
     CHECK(rule(status, "counted").packets == traffic.sent);
     CHECK(rule(status, "marked").packets == traffic.sent);
     CHECK(status.default_.packets == 0);
-    CHECK(open_fds() == fds + 2);         // the wire's
+    CHECK(open_fds() == fds + 2);  // the wire's
     CHECK(held().size() == things);
     const std::uint64_t grown = resident_kib();
-    if (reloads >= 1000) CHECK(static_cast<double>(grown) < 1.05 * static_cast<double>(resident) + 2048);   // the wire has 0.5 MB of counters
+    if (reloads >= 1000)
+        CHECK(static_cast<double>(grown) <
+              1.05 * static_cast<double>(resident) + 2048);  // the wire has 0.5 MB of counters
     std::sort(commits_ns.begin(), commits_ns.end());
     const std::uint64_t p99_ns = commits_ns[commits_ns.size() * 99 / 100];
     CHECK(p99_ns < 50'000);
-    WARN(reloads << " reloads under " << static_cast<std::uint64_t>(rate) << " packets/s; commit p50 " << commits_ns[commits_ns.size() / 2] << " ns, p99 "
-                 << p99_ns << " ns; resident " << resident << " -> " << grown << " KiB");
+    WARN(reloads << " reloads under " << static_cast<std::uint64_t>(rate) << " packets/s; commit p50 "
+                 << commits_ns[commits_ns.size() / 2] << " ns, p99 " << p99_ns << " ns; resident " << resident << " -> "
+                 << grown << " KiB");
 }
 
 TEST_CASE("root and slot cost at most 6 ns a packet", "[soak]") {
@@ -123,5 +131,6 @@ TEST_CASE("root and slot cost at most 6 ns a packet", "[soak]") {
     }
     CHECK(cost->for_good_ns < 6);
     CHECK(cost->until_deadline_ns < 60);
-    WARN("root and slot: " << cost->for_good_ns << " ns a packet; " << cost->until_deadline_ns << " ns while a policy waits to be confirmed");
+    WARN("root and slot: " << cost->for_good_ns << " ns a packet; " << cost->until_deadline_ns
+                           << " ns while a policy waits to be confirmed");
 }

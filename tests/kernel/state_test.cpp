@@ -49,8 +49,10 @@ runtime::Program loaded(const bpf::Object& object, std::uint32_t virtual_clock) 
 
 TEST_CASE("a throttle lets so many through, counts the others, and says how many they were", "[state]") {
     std::vector<Event> events;
-    auto engine = Engine::start(compiled("rule r { when udp.dport in 20..30 then alert a, drop } "
-                                         "alert a { message \"{suppressed}\" throttle 2 per udp.dport, ip.src every 300ms }"), hearing(events));
+    auto engine =
+        Engine::start(compiled("rule r { when udp.dport in 20..30 then alert a, drop } "
+                               "alert a { message \"{suppressed}\" throttle 2 per udp.dport, ip.src every 300ms }"),
+                      hearing(events));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23), 100);
@@ -80,7 +82,9 @@ TEST_CASE("a sample is the first of so many", "[state]") {
     std::uint64_t events = 0;
     auto options = on("b0");
     options.on_event = [&](const Event&) { ++events; };
-    auto engine = Engine::start(compiled("rule r { when udp.dport == 23 then alert a sample 1/10, alert b, drop } alert a { message \"\" } alert b { message \"\" }"), options);
+    auto engine = Engine::start(compiled("rule r { when udp.dport == 23 then alert a sample 1/10, alert b, drop } "
+                                         "alert a { message \"\" } alert b { message \"\" }"),
+                                options);
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(23), 95);
@@ -93,17 +97,19 @@ TEST_CASE("a sample is the first of so many", "[state]") {
 
 TEST_CASE("two hundred swaps lose no bucket, no window, no entry; what means something else begins anew", "[state]") {
     // Each policy has its rules and sets at other places, and others of the same shape before them.
-    const auto first = compiled("set ports : port set marks : port ttl 1d "
-                                "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop } "
-                                "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
-                                "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports }");
-    const auto second = compiled("set extra : port ttl 1h set marks : port ttl 1d set ports : port "
-                                 "rule new { when udp.dport == 10 and count(ip.dst, in 1d) > 1000000 then drop } "
-                                 "rule also { when udp.dport == 10 and count(ip.src, in 2d) > 1000000 then drop } "
-                                 "rule extra { when udp.dport in 3000..3999 then add udp.dport to extra } "
-                                 "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports } "
-                                 "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
-                                 "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop }");
+    const auto first = compiled(
+        "set ports : port set marks : port ttl 1d "
+        "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop } "
+        "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
+        "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports }");
+    const auto second = compiled(
+        "set extra : port ttl 1h set marks : port ttl 1d set ports : port "
+        "rule new { when udp.dport == 10 and count(ip.dst, in 1d) > 1000000 then drop } "
+        "rule also { when udp.dport == 10 and count(ip.src, in 2d) > 1000000 then drop } "
+        "rule extra { when udp.dport in 3000..3999 then add udp.dport to extra } "
+        "rule noted { when udp.dport in 1000..1999 then add udp.dport to ports } "
+        "rule marked { when udp.dport in 2000..2999 then add udp.dport to marks } "
+        "rule counted { when udp.dport == 10 and count(ip.src, in 1d) > 1000 then drop }");
     auto engine = Engine::start(first, on("b0"));
     REQUIRE(engine);
     Wire wire;
@@ -128,13 +134,16 @@ TEST_CASE("two hundred swaps lose no bucket, no window, no entry; what means som
     CHECK(ports.front() == "1000");
     CHECK(marks.back() == "2199");
     // The window of `counted` by another time is another window.
-    REQUIRE((*engine)->swap(compiled("rule counted { when udp.dport == 10 and count(ip.src, in 2d) > 1000 then drop }")));
+    REQUIRE(
+        (*engine)->swap(compiled("rule counted { when udp.dport == 10 and count(ip.src, in 2d) > 1000 then drop }")));
     wire.send(udp(10), 5);
     CHECK(wire.passed(10, passed + 5) == 1005);
 }
 
 TEST_CASE("a set of another size takes its entries along", "[state]") {
-    auto engine = Engine::start(compiled("set s : (ip, port) size 100 rule r { when udp.dport in 1000..1999 then add (ip.src, udp.dport) to s for 1h }"), on("b0"));
+    auto engine = Engine::start(compiled("set s : (ip, port) size 100 rule r { when udp.dport in 1000..1999 then add "
+                                         "(ip.src, udp.dport) to s for 1h }"),
+                                on("b0"));
     REQUIRE(engine);
     Wire wire;
     for (std::uint16_t i = 0; i < 50; ++i) wire.send(udp(static_cast<std::uint16_t>(1000 + i)));
@@ -142,16 +151,19 @@ TEST_CASE("a set of another size takes its entries along", "[state]") {
     REQUIRE((*engine)->swap(compiled("set s : (ip, port) size 60 rule r { when (ip.src, udp.dport) in s then drop }")));
     CHECK(members(**engine, "s").size() == 50);
     CHECK(members(**engine, "s").front() == "10.0.0.1, 1000");
-    const auto refused = (*engine)->swap(compiled("set s : (ip, port) size 10 rule r { when (ip.src, udp.dport) in s then drop }"));
+    const auto refused =
+        (*engine)->swap(compiled("set s : (ip, port) size 10 rule r { when (ip.src, udp.dport) in s then drop }"));
     CHECK(!refused);
     wire.send(udp(1049));
     wire.send(udp(9));
     wire.passed(9, 51);
-    CHECK(rule(status_of(**engine), "r").packets == 50 + 1);   // the name goes on counting
+    CHECK(rule(status_of(**engine), "r").packets == 50 + 1);  // the name goes on counting
 }
 
 TEST_CASE("sets are changed by hand", "[state]") {
-    auto engine = Engine::start(compiled("set s : port size 4 ttl 1h rule r { when udp.dport in s then drop } rule a { when udp.dport == 7 then add udp.sport to s }"), on("b0"));
+    auto engine = Engine::start(compiled("set s : port size 4 ttl 1h rule r { when udp.dport in s then drop } rule a { "
+                                         "when udp.dport == 7 then add udp.sport to s }"),
+                                on("b0"));
     REQUIRE(engine);
     auto set = (*engine)->set("s");
     REQUIRE(set);
@@ -160,13 +172,13 @@ TEST_CASE("sets are changed by hand", "[state]") {
     CHECK(added->added == 3);
     CHECK(!set->add({"13", "x"}, std::nullopt));
     CHECK(!set->add({"65536"}, std::nullopt));
-    CHECK(set->add({"14"}, 1'000'000)->added == 1);             // a millisecond
+    CHECK(set->add({"14"}, 1'000'000)->added == 1);  // a millisecond
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     CHECK(set->list()->size() == 3);
     Wire wire;
     wire.send(udp(10), 2);
     wire.send(udp(14), 1);
-    wire.send(udp(7), 1);                                        // adds 4000: what is over gives way
+    wire.send(udp(7), 1);  // adds 4000: what is over gives way
     wire.send(udp(9), 1);
     CHECK(wire.passed(10, 3) == 0);
     CHECK(members(**engine, "s") == std::vector<std::string>{"10", "11", "12", "4000"});
@@ -182,7 +194,8 @@ TEST_CASE("sets are changed by hand", "[state]") {
 TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
     const auto program = loaded(compiled("rule r { when udp and rate(ip.src) > 1000/s burst 5000 then drop } "
                                          "rule c { when udp and count(ip.dst, in 1s) > 100000 then drop } "
-                                         "rule d { when udp and distinct(ip.src, by ip.dst, in 1s) > 0 then pass }"), 1);
+                                         "rule d { when udp and distinct(ip.src, by ip.dst, in 1s) > 0 then pass }"),
+                                1);
     constexpr int kRepeat = 200'000;
     const unsigned cpus = std::max(2u, std::thread::hardware_concurrency());
     std::vector<std::thread> threads;
@@ -201,7 +214,8 @@ TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
     manifest.rules.resize(3);
     auto counts = runtime::read_counts(program, manifest);
     REQUIRE(counts);
-    // A machine may take the CPU of who holds a bucket's lock away for longer than others wait: such packets are counted.
+    // A machine may take the CPU of who holds a bucket's lock away for longer than others wait: such packets are
+    // counted.
     const auto refused = [&](const char* term) {
         std::uint64_t sum = 0;
         for (const auto& [identity, account] : counts->state)
@@ -235,17 +249,19 @@ Flood flood(const std::string& policy) {
     manifest.rules.resize(1);
     auto counts = runtime::read_counts(program, manifest);
     REQUIRE(counts);
-    return {seconds, static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC, kSent - static_cast<double>(counts->rows[0].packets)};
+    return {seconds, static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC,
+            kSent - static_cast<double>(counts->rows[0].packets)};
 }
 
 }  // namespace
 
-TEST_CASE("by the kernel's own clock a limit holds to a tick, and a bucket that fills within a second exactly", "[state]") {
+TEST_CASE("by the kernel's own clock a limit holds to a tick, and a bucket that fills within a second exactly",
+          "[state]") {
     constexpr double kTick = 0.010, kBurst = 1000, kRate = 1000;
     const Flood slow = flood("rule r { when udp and rate(ip.src) > 1000/s then drop }");
     INFO(slow.admitted << " packets in " << slow.seconds << " s");
     CHECK(slow.admitted <= kBurst + kRate * (slow.seconds + kTick));
-    CHECK(slow.admitted >= kBurst + 0.5 * kRate * slow.cpu_seconds);   // a virtual machine's ticks may come late
+    CHECK(slow.admitted >= kBurst + 0.5 * kRate * slow.cpu_seconds);  // a virtual machine's ticks may come late
     // A bucket of one token, full after a millisecond: a clock of ticks would give it one a tick.
     const Flood fast = flood("rule r { when udp and rate(ip.src) > 1000/s burst 1 then drop }");
     INFO(fast.admitted << " packets in " << fast.seconds << " s, of which the CPU was ours for " << fast.cpu_seconds);
@@ -260,18 +276,19 @@ TEST_CASE("a flood of sources evicts what is least recently used, and nobody who
     for (std::uint32_t i = 0; i < kSources; ++i) {
         run(program, from(frame, 0x0b000000 + i), 1);
         if (i % kRound == 0)
-            for (std::uint32_t steady = 0; steady < kSteady; ++steady) run(program, from(frame, 0xc6336400 + steady), 1);
+            for (std::uint32_t steady = 0; steady < kSteady; ++steady)
+                run(program, from(frame, 0xc6336400 + steady), 1);
     }
     bpf::Manifest manifest;
     manifest.rules.resize(1);
     auto counts = runtime::read_counts(program, manifest);
     REQUIRE(counts);
-    CHECK(counts->rows[0].packets == kSteady * (kSources / kRound - 100));   // each of them from its 101st packet on
+    CHECK(counts->rows[0].packets == kSteady * (kSources / kRound - 100));  // each of them from its 101st packet on
     auto keys = program.state().term_keys();
     REQUIRE(keys);
     const std::uint64_t kept = keys->front().count;
     CHECK(kept >= 65'536);
-    CHECK(kept < 132'000);   // twice as many cells, so that none goes early
+    CHECK(kept < 132'000);  // twice as many cells, so that none goes early
     CHECK(counts->state.front().second.inserted == kSources + kSteady);
     CHECK(counts->state.front().second.refused == 0);
 }
@@ -285,12 +302,16 @@ TEST_CASE("no key of a term goes before its table is half full, and hardly one b
     CHECK(kept() >= 19'900);
 }
 
-TEST_CASE("a set holds what its size says, to the last entry, and finds it; what has ended gives way however many there are", "[state]") {
-    constexpr std::uint32_t kSize = 52'000;   // look-ups ask the tags first
+TEST_CASE(
+    "a set holds what its size says, to the last entry, and finds it; what has ended gives way however many there are",
+    "[state]") {
+    constexpr std::uint32_t kSize = 52'000;  // look-ups ask the tags first
     REQUIRE(weir_set_groups(kSize) >= WEIR_TAGGED_GROUPS);
-    const auto object = compiled("set s : ip size 52000 rule seen { when udp.dport == 23 and ip.src in s then drop } "
-                                 "rule kept { when udp.dport == 24 then add ip.src to s } rule short { when udp.dport == 25 then add ip.src to s for 1ms } "
-                                 "rule gone { when udp.dport == 26 then remove ip.src from s }");
+    const auto object = compiled(
+        "set s : ip size 52000 rule seen { when udp.dport == 23 and ip.src in s then drop } "
+        "rule kept { when udp.dport == 24 then add ip.src to s } rule short { when udp.dport == 25 then add ip.src to "
+        "s for 1ms } "
+        "rule gone { when udp.dport == 26 then remove ip.src from s }");
     const auto program = loaded(object, 0);
     const auto send = [&](std::uint16_t port, std::uint32_t first, std::uint32_t end) {
         for (std::uint32_t i = first; i < end; ++i) run(program, from(udp(port), 0x0b000000 + i), 1);
@@ -315,12 +336,15 @@ TEST_CASE("a set holds what its size says, to the last entry, and finds it; what
 }
 
 TEST_CASE("thousands of values are added and removed by hand at once", "[state]") {
-    auto engine = Engine::start(compiled("set s : (ip, port) size 100000 rule r { when (ip.src, udp.dport) in s then drop }"), on("b0"));
+    auto engine = Engine::start(
+        compiled("set s : (ip, port) size 100000 rule r { when (ip.src, udp.dport) in s then drop }"), on("b0"));
     REQUIRE(engine);
     auto set = (*engine)->set("s");
     REQUIRE(set);
     std::vector<std::string> values;
-    for (int i = 0; i < 100'000; ++i) values.push_back("10.1." + std::to_string(i / 256 % 256) + "." + std::to_string(i % 256) + ", " + std::to_string(1 + i / 65536));
+    for (int i = 0; i < 100'000; ++i)
+        values.push_back("10.1." + std::to_string(i / 256 % 256) + "." + std::to_string(i % 256) + ", " +
+                         std::to_string(1 + i / 65536));
     const auto begun = std::chrono::steady_clock::now();
     CHECK(set->add(values, std::nullopt)->added == values.size());
     CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(1));

@@ -16,7 +16,7 @@ namespace {
 // next is sent, so that only the policy can lose one.
 struct Load {
     Wire wire{};
-    std::uint64_t sent = 0, passed = 0, marked_passed = 0;   // to be read once it is stopped
+    std::uint64_t sent = 0, passed = 0, marked_passed = 0;  // to be read once it is stopped
     bool lost = false;
 
     void stop() {
@@ -48,11 +48,13 @@ private:
 }  // namespace
 
 TEST_CASE("a swap under load loses no packet and no count; what both policies drop never passes", "[swap]") {
-    const auto first = compiled("rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
-                                "alert hit { message \"x\" }");
-    const auto second = compiled("rule other { when udp.dport == 11 then drop } rule more { when udp.dport == 12 then drop } "
-                                 "rule counted { when udp.dport == 10 then pass } rule marked { when udp.dport == 9 then alert hit, drop } "
-                                 "default drop alert hit { message \"y\" }");
+    const auto first = compiled(
+        "rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "
+        "alert hit { message \"x\" }");
+    const auto second = compiled(
+        "rule other { when udp.dport == 11 then drop } rule more { when udp.dport == 12 then drop } "
+        "rule counted { when udp.dport == 10 then pass } rule marked { when udp.dport == 9 then alert hit, drop } "
+        "default drop alert hit { message \"y\" }");
     std::uint64_t events = 0;
     std::uint32_t newest = 0;
     bool in_order = true;
@@ -105,14 +107,16 @@ TEST_CASE("a swap under load loses no packet and no count; what both policies dr
 }
 
 TEST_CASE("counts go with a rule's name; a rule that left and came back begins anew", "[swap]") {
-    auto engine = Engine::start(compiled("rule a { when udp.dport == 9 then drop } rule b { when udp.dport == 10 then drop }"), on("b0"));
+    auto engine = Engine::start(
+        compiled("rule a { when udp.dport == 9 then drop } rule b { when udp.dport == 10 then drop }"), on("b0"));
     REQUIRE(engine);
     Wire wire;
     wire.send(udp(9), 3);
     wire.send(udp(10), 4);
     wire.send(udp(11), 1);
     wire.passed(11, 1);
-    REQUIRE((*engine)->swap(compiled("rule new { when udp.dport == 12 then drop } rule b { when udp.dport == 10 then drop }")));
+    REQUIRE((*engine)->swap(
+        compiled("rule new { when udp.dport == 12 then drop } rule b { when udp.dport == 10 then drop }")));
     auto status = status_of(**engine);
     CHECK(rule(status, "new").packets == 0);
     CHECK(rule(status, "b").packets == 4);
@@ -122,7 +126,8 @@ TEST_CASE("counts go with a rule's name; a rule that left and came back begins a
     wire.send(udp(10), 1);
     wire.send(udp(11), 1);
     wire.passed(11, 2);
-    REQUIRE((*engine)->swap(compiled("rule a { when udp.dport == 9 then drop } rule b { when udp.dport == 10 then drop }")));
+    REQUIRE((*engine)->swap(
+        compiled("rule a { when udp.dport == 9 then drop } rule b { when udp.dport == 10 then drop }")));
     status = status_of(**engine);
     CHECK(rule(status, "a").packets == 0);
     CHECK(rule(status, "b").packets == 5);
@@ -141,7 +146,11 @@ TEST_CASE("a refused swap changes nothing and leaks nothing", "[swap]") {
     SECTION("cut short") { bad.elf.resize(bad.elf.size() / 2); }
     SECTION("another policy's rules") { bad.manifest.rules.resize(70); }
     SECTION("a table that does not fit") { bad.tables.at(0).bytes.resize(1 << 20); }
-    SECTION("a map that cannot be made") { bad.sizes.push_back({"weir_alert_accounts", 0xffffffff, 0, 0}); bad.sizes.push_back({"weir_sets_hash", 1, 4096 << 10, 0}); bad.sizes.push_back({"weir_clock", 0xffffffff, 0, 0}); }
+    SECTION("a map that cannot be made") {
+        bad.sizes.push_back({"weir_alert_accounts", 0xffffffff, 0, 0});
+        bad.sizes.push_back({"weir_sets_hash", 1, 4096 << 10, 0});
+        bad.sizes.push_back({"weir_clock", 0xffffffff, 0, 0});
+    }
     auto refused = (*engine)->swap(bad);
     REQUIRE_FALSE(refused);
     CHECK_FALSE(refused.error().message.empty());
@@ -164,7 +173,7 @@ TEST_CASE("two hundred swaps leave the same file descriptors, and nothing of the
     {
         auto engine = Engine::start(one, on("b0"));
         REQUIRE(engine);
-        constexpr int kPairs = 4;         // as many as are kept to go back to, and more
+        constexpr int kPairs = 4;  // as many as are kept to go back to, and more
         for (int i = 0; i < kPairs; ++i) REQUIRE(((*engine)->swap(two) && (*engine)->swap(one)));
         REQUIRE((*engine)->swap(two));
         const std::size_t fds = open_fds();

@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -24,8 +24,8 @@ namespace weir::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kQuiet_ms = 3000;           // that long without anything means that nothing comes
-constexpr std::size_t kPortAt = 36;       // of the destination port of an untagged frame of ours
+constexpr int kQuiet_ms = 3000;      // that long without anything means that nothing comes
+constexpr std::size_t kPortAt = 36;  // of the destination port of an untagged frame of ours
 
 std::size_t entries(const char* folder) {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
@@ -36,8 +36,9 @@ std::size_t entries(const char* folder) {
 bool make_wires() {
     // No neighbour discovery or the like: all frames here are ours.
     std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << "1";
-    return std::system("ip link add a0 type veth peer name b0 && ip link add a1 type veth peer name b1 && "
-                       "for i in a0 b0 a1 b1; do ip link set $i arp off up || exit 1; done") == 0;
+    return std::system(
+               "ip link add a0 type veth peer name b0 && ip link add a1 type veth peer name b1 && "
+               "for i in a0 b0 a1 b1; do ip link set $i arp off up || exit 1; done") == 0;
 }
 
 bpf::Object compiled(const std::string& text) {
@@ -54,10 +55,20 @@ bpf::Object compiled(const std::string& text) {
 }
 
 Frame udp(std::uint16_t port) {
-    Frame frame{2, 0, 0, 0, 0, 2,  2, 0, 0, 0, 0, 1,  8, 0};                                       // Ethernet, IPv4
+    Frame frame{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};  // Ethernet, IPv4
     const Frame ip{0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
-    const Frame datagram{4000 >> 8, 4000 & 0xff, static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port),
-                         0, 12, 0, 0, 'w', 'e', 'i', 'r'};
+    const Frame datagram{4000 >> 8,
+                         4000 & 0xff,
+                         static_cast<std::uint8_t>(port >> 8),
+                         static_cast<std::uint8_t>(port),
+                         0,
+                         12,
+                         0,
+                         0,
+                         'w',
+                         'e',
+                         'i',
+                         'r'};
     frame.insert(frame.end(), ip.begin(), ip.end());
     frame.insert(frame.end(), datagram.begin(), datagram.end());
     return frame;
@@ -97,7 +108,8 @@ void Wire::hear(int timeout_ms) {
     std::uint8_t frame[2048];
     for (ssize_t bytes = 0; (bytes = recv(far_.get(), frame, sizeof(frame), MSG_DONTWAIT)) > 0;) {
         ++all_;
-        if (static_cast<std::size_t>(bytes) >= kPortAt + 2) ++by_port_[static_cast<std::size_t>(frame[kPortAt] << 8 | frame[kPortAt + 1])];
+        if (static_cast<std::size_t>(bytes) >= kPortAt + 2)
+            ++by_port_[static_cast<std::size_t>(frame[kPortAt] << 8 | frame[kPortAt + 1])];
     }
 }
 
@@ -173,17 +185,20 @@ std::set<std::string> held() {
         std::ifstream facts(entry.path());
         std::string word, id;
         while (facts >> word)
-            if ((word == "prog_id:" || word == "map_id:" || word == "link_id:") && facts >> id) things.insert(word + id);
+            if ((word == "prog_id:" || word == "map_id:" || word == "link_id:") && facts >> id)
+                things.insert(word + id);
     }
     return things;
 }
 
 bool are_gone(const std::set<std::string>& things) {
-    // By number, without a file descriptor: opening and closing a prog array that is about to go makes the kernel keep it
-    // for ever (each last close schedules its clearing and takes a reference, of which one is given back).
+    // By number, without a file descriptor: opening and closing a prog array that is about to go makes the kernel keep
+    // it for ever (each last close schedules its clearing and takes a reference, of which one is given back).
     const auto exists = [](const std::string& thing) {
         const auto id = static_cast<std::uint32_t>(std::stoul(thing.substr(thing.find(':') + 1)));
-        const auto next_id = thing[0] == 'p' ? bpf_prog_get_next_id : thing[0] == 'm' ? bpf_map_get_next_id : bpf_link_get_next_id;
+        const auto next_id = thing[0] == 'p'   ? bpf_prog_get_next_id
+                             : thing[0] == 'm' ? bpf_map_get_next_id
+                                               : bpf_link_get_next_id;
         std::uint32_t next = 0;
         return next_id(id - 1, &next) == 0 && next == id;
     };

@@ -59,7 +59,8 @@ runtime::AlertStatus alert(const runtime::EngineStatus& status, const std::strin
 std::size_t open_fds();
 // Programs, maps and links that this process holds: "prog_id:17".
 std::set<std::string> held();
-// True once the kernel has none of them any more; it frees them after the last holder has gone: on a busy machine, seconds after.
+// True once the kernel has none of them any more; it frees them after the last holder has gone: on a busy machine,
+// seconds after.
 bool are_gone(const std::set<std::string>& things);
 // True where an XDP program is on the interface.
 bool has_program(const std::string& interface);

@@ -18,8 +18,9 @@ namespace {
 Judged judged_from(const sema::Judgement& judgement) {
     Judged judged;
     judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
-    judged.rule = judgement.rule ? static_cast<std::uint32_t>(*judgement.rule)
-                                 : judgement.by_malformed ? WEIR_RULE_MALFORMED : WEIR_RULE_DEFAULT;
+    judged.rule = judgement.rule           ? static_cast<std::uint32_t>(*judgement.rule)
+                  : judgement.by_malformed ? WEIR_RULE_MALFORMED
+                                           : WEIR_RULE_DEFAULT;
     for (const sema::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
     for (const sema::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
     return judged;
@@ -44,14 +45,16 @@ bool Judged::has_matched(std::size_t number) const {
 }
 
 std::string to_string(const Judged& judged) {
-    const std::string by = judged.rule == WEIR_RULE_DEFAULT ? "default" : judged.rule == WEIR_RULE_MALFORMED ? "malformed"
-                                                                                                       : std::to_string(judged.rule);
-    return fmt::format("verdict {} by {}, matched [{}], alerts [{}]", judged.verdict, by, fmt::join(judged.matched, " "),
-                       fmt::join(judged.alerts, " "));
+    const std::string by = judged.rule == WEIR_RULE_DEFAULT     ? "default"
+                           : judged.rule == WEIR_RULE_MALFORMED ? "malformed"
+                                                                : std::to_string(judged.rule);
+    return fmt::format("verdict {} by {}, matched [{}], alerts [{}]", judged.verdict, by,
+                       fmt::join(judged.matched, " "), fmt::join(judged.alerts, " "));
 }
 
 bool Analysed::has(Code code) const {
-    return std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [&](const Diagnostic& d) { return d.code == code; });
+    return std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
+                       [&](const Diagnostic& d) { return d.code == code; });
 }
 
 Analysed analysed(const std::string& policy, const FileTexts& files, const std::string& name) {
@@ -100,7 +103,8 @@ std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, 
     return engines;
 }
 
-std::unique_ptr<Engines> Engines::create(const std::string& policy, std::string& error, const FileTexts& files, Kernel kernel) {
+std::unique_ptr<Engines> Engines::create(const std::string& policy, std::string& error, const FileTexts& files,
+                                         Kernel kernel) {
     return create(analysed(policy, files), error, kernel);
 }
 
@@ -110,10 +114,12 @@ void Engines::reset() {
     if (kernel_ && !kernel_->reset()) std::abort();
 }
 
-bool Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference) {
+bool Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns,
+                       std::string& difference) {
     const bool expected = oracle_->contains(set, entry, time_ns);
     const sema::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
-    if (native_->contains(set, entry, time_ns) != expected) difference += fmt::format("native: `{}` differs\n", typed.name);
+    if (native_->contains(set, entry, time_ns) != expected)
+        difference += fmt::format("native: `{}` differs\n", typed.name);
     if (!kernel_) return expected;
     const auto contains = kernel_->contains(sema::identity(typed), codegen::live_key(typed, entry), time_ns);
     if (!contains || *contains != expected) difference += fmt::format("kernel: `{}` differs\n", typed.name);
@@ -130,8 +136,10 @@ Judged Engines::judge(const Bytes& frame, std::string& difference, std::uint64_t
     if (kernel_ && runtime::TestRunner::accepts(frame.size())) {
         ++kernel_frames_;
         const auto trace = kernel_->judge(frame, time_ns);
-        if (!trace) difference += "kernel: " + trace.error().message + "\n";
-        else compare("kernel", judged_from(*trace));
+        if (!trace)
+            difference += "kernel: " + trace.error().message + "\n";
+        else
+            compare("kernel", judged_from(*trace));
     }
     return expected;
 }

@@ -35,14 +35,14 @@ using FileTexts = std::map<std::string, std::string>;
 struct Analysed {
     std::unique_ptr<Compiled> compiled{};
     Diagnostics diagnostics{};
-    std::string said{};                    // as people read it
+    std::string said{};  // as people read it
     bool has(Code code) const;
 };
 Analysed analysed(const std::string& policy, const FileTexts& files = {}, const std::string& name = "test.rules");
 
 class Engines {
 public:
-    enum class Kernel { kToo, kNot };      // kNot: the oracle and the native engine alone
+    enum class Kernel { kToo, kNot };  // kNot: the oracle and the native engine alone
     // All three; without the kernel where programs may not be loaded. Where the policy is refused by the compiler, LLVM
     // or the verifier, or takes more of the stack than it should, nothing, and a sentence in `error`.
     static std::unique_ptr<Engines> create(const std::string& policy, std::string& error, const FileTexts& files = {},
@@ -54,7 +54,8 @@ public:
     // The oracle's judgement; what another engine said that differs from it, in `difference`.
     Judged judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns = 0);
     // The same of a set that changes: does it contain the entry at that time?
-    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns, std::string& difference);
+    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns,
+                  std::string& difference);
     // All of them as they were at the beginning.
     void reset();
     const Compiled& compiled() const { return *compiled_; }

@@ -61,9 +61,10 @@ Bytes tag(std::uint16_t type, std::uint16_t tci) { return be16(type) + be16(tci)
 
 Bytes ip4(const Ip4& header, const Bytes& body) {
     const std::size_t total = 20 + header.options.size() + body.size();
-    return Bytes{header.version_ihl, header.tos} + be16(header.total < 0 ? total : static_cast<std::size_t>(header.total)) +
-           be16(header.id) + be16(header.fragment) + Bytes{header.ttl, header.protocol} + zeros(2) + header.source +
-           header.destination + header.options + body;
+    return Bytes{header.version_ihl, header.tos} +
+           be16(header.total < 0 ? total : static_cast<std::size_t>(header.total)) + be16(header.id) +
+           be16(header.fragment) + Bytes{header.ttl, header.protocol} + zeros(2) + header.source + header.destination +
+           header.options + body;
 }
 
 Bytes ip6(const Ip6& header, const Bytes& body) {
@@ -82,9 +83,11 @@ Bytes fragment(std::uint8_t next, std::uint16_t offset_flags, std::uint32_t id) 
 }
 
 Bytes tcp(const Tcp& header, const Bytes& body) {
-    const std::size_t words = header.offset < 0 ? 5 + header.options.size() / 4 : static_cast<std::size_t>(header.offset);
+    const std::size_t words =
+        header.offset < 0 ? 5 + header.options.size() / 4 : static_cast<std::size_t>(header.offset);
     return be16(header.source) + be16(header.destination) + be32(header.seq) + be32(header.ack) +
-           Bytes{static_cast<std::uint8_t>(words << 4), header.flags} + be16(header.window) + zeros(4) + header.options + body;
+           Bytes{static_cast<std::uint8_t>(words << 4), header.flags} + be16(header.window) + zeros(4) +
+           header.options + body;
 }
 
 Bytes udp(const Udp& header, const Bytes& body) {

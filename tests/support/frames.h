@@ -41,9 +41,9 @@ Bytes tag(std::uint16_t type, std::uint16_t tci);
 struct Ip4 {
     std::uint8_t version_ihl = 0x45;
     std::uint8_t tos = 0;
-    int total = -1;                 // header and body where negative
+    int total = -1;  // header and body where negative
     std::uint16_t id = 0x1234;
-    std::uint16_t fragment = 0;     // flags and offset, as on the wire
+    std::uint16_t fragment = 0;  // flags and offset, as on the wire
     std::uint8_t ttl = 64;
     std::uint8_t protocol = 6;
     Bytes source = hex(kSource4);
@@ -53,8 +53,8 @@ struct Ip4 {
 Bytes ip4(const Ip4& header, const Bytes& body);
 
 struct Ip6 {
-    std::uint32_t first = 0x60000000;   // version, traffic class, flow label
-    int length = -1;                    // of the body where negative
+    std::uint32_t first = 0x60000000;  // version, traffic class, flow label
+    int length = -1;                   // of the body where negative
     std::uint8_t next = 6;
     std::uint8_t hops = 64;
     Bytes source = hex(kSource6);
@@ -70,7 +70,7 @@ Bytes fragment(std::uint8_t next, std::uint16_t offset_flags, std::uint32_t id =
 struct Tcp {
     std::uint16_t source = 4000, destination = 80;
     std::uint32_t seq = 1, ack = 0;
-    int offset = -1;                    // words; header's own where negative
+    int offset = -1;  // words; header's own where negative
     std::uint8_t flags = 0x02;
     std::uint16_t window = 65535;
     Bytes options{};
@@ -86,7 +86,7 @@ Bytes sctp(std::uint16_t source, std::uint16_t destination, const Bytes& body = 
 Bytes icmp(std::uint8_t type, std::uint8_t code, std::uint16_t id, std::uint16_t seq, const Bytes& body = {});
 
 struct Arp {
-    std::string_view front = "0001080006040001";   // hardware, protocol, lengths, operation
+    std::string_view front = "0001080006040001";  // hardware, protocol, lengths, operation
     std::string_view back = "020000000001c6336407000000000000c0000201";
 };
 Bytes arp(const Arp& header = {});

@@ -24,7 +24,9 @@ public:
     std::uint32_t below32(std::uint32_t n) { return static_cast<std::uint32_t>(std::uint64_t{word()} * n >> 32); }
     bool one_in(std::uint64_t n) { return below(n) == 0; }
     template <typename T>
-    const T& of(const std::vector<T>& values) { return values[below(values.size())]; }
+    const T& of(const std::vector<T>& values) {
+        return values[below(values.size())];
+    }
 
 private:
     std::uint64_t state_;

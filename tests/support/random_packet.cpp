@@ -14,12 +14,17 @@ private:
     // What a policy compares with, or just beside it; or anything.
     std::uint64_t number(const char* field, std::uint64_t usual) {
         const auto found = hints_.numbers.find(field);
-        if (found != hints_.numbers.end() && random_.below(3) != 0) return random_.of(found->second) + random_.below(3) - 1;
+        if (found != hints_.numbers.end() && random_.below(3) != 0)
+            return random_.of(found->second) + random_.below(3) - 1;
         return random_.one_in(6) ? random_.next() : usual;
     }
     template <typename T>
-    T narrow(const char* field, std::uint64_t usual) { return static_cast<T>(number(field, usual)); }
-    std::uint16_t port(const char* a, const char* b, std::uint16_t usual) { return narrow<std::uint16_t>(random_.one_in(2) ? a : b, usual); }
+    T narrow(const char* field, std::uint64_t usual) {
+        return static_cast<T>(number(field, usual));
+    }
+    std::uint16_t port(const char* a, const char* b, std::uint16_t usual) {
+        return narrow<std::uint16_t>(random_.one_in(2) ? a : b, usual);
+    }
     Bytes near(const std::vector<Bytes>& known, const Bytes& usual) {
         if (known.empty() || random_.one_in(3)) return usual;
         Bytes value = random_.of(known);
@@ -44,7 +49,8 @@ Bytes Maker::payload() {
     if (!hints_.payloads.empty() && random_.below(4) != 0) bytes = random_.of(hints_.payloads);
     if (random_.one_in(3)) bytes = Bytes(random_.one_in(8) ? random_.between(440, 515) : random_.below(4), 'a') + bytes;
     if (random_.one_in(3)) bytes = bytes + Bytes(random_.below(5), 'b');
-    if (!bytes.empty() && random_.one_in(6)) bytes[random_.below(bytes.size())] = static_cast<std::uint8_t>(random_.next());
+    if (!bytes.empty() && random_.one_in(6))
+        bytes[random_.below(bytes.size())] = static_cast<std::uint8_t>(random_.next());
     if (!bytes.empty() && random_.one_in(6)) bytes.pop_back();
     if (random_.one_in(12)) bytes.resize(number("payload.len", 30) % 1500, 'a');
     return bytes;
@@ -57,7 +63,10 @@ Bytes Maker::options() {
         switch (random_.below(5)) {
             case 0: bytes.push_back(1); break;
             case 1: bytes = bytes + hex("0303") + Bytes{static_cast<std::uint8_t>(random_.next())}; break;
-            case 2: bytes = bytes + Bytes{static_cast<std::uint8_t>(random_.below(6)), static_cast<std::uint8_t>(random_.below(6))}; break;
+            case 2:
+                bytes = bytes +
+                        Bytes{static_cast<std::uint8_t>(random_.below(6)), static_cast<std::uint8_t>(random_.below(6))};
+                break;
             default: bytes = bytes + hex("0204") + be16(number("tcp.mss", 1460)); break;
         }
     }
@@ -74,7 +83,8 @@ Bytes Maker::transport(unsigned protocol) {
             header.destination = port("tcp.dport", "port.dst", 80);
             header.seq = narrow<std::uint32_t>("tcp.seq", 1);
             header.ack = narrow<std::uint32_t>("tcp.ack_seq", 0);
-            header.flags = random_.one_in(2) ? static_cast<std::uint8_t>(random_.next()) : narrow<std::uint8_t>("tcp.flags", 2);
+            header.flags =
+                random_.one_in(2) ? static_cast<std::uint8_t>(random_.next()) : narrow<std::uint8_t>("tcp.flags", 2);
             header.window = narrow<std::uint16_t>("tcp.window", 65535);
             header.options = options();
             if (random_.one_in(10)) header.offset = static_cast<int>(random_.below(16));
@@ -85,7 +95,9 @@ Bytes Maker::transport(unsigned protocol) {
             Udp header;
             header.source = port("udp.sport", "port.src", 4000);
             header.destination = port("udp.dport", "port.dst", 53);
-            if (random_.one_in(6)) header.length = static_cast<int>(random_.one_in(2) ? number("udp.len", 8) & 0xffff : body.size() + random_.below(18));
+            if (random_.one_in(6))
+                header.length = static_cast<int>(random_.one_in(2) ? number("udp.len", 8) & 0xffff
+                                                                   : body.size() + random_.below(18));
             return udp(header, body);
         }
         case 132: return sctp(port("sctp.sport", "port.src", 4000), port("sctp.dport", "port.dst", 2905), payload());
@@ -93,8 +105,10 @@ Bytes Maker::transport(unsigned protocol) {
         case 58: {
             const bool six = protocol == 58;
             const std::uint64_t usual = six ? 128 + random_.below(2) : random_.one_in(2) ? 8 : 0;
-            return icmp(narrow<std::uint8_t>(six ? "icmp6.type" : "icmp.type", usual), narrow<std::uint8_t>(six ? "icmp6.code" : "icmp.code", 0),
-                        narrow<std::uint16_t>(six ? "icmp6.id" : "icmp.id", 1), narrow<std::uint16_t>(six ? "icmp6.seq" : "icmp.seq", 1), payload());
+            return icmp(narrow<std::uint8_t>(six ? "icmp6.type" : "icmp.type", usual),
+                        narrow<std::uint8_t>(six ? "icmp6.code" : "icmp.code", 0),
+                        narrow<std::uint16_t>(six ? "icmp6.id" : "icmp.id", 1),
+                        narrow<std::uint16_t>(six ? "icmp6.seq" : "icmp.seq", 1), payload());
         }
         default: return payload();
     }
@@ -109,14 +123,18 @@ Bytes Maker::network4() {
     header.ttl = narrow<std::uint8_t>("ip.ttl", 64);
     header.tos = static_cast<std::uint8_t>(number("ip.dscp", 0) << 2 | (number("ip.ecn", 0) & 3));
     header.id = narrow<std::uint16_t>("ip.id", 0x1234);
-    if (random_.one_in(5)) header.fragment = static_cast<std::uint16_t>(random_.one_in(2) ? random_.below(8) << 13 : number("ip.frag_offset", 8) / 8 | random_.below(8) << 13);
+    if (random_.one_in(5))
+        header.fragment = static_cast<std::uint16_t>(
+            random_.one_in(2) ? random_.below(8) << 13 : number("ip.frag_offset", 8) / 8 | random_.below(8) << 13);
     if (random_.one_in(8)) {
         header.options = zeros(4 * random_.below(11));
         header.version_ihl = static_cast<std::uint8_t>(0x45 + header.options.size() / 4);
     }
     if (random_.one_in(25)) header.version_ihl = static_cast<std::uint8_t>(random_.next());
     const Bytes body = transport(header.protocol);
-    if (random_.one_in(12)) header.total = static_cast<int>(random_.one_in(3) ? number("ip.len", 40) & 0xffff : random_.below(body.size() + 45));
+    if (random_.one_in(12))
+        header.total =
+            static_cast<int>(random_.one_in(3) ? number("ip.len", 40) & 0xffff : random_.below(body.size() + 45));
     return ip4(header, body);
 }
 
@@ -128,7 +146,8 @@ Bytes Maker::network6() {
     for (std::size_t i = random_.one_in(3) ? random_.between(1, random_.one_in(4) ? 10 : 3) : 0; i > 0; --i) {
         const std::uint8_t kind = random_.of(kExtensions);
         if (kind == 44) {
-            const auto word = static_cast<std::uint16_t>(random_.one_in(2) ? random_.below(2) : number("ip.frag_offset", 8));
+            const auto word =
+                static_cast<std::uint16_t>(random_.one_in(2) ? random_.below(2) : number("ip.frag_offset", 8));
             body = fragment(next, word, narrow<std::uint32_t>("ip.id", 7)) + body;
         } else if (kind == 51) {
             body = authentication(next, 8 + 4 * random_.below(6)) + body;
@@ -143,7 +162,9 @@ Bytes Maker::network6() {
     header.source = near(hints_.addresses6, hex(kSource6));
     header.destination = near(hints_.addresses6, hex(kDestination6));
     header.hops = narrow<std::uint8_t>("ip.ttl", 64);
-    header.first = static_cast<std::uint32_t>(6u << 28 | (number("ip.dscp", 0) & 63) << 22 | (number("ip.ecn", 0) & 3) << 20 | (number("ip6.flow_label", 0) & 0xfffff));
+    header.first =
+        static_cast<std::uint32_t>(6u << 28 | (number("ip.dscp", 0) & 63) << 22 | (number("ip.ecn", 0) & 3) << 20 |
+                                   (number("ip6.flow_label", 0) & 0xfffff));
     if (random_.one_in(30)) header.first ^= static_cast<std::uint32_t>(random_.next());
     if (random_.one_in(12)) header.length = static_cast<int>(random_.below(body.size() + 12));
     return ip6(header, body);
@@ -154,7 +175,8 @@ void Maker::damage(Bytes& frame) {
     if (random_.one_in(10)) frame.resize(random_.below(frame.size() + 1));
     if (random_.one_in(12)) frame.resize(frame.size() + random_.between(1, 20), 'p');
     if (random_.one_in(10) && !frame.empty())
-        for (std::size_t i = random_.between(1, 4); i > 0; --i) frame[random_.below(frame.size())] = static_cast<std::uint8_t>(random_.next());
+        for (std::size_t i = random_.between(1, 4); i > 0; --i)
+            frame[random_.below(frame.size())] = static_cast<std::uint8_t>(random_.next());
     // The kernel's test run takes 14 bytes to about a page.
     if (frame.size() < 14 && random_.below(8) != 0) frame.resize(14);
     frame.resize(std::min<std::size_t>(frame.size(), 3400));
@@ -164,17 +186,23 @@ Bytes Maker::frame() {
     Bytes frame = near(hints_.macs, hex("020000000002")) + near(hints_.macs, hex("020000000001"));
     if (random_.one_in(5)) {
         for (std::size_t i = random_.between(1, random_.one_in(6) ? 3 : 2); i > 0; --i)
-            frame = frame + tag(random_.one_in(2) ? 0x8100 : 0x88a8, static_cast<std::uint16_t>((number("vlan.pcp", 0) & 7) << 13 | (number("vlan.id", 7) & 0xfff)));
+            frame = frame +
+                    tag(random_.one_in(2) ? 0x8100 : 0x88a8,
+                        static_cast<std::uint16_t>((number("vlan.pcp", 0) & 7) << 13 | (number("vlan.id", 7) & 0xfff)));
     }
     switch (random_.below(12)) {
         case 0: {
             Bytes front = hex("000108000604") + be16(number("arp.op", 1));
             if (random_.one_in(5)) front[random_.below(6)] = static_cast<std::uint8_t>(random_.next());
-            frame = frame + be16(0x0806) + front + hex("020000000001") + near(hints_.addresses4, hex(kSource4)) + zeros(6) + near(hints_.addresses4, hex(kDestination4));
+            frame = frame + be16(0x0806) + front + hex("020000000001") + near(hints_.addresses4, hex(kSource4)) +
+                    zeros(6) + near(hints_.addresses4, hex(kDestination4));
             break;
         }
         case 1: frame = frame + be16(number("eth.type", random_.one_in(2) ? 60 : 0x88b5)) + payload(); break;
-        case 2: case 3: case 4: case 5: frame = frame + be16(0x86dd) + network6(); break;
+        case 2:
+        case 3:
+        case 4:
+        case 5: frame = frame + be16(0x86dd) + network6(); break;
         default: frame = frame + be16(0x0800) + network4(); break;
     }
     damage(frame);

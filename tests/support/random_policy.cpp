@@ -52,11 +52,11 @@ private:
     Random& random_;
     std::map<Type, std::vector<const Field*>> by_type_;
     RandomPolicy policy_;
-    std::vector<std::string> conditions_;            // lets that are conditions
+    std::vector<std::string> conditions_;  // lets that are conditions
     struct NamedSet {
         std::string name;
         std::vector<Type> types;
-        unsigned bits = 0;                           // of integers
+        unsigned bits = 0;  // of integers
     };
     std::vector<NamedSet> sets_;
 };
@@ -68,7 +68,9 @@ std::string text_of(const Bytes& mac) {
 // Half of the values are those that the fields have in ordinary packets.
 std::uint64_t Generator::number(const Field& field) {
     const std::uint64_t max = (std::uint64_t{1} << field.bits) - 1;
-    static const std::vector<std::uint64_t> kUsual{0, 1, 2, 4, 6, 7, 8, 16, 17, 18, 20, 22, 24, 40, 44, 53, 54, 58, 60, 63, 64, 65, 80, 128, 132, 255, 443, 512, 0x0800, 0x0806, 0x86dd, 1460, 1500, 4000, 65535};
+    static const std::vector<std::uint64_t> kUsual{
+        0,  1,  2,  4,  6,  7,   8,   16,  17,  18,  20,     22,     24,     40,   44,   53,   54,   58,
+        60, 63, 64, 65, 80, 128, 132, 255, 443, 512, 0x0800, 0x0806, 0x86dd, 1460, 1500, 4000, 65535};
     std::uint64_t value = random_.below(4) != 0 ? random_.of(kUsual) : random_.next();
     if (random_.one_in(8)) value = max - random_.below(2);
     value = std::min(value > max && random_.one_in(2) ? value & max : value, max);
@@ -80,7 +82,9 @@ IpAddress Generator::address() {
     IpAddress address;
     const bool six = random_.one_in(3);
     address.version = six ? 6 : 4;
-    Bytes bytes = hex(six ? random_.one_in(2) ? kSource6 : kDestination6 : random_.one_in(2) ? kSource4 : kDestination4);
+    Bytes bytes = hex(six                 ? random_.one_in(2) ? kSource6 : kDestination6
+                      : random_.one_in(2) ? kSource4
+                                          : kDestination4);
     if (random_.one_in(2)) bytes.back() = static_cast<std::uint8_t>(random_.next());
     if (random_.one_in(4)) bytes[random_.below(bytes.size())] = static_cast<std::uint8_t>(random_.next());
     if (random_.one_in(16)) std::fill(bytes.begin(), bytes.end(), random_.one_in(2) ? 0 : 0xff);
@@ -93,7 +97,8 @@ std::string Generator::network_text() {
     const IpAddress base = address();
     if (random_.one_in(3)) return weir::to_string(base);
     const unsigned bits = base.version == 4 ? 32 : 128;
-    return weir::to_string(network({base, static_cast<std::uint8_t>(random_.one_in(3) ? random_.below(bits + 1) : bits - random_.below(9))}));
+    return weir::to_string(network(
+        {base, static_cast<std::uint8_t>(random_.one_in(3) ? random_.below(bits + 1) : bits - random_.below(9))}));
 }
 
 std::string Generator::addresses_text() {
@@ -116,14 +121,16 @@ Bytes Generator::mac() {
 
 Bytes Generator::payload_bytes(std::size_t length) {
     Bytes bytes(length);
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random_.one_in(16) ? random_.next() : 'a' + random_.below(2));
+    for (std::uint8_t& byte : bytes)
+        byte = static_cast<std::uint8_t>(random_.one_in(16) ? random_.next() : 'a' + random_.below(2));
     return bytes;
 }
 
 std::string Generator::literal(const Bytes& bytes) {
     if (random_.one_in(2)) return "hex\"" + to_hex(bytes) + "\"";
     std::string out = "\"";
-    for (const std::uint8_t byte : bytes) out += byte >= 'a' && byte <= 'z' ? std::string(1, static_cast<char>(byte)) : fmt::format("\\x{:02x}", byte);
+    for (const std::uint8_t byte : bytes)
+        out += byte >= 'a' && byte <= 'z' ? std::string(1, static_cast<char>(byte)) : fmt::format("\\x{:02x}", byte);
     return out + "\"";
 }
 
@@ -131,26 +138,33 @@ std::string Generator::number_leaf(const Field& field) {
     std::string left(field.name);
     std::uint64_t max = (std::uint64_t{1} << field.bits) - 1;
     if (field.type == Type::kUint && random_.one_in(4)) {
-        const std::uint64_t mask = random_.one_in(2) ? std::uint64_t{1} << random_.below(field.bits) : random_.next() & max;
+        const std::uint64_t mask =
+            random_.one_in(2) ? std::uint64_t{1} << random_.below(field.bits) : random_.next() & max;
         left += fmt::format(" & 0x{:x}", mask);
     }
     static const std::vector<std::string> kOps{"==", "!=", "<", "<=", ">", ">="};
     switch (random_.below(6)) {
-        case 0: {   // against another field
+        case 0: {  // against another field
             const Field& other = of_type(field.type);
-            return fmt::format("{} {} {}{}", left, random_.of(kOps), other.name, field.type == Type::kUint && random_.one_in(6) ? " & 0xff" : "");
+            return fmt::format("{} {} {}{}", left, random_.of(kOps), other.name,
+                               field.type == Type::kUint && random_.one_in(6) ? " & 0xff" : "");
         }
-        case 1: {   // a range
-            const std::uint64_t first = number(field), last = first + random_.below(std::min<std::uint64_t>(max - first + 1, random_.one_in(2) ? 4 : max));
+        case 1: {  // a range
+            const std::uint64_t first = number(field),
+                                last = first + random_.below(std::min<std::uint64_t>(max - first + 1,
+                                                                                     random_.one_in(2) ? 4 : max));
             policy_.hints.numbers[std::string(field.name)].push_back(last);
             return fmt::format("{} {} {}..{}", left, random_.one_in(2) ? "in" : "not in", first, last);
         }
-        case 2: {   // a set, now and then a large one
+        case 2: {  // a set, now and then a large one
             std::vector<std::string> elements;
             const std::size_t count = random_.one_in(5) ? random_.between(9, 40) : random_.between(1, 5);
             for (std::size_t i = 0; i < count; ++i) {
                 const std::uint64_t first = number(field);
-                elements.push_back(random_.one_in(3) ? fmt::format("{}..{}", first, first + random_.below(std::min<std::uint64_t>(max - first + 1, 100))) : number_text(first));
+                elements.push_back(random_.one_in(3) ? fmt::format("{}..{}", first,
+                                                                   first + random_.below(std::min<std::uint64_t>(
+                                                                               max - first + 1, 100)))
+                                                     : number_text(first));
             }
             return fmt::format("{} {} {{ {} }}", left, random_.one_in(2) ? "in" : "not in", fmt::join(elements, ", "));
         }
@@ -168,7 +182,8 @@ std::string Generator::address_leaf(const Field& field) {
     std::vector<std::string> elements;
     const std::size_t count = random_.one_in(5) ? random_.between(9, 30) : random_.between(1, 4);
     for (std::size_t i = 0; i < count; ++i) elements.push_back(addresses_text());
-    if (elements.size() == 1 && elements[0].find_first_of("/.") != std::string::npos && (elements[0].find('/') != std::string::npos || elements[0].find("..") != std::string::npos))
+    if (elements.size() == 1 && elements[0].find_first_of("/.") != std::string::npos &&
+        (elements[0].find('/') != std::string::npos || elements[0].find("..") != std::string::npos))
         return fmt::format("{} {} {}", field.name, negated ? "not in" : "in", elements[0]);
     return fmt::format("{} {} {{ {} }}", field.name, negated ? "not in" : "in", fmt::join(elements, ", "));
 }
@@ -200,19 +215,24 @@ std::string Generator::payload_leaf() {
     const std::size_t length = random_.one_in(10) ? random_.between(60, 64) : random_.below(5);
     const bool negated = random_.one_in(3);
     if (random_.one_in(3)) {
-        const std::size_t bytes = std::max<std::size_t>(length, 1), offset = random_.one_in(4) ? random_.below(1025 - bytes) : random_.below(6);
+        const std::size_t bytes = std::max<std::size_t>(length, 1),
+                          offset = random_.one_in(4) ? random_.below(1025 - bytes) : random_.below(6);
         const auto slice_literal = [&] {
             const Bytes wanted = payload_bytes(bytes);
             policy_.hints.payloads.push_back(Bytes(offset, 'a') + wanted);
             return literal(wanted);
         };
-        if (random_.one_in(3)) return fmt::format("payload[{}:{}] {} {{ {}, {} }}", offset, bytes, negated ? "not in" : "in", slice_literal(), slice_literal());
+        if (random_.one_in(3))
+            return fmt::format("payload[{}:{}] {} {{ {}, {} }}", offset, bytes, negated ? "not in" : "in",
+                               slice_literal(), slice_literal());
         return fmt::format("payload[{}:{}] {} {}", offset, bytes, negated ? "!=" : "==", slice_literal());
     }
     const Bytes wanted = payload_bytes(length);
     policy_.hints.payloads.push_back(wanted);
     static const std::vector<std::string> kOps{"contains", "starts_with", "ends_with", "==", "!="};
-    if (random_.one_in(6)) return fmt::format("payload {} {{ {}, {} }}", negated ? "not in" : "in", literal(wanted), literal(payload_bytes(2)));
+    if (random_.one_in(6))
+        return fmt::format("payload {} {{ {}, {} }}", negated ? "not in" : "in", literal(wanted),
+                           literal(payload_bytes(2)));
     return fmt::format("payload {} {}", random_.of(kOps), literal(wanted));
 }
 
@@ -228,13 +248,18 @@ std::string Generator::tuple_leaf() {
     for (std::size_t i = random_.between(1, 5); i > 0; --i) {
         std::vector<std::string> values;
         for (const Field* field : fields) {
-            if (field->type == Type::kIp) values.push_back(exact ? weir::to_string(address()) : addresses_text());
-            else if (field->type == Type::kMac) values.push_back(text_of(mac()));
-            else values.push_back(exact || random_.one_in(2) ? number_text(number(*field)) : fmt::format("{}..{}", 0, number(*field)));
+            if (field->type == Type::kIp)
+                values.push_back(exact ? weir::to_string(address()) : addresses_text());
+            else if (field->type == Type::kMac)
+                values.push_back(text_of(mac()));
+            else
+                values.push_back(exact || random_.one_in(2) ? number_text(number(*field))
+                                                            : fmt::format("{}..{}", 0, number(*field)));
         }
         tuples.push_back(fmt::format("({})", fmt::join(values, ", ")));
     }
-    return fmt::format("({}) {} {{ {} }}", fmt::join(names, ", "), random_.one_in(3) ? "not in" : "in", fmt::join(tuples, ", "));
+    return fmt::format("({}) {} {{ {} }}", fmt::join(names, ", "), random_.one_in(3) ? "not in" : "in",
+                       fmt::join(tuples, ", "));
 }
 
 std::string Generator::set_leaf() {
@@ -251,16 +276,26 @@ std::string Generator::set_leaf() {
 
 std::string Generator::leaf() {
     switch (random_.below(16)) {
-        case 0: case 1: return payload_leaf();
+        case 0:
+        case 1: return payload_leaf();
         case 2: return tuple_leaf();
-        case 3: case 4: if (!sets_.empty()) return set_leaf(); break;
-        case 5: if (!conditions_.empty()) return random_.of(conditions_); break;
+        case 3:
+        case 4:
+            if (!sets_.empty()) return set_leaf();
+            break;
+        case 5:
+            if (!conditions_.empty()) return random_.of(conditions_);
+            break;
         case 6: return random_.one_in(8) ? (random_.one_in(2) ? "true" : "false") : flag_leaf(of_type(Type::kBool));
-        case 7: if (random_.one_in(4)) return iface_leaf(); [[fallthrough]];
+        case 7:
+            if (random_.one_in(4)) return iface_leaf();
+            [[fallthrough]];
         case 8: return flag_leaf(of_type(Type::kBool));
-        case 9: case 10: return address_leaf(of_type(Type::kIp));
+        case 9:
+        case 10: return address_leaf(of_type(Type::kIp));
         case 11: return mac_leaf(of_type(Type::kMac));
-        case 12: case 13: return number_leaf(of_type(Type::kPort));
+        case 12:
+        case 13: return number_leaf(of_type(Type::kPort));
         default: break;
     }
     return number_leaf(of_type(Type::kUint));
@@ -269,8 +304,13 @@ std::string Generator::leaf() {
 Condition Generator::condition(unsigned depth) {
     if (depth == 0 || random_.one_in(3)) return {Condition::Kind::kLeaf, leaf(), {}};
     const std::uint64_t kind = random_.below(5);
-    Condition made{kind == 0 ? Condition::Kind::kNot : kind <= 2 ? Condition::Kind::kAnd : Condition::Kind::kOr, {}, {}};
-    for (std::size_t i = kind == 0 ? 1 : random_.between(2, 4); i > 0; --i) made.operands.push_back(condition(depth - 1));
+    Condition made{kind == 0   ? Condition::Kind::kNot
+                   : kind <= 2 ? Condition::Kind::kAnd
+                               : Condition::Kind::kOr,
+                   {},
+                   {}};
+    for (std::size_t i = kind == 0 ? 1 : random_.between(2, 4); i > 0; --i)
+        made.operands.push_back(condition(depth - 1));
     return made;
 }
 
@@ -278,14 +318,22 @@ Condition Generator::condition(unsigned depth) {
 Condition Generator::flow() {
     Condition made{Condition::Kind::kAnd, {}, {}};
     const auto add = [&](std::string text) { made.operands.push_back({Condition::Kind::kLeaf, std::move(text), {}}); };
-    static const std::vector<std::string> kPorts{"tcp.dport", "tcp.dport", "udp.dport", "port.dst", "tcp.sport", "port.src"};
-    static const std::vector<std::string> kProtocols{"tcp", "udp", "ip4", "ip6", "ip.proto == 6", "ip.proto == 17", "icmp", "arp"};
+    static const std::vector<std::string> kPorts{"tcp.dport", "tcp.dport", "udp.dport",
+                                                 "port.dst",  "tcp.sport", "port.src"};
+    static const std::vector<std::string> kProtocols{"tcp",  "udp", "ip4", "ip6", "ip.proto == 6", "ip.proto == 17",
+                                                     "icmp", "arp"};
     for (const char* end : {"ip.src", "ip.dst"})
-        if (random_.one_in(2)) add(fmt::format("{} in {}", end, random_.one_in(3) ? fmt::format("{{ {}, {} }}", addresses_text(), addresses_text()) : fmt::format("{{ {} }}", addresses_text())));
+        if (random_.one_in(2))
+            add(fmt::format("{} in {}", end,
+                            random_.one_in(3) ? fmt::format("{{ {}, {} }}", addresses_text(), addresses_text())
+                                              : fmt::format("{{ {} }}", addresses_text())));
     if (random_.one_in(2)) {
         const Field& field = sema::field(*sema::find_field(random_.of(kPorts)));
-        const std::uint64_t first = number(field), last = random_.one_in(2) ? first : std::min<std::uint64_t>(65535, first + random_.below(1024));
-        add(first == last ? fmt::format("{} == {}", field.name, first) : fmt::format("{} in {}..{}", field.name, first, last));
+        const std::uint64_t first = number(field),
+                            last =
+                                random_.one_in(2) ? first : std::min<std::uint64_t>(65535, first + random_.below(1024));
+        add(first == last ? fmt::format("{} == {}", field.name, first)
+                          : fmt::format("{} in {}..{}", field.name, first, last));
     }
     if (random_.one_in(3)) add(random_.of(kProtocols));
     if (random_.one_in(5) || made.operands.empty()) add(leaf());
@@ -315,9 +363,17 @@ void Generator::add_sets() {
         std::vector<Type> types;
         unsigned bits;
     };
-    static const std::vector<Kind> kKinds{{"ip", {Type::kIp}, 0}, {"net", {Type::kIp}, 0}, {"port", {Type::kPort}, 16}, {"mac", {Type::kMac}, 0}, {"u8", {Type::kUint}, 8},
-                                          {"u16", {Type::kUint}, 16}, {"u32", {Type::kUint}, 32}, {"(ip, port)", {Type::kIp, Type::kPort}, 0}, {"(net, u8)", {Type::kIp, Type::kUint}, 8},
-                                          {"(u8, net)", {Type::kUint, Type::kIp}, 8}, {"(mac, ip, ip)", {Type::kMac, Type::kIp, Type::kIp}, 0}};
+    static const std::vector<Kind> kKinds{{"ip", {Type::kIp}, 0},
+                                          {"net", {Type::kIp}, 0},
+                                          {"port", {Type::kPort}, 16},
+                                          {"mac", {Type::kMac}, 0},
+                                          {"u8", {Type::kUint}, 8},
+                                          {"u16", {Type::kUint}, 16},
+                                          {"u32", {Type::kUint}, 32},
+                                          {"(ip, port)", {Type::kIp, Type::kPort}, 0},
+                                          {"(net, u8)", {Type::kIp, Type::kUint}, 8},
+                                          {"(u8, net)", {Type::kUint, Type::kIp}, 8},
+                                          {"(mac, ip, ip)", {Type::kMac, Type::kIp, Type::kIp}, 0}};
     for (std::size_t i = random_.below(4); i > 0; --i) {
         const Kind& kind = random_.of(kKinds);
         const std::string words = kind.words, name = fmt::format("set{}", i);
@@ -325,8 +381,11 @@ void Generator::add_sets() {
         for (std::size_t k = random_.one_in(6) ? 0 : random_.between(1, 12); k > 0; --k) {
             std::vector<std::string> parts;
             for (const Type type : kind.types) {
-                if (type == Type::kIp) parts.push_back(words.find("net") != std::string::npos ? network_text() : weir::to_string(address()));
-                else if (type == Type::kMac) parts.push_back(text_of(mac()));
+                if (type == Type::kIp)
+                    parts.push_back(words.find("net") != std::string::npos ? network_text()
+                                                                           : weir::to_string(address()));
+                else if (type == Type::kMac)
+                    parts.push_back(text_of(mac()));
                 else {
                     const Field* field = &of_type(type);
                     while (type == Type::kUint && field->bits > kind.bits) field = &of_type(type);
@@ -345,50 +404,40 @@ RandomPolicy Generator::policy() {
     add_sets();
     add_lets();
     static const std::vector<std::string> kAlerts{"first", "second", "third"};
-    for (const std::string& alert : kAlerts) policy_.items.push_back(fmt::format("alert {} {{ message \"{{ip.src}}\" }}", alert));
+    for (const std::string& alert : kAlerts)
+        policy_.items.push_back(fmt::format("alert {} {{ message \"{{ip.src}}\" }}", alert));
     static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
     policy_.default_verdict = random_.of(kVerdicts);
     policy_.malformed_verdict = random_.of(kVerdicts);
     // Few rules are code, many are several functions or a decision structure.
     const std::uint64_t size = random_.below(16);
     const bool large = size < 3;
-    std::size_t rules = size == 0 ? random_.between(41, 300) : size <= 5 ? random_.between(17, 40) : random_.between(1, 10);
+    std::size_t rules = size == 0   ? random_.between(41, 300)
+                        : size <= 5 ? random_.between(17, 40)
+                                    : random_.between(1, 10);
     const std::uint64_t observed = large ? random_.between(2, 12) : 3, told = large ? random_.between(2, 20) : 3;
     for (; rules > 0; --rules) {
         Condition made = large && random_.below(4) != 0 ? flow() : condition(static_cast<unsigned>(random_.below(4)));
         RandomRule rule{std::move(made), random_.one_in(observed), {}, random_.of(kVerdicts)};
-        for (std::size_t k = random_.one_in(told) ? random_.between(1, 3) : 0; k > 0; --k) rule.alerts.push_back(random_.of(kAlerts));
+        for (std::size_t k = random_.one_in(told) ? random_.between(1, 3) : 0; k > 0; --k)
+            rule.alerts.push_back(random_.of(kAlerts));
         if (rule.alerts.empty() && rule.verdict.empty()) rule.verdict = "drop";
         policy_.rules.push_back(std::move(rule));
     }
     return std::move(policy_);
 }
 
-// Conditions with one part less.
-std::vector<Condition> smaller(const Condition& condition) {
-    std::vector<Condition> all = condition.operands;
-    if (condition.kind == Condition::Kind::kLeaf) return all;
-    for (std::size_t i = 0; i < condition.operands.size(); ++i) {
-        if (condition.operands.size() > 2) {
-            all.push_back(condition);
-            all.back().operands.erase(all.back().operands.begin() + static_cast<std::ptrdiff_t>(i));
-        }
-        for (Condition& less : smaller(condition.operands[i])) {
-            all.push_back(condition);
-            all.back().operands[i] = std::move(less);
-        }
-    }
-    return all;
-}
-
 }  // namespace
 
 std::string Condition::to_text() const {
     if (kind == Kind::kLeaf) return text;
-    const auto part = [](const Condition& operand) { return operand.kind == Kind::kLeaf ? operand.text : "(" + operand.to_text() + ")"; };
+    const auto part = [](const Condition& operand) {
+        return operand.kind == Kind::kLeaf ? operand.text : "(" + operand.to_text() + ")";
+    };
     if (kind == Kind::kNot) return "not " + part(operands[0]);
     std::string out;
-    for (const Condition& operand : operands) out += (out.empty() ? "" : kind == Kind::kAnd ? " and " : " or ") + part(operand);
+    for (const Condition& operand : operands)
+        out += (out.empty() ? "" : kind == Kind::kAnd ? " and " : " or ") + part(operand);
     return out;
 }
 
@@ -402,33 +451,12 @@ std::string RandomPolicy::to_text() const {
         std::vector<std::string> actions;
         for (const std::string& alert : rule.alerts) actions.push_back("alert " + alert);
         if (!rule.verdict.empty()) actions.push_back(rule.verdict);
-        text += fmt::format("rule r{} {{ {}when {} then {} }}\n", i, rule.observe ? "observe " : "", rule.condition.to_text(), fmt::join(actions, ", "));
+        text += fmt::format("rule r{} {{ {}when {} then {} }}\n", i, rule.observe ? "observe " : "",
+                            rule.condition.to_text(), fmt::join(actions, ", "));
     }
     return text;
 }
 
 RandomPolicy random_policy(Random& random) { return Generator(random).policy(); }
-
-bool shrink(RandomPolicy& policy, const std::function<bool(const RandomPolicy&)>& still) {
-    const auto change = [&](const auto& edit) {
-        RandomPolicy less = policy;
-        edit(less);
-        if (!still(less)) return false;
-        policy = std::move(less);
-        return true;
-    };
-    for (std::size_t count = policy.rules.size() / 2; count > 0; count = count > 8 ? count / 3 : count / 2)
-        for (std::size_t i = 0; i + count <= policy.rules.size(); i += count)
-            if (change([&](RandomPolicy& p) { p.rules.erase(p.rules.begin() + static_cast<std::ptrdiff_t>(i), p.rules.begin() + static_cast<std::ptrdiff_t>(i + count)); })) return true;
-    for (std::size_t i = 0; i < policy.rules.size(); ++i) {
-        if (!policy.rules[i].alerts.empty() && change([&](RandomPolicy& p) { p.rules[i].alerts.clear(); p.rules[i].verdict = "drop"; })) return true;
-        if (policy.rules[i].observe && change([&](RandomPolicy& p) { p.rules[i].observe = false; })) return true;
-        for (const Condition& less : smaller(policy.rules[i].condition))
-            if (change([&](RandomPolicy& p) { p.rules[i].condition = less; })) return true;
-    }
-    for (std::size_t i = 0; i < policy.items.size(); ++i)
-        if (change([&](RandomPolicy& p) { p.items.erase(p.items.begin() + static_cast<std::ptrdiff_t>(i)); })) return true;
-    return false;
-}
 
 }  // namespace weir::tests

@@ -16,7 +16,7 @@ namespace weir::tests {
 struct Condition {
     enum class Kind { kLeaf, kAnd, kOr, kNot };
     Kind kind = Kind::kLeaf;
-    std::string text{};                      // of a leaf
+    std::string text{};  // of a leaf
     std::vector<Condition> operands{};
     std::string to_text() const;
 };
@@ -25,7 +25,7 @@ struct RandomRule {
     Condition condition;
     bool observe = false;
     std::vector<std::string> alerts{};
-    std::string verdict{};                   // empty: none
+    std::string verdict{};  // empty: none
 };
 
 // Values that the policy compares with, by field: packets are made of them.
@@ -35,9 +35,9 @@ struct Hints {
 };
 
 struct RandomPolicy {
-    std::vector<std::string> items{};        // lets, sets, alerts
+    std::vector<std::string> items{};  // lets, sets, alerts
     FileTexts files{};
-    std::string default_verdict{}, malformed_verdict{};   // empty: not written
+    std::string default_verdict{}, malformed_verdict{};  // empty: not written
     std::vector<RandomRule> rules{};
     Hints hints{};
     std::string to_text() const;
@@ -45,8 +45,8 @@ struct RandomPolicy {
 
 RandomPolicy random_policy(Random& random);
 
-// Takes one part away from the policy, the largest parts first, so that `still` holds for what is left. False where there
-// is no such part.
+// Takes one part away from the policy, the largest parts first, so that `still` holds for what is left. False where
+// there is no such part.
 bool shrink(RandomPolicy& policy, const std::function<bool(const RandomPolicy&)>& still);
 
 }  // namespace weir::tests

@@ -15,12 +15,12 @@
 namespace weir::tests {
 namespace {
 
-using Place = std::pair<std::uint32_t, std::uint64_t>;   // a section and an offset in it
+using Place = std::pair<std::uint32_t, std::uint64_t>;  // a section and an offset in it
 struct Function {
     std::string name;
     std::uint64_t bytes = 0;
     std::uint32_t frame = 0;
-    std::set<Place> calls;                 // callbacks, too
+    std::set<Place> calls;  // callbacks, too
 };
 
 template <typename T>
@@ -68,35 +68,45 @@ public:
 private:
     void read_symbols(const Elf64_Shdr& section) {
         symbols_ = values_at<Elf64_Sym>(elf_, section.sh_offset, section.sh_size);
-        const auto names = values_at<char>(elf_, sections_.at(section.sh_link).sh_offset, sections_.at(section.sh_link).sh_size);
+        const auto names =
+            values_at<char>(elf_, sections_.at(section.sh_link).sh_offset, sections_.at(section.sh_link).sh_size);
         for (const Elf64_Sym& symbol : symbols_)
-            if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC) functions_[{symbol.st_shndx, symbol.st_value}] = {&names.at(symbol.st_name), symbol.st_size, 0, {}};
+            if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC)
+                functions_[{symbol.st_shndx, symbol.st_value}] = {&names.at(symbol.st_name), symbol.st_size, 0, {}};
     }
 
     void read_code(const Place& place, Function& function) {
         const auto code = values_at<bpf_insn>(elf_, sections_.at(place.first).sh_offset + place.second, function.bytes);
-        std::set<unsigned> frame_pointers;     // registers that were just made equal to r10
+        std::set<unsigned> frame_pointers;  // registers that were just made equal to r10
         for (std::size_t i = 0; i < code.size(); ++i) {
             const bpf_insn& insn = code[i];
             const auto kind = BPF_CLASS(insn.code);
-            const bool loads = kind == BPF_LDX && insn.src_reg == BPF_REG_10, stores = (kind == BPF_ST || kind == BPF_STX) && insn.dst_reg == BPF_REG_10;
+            const bool loads = kind == BPF_LDX && insn.src_reg == BPF_REG_10,
+                       stores = (kind == BPF_ST || kind == BPF_STX) && insn.dst_reg == BPF_REG_10;
             const bool moves = insn.code == (BPF_ALU64 | BPF_ADD | BPF_K) && frame_pointers.erase(insn.dst_reg) != 0;
             const int lowest = loads || stores ? insn.off : moves ? insn.imm : 0;
             function.frame = std::max(function.frame, static_cast<std::uint32_t>(-std::min(lowest, 0)));
-            if (insn.code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn.src_reg == BPF_REG_10) frame_pointers.insert(insn.dst_reg);
-            const bool calls = insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_CALL, names = insn.code == (BPF_LD | BPF_IMM | BPF_DW);
+            if (insn.code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn.src_reg == BPF_REG_10)
+                frame_pointers.insert(insn.dst_reg);
+            const bool calls = insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_CALL,
+                       names = insn.code == (BPF_LD | BPF_IMM | BPF_DW);
             const std::uint64_t at = place.second + i * sizeof(bpf_insn);
             const auto target = targets_.find({place.first, at});
             if (target != targets_.end() && (calls || names)) {
-                // Of a section, the instruction says where: calls in instructions from the next one on, callbacks in bytes.
+                // Of a section, the instruction says where: calls in instructions from the next one on, callbacks in
+                // bytes.
                 const Elf64_Sym& symbol = target->second;
                 const bool of_section = ELF64_ST_TYPE(symbol.st_info) == STT_SECTION;
-                const std::int64_t within = of_section ? (calls ? (insn.imm + 1) * static_cast<std::int64_t>(sizeof insn) : insn.imm) : 0;
+                const std::int64_t within =
+                    of_section ? (calls ? (insn.imm + 1) * static_cast<std::int64_t>(sizeof insn) : insn.imm) : 0;
                 const Place callee{symbol.st_shndx, symbol.st_value + static_cast<std::uint64_t>(within)};
-                if (functions_.contains(callee)) function.calls.insert(callee);
-                else if (calls) throw std::runtime_error("a call of no function");
+                if (functions_.contains(callee))
+                    function.calls.insert(callee);
+                else if (calls)
+                    throw std::runtime_error("a call of no function");
             } else if (calls) {
-                function.calls.insert({place.first, at + static_cast<std::uint64_t>((insn.imm + 1) * static_cast<std::int64_t>(sizeof insn))});
+                function.calls.insert({place.first, at + static_cast<std::uint64_t>(
+                                                             (insn.imm + 1) * static_cast<std::int64_t>(sizeof insn))});
             }
             if (names) ++i;
         }

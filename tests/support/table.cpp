@@ -32,9 +32,11 @@ void check_part(const std::vector<Row>& rows, const std::vector<std::string>& co
         if (!judged.contains(row.frame)) judged.emplace(row.frame, engines->judge(row.frame, difference));
         const bool holds = judged.at(row.frame).has_matched(number->second);
         if (difference.empty() && holds == row.expected) continue;
-        if (!difference.empty()) FAIL_CHECK("engines differ on " << row.about << " " << to_hex(row.frame) << "\n" << difference << policy);
+        if (!difference.empty())
+            FAIL_CHECK("engines differ on " << row.about << " " << to_hex(row.frame) << "\n" << difference << policy);
         if (holds != row.expected)
-            FAIL_CHECK("`" << row.condition << "` is " << (holds ? "true" : "false") << " for " << row.about << " " << to_hex(row.frame));
+            FAIL_CHECK("`" << row.condition << "` is " << (holds ? "true" : "false") << " for " << row.about << " "
+                           << to_hex(row.frame));
     }
     CHECK(!rows.empty());
 }

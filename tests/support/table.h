@@ -12,7 +12,7 @@ struct Row {
     std::string condition;
     Bytes frame;
     bool expected;
-    std::string about{};      // what the frame is, for the failure
+    std::string about{};  // what the frame is, for the failure
 };
 
 // Every row on every engine. `preamble`: lets and sets that the conditions name. Reports through Catch.

@@ -1,6 +1,6 @@
-// Random policies and packets on all engines. A difference is a failure, whichever engine is right; and so is a warning of
-// lint that a packet refutes, a program that the verifier refuses, and one that it takes long for. It prints the seed, the
-// smallest policy that shows it, and the packet.
+// Random policies and packets on all engines. A difference is a failure, whichever engine is right; and so is a warning
+// of lint that a packet refutes, a program that the verifier refuses, and one that it takes long for. It prints the
+// seed, the smallest policy that shows it, and the packet.
 //   test_differential [--seed N] [--pairs N] [--packets N] [--engines native|kernel|all] [--show]
 // WEIR_DIFFERENTIAL_PAIRS and WEIR_DIFFERENTIAL_SEED in the environment stand for --pairs and --seed. Status 0: no
 // difference; 1: one; 77: programs may not be loaded here, and the kernel was asked for.
@@ -26,7 +26,8 @@ using namespace weir::tests;
 namespace {
 
 constexpr int kShrinkTries = 600;
-constexpr double kLoadSeconds = 10;   // of CPU time: far beyond what a million instructions take, however slow the machine
+constexpr double kLoadSeconds =
+    10;  // of CPU time: far beyond what a million instructions take, however slow the machine
 
 // Of the policy at hand, in decimal, for whoever reads of a crash.
 char current_seed[32];
@@ -38,7 +39,7 @@ void say_seed(int crash) {
 struct Options {
     std::uint64_t seed = 0;
     std::uint64_t pairs = 100'000;
-    std::uint64_t packets = 350;           // a policy
+    std::uint64_t packets = 350;  // a policy
     std::string engines = "all";
     bool show = false;
 };
@@ -61,20 +62,25 @@ public:
     // Which of them is wrong for a packet; empty where none is.
     std::string wrong(const Bytes& frame, const Judged& judged) {
         for (const std::uint32_t rule : judged.matched)
-            if (never_[rule]) return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule, to_string(judged));
+            if (never_[rule])
+                return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule,
+                                   to_string(judged));
         if (judged.rule >= redundant_.size() || !redundant_[judged.rule]) return {};
         const sema::Packet packet(frame);
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
             const sema::Rule& rule = policy_.rules[i];
             if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
             if (static_cast<std::uint32_t>(rule.verdict->kind) == judged.verdict) return {};
-            return fmt::format("lint says that r{} is redundant (W402), but r{} decides otherwise: {}\n", judged.rule, i, to_string(judged));
+            return fmt::format("lint says that r{} is redundant (W402), but r{} decides otherwise: {}\n", judged.rule,
+                               i, to_string(judged));
         }
-        return fmt::format("lint says that r{} is redundant (W402), but no later rule decides: {}\n", judged.rule, to_string(judged));
+        return fmt::format("lint says that r{} is redundant (W402), but no later rule decides: {}\n", judged.rule,
+                           to_string(judged));
     }
     bool spent() const { return spent_; }
     std::uint64_t count() const {
-        return static_cast<std::uint64_t>(std::count(never_.begin(), never_.end(), true) + std::count(redundant_.begin(), redundant_.end(), true));
+        return static_cast<std::uint64_t>(std::count(never_.begin(), never_.end(), true) +
+                                          std::count(redundant_.begin(), redundant_.end(), true));
     }
 
 private:
@@ -92,11 +98,14 @@ struct Sums {
 };
 
 // What is wrong with the policy for one of the packets; empty where all engines agree.
-std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes& guilty, Sums& sums) {
+std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes& guilty,
+                     Sums& sums) {
     std::string error;
-    const auto engines = Engines::create(policy.to_text(), error, policy.files, kernel ? Engines::Kernel::kToo : Engines::Kernel::kNot);
+    const auto engines =
+        Engines::create(policy.to_text(), error, policy.files, kernel ? Engines::Kernel::kToo : Engines::Kernel::kNot);
     if (!engines) return "the policy is refused:\n" + error;
-    if (engines->load_seconds() > kLoadSeconds) return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
+    if (engines->load_seconds() > kLoadSeconds)
+        return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
     Claims claims(engines->compiled().policy);
     for (const Bytes& packet : packets) {
         std::string difference;
@@ -133,7 +142,8 @@ RandomPolicy shrunk(RandomPolicy policy, const std::vector<Bytes>& packets, bool
     return policy;
 }
 
-int report(const Options& options, std::uint64_t seed, const RandomPolicy& policy, const std::string& fault, const Bytes& packet, bool kernel) {
+int report(const Options& options, std::uint64_t seed, const RandomPolicy& policy, const std::string& fault,
+           const Bytes& packet, bool kernel) {
     fmt::print("seed {}: {}making it smaller\n", seed, fault.substr(0, 2000));
     std::fflush(stdout);
     const bool of_policy = fault.starts_with("the policy");
@@ -159,11 +169,16 @@ Options read(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const char* value = i + 1 < argc ? argv[i + 1] : "";
-        if (word == "--seed") options.seed = number(value), ++i;
-        else if (word == "--pairs" && !pairs_given) options.pairs = number(value), ++i;
-        else if (word == "--packets") options.packets = std::max<std::uint64_t>(1, number(value)), ++i;
-        else if (word == "--engines") options.engines = value, ++i;
-        else if (word == "--show") options.show = true;
+        if (word == "--seed")
+            options.seed = number(value), ++i;
+        else if (word == "--pairs" && !pairs_given)
+            options.pairs = number(value), ++i;
+        else if (word == "--packets")
+            options.packets = std::max<std::uint64_t>(1, number(value)), ++i;
+        else if (word == "--engines")
+            options.engines = value, ++i;
+        else if (word == "--show")
+            options.show = true;
     }
     return options;
 }
@@ -179,7 +194,7 @@ int main(int argc, char** argv) {
     }
     for (const int crash : {SIGABRT, SIGSEGV}) std::signal(crash, say_seed);
     fmt::print("seed {}\n", options.seed);
-    std::fflush(stdout);   // a crash must not take it along
+    std::fflush(stdout);  // a crash must not take it along
     const auto begin = std::chrono::steady_clock::now();
     Sums sums;
     for (; sums.pairs < options.pairs; ++sums.policies) {
@@ -199,9 +214,11 @@ int main(int argc, char** argv) {
         sums.pairs += packets.size();
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("{} policies of {} rules in all, {} at most; {} pairs, {} of them in the kernel{}; {} claims of lint, {} policies too large for it; {:.1f} s\n",
-               sums.policies, sums.rules, sums.largest, sums.pairs, sums.kernel_frames, kernel ? "" : " (not asked for, or programs may not be loaded)",
-               sums.claims, sums.unlinted, seconds);
+    fmt::print(
+        "{} policies of {} rules in all, {} at most; {} pairs, {} of them in the kernel{}; {} claims of lint, {} "
+        "policies too large for it; {:.1f} s\n",
+        sums.policies, sums.rules, sums.largest, sums.pairs, sums.kernel_frames,
+        kernel ? "" : " (not asked for, or programs may not be loaded)", sums.claims, sums.unlinted, seconds);
     if (kernel) fmt::print("the slowest load: {:.3f} s (seed {})\n", sums.slowest_load_seconds, sums.slowest_seed);
     return 0;
 }

@@ -13,7 +13,8 @@ namespace {
 // Every condition as an observed rule of its own; what each is for each frame.
 void check_all(const std::vector<std::string>& conditions, const std::vector<Bytes>& frames, const auto& expected) {
     std::string policy, error;
-    for (std::size_t i = 0; i < conditions.size(); ++i) policy += fmt::format("rule r{} {{ observe when {} then drop }}\n", i, conditions[i]);
+    for (std::size_t i = 0; i < conditions.size(); ++i)
+        policy += fmt::format("rule r{} {{ observe when {} then drop }}\n", i, conditions[i]);
     const auto engines = Engines::create(policy, error);
     INFO(error);
     REQUIRE(engines);
@@ -37,10 +38,12 @@ TEST_CASE("all values of tcp.flags, all single and double masks", "[exhaustive]"
     std::vector<std::pair<unsigned, unsigned>> tests;
     for (unsigned a = 0; a < 8; ++a)
         for (unsigned b = a; b < 8; ++b)
-            for (const unsigned value : {0u, 1u << a, 1u << b, 1u << a | 1u << b}) tests.emplace_back(1u << a | 1u << b, value);
+            for (const unsigned value : {0u, 1u << a, 1u << b, 1u << a | 1u << b})
+                tests.emplace_back(1u << a | 1u << b, value);
     std::vector<std::string> conditions;
     for (const auto& [mask, value] : tests) conditions.push_back(fmt::format("tcp.flags & 0x{:x} == {}", mask, value));
-    check_all(conditions, frames, [&](std::size_t flags, std::size_t i) { return (flags & tests[i].first) == tests[i].second; });
+    check_all(conditions, frames,
+              [&](std::size_t flags, std::size_t i) { return (flags & tests[i].first) == tests[i].second; });
 }
 
 TEST_CASE("all values of tcp.flags against the bare flags", "[exhaustive]") {
@@ -50,16 +53,21 @@ TEST_CASE("all values of tcp.flags against the bare flags", "[exhaustive]") {
     std::vector<std::string> conditions;
     for (const std::string& a : names)
         for (const std::string& b : names) conditions.push_back(fmt::format("tcp.{} and not tcp.{}", a, b));
-    check_all(conditions, frames, [](std::size_t flags, std::size_t i) { return (flags >> (i / 8) & 1) != 0 && (flags >> (i % 8) & 1) == 0; });
+    check_all(conditions, frames, [](std::size_t flags, std::size_t i) {
+        return (flags >> (i / 8) & 1) != 0 && (flags >> (i % 8) & 1) == 0;
+    });
 }
 
 TEST_CASE("all values of ip.ttl, against all bounds", "[exhaustive]") {
     std::vector<Bytes> frames;
-    for (unsigned ttl = 0; ttl < 256; ++ttl) frames.push_back(eth(0x0800) + ip4({.ttl = static_cast<std::uint8_t>(ttl)}, tcp({})));
+    for (unsigned ttl = 0; ttl < 256; ++ttl)
+        frames.push_back(eth(0x0800) + ip4({.ttl = static_cast<std::uint8_t>(ttl)}, tcp({})));
     for (const bool order : {false, true}) {
         std::vector<std::string> conditions;
-        for (unsigned bound = 0; bound < 256; ++bound) conditions.push_back(fmt::format("ip.ttl {} {}", order ? "<=" : "!=", bound));
-        check_all(conditions, frames, [&](std::size_t ttl, std::size_t bound) { return order ? ttl <= bound : ttl != bound; });
+        for (unsigned bound = 0; bound < 256; ++bound)
+            conditions.push_back(fmt::format("ip.ttl {} {}", order ? "<=" : "!=", bound));
+        check_all(conditions, frames,
+                  [&](std::size_t ttl, std::size_t bound) { return order ? ttl <= bound : ttl != bound; });
     }
 }
 
@@ -72,18 +80,22 @@ TEST_CASE("all DSCP and ECN values, in both versions", "[exhaustive]") {
     std::vector<std::string> conditions;
     for (unsigned dscp = 0; dscp < 64; ++dscp) conditions.push_back(fmt::format("ip.dscp == {}", dscp));
     for (unsigned ecn = 0; ecn < 4; ++ecn) conditions.push_back(fmt::format("ip.ecn >= {}", ecn));
-    check_all(conditions, frames, [](std::size_t f, std::size_t i) { return i < 64 ? f / 2 / 4 == i : f / 2 % 4 >= i - 64; });
+    check_all(conditions, frames,
+              [](std::size_t f, std::size_t i) { return i < 64 ? f / 2 / 4 == i : f / 2 % 4 >= i - 64; });
 }
 
 TEST_CASE("all protocol numbers, in both versions: what each is read as", "[exhaustive]") {
     std::vector<Bytes> frames;
-    const Bytes body = hex("0808 0808 0000 0000 0000 0000 5002 0000 00000000") + zeros(200);   // a TCP offset of 5, an ICMP type of 8, UDP's length 0
+    const Bytes body = hex("0808 0808 0000 0000 0000 0000 5002 0000 00000000") +
+                       zeros(200);  // a TCP offset of 5, an ICMP type of 8, UDP's length 0
     for (unsigned proto = 0; proto < 256; ++proto) frames.push_back(in4(static_cast<std::uint8_t>(proto), body));
-    const std::vector<std::string> conditions{"tcp", "udp", "sctp", "icmp", "icmp6", "malformed", "payload.len == 220", "ip.proto <= 255"};
+    const std::vector<std::string> conditions{
+        "tcp", "udp", "sctp", "icmp", "icmp6", "malformed", "payload.len == 220", "ip.proto <= 255"};
     check_all(conditions, frames, [](std::size_t proto, std::size_t i) {
         switch (i) {
             case 0: return proto == 6;
-            case 1: case 4: return false;
+            case 1:
+            case 4: return false;
             case 2: return proto == 132;
             case 3: return proto == 1;
             case 5: return proto == 17;
@@ -104,7 +116,8 @@ TEST_CASE("all prefix lengths of an address", "[exhaustive]") {
     std::vector<std::string> conditions;
     for (unsigned length = 0; length <= 32; ++length) {
         const std::uint32_t mask = length == 0 ? 0 : ~std::uint32_t{0} << (32 - length), net = 0xc6336407u & mask;
-        conditions.push_back(fmt::format("ip.src in {}.{}.{}.{}/{}", net >> 24, net >> 16 & 255, net >> 8 & 255, net & 255, length));
+        conditions.push_back(
+            fmt::format("ip.src in {}.{}.{}.{}/{}", net >> 24, net >> 16 & 255, net >> 8 & 255, net & 255, length));
     }
     check_all(conditions, frames, [](std::size_t bit, std::size_t length) { return bit >= length; });
     frames.clear();

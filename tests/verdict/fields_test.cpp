@@ -36,6 +36,7 @@ struct NumberSample {
     Bytes frame;
     std::uint64_t value;
 };
+// clang-format off
 std::vector<NumberSample> number_samples() {
     return {
         {"rx_queue", 32, kOther, 0}, {"rx_queue", 32, kShort, 0},
@@ -90,12 +91,14 @@ std::vector<NumberSample> number_samples() {
         {"payload.len", 16, in4(50, zeros(9)), 9},
     };
 }
+// clang-format on
 
 // A packet without the field, whatever the field's type.
 struct AbsentSample {
     std::string field;
     Bytes frame;
 };
+// clang-format off
 std::vector<AbsentSample> absent_samples() {
     const Bytes later4 = with4({.fragment = 1}), unreadable = with4({.version_ihl = 0x44});
     const Bytes first_mss = tcp4({.options = hex("01020101")});
@@ -119,12 +122,14 @@ std::vector<AbsentSample> absent_samples() {
         {"payload", kArpFrame}, {"payload", later4}, {"payload.len", unreadable}, {"payload.len", in6(44, fragment(6, 8) + zeros(40))},
     };
 }
+// clang-format on
 
 struct FlagSample {
     std::string field;
     Bytes frame;
     bool value;
 };
+// clang-format off
 std::vector<FlagSample> flag_samples() {
     std::vector<FlagSample> samples = {
         {"malformed", kShort, true}, {"malformed", kOther, false}, {"malformed", cut(udp4(), 41), true}, {"vlan", tagged(7), true},
@@ -148,6 +153,7 @@ std::vector<FlagSample> flag_samples() {
     }
     return samples;
 }
+// clang-format on
 
 // A value in the words of the language, and its neighbours.
 struct PlaceSample {
@@ -155,6 +161,7 @@ struct PlaceSample {
     Bytes frame;
     std::string value, below, above, prefix, other_prefix, range, other_range;
 };
+// clang-format off
 std::vector<PlaceSample> address_samples() {
     const std::string s4[] = {"198.51.100.7", "198.51.100.6", "198.51.100.8", "198.51.100.0/24", "198.51.100.8/29", "198.51.100.7..198.51.100.9", "198.51.100.8..198.51.100.9"};
     const std::string d4[] = {"192.0.2.1", "192.0.2.0", "192.0.2.2", "192.0.2.0/31", "192.0.2.2/31", "0.0.0.0..192.0.2.1", "192.0.2.2..255.255.255.255"};
@@ -173,11 +180,14 @@ std::vector<PlaceSample> address_samples() {
             row("arp.sender_ip", arp({.back = "02000000000100000000000000000000ffffffff"}), lo),
             row("arp.target_ip", arp({.back = "02000000000100000000000000000000ffffffff"}), hi)};
 }
+// clang-format on
 
 std::vector<Row> number_rows(const NumberSample& s) {
     const std::uint64_t max = (std::uint64_t{1} << s.bits) - 1, v = s.value;
     std::vector<Row> rows;
-    const auto say = [&](const std::string& rest, bool expected) { rows.push_back({s.field + rest, s.frame, expected, s.field}); };
+    const auto say = [&](const std::string& rest, bool expected) {
+        rows.push_back({s.field + rest, s.frame, expected, s.field});
+    };
     say(fmt::format(" == {}", v), true);
     say(fmt::format(" != {}", v), false);
     say(fmt::format(" == 0x{:x}", v), true);
@@ -229,12 +239,21 @@ std::vector<Row> mask_rows(const NumberSample& s) {
 
 std::vector<Row> place_rows(const PlaceSample& s) {
     const std::string& f = s.field;
-    const auto row = [&](std::string condition, bool expected) { return Row{std::move(condition), s.frame, expected, f}; };
-    return {row(f + " == " + s.value, true), row(f + " != " + s.value, false), row(f + " == " + s.below, false),
-            row(f + " == " + s.above, false), row(f + " != " + s.below, true), row(f + " != " + s.above, true),
-            row(f + " in { " + s.below + ", " + s.above + " }", false), row(f + " in { " + s.below + ", " + s.value + " }", true),
-            row(f + " not in { " + s.below + ", " + s.above + " }", true), row(f + " not in { " + s.value + " }", false),
-            row(f + " == " + f, true), row(f + " != " + f, false)};
+    const auto row = [&](std::string condition, bool expected) {
+        return Row{std::move(condition), s.frame, expected, f};
+    };
+    return {row(f + " == " + s.value, true),
+            row(f + " != " + s.value, false),
+            row(f + " == " + s.below, false),
+            row(f + " == " + s.above, false),
+            row(f + " != " + s.below, true),
+            row(f + " != " + s.above, true),
+            row(f + " in { " + s.below + ", " + s.above + " }", false),
+            row(f + " in { " + s.below + ", " + s.value + " }", true),
+            row(f + " not in { " + s.below + ", " + s.above + " }", true),
+            row(f + " not in { " + s.value + " }", false),
+            row(f + " == " + f, true),
+            row(f + " != " + f, false)};
 }
 
 }  // namespace
@@ -274,7 +293,9 @@ TEST_CASE("addresses", "[fields]") {
     std::vector<Row> rows;
     for (const PlaceSample& s : address_samples()) {
         for (Row& row : place_rows(s)) rows.push_back(std::move(row));
-        const auto say = [&](const std::string& rest, bool expected) { rows.push_back({s.field + rest, s.frame, expected, s.field}); };
+        const auto say = [&](const std::string& rest, bool expected) {
+            rows.push_back({s.field + rest, s.frame, expected, s.field});
+        };
         say(" in " + s.prefix, true);
         say(" not in " + s.prefix, false);
         say(" in " + s.other_prefix, false);
@@ -292,10 +313,14 @@ TEST_CASE("MAC addresses", "[fields]") {
     const Bytes zero = patched(kOther, 0, zeros(12)), ones = patched(kOther, 0, Bytes(12, 0xff));
     const std::string none;
     std::vector<Row> rows;
-    for (const PlaceSample& s : {PlaceSample{"eth.src", kOther, "02:00:00:00:00:01", "02:00:00:00:00:00", "02:00:00:00:00:02", none, none, none, none},
-                                 PlaceSample{"eth.dst", kOther, "02:00:00:00:00:02", "02:00:00:00:00:01", "02:00:00:00:01:02", none, none, none, none},
-                                 PlaceSample{"eth.src", zero, "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:01", none, none, none, none},
-                                 PlaceSample{"eth.dst", ones, "ff:ff:ff:ff:ff:ff", "ff:ff:ff:ff:ff:fe", "7f:ff:ff:ff:ff:ff", none, none, none, none}})
+    for (const PlaceSample& s : {PlaceSample{"eth.src", kOther, "02:00:00:00:00:01", "02:00:00:00:00:00",
+                                             "02:00:00:00:00:02", none, none, none, none},
+                                 PlaceSample{"eth.dst", kOther, "02:00:00:00:00:02", "02:00:00:00:00:01",
+                                             "02:00:00:00:01:02", none, none, none, none},
+                                 PlaceSample{"eth.src", zero, "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff",
+                                             "00:00:00:00:00:01", none, none, none, none},
+                                 PlaceSample{"eth.dst", ones, "ff:ff:ff:ff:ff:ff", "ff:ff:ff:ff:ff:fe",
+                                             "7f:ff:ff:ff:ff:ff", none, none, none, none}})
         for (Row& row : place_rows(s)) rows.push_back(std::move(row));
     rows.push_back({"eth.src == eth.dst", kOther, false});
     rows.push_back({"eth.src != eth.dst", kOther, true});
@@ -309,12 +334,28 @@ TEST_CASE("a comparison with an absent field is false, whichever the operator", 
         const sema::Field& field = sema::field(*sema::find_field(s.field));
         std::vector<std::string> comparisons;
         switch (field.type) {
-            case sema::Type::kBool: comparisons = {"== true", "== false", "!= true", "!= false", "== malformed", "!= malformed"}; break;
-            case sema::Type::kIp: comparisons = {"== 192.0.2.1", "!= 192.0.2.1", "in 0.0.0.0/0", "not in 0.0.0.0/0", "in { ::/0, 0.0.0.0/0 }", "not in { ::1 }"}; break;
-            case sema::Type::kMac: comparisons = {"== 00:00:00:00:00:00", "!= 00:00:00:00:00:00", "in { 00:00:00:00:00:00 }", "not in { 00:00:00:00:00:01 }"}; break;
-            case sema::Type::kText: comparisons = {"== \"\"", "!= \"\"", "contains \"\"", "starts_with \"e\"", "ends_with \"\"", "in { \"\" }", "not in { \"a\" }"}; break;
-            case sema::Type::kBytes: comparisons = {"== \"\"", "!= \"\"", "contains \"\"", "contains \"a\"", "starts_with \"\"", "ends_with \"\"", "in { \"\" }", "not in { \"a\", \"b\" }"}; break;
-            default: comparisons = {"== 0", "!= 0", "< 1", "<= 0", "> 0", ">= 0", "in { 0 }", "in 0..1", "not in { 0 }", "not in { 1 }", "== packet.len", "!= packet.len"};
+            case sema::Type::kBool:
+                comparisons = {"== true", "== false", "!= true", "!= false", "== malformed", "!= malformed"};
+                break;
+            case sema::Type::kIp:
+                comparisons = {"== 192.0.2.1",     "!= 192.0.2.1",           "in 0.0.0.0/0",
+                               "not in 0.0.0.0/0", "in { ::/0, 0.0.0.0/0 }", "not in { ::1 }"};
+                break;
+            case sema::Type::kMac:
+                comparisons = {"== 00:00:00:00:00:00", "!= 00:00:00:00:00:00", "in { 00:00:00:00:00:00 }",
+                               "not in { 00:00:00:00:00:01 }"};
+                break;
+            case sema::Type::kText:
+                comparisons = {"== \"\"",        "!= \"\"",     "contains \"\"",   "starts_with \"e\"",
+                               "ends_with \"\"", "in { \"\" }", "not in { \"a\" }"};
+                break;
+            case sema::Type::kBytes:
+                comparisons = {"== \"\"",          "!= \"\"",        "contains \"\"", "contains \"a\"",
+                               "starts_with \"\"", "ends_with \"\"", "in { \"\" }",   "not in { \"a\", \"b\" }"};
+                break;
+            default:
+                comparisons = {"== 0",     "!= 0",    "< 1",          "<= 0",         "> 0",           ">= 0",
+                               "in { 0 }", "in 0..1", "not in { 0 }", "not in { 1 }", "== packet.len", "!= packet.len"};
         }
         for (const std::string& comparison : comparisons) {
             if (field.type == sema::Type::kPort && comparison.ends_with("packet.len")) continue;
@@ -331,7 +372,8 @@ TEST_CASE("a comparison with an absent field is false, whichever the operator", 
 }
 
 TEST_CASE("each supported field has its rows", "[fields]") {
-    std::set<std::string> valued{"iface", "payload", "eth.src", "eth.dst"}, absent{"rx_queue", "packet.len", "malformed"};
+    std::set<std::string> valued{"iface", "payload", "eth.src", "eth.dst"},
+        absent{"rx_queue", "packet.len", "malformed"};
     for (const NumberSample& s : number_samples()) valued.insert(s.field);
     for (const FlagSample& s : flag_samples()) valued.insert(s.field);
     for (const PlaceSample& s : address_samples()) valued.insert(s.field);

@@ -1,8 +1,9 @@
-// Mutants of the policies of rules/ through everything: parsed, checked, linted, lowered and compiled, and what is still a
-// policy judges packets, on all engines alike. Nothing crashes, nothing takes long; what is refused is refused with a reason.
+// Mutants of the policies of rules/ through everything: parsed, checked, linted, lowered and compiled, and what is
+// still a policy judges packets, on all engines alike. Nothing crashes, nothing takes long; what is refused is refused
+// with a reason.
 //   test_mutants [--seed N] [--mutants N] [--engines native|all] [--show]
-// WEIR_MUTANTS in the environment stands for --mutants. A crash or a hang prints the seed of its mutant; --seed of that one
-// and --mutants 1 bring it back, --show prints it.
+// WEIR_MUTANTS in the environment stands for --mutants. A crash or a hang prints the seed of its mutant; --seed of that
+// one and --mutants 1 bring it back, --show prints it.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -26,8 +27,8 @@ using namespace weir::tests;
 
 namespace {
 
-constexpr unsigned kHang_s = 300;          // of anybody's time
-constexpr double kSlowest_s = 20;          // of CPU time, a mutant with its packets
+constexpr unsigned kHang_s = 300;  // of anybody's time
+constexpr double kSlowest_s = 20;  // of CPU time, a mutant with its packets
 constexpr int kPackets = 50;
 
 char current[64];
@@ -50,10 +51,14 @@ Options read(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const char* value = i + 1 < argc ? argv[i + 1] : "";
-        if (word == "--seed") options.seed = number(value), ++i;
-        else if (word == "--mutants") options.mutants = number(value), ++i;
-        else if (word == "--engines") options.kernel = value == std::string_view("all") ? Engines::Kernel::kToo : Engines::Kernel::kNot, ++i;
-        else if (word == "--show") options.show = true;
+        if (word == "--seed")
+            options.seed = number(value), ++i;
+        else if (word == "--mutants")
+            options.mutants = number(value), ++i;
+        else if (word == "--engines")
+            options.kernel = value == std::string_view("all") ? Engines::Kernel::kToo : Engines::Kernel::kNot, ++i;
+        else if (word == "--show")
+            options.show = true;
     }
     if (const char* mutants = std::getenv("WEIR_MUTANTS")) options.mutants = number(mutants);
     return options;
@@ -72,17 +77,19 @@ FileTexts files_of_rules() {
 }
 
 // What is wrong with the mutant; empty where nothing is. `accepted`: it is a policy still.
-std::string fault_of(const std::string& name, const std::string& text, const FileTexts& files, const Options& options, Random& random, bool& accepted) {
+std::string fault_of(const std::string& name, const std::string& text, const FileTexts& files, const Options& options,
+                     Random& random, bool& accepted) {
     Analysed result = analysed(text, files, name);
     accepted = result.compiled != nullptr;
     if (!accepted) return result.diagnostics.has_errors() ? "" : "refused without a reason\n";
     Diagnostics said;
-    [[maybe_unused]] const bool whole = sema::lint(result.compiled->policy, said);   // it may give up on large ones
+    [[maybe_unused]] const bool whole = sema::lint(result.compiled->policy, said);  // it may give up on large ones
     std::string error;
     const auto engines = Engines::create(std::move(result), error, options.kernel);
     if (!engines) return "not compiled: " + error + "\n";
     std::string difference;
-    for (int i = 0; i < kPackets && difference.empty(); ++i) engines->judge(random_packet(random, {}), difference, 1'000'000'000ull * static_cast<unsigned>(i));
+    for (int i = 0; i < kPackets && difference.empty(); ++i)
+        engines->judge(random_packet(random, {}), difference, 1'000'000'000ull * static_cast<unsigned>(i));
     return difference;
 }
 
@@ -116,6 +123,7 @@ int main(int argc, char** argv) {
         policies_still += accepted ? 1 : 0;
         if (took_s > slowest_s) slowest_s = took_s, slowest = seed;
     }
-    fmt::print("{} mutants from seed {}: {} were policies still; the slowest took {:.2f} s (seed {})\n", options.mutants, options.seed, policies_still, slowest_s, slowest);
+    fmt::print("{} mutants from seed {}: {} were policies still; the slowest took {:.2f} s (seed {})\n",
+               options.mutants, options.seed, policies_still, slowest_s, slowest);
     return policies_still == 0 && options.mutants > 100 ? 1 : 0;
 }

@@ -10,7 +10,9 @@ using namespace weir::tests;
 
 namespace {
 
-Row row(std::string condition, const Bytes& frame, bool expected) { return {std::move(condition), frame, expected, {}}; }
+Row row(std::string condition, const Bytes& frame, bool expected) {
+    return {std::move(condition), frame, expected, {}};
+}
 std::string quoted(std::size_t bytes, char c) { return "\"" + std::string(bytes, c) + "\""; }
 
 }  // namespace
@@ -20,10 +22,12 @@ TEST_CASE("payload contains, across byte 512", "[operators]") {
     for (const std::size_t length : {1u, 2u, 3u, 8u, 63u, 64u}) {
         std::string needle = std::string(length - 1, 'a') + "b";
         const std::string condition = "payload contains \"" + needle + "\"";
-        for (const std::size_t at : {std::size_t{0}, std::size_t{1}, 511 - length, 512 - length, 513 - length, std::size_t{511}, std::size_t{512}, std::size_t{600}}) {
+        for (const std::size_t at : {std::size_t{0}, std::size_t{1}, 511 - length, 512 - length, 513 - length,
+                                     std::size_t{511}, std::size_t{512}, std::size_t{600}}) {
             const Bytes frame = udp4({}, Bytes(at, 'x') + text(needle) + Bytes(9, 'y'));
             rows.push_back(row(condition, frame, at + length <= 512));
-            rows.push_back(row("payload contains hex\"" + to_hex(text(needle)) + "\"", tcp6({}, Bytes(at, 'x') + text(needle)), at + length <= 512));
+            rows.push_back(row("payload contains hex\"" + to_hex(text(needle)) + "\"",
+                               tcp6({}, Bytes(at, 'x') + text(needle)), at + length <= 512));
         }
         rows.push_back(row(condition, udp4({}, text(needle)), true));
         rows.push_back(row(condition, udp4({}, cut(text(needle), length - 1)), false));
@@ -33,12 +37,14 @@ TEST_CASE("payload contains, across byte 512", "[operators]") {
     // Literals that begin like themselves.
     for (const char* needle : {"aab", "abab", "aaaa", "abcabd"})
         for (const char* hay : {"aaab", "aab", "ababab", "abaabab", "aaaaa", "aaa", "abcabcabd", "abcabcab", ""})
-            rows.push_back(row(fmt::format("payload contains \"{}\"", needle), udp4({}, text(hay)), std::string(hay).find(needle) != std::string::npos));
+            rows.push_back(row(fmt::format("payload contains \"{}\"", needle), udp4({}, text(hay)),
+                               std::string(hay).find(needle) != std::string::npos));
     rows.push_back(row("payload contains \"\"", udp4(), true));
     rows.push_back(row("payload contains \"\"", arp(), false));
     rows.push_back(row("payload contains \"AB\"", udp4({}, text("ab")), false));
     rows.push_back(row("payload contains \"\\x00\\xff\"", udp4({}, hex("01 00 ff")), true));
-    rows.push_back(row("payload contains \"\\x00\"", udp4({}, text("abc")) + zeros(20), false));   // padding is no payload
+    rows.push_back(
+        row("payload contains \"\\x00\"", udp4({}, text("abc")) + zeros(20), false));  // padding is no payload
     check_rows(rows);
 }
 
@@ -80,11 +86,13 @@ TEST_CASE("slices, at their limits", "[operators]") {
     const auto slice = [&](std::size_t offset, std::size_t length) {
         const Bytes payload = counting(offset + length);
         const Bytes wanted(payload.begin() + static_cast<std::ptrdiff_t>(offset), payload.end());
-        const std::string place = fmt::format("payload[{}:{}]", offset, length), literal = "hex\"" + to_hex(wanted) + "\"";
+        const std::string place = fmt::format("payload[{}:{}]", offset, length),
+                          literal = "hex\"" + to_hex(wanted) + "\"";
         Bytes other = wanted;
         other.back() ^= 1;
         const std::string other_literal = "hex\"" + to_hex(other) + "\"";
-        const Bytes exact = udp4({}, payload), longer = tcp6({}, payload + text("more")), shorter = udp4({}, cut(payload, payload.size() - 1));
+        const Bytes exact = udp4({}, payload), longer = tcp6({}, payload + text("more")),
+                    shorter = udp4({}, cut(payload, payload.size() - 1));
         for (const Bytes& frame : {exact, longer}) {
             rows.push_back(row(place + " == " + literal, frame, true));
             rows.push_back(row(place + " != " + literal, frame, false));
@@ -95,15 +103,18 @@ TEST_CASE("slices, at their limits", "[operators]") {
             rows.push_back(row(place + " not in { " + other_literal + " }", frame, true));
         }
         for (const char* op : {" == ", " != "}) {
-            rows.push_back(row(place + op + literal, shorter, false));   // absent
+            rows.push_back(row(place + op + literal, shorter, false));  // absent
             rows.push_back(row(place + op + literal, arp(), false));
         }
         rows.push_back(row(place + " not in { " + other_literal + " }", shorter, false));
     };
     for (const std::size_t length : {1u, 2u, 4u, 63u, 64u})
-        for (const std::size_t offset : {std::size_t{0}, std::size_t{1}, std::size_t{511}, 1023 - length, 1024 - length}) slice(offset, length);
+        for (const std::size_t offset :
+             {std::size_t{0}, std::size_t{1}, std::size_t{511}, 1023 - length, 1024 - length})
+            slice(offset, length);
     check_rows(rows);
-    for (const char* refused : {"payload[0:65] == \"a\"", "payload[0:0] == \"\"", "payload[961:64] == \"a\"", "payload[1024:1] == \"a\"", "payload[0:2] == \"abc\"", "payload[0:2] == \"a\""})
+    for (const char* refused : {"payload[0:65] == \"a\"", "payload[0:0] == \"\"", "payload[961:64] == \"a\"",
+                                "payload[1024:1] == \"a\"", "payload[0:2] == \"abc\"", "payload[0:2] == \"a\""})
         CHECK(analysed(fmt::format("rule a {{ when {} then drop }}", refused)).has(Code::E328));
     CHECK(analysed("rule a { when payload contains " + quoted(65, 'a') + " then drop }").has(Code::E328));
     CHECK(analysed("rule a { when payload starts_with " + quoted(65, 'a') + " then drop }").has(Code::E328));
@@ -130,18 +141,23 @@ FileTexts set_files() {
     };
 }
 std::string set_items() {
-    return "set ips : ip from \"ips\"\nset nets : net from \"nets\"\nset all : net from \"all\"\nset all6 : net from \"all6\"\n"
-        "set ports : port from \"ports\"\nset macs : mac from \"macs\"\nset bytes : u8 from \"bytes\"\nset shorts : u16 from \"shorts\"\n"
-        "set words : u32 from \"words\"\nset pairs : (ip, port) from \"pairs\"\nset netpairs : (port, net) from \"netpairs\"\n"
-        "set triples : (ip, ip, u8) from \"triples\"\nset wide : (mac, ip, ip, u8) from \"wide\"\nset three : (ip, ip, ip) from \"three\"\n"
-        "set none : ip from \"none\"\nset nonet : net from \"none\"\n";
+    return "set ips : ip from \"ips\"\nset nets : net from \"nets\"\nset all : net from \"all\"\nset all6 : net from "
+           "\"all6\"\n"
+           "set ports : port from \"ports\"\nset macs : mac from \"macs\"\nset bytes : u8 from \"bytes\"\nset shorts : "
+           "u16 from \"shorts\"\n"
+           "set words : u32 from \"words\"\nset pairs : (ip, port) from \"pairs\"\nset netpairs : (port, net) from "
+           "\"netpairs\"\n"
+           "set triples : (ip, ip, u8) from \"triples\"\nset wide : (mac, ip, ip, u8) from \"wide\"\nset three : (ip, "
+           "ip, ip) from \"three\"\n"
+           "set none : ip from \"none\"\nset nonet : net from \"none\"\n";
 }
 }  // namespace
 
 TEST_CASE("sets of addresses and nets from files", "[operators]") {
     const Bytes t4 = tcp4(), t6 = tcp6(), a = arp();
     std::vector<Row> rows;
-    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in, bool there = true) {
+    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in,
+                         bool there = true) {
         rows.push_back(row(key + " in " + set, frame, in && there));
         rows.push_back(row(key + " not in " + set, frame, !in && there));
     };
@@ -153,7 +169,7 @@ TEST_CASE("sets of addresses and nets from files", "[operators]") {
     say("arp.sender_ip", "ips", a, true);
     say("arp.sender_ip", "ips", t4, false, false);
     say("ip.src", "ips", eth(0x0800) + ip4({.source = zeros(4)}, tcp({})), true);
-    say("ip.src", "ips", eth(0x86dd) + ip6({.source = zeros(16)}, tcp({})), false);   // :: is not 0.0.0.0
+    say("ip.src", "ips", eth(0x86dd) + ip6({.source = zeros(16)}, tcp({})), false);  // :: is not 0.0.0.0
     say("ip.src", "ips", eth(0x86dd) + ip6({.source = hex("c6336407") + zeros(12)}, tcp({})), false);
     say("ip.src", "nets", t4, true);
     say("ip.dst", "nets", t4, false);
@@ -179,7 +195,8 @@ TEST_CASE("sets of addresses and nets from files", "[operators]") {
 TEST_CASE("sets of numbers, MACs and tuples from files", "[operators]") {
     const Bytes t4 = tcp4(), t6 = tcp6(), a = arp();
     std::vector<Row> rows;
-    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in, bool there = true) {
+    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in,
+                         bool there = true) {
         rows.push_back(row(key + " in " + set, frame, in && there));
         rows.push_back(row(key + " not in " + set, frame, !in && there));
     };
@@ -230,7 +247,8 @@ TEST_CASE("sets of numbers, MACs and tuples from files", "[operators]") {
 TEST_CASE("literal sets and tuples", "[operators]") {
     const Bytes t4 = tcp4(), t6 = tcp6(), u4 = udp4();
     std::vector<Row> rows;
-    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in, bool there = true) {
+    const auto say = [&](const std::string& key, const std::string& set, const Bytes& frame, bool in,
+                         bool there = true) {
         rows.push_back(row(key + " in " + set, frame, in && there));
         rows.push_back(row(key + " not in " + set, frame, !in && there));
     };
@@ -273,17 +291,26 @@ TEST_CASE("literal sets and tuples", "[operators]") {
     rows.push_back(row("nested(tcp.sport)", t4, false));
     rows.push_back(row("alias", t4, true));
     rows.push_back(row("flagged & 0x3f == 2", t4, true));
-    
-    check_rows(rows, "let web = { 80, 443, 8000..8099 }\nlet office = { 198.51.100.0/24, 2001:db8::4/126 }\nlet pairs = { (198.51.100.7, 80), }\n"
-                     "let dynamic = 49152..65535\nlet new_tcp = tcp.syn and not tcp.ack\nlet to(host, service) = ip.dst == host and port.dst == service\n"
-                     "let either(f, s) = f in s\nlet same(a, b) = a == b\nlet nested(p) = either(p, web) and not either(p, { 81 }) and same(p, p)\n"
-                     "let alias = new_tcp\nlet flagged = tcp.flags\n");
+
+    check_rows(rows,
+               "let web = { 80, 443, 8000..8099 }\nlet office = { 198.51.100.0/24, 2001:db8::4/126 }\nlet pairs = { "
+               "(198.51.100.7, 80), }\n"
+               "let dynamic = 49152..65535\nlet new_tcp = tcp.syn and not tcp.ack\nlet to(host, service) = ip.dst == "
+               "host and port.dst == service\n"
+               "let either(f, s) = f in s\nlet same(a, b) = a == b\nlet nested(p) = either(p, web) and not either(p, { "
+               "81 }) and same(p, p)\n"
+               "let alias = new_tcp\nlet flagged = tcp.flags\n");
 }
 
 TEST_CASE("field against field", "[operators]") {
     std::vector<Row> rows;
     const Bytes t = tcp4({.source = 80, .destination = 443}), same = tcp4({.source = 80, .destination = 80});
-    for (const auto& [op, less, equal] : {std::tuple{"==", false, true}, {"!=", true, false}, {"<", true, false}, {"<=", true, true}, {">", false, false}, {">=", false, true}}) {
+    for (const auto& [op, less, equal] : {std::tuple{"==", false, true},
+                                          {"!=", true, false},
+                                          {"<", true, false},
+                                          {"<=", true, true},
+                                          {">", false, false},
+                                          {">=", false, true}}) {
         const std::string condition = fmt::format("tcp.sport {} tcp.dport", op);
         rows.push_back(row(condition, t, less));
         rows.push_back(row(condition, same, equal));
@@ -291,19 +318,24 @@ TEST_CASE("field against field", "[operators]") {
         rows.push_back(row(fmt::format("tcp.sport {} udp.dport", op), t, false));
         rows.push_back(row(fmt::format("port.src {} tcp.dport", op), t, less));
         rows.push_back(row(fmt::format("ip.len {} packet.len", op), t, less));
-        rows.push_back(row(fmt::format("tcp.flags & 0x0f {} ip.ttl & 0x02", op), t, std::string(op).find('>') == 0 ? true : op[0] == '!'));
+        rows.push_back(row(fmt::format("tcp.flags & 0x0f {} ip.ttl & 0x02", op), t,
+                           std::string(op).find('>') == 0 ? true : op[0] == '!'));
     }
     rows.push_back(row("ip.src == ip.dst", udp4(), false));
     rows.push_back(row("ip.src != ip.dst", udp6(), true));
-    rows.push_back(row("ip.src == ip.dst", eth(0x0800) + ip4({.source = hex(kDestination4)}, {}), true));   // no TCP: malformed, but the addresses stay
+    rows.push_back(row("ip.src == ip.dst", eth(0x0800) + ip4({.source = hex(kDestination4)}, {}),
+                       true));  // no TCP: malformed, but the addresses stay
     rows.push_back(row("ip.src == ip.dst", eth(0x86dd) + ip6({.source = hex(kDestination6)}, tcp({})), true));
-    rows.push_back(row("ip.src == ip.dst", eth(0x86dd) + ip6({.source = patched(hex(kDestination6), 15, {9})}, tcp({})), false));
-    rows.push_back(row("ip.src == ip.dst", eth(0x86dd) + ip6({.source = patched(hex(kDestination6), 6, {9})}, tcp({})), false));
+    rows.push_back(
+        row("ip.src == ip.dst", eth(0x86dd) + ip6({.source = patched(hex(kDestination6), 15, {9})}, tcp({})), false));
+    rows.push_back(
+        row("ip.src == ip.dst", eth(0x86dd) + ip6({.source = patched(hex(kDestination6), 6, {9})}, tcp({})), false));
     rows.push_back(row("ip.src == arp.sender_ip", arp(), false));
     rows.push_back(row("ip.src != arp.sender_ip", udp4(), false));
     rows.push_back(row("arp.sender_ip == arp.target_ip", arp(), false));
     rows.push_back(row("arp.sender_ip != arp.target_ip", arp(), true));
-    rows.push_back(row("arp.sender_ip == arp.target_ip", arp({.back = "020000000001c6336407000000000000c6336407"}), true));
+    rows.push_back(
+        row("arp.sender_ip == arp.target_ip", arp({.back = "020000000001c6336407000000000000c6336407"}), true));
     rows.push_back(row("tcp.syn == tcp.ack", tcp4({.flags = 0}), true));
     rows.push_back(row("tcp.syn == tcp.ack", tcp4({.flags = 0x12}), true));
     rows.push_back(row("tcp.syn == tcp.ack", tcp4({.flags = 0x10}), false));
@@ -326,7 +358,7 @@ TEST_CASE("or, and, not: from the loosest to the tightest", "[operators]") {
     // Three conditions that a TCP segment's flags make true at will.
     std::vector<Row> rows;
     for (unsigned bits = 0; bits < 8; ++bits) {
-        const bool a = (bits & 1) != 0, b = (bits & 2) != 0, c = (bits & 4) != 0;   // fin, syn, rst
+        const bool a = (bits & 1) != 0, b = (bits & 2) != 0, c = (bits & 4) != 0;  // fin, syn, rst
         const Bytes frame = tcp4({.flags = static_cast<std::uint8_t>(bits)});
         rows.push_back(row("tcp.fin or tcp.syn and tcp.rst", frame, a || (b && c)));
         rows.push_back(row("tcp.fin and tcp.syn or tcp.rst", frame, (a && b) || c));
@@ -351,36 +383,66 @@ TEST_CASE("many ranges: a table instead of code", "[operators]") {
     std::string ports, addresses, macs, sixes;
     for (int i = 0; i < 300; ++i) {
         ports += fmt::format("{}{}..{}", i == 0 ? "" : ", ", i * 200 + 10, i * 200 + 20);
-        addresses += fmt::format("{}10.{}.{}.0/25, 10.{}.{}.200", i == 0 ? "" : ", ", i / 200, i % 200, i / 200, i % 200);
+        addresses +=
+            fmt::format("{}10.{}.{}.0/25, 10.{}.{}.200", i == 0 ? "" : ", ", i / 200, i % 200, i / 200, i % 200);
         macs += fmt::format("{}02:00:00:00:{:02x}:{:02x}", i == 0 ? "" : ", ", i / 256, i % 256);
         sixes += fmt::format("{}2001:db8:{:x}::/64, 2001:db8:{:x}::1:0:0:5", i == 0 ? "" : ", ", i * 3, i * 3);
     }
-    const std::string preamble = fmt::format("let ports = {{ {} }}\nlet nets = {{ {}, {} }}\nlet macs = {{ {} }}\n", ports, addresses, sixes, macs);
+    const std::string preamble = fmt::format("let ports = {{ {} }}\nlet nets = {{ {}, {} }}\nlet macs = {{ {} }}\n",
+                                             ports, addresses, sixes, macs);
     std::vector<Row> rows;
     const auto say = [&](const std::string& field, const std::string& set, const Bytes& frame, bool in) {
         rows.push_back(row(field + " in " + set, frame, in));
         rows.push_back(row(field + " not in " + set, frame, !in));
     };
-    for (const unsigned port : {0u, 9u, 10u, 15u, 20u, 21u, 209u, 210u, 220u, 221u, 30009u, 30010u, 30020u, 30021u, 59809u, 59810u, 59820u, 59821u, 65535u}) {
+    for (const unsigned port : {0u, 9u, 10u, 15u, 20u, 21u, 209u, 210u, 220u, 221u, 30009u, 30010u, 30020u, 30021u,
+                                59809u, 59810u, 59820u, 59821u, 65535u}) {
         const unsigned within = port % 200;
-        say("tcp.dport", "ports", tcp4({.destination = static_cast<std::uint16_t>(port)}), port <= 59820 && within >= 10 && within <= 20);
+        say("tcp.dport", "ports", tcp4({.destination = static_cast<std::uint16_t>(port)}),
+            port <= 59820 && within >= 10 && within <= 20);
     }
-    for (const auto& [address, in] : {std::pair{"0a000000", true}, {"0a00007f", true}, {"0a000080", false}, {"0a0000c7", false}, {"0a0000c8", true}, {"0a0000c9", false},
-                                      {"0a0163c8", true}, {"0a016463", false}, {"09ffffff", false}, {"00000000", false}, {"ffffffff", false}})
+    for (const auto& [address, in] : {std::pair{"0a000000", true},
+                                      {"0a00007f", true},
+                                      {"0a000080", false},
+                                      {"0a0000c7", false},
+                                      {"0a0000c8", true},
+                                      {"0a0000c9", false},
+                                      {"0a0163c8", true},
+                                      {"0a016463", false},
+                                      {"09ffffff", false},
+                                      {"00000000", false},
+                                      {"ffffffff", false}})
         say("ip.dst", "nets", eth(0x0800) + ip4({.destination = hex(address)}, tcp({})), in);
-    for (const auto& [address, in] : {std::pair{"20010db8000000000000000000000000", true}, {"20010db80000000000ffffffffffffff", true}, {"20010db8000000010000000000000000", false},
-                                      {"20010db8000000000000000100000005", true}, {"20010db8000000010000000000000005", false}, {"20010db8000000000001000000000005", true},
-                                      {"20010db8000100000000000000000000", false}, {"20010db8038100000000000000000000", true}, {"20010db8038200000000000000000000", false},
-                                      {"20010db80381000000010000fffffff5", true}, {"00000000000000000000000000000000", false}, {"ffffffffffffffffffffffffffffffff", false}})
+    for (const auto& [address, in] : {std::pair{"20010db8000000000000000000000000", true},
+                                      {"20010db80000000000ffffffffffffff", true},
+                                      {"20010db8000000010000000000000000", false},
+                                      {"20010db8000000000000000100000005", true},
+                                      {"20010db8000000010000000000000005", false},
+                                      {"20010db8000000000001000000000005", true},
+                                      {"20010db8000100000000000000000000", false},
+                                      {"20010db8038100000000000000000000", true},
+                                      {"20010db8038200000000000000000000", false},
+                                      {"20010db80381000000010000fffffff5", true},
+                                      {"00000000000000000000000000000000", false},
+                                      {"ffffffffffffffffffffffffffffffff", false}})
         say("ip.dst", "nets", eth(0x86dd) + ip6({.destination = hex(address)}, tcp({})), in);
-    for (const auto& [mac, in] : {std::pair{"020000000000", true}, {"0200000000ff", true}, {"020000000100", true}, {"02000000012b", true}, {"02000000012c", false}, {"000000000000", false}, {"ffffffffffff", false}, {"030000000001", false}})
+    for (const auto& [mac, in] : {std::pair{"020000000000", true},
+                                  {"0200000000ff", true},
+                                  {"020000000100", true},
+                                  {"02000000012b", true},
+                                  {"02000000012c", false},
+                                  {"000000000000", false},
+                                  {"ffffffffffff", false},
+                                  {"030000000001", false}})
         say("eth.dst", "macs", patched(arp(), 0, hex(mac)), in);
     check_rows(rows, preamble);
 }
 
 TEST_CASE("iface: absent in tests; refused operators", "[operators]") {
     std::vector<Row> rows;
-    for (const char* condition : {"iface == \"eth0\"", "iface != \"eth0\"", "iface starts_with \"\"", "iface in { \"a\", \"b\" }", "iface not in { \"a\", \"b\" }", "iface contains \"\"", "iface ends_with \"0\""}) {
+    for (const char* condition :
+         {"iface == \"eth0\"", "iface != \"eth0\"", "iface starts_with \"\"", "iface in { \"a\", \"b\" }",
+          "iface not in { \"a\", \"b\" }", "iface contains \"\"", "iface ends_with \"0\""}) {
         rows.push_back(row(condition, udp4(), false));
         rows.push_back(row("not " + std::string(condition), udp4(), true));
     }
@@ -391,14 +453,20 @@ TEST_CASE("iface: absent in tests; refused operators", "[operators]") {
 }
 
 TEST_CASE("the oracle, with an interface", "[operators]") {
-    const Analysed policy = analysed("rule a { when iface == \"eth0\" then drop }\nrule b { when iface starts_with \"eth\" then drop }\n"
-                                     "rule c { when iface not in { \"eth1\", \"lo\" } then drop }\nrule d { when iface ends_with \"0\" and iface contains \"th\" then drop }");
+    const Analysed policy = analysed(
+        "rule a { when iface == \"eth0\" then drop }\nrule b { when iface starts_with \"eth\" then drop }\n"
+        "rule c { when iface not in { \"eth1\", \"lo\" } then drop }\nrule d { when iface ends_with \"0\" and iface "
+        "contains \"th\" then drop }");
     REQUIRE(policy.compiled);
     const sema::Oracle oracle(policy.compiled->policy);
-    for (const auto& [name, a, b, c, d] : {std::tuple{"eth0", true, true, true, true}, {"eth1", false, true, false, false}, {"lo", false, false, false, false}, {"th0", false, false, true, true}}) {
+    for (const auto& [name, a, b, c, d] : {std::tuple{"eth0", true, true, true, true},
+                                           {"eth1", false, true, false, false},
+                                           {"lo", false, false, false, false},
+                                           {"th0", false, false, true, true}}) {
         sema::Packet packet(udp4());
         packet.set_interface(name);
         const bool expected[] = {a, b, c, d};
-        for (std::size_t i = 0; i < 4; ++i) CHECK(oracle.holds(policy.compiled->policy.rules[i].condition, packet) == expected[i]);
+        for (std::size_t i = 0; i < 4; ++i)
+            CHECK(oracle.holds(policy.compiled->policy.rules[i].condition, packet) == expected[i]);
     }
 }

@@ -49,8 +49,10 @@ void check_step(Engines& engines, const sema::SendFrames& send, std::uint64_t no
     INFO(place << " `" << expect.text << "`");
     for (const sema::ExpectedAlert& alert : expect.alerts) {
         const std::uint64_t times = alerts[static_cast<std::uint32_t>(alert.alert)];
-        if (alert.times) CHECK(times == *alert.times);
-        else CHECK(times != 0);
+        if (alert.times)
+            CHECK(times == *alert.times);
+        else
+            CHECK(times != 0);
     }
 }
 
@@ -82,8 +84,10 @@ TEST_CASE("policies with tests of their own", "[policies]") {
             std::uint64_t now_ns = 0;
             for (const sema::TestStep& step : test.steps) {
                 if (const auto* advance = std::get_if<sema::AdvanceClock>(&step.node)) now_ns += advance->ns;
-                if (const auto* send = std::get_if<sema::SendFrames>(&step.node)) check_step(*engines, *send, now_ns, name + ", " + test.name);
-                if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node)) check_member(*engines, *expect, now_ns, name + ", " + test.name);
+                if (const auto* send = std::get_if<sema::SendFrames>(&step.node))
+                    check_step(*engines, *send, now_ns, name + ", " + test.name);
+                if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node))
+                    check_member(*engines, *expect, now_ns, name + ", " + test.name);
             }
         }
     }
@@ -103,5 +107,6 @@ TEST_CASE("the deepest chain of calls leaves some of the stack free", "[policies
     CHECK(stack_complaint(object->elf) == "");
     CHECK(chain.calls == kMostCalls);
     CHECK(chain.bytes >= 300);
-    for (const char* name : {"weir_policy", "weir_find", "weir_rest", "weir_residual ", "weir_residuals_from"}) CHECK(chain.functions.find(name) != std::string::npos);
+    for (const char* name : {"weir_policy", "weir_find", "weir_rest", "weir_residual ", "weir_residuals_from"})
+        CHECK(chain.functions.find(name) != std::string::npos);
 }

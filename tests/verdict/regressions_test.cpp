@@ -24,7 +24,8 @@ void check_loads(const std::string& policy, const Bytes& frame) {
 TEST_CASE("17 to 64 rules: one function, whose answer is an index", "[regressions]") {
     for (const std::size_t rules : {17u, 40u, 64u, 65u}) {
         std::string policy;
-        for (std::size_t i = 0; i < rules; ++i) policy += fmt::format("rule r{} {{ when tcp.dport == {} then drop }}\n", i, 80 + i);
+        for (std::size_t i = 0; i < rules; ++i)
+            policy += fmt::format("rule r{} {{ when tcp.dport == {} then drop }}\n", i, 80 + i);
         check_loads(policy, tcp4());
     }
 }
@@ -32,20 +33,26 @@ TEST_CASE("17 to 64 rules: one function, whose answer is an index", "[regression
 TEST_CASE("few rules of many tests: the verifier followed each along each way a frame is read", "[regressions]") {
     std::string policy;
     for (int i = 0; i < 8; ++i)
-        policy += fmt::format("rule r{0} {{ {1}when icmp6.code >= ip.len or (payload != \"a\\x8ab\" and not arp.target_ip in 198.51.100.0/24 and (icmp6.code & 0x40 < ip.ecn "
-                              "and payload[5:1] == \"b\" and ip)) or (tcp.window < {0}00 and ip.ttl & {0} != 0 and (tcp.syn or udp.dport > {0})) then drop }}\n", i + 1, i % 2 == 0 ? "observe " : "");
+        policy += fmt::format(
+            "rule r{0} {{ {1}when icmp6.code >= ip.len or (payload != \"a\\x8ab\" and not arp.target_ip in "
+            "198.51.100.0/24 and (icmp6.code & 0x40 < ip.ecn "
+            "and payload[5:1] == \"b\" and ip)) or (tcp.window < {0}00 and ip.ttl & {0} != 0 and (tcp.syn or udp.dport "
+            "> {0})) then drop }}\n",
+            i + 1, i % 2 == 0 ? "observe " : "");
     check_loads(policy, tcp4({}, text("aaaaab")));
 }
 
 TEST_CASE("the end of a payload that lies beyond byte 65,000 of a frame", "[regressions]") {
     const Bytes frame = in4(17, udp({}, Bytes(65504, 'j') + text("end")));
-    check_rows({{"payload ends_with \"end\"", frame, true, "the largest datagram"}, {"payload ends_with \"jjj\"", frame, false, "the largest datagram"}});
+    check_rows({{"payload ends_with \"end\"", frame, true, "the largest datagram"},
+                {"payload ends_with \"jjj\"", frame, false, "the largest datagram"}});
 }
 
 TEST_CASE("a set of tuples whose file is empty", "[regressions]") {
-    const std::string policy = "set none : (net, u8) from \"none\"\nset exact : (ip, port) from \"none\"\n"
-                               "rule a { when (ip.src, ip.ttl) in none or (ip.dst, tcp.dport) in exact then drop }\n"
-                               "rule b { observe when (ip.src, ip.ttl) not in none and (ip.dst, tcp.dport) not in exact then drop }\n";
+    const std::string policy =
+        "set none : (net, u8) from \"none\"\nset exact : (ip, port) from \"none\"\n"
+        "rule a { when (ip.src, ip.ttl) in none or (ip.dst, tcp.dport) in exact then drop }\n"
+        "rule b { observe when (ip.src, ip.ttl) not in none and (ip.dst, tcp.dport) not in exact then drop }\n";
     std::string error, difference;
     const auto engines = Engines::create(policy, error, {{"none", "# nothing yet\n"}});
     INFO(error);
@@ -58,7 +65,9 @@ TEST_CASE("64 rules of 260 comparisons: a branch out of the reach of BPF's jumps
     std::string policy;
     for (int r = 0; r < 64; ++r) {
         policy += fmt::format("rule r{} {{ {}when ", r, r % 2 == 0 ? "observe " : "");
-        for (int i = 0; i < 65; ++i) policy += fmt::format("{}(tcp.window & {} != {} and ip.src in 10.{}.0.0/16) or udp.len > ip.id", i == 0 ? "" : " or ", i + 1, r, i);
+        for (int i = 0; i < 65; ++i)
+            policy += fmt::format("{}(tcp.window & {} != {} and ip.src in 10.{}.0.0/16) or udp.len > ip.id",
+                                  i == 0 ? "" : " or ", i + 1, r, i);
         policy += " then drop }\n";
     }
     check_loads(policy, tcp4());

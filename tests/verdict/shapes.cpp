@@ -27,10 +27,14 @@ Options read(int argc, char** argv) {
     const auto number = [](const char* text) { return static_cast<std::uint32_t>(std::strtoul(text, nullptr, 0)); };
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string word = argv[i];
-        if (word == "--shape") options.shape = argv[i + 1];
-        else if (word == "--rules") options.rules = number(argv[i + 1]);
-        else if (word == "--packets") options.packets = number(argv[i + 1]);
-        else if (word == "--seed") options.seed = number(argv[i + 1]);
+        if (word == "--shape")
+            options.shape = argv[i + 1];
+        else if (word == "--rules")
+            options.rules = number(argv[i + 1]);
+        else if (word == "--packets")
+            options.packets = number(argv[i + 1]);
+        else if (word == "--seed")
+            options.seed = number(argv[i + 1]);
     }
     if (const char* rules = std::getenv("WEIR_SHAPES_RULES")) options.rules = number(rules);
     if (const char* packets = std::getenv("WEIR_SHAPES_PACKETS")) options.packets = number(packets);
@@ -56,8 +60,8 @@ bool agree(const Options& options, bench::Shape shape, std::string_view name) {
         }
         if (judged.rule < options.rules) ++decided;
     }
-    fmt::print("{}: {} rules, {} packets, {} decided by a rule, {} in the kernel; {}\n", name, options.rules, options.packets, decided,
-               engines->kernel_frames(), engines->compiled().decision.reason);
+    fmt::print("{}: {} rules, {} packets, {} decided by a rule, {} in the kernel; {}\n", name, options.rules,
+               options.packets, decided, engines->kernel_frames(), engines->compiled().decision.reason);
     return true;
 }
 

@@ -26,8 +26,8 @@ constexpr std::uint64_t kYear = 365ull * 86'400 * 1'000'000'000;
 struct Options {
     std::uint64_t seed = 0;
     std::uint64_t pairs = 100'000;
-    std::uint64_t sequences = 100;         // a policy
-    std::uint64_t packets = 40;            // a sequence, at most
+    std::uint64_t sequences = 100;  // a policy
+    std::uint64_t packets = 40;     // a sequence, at most
     std::string engines = "all";
     bool show = false;
 };
@@ -37,7 +37,8 @@ struct Timed {
     std::uint64_t time_ns = 0;
 };
 
-// Packets come from few places, so that they meet the same keys; tables are never half full, so that nothing is evicted.
+// Packets come from few places, so that they meet the same keys; tables are never half full, so that nothing is
+// evicted.
 class Generator {
 public:
     explicit Generator(Random& random) : random_(random) {}
@@ -63,7 +64,7 @@ private:
 
     Random& random_;
     std::vector<LiveSet> sets_;
-    std::vector<std::uint64_t> pauses_;    // what the policy's own times suggest, ns
+    std::vector<std::uint64_t> pauses_;  // what the policy's own times suggest, ns
 };
 
 std::string Generator::duration() {
@@ -71,7 +72,8 @@ std::string Generator::duration() {
         const char* word;
         std::uint64_t ns;
     };
-    static const std::vector<Unit> kUnits{{"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+    static const std::vector<Unit> kUnits{{"us", 1'000},         {"ms", 1'000'000},        {"s", 1'000'000'000},
+                                          {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
     const Unit& unit = random_.of(kUnits);
     const std::uint64_t count = random_.one_in(4) ? random_.between(1, 1000) : random_.between(1, 5);
     pauses_.push_back(unit.ns * count);
@@ -79,8 +81,10 @@ std::string Generator::duration() {
 }
 
 std::string Generator::term() {
-    static const std::vector<std::string> kKeys{"ip.src", "ip.src", "ip.src", "ip.dst", "tcp.dport", "udp.dport", "port.src", "port.dst", "eth.src",
-                                                "ip.proto", "ip.ttl", "packet.len", "arp.sender_ip", "tcp.syn", "vlan.id", "rx_queue", "ip.is_fragment"};
+    static const std::vector<std::string> kKeys{"ip.src",    "ip.src",        "ip.src",        "ip.dst",  "tcp.dport",
+                                                "udp.dport", "port.src",      "port.dst",      "eth.src", "ip.proto",
+                                                "ip.ttl",    "packet.len",    "arp.sender_ip", "tcp.syn", "vlan.id",
+                                                "rx_queue",  "ip.is_fragment"};
     std::vector<std::string> keys;
     for (std::size_t i = random_.one_in(2) ? 1 : random_.between(1, 4); i > 0; --i) keys.push_back(random_.of(kKeys));
     const std::string list = fmt::format("{}", fmt::join(keys, ", "));
@@ -105,8 +109,11 @@ std::string Generator::term() {
             return fmt::format("byterate({}) > {}B/s{}{}", list, bytes, burst, size);
         }
         case 2:
-            return fmt::format("distinct({}, by {}, in {}) > {}{}", one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len", "arp.sender_ip", "udp"),
-                               fmt::join(keys, ", by "), duration(), random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
+            return fmt::format("distinct({}, by {}, in {}) > {}{}",
+                               one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len",
+                                      "arp.sender_ip", "udp"),
+                               fmt::join(keys, ", by "), duration(),
+                               random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
         default: return fmt::format("count({}, in {}) > {}{}", list, duration(), random_.below(5), size);
     }
 }
@@ -114,10 +121,14 @@ std::string Generator::term() {
 std::string Generator::key(const LiveSet& set) {
     std::vector<std::string> fields;
     for (const std::string& type : set.types) {
-        if (type == "ip") fields.push_back(one_of("ip.src", "ip.src", "ip.dst", "arp.sender_ip"));
-        else if (type == "port") fields.push_back(one_of("tcp.dport", "udp.dport", "port.src", "port.dst"));
-        else if (type == "mac") fields.push_back(one_of("eth.src", "eth.dst"));
-        else fields.push_back(one_of("ip.ttl", "ip.proto", "tcp.flags"));
+        if (type == "ip")
+            fields.push_back(one_of("ip.src", "ip.src", "ip.dst", "arp.sender_ip"));
+        else if (type == "port")
+            fields.push_back(one_of("tcp.dport", "udp.dport", "port.src", "port.dst"));
+        else if (type == "mac")
+            fields.push_back(one_of("eth.src", "eth.dst"));
+        else
+            fields.push_back(one_of("ip.ttl", "ip.proto", "tcp.flags"));
     }
     return fields.size() == 1 ? fields[0] : fmt::format("({})", fmt::join(fields, ", "));
 }
@@ -131,9 +142,12 @@ std::string Generator::condition() {
             continue;
         }
         // An or is several boxes: a rule with state must count once all the same.
-        parts.push_back(one_of("tcp", "udp", "not tcp", "ip6", "tcp.syn", "tcp.dport == 22", "tcp.dport in 20..80", "ip.src in 198.51.100.0/30", "ip.src == 198.51.100.1",
-                               "(tcp.dport == 22 or tcp.dport == 80 or ip.ttl > 60)", "(ip.src == ip.dst or udp or ip.proto == 6)", "not ip.ttl == 64",
-                               "payload contains \"ab\"", "ip.ttl in { 1..63, 65..255 }", "(tcp or udp or ip)", "port.src == port.dst"));
+        parts.push_back(one_of("tcp", "udp", "not tcp", "ip6", "tcp.syn", "tcp.dport == 22", "tcp.dport in 20..80",
+                               "ip.src in 198.51.100.0/30", "ip.src == 198.51.100.1",
+                               "(tcp.dport == 22 or tcp.dport == 80 or ip.ttl > 60)",
+                               "(ip.src == ip.dst or udp or ip.proto == 6)", "not ip.ttl == 64",
+                               "payload contains \"ab\"", "ip.ttl in { 1..63, 65..255 }", "(tcp or udp or ip)",
+                               "port.src == port.dst"));
     }
     // State terms anywhere among the others: they are tried last.
     for (std::size_t i = random_.below(3); i > 0; --i)
@@ -145,27 +159,44 @@ std::string Generator::rule(std::size_t number) {
     std::vector<std::string> actions;
     for (std::size_t i = random_.below(3); i > 0; --i) {
         if (sets_.empty() || random_.one_in(3)) {
-            actions.push_back(one_of("alert first", "alert second", "alert first sample 1/3", "alert second sample 1/2"));
+            actions.push_back(
+                one_of("alert first", "alert second", "alert first sample 1/3", "alert second sample 1/2"));
             continue;
         }
         const LiveSet& set = random_.of(sets_);
         const std::string what = key(set);
-        if (random_.one_in(4)) actions.push_back(fmt::format("remove {} from {}", what, set.name));
-        else actions.push_back(fmt::format("add {} to {}{}", what, set.name, random_.one_in(2) ? " for " + duration() : ""));
+        if (random_.one_in(4))
+            actions.push_back(fmt::format("remove {} from {}", what, set.name));
+        else
+            actions.push_back(
+                fmt::format("add {} to {}{}", what, set.name, random_.one_in(2) ? " for " + duration() : ""));
     }
     if (actions.empty() || random_.one_in(3)) actions.push_back(one_of("drop", "pass"));
-    return fmt::format("rule r{} {{ {}when {} then {} }}\n", number, random_.one_in(6) ? "observe " : "", condition(), fmt::join(actions, ", "));
+    return fmt::format("rule r{} {{ {}when {} then {} }}\n", number, random_.one_in(6) ? "observe " : "", condition(),
+                       fmt::join(actions, ", "));
 }
 
 std::string Generator::policy() {
     sets_.clear();
     pauses_.clear();
     std::string text;
-    static const std::vector<std::vector<std::string>> kTypes{{"ip"}, {"ip"}, {"port"}, {"mac"}, {"u8"}, {"ip", "port"}, {"ip", "ip"}, {"port", "mac", "u8"}, {"ip", "ip", "ip"}};
+    static const std::vector<std::vector<std::string>> kTypes{{"ip"},
+                                                              {"ip"},
+                                                              {"port"},
+                                                              {"mac"},
+                                                              {"u8"},
+                                                              {"ip", "port"},
+                                                              {"ip", "ip"},
+                                                              {"port", "mac", "u8"},
+                                                              {"ip", "ip", "ip"}};
     for (std::size_t i = random_.below(4); i > 0; --i) {
         sets_.push_back({fmt::format("live{}", i), random_.of(kTypes)});
-        const std::string types = sets_.back().types.size() == 1 ? sets_.back().types[0] : fmt::format("({})", fmt::join(sets_.back().types, ", "));
-        text += fmt::format("set live{} : {} size {}{}\n", i, types, random_.one_in(2) ? random_.between(1, 3) : random_.between(4, 100), random_.one_in(2) ? " ttl " + duration() : "");
+        const std::string types = sets_.back().types.size() == 1
+                                      ? sets_.back().types[0]
+                                      : fmt::format("({})", fmt::join(sets_.back().types, ", "));
+        text += fmt::format("set live{} : {} size {}{}\n", i, types,
+                            random_.one_in(2) ? random_.between(1, 3) : random_.between(4, 100),
+                            random_.one_in(2) ? " ttl " + duration() : "");
     }
     text += "alert first { message \"1\" }\nalert second { message \"2\" }\n";
     if (random_.one_in(2)) text += "default drop\n";
@@ -173,7 +204,8 @@ std::string Generator::policy() {
     const std::size_t rules = random_.one_in(5) ? random_.between(65, 120) : random_.between(1, 12);
     for (std::size_t i = 0; i < rules; ++i)
         text += rules > 64 && random_.below(6) != 0
-                    ? fmt::format("rule s{} {{ when tcp.dport == {} and ip.src in 198.51.{}.0/24 then {} }}\n", i, 1000 + i, i, one_of("drop", "pass", "alert first"))
+                    ? fmt::format("rule s{} {{ when tcp.dport == {} and ip.src in 198.51.{}.0/24 then {} }}\n", i,
+                                  1000 + i, i, one_of("drop", "pass", "alert first"))
                     : rule(i);
     return text;
 }
@@ -181,10 +213,13 @@ std::string Generator::policy() {
 Bytes Generator::packet() {
     sema::TestPacket packet;
     const std::uint64_t kind = random_.below(8);
-    packet.protocol = kind < 4 ? sema::TestProtocol::kTcp : kind < 7 ? sema::TestProtocol::kUdp : sema::TestProtocol::kArp;
+    packet.protocol = kind < 4   ? sema::TestProtocol::kTcp
+                      : kind < 7 ? sema::TestProtocol::kUdp
+                                 : sema::TestProtocol::kArp;
     if (kind == 7 && random_.one_in(2)) packet.protocol = sema::TestProtocol::kIcmp;
     const bool six = kind < 6 && random_.one_in(4);
-    packet.source = *parse_ip(six ? fmt::format("2001:db8::{}", random_.between(1, 2)) : fmt::format("198.51.100.{}", random_.between(1, 3)));
+    packet.source = *parse_ip(six ? fmt::format("2001:db8::{}", random_.between(1, 2))
+                                  : fmt::format("198.51.100.{}", random_.between(1, 3)));
     packet.destination = *parse_ip(six ? "2001:db8::9" : fmt::format("192.0.2.{}", random_.between(1, 2)));
     static const std::vector<std::uint16_t> kPorts{22, 22, 80, 53, 1001};
     packet.source_port = random_.of(kPorts);
@@ -193,7 +228,8 @@ Bytes Generator::packet() {
     packet.ttl = random_.one_in(4) ? 3 : 64;
     packet.eth_source.bytes[5] = random_.one_in(3) ? 7 : 1;
     if (random_.one_in(6)) packet.vlans = {5};
-    if (packet.protocol != sema::TestProtocol::kArp && random_.one_in(3)) packet.payload = std::string(random_.below(100), 'a') + "b";
+    if (packet.protocol != sema::TestProtocol::kArp && random_.one_in(3))
+        packet.payload = std::string(random_.below(100), 'a') + "b";
     Bytes frame = sema::build_frame(packet);
     if (random_.one_in(20)) frame.resize(random_.between(14, frame.size()));
     return frame;
@@ -202,9 +238,13 @@ Bytes Generator::packet() {
 // Just what a policy's time is, one less, one more, or any other up to years.
 std::uint64_t Generator::pause() {
     switch (random_.below(10)) {
-        case 0: case 1: case 2: return 0;
+        case 0:
+        case 1:
+        case 2: return 0;
         case 3: return random_.below(3);
-        case 4: case 5: case 6: return pauses_.empty() ? 1 : random_.of(pauses_) + random_.below(3) - 1;
+        case 4:
+        case 5:
+        case 6: return pauses_.empty() ? 1 : random_.of(pauses_) + random_.below(3) - 1;
         case 7: return pauses_.empty() ? 1 : random_.of(pauses_) / random_.between(1, 5);
         case 8: return random_.below(std::uint64_t{1} << random_.below(50));
         default: return random_.one_in(8) ? random_.below(3 * kYear) : random_.below(1'000'000'000);
@@ -230,12 +270,18 @@ Options read(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const char* value = i + 1 < argc ? argv[i + 1] : "";
-        if (word == "--seed") options.seed = number(value), ++i;
-        else if (word == "--pairs") options.pairs = number(value), ++i;
-        else if (word == "--sequences") options.sequences = std::max<std::uint64_t>(1, number(value)), ++i;
-        else if (word == "--packets") options.packets = std::max<std::uint64_t>(1, number(value)), ++i;
-        else if (word == "--engines") options.engines = value, ++i;
-        else if (word == "--show") options.show = true;
+        if (word == "--seed")
+            options.seed = number(value), ++i;
+        else if (word == "--pairs")
+            options.pairs = number(value), ++i;
+        else if (word == "--sequences")
+            options.sequences = std::max<std::uint64_t>(1, number(value)), ++i;
+        else if (word == "--packets")
+            options.packets = std::max<std::uint64_t>(1, number(value)), ++i;
+        else if (word == "--engines")
+            options.engines = value, ++i;
+        else if (word == "--show")
+            options.show = true;
     }
     if (const char* pairs = std::getenv("WEIR_STATEFUL_PAIRS")) options.pairs = number(pairs);
     if (const char* seed = std::getenv("WEIR_STATEFUL_SEED")) options.seed = number(seed);
@@ -246,9 +292,11 @@ struct Sums {
     std::uint64_t policies = 0, pairs = 0, packets = 0, kernel_frames = 0, exceeded = 0;
 };
 
-int report(std::uint64_t seed, const std::string& policy, const std::vector<Timed>& sequence, std::size_t last, const std::string& difference) {
+int report(std::uint64_t seed, const std::string& policy, const std::vector<Timed>& sequence, std::size_t last,
+           const std::string& difference) {
     fmt::print("seed {}\n{}--- policy\n{}--- packets\n", seed, difference, policy);
-    for (std::size_t i = 0; i <= last && i < sequence.size(); ++i) fmt::print("{} {}\n", sequence[i].time_ns, to_hex(sequence[i].frame));
+    for (std::size_t i = 0; i <= last && i < sequence.size(); ++i)
+        fmt::print("{} {}\n", sequence[i].time_ns, to_hex(sequence[i].frame));
     return 1;
 }
 
@@ -259,7 +307,8 @@ int run(const Options& options, std::uint64_t seed, Sums& sums) {
     const std::string policy = generator.policy();
     if (options.show) fmt::print("# seed {}\n{}\n", seed, policy);
     std::string error;
-    const auto engines = Engines::create(policy, error, {}, options.engines == "native" ? Engines::Kernel::kNot : Engines::Kernel::kToo);
+    const auto engines =
+        Engines::create(policy, error, {}, options.engines == "native" ? Engines::Kernel::kNot : Engines::Kernel::kToo);
     if (!engines) return report(seed, policy, {}, 0, "the policy is refused:\n" + error);
     for (std::uint64_t i = 0; i < options.sequences; ++i) {
         const std::vector<Timed> sequence = generator.sequence(options.packets);
@@ -290,7 +339,7 @@ int main(int argc, char** argv) {
     for (std::uint64_t seed = options.seed; sums.pairs < options.pairs; ++seed)
         if (run(options, seed, sums) != 0) return 1;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("{} pairs of {} policies, {} packets, {} of them in the kernel, {} rules matched; {:.1f} s\n", sums.pairs, sums.policies, sums.packets,
-               sums.kernel_frames, sums.exceeded, seconds);
+    fmt::print("{} pairs of {} policies, {} packets, {} of them in the kernel, {} rules matched; {:.1f} s\n",
+               sums.pairs, sums.policies, sums.packets, sums.kernel_frames, sums.exceeded, seconds);
     return 0;
 }

@@ -10,7 +10,7 @@ namespace {
 struct Fault {
     const char* text;
     const char* code;
-    const char* where;   // the text that the span covers
+    const char* where;  // the text that the span covers
 };
 
 constexpr Fault kFaults[] = {
@@ -144,8 +144,8 @@ TEST_CASE("limits") {
 TEST_CASE("text that is no text") {
     CHECK(Parsed(std::string("rule r\0 { }", 11)).codes() == "E106");
     CHECK(Parsed("# \xff\n").codes() == "E106");
-    CHECK(Parsed("# \xc0\x80\n").codes() == "E106");       // overlong
-    CHECK(Parsed("# \xed\xa0\x80\n").codes() == "E106");   // a surrogate
+    CHECK(Parsed("# \xc0\x80\n").codes() == "E106");      // overlong
+    CHECK(Parsed("# \xed\xa0\x80\n").codes() == "E106");  // a surrogate
     CHECK(Parsed("# \xf4\x90\x80\x80\n").codes() == "E106");
     CHECK(Parsed("# \xe2\x82").codes() == "E106");
     CHECK(Parsed("# \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\n").codes() == "");

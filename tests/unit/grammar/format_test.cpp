@@ -83,7 +83,8 @@ TEST_CASE("one line where the author wrote one and it fits") {
     const std::string name(40, 'a');
     CHECK(formatted("rule " + name + " { when ip.src in " + name + " then alert " + name + " }") ==
           "rule " + name + " {\n    when ip.src in " + name + "\n    then alert " + name + "\n}\n");
-    CHECK(formatted("alert a { severity low message \"m\" to x }") == "alert a { severity low  message \"m\"  to x }\n");
+    CHECK(formatted("alert a { severity low message \"m\" to x }") ==
+          "alert a { severity low  message \"m\"  to x }\n");
 }
 
 TEST_CASE("clauses a line each, words of alerts in a column") {
@@ -106,23 +107,32 @@ TEST_CASE("literals keep their spelling, signs get one kind of space") {
 }
 
 TEST_CASE("columns of neighbours") {
-    CHECK(formatted("rule a { when tcp then drop }\nrule long_name { when udp then drop }\n\nrule b { when icmp then drop }\n") ==
-          "rule a         { when tcp then drop }\nrule long_name { when udp then drop }\n\nrule b { when icmp then drop }\n");
-    CHECK(formatted("alert a { severity low message \"m\" to x }\nalert bb { severity critical message \"long\" to y }") ==
-          "alert a  { severity low       message \"m\"     to x }\nalert bb { severity critical  message \"long\"  to y }\n");
-    CHECK(formatted("test \"t\" {\n tcp 1.2.3.4 -> 1.2.3.5=>drop\n after 1m\n icmp 1.2.3.4->1.2.3.5 type 8 => pass\n}") ==
-          "test \"t\" {\n    tcp 1.2.3.4 -> 1.2.3.5         => drop\n    after 1m\n    icmp 1.2.3.4 -> 1.2.3.5 type 8 => pass\n}\n");
+    CHECK(formatted("rule a { when tcp then drop }\nrule long_name { when udp then drop }\n\nrule b { when icmp then "
+                    "drop }\n") ==
+          "rule a         { when tcp then drop }\nrule long_name { when udp then drop }\n\nrule b { when icmp then "
+          "drop }\n");
+    CHECK(formatted(
+              "alert a { severity low message \"m\" to x }\nalert bb { severity critical message \"long\" to y }") ==
+          "alert a  { severity low       message \"m\"     to x }\nalert bb { severity critical  message \"long\"  to "
+          "y }\n");
+    CHECK(
+        formatted("test \"t\" {\n tcp 1.2.3.4 -> 1.2.3.5=>drop\n after 1m\n icmp 1.2.3.4->1.2.3.5 type 8 => pass\n}") ==
+        "test \"t\" {\n    tcp 1.2.3.4 -> 1.2.3.5         => drop\n    after 1m\n    icmp 1.2.3.4 -> 1.2.3.5 type 8 => "
+        "pass\n}\n");
     CHECK(formatted("let a = 1 # x\nlet bb = 2000 # y\n") == "let a  = 1     # x\nlet bb = 2000  # y\n");
 }
 
 TEST_CASE("comments in every position") {
-    CHECK(formatted("\n\n  # start\n\n\n# second\npolicy p # h\n# end") == "# start\n\n# second\npolicy p  # h\n# end\n");
+    CHECK(formatted("\n\n  # start\n\n\n# second\npolicy p # h\n# end") ==
+          "# start\n\n# second\npolicy p  # h\n# end\n");
     CHECK(formatted("# alone") == "# alone\n");
-    CHECK(formatted("rule r { # open\n# own\nwhen tcp # t\n# mid\nand udp\n# before then\n\n\nthen drop # d\n# last\n} # close\n") ==
+    CHECK(formatted("rule r { # open\n# own\nwhen tcp # t\n# mid\nand udp\n# before then\n\n\nthen drop # d\n# last\n} "
+                    "# close\n") ==
           "rule r {  # open\n    # own\n    when tcp  # t\n        # mid\n        and udp\n    # before then\n\n"
           "    then drop  # d\n    # last\n}  # close\n");
-    CHECK(formatted("test \"t\" {\n# a\ntcp 1.2.3.4 # src\n-> 1.2.3.5 => drop # out\n\n\n# z\n}") ==
-          "test \"t\" {\n    # a\n    tcp 1.2.3.4             # src\n        -> 1.2.3.5 => drop  # out\n\n    # z\n}\n");
+    CHECK(
+        formatted("test \"t\" {\n# a\ntcp 1.2.3.4 # src\n-> 1.2.3.5 => drop # out\n\n\n# z\n}") ==
+        "test \"t\" {\n    # a\n    tcp 1.2.3.4             # src\n        -> 1.2.3.5 => drop  # out\n\n    # z\n}\n");
     CHECK(formatted("let s = {\n 80, # http\n 443, # https\n # more\n 8080\n}\n") ==
           "let s = {\n    80,   # http\n    443,  # https\n    # more\n    8080\n}\n");
     CHECK(formatted("alert a { severity low # s\n# to whom\nto x # t\n}") ==
@@ -131,10 +141,14 @@ TEST_CASE("comments in every position") {
 
 TEST_CASE("what is too long is broken where it means least") {
     const std::string a(50, 'a');
-    CHECK(formatted("let x = " + a + " and " + a + " or " + a) == "let x = " + a + " and " + a + "\n    or " + a + "\n");
-    CHECK(formatted("let x = (" + a + " or " + a + ") and " + a) == "let x = (" + a + " or " + a + ")\n    and " + a + "\n");
-    CHECK(formatted("let x = { " + a + "," + a + "," + a + " }") == "let x = { " + a + ", " + a + ",\n    " + a + " }\n");
-    CHECK(formatted("let x = {\n" + a + "," + a + "," + a + "\n}") == "let x = {\n    " + a + ", " + a + ",\n    " + a + "\n}\n");
+    CHECK(formatted("let x = " + a + " and " + a + " or " + a) ==
+          "let x = " + a + " and " + a + "\n    or " + a + "\n");
+    CHECK(formatted("let x = (" + a + " or " + a + ") and " + a) ==
+          "let x = (" + a + " or " + a + ")\n    and " + a + "\n");
+    CHECK(formatted("let x = { " + a + "," + a + "," + a + " }") ==
+          "let x = { " + a + ", " + a + ",\n    " + a + " }\n");
+    CHECK(formatted("let x = {\n" + a + "," + a + "," + a + "\n}") ==
+          "let x = {\n    " + a + ", " + a + ",\n    " + a + "\n}\n");
     const std::string packet = "tcp 1.2.3.4 -> 1.2.3.5 payload \"" + a + a + "\"";
     CHECK(formatted("test \"t\" {\n" + packet + "\n=> drop\n" + packet + " => pass\n}") ==
           "test \"t\" {\n    " + packet + "\n        => drop\n    " + packet + " => pass\n}\n");

@@ -15,7 +15,7 @@ namespace {
 #ifdef WEIR_SANITIZED
 constexpr double kMaxMs = 2000;
 #else
-constexpr double kMaxMs = 100;   // reliability: each parse of a hostile text
+constexpr double kMaxMs = 100;  // reliability: each parse of a hostile text
 #endif
 
 // The least CPU time of a few tries, so that a busy machine is no failure.
@@ -75,7 +75,8 @@ TEST_CASE("hostile texts are answered in time") {
 
 TEST_CASE("the layout of large policies takes linear time") {
     const auto format_ms = [](std::size_t rules) {
-        const Parsed parsed(repeated(rules, "rule r { when ip.src in { 10.0.0.0/8, fd00::/8 } and tcp # c\n then alert a, drop }\n"));
+        const Parsed parsed(
+            repeated(rules, "rule r { when ip.src in { 10.0.0.0/8, fd00::/8 } and tcp # c\n then alert a, drop }\n"));
         double least = 1e9;
         for (int i = 0; i < 5; ++i) {
             const std::clock_t begin = std::clock();
@@ -91,7 +92,8 @@ TEST_CASE("the layout of large policies takes linear time") {
 TEST_CASE("every prefix of a policy is parsed") {
     const std::string text = policies().front().second;
     std::size_t refused = 0;
-    for (std::size_t size = 0; size < text.size(); size += 3) refused += Parsed(text.substr(0, size)).diagnostics.has_errors();
+    for (std::size_t size = 0; size < text.size(); size += 3)
+        refused += Parsed(text.substr(0, size)).diagnostics.has_errors();
     CHECK(refused > text.size() / 6);
 }
 
@@ -105,7 +107,8 @@ TEST_CASE("mutants") {
     int accepted = 0;
     for (int i = 0; i < kMutants; ++i) {
         const std::string& whole = random.of(all).second;
-        const std::size_t begin = whole.size() > kLargest ? whole.find('\n', random.below(whole.size() - kLargest)) + 1 : 0;
+        const std::size_t begin =
+            whole.size() > kLargest ? whole.find('\n', random.below(whole.size() - kLargest)) + 1 : 0;
         std::string text = whole.substr(begin, kLargest);
         text.resize(text.rfind("\n}\n") == std::string::npos ? text.size() : text.rfind("\n}\n") + 3);
         text = tests::mutant_of_bytes(std::move(text), random);

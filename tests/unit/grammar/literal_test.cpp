@@ -29,16 +29,26 @@ constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 }  // namespace
 
 TEST_CASE("integers") {
-    const std::pair<const char*, std::uint64_t> kGood[] = {
-        {"0", 0}, {"22", 22}, {"0x16", 22}, {"0XfF", 255}, {"1_000_000", 1'000'000}, {"0xdead_beef", 0xdeadbeef},
-        {"8k", 8'000}, {"3M", 3'000'000}, {"18G", 18'000'000'000}, {"1_0k", 10'000},
-        {"18446744073709551615", kMax}, {"0xffffffffffffffff", kMax}, {"18446744073G", 18'446'744'073'000'000'000u}};
+    const std::pair<const char*, std::uint64_t> kGood[] = {{"0", 0},
+                                                           {"22", 22},
+                                                           {"0x16", 22},
+                                                           {"0XfF", 255},
+                                                           {"1_000_000", 1'000'000},
+                                                           {"0xdead_beef", 0xdeadbeef},
+                                                           {"8k", 8'000},
+                                                           {"3M", 3'000'000},
+                                                           {"18G", 18'000'000'000},
+                                                           {"1_0k", 10'000},
+                                                           {"18446744073709551615", kMax},
+                                                           {"0xffffffffffffffff", kMax},
+                                                           {"18446744073G", 18'446'744'073'000'000'000u}};
     for (const auto& [text, value] : kGood) {
         INFO(text);
         REQUIRE(read<Integer>(text));
         CHECK(read<Integer>(text)->value == value);
     }
-    for (const char* text : {"18446744073709551616", "0x10000000000000000", "18446744074G", "99999999999999999999999999"}) {
+    for (const char* text :
+         {"18446744073709551616", "0x10000000000000000", "18446744074G", "99999999999999999999999999"}) {
         INFO(text);
         CHECK(code(text) == "E302");
     }
@@ -49,9 +59,12 @@ TEST_CASE("integers") {
 }
 
 TEST_CASE("durations, sizes, rates") {
-    const std::pair<const char*, std::uint64_t> kDurations[] = {{"50us", 50'000},       {"100ms", 100'000'000},
-                                                                {"10s", 10'000'000'000}, {"5m", 300'000'000'000},
-                                                                {"1h", 3'600'000'000'000}, {"2d", 172'800'000'000'000},
+    const std::pair<const char*, std::uint64_t> kDurations[] = {{"50us", 50'000},
+                                                                {"100ms", 100'000'000},
+                                                                {"10s", 10'000'000'000},
+                                                                {"5m", 300'000'000'000},
+                                                                {"1h", 3'600'000'000'000},
+                                                                {"2d", 172'800'000'000'000},
                                                                 {"0s", 0}};
     for (const auto& [text, ns] : kDurations) {
         INFO(text);
@@ -81,7 +94,8 @@ TEST_CASE("addresses, prefixes, ranges, MACs") {
     CHECK(read<IpAddress>("198.51.100.7")->version == 4);
     CHECK(read<IpAddress>("::")->version == 6);
     CHECK(read<IpAddress>("::ffff:192.0.2.1"));
-    for (const char* text : {"256.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", ":::", "1::2::3", "fe80::1/129", "2001:db8:"}) {
+    for (const char* text :
+         {"256.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", ":::", "1::2::3", "fe80::1/129", "2001:db8:"}) {
         INFO(text);
         CHECK(code(text) != "");
     }
@@ -114,10 +128,10 @@ TEST_CASE("addresses, prefixes, ranges, MACs") {
 TEST_CASE("addresses are printed as RFC 5952 wants them") {
     const std::pair<const char*, const char*> kPrinted[] = {
         {"2001:0DB8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
-        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},      // 4.2.2: no :: for one group
-        {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},                // 4.2.3: the longest run
-        {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},          // 4.2.3: the first of equals
-        {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},               // 5
+        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},  // 4.2.2: no :: for one group
+        {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},           // 4.2.3: the longest run
+        {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},     // 4.2.3: the first of equals
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},          // 5
         {"0:0:0:0:0:0:0:0", "::"},
         {"198.51.100.7", "198.51.100.7"}};
     for (const auto& [text, printed] : kPrinted) CHECK(to_string(*parse_ip(text)) == printed);

@@ -1,4 +1,5 @@
-// Long texts, of which items are read in a thread while those before are built: the same policy, the same words about it.
+// Long texts, of which items are read in a thread while those before are built: the same policy, the same words about
+// it.
 #include <catch2/catch.hpp>
 
 #include <string>
@@ -10,10 +11,11 @@ using namespace weir;
 
 namespace {
 
-constexpr std::size_t kItems = 6000;   // a text of well over 256 KiB
+constexpr std::size_t kItems = 6000;  // a text of well over 256 KiB
 
 std::string item(std::size_t number) {
-    return "rule r" + std::to_string(number) + " { when ip.src == 10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256) + " and tcp.dport == 22 then drop }\n";
+    return "rule r" + std::to_string(number) + " { when ip.src == 10.0." + std::to_string(number / 256) + "." +
+           std::to_string(number % 256) + " and tcp.dport == 22 then drop }\n";
 }
 std::string text_of(const std::vector<std::pair<std::size_t, std::string>>& others) {
     std::string text = "policy long # a comment\n";
@@ -53,13 +55,15 @@ TEST_CASE("what is wrong in a long text is said in its order, and the rest is re
                                  {3001, "ruel r { when tcp then drop }"},
                                  {5999, "rule last { when tcp then }"}}));
     std::vector<std::string> said;
-    for (const Diagnostic& one : parsed.diagnostics.all()) said.push_back(std::string(code_name(one.code)) + " " + std::string(parsed.text(one.span)));
+    for (const Diagnostic& one : parsed.diagnostics.all())
+        said.push_back(std::string(code_name(one.code)) + " " + std::string(parsed.text(one.span)));
     CHECK(said == std::vector<std::string>{"E104 =", "E109 10s", "E101 ruel", "E101 }"});
     CHECK(rules_of(parsed.policy).size() == kItems - 4);
     // The first of them late: most of the text is read ahead.
     const Parsed late(text_of({{1, "set s : ip size 10s"}, {5000, "rule r { when !tcp then drop }"}}));
     said.clear();
-    for (const Diagnostic& one : late.diagnostics.all()) said.push_back(std::string(code_name(one.code)) + " " + std::string(late.text(one.span)));
+    for (const Diagnostic& one : late.diagnostics.all())
+        said.push_back(std::string(code_name(one.code)) + " " + std::string(late.text(one.span)));
     CHECK(said == std::vector<std::string>{"E109 10s", "E104 !"});
     CHECK(rules_of(late.policy).size() == kItems - 2);
 }

@@ -19,7 +19,7 @@ struct Parsed {
         policy = parse(sources, file, diagnostics);
     }
 
-    std::string codes() const {   // "E101 E303", in the order of the text
+    std::string codes() const {  // "E101 E303", in the order of the text
         std::string all;
         for (const Diagnostic& diagnostic : diagnostics.all())
             all.append(all.empty() ? "" : " ").append(code_name(diagnostic.code));
@@ -41,7 +41,7 @@ struct Parsed {
         }
         return all;
     }
-    std::vector<std::string> comments() const {   // without space at their ends
+    std::vector<std::string> comments() const {  // without space at their ends
         std::vector<std::string> all;
         for (const ast::Comment& comment : policy.comments) {
             std::string_view written = text(comment.span);

@@ -46,15 +46,18 @@ TEST_CASE("header, imports, lets, sets, verdicts") {
 }
 
 TEST_CASE("rules and actions") {
-    CHECK(item("rule r { note \"n\" observe when tcp then alert a sample 1/100, capture, add (ip.src, tcp.dport) to s for 1h, "
-               "remove ip.src from t, drop }") ==
-          "rule r observe\n  note \"n\"\n  path tcp\n  alert a sample 1/100\n  capture\n  add to s\n    tuple\n"
-          "      path ip.src\n      path tcp.dport\n    for 3600000000000ns\n  remove from t\n    path ip.src\n  drop\n");
+    CHECK(
+        item("rule r { note \"n\" observe when tcp then alert a sample 1/100, capture, add (ip.src, tcp.dport) to s "
+             "for 1h, "
+             "remove ip.src from t, drop }") ==
+        "rule r observe\n  note \"n\"\n  path tcp\n  alert a sample 1/100\n  capture\n  add to s\n    tuple\n"
+        "      path ip.src\n      path tcp.dport\n    for 3600000000000ns\n  remove from t\n    path ip.src\n  drop\n");
     CHECK(item("rule r{when tcp then redirect(\"e\")}") == "rule r\n  path tcp\n  redirect(\"e\")\n");
 }
 
 TEST_CASE("precedence: or, and, not, comparison, mask") {
-    CHECK(condition("tcp or udp and not icmp") == "or\n    path tcp\n    and\n      path udp\n      not\n        path icmp\n");
+    CHECK(condition("tcp or udp and not icmp") ==
+          "or\n    path tcp\n    and\n      path udp\n      not\n        path icmp\n");
     CHECK(condition("(tcp or udp) and icmp") == "and\n    or\n      path tcp\n      path udp\n    path icmp\n");
     CHECK(condition("not not tcp") == "not\n    not\n      path tcp\n");
     CHECK(condition("not tcp.dport == 22") == "not\n    ==\n      path tcp.dport\n      literal 22\n");
@@ -64,7 +67,8 @@ TEST_CASE("precedence: or, and, not, comparison, mask") {
 }
 
 TEST_CASE("operators and operands") {
-    for (const std::string op : {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"})
+    for (const std::string op :
+         {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"})
         CHECK(condition("a.b " + op + " 5") == op + "\n    path a.b\n    literal 5\n");
     CHECK(condition("tcp.dport==22") == condition("tcp.dport == 22"));
     CHECK(condition("payload[2:4] == hex\"cafe babe\"") == "==\n    slice payload[2:4]\n    literal hex\"cafebabe\"\n");
@@ -82,25 +86,29 @@ TEST_CASE("operators and operands") {
 TEST_CASE("state terms") {
     CHECK(condition("rate(ip.src) > 10/min") == "rate >\n    keys\n      path ip.src\n    limit 10/60000000000ns\n");
     CHECK(condition("rate(ip.src, tcp.dport) > 10/s burst 20 size 1k") ==
-          "rate >\n    keys\n      path ip.src\n      path tcp.dport\n    limit 10/1000000000ns\n    burst 20\n    size 1000\n");
+          "rate >\n    keys\n      path ip.src\n      path tcp.dport\n    limit 10/1000000000ns\n    burst 20\n    "
+          "size 1000\n");
     CHECK(condition("byterate(ip.src) > 10MB/s burst 64KB") ==
           "byterate >\n    keys\n      path ip.src\n    limit 10000000B/1000000000ns\n    burst 64000B\n");
     CHECK(condition("count(ip.src, in 10s) > 5") ==
           "count >\n    keys\n      path ip.src\n    window 10000000000ns\n    limit 5\n");
     CHECK(condition("distinct(tcp.dport, by ip.src, in 10s) > 20") ==
-          "distinct >\n    value\n      path tcp.dport\n    keys\n      path ip.src\n    window 10000000000ns\n    limit 20\n");
+          "distinct >\n    value\n      path tcp.dport\n    keys\n      path ip.src\n    window 10000000000ns\n    "
+          "limit 20\n");
 }
 
 TEST_CASE("alerts and sinks") {
     CHECK(item("alert a { severity critical message \"m {ip.src}\" throttle 3 per ip.src, tcp.dport every 1m to x, y "
                "escalate to z when 5 within 1h per ip.src respond { add ip.src to blocked for 1h } }") ==
           "alert a\n  severity critical\n  message \"m {ip.src}\"\n  throttle 3 every 60000000000ns\n    path ip.src\n"
-          "    path tcp.dport\n  to x\n  to y\n  escalate to z when 5 within 3600000000000ns\n    path ip.src\n  respond\n"
+          "    path tcp.dport\n  to x\n  to y\n  escalate to z when 5 within 3600000000000ns\n    path ip.src\n  "
+          "respond\n"
           "    add to blocked\n      path ip.src\n      for 3600000000000ns\n");
     CHECK(item("alert a { }") == "alert a\n");
     CHECK(item("sink s = stdout()") == "sink s stdout\n");
     CHECK(item("sink s = eve(\"/p\", rotate 100MB, keep 10)") ==
-          "sink s eve\n  argument \n    literal \"/p\"\n  argument rotate\n    literal 100000000B\n  argument keep\n    literal 10\n");
+          "sink s eve\n  argument \n    literal \"/p\"\n  argument rotate\n    literal 100000000B\n  argument keep\n   "
+          " literal 10\n");
     CHECK(item("sink s = webhook(\"u\", header \"A\" env \"B\", batch 5, timeout 2s)") ==
           "sink s webhook\n  argument \n    literal \"u\"\n  argument header\n    word env\n    literal \"A\"\n"
           "    literal \"B\"\n  argument batch\n    literal 5\n  argument timeout\n    literal 2000000000ns\n");
@@ -113,20 +121,26 @@ TEST_CASE("steps of tests") {
     CHECK(step("expect b not contains (10.0.0.1, 22)") ==
           "  expect b not contains\n    tuple\n      literal 10.0.0.1\n      literal 22\n");
     CHECK(step("replay \"a.pcap\" => no alert") == "  replay \"a.pcap\"\n    outcome  no alert\n");
-    CHECK(step("20 x tcp 1.2.3.4:5 -> [2001:db8::1]:22 syn ttl 3 payload \"GET /\" => drop by r, alert a 3 times, alert b") ==
-          "  send 20\n    packet tcp\n      from 1.2.3.4 ports 5..5\n      to 2001:db8::1 ports 22..22\n      option syn\n"
-          "      option ttl\n        literal 3\n      option payload\n        literal \"GET /\"\n    outcome drop\n      by r\n"
+    CHECK(step("20 x tcp 1.2.3.4:5 -> [2001:db8::1]:22 syn ttl 3 payload \"GET /\" => drop by r, alert a 3 times, "
+               "alert b") ==
+          "  send 20\n    packet tcp\n      from 1.2.3.4 ports 5..5\n      to 2001:db8::1 ports 22..22\n      option "
+          "syn\n"
+          "      option ttl\n        literal 3\n      option payload\n        literal \"GET /\"\n    outcome drop\n    "
+          "  by r\n"
           "      alert a 3 times\n      alert b\n");
     CHECK(step("udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A => pass by default") ==
-          "  send 1\n    packet udp\n      from 10.0.0.1 ports 5353..5353\n      to 10.0.0.2 ports 53..53\n      option dns\n"
+          "  send 1\n    packet udp\n      from 10.0.0.1 ports 5353..5353\n      to 10.0.0.2 ports 53..53\n      "
+          "option dns\n"
           "        word query\n        word A\n        literal \"example.com\"\n    outcome pass\n      by default\n");
-    const std::string ports = "  send 1\n    packet tcp\n      from 1.2.3.4\n      to 192.0.2.1 ports 1..30\n    outcome pass\n";
+    const std::string ports =
+        "  send 1\n    packet tcp\n      from 1.2.3.4\n      to 192.0.2.1 ports 1..30\n    outcome pass\n";
     CHECK(step("tcp 1.2.3.4 -> 192.0.2.1:{1..30} => pass") == ports);
     CHECK(step("tcp 1.2.3.4->192.0.2.1:{ 1..30 }=>pass") == ports);
     CHECK(step("tcp [fd00::1] -> [fd00::2]:{1..3} => pass") ==
           "  send 1\n    packet tcp\n      from fd00::1\n      to fd00::2 ports 1..3\n    outcome pass\n");
     CHECK(step("icmp6 fe80::1 -> ff02::1 type 134 => pass") ==
-          "  send 1\n    packet icmp6\n      from fe80::1\n      to ff02::1\n      option type\n        literal 134\n    outcome pass\n");
+          "  send 1\n    packet icmp6\n      from fe80::1\n      to ff02::1\n      option type\n        literal 134\n  "
+          "  outcome pass\n");
     CHECK(step("hex \"00 ff\" => drop") == "  send 1\n    frame hex\"00ff\"\n    outcome drop\n");
     CHECK(step("hex\"00ff\" => drop") == step("hex \"00 ff\" => drop"));
     CHECK(step("") == "");
@@ -135,7 +149,8 @@ TEST_CASE("steps of tests") {
 TEST_CASE("spans are exact") {
     const Parsed parsed(
         "policy edge # p\nlet web = { 80 , 443 } # w\nset bad : net from \"f\" # s\n"
-        "rule r { when tcp.dport not  in web and ( udp or rate( ip.src ) > 10/s ) then add ip.src to bad for 1h , drop } # e\n"
+        "rule r { when tcp.dport not  in web and ( udp or rate( ip.src ) > 10/s ) then add ip.src to bad for 1h , drop "
+        "} # e\n"
         "test \"t\" { 2 x tcp 1.2.3.4:5 -> [::1]:6 syn => drop by r # o\n }\n");
     REQUIRE(parsed.codes() == "");
     CHECK(parsed.text(parsed.policy.name->span) == "edge");

@@ -71,10 +71,15 @@ private:
     }
 
     void item() {
-        static constexpr const char* kSimple[] = {
-            "import \"a.rules\"", "set s:ip size 8k ttl 10m", "set b : (ip , port) from \"f\"", "default pass",
-            "malformed redirect (\"e\")", "sink k = eve(\"/p\" , rotate 100MB,keep 10)", "let n = 1_000",
-            "let f(a,b) = ip.src in a and port.dst == b", "sink message = stdout()"};
+        static constexpr const char* kSimple[] = {"import \"a.rules\"",
+                                                  "set s:ip size 8k ttl 10m",
+                                                  "set b : (ip , port) from \"f\"",
+                                                  "default pass",
+                                                  "malformed redirect (\"e\")",
+                                                  "sink k = eve(\"/p\" , rotate 100MB,keep 10)",
+                                                  "let n = 1_000",
+                                                  "let f(a,b) = ip.src in a and port.dst == b",
+                                                  "sink message = stdout()"};
         switch (below(6)) {
             case 0: return rule();
             case 1: return alert();
@@ -118,10 +123,11 @@ private:
             condition(depth + 1);
             return say(")");
         }
-        say(any({"tcp", "tcp.dport == 0x16", "tcp.flags&0x3f == 0x02", "ip.src not in bad", "payload [ 2:4 ] == hex\"cafe\"",
-                 "len (dns.qname) > 100", "f(servers,123)", "rate( ip.src ) > 10/min burst 20",
-                 "distinct(tcp.dport , by ip.src , in 10s) > 20 size 1k", "ip.dst in { 10.0.0.0/8 , fd00::/8, }",
-                 "(ip.src , tcp.dport) in pairs", "payload starts_with \"GET/\""}));
+        say(any({"tcp", "tcp.dport == 0x16", "tcp.flags&0x3f == 0x02", "ip.src not in bad",
+                 "payload [ 2:4 ] == hex\"cafe\"", "len (dns.qname) > 100", "f(servers,123)",
+                 "rate( ip.src ) > 10/min burst 20", "distinct(tcp.dport , by ip.src , in 10s) > 20 size 1k",
+                 "ip.dst in { 10.0.0.0/8 , fd00::/8, }", "(ip.src , tcp.dport) in pairs",
+                 "payload starts_with \"GET/\""}));
     }
     void alert() {
         say("alert a {");
@@ -139,15 +145,18 @@ private:
         say("}");
     }
     void step() {
-        if (chance(3)) return say(any({"after 59m", "expect blocked contains (10.0.0.1 , 22)", "expect b not contains fd00::1"}));
+        if (chance(3))
+            return say(any({"after 59m", "expect blocked contains (10.0.0.1 , 22)", "expect b not contains fd00::1"}));
         if (chance(5)) {
             say("replay \"a.pcap\"");
         } else {
             if (chance(3)) say("20 x");
-            if (chance(4)) whole(any({"hex \"00 ff\"", "hex\"00ff\""}));
-            else say(any({"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]:{ 1..3 } ttl 3",
-                          "udp[fd00::1]->[::1] payload hex\"00\"", "arp 10.0.0.1 -> 10.0.0.2",
-                          "udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A"}));
+            if (chance(4))
+                whole(any({"hex \"00 ff\"", "hex\"00ff\""}));
+            else
+                say(any({"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]:{ 1..3 } ttl 3",
+                         "udp[fd00::1]->[::1] payload hex\"00\"", "arp 10.0.0.1 -> 10.0.0.2",
+                         "udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A"}));
         }
         say(any({"=> no alert", "=> drop by default , alert a 3 times", "=> alert a , alert b", "=> redirect(\"e\")"}));
     }

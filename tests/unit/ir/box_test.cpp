@@ -29,7 +29,7 @@ TEST_CASE("one interval a field is one box") {
     CHECK(other_sides(boxes.boxes[0]) == 2);
     CHECK(boxes.boxes[0].residuals.empty());
     const Side& present = boxes.boxes[0].sides[0];
-    CHECK(present.first == (WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_TCP)));   // TCP is IP, and has ports
+    CHECK(present.first == (WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_TCP)));  // TCP is IP, and has ports
     CHECK(present.last == present.first);
 }
 
@@ -79,5 +79,6 @@ TEST_CASE("presence implies and is implied") {
     const Presence no_ip = implied({0, WEIR_BIT(WEIR_HAS_IP)});
     CHECK((no_ip.zeros & WEIR_BIT(WEIR_HAS_TCP)) != 0);
     CHECK(!implied({WEIR_BIT(WEIR_HAS_TCP), WEIR_BIT(WEIR_HAS_IP)}).possible());
-    CHECK(reduced({WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_PORTS), 0}).ones == WEIR_BIT(WEIR_HAS_TCP));
+    CHECK(reduced({WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_PORTS), 0}).ones ==
+          WEIR_BIT(WEIR_HAS_TCP));
 }

@@ -40,7 +40,8 @@ TEST_CASE("trees built with a memory find what the rules in order find", "[sessi
         for (const auto& frame : bench::make_frames(rules, 1000, 9)) {
             const weir_packet packet = ir::test::packet_of(frame);
             const ir::Outside nowhere = [](const ir::Predicate&) { return false; };
-            REQUIRE(ir::interpret_forests(made->decision, packet, nowhere) == ir::interpret_rules(made->decision, packet, nowhere));
+            REQUIRE(ir::interpret_forests(made->decision, packet, nowhere) ==
+                    ir::interpret_rules(made->decision, packet, nowhere));
         }
     }
 }
@@ -51,7 +52,8 @@ TEST_CASE("a session's objects are those of the compiler alone, byte for byte", 
         for (const auto& rules : changes_of(shape, 400)) texts.push_back(bench::policy_text(rules, "live"));
     texts.push_back("policy one\nrule a { when tcp.dport == 22 then drop }\n");
     texts.push_back("policy one\nrule a { when tcp.dport == 23 then drop }\n");
-    texts.push_back("policy one\nrule a { when ip.src in { 10.0.0.1, 10.0.0.7 } and payload contains \"x\" then drop }\n");
+    texts.push_back(
+        "policy one\nrule a { when ip.src in { 10.0.0.1, 10.0.0.7 } and payload contains \"x\" then drop }\n");
     Session session;
     for (std::size_t i = 0; i < texts.size(); ++i) {
         Sources sources;

@@ -30,7 +30,8 @@ Compiled compiled(const std::string& text) {
     Sources sources;
     Diagnostics diagnostics;
     std::optional<Compiled> made = analyse(sources, "test.rules", text, sema::Files{}, diagnostics);
-    if (!made) FAIL((diagnostics.all().empty() ? "refused" : diagnostics.all()[0].message) << " in\n" << text.substr(0, 2000));
+    if (!made)
+        FAIL((diagnostics.all().empty() ? "refused" : diagnostics.all()[0].message) << " in\n" << text.substr(0, 2000));
     return std::move(*made);
 }
 
@@ -38,8 +39,8 @@ weir_packet packet_of(std::span<const std::uint8_t> frame) {
     weir_packet packet{};
     packet.len = static_cast<std::uint32_t>(frame.size());
     packet.eth_type = static_cast<std::uint16_t>(number(frame, 12, 2));
-    packet.present = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_ETH_TYPE) | WEIR_BIT(WEIR_HAS_IP) |
-                     WEIR_BIT(WEIR_HAS_IP_PROTO);
+    packet.present = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_ETH_TYPE) |
+                     WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP_PROTO);
     if (packet.eth_type == 0x0800) {
         packet.present |= WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_IP_ID);
         packet.ip_version = 4;

@@ -65,7 +65,7 @@ TEST_CASE("an account always adds up") {
     Account account;
     account.matched = 10;
     account.delivered = 4;
-    account.lost = 7;                    // one was lost after `matched` had been read
+    account.lost = 7;  // one was lost after `matched` had been read
     settle(account);
     CHECK(account.matched == 11);
     CHECK(account.pending == 0);

@@ -36,7 +36,7 @@ struct Folder {
 
 Event an_event() {
     Event event;
-    event.wall_clock_ns = 1767323045678901234;   // 2026-01-02T03:04:05.678901Z
+    event.wall_clock_ns = 1767323045678901234;  // 2026-01-02T03:04:05.678901Z
     event.policy = "edge";
     event.rule = "guess";
     event.alert = "guessing";
@@ -45,8 +45,8 @@ Event an_event() {
     event.interface = "eth0";
     event.verdict = "drop";
     weir_packet& packet = event.record.packet;
-    packet.present = WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_VLAN) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP_PROTO) |
-                     WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
+    packet.present = WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_VLAN) | WEIR_BIT(WEIR_HAS_IP) |
+                     WEIR_BIT(WEIR_HAS_IP_PROTO) | WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
     packet.ip_version = 4;
     packet.ip_proto = 6;
     packet.ip_src[0] = 0xc6336407;
@@ -114,7 +114,8 @@ TEST_CASE("an EVE line says what is known and no more; what is only observed is 
     event.interface.clear();
     const json eve = json::parse(eve_line(event));
     CHECK(eve["alert"]["action"] == "allowed");
-    for (const char* absent : {"src_ip", "src_port", "dest_ip", "proto", "in_iface", "vlan", "ether"}) CHECK_FALSE(eve.contains(absent));
+    for (const char* absent : {"src_ip", "src_port", "dest_ip", "proto", "in_iface", "vlan", "ether"})
+        CHECK_FALSE(eve.contains(absent));
 }
 
 TEST_CASE("hostile words stay words") {
@@ -177,11 +178,12 @@ TEST_CASE("what an EVE file cannot take is lost, said, and over when it is over"
     const fs::path pipe = folder.path / "pipe";
     REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
     EveFile unread(pipe, 0, 0);
-    CHECK_FALSE(unread.deliver(an_event()));     // nobody reads it; it does not wait
+    CHECK_FALSE(unread.deliver(an_event()));  // nobody reads it; it does not wait
 }
 
 TEST_CASE("a line of text, with colour and without") {
-    CHECK(text_line(an_event(), LineColour::kOff) == "2026-01-02T03:04:05.678901Z high guessing: from 198.51.100.7 [drop by guess on eth0]\n");
+    CHECK(text_line(an_event(), LineColour::kOff) ==
+          "2026-01-02T03:04:05.678901Z high guessing: from 198.51.100.7 [drop by guess on eth0]\n");
     CHECK(text_line(an_event(), LineColour::kOn).find("\x1b[31mhigh\x1b[0m") != std::string::npos);
     Event bare = an_event();
     bare.verdict.clear();
@@ -205,7 +207,8 @@ TEST_CASE("a full pipe loses lines, once its reader had its chance; it goes on w
     CHECK_THAT(lines.state(), Catch::Contains("nobody reads"));
     std::string read_back(1 << 20, '\0');
     const auto bytes = read(reader.get(), read_back.data(), read_back.size());
-    CHECK(bytes == static_cast<ssize_t>(static_cast<std::size_t>(taken) * text_line(an_event(), LineColour::kOff).size()));
+    CHECK(bytes ==
+          static_cast<ssize_t>(static_cast<std::size_t>(taken) * text_line(an_event(), LineColour::kOff).size()));
     CHECK(lines.deliver(an_event()));
     CHECK(lines.state() == "ok");
 }
@@ -232,30 +235,33 @@ TEST_CASE("a slow reader of a pipe takes little of the other sinks' time") {
         const auto before = Clock::now();
         ++(lines.deliver(an_event()) ? delivered : lost);
         waited += Clock::now() - before;
-        std::this_thread::sleep_for(std::chrono::microseconds(100));   // what others do with their time
+        std::this_thread::sleep_for(std::chrono::microseconds(100));  // what others do with their time
     }
     INFO(delivered << " delivered, " << lost << " lost");
     CHECK(delivered > 0);
     CHECK(lost > 0);
-    CHECK(waited < std::chrono::milliseconds(700));   // 200 at once, then one part in twenty; a busy machine takes its own
+    CHECK(waited <
+          std::chrono::milliseconds(700));  // 200 at once, then one part in twenty; a busy machine takes its own
     reader.request_stop();
     writes = UniqueFd();
 }
 
 TEST_CASE("the dispatcher's accounts: each event is delivered or lost, sink by sink") {
     Dispatcher dispatcher([](const bpf::SinkInfo&) -> std::unique_ptr<Action> { return std::make_unique<Picky>(); });
-    const auto first = dispatcher.adopt({{"a", bpf::SinkKind::kEve, "/a", 0, 0}, {"b", bpf::SinkKind::kStdout, "", 0, 0}});
+    const auto first =
+        dispatcher.adopt({{"a", bpf::SinkKind::kEve, "/a", 0, 0}, {"b", bpf::SinkKind::kStdout, "", 0, 0}});
     REQUIRE(first.size() == 2);
     CHECK(dispatcher.deliver(an_event(), first));
     CHECK(dispatcher.deliver(an_event(), {first[0]}));
-    CHECK_FALSE(dispatcher.deliver(an_event(), first));   // the third for a, the second for b
+    CHECK_FALSE(dispatcher.deliver(an_event(), first));  // the third for a, the second for b
     CHECK(dispatcher.status(first[0]).delivered == 2);
     CHECK(dispatcher.status(first[0]).lost == 1);
     CHECK(dispatcher.status(first[1]).delivered == 2);
     CHECK(dispatcher.status(first[1]).lost == 0);
     CHECK(dispatcher.status(first[0]).state == "picky");
     // The same declaration goes on, with its account; another path is another sink.
-    const auto second = dispatcher.adopt({{"b", bpf::SinkKind::kStdout, "", 0, 0}, {"a", bpf::SinkKind::kEve, "/other", 0, 0}});
+    const auto second =
+        dispatcher.adopt({{"b", bpf::SinkKind::kStdout, "", 0, 0}, {"a", bpf::SinkKind::kEve, "/other", 0, 0}});
     CHECK(second[0] == first[1]);
     CHECK(second[1] != first[0]);
     CHECK(dispatcher.status(second[0]).delivered == 2);

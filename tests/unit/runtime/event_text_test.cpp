@@ -11,33 +11,53 @@ namespace {
 
 weir_packet tcp_packet() {
     weir_packet packet{};
-    packet.present = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
+    packet.present = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP4) |
+                     WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
     packet.ip_version = 4;
-    packet.ip_src[0] = 0xc6336407;   // 198.51.100.7
+    packet.ip_src[0] = 0xc6336407;  // 198.51.100.7
     packet.port_dst = 22;
     packet.tcp_flags = 0x12;
     packet.ip_tos = 0xb8;
     return packet;
 }
 
-bpf::FieldRef field(const char* name, bpf::FieldFormat format, unsigned bit, std::size_t offset, std::size_t size, std::uint8_t shift, std::uint64_t mask) {
-    return {name, format, WEIR_BIT(bit), static_cast<std::uint16_t>(offset), static_cast<std::uint8_t>(size), shift, mask};
+bpf::FieldRef field(const char* name, bpf::FieldFormat format, unsigned bit, std::size_t offset, std::size_t size,
+                    std::uint8_t shift, std::uint64_t mask) {
+    return {name,  format, WEIR_BIT(bit), static_cast<std::uint16_t>(offset), static_cast<std::uint8_t>(size),
+            shift, mask};
 }
 
-const bpf::FieldRef kSource = field("ip.src", bpf::FieldFormat::kAddress, WEIR_HAS_IP, offsetof(weir_packet, ip_src), 16, 0, 0);
+const bpf::FieldRef kSource =
+    field("ip.src", bpf::FieldFormat::kAddress, WEIR_HAS_IP, offsetof(weir_packet, ip_src), 16, 0, 0);
 
 }  // namespace
 
 TEST_CASE("fields of a packet as text; absent ones are a dash") {
     weir_packet packet = tcp_packet();
     CHECK(field_text(packet, kSource, "") == "198.51.100.7");
-    CHECK(field_text(packet, field("tcp.dport", bpf::FieldFormat::kNumber, WEIR_HAS_TCP, offsetof(weir_packet, port_dst), 2, 0, 0xffff), "") == "22");
-    CHECK(field_text(packet, field("udp.dport", bpf::FieldFormat::kNumber, WEIR_HAS_UDP, offsetof(weir_packet, port_dst), 2, 0, 0xffff), "") == "-");
-    CHECK(field_text(packet, field("tcp.ack", bpf::FieldFormat::kBool, WEIR_HAS_TCP, offsetof(weir_packet, tcp_flags), 1, 4, 1), "") == "true");
-    CHECK(field_text(packet, field("tcp.rst", bpf::FieldFormat::kBool, WEIR_HAS_TCP, offsetof(weir_packet, tcp_flags), 1, 2, 1), "") == "false");
-    CHECK(field_text(packet, field("ip.dscp", bpf::FieldFormat::kNumber, WEIR_HAS_IP, offsetof(weir_packet, ip_tos), 1, 2, 0x3f), "") == "46");
+    CHECK(field_text(packet,
+                     field("tcp.dport", bpf::FieldFormat::kNumber, WEIR_HAS_TCP, offsetof(weir_packet, port_dst), 2, 0,
+                           0xffff),
+                     "") == "22");
+    CHECK(field_text(packet,
+                     field("udp.dport", bpf::FieldFormat::kNumber, WEIR_HAS_UDP, offsetof(weir_packet, port_dst), 2, 0,
+                           0xffff),
+                     "") == "-");
+    CHECK(field_text(packet,
+                     field("tcp.ack", bpf::FieldFormat::kBool, WEIR_HAS_TCP, offsetof(weir_packet, tcp_flags), 1, 4, 1),
+                     "") == "true");
+    CHECK(field_text(packet,
+                     field("tcp.rst", bpf::FieldFormat::kBool, WEIR_HAS_TCP, offsetof(weir_packet, tcp_flags), 1, 2, 1),
+                     "") == "false");
+    CHECK(
+        field_text(packet,
+                   field("ip.dscp", bpf::FieldFormat::kNumber, WEIR_HAS_IP, offsetof(weir_packet, ip_tos), 1, 2, 0x3f),
+                   "") == "46");
     packet.present |= WEIR_BIT(WEIR_HAS_IFACE);
-    CHECK(field_text(packet, field("iface", bpf::FieldFormat::kIface, WEIR_HAS_IFACE, offsetof(weir_packet, iface_matches), 4, 0, 0), "eth0") == "eth0");
+    CHECK(field_text(
+              packet,
+              field("iface", bpf::FieldFormat::kIface, WEIR_HAS_IFACE, offsetof(weir_packet, iface_matches), 4, 0, 0),
+              "eth0") == "eth0");
 
     packet.ip_version = 6;
     packet.ip_src[0] = 0x20010db8;
@@ -46,19 +66,26 @@ TEST_CASE("fields of a packet as text; absent ones are a dash") {
     packet.present |= WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_ARP_IP);
     packet.eth_src = 0x020000000a01;
     packet.arp_sender_ip = 0x0a000001;
-    CHECK(field_text(packet, field("eth.src", bpf::FieldFormat::kMac, WEIR_HAS_ETH, offsetof(weir_packet, eth_src), 8, 0, 0xffffffffffff), "") == "02:00:00:00:0a:01");
-    CHECK(field_text(packet, field("arp.sender_ip", bpf::FieldFormat::kAddress, WEIR_HAS_ARP_IP, offsetof(weir_packet, arp_sender_ip), 4, 0, 0xffffffff), "") == "10.0.0.1");
+    CHECK(field_text(packet,
+                     field("eth.src", bpf::FieldFormat::kMac, WEIR_HAS_ETH, offsetof(weir_packet, eth_src), 8, 0,
+                           0xffffffffffff),
+                     "") == "02:00:00:00:0a:01");
+    CHECK(field_text(packet,
+                     field("arp.sender_ip", bpf::FieldFormat::kAddress, WEIR_HAS_ARP_IP,
+                           offsetof(weir_packet, arp_sender_ip), 4, 0, 0xffffffff),
+                     "") == "10.0.0.1");
 }
 
 TEST_CASE("what could drive a terminal is escaped; what can be read stays") {
     CHECK(printable("plain text, 100%") == "plain text, 100%");
     CHECK(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9f") == "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9f");
     CHECK(printable("a\nb\r\t\x1b[31m\x7f") == "a\\x0ab\\x0d\\x09\\x1b[31m\\x7f");
-    CHECK(printable("\xc2\x9b" "31m") == "\\xc2\\x9b31m");                       // CSI as one character
-    CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");                       // right-to-left override
-    CHECK(printable("\xff\xc3") == "\\xff\\xc3");                                // no UTF-8
-    CHECK(printable("\xc0\x8a") == "\\xc0\\x8a");                                // overlong newline
-    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");                       // a surrogate
+    CHECK(printable("\xc2\x9b"
+                    "31m") == "\\xc2\\x9b31m");             // CSI as one character
+    CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");  // right-to-left override
+    CHECK(printable("\xff\xc3") == "\\xff\\xc3");           // no UTF-8
+    CHECK(printable("\xc0\x8a") == "\\xc0\\x8a");           // overlong newline
+    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
     CHECK(printable(std::string_view("\0", 1)) == "\\x00");
     for (int byte = 0; byte < 256; ++byte) {
         const std::string text = printable(std::string(1, static_cast<char>(byte)));
@@ -73,8 +100,10 @@ TEST_CASE("an event is its record and its manifest's words") {
     manifest.alerts.resize(1);
     manifest.alerts[0].name = "guessing";
     manifest.alerts[0].severity = bpf::AlertSeverity::kCritical;
-    manifest.alerts[0].message = {std::string("from "), kSource, std::string(", "), bpf::MessageWord::kSuppressed, std::string(" more, "),
-                                  bpf::MessageWord::kRule, std::string(" "), bpf::MessageWord::kVerdict};
+    manifest.alerts[0].message = {std::string("from "),   kSource,
+                                  std::string(", "),      bpf::MessageWord::kSuppressed,
+                                  std::string(" more, "), bpf::MessageWord::kRule,
+                                  std::string(" "),       bpf::MessageWord::kVerdict};
     weir_event record{};
     record.time_ns = 5;
     record.rule = 1;

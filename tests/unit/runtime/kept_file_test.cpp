@@ -138,13 +138,16 @@ TEST_CASE("what is no such file says so") {
     const std::string text = written(folder), body = "weir sets 1\nat 1767322800000000000\n";
     const auto said = [&](const std::string& other) { return folder.write(other), fault_of(folder); };
     CHECK_THAT(said(""), Catch::EndsWith("is no file of weir's sets"));
-    CHECK_THAT(said("weir sets 2\n" + text.substr(12)), Catch::EndsWith("is of a version that this weir does not know"));
+    CHECK_THAT(said("weir sets 2\n" + text.substr(12)),
+               Catch::EndsWith("is of a version that this weir does not know"));
     CHECK_THAT(said(with_end("weir sets 1\nat noon\n", 0)), Catch::EndsWith("does not say when it was written"));
     CHECK_THAT(said(with_end(body + "0 1.2.3.4\n", 1)), Catch::EndsWith("has a line that is no entry"));
     CHECK_THAT(said(with_end(body + "set a: (ip)\n1.2.3.4\n", 1)), Catch::EndsWith("has a line that is no entry"));
-    CHECK_THAT(said(with_end(body + "set a: (ip)\n18446744073709551616 1.2.3.4\n", 1)), Catch::EndsWith("has a line that is no entry"));
+    CHECK_THAT(said(with_end(body + "set a: (ip)\n18446744073709551616 1.2.3.4\n", 1)),
+               Catch::EndsWith("has a line that is no entry"));
     CHECK_THAT(said(with_end(body + "set \x1b[31m\n", 0)), Catch::EndsWith("has a line that is no text"));
-    CHECK_THAT(said(with_end(body + "set a: (ip)\n0 1.2.3.4\n", 18446744073709551615u)), Catch::EndsWith("is not as it was written"));
+    CHECK_THAT(said(with_end(body + "set a: (ip)\n0 1.2.3.4\n", 18446744073709551615u)),
+               Catch::EndsWith("is not as it was written"));
     CHECK_THAT(said(body + "set " + std::string(100'000, 'a') + "\n"), Catch::EndsWith("is cut short"));
     std::string sets;
     for (int i = 0; i < 70'000; ++i) sets += "set a: (ip)\n";
@@ -159,7 +162,7 @@ TEST_CASE("what is no file of one's own is not read") {
     fs::permissions(file, fs::perms::group_write, fs::perm_options::add);
     CHECK_THAT(fault_of(folder), Catch::EndsWith("can be written to by others"));
     fs::permissions(file, fs::perms::group_write, fs::perm_options::remove);
-    fs::resize_file(file, std::uint64_t{3} << 30);   // with a hole in it
+    fs::resize_file(file, std::uint64_t{3} << 30);  // with a hole in it
     CHECK_THAT(fault_of(folder), Catch::Contains("has 3221225472 bytes"));
     fs::resize_file(file, 1 << 30);
     CHECK(fault_of(folder) != "");
@@ -209,9 +212,10 @@ TEST_CASE("what is not finished leaves the file as it was") {
 TEST_CASE("entries that are no values of their set's type are refused one by one") {
     std::mt19937_64 random(7);
     const Folder folder;
-    const std::vector<bpf::SetInfo> sets = {{"a", true, 0, "set a: (ip)", 0, 0, {bpf::SetPart::kIp}},
-                                            {"b", true, 0, "set b: (ip, port)", 0, 0, {bpf::SetPart::kIp, bpf::SetPart::kPort}},
-                                            {"c", true, 0, "set c: (mac)", 0, 0, {bpf::SetPart::kMac}}};
+    const std::vector<bpf::SetInfo> sets = {
+        {"a", true, 0, "set a: (ip)", 0, 0, {bpf::SetPart::kIp}},
+        {"b", true, 0, "set b: (ip, port)", 0, 0, {bpf::SetPart::kIp, bpf::SetPart::kPort}},
+        {"c", true, 0, "set c: (mac)", 0, 0, {bpf::SetPart::kMac}}};
     const std::string good = "0123456789abcdef:., ()-+xX/";
     std::size_t taken = 0;
     for (int round = 0; round < 2000; ++round) {
@@ -221,7 +225,8 @@ TEST_CASE("entries that are no values of their set's type are refused one by one
             body += info.identity + "\n";
             for (int i = 0; i < 5; ++i, ++entries) {
                 std::string value = i == 0 ? "1.2.3.4" : i == 1 ? "::1, 65535" : i == 2 ? "02:00:00:00:00:01" : "";
-                for (std::uint64_t changes = random() % 4; changes != 0; --changes) value.insert(random() % (value.size() + 1), 1, good[random() % good.size()]);
+                for (std::uint64_t changes = random() % 4; changes != 0; --changes)
+                    value.insert(random() % (value.size() + 1), 1, good[random() % good.size()]);
                 body += fmt::format("{} {}\n", random() % 3, value);
             }
         }

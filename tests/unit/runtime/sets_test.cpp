@@ -32,12 +32,16 @@ Compiled compiled_of(const std::string& text, const std::string& list) {
     return std::move(*compiled);
 }
 
-struct Type { std::string_view name, key; };
-constexpr Type kNet{"net", "ip.src"}, kIp{"ip", "ip.src"}, kPort{"port", "tcp.sport"}, kU8{"u8", "ip.ttl"}, kU16{"u16", "tcp.window"},
-    kU32{"u32", "tcp.seq"}, kMac{"mac", "eth.src"}, kIpPort{"(ip, port)", "(ip.src, udp.sport)"}, kPortNet{"(port, net)", "(udp.sport, ip.src)"};
+struct Type {
+    std::string_view name, key;
+};
+constexpr Type kNet{"net", "ip.src"}, kIp{"ip", "ip.src"}, kPort{"port", "tcp.sport"}, kU8{"u8", "ip.ttl"},
+    kU16{"u16", "tcp.window"}, kU32{"u32", "tcp.seq"}, kMac{"mac", "eth.src"},
+    kIpPort{"(ip, port)", "(ip.src, udp.sport)"}, kPortNet{"(port, net)", "(udp.sport, ip.src)"};
 
 std::string policy_of(const Type& type) {
-    return "set s : " + std::string(type.name) + " from \"list\"\nrule r { when " + std::string(type.key) + " in s then drop }\n";
+    return "set s : " + std::string(type.name) + " from \"list\"\nrule r { when " + std::string(type.key) +
+           " in s then drop }\n";
 }
 
 // UDP over the address's version.
@@ -47,8 +51,10 @@ std::vector<std::uint8_t> frame_from(const IpAddress& source, std::uint16_t port
     frame[12] = four ? 0x08 : 0x86;
     frame[13] = four ? 0x00 : 0xdd;
     std::uint8_t* ip = &frame[14];
-    if (four) ip[0] = 0x45, ip[3] = 28, ip[8] = 64, ip[9] = 17;
-    else ip[0] = 0x60, ip[5] = 8, ip[6] = 17, ip[7] = 64;
+    if (four)
+        ip[0] = 0x45, ip[3] = 28, ip[8] = 64, ip[9] = 17;
+    else
+        ip[0] = 0x60, ip[5] = 8, ip[6] = 17, ip[7] = 64;
     std::copy_n(source.bytes.begin(), four ? 4 : 16, ip + (four ? 12 : 8));
     std::uint8_t* udp = ip + (four ? 20 : 40);
     udp[0] = static_cast<std::uint8_t>(port >> 8), udp[1] = static_cast<std::uint8_t>(port);
@@ -67,11 +73,16 @@ std::vector<std::uint8_t> frame_with(const Type& type, std::uint64_t number) {
     std::uint8_t *ip = &frame[14], *tcp = &frame[34];
     ip[0] = 0x45, ip[3] = 40, ip[8] = 64, ip[9] = 6;
     tcp[12] = 0x50;
-    if (type.key == kMac.key) put(&frame[6], 6, number);
-    else if (type.key == kU8.key) put(ip + 8, 1, number);
-    else if (type.key == kPort.key) put(tcp, 2, number);
-    else if (type.key == kU32.key) put(tcp + 4, 4, number);
-    else put(tcp + 14, 2, number);
+    if (type.key == kMac.key)
+        put(&frame[6], 6, number);
+    else if (type.key == kU8.key)
+        put(ip + 8, 1, number);
+    else if (type.key == kPort.key)
+        put(tcp, 2, number);
+    else if (type.key == kU32.key)
+        put(tcp + 4, 4, number);
+    else
+        put(tcp + 14, 2, number);
     return frame;
 }
 
@@ -80,8 +91,10 @@ enum class Kept { kFixed, kLive };
 
 class Engines {
 public:
-    Engines(const Type& type, const std::string& list, Kept kept = Kept::kFixed) : Engines(policy_of(type), list, kept) {}
-    Engines(const std::string& text, const std::string& list, Kept kept = Kept::kFixed) : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
+    Engines(const Type& type, const std::string& list, Kept kept = Kept::kFixed)
+        : Engines(policy_of(type), list, kept) {}
+    Engines(const std::string& text, const std::string& list, Kept kept = Kept::kFixed)
+        : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
         if (kept == Kept::kLive) compiled_.policy.sets.front().dynamic = true;
         std::string error;
         native_ = codegen::NativeEngine::create(compiled_, error);
@@ -162,7 +175,8 @@ void check_all(Engines& engines, const std::vector<IpPrefix>& nets, Random& rand
         for (const IpAddress& probe : {next_to(first, 0xff), first, last, next_to(last, 1)}) probes.push_back(probe);
     }
     for (int i = 0; i < 50; ++i)
-        for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}}) probes.push_back(random_address(random, version));
+        for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}})
+            probes.push_back(random_address(random, version));
     for (const IpAddress& probe : probes) {
         INFO(to_string(probe));
         CHECK(engines.in(frame_from(probe)) == naive(nets, probe));
@@ -218,9 +232,15 @@ TEST_CASE("sets of nets at the edges of the address space") {
 }
 
 TEST_CASE("sets of nets that nest and touch") {
-    struct Shape { std::size_t count; std::uint8_t version; unsigned longest; std::size_t step; };
-    for (const Shape& shape : {Shape{9, 4, 32, 1}, Shape{300, 4, 32, 1}, Shape{6000, 4, 32, 40}, Shape{9, 6, 64, 1},
-                               Shape{300, 6, 65, 1}, Shape{300, 6, 128, 1}, Shape{6000, 6, 128, 40}, Shape{6000, 6, 64, 40}}) {
+    struct Shape {
+        std::size_t count;
+        std::uint8_t version;
+        unsigned longest;
+        std::size_t step;
+    };
+    for (const Shape& shape :
+         {Shape{9, 4, 32, 1}, Shape{300, 4, 32, 1}, Shape{6000, 4, 32, 40}, Shape{9, 6, 64, 1}, Shape{300, 6, 65, 1},
+          Shape{300, 6, 128, 1}, Shape{6000, 6, 128, 40}, Shape{6000, 6, 64, 40}}) {
         Random random(shape.count + shape.longest);
         const auto nets = crowd(random, shape.count, shape.version, shape.longest);
         for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
@@ -230,7 +250,8 @@ TEST_CASE("sets of nets that nest and touch") {
     }
 }
 
-// Lengths where the trees' keys change; on networks that nest, touch, and lie at both ends of each quarter of the space.
+// Lengths where the trees' keys change; on networks that nest, touch, and lie at both ends of each quarter of the
+// space.
 TEST_CASE("sets of nets of each length") {
     for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}}) {
         const unsigned longest = version == 4 ? 32 : 128;
@@ -244,10 +265,12 @@ TEST_CASE("sets of nets of each length") {
                 if (i % 4 == 1) std::fill(address.bytes.begin(), address.bytes.end(), std::uint8_t{0});
                 address.bytes[0] = static_cast<std::uint8_t>((address.bytes[0] & 0x3f) | i / 4 % 4 << 6);
                 nets.push_back(network({address, static_cast<std::uint8_t>(length)}));
-                nets.push_back(network({next_to(last_address(nets.back()), 1), static_cast<std::uint8_t>(std::min(length + 1, longest))}));
+                nets.push_back(network(
+                    {next_to(last_address(nets.back()), 1), static_cast<std::uint8_t>(std::min(length + 1, longest))}));
             }
             for (std::size_t i = 0; i < nets.size(); ++i)
-                if (version == 4) std::fill(nets[i].address.bytes.begin() + 4, nets[i].address.bytes.end(), std::uint8_t{0});
+                if (version == 4)
+                    std::fill(nets[i].address.bytes.begin() + 4, nets[i].address.bytes.end(), std::uint8_t{0});
             all.insert(all.end(), nets.begin(), nets.begin() + 3);
             const bool is_edge = length <= 2 || length % 32 <= 1 || length % 32 == 31 || length == 66;
             if (!is_edge) continue;
@@ -281,8 +304,12 @@ TEST_CASE("sets of nets crowded into one place") {
 }
 
 TEST_CASE("sets of numbers of each width") {
-    struct Width { Type type; std::uint64_t largest; };
-    for (const auto& [type, largest] : {Width{kU8, 0xff}, Width{kPort, 0xffff}, Width{kU16, 0xffff}, Width{kU32, 0xffff'ffff}, Width{kMac, 0xffff'ffff'ffff}})
+    struct Width {
+        Type type;
+        std::uint64_t largest;
+    };
+    for (const auto& [type, largest] : {Width{kU8, 0xff}, Width{kPort, 0xffff}, Width{kU16, 0xffff},
+                                        Width{kU32, 0xffff'ffff}, Width{kMac, 0xffff'ffff'ffff}})
         for (const std::size_t count : {0u, 1u, 3u, 20u, 70u, 3000u}) {
             Random random(count);
             std::set<std::uint64_t> members;
@@ -290,10 +317,14 @@ TEST_CASE("sets of numbers of each width") {
             std::string list;
             // Alone, in runs, and at both ends.
             for (std::size_t i = 0; i < count; ++i) {
-                const std::uint64_t number = i == 1 ? 0 : i == 2 ? largest : i % 3 == 0 && !members.empty() ? std::min(*members.rbegin() + 1, largest) : random() & largest;
+                const std::uint64_t number = i == 1                           ? 0
+                                             : i == 2                         ? largest
+                                             : i % 3 == 0 && !members.empty() ? std::min(*members.rbegin() + 1, largest)
+                                                                              : random() & largest;
                 if (!members.insert(number).second) continue;
                 list += (type.key == kMac.key ? mac_text(number) : std::to_string(number)) + "\n";
-                if (i % (count / 50 + 1) == 0) probes.insert(probes.end(), {(number - 1) & largest, number, (number + 1) & largest});
+                if (i % (count / 50 + 1) == 0)
+                    probes.insert(probes.end(), {(number - 1) & largest, number, (number + 1) & largest});
             }
             for (int i = 0; i < 50; ++i) probes.push_back(random() & largest);
             Engines engines(type, list);
@@ -326,7 +357,8 @@ TEST_CASE("sets of tuples") {
     for (int i = 0; i < 300; ++i) {
         const auto version = static_cast<std::uint8_t>(i % 2 == 0 ? 4 : 6);
         const unsigned shortest = version == 4 ? 12 : 40;
-        const IpPrefix net = network({random_address(random, version), static_cast<std::uint8_t>(shortest + random() % 20)});
+        const IpPrefix net =
+            network({random_address(random, version), static_cast<std::uint8_t>(shortest + random() % 20)});
         const auto port = static_cast<std::uint16_t>(random());
         entries.push_back({net, port});
         hosts += to_string(net.address) + ", " + std::to_string(port) + "\n";
@@ -360,7 +392,8 @@ TEST_CASE("literals of many ranges") {
     Engines engines("rule r { when ip.src in { " + list + " } then drop }", "");
     check_all(engines, hosts, random, 4000);
     std::string ports;
-    for (int port = 10; port < 3000; port += 30) ports += (ports.empty() ? "" : ", ") + std::to_string(port) + ".." + std::to_string(port + 9);
+    for (int port = 10; port < 3000; port += 30)
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port) + ".." + std::to_string(port + 9);
     Engines ranges("rule r { when tcp.sport in { " + ports + " } then drop }", "");
     for (std::uint64_t port = 0; port < 3100; ++port) {
         INFO(port);
@@ -374,7 +407,8 @@ TEST_CASE("a million nets") {
     std::vector<IpPrefix> nets;
     for (std::size_t i = 0; i < kNets; ++i) {
         const auto version = static_cast<std::uint8_t>(i % 2 == 0 ? 4 : 6);
-        nets.push_back(network({random_address(random, version), static_cast<std::uint8_t>(version == 4 ? 24 + random() % 9 : 48 + random() % 17)}));
+        nets.push_back(network({random_address(random, version),
+                                static_cast<std::uint8_t>(version == 4 ? 24 + random() % 9 : 48 + random() % 17)}));
     }
     Engines engines(kNet, list_of(nets));
     std::sort(nets.begin(), nets.end());
@@ -383,8 +417,12 @@ TEST_CASE("a million nets") {
 }
 
 TEST_CASE("set files as people have them") {
-    Engines engines(kNet, "# a list\r\n\r\n192.0.2.1\r\n  198.51.100.0/24   # a network\n\t\n2001:db8::/32\n192.0.2.1\n203.0.113.7");
+    Engines engines(
+        kNet,
+        "# a list\r\n\r\n192.0.2.1\r\n  198.51.100.0/24   # a network\n\t\n2001:db8::/32\n192.0.2.1\n203.0.113.7");
     CHECK(engines.entries() == 4);
-    for (const char* text : {"192.0.2.1", "198.51.100.255", "2001:db8::9", "203.0.113.7"}) CHECK(engines.in(frame_from(*parse_ip(text))));
-    for (const char* text : {"192.0.2.2", "198.51.101.0", "2001:db9::", "203.0.113.8"}) CHECK_FALSE(engines.in(frame_from(*parse_ip(text))));
+    for (const char* text : {"192.0.2.1", "198.51.100.255", "2001:db8::9", "203.0.113.7"})
+        CHECK(engines.in(frame_from(*parse_ip(text))));
+    for (const char* text : {"192.0.2.2", "198.51.101.0", "2001:db9::", "203.0.113.8"})
+        CHECK_FALSE(engines.in(frame_from(*parse_ip(text))));
 }

@@ -55,7 +55,7 @@ TEST_CASE("frames made from a rule meet it, and miss it") {
         INFO(condition);
         CHECK(seen.frames == 400);
         CHECK(seen.malformed == 0);
-        CHECK(seen.matched > 60);    // of the 200 that were made for it
+        CHECK(seen.matched > 60);  // of the 200 that were made for it
         CHECK(seen.matched < 390);
     }
 }

@@ -20,7 +20,8 @@ struct Checked {
     Diagnostics diagnostics;
     std::string said, text;
     bool has(Code code) const {
-        return std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [&](const Diagnostic& d) { return d.code == code; });
+        return std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
+                           [&](const Diagnostic& d) { return d.code == code; });
     }
     // The text with its first fix applied.
     std::string fixed() const {
@@ -68,42 +69,105 @@ void check_mistakes(const std::vector<Mistake>& mistakes) {
 }  // namespace
 
 TEST_CASE("nothing converts silently") {
-    check_mistakes({{"tcp.dport == 192.0.2.1", Code::E320}, {"ip.src == 80", Code::E320}, {"ip.src == \"192.0.2.1\"", Code::E320}, {"tcp.dport == ip.ttl", Code::E320},
-                    {"ip.src == eth.src", Code::E320}, {"eth.src == 192.0.2.1", Code::E320}, {"tcp.syn == 1", Code::E320}, {"tcp.syn == tcp.flags", Code::E320},
-                    {"packet.len > 64KB", Code::E320}, {"packet.len > 10s", Code::E320}, {"tcp.dport in { 80, 192.0.2.1 }", Code::E320}, {"ip.src in { 10.0.0.0/8, 80 }", Code::E320},
-                    {"payload == 80", Code::E320}, {"payload[0:1] == 1", Code::E320}, {"tcp.dport == true", Code::E320}, {"tcp == payload", Code::E320},
-                    {"(ip.src, tcp.dport) in { 80 }", Code::E320}, {"ip.src in { (192.0.2.1, 80) }", Code::E320}, {"(ip.src, tcp.dport) in { (192.0.2.1, 80, 1) }", Code::E320},
-                    {"ip.ttl == (tcp.syn or udp)", Code::E320}, {"tcp.dport in 10.0.0.0/8", Code::E320}, {"ip.src in 1..5", Code::E320}, {"tcp.sport == payload[0:2]", Code::E320},
-                    {"(ip.src, tcp.syn) in { (192.0.2.1, true) }", Code::E320}, {"(ip.src, payload) in { (192.0.2.1, \"a\") }", Code::E320}});
+    check_mistakes({{"tcp.dport == 192.0.2.1", Code::E320},
+                    {"ip.src == 80", Code::E320},
+                    {"ip.src == \"192.0.2.1\"", Code::E320},
+                    {"tcp.dport == ip.ttl", Code::E320},
+                    {"ip.src == eth.src", Code::E320},
+                    {"eth.src == 192.0.2.1", Code::E320},
+                    {"tcp.syn == 1", Code::E320},
+                    {"tcp.syn == tcp.flags", Code::E320},
+                    {"packet.len > 64KB", Code::E320},
+                    {"packet.len > 10s", Code::E320},
+                    {"tcp.dport in { 80, 192.0.2.1 }", Code::E320},
+                    {"ip.src in { 10.0.0.0/8, 80 }", Code::E320},
+                    {"payload == 80", Code::E320},
+                    {"payload[0:1] == 1", Code::E320},
+                    {"tcp.dport == true", Code::E320},
+                    {"tcp == payload", Code::E320},
+                    {"(ip.src, tcp.dport) in { 80 }", Code::E320},
+                    {"ip.src in { (192.0.2.1, 80) }", Code::E320},
+                    {"(ip.src, tcp.dport) in { (192.0.2.1, 80, 1) }", Code::E320},
+                    {"ip.ttl == (tcp.syn or udp)", Code::E320},
+                    {"tcp.dport in 10.0.0.0/8", Code::E320},
+                    {"ip.src in 1..5", Code::E320},
+                    {"tcp.sport == payload[0:2]", Code::E320},
+                    {"(ip.src, tcp.syn) in { (192.0.2.1, true) }", Code::E320},
+                    {"(ip.src, payload) in { (192.0.2.1, \"a\") }", Code::E320}});
 }
 
 TEST_CASE("operators that a type does not have") {
-    check_mistakes({{"ip.src < 10.0.0.1", Code::E321}, {"eth.src >= eth.dst", Code::E321}, {"tcp.syn in { true }", Code::E321}, {"tcp.syn < true", Code::E321},
-                    {"tcp.dport contains 80", Code::E321}, {"ip.src starts_with 10.0.0.1", Code::E321}, {"payload < \"a\"", Code::E321}, {"payload contains { \"a\", \"b\" }", Code::E321},
-                    {"tcp.dport == { 80 }", Code::E321}, {"tcp.dport in 80", Code::E321}, {"ip.src == 10.0.0.0/8", Code::E321}, {"tcp.dport == 1..5", Code::E321},
-                    {"tcp.dport < { 80 }", Code::E321}, {"payload[0:1] contains \"a\"", Code::E321}, {"payload == payload", Code::E321}, {"(ip.src, tcp.dport) == { (192.0.2.1, 80) }", Code::E321},
+    check_mistakes({{"ip.src < 10.0.0.1", Code::E321},
+                    {"eth.src >= eth.dst", Code::E321},
+                    {"tcp.syn in { true }", Code::E321},
+                    {"tcp.syn < true", Code::E321},
+                    {"tcp.dport contains 80", Code::E321},
+                    {"ip.src starts_with 10.0.0.1", Code::E321},
+                    {"payload < \"a\"", Code::E321},
+                    {"payload contains { \"a\", \"b\" }", Code::E321},
+                    {"tcp.dport == { 80 }", Code::E321},
+                    {"tcp.dport in 80", Code::E321},
+                    {"ip.src == 10.0.0.0/8", Code::E321},
+                    {"tcp.dport == 1..5", Code::E321},
+                    {"tcp.dport < { 80 }", Code::E321},
+                    {"payload[0:1] contains \"a\"", Code::E321},
+                    {"payload == payload", Code::E321},
+                    {"(ip.src, tcp.dport) == { (192.0.2.1, 80) }", Code::E321},
                     {"ip.ttl in ip.ttl", Code::E321}});
 }
 
 TEST_CASE("numbers that do not fit") {
-    check_mistakes({{"ip.ttl == 256", Code::E322}, {"ip.ttl < 256", Code::E322}, {"tcp.dport == 65536", Code::E322}, {"tcp.dport in 1..65536", Code::E322}, {"ip.dscp == 64", Code::E322},
-                    {"ip.ecn == 4", Code::E322}, {"vlan.id == 4096", Code::E322}, {"vlan.pcp == 8", Code::E322}, {"ip6.flow_label == 0x100000", Code::E322}, {"ip.id == 4294967296", Code::E322},
-                    {"ip.version == 16", Code::E322}, {"tcp.flags & 1 == 256", Code::E322}, {"(ip.src, tcp.dport) in { (192.0.2.1, 65536) }", Code::E322},
+    check_mistakes({{"ip.ttl == 256", Code::E322},
+                    {"ip.ttl < 256", Code::E322},
+                    {"tcp.dport == 65536", Code::E322},
+                    {"tcp.dport in 1..65536", Code::E322},
+                    {"ip.dscp == 64", Code::E322},
+                    {"ip.ecn == 4", Code::E322},
+                    {"vlan.id == 4096", Code::E322},
+                    {"vlan.pcp == 8", Code::E322},
+                    {"ip6.flow_label == 0x100000", Code::E322},
+                    {"ip.id == 4294967296", Code::E322},
+                    {"ip.version == 16", Code::E322},
+                    {"tcp.flags & 1 == 256", Code::E322},
+                    {"(ip.src, tcp.dport) in { (192.0.2.1, 65536) }", Code::E322},
                     {"(ip.src, ip.ttl) in { (10.0.0.0/8, 256) }", Code::E322}});
 }
 
 TEST_CASE("what is no condition, no field, no value") {
-    check_mistakes({{"tcp.dport", Code::E323}, {"ip.src", Code::E323}, {"payload", Code::E323}, {"80", Code::E323}, {"\"a\"", Code::E323}, {"{ 80 }", Code::E323}, {"(ip.src, ip.dst)", Code::E323},
-                    {"not 80", Code::E323}, {"tcp and 80", Code::E323}, {"80 == tcp.dport", Code::E325}, {"{ 80 } in tcp.dport", Code::E325}, {"\"a\" == payload", Code::E325},
-                    {"ip.src & 1 == 1", Code::E326}, {"tcp.dport & 1 == 1", Code::E326}, {"tcp.syn & 1 == 1", Code::E326}, {"80 & 1 == 1", Code::E326}, {"len(tcp.dport) == 1", Code::E327},
-                    {"ip.src[0:1] == \"a\"", Code::E327}, {"(ip.src, 80) in { (192.0.2.1, 80) }", Code::E337}, {"tcp.dport in { 80, tcp.sport }", Code::E324},
-                    {"(ip.src, tcp.dport) in { (192.0.2.1, 80), 80 }", Code::E324}, {"(ip.src, tcp.dport) in { (192.0.2.1, { 80 }) }", Code::E324}});
+    check_mistakes({{"tcp.dport", Code::E323},
+                    {"ip.src", Code::E323},
+                    {"payload", Code::E323},
+                    {"80", Code::E323},
+                    {"\"a\"", Code::E323},
+                    {"{ 80 }", Code::E323},
+                    {"(ip.src, ip.dst)", Code::E323},
+                    {"not 80", Code::E323},
+                    {"tcp and 80", Code::E323},
+                    {"80 == tcp.dport", Code::E325},
+                    {"{ 80 } in tcp.dport", Code::E325},
+                    {"\"a\" == payload", Code::E325},
+                    {"ip.src & 1 == 1", Code::E326},
+                    {"tcp.dport & 1 == 1", Code::E326},
+                    {"tcp.syn & 1 == 1", Code::E326},
+                    {"80 & 1 == 1", Code::E326},
+                    {"len(tcp.dport) == 1", Code::E327},
+                    {"ip.src[0:1] == \"a\"", Code::E327},
+                    {"(ip.src, 80) in { (192.0.2.1, 80) }", Code::E337},
+                    {"tcp.dport in { 80, tcp.sport }", Code::E324},
+                    {"(ip.src, tcp.dport) in { (192.0.2.1, 80), 80 }", Code::E324},
+                    {"(ip.src, tcp.dport) in { (192.0.2.1, { 80 }) }", Code::E324}});
 }
 
 TEST_CASE("names, and those nearest") {
-    for (const auto& [text, code, near] : std::vector<std::tuple<std::string, Code, std::string>>{
-             {"tcp.dprot == 22", Code::E201, "tcp.dport"}, {"tcp.sny", Code::E201, "tcp.syn"}, {"ip.scr == 10.0.0.1", Code::E201, "ip.src"}, {"tpc", Code::E202, "tcp"},
-             {"tcp.dport in wbe", Code::E202, "web"}, {"ip.src in ofice", Code::E202, "office"}, {"new_tpc", Code::E202, "new_tcp"}, {"icmp.tpye == 8", Code::E201, "icmp.type"}}) {
+    for (const auto& [text, code, near] :
+         std::vector<std::tuple<std::string, Code, std::string>>{{"tcp.dprot == 22", Code::E201, "tcp.dport"},
+                                                                 {"tcp.sny", Code::E201, "tcp.syn"},
+                                                                 {"ip.scr == 10.0.0.1", Code::E201, "ip.src"},
+                                                                 {"tpc", Code::E202, "tcp"},
+                                                                 {"tcp.dport in wbe", Code::E202, "web"},
+                                                                 {"ip.src in ofice", Code::E202, "office"},
+                                                                 {"new_tpc", Code::E202, "new_tcp"},
+                                                                 {"icmp.tpye == 8", Code::E201, "icmp.type"}}) {
         const std::string items = "let web = { 80 }\nlet office = { 192.0.2.1 }\nlet new_tcp = tcp.syn\n";
         const Checked checked = check(items + "rule a { when " + text + " then drop }");
         INFO(text << "\n" << checked.said);
@@ -124,7 +188,9 @@ TEST_CASE("one name space for lets, functions and sets; one each for rules, aler
     CHECK(check("let a(b) = b == 1\nlet a = 2\nrule r { when tcp then drop }").has(Code::E203));
     CHECK(check("rule r { when tcp then drop }\nrule r { when udp then drop }").has(Code::E203));
     CHECK(check("test \"a\" { }\ntest \"a\" { }").has(Code::E203));
-    CHECK(check("let a = tcp\nalert a { message \"a\" }\nsink a = stdout()\nrule a { when a then alert a, drop }\ntest \"a\" { }").compiled);
+    CHECK(check("let a = tcp\nalert a { message \"a\" }\nsink a = stdout()\nrule a { when a then alert a, drop }\ntest "
+                "\"a\" { }")
+              .compiled);
     for (const char* word : {"tcp", "ip", "payload", "vlan", "iface", "contains", "true", "inner", "port"}) {
         CHECK(check(std::string("let ") + word + " = 1\nrule r { when tcp then drop }").diagnostics.has_errors());
         CHECK(check(std::string("let f(") + word + ") = tcp\nrule r { when f(1) then drop }").diagnostics.has_errors());
@@ -150,10 +216,18 @@ TEST_CASE("lets and functions") {
 
 TEST_CASE("W404: a negated comparison of a field that may be absent") {
     for (const auto& [text, fixed] : std::vector<std::pair<std::string, std::string>>{
-             {"not tcp.dport == 22", "tcp.dport != 22"}, {"not tcp.dport != 22", "tcp.dport == 22"}, {"not ip.ttl < 5", "ip.ttl >= 5"}, {"not ip.ttl >= 5", "ip.ttl < 5"},
-             {"not ip.src in 10.0.0.0/8", "ip.src not in 10.0.0.0/8"}, {"not (ip.src not in 10.0.0.0/8)", "ip.src in 10.0.0.0/8"}, {"not ip.src == ip.dst", "ip.src != ip.dst"},
-             {"not payload == \"a\"", "payload != \"a\""}, {"not payload[0:1] == \"a\"", "payload[0:1] != \"a\""}, {"not eth.src == eth.dst", "eth.src != eth.dst"},
-             {"not tcp.syn == true", "tcp.syn != true"}, {"not tcp.syn == tcp.ack", "tcp.syn != tcp.ack"},
+             {"not tcp.dport == 22", "tcp.dport != 22"},
+             {"not tcp.dport != 22", "tcp.dport == 22"},
+             {"not ip.ttl < 5", "ip.ttl >= 5"},
+             {"not ip.ttl >= 5", "ip.ttl < 5"},
+             {"not ip.src in 10.0.0.0/8", "ip.src not in 10.0.0.0/8"},
+             {"not (ip.src not in 10.0.0.0/8)", "ip.src in 10.0.0.0/8"},
+             {"not ip.src == ip.dst", "ip.src != ip.dst"},
+             {"not payload == \"a\"", "payload != \"a\""},
+             {"not payload[0:1] == \"a\"", "payload[0:1] != \"a\""},
+             {"not eth.src == eth.dst", "eth.src != eth.dst"},
+             {"not tcp.syn == true", "tcp.syn != true"},
+             {"not tcp.syn == tcp.ack", "tcp.syn != tcp.ack"},
              {"not (ip.src, tcp.dport) in { (192.0.2.1, 80) }", "(ip.src, tcp.dport) not in { (192.0.2.1, 80) }"}}) {
         const Checked checked = condition(text);
         INFO(text << "\n" << checked.said);
@@ -164,15 +238,19 @@ TEST_CASE("W404: a negated comparison of a field that may be absent") {
     }
     CHECK(condition("not payload contains \"a\"").has(Code::W404));
     CHECK(condition("not payload contains \"a\"").fixed().empty());
-    for (const char* silent : {"not tcp", "not tcp.syn", "not packet.len == 60", "not malformed == true", "not (tcp.dport == 22 and ip4)", "not (tcp.dport == 22 or tcp.dport == 23)", "tcp.dport != 22"}) {
+    for (const char* silent :
+         {"not tcp", "not tcp.syn", "not packet.len == 60", "not malformed == true", "not (tcp.dport == 22 and ip4)",
+          "not (tcp.dport == 22 or tcp.dport == 23)", "tcp.dport != 22"}) {
         INFO(silent);
         CHECK(!condition(silent).has(Code::W404));
     }
 }
 
 TEST_CASE("W403: a comparison that is never true") {
-    for (const char* never : {"ip.ttl < 0", "ip.ttl > 255", "tcp.dport > 65535", "ip.dscp > 63", "ip.ecn > 3"}) CHECK(condition(never).has(Code::W403));
-    for (const char* fine : {"ip.ttl <= 0", "ip.ttl >= 255", "tcp.dport >= 65535", "ip.len > 65534"}) CHECK(!condition(fine).has(Code::W403));
+    for (const char* never : {"ip.ttl < 0", "ip.ttl > 255", "tcp.dport > 65535", "ip.dscp > 63", "ip.ecn > 3"})
+        CHECK(condition(never).has(Code::W403));
+    for (const char* fine : {"ip.ttl <= 0", "ip.ttl >= 255", "tcp.dport >= 65535", "ip.len > 65534"})
+        CHECK(!condition(fine).has(Code::W403));
 }
 
 TEST_CASE("sets from files") {
@@ -180,18 +258,34 @@ TEST_CASE("sets from files") {
         return check("set s : " + type + " from \"f\"\nrule r { when tcp then drop }", {{"f", lines}});
     };
     CHECK(with("ip", "192.0.2.1\n2001:db8::1\n# comment\n\n  10.0.0.1 # and more\r\n").compiled);
-    for (const auto& [type, line] : std::vector<std::pair<std::string, std::string>>{
-             {"ip", "10.0.0.0/8"}, {"ip", "nonsense"}, {"ip", "256.0.0.1"}, {"net", "10.0.0.1/8"}, {"net", "10.0.0.0/33"}, {"net", "10.0.0.0/"}, {"port", "65536"}, {"port", "-1"}, {"port", "http"},
-             {"u8", "256"}, {"u16", "65536"}, {"u32", "4294967296"}, {"u8", "0x"}, {"mac", "02:00:00:00:00"}, {"(ip, port)", "192.0.2.1"}, {"(ip, port)", "192.0.2.1, 80, 1"}, {"(ip, port)", "192.0.2.1 80"},
-             {"(ip, port)", ", 80"}}) {
+    for (const auto& [type, line] : std::vector<std::pair<std::string, std::string>>{{"ip", "10.0.0.0/8"},
+                                                                                     {"ip", "nonsense"},
+                                                                                     {"ip", "256.0.0.1"},
+                                                                                     {"net", "10.0.0.1/8"},
+                                                                                     {"net", "10.0.0.0/33"},
+                                                                                     {"net", "10.0.0.0/"},
+                                                                                     {"port", "65536"},
+                                                                                     {"port", "-1"},
+                                                                                     {"port", "http"},
+                                                                                     {"u8", "256"},
+                                                                                     {"u16", "65536"},
+                                                                                     {"u32", "4294967296"},
+                                                                                     {"u8", "0x"},
+                                                                                     {"mac", "02:00:00:00:00"},
+                                                                                     {"(ip, port)", "192.0.2.1"},
+                                                                                     {"(ip, port)", "192.0.2.1, 80, 1"},
+                                                                                     {"(ip, port)", "192.0.2.1 80"},
+                                                                                     {"(ip, port)", ", 80"}}) {
         INFO(type << ": " << line);
         const Checked checked = with(type, "# first\n" + line + "\n");
         CHECK(checked.has(Code::E329));
         CHECK(checked.said.find("f:2:") != std::string::npos);
     }
     CHECK(check("set s : ip from \"none\"\nrule r { when tcp then drop }").has(Code::E207));
-    CHECK(check("set s : ip size 1 from \"f\"\nrule r { when tcp then drop }", {{"f", "10.0.0.1\n10.0.0.2\n"}}).has(Code::E509));
-    CHECK(check("set s : ip size 1 from \"f\"\nrule r { when tcp then drop }", {{"f", "10.0.0.1\n10.0.0.1\n"}}).compiled);
+    CHECK(check("set s : ip size 1 from \"f\"\nrule r { when tcp then drop }", {{"f", "10.0.0.1\n10.0.0.2\n"}})
+              .has(Code::E509));
+    CHECK(
+        check("set s : ip size 1 from \"f\"\nrule r { when tcp then drop }", {{"f", "10.0.0.1\n10.0.0.1\n"}}).compiled);
     CHECK(check("set s : word from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E213));
     CHECK(check("set s : (net, net) from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E510));
     CHECK(check("set s : net\nrule r { when ip.src in s then drop }").compiled);
@@ -199,12 +293,25 @@ TEST_CASE("sets from files") {
     CHECK(check("set s : net ttl 1h\nrule r { when ip.src in s then drop }").has(Code::E336));
     CHECK(check("set s : net\nrule r { when ip then add ip.src to s }").has(Code::E336));
     CHECK(check("set s : net\nrule r { when ip then remove ip.src from s }").has(Code::E336));
-    CHECK(check("set s : net\nrule r { when ip.src in s then drop }\ntest \"t\" { expect s contains 10.0.0.0/8 }").has(Code::E333));
+    CHECK(check("set s : net\nrule r { when ip.src in s then drop }\ntest \"t\" { expect s contains 10.0.0.0/8 }")
+              .has(Code::E333));
     CHECK(check("set s : ip size 0 from \"f\"\nrule r { when tcp then drop }", {{"f", ""}}).has(Code::E508));
-    for (const auto& [type, key] : std::vector<std::pair<std::string, std::string>>{
-             {"port", "ip.src"}, {"ip", "tcp.dport"}, {"u8", "ip.len"}, {"u16", "ip.id"}, {"u8", "tcp.dport"}, {"port", "ip.ttl"}, {"mac", "ip.src"}, {"(ip, port)", "ip.src"}, {"ip", "(ip.src, tcp.dport)"},
-             {"(ip, port)", "(tcp.dport, ip.src)"}, {"u8", "tcp.flags & 1"}, {"u8", "tcp.syn"}, {"ip", "payload"}}) {
-        const Checked checked = check("set s : " + type + " from \"f\"\nrule r { when " + key + " in s then drop }", {{"f", ""}});
+    for (const auto& [type, key] :
+         std::vector<std::pair<std::string, std::string>>{{"port", "ip.src"},
+                                                          {"ip", "tcp.dport"},
+                                                          {"u8", "ip.len"},
+                                                          {"u16", "ip.id"},
+                                                          {"u8", "tcp.dport"},
+                                                          {"port", "ip.ttl"},
+                                                          {"mac", "ip.src"},
+                                                          {"(ip, port)", "ip.src"},
+                                                          {"ip", "(ip.src, tcp.dport)"},
+                                                          {"(ip, port)", "(tcp.dport, ip.src)"},
+                                                          {"u8", "tcp.flags & 1"},
+                                                          {"u8", "tcp.syn"},
+                                                          {"ip", "payload"}}) {
+        const Checked checked =
+            check("set s : " + type + " from \"f\"\nrule r { when " + key + " in s then drop }", {{"f", ""}});
         INFO(type << ": " << key << "\n" << checked.said);
         CHECK(!checked.compiled);
         CHECK(checked.diagnostics.errors() == 1);
@@ -215,8 +322,10 @@ TEST_CASE("imports") {
     CHECK(check("import \"b\"\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}}).compiled);
     CHECK(check("import \"b\"\n", {{"b", "import \"test.rules\"\n"}, {"test.rules", ""}}).has(Code::E206));
     CHECK(check("import \"none\"\n").has(Code::E207));
-    CHECK(check("import \"b\"\nimport \"./b\"\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}}).compiled);
-    CHECK(check("import \"b\"\nlet shared = udp\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}}).has(Code::E203));
+    CHECK(check("import \"b\"\nimport \"./b\"\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}})
+              .compiled);
+    CHECK(check("import \"b\"\nlet shared = udp\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}})
+              .has(Code::E203));
 }
 
 TEST_CASE("braces in messages") {
