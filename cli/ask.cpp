@@ -2,7 +2,7 @@
 
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "runtime/control.h"
+#include "service/control_socket.h"
 
 namespace weir::cli {
 
@@ -10,17 +10,17 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-runtime::Error unreadable() { return {"the engine's answer cannot be read: is it of another version?", {}, 0}; }
+Error unreadable() { return {"the engine's answer cannot be read: is it of another version?", {}, 0}; }
 
 }  // namespace
 
-runtime::Result<Json> ask(const std::string& name, const Json& request, int timeout_ms) {
-    auto said = runtime::ask_engine(name, request.dump(-1, ' ', false, Json::error_handler_t::replace), timeout_ms);
+Result<Json> ask(const std::string& name, const Json& request, int timeout_ms) {
+    auto said = service::ask_engine(name, request.dump(-1, ' ', false, Json::error_handler_t::replace), timeout_ms);
     if (!said) return said.error();
     return parse_answer(*said);
 }
 
-runtime::Result<Json> ask_status(const std::string& name) {
+Result<Json> ask_status(const std::string& name) {
     constexpr int kTimeout_ms = 10'000;
     auto answer = ask(name, {{"command", "status"}}, kTimeout_ms);
     if (!answer) return answer.error();
@@ -28,7 +28,7 @@ runtime::Result<Json> ask_status(const std::string& name) {
     return Json(std::move((*answer)["engine"]));
 }
 
-runtime::Result<Json> parse_answer(const std::string& line) {
+Result<Json> parse_answer(const std::string& line) {
     Json answer = Json::parse(line, nullptr, false);
     if (!answer.is_object()) return unreadable();
     return answer;

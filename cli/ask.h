@@ -6,18 +6,17 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "runtime/result.h"
+#include "grammar/base/result.h"
 
 namespace weir::cli {
 
 // What engine `name`, or the only one running where it is empty, answers. An error where none does, or not with an
 // object.
-runtime::Result<nlohmann::ordered_json> ask(const std::string& name, const nlohmann::ordered_json& request,
-                                            int timeout_ms);
+Result<nlohmann::ordered_json> ask(const std::string& name, const nlohmann::ordered_json& request, int timeout_ms);
 // The engine object of the answer to `status`.
-runtime::Result<nlohmann::ordered_json> ask_status(const std::string& name);
+Result<nlohmann::ordered_json> ask_status(const std::string& name);
 // A line of the socket, which is to be an object.
-runtime::Result<nlohmann::ordered_json> parse_answer(const std::string& line);
+Result<nlohmann::ordered_json> parse_answer(const std::string& line);
 // Says what the engine refuses, and returns the status that it wants; kOk, in silence, where it does not refuse.
 int say_refusal(const nlohmann::ordered_json& answer);
 

@@ -9,17 +9,18 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cli/capture.h"
 #include "cli/commands.h"
+#include "cli/load.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "compiler/analysis/probe_frames.h"
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
-#include "compiler/sema/probe_frames.h"
 #include "runtime/bench.h"
-#include "runtime/test_run.h"
+#include "runtime/trial_run.h"
+#include "tooling/files/policy_file.h"
+#include "tooling/judge/capture.h"
 
 namespace weir::cli {
 namespace {
@@ -35,7 +36,7 @@ struct BenchArguments {
     std::string engine;            // kernel, native; empty: kernel where allowed
     std::uint32_t packets = 8192;  // many enough that no branch predictor learns them
     std::uint32_t repeat = 500;
-    PolicyOptions options;
+    tooling::PolicyOptions options;
 };
 
 struct Report {
@@ -47,7 +48,7 @@ struct Report {
     runtime::BenchFigures figures;
 };
 
-runtime::Error our_bug(const std::string& sentence) {
+Error our_bug(const std::string& sentence) {
     return {sentence, "this is a bug of weir: please report it with the policy", 0};
 }
 
@@ -55,33 +56,33 @@ double ms_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
 
-runtime::Result<runtime::Frames> frames_of(const BenchArguments& arguments, const sema::TypedPolicy& policy) {
-    if (arguments.capture.empty()) return sema::probe_frames(policy, arguments.packets, kSeed);
+Result<runtime::Frames> frames_of(const BenchArguments& arguments, const policy::TypedPolicy& policy) {
+    if (arguments.capture.empty()) return analysis::probe_frames(policy, arguments.packets, kSeed);
     runtime::Frames frames;
-    const runtime::Status read =
-        read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t) {
+    const Status read =
+        tooling::read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t) {
             if (runtime::TestRunner::accepts(frame.size())) frames.emplace_back(frame.begin(), frame.end());
             return frames.size() < arguments.packets;
         });
     if (!read) return read.error();
-    if (frames.empty()) return runtime::Error{arguments.capture + " holds no frame that can be measured with", {}, 0};
+    if (frames.empty()) return Error{arguments.capture + " holds no frame that can be measured with", {}, 0};
     return frames;
 }
 
 // From text to object, as a reload does it.
-runtime::Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& arguments) {
+Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& arguments) {
     Sources sources;
     Diagnostics diagnostics;
     const auto compiled =
-        analyse(sources, first.source_name, first.source_text, files_of(arguments.options), diagnostics);
-    if (!compiled) return runtime::Error{"a file that the policy reads changed while it was measured", {}, 0};
+        analyse(sources, first.source_name, first.source_text, tooling::files_of(arguments.options), diagnostics);
+    if (!compiled) return Error{"a file that the policy reads changed while it was measured", {}, 0};
     std::string error;
     auto object = compile(*compiled, {}, error);
     if (!object) return our_bug(error);
     return std::move(*object);
 }
 
-runtime::Result<bpf::Object> compile_often(const Compiled& first, const BenchArguments& arguments, Report& report) {
+Result<bpf::Object> compile_often(const Compiled& first, const BenchArguments& arguments, Report& report) {
     Progress progress("compiles", kCompiles);
     std::vector<double> times;
     double spent_ms = 0;
@@ -113,8 +114,8 @@ std::uint32_t native_batch(const runtime::Frames& frames, std::size_t first, Run
     return static_cast<std::uint32_t>(ms_since(begin) * 1e6 / kNativeBatch);
 }
 
-runtime::Status bench_native(const Compiled& compiled, const runtime::Frames& frames, const BenchArguments& arguments,
-                             Report& report) {
+Status bench_native(const Compiled& compiled, const runtime::Frames& frames, const BenchArguments& arguments,
+                    Report& report) {
     const auto begin = std::chrono::steady_clock::now();
     std::string error;
     const auto engine = codegen::NativeEngine::create(compiled, error);
@@ -133,7 +134,7 @@ runtime::Status bench_native(const Compiled& compiled, const runtime::Frames& fr
     report.figures.packet_ns = runtime::percentiles_of_floors(std::move(policy));
     report.figures.baseline_ns = runtime::percentiles_of_floors(std::move(bare)).p50;
     report.figures.packets = static_cast<std::uint32_t>(frames.size());
-    return runtime::Done{};
+    return Done{};
 }
 
 std::string as_json(const Report& report) {
@@ -189,7 +190,7 @@ std::string as_table(const Report& report) {
     return text;
 }
 
-runtime::Status measure(const Compiled& compiled, const BenchArguments& arguments, Report& report) {
+Status measure(const Compiled& compiled, const BenchArguments& arguments, Report& report) {
     auto frames = frames_of(arguments, compiled.policy);
     if (!frames) return frames.error();
     auto object = compile_often(compiled, arguments, report);
@@ -202,7 +203,7 @@ runtime::Status measure(const Compiled& compiled, const BenchArguments& argument
     auto figures = runtime::bench(*object, *frames, options);
     if (!figures) return figures.error();
     report.figures = *figures;
-    return runtime::Done{};
+    return Done{};
 }
 
 int run_bench(const BenchArguments& arguments) {
@@ -215,14 +216,14 @@ int run_bench(const BenchArguments& arguments) {
              "run as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN; or use --engine native",
              EPERM});
     const auto begin = std::chrono::steady_clock::now();
-    const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
+    const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
     std::string error;
     if (!compile(*loaded.compiled, {}, error)) return say_error(our_bug(error));
     report.first_compile_ms = ms_since(begin);
     report.policy = loaded.compiled->policy.name;
     report.rules = loaded.compiled->policy.rules.size();
-    if (const runtime::Status measured = measure(*loaded.compiled, arguments, report); !measured)
+    if (const Status measured = measure(*loaded.compiled, arguments, report); !measured)
         return say_error(measured.error());
     std::fputs((arguments.options.format == "json" ? as_json(report) : as_table(report)).c_str(), stdout);
     return kOk;

@@ -6,17 +6,19 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/load.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
+#include "cli/terminal.h"
 #include "compiler/codegen/state_tables.h"
-#include "runtime/program.h"
-#include "runtime/state_maps.h"
+#include "runtime/engine/program.h"
+#include "runtime/state/state_maps.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
 
 struct CheckArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::vector<std::string> files{};
     bool load = false;
     std::string against{};
@@ -29,7 +31,7 @@ int load_in_kernel(const Compiled& compiled, const std::string& file) {
     if (!object) return say_error({error, "this is a bug of weir: please report it with the policy", 0});
     auto program = runtime::Program::load(*object, {});
     if (!program) {
-        runtime::Error said = program.error();
+        Error said = program.error();
         said.message = file + ": " + said.message;
         return say_error(said);
     }
@@ -46,7 +48,7 @@ std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
 
 // What a reload would forget. Returns a status.
 int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
-    const LoadedPolicy old = load_policy(arguments.against, arguments.options);
+    const tooling::LoadedPolicy old = load_policy(arguments.against, arguments.options);
     if (!old.compiled) return old.status;
     const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
     for (const std::string& identity : change.ended)
@@ -58,7 +60,7 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
 int check(const CheckArguments& arguments) {
     int status = kOk;
     for (const std::string& file : arguments.files) {
-        const LoadedPolicy loaded = load_policy(file, arguments.options, Depth::kLint);
+        const tooling::LoadedPolicy loaded = load_policy(file, arguments.options, tooling::Depth::kLint);
         int one = loaded.status;
         if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
         if (loaded.compiled && one == kOk && !arguments.against.empty())

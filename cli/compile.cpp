@@ -10,17 +10,19 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/load.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
+#include "cli/terminal.h"
 #include "compiler/ir/print.h"
 #include "grammar/parser.h"
 #include "grammar/print.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
 
 struct CompileArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::string file{};
     std::string stage = "elf";
     std::string out{};
@@ -42,21 +44,22 @@ int write_out(const CompileArguments& arguments, std::string_view bytes) {
 
 // The syntax tree needs no more than a text that parses.
 int emit_ast(const CompileArguments& arguments) {
-    auto text = read_file(arguments.file);
+    auto text = tooling::read_file(arguments.file);
     if (!text) return say_error(text.error());
     Sources sources;
     Diagnostics diagnostics;
     const std::uint32_t root = sources.add(arguments.file == "-" ? "<stdin>" : arguments.file, std::move(*text));
     const ast::Policy policy = parse(sources, root, diagnostics);
     std::fputs(
-        render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(),
+        render(sources, diagnostics, tooling::diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO))
+            .c_str(),
         stderr);
     return diagnostics.has_errors() ? int{kPolicyFault} : write_out(arguments, dump(sources, policy));
 }
 
 int emit(const CompileArguments& arguments) {
     if (arguments.stage == "ast") return emit_ast(arguments);
-    const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
+    const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
     if (arguments.stage == "decision")
         return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));

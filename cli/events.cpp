@@ -10,7 +10,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "runtime/control.h"
+#include "service/control_socket.h"
 
 namespace weir::cli {
 namespace {
@@ -64,10 +64,10 @@ int print_line(const std::string& line, const EventsArguments& arguments, Colour
 }
 
 int events(const EventsArguments& arguments) {
-    auto engine = runtime::EngineConnection::open(arguments.name);
+    auto engine = service::EngineConnection::open(arguments.name);
     if (!engine) return say_error(engine.error());
     const Json request{{"command", "events"}, {"follow", arguments.follow}};
-    if (runtime::Status sent = engine->send(request.dump(), kTimeout_ms); !sent) return say_error(sent.error());
+    if (Status sent = engine->send(request.dump(), kTimeout_ms); !sent) return say_error(sent.error());
     auto first = engine->receive(kTimeout_ms);
     if (!first) return say_error(first.error());
     auto answer = parse_answer(*first);

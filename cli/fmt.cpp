@@ -12,16 +12,17 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/policy_file.h"
+#include "cli/terminal.h"
 #include "grammar/parser.h"
 #include "grammar/print.h"
 #include "runtime/handles.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
 
 struct FmtArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::vector<std::string> files{};
     bool check = false;
 };
@@ -57,7 +58,7 @@ int replace_file(const std::string& path, const std::string& text) {
 }
 
 int format_one(const FmtArguments& arguments, const std::string& file) {
-    auto text = read_file(file);
+    auto text = tooling::read_file(file);
     if (!text) return say_error(text.error());
     Sources sources;
     Diagnostics diagnostics;
@@ -65,7 +66,8 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
     const ast::Policy policy = parse(sources, root, diagnostics);
     if (diagnostics.has_errors()) {
         std::fputs(
-            render(sources, diagnostics, diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO)).c_str(),
+            render(sources, diagnostics, tooling::diagnostic_format(arguments.options.format), colour_of(STDERR_FILENO))
+                .c_str(),
             stderr);
         return kPolicyFault;
     }

@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", WEIR_VERSION);
     app.require_subcommand(1);
     app.failure_message(CLI::FailureMessage::simple);
-    int status = weir::cli::kOk;
+    int status = weir::kOk;
     for (const auto add :
          {weir::cli::add_check, weir::cli::add_test, weir::cli::add_fmt, weir::cli::add_explain, weir::cli::add_replay,
           weir::cli::add_compile, weir::cli::add_bench, weir::cli::add_run, weir::cli::add_reload,
@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {  // CLI11's way to say both "help" and "wrong"
-        return app.exit(error) == 0 ? weir::cli::kOk : weir::cli::kUsage;
+        return app.exit(error) == 0 ? weir::kOk : weir::kUsage;
     }
     return weir::cli::finish_output(status);
 }

@@ -2,7 +2,7 @@
 
 namespace weir::cli {
 
-void add_policy_options(CLI::App& command, PolicyOptions& options) {
+void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
     command
         .add_option("--format", options.format, "how diagnostics and results are written: human, json, sarif or github")
         ->check(CLI::IsMember({"human", "json", "sarif", "github"}))

@@ -5,12 +5,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/policy_file.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 
 // --format, --include, --deny: of every command that reads a policy.
-void add_policy_options(CLI::App& command, PolicyOptions& options);
+void add_policy_options(CLI::App& command, tooling::PolicyOptions& options);
 // --name: which of the engines that run.
 void add_name_option(CLI::App& command, std::string& name);
 // --engine kernel|native|oracle|all

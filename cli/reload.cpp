@@ -12,7 +12,8 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
+#include "cli/terminal.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
@@ -22,7 +23,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kTimeout_ms = 150'000;  // the compiler is ended after 120 s
 
 struct ReloadArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::string file{};
     std::string name{};
     std::string confirm_within{};
@@ -52,10 +53,11 @@ int reload(const ReloadArguments& arguments) {
                  {"format", arguments.options.format},
                  {"colour", colour_of(STDERR_FILENO) == Colour::kOn},
                  {"deny_warnings", arguments.options.deny_warnings}};
-    if (!arguments.file.empty()) request["file"] = from_root(arguments.file);
-    for (const std::string& folder : arguments.options.include_dirs) request["include"].push_back(from_root(folder));
+    if (!arguments.file.empty()) request["file"] = tooling::from_root(arguments.file);
+    for (const std::string& folder : arguments.options.include_dirs)
+        request["include"].push_back(tooling::from_root(folder));
     if (!arguments.confirm_within.empty()) request["confirm_within_ms"] = *parse_duration_ms(arguments.confirm_within);
-    if (!arguments.samples.empty()) request["samples"] = from_root(arguments.samples);
+    if (!arguments.samples.empty()) request["samples"] = tooling::from_root(arguments.samples);
     if (arguments.shadow) request["shadow"] = true;
     return ask_and_tell(arguments.name, request, arguments.options.format, [&](const Json& answer) {
         if (arguments.shadow)

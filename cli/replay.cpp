@@ -7,31 +7,33 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cli/capture.h"
 #include "cli/commands.h"
-#include "cli/engines.h"
+#include "cli/load.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
 #include "cli/progress.h"
+#include "cli/terminal.h"
+#include "tooling/files/policy_file.h"
+#include "tooling/judge/capture.h"
+#include "tooling/judge/evaluators.h"
 
 namespace weir::cli {
 namespace {
 
 struct ReplayArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::string file{};
     std::string capture{};
     std::string engine{};
     std::string out{};
 };
 
-std::string json_line(std::uint64_t number, const Judged& judged, const sema::TypedPolicy& policy) {
+std::string json_line(std::uint64_t number, const tooling::Judged& judged, const policy::TypedPolicy& policy) {
     nlohmann::ordered_json line;
     line["packet"] = number;
-    line["verdict"] = verdict_name(judged.verdict);
-    if (judged.by == Judged::By::kRule)
+    line["verdict"] = tooling::verdict_name(judged.verdict);
+    if (judged.by == tooling::Judged::By::kRule)
         line["rule"] = policy.rules[judged.rule].name;
-    else if (judged.by == Judged::By::kMalformed)
+    else if (judged.by == tooling::Judged::By::kMalformed)
         line["rule"] = "malformed";
     else
         line["rule"] = nullptr;
@@ -45,36 +47,36 @@ std::string json_line(std::uint64_t number, const Judged& judged, const sema::Ty
 // The table people read: the counters that the capture would have left.
 class Summary {
 public:
-    explicit Summary(const sema::TypedPolicy& policy)
+    explicit Summary(const policy::TypedPolicy& policy)
         : policy_(policy),
           matched_(policy.rules.size()),
           decided_(policy.rules.size()),
           alerts_(policy.alerts.size()) {}
 
-    void add(const Judged& judged, std::size_t bytes) {
+    void add(const tooling::Judged& judged, std::size_t bytes) {
         ++packets_;
         bytes_ += bytes;
         for (const std::uint32_t rule : judged.matched) ++matched_[rule];
         for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
-        if (judged.by == Judged::By::kRule)
+        if (judged.by == tooling::Judged::By::kRule)
             ++decided_[judged.rule];
         else
-            ++(judged.by == Judged::By::kMalformed ? malformed_ : default_);
+            ++(judged.by == tooling::Judged::By::kMalformed ? malformed_ : default_);
         ++verdicts_[judged.verdict];
     }
 
     void print(const std::string& engine) const {
         const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
         const auto tinted = [&](std::uint32_t verdict) {
-            const std::string word(verdict_name(verdict));
+            const std::string word(tooling::verdict_name(verdict));
             return colour ? fmt::format("\x1b[{}m{}\x1b[0m", verdict == 0 ? 32 : 31, word) : word;
         };
         std::size_t width = 9;
-        for (const sema::Rule& rule : policy_.rules) width = std::max(width, rule.name.size());
-        for (const sema::Alert& alert : policy_.alerts) width = std::max(width, alert.name.size());
+        for (const policy::Rule& rule : policy_.rules) width = std::max(width, rule.name.size());
+        for (const policy::Alert& alert : policy_.alerts) width = std::max(width, alert.name.size());
         fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
         for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
-            const sema::Rule& rule = policy_.rules[i];
+            const policy::Rule& rule = policy_.rules[i];
             const std::string verdict =
                 !rule.verdict ? ""
                               : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
@@ -94,28 +96,28 @@ public:
     }
 
 private:
-    const sema::TypedPolicy& policy_;
+    const policy::TypedPolicy& policy_;
     std::uint64_t packets_ = 0, bytes_ = 0, default_ = 0, malformed_ = 0;
     std::vector<std::uint64_t> matched_, decided_, alerts_;
     std::uint64_t verdicts_[4] = {};
 };
 
 int replay(const ReplayArguments& arguments) {
-    const LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
+    const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    auto engines = Engines::create(*loaded.compiled, arguments.engine);
+    auto engines = tooling::Engines::create(*loaded.compiled, arguments.engine);
     if (!engines) return say_error(engines.error());
-    CaptureWriter annotated;
+    tooling::CaptureWriter annotated;
     if (!arguments.out.empty())
-        if (runtime::Status opened = annotated.open(arguments.out); !opened) return say_error(opened.error());
+        if (Status opened = annotated.open(arguments.out); !opened) return say_error(opened.error());
 
-    const sema::TypedPolicy& policy = loaded.compiled->policy;
+    const policy::TypedPolicy& policy = loaded.compiled->policy;
     Summary summary(policy);
     Progress progress("packets");
     std::uint64_t number = 0, differences = 0;
-    runtime::Status judged_all{runtime::Done{}};
-    const runtime::Status read =
-        read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    Status judged_all{Done{}};
+    const Status read =
+        tooling::read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
             std::string difference;
             auto judged = engines->judge(frame, time_ns, difference);
             ++number;
@@ -130,7 +132,7 @@ int replay(const ReplayArguments& arguments) {
             else
                 summary.add(*judged, frame.size());
             if (!arguments.out.empty()) {
-                judged_all = annotated.write(frame, time_ns, describe(*judged, policy));
+                judged_all = annotated.write(frame, time_ns, tooling::describe(*judged, policy));
                 if (!judged_all) return false;
             }
             progress.step(number);
@@ -140,7 +142,7 @@ int replay(const ReplayArguments& arguments) {
     if (!judged_all) return say_error(judged_all.error());
     if (!read) return say_error(read.error());
     if (!arguments.out.empty())
-        if (runtime::Status closed = annotated.close(); !closed) return say_error(closed.error());
+        if (Status closed = annotated.close(); !closed) return say_error(closed.error());
     if (engines->judged_natively() != 0)
         fmt::print(stderr,
                    "note: {} frame{} that the kernel takes for no test run (under 14 bytes, or too long): judged by "

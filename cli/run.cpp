@@ -8,19 +8,20 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/daemon.h"
 #include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/patient_stderr.h"
-#include "cli/worker.h"
+#include "cli/terminal.h"
+#include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
-#include "runtime/pins.h"
+#include "service/daemon.h"
+#include "service/worker.h"
 
 namespace weir::cli {
 namespace {
 
 struct RunArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::string file{};
     std::vector<std::string> interfaces{};
     std::string mode = "auto";
@@ -52,20 +53,21 @@ int run(const RunArguments& arguments) {
     make_stderr_patient();
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
-    WorkerRequest request{from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO), arguments.observe};
-    for (std::string& folder : request.options.include_dirs) folder = from_root(folder);
+    service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),
+                                   arguments.observe};
+    for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
     if (!runtime::may_load_programs())
         return say_error({"this process may load no BPF programs",
                           "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
     for (const std::string& interface : arguments.interfaces)
         if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
     const std::string name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
-    auto control = runtime::ControlServer::listen(name);
+    auto control = service::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 
-    auto worker = Worker::start();
+    auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
-    WorkerOutcome compiled = worker->compile(request);
+    service::WorkerOutcome compiled = worker->compile(request);
     std::fputs(compiled.diagnostics.c_str(), stderr);
     if (compiled.status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
@@ -78,14 +80,14 @@ int run(const RunArguments& arguments) {
     options.interfaces = arguments.interfaces;
     options.origin = {request.file, compiled.files};
     options.lifetime = runtime::Lifetime::kPinned;
-    if (!arguments.state.empty()) options.state_folder = from_root(arguments.state) + "/" + name;
+    if (!arguments.state.empty()) options.state_folder = tooling::from_root(arguments.state) + "/" + name;
     options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
-    auto feed = std::make_unique<EventFeed>();
+    auto feed = std::make_unique<service::EventFeed>();
     options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
-    auto samples = std::make_unique<Samples>();
+    auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
     auto engine = runtime::Engine::start(*compiled.object, std::move(options));
@@ -95,17 +97,18 @@ int run(const RunArguments& arguments) {
     fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy,
                arguments.file, places(*status), status->in_force.generation,
                arguments.observe ? ", observing only" : "");
-    std::optional<runtime::Watcher> watcher;
+    std::optional<tooling::Watcher> watcher;
     if (arguments.watch) {
-        auto created = runtime::Watcher::create();
+        auto created = tooling::Watcher::create();
         if (!created) return say_error(created.error());
         watcher = std::move(*created);
         std::vector<std::string> paths;
         for (const runtime::SourceFile& file : compiled.files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    return Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request), std::move(*worker),
-                  std::move(feed), std::move(samples), std::move(watcher))
+    return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
+                           std::move(*worker), std::move(feed), std::move(samples), std::move(watcher),
+                           [](const Error& error) { say_error(error); })
         .run();
 }
 

@@ -18,14 +18,14 @@ Colour colour_of(int fd) {
     return !forbidden && isatty(fd) == 1 ? Colour::kOn : Colour::kOff;
 }
 
-int say_error(const runtime::Error& error) {
+int say_error(const Error& error) {
     const bool colour = colour_of(STDERR_FILENO) == Colour::kOn;
     fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", error.message);
     if (!error.help.empty()) fmt::print(stderr, "      {}\n", error.help);
     return kWorldFault;
 }
 
-int say_error(const std::string& sentence) { return say_error(runtime::Error{sentence, {}, 0}); }
+int say_error(const std::string& sentence) { return say_error(Error{sentence, {}, 0}); }
 
 int finish_output(int status) {
     errno = 0;

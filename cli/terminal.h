@@ -4,19 +4,17 @@
 #include <string>
 #include <string_view>
 
+#include "grammar/base/result.h"
 #include "grammar/render.h"
-#include "runtime/result.h"
+#include "tooling/exit_status.h"
 
 namespace weir::cli {
-
-// Exit statuses: docs/cli.md.
-enum Exit : int { kOk = 0, kPolicyFault = 1, kUsage = 2, kWorldFault = 3 };
 
 // Colour only on a terminal, and never with NO_COLOR.
 Colour colour_of(int fd);
 
 // One sentence on standard error, and what to do about it. Returns kWorldFault.
-int say_error(const runtime::Error& error);
+int say_error(const Error& error);
 int say_error(const std::string& sentence);
 
 // Flushes standard output. Where that fails (a full disk), says so, and a status of success becomes kWorldFault; a

@@ -10,19 +10,21 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "cli/capture.h"
 #include "cli/commands.h"
-#include "cli/coverage.h"
-#include "cli/engines.h"
+#include "cli/load.h"
 #include "cli/options.h"
-#include "cli/policy_file.h"
-#include "cli/test_report.h"
+#include "cli/terminal.h"
+#include "tooling/files/policy_file.h"
+#include "tooling/judge/capture.h"
+#include "tooling/judge/coverage.h"
+#include "tooling/judge/evaluators.h"
+#include "tooling/judge/report.h"
 
 namespace weir::cli {
 namespace {
 
 struct TestArguments {
-    PolicyOptions options{};
+    tooling::PolicyOptions options{};
     std::vector<std::string> files{};
     std::string engine{};
     std::string junit{};
@@ -33,12 +35,12 @@ struct TestArguments {
 // One test on one set of engines. A step fails at its first packet that goes wrong.
 class TestRun {
 public:
-    TestRun(const LoadedPolicy& loaded, Engines& engines, Coverage& coverage)
+    TestRun(const tooling::LoadedPolicy& loaded, tooling::Engines& engines, tooling::Coverage& coverage)
         : loaded_(loaded), policy_(loaded.compiled->policy), engines_(engines), coverage_(coverage) {}
 
     // Nothing where it holds. The world's faults (a capture that cannot be read, the kernel) are errors.
-    runtime::Result<std::optional<TestFailure>> run(const sema::Test& test) {
-        if (runtime::Status forgotten = engines_.reset(); !forgotten) return forgotten.error();
+    Result<std::optional<tooling::TestFailure>> run(const policy::Test& test) {
+        if (Status forgotten = engines_.reset(); !forgotten) return forgotten.error();
         now_ns_ = 0;
         for (std::size_t i = 0; i < test.steps.size(); ++i) {
             auto failure = step(test.steps[i]);
@@ -48,47 +50,48 @@ public:
             (*failure)->line = loaded_.sources.position(test.steps[i].span.file, test.steps[i].span.begin).line;
             return failure;
         }
-        return std::optional<TestFailure>();
+        return std::optional<tooling::TestFailure>();
     }
 
 private:
-    using Outcome = runtime::Result<std::optional<TestFailure>>;
+    using Outcome = Result<std::optional<tooling::TestFailure>>;
 
-    Outcome step(const sema::TestStep& step) {
+    Outcome step(const policy::TestStep& step) {
         alerts_.clear();
-        if (const auto* send = std::get_if<sema::SendFrames>(&step.node)) {
+        if (const auto* send = std::get_if<policy::SendFrames>(&step.node)) {
             for (const std::vector<std::uint8_t>& frame : send->frames) {
                 Outcome failure = judge(frame, now_ns_, send->expect);
                 if (!failure || *failure) return failure;
             }
             return check_alerts(send->expect);
         }
-        if (const auto* advance = std::get_if<sema::AdvanceClock>(&step.node)) {
+        if (const auto* advance = std::get_if<policy::AdvanceClock>(&step.node)) {
             now_ns_ += advance->ns;
-            return std::optional<TestFailure>();
+            return std::optional<tooling::TestFailure>();
         }
-        if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node)) return check_member(*expect);
-        return replay(std::get<sema::ReplayCapture>(step.node));
+        if (const auto* expect = std::get_if<policy::ExpectMember>(&step.node)) return check_member(*expect);
+        return replay(std::get<policy::ReplayCapture>(step.node));
     }
 
-    Outcome check_member(const sema::ExpectMember& expect) {
+    Outcome check_member(const policy::ExpectMember& expect) {
         std::string difference;
         auto contains = engines_.contains(expect.set, expect.entry, now_ns_, difference);
         if (!contains) return contains.error();
         if (!difference.empty())
-            return std::optional<TestFailure>(TestFailure{0, 0, expect.text, "engines that differ: " + difference});
-        if (*contains != expect.negated) return std::optional<TestFailure>();
-        return std::optional<TestFailure>(
-            TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
+            return std::optional<tooling::TestFailure>(
+                tooling::TestFailure{0, 0, expect.text, "engines that differ: " + difference});
+        if (*contains != expect.negated) return std::optional<tooling::TestFailure>();
+        return std::optional<tooling::TestFailure>(
+            tooling::TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
     }
 
     // The capture's first packet comes now; the others as long after it as their stamps say.
-    Outcome replay(const sema::ReplayCapture& capture) {
-        Outcome outcome{std::optional<TestFailure>()};
+    Outcome replay(const policy::ReplayCapture& capture) {
+        Outcome outcome{std::optional<tooling::TestFailure>()};
         std::optional<std::uint64_t> first_ns;
         const std::uint64_t begin_ns = now_ns_;
-        const runtime::Status read =
-            read_capture(capture.path, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+        const Status read =
+            tooling::read_capture(capture.path, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
                 if (!first_ns) first_ns = time_ns;
                 now_ns_ = begin_ns + (time_ns - *first_ns);
                 outcome = judge(frame, now_ns_, capture.expect);
@@ -99,26 +102,26 @@ private:
         return check_alerts(capture.expect);
     }
 
-    Outcome judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, const sema::Expectation& expect) {
+    Outcome judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, const policy::Expectation& expect) {
         std::string difference;
         auto judged = engines_.judge(frame, time_ns, difference);
         if (!judged) return judged.error();
         if (!difference.empty()) return failure(expect, "engines that differ: " + difference);
         coverage_.add(*judged);
         for (const std::uint32_t alert : judged->alerts) ++alerts_[alert];
-        using By = Judged::By;
+        using By = tooling::Judged::By;
         const bool verdict = !expect.verdict || static_cast<std::uint32_t>(expect.verdict->kind) == judged->verdict;
         const bool rule =
             !expect.rule || (judged->by == By::kRule && judged->rule == static_cast<std::uint32_t>(*expect.rule));
         const bool by = (!expect.by_default || judged->by == By::kDefault) &&
                         (!expect.by_malformed || judged->by == By::kMalformed);
-        if (verdict && rule && by) return std::optional<TestFailure>();
-        return failure(expect, describe(*judged, policy_));
+        if (verdict && rule && by) return std::optional<tooling::TestFailure>();
+        return failure(expect, tooling::describe(*judged, policy_));
     }
 
-    Outcome check_alerts(const sema::Expectation& expect) {
+    Outcome check_alerts(const policy::Expectation& expect) {
         std::string wrong;
-        for (const sema::ExpectedAlert& alert : expect.alerts) {
+        for (const policy::ExpectedAlert& alert : expect.alerts) {
             const std::uint64_t times = alerts_[static_cast<std::uint32_t>(alert.alert)];
             if (alert.times ? times != *alert.times : times == 0)
                 wrong += fmt::format("{}alert {} {} times", wrong.empty() ? "" : ", ",
@@ -127,25 +130,25 @@ private:
         if (expect.no_alert)
             for (const auto& [alert, times] : alerts_)
                 wrong += fmt::format("{}alert {}", wrong.empty() ? "" : ", ", policy_.alerts[alert].name);
-        if (wrong.empty()) return std::optional<TestFailure>();
+        if (wrong.empty()) return std::optional<tooling::TestFailure>();
         return failure(expect, wrong);
     }
 
-    static Outcome failure(const sema::Expectation& expect, std::string got) {
-        return std::optional<TestFailure>(TestFailure{0, 0, expect.text, std::move(got)});
+    static Outcome failure(const policy::Expectation& expect, std::string got) {
+        return std::optional<tooling::TestFailure>(tooling::TestFailure{0, 0, expect.text, std::move(got)});
     }
 
-    const LoadedPolicy& loaded_;
-    const sema::TypedPolicy& policy_;
-    Engines& engines_;
-    Coverage& coverage_;
+    const tooling::LoadedPolicy& loaded_;
+    const policy::TypedPolicy& policy_;
+    tooling::Engines& engines_;
+    tooling::Coverage& coverage_;
     std::uint64_t now_ns_ = 0;
     std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
 };
 
-void say(const TestResult& result, bool json) {
+void say(const tooling::TestResult& result, bool json) {
     if (json) {
-        std::fputs(json_line(result).c_str(), stdout);
+        std::fputs(tooling::json_line(result).c_str(), stdout);
         return;
     }
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
@@ -158,24 +161,24 @@ void say(const TestResult& result, bool json) {
                printable(result.failure->got));
 }
 
-int test_file(const TestArguments& arguments, const std::string& file, std::vector<TestResult>& results) {
-    const LoadedPolicy loaded = load_policy(file, arguments.options);
+int test_file(const TestArguments& arguments, const std::string& file, std::vector<tooling::TestResult>& results) {
+    const tooling::LoadedPolicy loaded = load_policy(file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    auto engines = Engines::create(*loaded.compiled, arguments.engine);
+    auto engines = tooling::Engines::create(*loaded.compiled, arguments.engine);
     if (!engines) return say_error(engines.error());
-    Coverage coverage(loaded.compiled->policy);
+    tooling::Coverage coverage(loaded.compiled->policy);
     int status = kOk;
-    for (const sema::Test& test : loaded.compiled->policy.tests) {
+    for (const policy::Test& test : loaded.compiled->policy.tests) {
         if (fnmatch(arguments.filter.c_str(), test.name.c_str(), 0) != 0) continue;
         const auto begin = std::chrono::steady_clock::now();
         auto outcome = TestRun(loaded, *engines, coverage).run(test);
         if (!outcome) return say_error(outcome.error());
-        TestResult result{test.name,
-                          loaded.sources.name(test.span.file),
-                          loaded.sources.position(test.span.file, test.span.begin).line,
-                          engines->name(),
-                          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
-                          std::move(*outcome)};
+        tooling::TestResult result{test.name,
+                                   loaded.sources.name(test.span.file),
+                                   loaded.sources.position(test.span.file, test.span.begin).line,
+                                   engines->name(),
+                                   std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+                                   std::move(*outcome)};
         say(result, arguments.options.format == "json");
         if (result.failure) status = kPolicyFault;
         results.push_back(std::move(result));
@@ -186,14 +189,14 @@ int test_file(const TestArguments& arguments, const std::string& file, std::vect
 
 int test(const TestArguments& arguments) {
     int status = kOk;
-    std::vector<TestResult> results;
+    std::vector<tooling::TestResult> results;
     for (const std::string& file : arguments.files) status = std::max(status, test_file(arguments, file, results));
     if (!arguments.junit.empty())
-        if (runtime::Status written = write_junit(arguments.junit, results); !written)
+        if (Status written = tooling::write_junit(arguments.junit, results); !written)
             return say_error(written.error());
     if (arguments.options.format == "json") return status;
-    const auto failed = static_cast<std::size_t>(
-        std::count_if(results.begin(), results.end(), [](const TestResult& r) { return r.failure.has_value(); }));
+    const auto failed = static_cast<std::size_t>(std::count_if(
+        results.begin(), results.end(), [](const tooling::TestResult& r) { return r.failure.has_value(); }));
     if (results.empty() && status == kOk)
         fmt::print("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + arguments.filter + "`");
     else if (!results.empty())

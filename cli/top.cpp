@@ -217,7 +217,7 @@ int top(const TopArguments& arguments) {
     name = engine->value("name", name);
     Rates rates;
     rates.update(*engine);
-    runtime::Error error;
+    Error error;
     {
         const Screen screen;
         std::vector<Row> rows = rates.update(*engine);

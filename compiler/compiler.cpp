@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "compiler/analysis/lint.h"
 #include "compiler/ir/build.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
@@ -14,7 +15,7 @@ namespace weir {
 namespace {
 
 // Code grows with what no table holds; the kernel verifies only so much of it.
-bool fits(const ir::Decision& decision, const sema::TypedPolicy& policy, Diagnostics& diagnostics) {
+bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
     const std::vector<std::uint32_t> sizes = ir::code_sizes(decision);
     const std::uint64_t size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
     if (size <= ir::kMaxCodeSize) return true;
@@ -22,7 +23,7 @@ bool fits(const ir::Decision& decision, const sema::TypedPolicy& policy, Diagnos
     std::size_t largest = 0;
     for (std::size_t i = 1; i < decision.rules.size(); ++i)
         if (of_rules.of(decision.rules[i].predicate) > of_rules.of(decision.rules[largest].predicate)) largest = i;
-    const sema::Rule& rule = policy.rules[largest];
+    const policy::Rule& rule = policy.rules[largest];
     diagnostics.add(
         {.code = Code::E519,
          .span = rule.span,
@@ -42,8 +43,9 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     const std::uint32_t root = sources.add(root_name, std::move(root_text));
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, files, diagnostics);
     if (diagnostics.has_errors()) return std::nullopt;
-    std::optional<sema::TypedPolicy> policy = sema::check(sources, policies, files, diagnostics);
+    std::optional<policy::TypedPolicy> policy = sema::check(sources, policies, files, diagnostics);
     if (!policy) return std::nullopt;
+    analysis::warn_observed_sets(*policy, diagnostics);
 
     Compiled compiled;
     compiled.source_name = root_name;

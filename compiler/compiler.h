@@ -6,8 +6,8 @@
 
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
+#include "compiler/policy/typed_policy.h"
 #include "compiler/sema/check.h"
-#include "compiler/sema/typed_policy.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
 
@@ -18,7 +18,7 @@ class Session;
 struct Compiled {
     std::string source_name;  // the root file, and its text: shown in `bpftool prog dump xlated`
     std::string source_text;
-    sema::TypedPolicy policy;
+    policy::TypedPolicy policy;
     ir::Decision decision;
 };
 

@@ -35,7 +35,7 @@ enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct };
 struct StateMap {
     std::string outer;
     std::uint32_t index = 0;
-    std::string identity;  // names and types: compiler/sema/identity.h
+    std::string identity;  // names and types: compiler/policy/identity.h
     StateKind kind = StateKind::kTerm;
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;

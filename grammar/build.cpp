@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/check.h"
+#include "grammar/base/nearest.h"
 #include "grammar/build_expr.h"
-#include "grammar/build_test.h"
-#include "grammar/check.h"
-#include "grammar/nearest.h"
+#include "grammar/build_steps.h"
 
 namespace weir {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 #include "grammar/literal.h"
 #include "grammar/parser.h"
 

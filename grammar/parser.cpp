@@ -17,8 +17,8 @@
 
 #include <tao/pegtl.hpp>
 
+#include "grammar/base/check.h"
 #include "grammar/build.h"
-#include "grammar/check.h"
 #include "grammar/grammar.h"
 #include "grammar/scan.h"
 #include "grammar/syntax_tree.h"

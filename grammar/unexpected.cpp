@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/nearest.h"
 #include "grammar/literal.h"
-#include "grammar/nearest.h"
 #include "grammar/scan.h"
 
 namespace weir {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir {
 namespace {

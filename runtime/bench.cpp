@@ -14,10 +14,10 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
-#include "runtime/attachment.h"
+#include "runtime/engine/attachment.h"
+#include "runtime/engine/program.h"
 #include "runtime/kernel.h"
-#include "runtime/program.h"
-#include "runtime/test_run.h"
+#include "runtime/trial_run.h"
 
 extern "C" {
 extern const unsigned char weir_template_bare_begin[], weir_template_bare_end[];

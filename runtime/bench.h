@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "compiler/object.h"
+#include "grammar/base/result.h"
 #include "runtime/handles.h"
-#include "runtime/result.h"
 
 namespace weir::runtime {
 

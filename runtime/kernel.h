@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/result.h"
+#include "grammar/base/result.h"
 
 namespace weir::runtime {
 

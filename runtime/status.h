@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/abi.h"
 #include "compiler/object.h"
 
 namespace weir::runtime {
@@ -20,6 +21,11 @@ struct Account {
     std::uint64_t lost = 0;        // no room in the ring, or a sink could not take it
     std::uint64_t pending = 0;     // in the ring, not read yet
 };
+
+// Adds what the kernel counted of an alert.
+void add_counts(Account& account, const weir_alert_account& counts);
+// Sets `pending` to what the others leave.
+void settle(Account& account);
 
 struct InterfaceStatus {
     std::string name;

@@ -1,5 +1,5 @@
-/* The maps and tables of a policy. Names and shapes are known to runtime/program.cpp; sizes of 1 are prototypes that
- * the compiler (tables) and the runtime (maps) put right for each policy. */
+/* The maps and tables of a policy. Names and shapes are known to runtime/engine/program.cpp; sizes of 1 are prototypes
+ * that the compiler (tables) and the runtime (maps) put right for each policy. */
 #ifndef WEIR_BPF_MAPS_H
 #define WEIR_BPF_MAPS_H
 

@@ -17,7 +17,7 @@
 #include "compiler/codegen/manifest.h"
 #include "compiler/ir/build.h"
 #include "compiler/session.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {

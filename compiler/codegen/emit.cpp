@@ -13,7 +13,7 @@ namespace {
 struct Emission {
     Template& target;
     const ir::Decision& decision;
-    const sema::TypedPolicy& policy;
+    const policy::TypedPolicy& policy;
     Tables& tables;
     const llvm::DISubprogram* prototype;  // of weir_decide
 };
@@ -82,7 +82,7 @@ llvm::Function& make_group(const Emission& emission, llvm::Function& decide, std
 
 }  // namespace
 
-void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables) {
+void emit_decide(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     llvm::Function& decide = target.function("weir_decide");
     const llvm::DISubprogram* prototype = decide.getSubprogram();
     const Emission emission{target, decision, policy, tables, prototype};

@@ -4,21 +4,21 @@
 #include "compiler/codegen/tables.h"
 #include "compiler/codegen/template.h"
 #include "compiler/ir/decision.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
 // Policies up to that many rules become part of the program's main function.
 inline constexpr std::size_t kInlineRules = 16;
 
-void emit_decide(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
+void emit_decide(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables);
 
 // The functions that bpf/templates/classify.h declares, for a decision of forests (emit_forest.cpp).
-void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables);
+void emit_forest(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables);
 
 // The functions that bpf/templates/account.h and state.h declare: state terms by rule, changes of sets
 // (emit_state.cpp).
-void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy,
+void emit_state(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy,
                 const StateTables& state);
 
 }  // namespace weir::codegen

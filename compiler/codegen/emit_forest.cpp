@@ -7,7 +7,7 @@
 #include "compiler/codegen/emit.h"
 #include "compiler/codegen/emit_predicate.h"
 #include "compiler/ir/code_size.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -87,7 +87,7 @@ void emit_misses(Template& target, const std::string& name, const ir::EntryLayou
 struct ResidualCode {
     Template& target;
     const ir::Decision& decision;
-    const sema::TypedPolicy& policy;
+    const policy::TypedPolicy& policy;
     Tables& tables;
     const llvm::DISubprogram* prototype;
 };
@@ -156,7 +156,7 @@ llvm::Function& make_group(const ResidualCode& code, llvm::FunctionType* type, s
 }
 
 // One function where they are few, else one that knows which function has which.
-void emit_residual(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables) {
+void emit_residual(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     llvm::Function& function = target.function("weir_residual");
     const llvm::DISubprogram* prototype = function.getSubprogram();
     const ResidualCode code{target, decision, policy, tables, prototype};
@@ -183,7 +183,7 @@ void emit_residual(Template& target, const ir::Decision& decision, const sema::T
 
 }  // namespace
 
-void emit_forest(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables) {
+void emit_forest(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     for (std::size_t i = 0; i < WEIR_FORESTS; ++i) {
         const ir::Forest& forest = decision.forests.kinds[i];
         const std::string number = "_" + std::to_string(i);

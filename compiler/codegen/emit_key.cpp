@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -50,10 +50,10 @@ llvm::Value* KeyEmitter::present(std::uint32_t bits) {
     return ir_.CreateICmpEQ(ir_.CreateAnd(load(offsetof(weir_packet, present), 4), bits), ir_.getInt64(bits));
 }
 
-void KeyEmitter::put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put) {
+void KeyEmitter::put_set_part(const ir::SetKeyPart& part, policy::SetType type, Put put) {
     llvm::Type* i32 = ir_.getInt32Ty();
     if (part.is_address) {
-        WEIR_CHECK(type == sema::SetType::kIp || type == sema::SetType::kNet);
+        WEIR_CHECK(type == policy::SetType::kIp || type == policy::SetType::kNet);
         const bool either = part.address.either_version;
         put(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
         for (std::uint32_t i = 0; i < 4; ++i)
@@ -61,11 +61,11 @@ void KeyEmitter::put_set_part(const ir::SetKeyPart& part, sema::SetType type, Pu
         return;
     }
     llvm::Value* number = word(part.word);
-    if (type == sema::SetType::kMac) put(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
+    if (type == policy::SetType::kMac) put(ir_.CreateTrunc(ir_.CreateLShr(number, 32), i32));
     put(ir_.CreateTrunc(number, i32));
 }
 
-void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types,
+void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<policy::SetType>& types,
                              llvm::Value* place, std::uint32_t width) {
     KeyPlace at(ir_, place, width);
     for (std::size_t i = 0; i < parts.size(); ++i)
@@ -95,7 +95,7 @@ std::uint32_t value_word_count(const ir::SetKeyPart& part) { return part.is_addr
 void KeyEmitter::store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width) {
     KeyPlace at(ir_, place, width);
     if (part.is_address) {
-        put_set_part(part, sema::SetType::kIp, [&](llvm::Value* word) { at.put(word); });
+        put_set_part(part, policy::SetType::kIp, [&](llvm::Value* word) { at.put(word); });
     } else {
         llvm::Value* number = word(part.word);
         at.put(ir_.CreateTrunc(number, ir_.getInt32Ty()));

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "compiler/ir/decision.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
@@ -38,10 +38,10 @@ public:
 
     using Put = llvm::function_ref<void(llvm::Value*)>;  // takes 32-bit words, one after the other
     // A part of a set's entry; a net is to be looked for around the address.
-    void put_set_part(const ir::SetKeyPart& part, sema::SetType type, Put put);
+    void put_set_part(const ir::SetKeyPart& part, policy::SetType type, Put put);
     // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word
     // first, or an address's version and words), with zeros behind them.
-    void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<sema::SetType>& types,
+    void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<policy::SetType>& types,
                      llvm::Value* place, std::uint32_t width);
     void store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width);
     void store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width);

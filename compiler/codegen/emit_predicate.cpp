@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -17,7 +17,7 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 }  // namespace
 
 PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir,
-                                   const ir::Decision& decision, const sema::TypedPolicy& policy, Tables& tables,
+                                   const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables,
                                    bool reload)
     : target_(target),
       function_(function),

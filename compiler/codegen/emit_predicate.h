@@ -9,7 +9,7 @@
 #include "compiler/codegen/tables.h"
 #include "compiler/codegen/template.h"
 #include "compiler/ir/decision.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
@@ -18,7 +18,7 @@ public:
     // `function` takes (struct weir_packet*, ctx); `ir` says where code goes. `reload`: read each field from memory
     // each time, so that the verifier's states of long functions meet.
     PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir, const ir::Decision& decision,
-                     const sema::TypedPolicy& policy, Tables& tables, bool reload);
+                     const policy::TypedPolicy& policy, Tables& tables, bool reload);
 
     // Goes on at `yes` or at `no`.
     void branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no);
@@ -58,7 +58,7 @@ private:
     llvm::Function& function_;
     llvm::IRBuilder<>& ir_;
     const ir::Decision& decision_;
-    const sema::TypedPolicy& policy_;
+    const policy::TypedPolicy& policy_;
     Tables& tables_;
     bool reload_;
     llvm::Value* packet_;

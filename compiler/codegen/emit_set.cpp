@@ -2,7 +2,7 @@
 // struct weir_set_key or struct weir_net_key.
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/emit_predicate.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 
@@ -16,7 +16,7 @@ llvm::Value* PredicateEmitter::in_live(const ir::InSet& node) {
 }
 
 llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {
-    const sema::Set& set = policy_.sets[node.set];
+    const policy::Set& set = policy_.sets[node.set];
     KeyEmitter key(ir_, packet_, reload_);
     KeyPlace at(ir_, set_key_, tables_.hash_words());
     at.put(ir_.getInt32(node.set));
@@ -27,7 +27,7 @@ llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node) {
 }
 
 llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6) {
-    const sema::Set& set = policy_.sets[node.set];
+    const policy::Set& set = policy_.sets[node.set];
     KeyEmitter key(ir_, packet_, reload_);
     KeyPlace at(ir_, set_key_, 1 + tables_.net_words());
     const auto put = [&](llvm::Value* word) {
@@ -45,7 +45,7 @@ llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, const KeyLayout& l
 }
 
 void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-    const sema::Set& set = policy_.sets[node.set];
+    const policy::Set& set = policy_.sets[node.set];
     if (is_searched(set)) {
         const SetRanges& ranges = tables_.set_ranges(node.set, set);
         const ir::SetKeyPart& part = node.key.front();

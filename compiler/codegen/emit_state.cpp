@@ -106,7 +106,7 @@ llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& 
     want_present(ir, function, key, term.key.present | term.value.present, no);
     key.store_term_key(term.key, place, where.width);
     std::vector<llvm::Value*> arguments{function.getArg(0), place, ir.getInt32(where.number)};
-    if (term.kind == sema::TermKind::kDistinct) {
+    if (term.kind == policy::TermKind::kDistinct) {
         llvm::Value* value = ir.CreateConstInBoundsGEP1_32(ir.getInt32Ty(), place, where.width);
         key.store_value(term.value.parts.front(), value, kValueWords);
         arguments.push_back(value);
@@ -126,13 +126,14 @@ void empty(Template& target, const char* name) {
 
 }  // namespace
 
-void emit_state(Template& target, const ir::Decision& decision, const sema::TypedPolicy& policy,
+void emit_state(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy,
                 const StateTables& state) {
     std::vector<Case> rules, changes;
     std::uint32_t term_words = 0;
     for (std::uint32_t i = 0; i < decision.terms.size(); ++i)
-        term_words = std::max(
-            term_words, state.term(i).width + (decision.terms[i].kind == sema::TermKind::kDistinct ? kValueWords : 0));
+        term_words =
+            std::max(term_words,
+                     state.term(i).width + (decision.terms[i].kind == policy::TermKind::kDistinct ? kValueWords : 0));
     for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
         const ir::Rule& rule = decision.rules[number];
         if (rule.terms.empty()) continue;

@@ -3,25 +3,25 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
-#include "compiler/sema/fields.h"
-#include "compiler/sema/identity.h"
+#include "compiler/packet/fields.h"
+#include "compiler/policy/identity.h"
 
 namespace weir::codegen {
 namespace {
 
-bpf::FieldFormat format_of(const sema::Field& field) {
-    if (field.id == sema::FieldId::kIface) return bpf::FieldFormat::kIface;
+bpf::FieldFormat format_of(const packet::Field& field) {
+    if (field.id == packet::FieldId::kIface) return bpf::FieldFormat::kIface;
     switch (field.type) {
-        case sema::Type::kBool: return bpf::FieldFormat::kBool;
-        case sema::Type::kIp: return bpf::FieldFormat::kAddress;
-        case sema::Type::kMac: return bpf::FieldFormat::kMac;
-        case sema::Type::kBytes: return bpf::FieldFormat::kPayload;
+        case packet::Type::kBool: return bpf::FieldFormat::kBool;
+        case packet::Type::kIp: return bpf::FieldFormat::kAddress;
+        case packet::Type::kMac: return bpf::FieldFormat::kMac;
+        case packet::Type::kBytes: return bpf::FieldFormat::kPayload;
         default: return bpf::FieldFormat::kNumber;
     }
 }
 
-bpf::FieldRef reference(sema::FieldId id) {
-    const sema::Field& field = sema::field(id);
+bpf::FieldRef reference(packet::FieldId id) {
+    const packet::Field& field = packet::field(id);
     bpf::FieldRef ref;
     ref.name = field.name;
     ref.format = format_of(field);
@@ -33,21 +33,21 @@ bpf::FieldRef reference(sema::FieldId id) {
     return ref;
 }
 
-bpf::MessagePart message_part(const sema::MessagePart& part) {
+bpf::MessagePart message_part(const policy::MessagePart& part) {
     if (const auto* text = std::get_if<std::string>(&part)) return *text;
-    if (const auto* field = std::get_if<sema::FieldId>(&part)) return reference(*field);
-    switch (std::get<sema::MessageWord>(part)) {
-        case sema::MessageWord::kSuppressed: return bpf::MessageWord::kSuppressed;
-        case sema::MessageWord::kRule: return bpf::MessageWord::kRule;
-        case sema::MessageWord::kVerdict: break;
+    if (const auto* field = std::get_if<packet::FieldId>(&part)) return reference(*field);
+    switch (std::get<policy::MessageWord>(part)) {
+        case policy::MessageWord::kSuppressed: return bpf::MessageWord::kSuppressed;
+        case policy::MessageWord::kRule: return bpf::MessageWord::kRule;
+        case policy::MessageWord::kVerdict: break;
     }
     return bpf::MessageWord::kVerdict;
 }
 
-bpf::SinkInfo sink_info(const sema::Sink& sink) {
+bpf::SinkInfo sink_info(const policy::Sink& sink) {
     bpf::SinkInfo info;
     info.name = sink.name;
-    if (const auto* eve = std::get_if<sema::EveSink>(&sink.kind)) {
+    if (const auto* eve = std::get_if<policy::EveSink>(&sink.kind)) {
         info.kind = bpf::SinkKind::kEve;
         info.path = eve->path;
         info.rotate_bytes = eve->rotate_bytes;
@@ -56,26 +56,26 @@ bpf::SinkInfo sink_info(const sema::Sink& sink) {
     return info;
 }
 
-bpf::AlertInfo alert_info(const sema::Alert& alert, std::size_t sinks) {
+bpf::AlertInfo alert_info(const policy::Alert& alert, std::size_t sinks) {
     bpf::AlertInfo info;
     info.name = alert.name;
     info.severity = static_cast<bpf::AlertSeverity>(alert.severity);
-    for (const sema::MessagePart& part : alert.message) info.message.push_back(message_part(part));
-    for (const sema::SinkId sink : alert.sinks) info.sinks.push_back(static_cast<std::uint32_t>(sink));
+    for (const policy::MessagePart& part : alert.message) info.message.push_back(message_part(part));
+    for (const policy::SinkId sink : alert.sinks) info.sinks.push_back(static_cast<std::uint32_t>(sink));
     if (info.sinks.empty())
         for (std::uint32_t i = 0; i < sinks; ++i) info.sinks.push_back(i);
     return info;
 }
 
-bpf::SetInfo set_info(const sema::Set& set) {
+bpf::SetInfo set_info(const policy::Set& set) {
     bpf::SetInfo info{set.name,
                       set.dynamic,
                       set.entries.size(),
-                      set.dynamic ? sema::identity(set) : std::string(),
+                      set.dynamic ? policy::identity(set) : std::string(),
                       set.size,
                       set.ttl_ns.value_or(0),
                       {}};
-    for (const sema::SetType type : set.types) info.parts.push_back(static_cast<bpf::SetPart>(type));
+    for (const policy::SetType type : set.types) info.parts.push_back(static_cast<bpf::SetPart>(type));
     return info;
 }
 
@@ -98,10 +98,10 @@ bool reads_vlan(const ir::Decision& decision) {
 }  // namespace
 
 bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& options) {
-    const sema::TypedPolicy& policy = compiled.policy;
+    const policy::TypedPolicy& policy = compiled.policy;
     bpf::Manifest manifest;
     manifest.policy = policy.name;
-    for (const sema::Rule& rule : policy.rules) {
+    for (const policy::Rule& rule : policy.rules) {
         bpf::RuleInfo info;
         info.name = rule.name;
         info.observe = rule.observe || options.observe;
@@ -111,10 +111,11 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         }
         manifest.rules.push_back(std::move(info));
     }
-    for (const sema::Sink& sink : policy.sinks) manifest.sinks.push_back(sink_info(sink));
+    for (const policy::Sink& sink : policy.sinks) manifest.sinks.push_back(sink_info(sink));
     if (manifest.sinks.empty()) manifest.sinks.push_back({"stdout", bpf::SinkKind::kStdout, {}, 0, 0});
-    for (const sema::Alert& alert : policy.alerts) manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
-    for (const sema::Set& set : policy.sets)
+    for (const policy::Alert& alert : policy.alerts)
+        manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
+    for (const policy::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     manifest.ifaces = compiled.decision.ifaces;
     manifest.default_verdict = static_cast<std::uint32_t>(policy.default_verdict.kind);

@@ -12,7 +12,7 @@
 #include "compiler/codegen/backend.h"
 #include "compiler/codegen/host_maps.h"
 #include "compiler/compiler.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -211,7 +211,7 @@ void NativeEngine::reset() {
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
 }
 
-bool NativeEngine::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns) {
+bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {
     const StatePlace& place = state_->tables->state().live_set(static_cast<std::uint32_t>(set));
     auto* entries = static_cast<HostMap*>(state_->maps.at(place.maps).look_up(&place.index));
     const std::vector<std::uint32_t> key =

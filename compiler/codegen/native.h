@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir {
 struct Compiled;
@@ -33,7 +33,7 @@ public:
     // Empty state, as when it was made.
     void reset();
     // Is the entry in the set, one that changes, at `time_ns`?
-    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns);
+    bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
     NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
     // Only the verdict; for benchmarks.
     std::uint32_t run(std::span<const std::uint8_t> frame);

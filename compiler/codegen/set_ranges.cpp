@@ -23,12 +23,12 @@ void join(std::vector<std::pair<T, T>>& ranges, const T& first, const T& last) {
         ranges.push_back({first, last});
 }
 
-std::uint64_t largest_of(sema::SetType type) {
+std::uint64_t largest_of(policy::SetType type) {
     switch (type) {
-        case sema::SetType::kU8: return 0xff;
-        case sema::SetType::kPort:
-        case sema::SetType::kU16: return 0xffff;
-        case sema::SetType::kMac: return 0xffff'ffff'ffff;
+        case policy::SetType::kU8: return 0xff;
+        case policy::SetType::kPort:
+        case policy::SetType::kU16: return 0xffff;
+        case policy::SetType::kMac: return 0xffff'ffff'ffff;
         default: return 0xffff'ffff;
     }
 }
@@ -38,16 +38,16 @@ std::uint64_t open_bits(unsigned length) { return length >= 64 ? 0 : kOnes >> le
 
 }  // namespace
 
-bool is_searched(const sema::Set& set) {
-    return set.types.size() == 1 && set.types.front() != sema::SetType::kDomain && !set.dynamic;
+bool is_searched(const policy::Set& set) {
+    return set.types.size() == 1 && set.types.front() != policy::SetType::kDomain && !set.dynamic;
 }
 
-SetRanges set_ranges(const sema::Set& set, RangeLines& lines) {
+SetRanges set_ranges(const policy::Set& set, RangeLines& lines) {
     SetRanges ranges;
     for (const std::uint64_t number : set.entries.numbers()) join(ranges.numbers, number, number);
-    for (const sema::Net4& net : set.entries.nets4())
+    for (const policy::Net4& net : set.entries.nets4())
         join(ranges.ranges4, net.address, net.address | static_cast<std::uint32_t>(open_bits(net.length + 32u)));
-    for (const sema::Net6& net : set.entries.nets6()) {
+    for (const policy::Net6& net : set.entries.nets6()) {
         const unsigned low_length = net.length > 64 ? net.length - 64u : 0;
         join(ranges.ranges6, {net.high, net.low},
              ir::Address6{net.high | open_bits(net.length), net.low | open_bits(low_length)});

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "compiler/codegen/range_lines.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
 // True for a set whose members are known now and are single values: no map holds it, its ranges are looked up.
-bool is_searched(const sema::Set& set);
+bool is_searched(const policy::Set& set);
 
 // Sorted, disjoint, joined where they meet; and where the program looks them up.
 struct SetRanges {
@@ -17,6 +17,6 @@ struct SetRanges {
     Search search, search4, search6;
 };
 // Of a set that is searched. Ranges beyond kRangesInCode are in `lines` only.
-SetRanges set_ranges(const sema::Set& set, RangeLines& lines);
+SetRanges set_ranges(const policy::Set& set, RangeLines& lines);
 
 }  // namespace weir::codegen

@@ -5,10 +5,10 @@
 #include "bpf/table.h"
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/tables.h"
-#include "compiler/sema/distinct.h"
-#include "compiler/sema/identity.h"
-#include "compiler/sema/set_element.h"
-#include "grammar/check.h"
+#include "compiler/policy/distinct.h"
+#include "compiler/policy/identity.h"
+#include "compiler/policy/set_element.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -32,12 +32,12 @@ StatePlace place_of_distinct(const char* maps, const char* function, std::uint32
     return place(state_function(maps, width), function, width, used, number);
 }
 
-std::uint32_t live_words(const std::vector<sema::SetType>& types) {
-    return static_cast<std::uint32_t>(sema::key_words(types) - 1);
+std::uint32_t live_words(const std::vector<policy::SetType>& types) {
+    return static_cast<std::uint32_t>(policy::key_words(types) - 1);
 }  // no set's number
 
-std::uint32_t net_word(const std::vector<sema::SetType>& types) {
-    const auto net = std::find(types.begin(), types.end(), sema::SetType::kNet);
+std::uint32_t net_word(const std::vector<policy::SetType>& types) {
+    const auto net = std::find(types.begin(), types.end(), policy::SetType::kNet);
     return net == types.end() ? 0 : 1 + live_words({types.begin(), net});
 }
 
@@ -45,7 +45,7 @@ constexpr std::uint32_t kDistinctWidth = 6;  // the least for terms that count d
 
 StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
     const std::uint32_t width = width_of(term_key_words(term.key));
-    if (term.kind != sema::TermKind::kDistinct) return place("weir_term_tables", "weir_term", width, used, number);
+    if (term.kind != policy::TermKind::kDistinct) return place("weir_term_tables", "weir_term", width, used, number);
     const std::uint32_t wide = std::max(width, kDistinctWidth);
     if (term.limit > WEIR_DISTINCT_EXACT) return place_of_distinct("weir_few", "weir_sketched", wide, used, number);
     switch (value_word_count(term.value.parts.front())) {
@@ -67,8 +67,8 @@ weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
     row.index = index;
     row.limit = term.limit;
     row.unit_ns = row.fill_ns = term.unit_ns;
-    if (term.kind == sema::TermKind::kDistinct && term.limit > WEIR_DISTINCT_EXACT) {
-        const sema::DistinctSketch sketch = sema::distinct_sketch(term.limit);
+    if (term.kind == policy::TermKind::kDistinct && term.limit > WEIR_DISTINCT_EXACT) {
+        const policy::DistinctSketch sketch = policy::distinct_sketch(term.limit);
         row.limit = sketch.marks;
         row.capacity = (std::uint64_t{1} << sketch.sampled_bits) - 1;
     }
@@ -89,15 +89,15 @@ void add_table(bpf::Object& object, const char* section, const std::vector<T>& r
 
 std::string state_function(const std::string& name, std::uint32_t width) { return name + "_" + std::to_string(width); }
 
-std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry) {
+std::vector<std::uint32_t> live_key(const policy::Set& set, const std::vector<policy::SetElement>& entry) {
     return entry_words(set.types, entry, width_of(live_words(set.types)));
 }
 
-StateTables::StateTables(const sema::TypedPolicy& policy) {
+StateTables::StateTables(const policy::TypedPolicy& policy) {
     Used used;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
-        const std::vector<sema::SetType>& types = policy.sets[number].types;
+        const std::vector<policy::SetType>& types = policy.sets[number].types;
         StatePlace& made = live_
                                .emplace(number, place("weir_set_tables", "weir_lives", width_of(live_words(types)),
                                                       used, live_set_count()))
@@ -114,13 +114,13 @@ void StateTables::set_decision(const ir::Decision& decision) {
         terms_.push_back(place_of(term, used, term_count()));
         const StatePlace& where = terms_.back();
         term_width_ = std::max(term_width_, where.width);
-        counts_distinct_ = counts_distinct_ || term.kind == sema::TermKind::kDistinct;
+        counts_distinct_ = counts_distinct_ || term.kind == policy::TermKind::kDistinct;
         term_rows_.push_back(row_of(term, where.index));
         bpf::StateMap map;
         map.outer = where.maps;
         map.index = where.index;
         map.identity = term.identity;
-        map.kind = term.kind == sema::TermKind::kDistinct ? bpf::StateKind::kDistinct : bpf::StateKind::kTerm;
+        map.kind = term.kind == policy::TermKind::kDistinct ? bpf::StateKind::kDistinct : bpf::StateKind::kTerm;
         map.key_size = where.width * 4;
         map.value_size = map.kind == bpf::StateKind::kDistinct ? value_bytes(where) : WEIR_TABLE_BYTES;
         map.max_entries = static_cast<std::uint32_t>(term.size);
@@ -141,13 +141,13 @@ void StateTables::set_decision(const ir::Decision& decision) {
     }
 }
 
-void StateTables::write_sets(const sema::TypedPolicy& policy, bpf::Object& object) const {
+void StateTables::write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const {
     for (const auto& [number, where] : live_) {
-        const sema::Set& set = policy.sets[number];
+        const policy::Set& set = policy.sets[number];
         bpf::StateMap map;
         map.outer = where.maps;
         map.index = where.index;
-        map.identity = sema::identity(set);
+        map.identity = policy::identity(set);
         map.kind = bpf::StateKind::kSet;
         map.key_size = where.width * 4;
         map.value_size = WEIR_TABLE_BYTES;
@@ -162,7 +162,7 @@ void StateTables::write_sets(const sema::TypedPolicy& policy, bpf::Object& objec
     }
 }
 
-void StateTables::write(const sema::TypedPolicy& policy, bpf::Object& object) const {
+void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) const {
     object.state = term_maps_;
     write_sets(policy, object);
     std::map<std::string, std::uint32_t> entries;

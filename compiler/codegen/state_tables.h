@@ -10,7 +10,7 @@
 #include "bpf/abi.h"
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
@@ -27,11 +27,11 @@ struct StatePlace {
 std::string state_function(const std::string& name, std::uint32_t width);
 
 // The key of an entry of a set that changes, as its map has it.
-std::vector<std::uint32_t> live_key(const sema::Set& set, const std::vector<sema::SetElement>& entry);
+std::vector<std::uint32_t> live_key(const policy::Set& set, const std::vector<policy::SetElement>& entry);
 
 class StateTables {
 public:
-    explicit StateTables(const sema::TypedPolicy& policy);
+    explicit StateTables(const policy::TypedPolicy& policy);
     void set_decision(const ir::Decision& decision);
 
     const StatePlace& live_set(std::uint32_t set) const { return live_.at(set); }
@@ -46,10 +46,10 @@ public:
     std::uint32_t change_count() const { return static_cast<std::uint32_t>(changes_.size()); }
     std::uint32_t change_words() const { return static_cast<std::uint32_t>(rule_changes_.size()); }
 
-    void write(const sema::TypedPolicy& policy, bpf::Object& object) const;
+    void write(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
 private:
-    void write_sets(const sema::TypedPolicy& policy, bpf::Object& object) const;
+    void write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
     std::map<std::uint32_t, StatePlace> live_;  // by set number
     std::vector<StatePlace> terms_;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <span>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::codegen {
 namespace {
@@ -19,29 +19,29 @@ std::uint32_t address_word(const IpAddress& address, std::size_t i) {
     return byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
 }
 
-std::uint32_t words_of(sema::SetType type) {
+std::uint32_t words_of(policy::SetType type) {
     switch (type) {
-        case sema::SetType::kIp: return 1 + kAddressWords;
-        case sema::SetType::kNet: return kAddressWords;
-        case sema::SetType::kMac: return 2;
-        case sema::SetType::kPort:
-        case sema::SetType::kU8:
-        case sema::SetType::kU16:
-        case sema::SetType::kU32: return 1;
-        case sema::SetType::kDomain: break;
+        case policy::SetType::kIp: return 1 + kAddressWords;
+        case policy::SetType::kNet: return kAddressWords;
+        case policy::SetType::kMac: return 2;
+        case policy::SetType::kPort:
+        case policy::SetType::kU8:
+        case policy::SetType::kU16:
+        case policy::SetType::kU32: return 1;
+        case policy::SetType::kDomain: break;
     }
     WEIR_CHECK(!"a domain set has no packet-path form yet");
     return 0;
 }
 
-void append_words(sema::SetType type, const sema::SetElement& element, std::vector<std::uint32_t>& words) {
-    if (type == sema::SetType::kIp || type == sema::SetType::kNet) {
-        const std::uint32_t bits = type == sema::SetType::kNet ? element.prefix_length : 0;
+void append_words(policy::SetType type, const policy::SetElement& element, std::vector<std::uint32_t>& words) {
+    if (type == policy::SetType::kIp || type == policy::SetType::kNet) {
+        const std::uint32_t bits = type == policy::SetType::kNet ? element.prefix_length : 0;
         words.push_back(element.address.version | bits << 8);
         for (std::size_t i = 0; i < kAddressWords; ++i) words.push_back(address_word(element.address, i));
         return;
     }
-    if (type == sema::SetType::kMac) words.push_back(static_cast<std::uint32_t>(element.number >> 32));
+    if (type == policy::SetType::kMac) words.push_back(static_cast<std::uint32_t>(element.number >> 32));
     words.push_back(static_cast<std::uint32_t>(element.number));
 }
 
@@ -56,8 +56,8 @@ void append_key(std::vector<std::uint8_t>& keys, const std::vector<std::uint32_t
     keys.insert(keys.end(), begin, begin + words.size() * sizeof(std::uint32_t));
 }
 
-std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set, std::span<const sema::SetElement> entry,
-                                    std::uint32_t key_words) {
+std::vector<std::uint32_t> hash_key(std::uint32_t number, const policy::Set& set,
+                                    std::span<const policy::SetElement> entry, std::uint32_t key_words) {
     std::vector<std::uint32_t> words{number};
     for (std::size_t i = 0; i < entry.size(); ++i) append_words(set.types[i], entry[i], words);
     words.resize(key_words);
@@ -65,9 +65,9 @@ std::vector<std::uint32_t> hash_key(std::uint32_t number, const sema::Set& set, 
 }
 
 // prefix_bits, then the words in wire order.
-std::vector<std::uint32_t> net_key(std::uint32_t number, const sema::Set& set, const KeyLayout& layout,
-                                   std::span<const sema::SetElement> entry, std::uint32_t key_words) {
-    const sema::SetElement& net = entry[layout.net_part];
+std::vector<std::uint32_t> net_key(std::uint32_t number, const policy::Set& set, const KeyLayout& layout,
+                                   std::span<const policy::SetElement> entry, std::uint32_t key_words) {
+    const policy::SetElement& net = entry[layout.net_part];
     std::vector<std::uint32_t> words{2 * number + (net.address.version == 6 ? 1u : 0u)};
     for (std::size_t i = 0; i < entry.size(); ++i)
         if (i != layout.net_part) append_words(set.types[i], entry[i], words);
@@ -88,11 +88,11 @@ std::size_t with_slack(std::size_t count) {
 
 }  // namespace
 
-KeyLayout key_layout(const sema::Set& set) {
+KeyLayout key_layout(const policy::Set& set) {
     KeyLayout layout;
     for (std::size_t i = 0; i < set.types.size(); ++i) {
         layout.words += words_of(set.types[i]);
-        if (set.types[i] == sema::SetType::kNet) {
+        if (set.types[i] == policy::SetType::kNet) {
             layout.is_net = true;
             layout.net_part = i;
         }
@@ -101,8 +101,8 @@ KeyLayout key_layout(const sema::Set& set) {
     return layout;
 }
 
-std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types,
-                                       const std::vector<sema::SetElement>& entry, std::uint32_t width) {
+std::vector<std::uint32_t> entry_words(const std::vector<policy::SetType>& types,
+                                       const std::vector<policy::SetElement>& entry, std::uint32_t width) {
     std::vector<std::uint32_t> words;
     for (std::size_t i = 0; i < entry.size(); ++i) append_words(types[i], entry[i], words);
     WEIR_CHECK(words.size() <= width);
@@ -110,8 +110,8 @@ std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types,
     return words;
 }
 
-Tables::Tables(const sema::TypedPolicy& policy) : state_(policy) {
-    for (const sema::Set& set : policy.sets) {
+Tables::Tables(const policy::TypedPolicy& policy) : state_(policy) {
+    for (const policy::Set& set : policy.sets) {
         if (is_searched(set) || set.dynamic) continue;
         const KeyLayout layout = key_layout(set);
         std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
@@ -138,7 +138,7 @@ std::uint32_t Tables::add_search(const std::string& bytes) {
     return search_count() - 1;
 }
 
-const SetRanges& Tables::set_ranges(std::uint32_t number, const sema::Set& set) {
+const SetRanges& Tables::set_ranges(std::uint32_t number, const policy::Set& set) {
     const auto known = set_ranges_.find(number);
     if (known != set_ranges_.end()) return known->second;
     return set_ranges_.emplace(number, codegen::set_ranges(set, lines_)).first->second;
@@ -191,16 +191,16 @@ void Tables::set_forests(const ir::Decision& decision) {
     entries_.resize(with_slack(entries_.size()));
 }
 
-void Tables::write(const sema::TypedPolicy& policy, bpf::Object& object) {
+void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     bpf::MapImage hash{"weir_sets_hash", hash_words_ * 4, 4, {}, {}};
     bpf::MapImage nets{"weir_sets_lpm", 4 + net_words_ * 4, 4, {}, {}};
     std::uint32_t hash_entries = 0, net_entries = 0;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
-        const sema::Set& set = policy.sets[number];
+        const policy::Set& set = policy.sets[number];
         if (is_searched(set) || set.dynamic) continue;
         WEIR_CHECK(set.entries.rows().empty() || set.types.size() == set.entries.width());
         const KeyLayout layout = key_layout(set);
-        const std::span<const sema::SetElement> rows = set.entries.rows();
+        const std::span<const policy::SetElement> rows = set.entries.rows();
         for (std::size_t at = 0; at < rows.size(); at += set.types.size()) {
             const auto entry = rows.subspan(at, set.types.size());
             if (layout.is_net) {

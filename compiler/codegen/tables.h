@@ -13,7 +13,7 @@
 #include "compiler/codegen/state_tables.h"
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
@@ -23,22 +23,22 @@ struct KeyLayout {
     std::size_t net_part = 0;  // which part of the set's type is the net
     std::uint32_t words = 1;   // of the key, the set's number included (hash: exactly; net: with an IPv6 address)
 };
-KeyLayout key_layout(const sema::Set& set);
+KeyLayout key_layout(const policy::Set& set);
 // An entry of a set that changes as the words of its key, and zeros up to `width`.
-std::vector<std::uint32_t> entry_words(const std::vector<sema::SetType>& types,
-                                       const std::vector<sema::SetElement>& entry, std::uint32_t width);
+std::vector<std::uint32_t> entry_words(const std::vector<policy::SetType>& types,
+                                       const std::vector<policy::SetElement>& entry, std::uint32_t width);
 
 // Collects literals and ranges while code is made, then becomes the images of a bpf::Object.
 class Tables {
 public:
-    explicit Tables(const sema::TypedPolicy& policy);
+    explicit Tables(const policy::TypedPolicy& policy);
 
     std::uint32_t add_literal(const std::string& bytes);
     std::uint32_t add_search(const std::string& bytes);
     // Where many ranges are.
     RangeLines& lines() { return lines_; }
     // Of a set that is searched: its place is made when it is first asked for.
-    const SetRanges& set_ranges(std::uint32_t number, const sema::Set& set);
+    const SetRanges& set_ranges(std::uint32_t number, const policy::Set& set);
 
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
@@ -59,7 +59,7 @@ public:
     // change of the policy does not change their number, and with it the program.
     void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
-    void write(const sema::TypedPolicy& policy, bpf::Object& object);
+    void write(const policy::TypedPolicy& policy, bpf::Object& object);
 
 private:
     std::vector<weir_rule_row> rows_;

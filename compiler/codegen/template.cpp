@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 extern "C" const char weir_template_policy_bpf_begin[];
 extern "C" const char weir_template_policy_bpf_end[];

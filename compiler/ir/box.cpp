@@ -6,7 +6,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "compiler/ir/forest.h"
 #include "compiler/object.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::ir {
 
@@ -110,9 +110,9 @@ struct PacketKey {
     std::uint32_t present = 0;
     std::vector<SetKeyPart> parts;
 };
-// A state term: sema::StateTerm with its fields found.
+// A state term: policy::StateTerm with its fields found.
 struct StateTerm {
-    sema::TermKind kind{};
+    policy::TermKind kind{};
     PacketKey key;
     PacketKey value;  // kDistinct
     std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;

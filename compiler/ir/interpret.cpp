@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "compiler/ir/layout.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {

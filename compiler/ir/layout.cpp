@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {

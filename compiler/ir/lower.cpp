@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "bpf/abi.h"
-#include "compiler/sema/identity.h"
-#include "compiler/sema/set_element.h"
-#include "grammar/check.h"
+#include "compiler/policy/identity.h"
+#include "compiler/policy/set_element.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {
 
-using sema::FieldId;
+using packet::FieldId;
 
 // What the reader must fill for a member of struct weir_packet to be right; the rest is always read.
 struct MemberNeed {
@@ -56,17 +56,17 @@ Address6 ip6_number(const IpAddress& address) {
 
 class Lowering {
 public:
-    explicit Lowering(const sema::TypedPolicy& policy) : policy_(policy), lowered_(policy.exprs.size()) {
+    explicit Lowering(const policy::TypedPolicy& policy) : policy_(policy), lowered_(policy.exprs.size()) {
         decision_.predicates.reserve(2 * policy.exprs.size());  // a comparison is presence and test
     }
 
     Decision lower() {
-        for (const sema::Rule& rule : policy_.rules) add_rule(rule);
+        for (const policy::Rule& rule : policy_.rules) add_rule(rule);
         for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
             if (!policy_.alerts[alert].throttle) continue;
             decision_.throttles.push_back({alert, static_cast<std::uint32_t>(decision_.terms.size())});
             decision_.terms.push_back(
-                typed_term(*policy_.alerts[alert].throttle, sema::identity(policy_.alerts[alert])));
+                typed_term(*policy_.alerts[alert].throttle, policy::identity(policy_.alerts[alert])));
         }
         decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
         decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
@@ -74,16 +74,16 @@ public:
     }
 
 private:
-    void add_rule(const sema::Rule& typed) {
+    void add_rule(const policy::Rule& typed) {
         Rule rule;
         rule.predicate = predicate(typed.condition);
         rule.has_verdict = typed.verdict.has_value();
         if (typed.verdict) rule.verdict = static_cast<std::uint32_t>(typed.verdict->kind);
         rule.decides = typed.decides();
         rule.observe = typed.observe;
-        for (const sema::StateTerm& term : typed.terms) rule.terms.push_back(state_term(typed, term));
-        for (const sema::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
-        for (const sema::AlertAction& action : typed.alerts)
+        for (const policy::StateTerm& term : typed.terms) rule.terms.push_back(state_term(typed, term));
+        for (const policy::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
+        for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs = kNeedAll;  // events carry the whole packet
         decision_.rules.push_back(std::move(rule));
@@ -98,14 +98,14 @@ private:
         key.present &= ~WEIR_BIT(WEIR_HAS_ALWAYS);
         return key;
     }
-    StateTerm typed_term(const sema::StateTerm& typed, std::string identity) {
+    StateTerm typed_term(const policy::StateTerm& typed, std::string identity) {
         StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst,
                        typed.size, std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
         return term;
     }
-    std::uint32_t state_term(const sema::Rule& rule, const sema::StateTerm& typed) {
-        StateTerm term = typed_term(typed, sema::identity(rule, typed));
+    std::uint32_t state_term(const policy::Rule& rule, const policy::StateTerm& typed) {
+        StateTerm term = typed_term(typed, policy::identity(rule, typed));
         // The same term once more in a rule counts by itself.
         std::size_t same = 0;
         for (const StateTerm& other : decision_.terms)
@@ -114,7 +114,7 @@ private:
         decision_.terms.push_back(std::move(term));
         return static_cast<std::uint32_t>(decision_.terms.size() - 1);
     }
-    std::uint32_t set_change(const sema::SetChange& typed) {
+    std::uint32_t set_change(const policy::SetChange& typed) {
         const auto key = std::tuple(typed.adds, typed.set, typed.for_ns, typed.keys);
         const auto [at, added] = changes_.try_emplace(key, static_cast<std::uint32_t>(decision_.changes.size()));
         if (added)
@@ -128,7 +128,7 @@ private:
         return static_cast<PredicateId>(decision_.predicates.size() - 1);
     }
     // A named condition is lowered once, however often it is used.
-    PredicateId predicate(sema::ExprId id) {
+    PredicateId predicate(policy::ExprId id) {
         std::optional<PredicateId>& known = lowered_[static_cast<std::size_t>(id)];
         if (known) return *known;
         const PredicateId lowered = std::visit([this](const auto& node) { return lower(node); }, policy_.expr(id).node);
@@ -141,30 +141,30 @@ private:
             if (row.offset == offset) decision_.needs |= row.need;
     }
     Word word(FieldId id) {
-        const sema::Field& field = sema::field(id);
+        const packet::Field& field = packet::field(id);
         need(field.offset);
         return {field.offset, field.size, field.shift, field.mask};
     }
-    Word word(const sema::Number& number) {
+    Word word(const policy::Number& number) {
         Word plain = word(number.field);
         plain.mask &= number.mask;
         return plain;
     }
     AddressRef address(FieldId id) {
-        const sema::Field& field = sema::field(id);
+        const packet::Field& field = packet::field(id);
         need(field.offset);
         return {field.offset, field.size > 4};
     }
     SetKeyPart key_part(FieldId id) {
         SetKeyPart part;
-        part.is_address = sema::field(id).type == sema::Type::kIp;
+        part.is_address = packet::field(id).type == packet::Type::kIp;
         if (part.is_address)
             part.address = address(id);
         else
             part.word = word(id);
         return part;
     }
-    static std::uint32_t bit(FieldId id) { return WEIR_BIT(sema::field(id).present_bit); }
+    static std::uint32_t bit(FieldId id) { return WEIR_BIT(packet::field(id).present_bit); }
 
     // `node`, where the fields of `bits` are there.
     PredicateId where(std::uint32_t bits, PredicateId node, bool negated) {
@@ -174,42 +174,42 @@ private:
     }
 
     template <typename Wanted>
-    PredicateId junction(const std::vector<sema::ExprId>& operands) {
+    PredicateId junction(const std::vector<policy::ExprId>& operands) {
         Wanted wanted;
-        for (const sema::ExprId operand : operands) wanted.operands.push_back(predicate(operand));
+        for (const policy::ExprId operand : operands) wanted.operands.push_back(predicate(operand));
         return add(std::move(wanted));
     }
-    PredicateId lower(const sema::Constant& node) { return add(Constant{node.value}); }
-    PredicateId lower(const sema::And& node) { return junction<AllOf>(node.operands); }
-    PredicateId lower(const sema::Or& node) { return junction<AnyOf>(node.operands); }
-    PredicateId lower(const sema::Not& node) { return add(Negation{predicate(node.operand)}); }
+    PredicateId lower(const policy::Constant& node) { return add(Constant{node.value}); }
+    PredicateId lower(const policy::And& node) { return junction<AllOf>(node.operands); }
+    PredicateId lower(const policy::Or& node) { return junction<AnyOf>(node.operands); }
+    PredicateId lower(const policy::Not& node) { return add(Negation{predicate(node.operand)}); }
 
-    PredicateId lower(const sema::Flag& node) {
-        const sema::Field& field = sema::field(node.field);
+    PredicateId lower(const policy::Flag& node) {
+        const packet::Field& field = packet::field(node.field);
         // A protocol's bit says both that it is there and that it is true.
         const bool is_presence = field.offset == offsetof(weir_packet, present) && field.shift == field.present_bit;
         if (is_presence) return node.value ? add(Present{bit(node.field)}) : add(Constant{false});
         return where(bit(node.field), add(InRanges{word(node.field), {{node.value ? 1 : 0, node.value ? 1 : 0}}}),
                      false);
     }
-    PredicateId lower(const sema::FlagCompare& node) {
+    PredicateId lower(const policy::FlagCompare& node) {
         const PredicateId same =
             add(Compare{word(node.lhs), node.negated ? Relation::kNe : Relation::kEq, word(node.rhs)});
         return where(bit(node.lhs) | bit(node.rhs), same, false);
     }
-    PredicateId lower(const sema::NumberCompare& node) {
+    PredicateId lower(const policy::NumberCompare& node) {
         const auto relation = static_cast<Relation>(node.relation);
         return where(bit(node.lhs.field) | bit(node.rhs.field), add(Compare{word(node.lhs), relation, word(node.rhs)}),
                      false);
     }
-    PredicateId lower(const sema::NumberIn& node) {
+    PredicateId lower(const policy::NumberIn& node) {
         return where(bit(node.number.field), add(InRanges{word(node.number), node.ranges}), node.negated);
     }
-    PredicateId lower(const sema::AddressCompare& node) {
+    PredicateId lower(const policy::AddressCompare& node) {
         return where(bit(node.lhs) | bit(node.rhs), add(AddressEqual{address(node.lhs), address(node.rhs)}),
                      node.negated);
     }
-    PredicateId lower(const sema::AddressIn& node) {
+    PredicateId lower(const policy::AddressIn& node) {
         AddressIn in{address(node.field), {}, {}};
         for (const IpRange& range : node.ranges) {
             if (range.first.version == 4)
@@ -219,17 +219,17 @@ private:
         }
         return where(bit(node.field), add(std::move(in)), node.negated);
     }
-    PredicateId lower(const sema::MacCompare& node) {
+    PredicateId lower(const policy::MacCompare& node) {
         return where(bit(node.lhs) | bit(node.rhs), add(Compare{word(node.lhs), Relation::kEq, word(node.rhs)}),
                      node.negated);
     }
-    PredicateId lower(const sema::MacIn& node) {
+    PredicateId lower(const policy::MacIn& node) {
         InRanges in{word(node.field), {}};
         for (const MacAddress& mac : node.addresses)
-            in.ranges.push_back({sema::mac_number(mac), sema::mac_number(mac)});
+            in.ranges.push_back({policy::mac_number(mac), policy::mac_number(mac)});
         return where(bit(node.field), add(std::move(in)), node.negated);
     }
-    PredicateId lower(const sema::InSet& node) {
+    PredicateId lower(const policy::InSet& node) {
         InSet in{static_cast<std::uint32_t>(node.set), {}};
         std::uint32_t bits = 0;
         for (const FieldId id : node.keys) {
@@ -238,7 +238,7 @@ private:
         }
         return where(bits, add(std::move(in)), node.negated);
     }
-    PredicateId lower(const sema::IfaceMatch& node) {
+    PredicateId lower(const policy::IfaceMatch& node) {
         const bpf::IfaceCondition condition{static_cast<bpf::IfaceOp>(node.op), node.text};
         const auto same = [&](const bpf::IfaceCondition& c) {
             return c.op == condition.op && c.text == condition.text;
@@ -249,11 +249,11 @@ private:
         need(offsetof(weir_packet, iface_matches));
         return where(bit(FieldId::kIface), add(IfaceBit{number}), node.negated);
     }
-    PredicateId lower(const sema::PayloadMatch& node) {
+    PredicateId lower(const policy::PayloadMatch& node) {
         return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}),
                      node.negated);
     }
-    PredicateId lower(const sema::PayloadSlice& node) {
+    PredicateId lower(const policy::PayloadSlice& node) {
         // The slice is there only where the payload reaches its end.
         const std::uint64_t end = node.offset + node.bytes.size();
         const PredicateId reaches = add(InRanges{word(FieldId::kPayloadLen), {{end, ~std::uint64_t{0}}}});
@@ -261,14 +261,14 @@ private:
         return where(bit(FieldId::kPayload), add(AllOf{{reaches, is}}), false);
     }
 
-    const sema::TypedPolicy& policy_;
+    const policy::TypedPolicy& policy_;
     Decision decision_;
-    std::vector<std::optional<PredicateId>> lowered_;  // by sema::ExprId
-    std::map<std::tuple<bool, sema::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
+    std::vector<std::optional<PredicateId>> lowered_;  // by policy::ExprId
+    std::map<std::tuple<bool, policy::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
 };
 
 }  // namespace
 
-Decision lower(const sema::TypedPolicy& policy) { return Lowering(policy).lower(); }
+Decision lower(const policy::TypedPolicy& policy) { return Lowering(policy).lower(); }
 
 }  // namespace weir::ir

@@ -11,7 +11,7 @@
 #include "compiler/ir/layout.h"
 #include "compiler/ir/residual.h"
 #include "compiler/ir/tree.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {

@@ -14,12 +14,12 @@ namespace {
 
 // Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of
 // it.
-const sema::Field* best_named(const std::vector<const sema::Field*>& alike, std::uint32_t has) {
-    const sema::Field* best = nullptr;
-    const auto asks = [](const sema::Field& field) {
+const packet::Field* best_named(const std::vector<const packet::Field*>& alike, std::uint32_t has) {
+    const packet::Field* best = nullptr;
+    const auto asks = [](const packet::Field& field) {
         return std::popcount(implied({WEIR_BIT(field.present_bit), 0}).ones);
     };
-    for (const sema::Field* field : alike) {
+    for (const packet::Field* field : alike) {
         if ((has & WEIR_BIT(field->present_bit)) != 0) return field;
         if (best == nullptr || asks(*field) < asks(*best)) best = field;
     }
@@ -27,18 +27,18 @@ const sema::Field* best_named(const std::vector<const sema::Field*>& alike, std:
 }
 // `has`: what is known of the packet where the word is asked.
 std::string word_name(const Word& word, std::uint32_t has = 0) {
-    std::vector<const sema::Field*> alike;
-    for (const sema::Field& field : sema::fields())
+    std::vector<const packet::Field*> alike;
+    for (const packet::Field& field : packet::fields())
         if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
             (word.mask & ~field.mask) == 0)
             alike.push_back(&field);
-    const sema::Field* field = best_named(alike, has);
+    const packet::Field* field = best_named(alike, has);
     if (field == nullptr) return fmt::format("packet[{}]", word.offset);
     return word.mask == field->mask ? std::string(field->name) : fmt::format("{} & {:#x}", field->name, word.mask);
 }
 std::string address_name(const AddressRef& address) {
-    for (const sema::Field& field : sema::fields())
-        if (field.supported && field.type == sema::Type::kIp && field.offset == address.offset)
+    for (const packet::Field& field : packet::fields())
+        if (field.supported && field.type == packet::Type::kIp && field.offset == address.offset)
             return std::string(field.name);
     return "address";
 }
@@ -80,7 +80,7 @@ std::string quoted(std::string_view bytes) {
 
 class Printer {
 public:
-    Printer(const Decision& decision, const sema::TypedPolicy& policy) : decision_(decision), policy_(policy) {}
+    Printer(const Decision& decision, const policy::TypedPolicy& policy) : decision_(decision), policy_(policy) {}
 
     std::string text(PredicateId id) const {
         return std::visit([this](const auto& node) { return text(node); }, decision_.predicate(id).node);
@@ -140,7 +140,7 @@ private:
         for (const SetKeyPart& part : node.key)
             key +=
                 (key.empty() ? "" : ", ") + (part.is_address ? address_name(part.address) : word_name(part.word, has_));
-        const sema::Set& set = policy_.sets[node.set];
+        const policy::Set& set = policy_.sets[node.set];
         return fmt::format("({}) in {}", key, set.name.empty() ? fmt::format("set #{}", node.set) : set.name);
     }
     std::string text(const IfaceBit& node) const {
@@ -157,23 +157,23 @@ private:
     }
 
     const Decision& decision_;
-    const sema::TypedPolicy& policy_;
+    const policy::TypedPolicy& policy_;
     mutable std::uint32_t has_ = 0;  // what the conditions around say that the packet has
 };
 
 // The boxes' dimension by a field that is it, or is within it.
 std::string dimension_name(const Dimension& dimension) {
     if (dimension.word == 0) return "present";
-    std::vector<const sema::Field*> alike;
-    for (const sema::Field& field : sema::fields()) {
+    std::vector<const packet::Field*> alike;
+    for (const packet::Field& field : packet::fields()) {
         if (!field.supported || field.offset / 4 > dimension.word) continue;
         const std::uint32_t word = field.offset / 4u, shift = field.offset % 4 * 8u + field.shift;
-        if (field.type == sema::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
+        if (field.type == packet::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
             return dimension.word == word ? std::string(field.name)
                                           : fmt::format("{}[{}]", field.name, dimension.word - word);
         if (word == dimension.word && shift == dimension.shift) alike.push_back(&field);
     }
-    if (const sema::Field* field = best_named(alike, 0)) return std::string(field->name);
+    if (const packet::Field* field = best_named(alike, 0)) return std::string(field->name);
     return fmt::format("packet[{}]", dimension.word * 4);
 }
 
@@ -198,7 +198,7 @@ std::string_view verdict_name(std::uint32_t verdict) {
 
 }  // namespace
 
-std::string print(const Decision& decision, const sema::TypedPolicy& policy) {
+std::string print(const Decision& decision, const policy::TypedPolicy& policy) {
     constexpr std::string_view kStrategies[] = {"straight", "forest"};
     std::string out =
         fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,

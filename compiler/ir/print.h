@@ -4,10 +4,10 @@
 #include <string>
 
 #include "compiler/ir/decision.h"
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 
 namespace weir::ir {
 
-std::string print(const Decision& decision, const sema::TypedPolicy& policy);
+std::string print(const Decision& decision, const policy::TypedPolicy& policy);
 
 }  // namespace weir::ir

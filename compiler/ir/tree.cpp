@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "bpf/abi.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::ir {
 namespace {

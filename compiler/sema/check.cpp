@@ -7,7 +7,6 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/check_tests.h"
 #include "compiler/sema/condition.h"
-#include "compiler/sema/lint.h"
 #include "compiler/sema/names.h"
 #include "compiler/sema/paths.h"
 
@@ -24,7 +23,7 @@ void each(const std::vector<PlacedItem>& items, Do act) {
 }
 
 // `default` and `malformed`, one each.
-void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, TypedPolicy& typed,
+void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, policy::TypedPolicy& typed,
                     Diagnostics& diagnostics) {
     const ast::DefaultVerdict* seen[2] = {nullptr, nullptr};
     each<ast::DefaultVerdict>(items, [&](const ast::Policy&, const ast::DefaultVerdict& written) {
@@ -44,12 +43,12 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
 }
 
 // Conditions on the interface share a word of bits.
-void check_ifaces(const TypedPolicy& typed, Diagnostics& diagnostics) {
-    std::vector<std::pair<BytesOp, std::string>> seen;
-    for (const Expr& expr : typed.exprs) {
-        const auto* match = std::get_if<IfaceMatch>(&expr.node);
+void check_ifaces(const policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+    std::vector<std::pair<policy::BytesOp, std::string>> seen;
+    for (const policy::Expr& expr : typed.exprs) {
+        const auto* match = std::get_if<policy::IfaceMatch>(&expr.node);
         if (match == nullptr) continue;
-        const std::pair<BytesOp, std::string> key{match->op, match->text};
+        const std::pair<policy::BytesOp, std::string> key{match->op, match->text};
         if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
         seen.push_back(key);
         if (seen.size() == kMaxIfaces + 1)
@@ -69,12 +68,12 @@ std::string policy_name(const Sources& sources, const ast::Policy& root) {
 
 }  // namespace
 
-std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::Policy>& policies, const Files& files,
-                                 Diagnostics& diagnostics) {
+std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vector<ast::Policy>& policies,
+                                         const Files& files, Diagnostics& diagnostics) {
     if (policies.empty()) return std::nullopt;
     const std::vector<PlacedItem> items = items_in_order(policies);
     const Names names = collect_names(items, diagnostics);
-    TypedPolicy typed;
+    policy::TypedPolicy typed;
     typed.name = policy_name(sources, policies.back());
     ConditionChecker conditions(sources, names, typed, diagnostics);
     ItemChecker checker(sources, names, files, conditions, typed);
@@ -100,7 +99,6 @@ std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::
         typed.tests.push_back(tests.check(policy, test));
     });
     if (diagnostics.has_errors()) return std::nullopt;
-    warn_observed_sets(typed, diagnostics);
     return typed;
 }
 

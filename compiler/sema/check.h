@@ -1,4 +1,4 @@
-// ast::Policy -> sema::TypedPolicy: names, types, limits. All errors in one run.
+// ast::Policy -> policy::TypedPolicy: names, types, limits. All errors in one run.
 #pragma once
 
 #include <functional>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 #include "grammar/ast.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
@@ -34,7 +34,7 @@ struct Files {
 std::vector<ast::Policy> parse_all(Sources& sources, std::uint32_t root, const Files& files, Diagnostics& diagnostics);
 
 // Nothing where there was an error. `policies` as parse_all returns them, the root last.
-std::optional<TypedPolicy> check(const Sources& sources, const std::vector<ast::Policy>& policies, const Files& files,
-                                 Diagnostics& diagnostics);
+std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vector<ast::Policy>& policies,
+                                         const Files& files, Diagnostics& diagnostics);
 
 }  // namespace weir::sema

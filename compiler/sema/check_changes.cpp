@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "compiler/policy/set_element.h"
 #include "compiler/sema/check_items.h"
-#include "compiler/sema/set_element.h"
 
 namespace weir::sema {
 
 // The set that a rule changes; null where it cannot, which has been said.
-Set* ItemChecker::changed_set(const ast::Name& name) {
+policy::Set* ItemChecker::changed_set(const ast::Name& name) {
     const auto found = names_.sets.find(name.text);
     if (found == names_.sets.end()) {
         Diagnostic unknown{
@@ -19,7 +19,7 @@ Set* ItemChecker::changed_set(const ast::Name& name) {
         say(std::move(unknown));
         return nullptr;
     }
-    Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
+    policy::Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
     if (!has_net(set.types)) return &set;
     say({.code = Code::E336,
          .span = name.span,
@@ -28,15 +28,15 @@ Set* ItemChecker::changed_set(const ast::Name& name) {
     return nullptr;
 }
 
-void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& written, Rule& rule) {
+void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule) {
     const auto* add = std::get_if<ast::AddAction>(&written.node);
     const auto* remove = std::get_if<ast::RemoveAction>(&written.node);
     const Operand value = conditions_.operand({&policy}, add != nullptr ? add->value : remove->value);
-    Set* set = changed_set(add != nullptr ? add->set : remove->set);
+    policy::Set* set = changed_set(add != nullptr ? add->set : remove->set);
     if (set == nullptr || value.kind == Operand::Kind::kError) return;
-    SetChange change;
+    policy::SetChange change;
     change.adds = add != nullptr;
-    change.set = static_cast<SetId>(set - typed_.sets.data());
+    change.set = static_cast<policy::SetId>(set - typed_.sets.data());
     if (value.kind == Operand::Kind::kField && value.mask == ~std::uint64_t{0})
         change.keys = {value.field};
     else if (value.kind == Operand::Kind::kTuple)
@@ -61,7 +61,7 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     rule.changes.push_back(std::move(change));
 }
 
-std::optional<StateTerm> ItemChecker::throttle(const ast::Policy& policy, const ast::Throttle& written) {
+std::optional<policy::StateTerm> ItemChecker::throttle(const ast::Policy& policy, const ast::Throttle& written) {
     constexpr std::size_t kMaxKeys = 4;
     constexpr std::uint64_t kMostEvents = 0xffffffff;
     const auto wrong = [&](std::string message) {
@@ -70,8 +70,8 @@ std::optional<StateTerm> ItemChecker::throttle(const ast::Policy& policy, const 
              .message = std::move(message),
              .help = "write `throttle 1 per ip.src every 1m`"});
     };
-    StateTerm throttle;
-    throttle.kind = TermKind::kThrottle;
+    policy::StateTerm throttle;
+    throttle.kind = policy::TermKind::kThrottle;
     throttle.span = written.span;
     bool keyed = true;
     for (const ast::ExprId id : written.keys) {

@@ -1,21 +1,21 @@
 // `expect SET [not] contains X` of test blocks.
 #include <fmt/format.h>
 
+#include "compiler/policy/set_element.h"
 #include "compiler/sema/check_tests.h"
-#include "compiler/sema/set_element.h"
 
 namespace weir::sema {
 namespace {
 
 // A literal as an element of that type.
-std::optional<SetElement> element_of(SetType type, const Value& value) {
-    SetElement element;
-    if (const auto* address = std::get_if<IpAddress>(&value); address != nullptr && type == SetType::kIp) {
+std::optional<policy::SetElement> element_of(policy::SetType type, const Value& value) {
+    policy::SetElement element;
+    if (const auto* address = std::get_if<IpAddress>(&value); address != nullptr && type == policy::SetType::kIp) {
         element.address = *address;
         return element;
     }
-    if (const auto* mac = std::get_if<MacAddress>(&value); mac != nullptr && type == SetType::kMac) {
-        element.number = mac_number(*mac);
+    if (const auto* mac = std::get_if<MacAddress>(&value); mac != nullptr && type == policy::SetType::kMac) {
+        element.number = policy::mac_number(*mac);
         return element;
     }
     const auto* number = std::get_if<Integer>(&value);
@@ -25,8 +25,8 @@ std::optional<SetElement> element_of(SetType type, const Value& value) {
 
 }  // namespace
 
-ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectStep& step, Span span) {
-    ExpectMember expected{{}, {}, step.negated, std::string(sources_.text(span))};
+policy::ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectStep& step, Span span) {
+    policy::ExpectMember expected{{}, {}, step.negated, std::string(sources_.text(span))};
     const auto found = names_.sets.find(step.set.text);
     if (found == names_.sets.end()) {
         Diagnostic unknown{
@@ -37,7 +37,7 @@ ExpectMember TestChecker::member(const ast::Policy& policy, const ast::ExpectSte
         return expected;
     }
     expected.set = found->second;
-    const Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
+    const policy::Set& set = typed_.sets[static_cast<std::size_t>(found->second)];
     if (set.types.empty()) return expected;  // said
     if (!set.dynamic || has_net(set.types)) {
         wrong(step.set.span,

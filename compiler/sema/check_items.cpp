@@ -5,14 +5,14 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
-#include "compiler/sema/set_element.h"
-#include "grammar/nearest.h"
+#include "compiler/policy/set_element.h"
+#include "grammar/base/nearest.h"
 
 namespace weir::sema {
 
-Verdict ItemChecker::verdict(const ast::Verdict& written, Span span) {
-    if (written.kind == VerdictKind::kReject) conditions_.not_yet(span, "`reject`");
-    if (written.kind == VerdictKind::kRedirect) conditions_.not_yet(span, "`redirect`");
+policy::Verdict ItemChecker::verdict(const ast::Verdict& written, Span span) {
+    if (written.kind == policy::VerdictKind::kReject) conditions_.not_yet(span, "`reject`");
+    if (written.kind == policy::VerdictKind::kRedirect) conditions_.not_yet(span, "`redirect`");
     return written;
 }
 
@@ -30,7 +30,7 @@ std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const as
 }
 }  // namespace
 
-void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) {
+void ItemChecker::eve_argument(const ast::SinkArgument& argument, policy::EveSink& eve) {
     const auto wrong = [&](std::string message, std::string help) {
         say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
     };
@@ -63,13 +63,13 @@ void ItemChecker::eve_argument(const ast::SinkArgument& argument, EveSink& eve) 
 }
 
 void ItemChecker::sink(const ast::Sink& written) {
-    Sink sink{written.name.text, written.name.span, StdoutSink{}};
+    policy::Sink sink{written.name.text, written.name.span, policy::StdoutSink{}};
     const std::string& kind = written.kind.text;
     if (kind == "stdout") {
         if (!written.arguments.empty())
             say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no argument"});
     } else if (kind == "eve") {
-        EveSink eve;
+        policy::EveSink eve;
         for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
         if (eve.path.empty())
             say({.code = Code::E331,
@@ -92,10 +92,10 @@ void ItemChecker::sink(const ast::Sink& written) {
 
 // ---- alerts ----
 
-MessagePart ItemChecker::hole(std::string_view name, Span span) {
-    if (name == "suppressed") return MessageWord::kSuppressed;
-    if (name == "rule") return MessageWord::kRule;
-    if (name == "verdict") return MessageWord::kVerdict;
+policy::MessagePart ItemChecker::hole(std::string_view name, Span span) {
+    if (name == "suppressed") return policy::MessageWord::kSuppressed;
+    if (name == "rule") return policy::MessageWord::kRule;
+    if (name == "verdict") return policy::MessageWord::kVerdict;
     const auto field = conditions_.field(name, span);
     if (!field) return std::string();
     return *field;
@@ -109,8 +109,8 @@ Span ItemChecker::hole_span(const ast::Alert& written, std::string_view name) co
     return {written.message_span.file, begin, begin + static_cast<std::uint32_t>(name.size())};
 }
 
-std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
-    std::vector<MessagePart> parts;
+std::vector<policy::MessagePart> ItemChecker::message(const ast::Alert& written) {
+    std::vector<policy::MessagePart> parts;
     const std::string& text = *written.message;
     std::size_t at = 0;
     while (at < text.size()) {
@@ -139,7 +139,7 @@ std::vector<MessagePart> ItemChecker::message(const ast::Alert& written) {
 }
 
 void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
-    Alert alert;
+    policy::Alert alert;
     alert.name = written.name.text;
     alert.span = written.name.span;
     if (written.severity) alert.severity = *written.severity;
@@ -169,7 +169,7 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
 
 // ---- rules ----
 
-void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, Rule& rule) {
+void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule) {
     if (rule.verdict)
         say({.code = Code::E330,
              .span = written.span,
@@ -205,7 +205,7 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
 
 void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     constexpr std::size_t kMaxSearchRules = 64, kMaxStateRules = 256;  // language.md, limits
-    Rule rule;
+    policy::Rule rule;
     rule.name = written.name.text;
     rule.span = written.span;
     rule.condition_span = policy.expr(written.condition).span;

@@ -3,17 +3,17 @@
 
 #include <string>
 
+#include "compiler/policy/typed_policy.h"
 #include "compiler/sema/check.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/names.h"
-#include "compiler/sema/typed_policy.h"
 
 namespace weir::sema {
 
 class ItemChecker {
 public:
     ItemChecker(const Sources& sources, const Names& names, const Files& files, ConditionChecker& conditions,
-                TypedPolicy& typed)
+                policy::TypedPolicy& typed)
         : sources_(sources), names_(names), files_(files), conditions_(conditions), typed_(typed) {}
 
     // A set's number is its place among the sets, whatever is wrong with it; so it is with sinks, alerts and rules.
@@ -21,33 +21,33 @@ public:
     void sink(const ast::Sink& written);
     void alert(const ast::Policy& policy, const ast::Alert& written);
     void rule(const ast::Policy& policy, const ast::Rule& written);
-    Verdict verdict(const ast::Verdict& written, Span span);
+    policy::Verdict verdict(const ast::Verdict& written, Span span);
 
 private:
     // check_sets.cpp
-    bool set_types(const ast::Set& written, Set& set);
-    void set_clauses(const ast::Set& written, Set& set);
-    void read_set_file(const ast::Set& written, Set& set);
-    void set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set);
+    bool set_types(const ast::Set& written, policy::Set& set);
+    void set_clauses(const ast::Set& written, policy::Set& set);
+    void read_set_file(const ast::Set& written, policy::Set& set);
+    void set_lines(const ast::Set& written, const std::string& name, std::string_view text, policy::Set& set);
     void room_for(const ast::Set& written, std::uint64_t entries);
     // check_items.cpp
-    void eve_argument(const ast::SinkArgument& argument, EveSink& eve);
-    std::vector<MessagePart> message(const ast::Alert& written);
-    MessagePart hole(std::string_view name, Span span);
+    void eve_argument(const ast::SinkArgument& argument, policy::EveSink& eve);
+    std::vector<policy::MessagePart> message(const ast::Alert& written);
+    policy::MessagePart hole(std::string_view name, Span span);
     Span hole_span(const ast::Alert& written, std::string_view name) const;
     // check_changes.cpp
-    std::optional<StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
-    void action(const ast::Policy& policy, const ast::Action& written, Rule& rule);
+    std::optional<policy::StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
+    void action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
     // check_changes.cpp
-    Set* changed_set(const ast::Name& name);
-    void set_change(const ast::Policy& policy, const ast::Action& written, Rule& rule);
+    policy::Set* changed_set(const ast::Name& name);
+    void set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
 
     const Sources& sources_;
     const Names& names_;
     const Files& files_;
     ConditionChecker& conditions_;
-    TypedPolicy& typed_;
+    policy::TypedPolicy& typed_;
     std::size_t search_rules_ = 0;   // that search the payload
     std::size_t state_rules_ = 0;    // that have a state term
     std::uint64_t set_entries_ = 0;  // of all sets so far

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/policy/set_element.h"
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/paths.h"
-#include "compiler/sema/set_element.h"
-#include "grammar/nearest.h"
+#include "grammar/base/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -31,7 +31,7 @@ std::string shown(std::string_view text) {
 }
 
 // One entry. False and a sentence in `fault` where it is none.
-bool set_line(std::string_view line, const std::vector<SetType>& types, std::vector<SetElement>& entry,
+bool set_line(std::string_view line, const std::vector<policy::SetType>& types, std::vector<policy::SetElement>& entry,
               std::string& fault) {
     entry.clear();
     for (std::size_t i = 0; i < types.size(); ++i) {
@@ -40,7 +40,7 @@ bool set_line(std::string_view line, const std::vector<SetType>& types, std::vec
         const std::string_view part = trimmed(line.substr(0, comma));
         const auto element = parse_element(types[i], part);
         if (!element) {
-            const bool host_bits = types[i] == SetType::kNet && parse_prefix(part);
+            const bool host_bits = types[i] == policy::SetType::kNet && parse_prefix(part);
             fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part),
                                             to_string(network(*parse_prefix(part))))
                               : fmt::format("`{}` is no {}", shown(part), set_type_name(types[i]));
@@ -54,10 +54,10 @@ bool set_line(std::string_view line, const std::vector<SetType>& types, std::vec
 
 }  // namespace
 
-bool ItemChecker::set_types(const ast::Set& written, Set& set) {
+bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
     std::size_t nets = 0;
     for (const ast::Name& word : written.types) {
-        const auto type = set_type(word.text);
+        const auto type = policy::set_type(word.text);
         if (!type) {
             constexpr std::string_view kWords[] = {"ip", "net", "port", "mac", "domain", "u8", "u16", "u32"};
             Diagnostic unknown{
@@ -71,12 +71,12 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
             set.types.clear();
             return false;
         }
-        if (*type == SetType::kDomain) {
+        if (*type == policy::SetType::kDomain) {
             conditions_.not_yet(word.span, "a set of domain names");
             set.types.clear();
             return false;
         }
-        if (*type == SetType::kNet) ++nets;
+        if (*type == policy::SetType::kNet) ++nets;
         set.types.push_back(*type);
     }
     if (nets <= 1 && key_words(set.types) <= WEIR_SET_KEY_WORDS) return true;
@@ -88,7 +88,7 @@ bool ItemChecker::set_types(const ast::Set& written, Set& set) {
     return false;
 }
 
-void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
+void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
     if (written.ttl) {
         if (has_net(set.types))
             say({.code = Code::E336,
@@ -121,8 +121,8 @@ void ItemChecker::set_clauses(const ast::Set& written, Set& set) {
 
 // Entries that stand there more than once are dropped as the file is read, so that no file takes more memory than twice
 // the most entries do.
-void ItemChecker::set_lines(const ast::Set& written, const std::string& name, std::string_view text, Set& set) {
-    std::vector<SetElement> entry;
+void ItemChecker::set_lines(const ast::Set& written, const std::string& name, std::string_view text, policy::Set& set) {
+    std::vector<policy::SetElement> entry;
     std::string fault;
     std::size_t faults = 0, number = 0;
     for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
@@ -148,7 +148,7 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
     set.entries.sort();
 }
 
-void ItemChecker::read_set_file(const ast::Set& written, Set& set) {
+void ItemChecker::read_set_file(const ast::Set& written, policy::Set& set) {
     std::string text, error, first_error, name;
     bool found = false;
     for (const std::string& place :
@@ -196,7 +196,7 @@ void ItemChecker::room_for(const ast::Set& written, std::uint64_t entries) {
 }
 
 void ItemChecker::set(const ast::Set& written) {
-    Set set;
+    policy::Set set;
     set.name = written.name.text;
     set.span = written.name.span;
     const bool typed = set_types(written, set);

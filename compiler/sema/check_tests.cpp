@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "compiler/sema/frame_builder.h"
+#include "compiler/packet/frame_builder.h"
 #include "compiler/sema/paths.h"
-#include "grammar/nearest.h"
+#include "grammar/base/nearest.h"
 
 namespace weir::sema {
 namespace {
@@ -16,12 +16,13 @@ constexpr std::size_t kMaxFrames = 1'000'000;  // of all tests of a policy: docs
 
 struct ProtocolWord {
     std::string_view word;
-    TestProtocol protocol;
+    packet::TestProtocol protocol;
     bool ports;
 };
-constexpr ProtocolWord kProtocols[] = {{"tcp", TestProtocol::kTcp, true},      {"udp", TestProtocol::kUdp, true},
-                                       {"sctp", TestProtocol::kSctp, true},    {"icmp", TestProtocol::kIcmp, false},
-                                       {"icmp6", TestProtocol::kIcmp6, false}, {"arp", TestProtocol::kArp, false}};
+constexpr ProtocolWord kProtocols[] = {
+    {"tcp", packet::TestProtocol::kTcp, true},      {"udp", packet::TestProtocol::kUdp, true},
+    {"sctp", packet::TestProtocol::kSctp, true},    {"icmp", packet::TestProtocol::kIcmp, false},
+    {"icmp6", packet::TestProtocol::kIcmp6, false}, {"arp", packet::TestProtocol::kArp, false}};
 
 struct FlagWord {
     std::string_view word;
@@ -34,36 +35,37 @@ constexpr FlagWord kFlags[] = {{"fin", 1},  {"syn", 2},  {"rst", 4},  {"psh", 8}
 struct NumberOption {
     std::string_view word;
     std::uint64_t limit;
-    void (*set)(TestPacket&, std::uint64_t);
+    void (*set)(packet::TestPacket&, std::uint64_t);
     std::string_view protocols;  // that have it, a letter each: t u s i(cmp, icmp6) a; all but ARP: "tusi"
 };
 template <auto Member>
-void store(TestPacket& packet, std::uint64_t value) {
-    using Field = std::remove_reference_t<decltype(packet.*Member)>;
-    packet.*Member = static_cast<Field>(value);
+void store(packet::TestPacket& packet, std::uint64_t value) {
+    using Value = std::remove_reference_t<decltype(packet.*Member)>;
+    packet.*Member = static_cast<Value>(value);
 }
 template <auto Member>
-void store_optional(TestPacket& packet, std::uint64_t value) {
-    using Field = typename std::remove_reference_t<decltype(packet.*Member)>::value_type;
-    packet.*Member = static_cast<Field>(value);
+void store_optional(packet::TestPacket& packet, std::uint64_t value) {
+    using Value = typename std::remove_reference_t<decltype(packet.*Member)>::value_type;
+    packet.*Member = static_cast<Value>(value);
 }
 constexpr NumberOption kNumbers[] = {
-    {"ttl", 255, store<&TestPacket::ttl>, "tusi"},
-    {"dscp", 63, store<&TestPacket::dscp>, "tusi"},
-    {"ecn", 3, store<&TestPacket::ecn>, "tusi"},
-    {"ip_id", 0xffffffff, store<&TestPacket::ip_id>, "tusi"},
-    {"frag_offset", 65528, store<&TestPacket::fragment_offset>, "tusi"},
-    {"flow_label", 0xfffff, store<&TestPacket::flow_label>, "tusi"},
-    {"pcp", 7, store<&TestPacket::pcp>, "tusia"},
-    {"vlan", 0xfff, [](TestPacket& p, std::uint64_t v) { p.vlans.push_back(static_cast<std::uint16_t>(v)); }, "tusia"},
-    {"seq", 0xffffffff, store<&TestPacket::seq>, "ti"},
-    {"ack_seq", 0xffffffff, store<&TestPacket::ack_seq>, "t"},
-    {"window", 0xffff, store<&TestPacket::window>, "t"},
-    {"mss", 0xffff, store_optional<&TestPacket::mss>, "t"},
-    {"type", 255, store_optional<&TestPacket::icmp_type>, "i"},
-    {"code", 255, store<&TestPacket::icmp_code>, "i"},
-    {"id", 0xffff, store<&TestPacket::icmp_id>, "i"},
-    {"op", 0xffff, store<&TestPacket::arp_op>, "a"},
+    {"ttl", 255, store<&packet::TestPacket::ttl>, "tusi"},
+    {"dscp", 63, store<&packet::TestPacket::dscp>, "tusi"},
+    {"ecn", 3, store<&packet::TestPacket::ecn>, "tusi"},
+    {"ip_id", 0xffffffff, store<&packet::TestPacket::ip_id>, "tusi"},
+    {"frag_offset", 65528, store<&packet::TestPacket::fragment_offset>, "tusi"},
+    {"flow_label", 0xfffff, store<&packet::TestPacket::flow_label>, "tusi"},
+    {"pcp", 7, store<&packet::TestPacket::pcp>, "tusia"},
+    {"vlan", 0xfff, [](packet::TestPacket& p, std::uint64_t v) { p.vlans.push_back(static_cast<std::uint16_t>(v)); },
+     "tusia"},
+    {"seq", 0xffffffff, store<&packet::TestPacket::seq>, "ti"},
+    {"ack_seq", 0xffffffff, store<&packet::TestPacket::ack_seq>, "t"},
+    {"window", 0xffff, store<&packet::TestPacket::window>, "t"},
+    {"mss", 0xffff, store_optional<&packet::TestPacket::mss>, "t"},
+    {"type", 255, store_optional<&packet::TestPacket::icmp_type>, "i"},
+    {"code", 255, store<&packet::TestPacket::icmp_code>, "i"},
+    {"id", 0xffff, store<&packet::TestPacket::icmp_id>, "i"},
+    {"op", 0xffff, store<&packet::TestPacket::arp_op>, "a"},
 };
 
 struct DnsType {
@@ -73,12 +75,12 @@ struct DnsType {
 constexpr DnsType kDnsTypes[] = {{"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},    {"PTR", 12}, {"MX", 15},
                                  {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},  {"HTTPS", 65}, {"ANY", 255}};
 
-char letter(TestProtocol protocol) {
+char letter(packet::TestProtocol protocol) {
     switch (protocol) {
-        case TestProtocol::kTcp: return 't';
-        case TestProtocol::kUdp: return 'u';
-        case TestProtocol::kSctp: return 's';
-        case TestProtocol::kArp: return 'a';
+        case packet::TestProtocol::kTcp: return 't';
+        case packet::TestProtocol::kUdp: return 'u';
+        case packet::TestProtocol::kSctp: return 's';
+        case packet::TestProtocol::kArp: return 'a';
         default: return 'i';
     }
 }
@@ -87,20 +89,20 @@ char letter(TestProtocol protocol) {
 class OptionReader {
 public:
     using Say = std::function<void(Span, std::string, std::string)>;
-    OptionReader(TestPacket& packet, Say say) : packet_(packet), say_(std::move(say)) {}
+    OptionReader(packet::TestPacket& packet, Say say) : packet_(packet), say_(std::move(say)) {}
 
     void read(const ast::PacketOption& option) {
         const std::string& word = option.word.text;
         for (const FlagWord& flag : kFlags) {
             if (flag.word != word) continue;
-            if (packet_.protocol != TestProtocol::kTcp) return unfit(option);
+            if (packet_.protocol != packet::TestProtocol::kTcp) return unfit(option);
             packet_.tcp_flags |= flag.bit;
             return expect_values(option, 0);
         }
         for (const NumberOption& number : kNumbers)
             if (number.word == word) return read_number(option, number);
         if (word == "df" || word == "mf") {
-            if (packet_.protocol == TestProtocol::kArp || (word == "df" && packet_.source.version == 6))
+            if (packet_.protocol == packet::TestProtocol::kArp || (word == "df" && packet_.source.version == 6))
                 return unfit(option);
             (word == "df" ? packet_.dont_fragment : packet_.more_fragments) = true;
             return expect_values(option, 0);
@@ -139,7 +141,7 @@ private:
             return say_(option.span, "a fragment's offset is a multiple of 8", {});
         if (row.word == "ip_id" && packet_.source.version == 4 && number->value > 0xffff)
             return say_(option.span, fmt::format("{} is too much for `ip_id` of IPv4", number->value), "at most 65535");
-        if (row.word == "seq" && packet_.protocol != TestProtocol::kTcp && number->value > 0xffff)
+        if (row.word == "seq" && packet_.protocol != packet::TestProtocol::kTcp && number->value > 0xffff)
             return say_(option.span, fmt::format("{} is too much for `seq` of ICMP", number->value), "at most 65535");
         if (row.word == "flow_label" && packet_.source.version == 4) return unfit(option);
         row.set(packet_, number->value);
@@ -150,7 +152,7 @@ private:
         (option.word.text == "eth_src" ? packet_.eth_source : packet_.eth_destination) = *mac;
     }
     void read_payload(const ast::PacketOption& option) {
-        if (packet_.protocol == TestProtocol::kArp) return unfit(option);
+        if (packet_.protocol == packet::TestProtocol::kArp) return unfit(option);
         constexpr std::size_t kMaxPayload = 9000;  // a jumbo frame
         if (option.values.size() == 1) {
             if (const auto* text = std::get_if<Text>(&option.values[0].value))
@@ -168,7 +170,7 @@ private:
     }
     // dns query "example.com" A
     void read_dns(const ast::PacketOption& option) {
-        if (packet_.protocol != TestProtocol::kUdp) return unfit(option);
+        if (packet_.protocol != packet::TestProtocol::kUdp) return unfit(option);
         const auto* name = option.values.size() == 1 ? std::get_if<Text>(&option.values[0].value) : nullptr;
         bool response = false, shaped = name != nullptr && !option.words.empty();
         std::uint16_t type = 1;
@@ -185,10 +187,10 @@ private:
             if (shaped) type = known->number;
         }
         if (!shaped) return say_(option.span, "this is no DNS message", "write `dns query \"example.com\" A`");
-        packet_.payload = dns_message(name->bytes, type, response);
+        packet_.payload = packet::dns_message(name->bytes, type, response);
     }
 
-    TestPacket& packet_;
+    packet::TestPacket& packet_;
     Say say_;
 };
 
@@ -220,7 +222,7 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
         return {};
     }
     if (!spec.source.address || !spec.destination.address) return {};  // said
-    TestPacket packet;
+    packet::TestPacket packet;
     packet.protocol = known->protocol;
     packet.source = std::get<IpAddress>(*spec.source.address);
     packet.destination = std::get<IpAddress>(*spec.destination.address);
@@ -284,8 +286,8 @@ std::vector<std::vector<std::uint8_t>> TestChecker::repeated(const ast::SendStep
     return all;
 }
 
-Expectation TestChecker::expectation(const ast::Outcome& outcome) {
-    Expectation expected;
+policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
+    policy::Expectation expected;
     expected.verdict = outcome.verdict;
     expected.no_alert = outcome.no_alert;
     expected.text = squeezed(sources_.text(outcome.span));
@@ -322,25 +324,25 @@ Expectation TestChecker::expectation(const ast::Outcome& outcome) {
     return expected;
 }
 
-TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& step) {
-    TestStep typed{step.span, {}};
+policy::TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& step) {
+    policy::TestStep typed{step.span, {}};
     if (const auto* send = std::get_if<ast::SendStep>(&step.node)) {
-        typed.node = SendFrames{repeated(*send), expectation(send->outcome)};
+        typed.node = policy::SendFrames{repeated(*send), expectation(send->outcome)};
     } else if (const auto* after = std::get_if<ast::AfterStep>(&step.node)) {
         const auto* duration = std::get_if<Duration>(&after->duration.value);
         if (duration == nullptr) wrong(step.span, "`after` takes a duration", "write `after 59m`");
-        typed.node = AdvanceClock{duration == nullptr ? 0 : duration->ns};
+        typed.node = policy::AdvanceClock{duration == nullptr ? 0 : duration->ns};
     } else if (const auto* replay = std::get_if<ast::ReplayStep>(&step.node)) {
         const auto places = candidate_paths(sources_.name(policy.file), replay->path, {});
-        typed.node = ReplayCapture{places.front(), replay->path_span, expectation(replay->outcome)};
+        typed.node = policy::ReplayCapture{places.front(), replay->path_span, expectation(replay->outcome)};
     } else {
         typed.node = member(policy, std::get<ast::ExpectStep>(step.node), step.span);
     }
     return typed;
 }
 
-Test TestChecker::check(const ast::Policy& policy, const ast::Test& test) {
-    Test typed{test.name, test.span, {}};
+policy::Test TestChecker::check(const ast::Policy& policy, const ast::Test& test) {
+    policy::Test typed{test.name, test.span, {}};
     for (const ast::Step& step : test.steps) typed.steps.push_back(this->step(policy, step));
     return typed;
 }

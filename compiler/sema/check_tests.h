@@ -1,32 +1,33 @@
 // Test blocks: names resolved, packets made into frames.
 #pragma once
 
+#include "compiler/policy/typed_policy.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/names.h"
-#include "compiler/sema/typed_policy.h"
 
 namespace weir::sema {
 
 class TestChecker {
 public:
     // `typed`: of the policy, its sets and rules checked.
-    TestChecker(const Sources& sources, const Names& names, const TypedPolicy& typed, ConditionChecker& conditions)
+    TestChecker(const Sources& sources, const Names& names, const policy::TypedPolicy& typed,
+                ConditionChecker& conditions)
         : sources_(sources), names_(names), typed_(typed), conditions_(conditions) {}
-    Test check(const ast::Policy& policy, const ast::Test& test);
+    policy::Test check(const ast::Policy& policy, const ast::Test& test);
     // The one packet of a text such as "tcp 10.0.0.1:4000 -> 10.0.0.2:22 syn"; several where a port is a range.
     std::vector<std::vector<std::uint8_t>> frames(const ast::PacketSpec& spec);
 
 private:
-    TestStep step(const ast::Policy& policy, const ast::Step& step);
-    Expectation expectation(const ast::Outcome& outcome);
+    policy::TestStep step(const ast::Policy& policy, const ast::Step& step);
+    policy::Expectation expectation(const ast::Outcome& outcome);
     // check_expect.cpp
-    ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
+    policy::ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
     std::vector<std::vector<std::uint8_t>> repeated(const ast::SendStep& send);
     void wrong(Span span, std::string message, std::string help = {});
 
     const Sources& sources_;
     const Names& names_;
-    const TypedPolicy& typed_;
+    const policy::TypedPolicy& typed_;
     ConditionChecker& conditions_;
     std::size_t frames_ = 0;  // of the whole policy
 };

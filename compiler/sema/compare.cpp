@@ -23,55 +23,55 @@ bool is_value(Kind kind) {
     return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet;
 }
 
-Relation relation_of(Op op) {
+policy::Relation relation_of(Op op) {
     switch (op) {
-        case Op::kNe: return Relation::kNe;
-        case Op::kLt: return Relation::kLt;
-        case Op::kLe: return Relation::kLe;
-        case Op::kGt: return Relation::kGt;
-        case Op::kGe: return Relation::kGe;
-        default: return Relation::kEq;
+        case Op::kNe: return policy::Relation::kNe;
+        case Op::kLt: return policy::Relation::kLt;
+        case Op::kLe: return policy::Relation::kLe;
+        case Op::kGt: return policy::Relation::kGt;
+        case Op::kGe: return policy::Relation::kGe;
+        default: return policy::Relation::kEq;
     }
 }
 
-std::string_view articled(Type type) {
+std::string_view articled(packet::Type type) {
     switch (type) {
-        case Type::kBool: return "a bool";
-        case Type::kUint: return "an integer";
-        case Type::kPort: return "a port";
-        case Type::kIp: return "an address";
-        case Type::kMac: return "a MAC address";
-        case Type::kDomain: return "a domain name";
-        case Type::kText: return "a string";
-        case Type::kBytes: return "bytes";
+        case packet::Type::kBool: return "a bool";
+        case packet::Type::kUint: return "an integer";
+        case packet::Type::kPort: return "a port";
+        case packet::Type::kIp: return "an address";
+        case packet::Type::kMac: return "a MAC address";
+        case packet::Type::kDomain: return "a domain name";
+        case packet::Type::kText: return "a string";
+        case packet::Type::kBytes: return "bytes";
     }
     return "something";
 }
 
-bool set_type_fits(SetType set, const Field& field) {
+bool set_type_fits(policy::SetType set, const packet::Field& field) {
     switch (set) {
-        case SetType::kIp:
-        case SetType::kNet: return field.type == Type::kIp;
-        case SetType::kPort: return field.type == Type::kPort;
-        case SetType::kMac: return field.type == Type::kMac;
-        case SetType::kDomain: return field.type == Type::kDomain;
-        case SetType::kU8: return field.type == Type::kUint && field.bits <= 8;
-        case SetType::kU16: return field.type == Type::kUint && field.bits <= 16;
-        case SetType::kU32: return field.type == Type::kUint && field.bits <= 32;
+        case policy::SetType::kIp:
+        case policy::SetType::kNet: return field.type == packet::Type::kIp;
+        case policy::SetType::kPort: return field.type == packet::Type::kPort;
+        case policy::SetType::kMac: return field.type == packet::Type::kMac;
+        case policy::SetType::kDomain: return field.type == packet::Type::kDomain;
+        case policy::SetType::kU8: return field.type == packet::Type::kUint && field.bits <= 8;
+        case policy::SetType::kU16: return field.type == packet::Type::kUint && field.bits <= 16;
+        case policy::SetType::kU32: return field.type == packet::Type::kUint && field.bits <= 32;
     }
     return false;
 }
 
-std::uint64_t limit_of(const Field& field) {
+std::uint64_t limit_of(const packet::Field& field) {
     return field.bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << field.bits) - 1;
 }
 
 }  // namespace
 
-ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs) {
+policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs) {
     const auto kind_of = [&](const Operand& side) -> std::string {
         switch (side.kind) {
-            case Kind::kField: return std::string(articled(sema::field(side.field).type));
+            case Kind::kField: return std::string(articled(packet::field(side.field).type));
             case Kind::kSlice: return "bytes";
             case Kind::kValue: return value_kind(side.values->front().value);
             case Kind::kTuple: return "a tuple";
@@ -80,8 +80,8 @@ ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, 
             default: return "a set";
         }
     };
-    const bool protocol = lhs.kind == Kind::kField && lhs.field == FieldId::kIpProto && rhs.kind == Kind::kField &&
-                          sema::field(rhs.field).type == Type::kBool;
+    const bool protocol = lhs.kind == Kind::kField && lhs.field == packet::FieldId::kIpProto &&
+                          rhs.kind == Kind::kField && packet::field(rhs.field).type == packet::Type::kBool;
     say({.code = Code::E320,
          .span = rhs.span,
          .message =
@@ -93,18 +93,18 @@ ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, 
 }
 
 // Whether the type has the operator at all, and whether it takes one value or several.
-bool ConditionChecker::operator_fits(const ast::Compare& node, Type type, const Operand& rhs) {
-    const bool ordered = type == Type::kUint || type == Type::kPort;
-    const bool searched = type == Type::kText || type == Type::kBytes || type == Type::kDomain;
+bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type, const Operand& rhs) {
+    const bool ordered = type == packet::Type::kUint || type == packet::Type::kPort;
+    const bool searched = type == packet::Type::kText || type == packet::Type::kBytes || type == packet::Type::kDomain;
     if ((is_order(node.op) && !ordered) || (is_text_search(node.op) && !searched) ||
-        (is_membership(node.op) && type == Type::kBool)) {
+        (is_membership(node.op) && type == packet::Type::kBool)) {
         say({.code = Code::E321,
              .span = node.op_span,
              .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), articled(type)),
-             .help = ordered               ? "integers and ports have == != < <= > >= in"
-                     : searched            ? "strings and bytes have == != contains starts_with ends_with in"
-                     : type == Type::kBool ? "bool fields stand alone, or have == and !="
-                                           : "== != and in are there"});
+             .help = ordered                       ? "integers and ports have == != < <= > >= in"
+                     : searched                    ? "strings and bytes have == != contains starts_with ends_with in"
+                     : type == packet::Type::kBool ? "bool fields stand alone, or have == and !="
+                                                   : "== != and in are there"});
         return false;
     }
     const Value* value = rhs.kind == Kind::kValue ? &rhs.values->front().value : nullptr;
@@ -127,7 +127,7 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, Type type, const 
     return false;
 }
 
-ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, Span span) {
+policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, Span span) {
     const Operand lhs = operand(scope, node.lhs), rhs = operand(scope, node.rhs);
     if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
     if (is_value(lhs.kind)) {
@@ -148,7 +148,7 @@ ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, S
     if (lhs.kind == Kind::kSlice) return compare_text(lhs, node, rhs, span);
     if (rhs.kind == Kind::kSlice) return mismatch(lhs, node, rhs);
     if (rhs.kind == Kind::kField) return compare_fields(lhs, node, rhs, span);
-    const Type type = sema::field(lhs.field).type;
+    const packet::Type type = packet::field(lhs.field).type;
     if (!operator_fits(node, type, rhs)) return never(span);
     if (rhs.kind == Kind::kTuples) return mismatch(lhs, node, rhs);
     if (rhs.kind == Kind::kSet) {
@@ -156,27 +156,28 @@ ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, S
         return in_set({lhs.field}, node, rhs, span);
     }
     switch (type) {
-        case Type::kBool: return compare_flag(lhs, node, rhs, span);
-        case Type::kUint:
-        case Type::kPort: return compare_number(lhs, node, rhs, span);
-        case Type::kIp: return compare_address(lhs, node, rhs, span);
-        case Type::kMac: return compare_mac(lhs, node, rhs, span);
+        case packet::Type::kBool: return compare_flag(lhs, node, rhs, span);
+        case packet::Type::kUint:
+        case packet::Type::kPort: return compare_number(lhs, node, rhs, span);
+        case packet::Type::kIp: return compare_address(lhs, node, rhs, span);
+        case packet::Type::kMac: return compare_mac(lhs, node, rhs, span);
         default: return compare_text(lhs, node, rhs, span);
     }
 }
 
-ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
-    const Type type = sema::field(lhs.field).type;
-    if (type != sema::field(rhs.field).type) return mismatch(lhs, node, rhs);
+policy::ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                                Span span) {
+    const packet::Type type = packet::field(lhs.field).type;
+    if (type != packet::field(rhs.field).type) return mismatch(lhs, node, rhs);
     if (!operator_fits(node, type, rhs)) return never(span);
     const bool negated = is_negated(node.op);
     switch (type) {
-        case Type::kBool: return add(span, FlagCompare{lhs.field, rhs.field, negated});
-        case Type::kUint:
-        case Type::kPort:
-            return add(span, NumberCompare{{lhs.field, lhs.mask}, relation_of(node.op), {rhs.field, rhs.mask}});
-        case Type::kIp: return add(span, AddressCompare{lhs.field, rhs.field, negated});
-        case Type::kMac: return add(span, MacCompare{lhs.field, rhs.field, negated});
+        case packet::Type::kBool: return add(span, policy::FlagCompare{lhs.field, rhs.field, negated});
+        case packet::Type::kUint:
+        case packet::Type::kPort:
+            return add(span, policy::NumberCompare{{lhs.field, lhs.mask}, relation_of(node.op), {rhs.field, rhs.mask}});
+        case packet::Type::kIp: return add(span, policy::AddressCompare{lhs.field, rhs.field, negated});
+        case packet::Type::kMac: return add(span, policy::MacCompare{lhs.field, rhs.field, negated});
         default: break;
     }
     say({.code = Code::E321,
@@ -186,7 +187,8 @@ ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& 
     return never(span);
 }
 
-ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                              Span span) {
     const auto* value = std::get_if<Boolean>(&rhs.values->front().value);
     if (value == nullptr) {
         const auto* bit = std::get_if<Integer>(&rhs.values->front().value);
@@ -198,12 +200,12 @@ ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Compare& no
              .fix = Fix{rhs.span, bit->value == 1 ? "true" : "false"}});
         return never(span);
     }
-    return add(span, Flag{lhs.field, value->value != is_negated(node.op)});
+    return add(span, policy::Flag{lhs.field, value->value != is_negated(node.op)});
 }
 
 std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChecker::number_ranges(
     const Operand& lhs, const Operand& rhs) {
-    const Field& field = sema::field(lhs.field);
+    const packet::Field& field = packet::field(lhs.field);
     const std::uint64_t limit = limit_of(field);
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (const PlacedValue& element : *rhs.values) {
@@ -218,7 +220,7 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
                              .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), articled(field.type),
                                                     text(element.span), value_kind(element.value)),
                              .help = "nothing is converted silently: both sides are of one type"};
-            if (field.type == Type::kPort && std::holds_alternative<Text>(element.value))
+            if (field.type == packet::Type::kPort && std::holds_alternative<Text>(element.value))
                 wrong.help = "a port is a number: ssh is 22, http 80, https 443";
             if (const auto* size = std::get_if<ByteSize>(&element.value))
                 wrong.fix = Fix{element.span, std::to_string(size->bytes)};
@@ -237,10 +239,11 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
     return ranges;
 }
 
-ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                                Span span) {
     auto ranges = number_ranges(lhs, rhs);
     if (!ranges) return never(span);
-    const std::uint64_t limit = limit_of(sema::field(lhs.field));
+    const std::uint64_t limit = limit_of(packet::field(lhs.field));
     if (is_order(node.op)) {
         const std::uint64_t value = ranges->front().first;
         ranges->clear();
@@ -252,11 +255,11 @@ ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::Compare& 
             say({.code = Code::W403,
                  .span = span,
                  .message = fmt::format("`{}` is never true", text(span)),
-                 .help = fmt::format("`{}` lies between 0 and {}", sema::field(lhs.field).name, limit)});
+                 .help = fmt::format("`{}` lies between 0 and {}", packet::field(lhs.field).name, limit)});
         }
     }
     normalise(*ranges);
-    return add(span, NumberIn{{lhs.field, lhs.mask}, std::move(*ranges), is_negated(node.op)});
+    return add(span, policy::NumberIn{{lhs.field, lhs.mask}, std::move(*ranges), is_negated(node.op)});
 }
 
 std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Operand& rhs) {
@@ -284,10 +287,11 @@ std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Opera
     return ranges;
 }
 
-ExprId ConditionChecker::compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                                 Span span) {
     auto ranges = address_ranges(rhs);
     if (!ranges) return never(span);
-    return add(span, AddressIn{lhs.field, std::move(*ranges), is_negated(node.op)});
+    return add(span, policy::AddressIn{lhs.field, std::move(*ranges), is_negated(node.op)});
 }
 
 std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operand& rhs) {
@@ -308,17 +312,19 @@ std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operan
     return addresses;
 }
 
-ExprId ConditionChecker::compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                             Span span) {
     auto addresses = mac_values(rhs);
     if (!addresses) return never(span);
-    return add(span, MacIn{lhs.field, std::move(*addresses), is_negated(node.op)});
+    return add(span, policy::MacIn{lhs.field, std::move(*addresses), is_negated(node.op)});
 }
 
 // One value of iface, payload or a slice of it.
-ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& value, bool negated, Span span) {
+policy::ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& value, bool negated,
+                                          Span span) {
     const auto* written = std::get_if<Text>(&value.value);
     const auto* hex = std::get_if<HexBytes>(&value.value);
-    const bool is_iface = lhs.kind == Kind::kField && lhs.field == FieldId::kIface;
+    const bool is_iface = lhs.kind == Kind::kField && lhs.field == packet::FieldId::kIface;
     if ((written == nullptr && hex == nullptr) || (is_iface && written == nullptr)) {
         say({.code = Code::E320,
              .span = value.span,
@@ -327,14 +333,14 @@ ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& 
         return never(span);
     }
     const std::string& bytes = written != nullptr ? written->bytes : hex->bytes;
-    const BytesOp bytes_op = op == Op::kContains     ? BytesOp::kContains
-                             : op == Op::kStartsWith ? BytesOp::kStartsWith
-                             : op == Op::kEndsWith   ? BytesOp::kEndsWith
-                                                     : BytesOp::kEq;
-    if (is_iface) return add(span, IfaceMatch{bytes_op, bytes, negated});
+    const policy::BytesOp bytes_op = op == Op::kContains     ? policy::BytesOp::kContains
+                                     : op == Op::kStartsWith ? policy::BytesOp::kStartsWith
+                                     : op == Op::kEndsWith   ? policy::BytesOp::kEndsWith
+                                                             : policy::BytesOp::kEq;
+    if (is_iface) return add(span, policy::IfaceMatch{bytes_op, bytes, negated});
     if (lhs.kind == Kind::kSlice) {
         if (bytes.size() == lhs.length)
-            return add(span, PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
+            return add(span, policy::PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
         say({.code = Code::E328,
              .span = value.span,
              .message = fmt::format("{} bytes are compared with a slice of {}", bytes.size(), lhs.length),
@@ -348,11 +354,12 @@ ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& 
              .help = fmt::format("a literal has {} bytes at most", kMaxLiteralBytes)});
         return never(span);
     }
-    if (bytes_op == BytesOp::kContains && !bytes.empty()) ++payload_searches_;
-    return add(span, PayloadMatch{bytes_op, bytes, negated});
+    if (bytes_op == policy::BytesOp::kContains && !bytes.empty()) ++payload_searches_;
+    return add(span, policy::PayloadMatch{bytes_op, bytes, negated});
 }
 
-ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                              Span span) {
     if (rhs.kind != Kind::kValue && rhs.kind != Kind::kValues) return mismatch(lhs, node, rhs);
     if (lhs.kind == Kind::kSlice) {
         if (is_text_search(node.op) || is_order(node.op)) {
@@ -362,26 +369,26 @@ ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& no
                  .help = "a slice has == != and in"});
             return never(span);
         }
-        if (!operator_fits(node, Type::kBytes, rhs)) return never(span);
+        if (!operator_fits(node, packet::Type::kBytes, rhs)) return never(span);
     }
     const bool negated = is_negated(node.op);
     if (rhs.kind == Kind::kValue) return one_text(lhs, node.op, rhs.values->front(), negated, span);
-    std::vector<ExprId> each;
+    std::vector<policy::ExprId> each;
     for (const PlacedValue& value : *rhs.values) each.push_back(one_text(lhs, node.op, value, negated, span));
-    return negated ? add(span, And{std::move(each)}) : add(span, Or{std::move(each)});
+    return negated ? add(span, policy::And{std::move(each)}) : add(span, policy::Or{std::move(each)});
 }
 
-ExprId ConditionChecker::in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs,
-                                Span span) {
-    const Set& set = typed_.sets[static_cast<std::size_t>(rhs.set)];
+policy::ExprId ConditionChecker::in_set(const std::vector<packet::FieldId>& keys, const ast::Compare& node,
+                                        const Operand& rhs, Span span) {
+    const policy::Set& set = typed_.sets[static_cast<std::size_t>(rhs.set)];
     if (!fits_set(keys, set, rhs.span)) return never(span);
-    return add(span, InSet{keys, rhs.set, is_negated(node.op)});
+    return add(span, policy::InSet{keys, rhs.set, is_negated(node.op)});
 }
 
-bool ConditionChecker::fits_set(const std::vector<FieldId>& keys, const Set& set, Span span) {
+bool ConditionChecker::fits_set(const std::vector<packet::FieldId>& keys, const policy::Set& set, Span span) {
     if (set.types.empty()) return false;  // its types were wrong: said
     bool fits = set.types.size() == keys.size();
-    for (std::size_t i = 0; fits && i < keys.size(); ++i) fits = set_type_fits(set.types[i], sema::field(keys[i]));
+    for (std::size_t i = 0; fits && i < keys.size(); ++i) fits = set_type_fits(set.types[i], packet::field(keys[i]));
     if (!fits)
         say({.code = Code::E320,
              .span = span,
@@ -390,7 +397,8 @@ bool ConditionChecker::fits_set(const std::vector<FieldId>& keys, const Set& set
     return fits;
 }
 
-ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span) {
+policy::ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                           Span span) {
     if (rhs.kind != Kind::kSet && rhs.kind != Kind::kTuples) return mismatch(lhs, node, rhs);
     if (!is_membership(node.op)) {
         say({.code = Code::E321,

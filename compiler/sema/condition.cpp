@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 namespace weir::sema {
 namespace {
@@ -15,22 +15,23 @@ constexpr std::uint32_t kMaxExprs = 2048;
 constexpr std::uint32_t kMaxDepth = 256;  // of conditions within conditions, names expanded
 
 // Fields that every frame has: a negated comparison of one of them surprises nobody.
-bool always_there(FieldId id) {
-    return id == FieldId::kPacketLen || id == FieldId::kRxQueue || id == FieldId::kMalformed;
+bool always_there(packet::FieldId id) {
+    return id == packet::FieldId::kPacketLen || id == packet::FieldId::kRxQueue || id == packet::FieldId::kMalformed;
 }
 
 // The fields of a comparison; none for anything else.
-std::vector<FieldId> compared_fields(const Expr& expr) {
-    if (const auto* in = std::get_if<NumberIn>(&expr.node)) return {in->number.field};
-    if (const auto* in = std::get_if<AddressIn>(&expr.node)) return {in->field};
-    if (const auto* in = std::get_if<MacIn>(&expr.node)) return {in->field};
-    if (const auto* both = std::get_if<NumberCompare>(&expr.node)) return {both->lhs.field, both->rhs.field};
-    if (const auto* both = std::get_if<AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (const auto* both = std::get_if<MacCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (const auto* in = std::get_if<InSet>(&expr.node)) return in->keys;
-    if (const auto* flag = std::get_if<Flag>(&expr.node)) return {flag->field};
-    if (const auto* both = std::get_if<FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (std::get_if<PayloadMatch>(&expr.node) || std::get_if<PayloadSlice>(&expr.node)) return {FieldId::kPayload};
+std::vector<packet::FieldId> compared_fields(const policy::Expr& expr) {
+    if (const auto* in = std::get_if<policy::NumberIn>(&expr.node)) return {in->number.field};
+    if (const auto* in = std::get_if<policy::AddressIn>(&expr.node)) return {in->field};
+    if (const auto* in = std::get_if<policy::MacIn>(&expr.node)) return {in->field};
+    if (const auto* both = std::get_if<policy::NumberCompare>(&expr.node)) return {both->lhs.field, both->rhs.field};
+    if (const auto* both = std::get_if<policy::AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* both = std::get_if<policy::MacCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* in = std::get_if<policy::InSet>(&expr.node)) return in->keys;
+    if (const auto* flag = std::get_if<policy::Flag>(&expr.node)) return {flag->field};
+    if (const auto* both = std::get_if<policy::FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (std::get_if<policy::PayloadMatch>(&expr.node) || std::get_if<policy::PayloadSlice>(&expr.node))
+        return {packet::FieldId::kPayload};
     return {};
 }
 
@@ -54,29 +55,31 @@ void ConditionChecker::not_yet(Span span, std::string_view what) {
 
 namespace {
 // Comparisons that the node's code makes; many ranges are one search in a table.
-std::uint64_t own_size(const decltype(Expr::node)& node) {
+std::uint64_t own_size(const decltype(policy::Expr::node)& node) {
     constexpr std::size_t kRangesInCode = 8;
     const auto of = [](std::size_t ranges, std::size_t each) {
         return ranges == 0 || ranges > kRangesInCode ? 1 : ranges * each;
     };
-    if (const auto* in = std::get_if<NumberIn>(&node)) return of(in->ranges.size(), 1);
-    if (const auto* in = std::get_if<MacIn>(&node)) return of(in->addresses.size(), 1);
-    if (const auto* in = std::get_if<AddressIn>(&node)) return 1 + of(in->ranges.size(), 2);
-    if (const auto* in = std::get_if<InSet>(&node)) return 3 + in->keys.size();
+    if (const auto* in = std::get_if<policy::NumberIn>(&node)) return of(in->ranges.size(), 1);
+    if (const auto* in = std::get_if<policy::MacIn>(&node)) return of(in->addresses.size(), 1);
+    if (const auto* in = std::get_if<policy::AddressIn>(&node)) return 1 + of(in->ranges.size(), 2);
+    if (const auto* in = std::get_if<policy::InSet>(&node)) return 3 + in->keys.size();
     return 1;
 }
 }  // namespace
 
-ExprId ConditionChecker::add(Span span, decltype(Expr::node) node) {
+policy::ExprId ConditionChecker::add(Span span, decltype(policy::Expr::node) node) {
     std::uint64_t size = own_size(node);
     std::uint32_t depth = 0;
-    const auto take = [&](ExprId id) {
+    const auto take = [&](policy::ExprId id) {
         size += sizes_[static_cast<std::size_t>(id)];
         depth = std::max(depth, depths_[static_cast<std::size_t>(id)] + 1);
     };
-    if (const auto* all = std::get_if<And>(&node)) std::for_each(all->operands.begin(), all->operands.end(), take);
-    if (const auto* any = std::get_if<Or>(&node)) std::for_each(any->operands.begin(), any->operands.end(), take);
-    if (const auto* negated = std::get_if<Not>(&node)) take(negated->operand);
+    if (const auto* all = std::get_if<policy::And>(&node))
+        std::for_each(all->operands.begin(), all->operands.end(), take);
+    if (const auto* any = std::get_if<policy::Or>(&node))
+        std::for_each(any->operands.begin(), any->operands.end(), take);
+    if (const auto* negated = std::get_if<policy::Not>(&node)) take(negated->operand);
     if (size > kMaxExprs || depth > kMaxDepth) {
         if (!size_said_)
             say({.code = Code::E506,
@@ -87,38 +90,38 @@ ExprId ConditionChecker::add(Span span, decltype(Expr::node) node) {
                                  kMaxExprs, kMaxDepth),
                  .help = "split the rule, or put values into a set"});
         size_said_ = true;
-        node = Constant{false};
+        node = policy::Constant{false};
         size = 1;
         depth = 0;
     }
     typed_.exprs.push_back({span, std::move(node)});
     sizes_.push_back(static_cast<std::uint32_t>(size));
     depths_.push_back(depth);
-    return static_cast<ExprId>(typed_.exprs.size() - 1);
+    return static_cast<policy::ExprId>(typed_.exprs.size() - 1);
 }
 
 template <typename Wanted, typename Written>
-ExprId ConditionChecker::junction(const Scope& scope, const Written& written, Span span) {
+policy::ExprId ConditionChecker::junction(const Scope& scope, const Written& written, Span span) {
     Scope inner = scope;
-    inner.top_level = scope.top_level && std::is_same_v<Wanted, And>;
+    inner.top_level = scope.top_level && std::is_same_v<Wanted, policy::And>;
     Wanted wanted;
     for (const ast::ExprId operand : written.operands) wanted.operands.push_back(condition(inner, operand));
     return add(span, std::move(wanted));
 }
 
-ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span span) {
+policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span span) {
     Scope inner = scope;
     inner.top_level = false;
-    const ExprId operand = condition(inner, node.operand);
+    const policy::ExprId operand = condition(inner, node.operand);
     const ast::Expr& written = scope.policy->expr(node.operand);
-    const std::vector<FieldId> fields = compared_fields(typed_.expr(operand));
+    const std::vector<packet::FieldId> fields = compared_fields(typed_.expr(operand));
     const auto* comparison = std::get_if<ast::Compare>(&written.node);
     const auto absent = std::find_if_not(fields.begin(), fields.end(), always_there);
     if (comparison != nullptr && absent != fields.end()) {
         Diagnostic warning{.code = Code::W404,
                            .span = span,
                            .message = fmt::format("`{}` is also true for packets without `{}`", text(span),
-                                                  sema::field(*absent).name)};
+                                                  packet::field(*absent).name)};
         const std::string op = text(comparison->op_span);
         const auto* opposite = std::find_if(std::begin(kOpposites), std::end(kOpposites),
                                             [&](const Opposite& o) { return o.written == op; });
@@ -132,18 +135,18 @@ ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span
         }
         say(std::move(warning));
     }
-    return add(span, Not{operand});
+    return add(span, policy::Not{operand});
 }
 
-ExprId ConditionChecker::as_condition(const Operand& operand) {
+policy::ExprId ConditionChecker::as_condition(const Operand& operand) {
     using Kind = Operand::Kind;
     if (operand.kind == Kind::kCondition) return operand.condition;
-    if (operand.kind == Kind::kField && sema::field(operand.field).type == Type::kBool)
-        return add(operand.span, Flag{operand.field});
+    if (operand.kind == Kind::kField && packet::field(operand.field).type == packet::Type::kBool)
+        return add(operand.span, policy::Flag{operand.field});
     // A bare protocol name is a condition, and `payload` says that there is one.
     if (operand.kind == Kind::kValue) {
         if (const auto* constant = std::get_if<Boolean>(&operand.values->front().value))
-            return add(operand.span, Constant{constant->value});
+            return add(operand.span, policy::Constant{constant->value});
     }
     if (operand.kind == Kind::kError) return never(operand.span);
     Diagnostic wrong{.code = Code::E323,
@@ -153,25 +156,25 @@ ExprId ConditionChecker::as_condition(const Operand& operand) {
         wrong.help = "compare it with something";
         wrong.fix = Fix{{operand.span.file, operand.span.end, operand.span.end}, " != 0"};
     } else if (operand.kind == Kind::kField)
-        wrong.help = fmt::format("`{}` is {}: compare it with something", sema::field(operand.field).name,
-                                 sema::field(operand.field).type == Type::kUint
+        wrong.help = fmt::format("`{}` is {}: compare it with something", packet::field(operand.field).name,
+                                 packet::field(operand.field).type == packet::Type::kUint
                                      ? "an integer"
-                                     : "a " + std::string(type_name(sema::field(operand.field).type)));
+                                     : "a " + std::string(type_name(packet::field(operand.field).type)));
     else
         wrong.help = "a condition is a comparison, a bool field or the name of a condition";
     say(std::move(wrong));
     return never(operand.span);
 }
 
-ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
+policy::ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
     const ast::Expr& expr = scope.policy->expr(id);
-    if (const auto* any = std::get_if<ast::Or>(&expr.node)) return junction<Or>(scope, *any, expr.span);
-    if (const auto* all = std::get_if<ast::And>(&expr.node)) return junction<And>(scope, *all, expr.span);
+    if (const auto* any = std::get_if<ast::Or>(&expr.node)) return junction<policy::Or>(scope, *any, expr.span);
+    if (const auto* all = std::get_if<ast::And>(&expr.node)) return junction<policy::And>(scope, *all, expr.span);
     if (const auto* negated = std::get_if<ast::Not>(&expr.node)) return negation(scope, *negated, expr.span);
     if (const auto* comparison = std::get_if<ast::Compare>(&expr.node)) return compare(scope, *comparison, expr.span);
     if (const auto* state = std::get_if<ast::StateRef>(&expr.node)) {
         state_term(scope, scope.policy->state_terms[state->index], expr.span);
-        return add(expr.span, Constant{true});  // it is tried after all of the condition
+        return add(expr.span, policy::Constant{true});  // it is tried after all of the condition
     }
     return as_condition(operand(scope, id));
 }

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/policy/typed_policy.h"
 #include "compiler/sema/names.h"
 #include "compiler/sema/operand.h"
-#include "compiler/sema/typed_policy.h"
 #include "grammar/ast.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
@@ -27,24 +27,24 @@ public:
         bool top_level = false;  // of a rule's `when`: where state terms may stand
     };
 
-    ConditionChecker(const Sources& sources, const Names& names, TypedPolicy& typed, Diagnostics& diagnostics)
+    ConditionChecker(const Sources& sources, const Names& names, policy::TypedPolicy& typed, Diagnostics& diagnostics)
         : sources_(sources), names_(names), typed_(typed), diagnostics_(diagnostics) {}
 
     // A condition; false where it is none, which has been said.
-    ExprId condition(const Scope& scope, ast::ExprId id);
+    policy::ExprId condition(const Scope& scope, ast::ExprId id);
     Operand operand(const Scope& scope, ast::ExprId id);
     // A let that no rule uses is checked too.
     void check_let(const Names::LetPlace& place);
     // What `name` names as a field, supported or not; says what is wrong.
-    std::optional<FieldId> field(std::string_view name, Span span);
+    std::optional<packet::FieldId> field(std::string_view name, Span span);
     // The rule that diagnostics are about.
     void set_rule(std::string name) { rule_ = std::move(name); }
     // A field that may be a key of state; nothing where it is none, which has been said.
-    std::optional<FieldId> term_field(const Scope& scope, ast::ExprId id);
+    std::optional<packet::FieldId> term_field(const Scope& scope, ast::ExprId id);
     // The state terms met since they were last taken, in the order written.
-    std::vector<StateTerm> take_terms() { return std::exchange(terms_, {}); }
+    std::vector<policy::StateTerm> take_terms() { return std::exchange(terms_, {}); }
     // Says what is wrong where the fields are not what the set holds.
-    bool fits_set(const std::vector<FieldId>& keys, const Set& set, Span span);
+    bool fits_set(const std::vector<packet::FieldId>& keys, const policy::Set& set, Span span);
     // Interface conditions and payload searches of the whole policy so far.
     std::size_t payload_searches() const { return payload_searches_; }
 
@@ -54,14 +54,14 @@ public:
 private:
     // condition.cpp
     template <typename Wanted, typename Written>
-    ExprId junction(const Scope& scope, const Written& written, Span span);
-    ExprId negation(const Scope& scope, const ast::Not& node, Span span);
-    ExprId as_condition(const Operand& operand);
+    policy::ExprId junction(const Scope& scope, const Written& written, Span span);
+    policy::ExprId negation(const Scope& scope, const ast::Not& node, Span span);
+    policy::ExprId as_condition(const Operand& operand);
     // state.cpp
     void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
-    bool term_keys(const Scope& scope, const ast::StateTerm& term, StateTerm& typed);
-    bool term_limit(const ast::StateTerm& term, StateTerm& typed);
+    bool term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed);
+    bool term_limit(const ast::StateTerm& term, policy::StateTerm& typed);
     void wrong_term(Span span, std::string message, std::string help);
     // operand.cpp
     Operand path(const Scope& scope, const std::string& name, Span span);
@@ -73,37 +73,38 @@ private:
     Operand tuple(const Scope& scope, const ast::Tuple& node, Span span);
     Operand set_literal(const Scope& scope, const ast::SetLiteral& node, Span span);
     // compare.cpp
-    ExprId compare(const Scope& scope, const ast::Compare& node, Span span);
-    ExprId compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId in_set(const std::vector<FieldId>& keys, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
-    ExprId one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
-    ExprId exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
-    ExprId one_text(const Operand& lhs, ast::Comparison op, const PlacedValue& value, bool negated, Span span);
+    policy::ExprId compare(const Scope& scope, const ast::Compare& node, Span span);
+    policy::ExprId compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId compare_address(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId in_set(const std::vector<packet::FieldId>& keys, const ast::Compare& node, const Operand& rhs,
+                          Span span);
+    policy::ExprId in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    policy::ExprId one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
+    policy::ExprId exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
+    policy::ExprId one_text(const Operand& lhs, ast::Comparison op, const PlacedValue& value, bool negated, Span span);
     // Number ranges of values that fit the field; nothing where one does not, which has been said.
     std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> number_ranges(const Operand& lhs,
                                                                                       const Operand& rhs);
     std::optional<std::vector<IpRange>> address_ranges(const Operand& rhs);
     std::optional<std::vector<MacAddress>> mac_values(const Operand& rhs);
-    bool operator_fits(const ast::Compare& node, Type type, const Operand& rhs);
-    ExprId mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
-    ExprId field_equals(FieldId field, const PlacedValue& value);
+    bool operator_fits(const ast::Compare& node, packet::Type type, const Operand& rhs);
+    policy::ExprId mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
+    policy::ExprId field_equals(packet::FieldId field, const PlacedValue& value);
 
-    ExprId add(Span span, decltype(Expr::node) node);
-    ExprId never(Span span) { return add(span, Constant{false}); }
+    policy::ExprId add(Span span, decltype(policy::Expr::node) node);
+    policy::ExprId never(Span span) { return add(span, policy::Constant{false}); }
     std::string text(Span span) const { return std::string(sources_.text(span)); }
 
     const Sources& sources_;
     const Names& names_;
-    TypedPolicy& typed_;
+    policy::TypedPolicy& typed_;
     Diagnostics& diagnostics_;
     std::string rule_;
-    std::vector<StateTerm> terms_;
+    std::vector<policy::StateTerm> terms_;
     std::unordered_map<const ast::Let*, Operand> lets_;  // conditions and values, checked once
     std::vector<const ast::Let*> open_lets_;             // being checked
     std::vector<std::uint32_t> sizes_;                   // of each typed expression, once expanded

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "compiler/sema/fields.h"
+#include "compiler/packet/fields.h"
 
 namespace weir::sema {
 namespace {
@@ -86,8 +86,8 @@ Meant meant_field(std::string_view name) {
         if (row.theirs == name) return row.ours;
     const std::size_t dot = name.find('.');
     if (dot == std::string_view::npos) return {};
-    const auto turned = find_field(std::string(name.substr(dot + 1)) + "." + std::string(name.substr(0, dot)));
-    return turned ? Meant{field(*turned).name, {}} : Meant{};
+    const auto turned = packet::find_field(std::string(name.substr(dot + 1)) + "." + std::string(name.substr(0, dot)));
+    return turned ? Meant{packet::field(*turned).name, {}} : Meant{};
 }
 
 }  // namespace weir::sema

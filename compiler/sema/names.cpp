@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/sema/fields.h"
+#include "compiler/packet/fields.h"
 
 namespace weir::sema {
 namespace {
@@ -18,7 +18,7 @@ constexpr std::string_view kReserved[] = {"policy", "import", "let",  "set",  "d
 bool is_reserved(std::string_view name) {
     static const auto* const words = [] {
         auto* all = new std::unordered_set<std::string_view>(std::begin(kReserved), std::end(kReserved));
-        for (const Field& field : fields()) all->insert(field.name.substr(0, field.name.find('.')));
+        for (const packet::Field& field : packet::fields()) all->insert(field.name.substr(0, field.name.find('.')));
         return all;
     }();
     return words->contains(name);

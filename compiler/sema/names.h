@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 #include "grammar/ast.h"
+#include "grammar/base/nearest.h"
 #include "grammar/diagnostic.h"
-#include "grammar/nearest.h"
 
 namespace weir::sema {
 
@@ -30,10 +30,10 @@ struct Names {
     using Table = std::unordered_map<std::string, Id>;
 
     Table<LetPlace> lets;  // functions too
-    Table<SetId> sets;
-    Table<RuleId> rules;
-    Table<AlertId> alerts;
-    Table<SinkId> sinks;
+    Table<policy::SetId> sets;
+    Table<policy::RuleId> rules;
+    Table<policy::AlertId> alerts;
+    Table<policy::SinkId> sinks;
 };
 
 // Fills `names` with numbers in the order of the items; says which are reserved or given twice.

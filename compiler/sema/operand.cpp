@@ -42,26 +42,26 @@ std::string value_kind(const Value& value) {
     return std::string(kKinds[value.index()]);
 }
 
-std::optional<FieldId> ConditionChecker::field(std::string_view name, Span span) {
+std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Span span) {
     constexpr std::string_view kInner = "inner.";
     if (name.starts_with(kInner) && has_inner_twin(name.substr(kInner.size())) &&
-        find_field(name.substr(kInner.size()))) {
+        packet::find_field(name.substr(kInner.size()))) {
         not_yet(span, fmt::format("`{}`", name));
         return std::nullopt;
     }
-    if (const auto id = find_field(name)) {
-        if (sema::field(*id).supported) return id;
+    if (const auto id = packet::find_field(name)) {
+        if (packet::field(*id).supported) return id;
         not_yet(span, fmt::format("`{}`", name));
         return std::nullopt;
     }
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
     const Meant meant = meant_field(name);
-    std::string near(meant.field.empty() ? nearest_field(name) : meant.field);
+    std::string near(meant.field.empty() ? packet::nearest_field(name) : meant.field);
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
                        .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
-    if (dotted && find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
+    if (dotted && packet::find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
     if (!meant.other.empty()) {
         unknown.help = fmt::format("there are two: `{}` and `{}`", meant.field, meant.other);
         near.clear();
@@ -194,7 +194,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
     if (!good) return {.span = span};
     open_lets_.push_back(&let);
     const Scope inner{found->second.policy, &arguments};
-    const ExprId body = condition(inner, let.value);
+    const policy::ExprId body = condition(inner, let.value);
     open_lets_.pop_back();
     return {.kind = Kind::kCondition, .span = span, .condition = body};
 }
@@ -202,7 +202,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
 Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Span span) {
     Operand inner = operand(scope, node.operand);
     if (inner.kind == Kind::kError) return inner;
-    if (inner.kind != Kind::kField || sema::field(inner.field).type != Type::kUint) {
+    if (inner.kind != Kind::kField || packet::field(inner.field).type != packet::Type::kUint) {
         say({.code = Code::E326,
              .span = inner.span,
              .message = fmt::format("`{}` is not an integer field", text(inner.span)),
@@ -217,8 +217,8 @@ Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Sp
 Operand ConditionChecker::length(const Scope& scope, const ast::Length& node, Span span) {
     Operand inner = operand(scope, node.operand);
     if (inner.kind == Kind::kError) return {.span = span};
-    if (inner.kind == Kind::kField && inner.field == FieldId::kPayload)
-        return {.kind = Kind::kField, .span = span, .field = FieldId::kPayloadLen};
+    if (inner.kind == Kind::kField && inner.field == packet::FieldId::kPayload)
+        return {.kind = Kind::kField, .span = span, .field = packet::FieldId::kPayloadLen};
     say({.code = Code::E327,
          .span = inner.span,
          .message = fmt::format("`{}` has no length here", text(inner.span)),
@@ -242,8 +242,11 @@ Operand ConditionChecker::slice(const ast::Slice& node, Span span) {
              .help = fmt::format("1 to {} bytes, which end within the first {}", kMaxSliceBytes, kMaxSliceEnd)});
         return {.span = span};
     }
-    return {
-        .kind = Kind::kSlice, .span = span, .field = FieldId::kPayload, .offset = node.offset, .length = node.length};
+    return {.kind = Kind::kSlice,
+            .span = span,
+            .field = packet::FieldId::kPayload,
+            .offset = node.offset,
+            .length = node.length};
 }
 
 // A tuple of fields; a tuple of values stands within a set literal only.

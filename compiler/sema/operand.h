@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/sema/typed_policy.h"
+#include "compiler/policy/typed_policy.h"
 #include "grammar/source.h"
 #include "grammar/value.h"
 
@@ -31,15 +31,15 @@ struct Operand {
     };
     Kind kind = Kind::kError;
     Span span{};
-    FieldId field{};
+    packet::FieldId field{};
     std::uint64_t mask = ~std::uint64_t{0};
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
     std::shared_ptr<const std::vector<PlacedValue>> values{};  // lets are used often, and may be long
     std::size_t width = 1;
-    SetId set{};
-    std::vector<FieldId> fields{};
-    ExprId condition = kNoExpr;
+    policy::SetId set{};
+    std::vector<packet::FieldId> fields{};
+    policy::ExprId condition = policy::kNoExpr;
     std::uint32_t depth = 0;  // lets that name lets
 };
 

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "compiler/policy/distinct.h"
+#include "compiler/policy/set_entries.h"
 #include "compiler/sema/condition.h"
-#include "compiler/sema/distinct.h"
-#include "compiler/sema/set_entries.h"
 
 namespace weir::sema {
 namespace {
@@ -62,7 +62,7 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     return diagnostics_.errors() == errors;
 }
 
-std::optional<FieldId> ConditionChecker::term_field(const Scope& scope, ast::ExprId id) {
+std::optional<packet::FieldId> ConditionChecker::term_field(const Scope& scope, ast::ExprId id) {
     const Operand keyed = operand(scope, id);
     if (keyed.kind == Operand::Kind::kError) return std::nullopt;
     const bool plain = keyed.kind == Operand::Kind::kField && keyed.mask == ~std::uint64_t{0};
@@ -73,8 +73,8 @@ std::optional<FieldId> ConditionChecker::term_field(const Scope& scope, ast::Exp
              .help = "a key is a field of the packet"});
         return std::nullopt;
     }
-    const Type type = sema::field(keyed.field).type;
-    if (type == Type::kText || type == Type::kBytes || type == Type::kDomain) {
+    const packet::Type type = packet::field(keyed.field).type;
+    if (type == packet::Type::kText || type == packet::Type::kBytes || type == packet::Type::kDomain) {
         wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)),
                    "keys are addresses, ports, integers and bool fields");
         return std::nullopt;
@@ -82,7 +82,7 @@ std::optional<FieldId> ConditionChecker::term_field(const Scope& scope, ast::Exp
     return keyed.field;
 }
 
-bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term, StateTerm& typed) {
+bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed) {
     const std::size_t errors = diagnostics_.errors();
     for (const ast::ExprId id : term.keys) {
         const auto key = term_field(scope, id);
@@ -93,7 +93,7 @@ bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term,
     return diagnostics_.errors() == errors;
 }
 
-bool ConditionChecker::term_limit(const ast::StateTerm& term, StateTerm& typed) {
+bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm& typed) {
     const std::size_t errors = diagnostics_.errors();
     if (const auto* limit = std::get_if<Integer>(&term.limit->value)) {
         typed.limit = limit->value;
@@ -126,16 +126,16 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, StateTerm& typed) 
 }
 
 void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
-    StateTerm typed;
-    typed.kind = static_cast<TermKind>(term.kind);
+    policy::StateTerm typed;
+    typed.kind = static_cast<policy::TermKind>(term.kind);
     typed.span = span;
     const bool shaped = term_shape(scope, term, span);
     const bool keyed = term_keys(scope, term, typed);
     if (!shaped || !keyed || !term_limit(term, typed)) return;
     typed.size = term.size.value_or(typed.size);
-    if (typed.value && typed.limit > kMaxDistinct)
+    if (typed.value && typed.limit > policy::kMaxDistinct)
         return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit),
-                          fmt::format("{} at most", kMaxDistinct));
+                          fmt::format("{} at most", policy::kMaxDistinct));
     terms_.push_back(std::move(typed));
 }
 

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/policy/set_element.h"
 #include "compiler/sema/condition.h"
-#include "compiler/sema/set_element.h"
 
 namespace weir::sema {
 namespace {
@@ -18,12 +18,12 @@ std::optional<IpAddress> next_address(IpAddress address) {
     return std::nullopt;
 }
 
-SetType literal_type(const Field& field) {
+policy::SetType literal_type(const packet::Field& field) {
     switch (field.type) {
-        case Type::kIp: return SetType::kIp;
-        case Type::kMac: return SetType::kMac;
-        case Type::kPort: return SetType::kPort;
-        default: return SetType::kU32;
+        case packet::Type::kIp: return policy::SetType::kIp;
+        case packet::Type::kMac: return policy::SetType::kMac;
+        case packet::Type::kPort: return policy::SetType::kPort;
+        default: return policy::SetType::kU32;
     }
 }
 
@@ -61,64 +61,65 @@ void normalise(std::vector<IpRange>& ranges) {
 }
 
 // A part of a tuple against one value.
-ExprId ConditionChecker::field_equals(FieldId field, const PlacedValue& value) {
+policy::ExprId ConditionChecker::field_equals(packet::FieldId field, const PlacedValue& value) {
     Operand lhs{.kind = Operand::Kind::kField, .span = value.span, .field = field};
     Operand rhs{.kind = Operand::Kind::kValue, .span = value.span};
     rhs.values = std::make_shared<std::vector<PlacedValue>>(1, value);
-    switch (sema::field(field).type) {
-        case Type::kUint:
-        case Type::kPort: {
+    switch (packet::field(field).type) {
+        case packet::Type::kUint:
+        case packet::Type::kPort: {
             auto ranges = number_ranges(lhs, rhs);
-            return ranges ? add(value.span, NumberIn{{field}, std::move(*ranges), false}) : never(value.span);
+            return ranges ? add(value.span, policy::NumberIn{{field}, std::move(*ranges), false}) : never(value.span);
         }
-        case Type::kIp: {
+        case packet::Type::kIp: {
             auto ranges = address_ranges(rhs);
-            return ranges ? add(value.span, AddressIn{field, std::move(*ranges), false}) : never(value.span);
+            return ranges ? add(value.span, policy::AddressIn{field, std::move(*ranges), false}) : never(value.span);
         }
-        case Type::kMac: {
+        case packet::Type::kMac: {
             auto addresses = mac_values(rhs);
-            return addresses ? add(value.span, MacIn{field, std::move(*addresses), false}) : never(value.span);
+            return addresses ? add(value.span, policy::MacIn{field, std::move(*addresses), false}) : never(value.span);
         }
         default: break;
     }
     say({.code = Code::E320,
          .span = value.span,
-         .message = fmt::format("`{}` cannot be a part of a tuple", sema::field(field).name),
+         .message = fmt::format("`{}` cannot be a part of a tuple", packet::field(field).name),
          .help = "tuples are made of addresses, ports, integers and MAC addresses"});
     return never(value.span);
 }
 
 // Tuples with prefixes or ranges in them: an alternative each.
-ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
-    Or any;
+policy::ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
+    policy::Or any;
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
-        And all;
+        policy::And all;
         for (std::size_t i = 0; i < rhs.width; ++i)
             all.operands.push_back(field_equals(lhs.fields[i], (*rhs.values)[at + i]));
         any.operands.push_back(add(span, std::move(all)));
     }
-    const ExprId is_in = add(span, std::move(any));
+    const policy::ExprId is_in = add(span, std::move(any));
     if (!negated) return is_in;
     // Not in it, and all fields there: a comparison with an absent field is false.
-    And present;
-    for (const FieldId field : lhs.fields) {
-        const bool address = sema::field(field).type == Type::kIp, mac = sema::field(field).type == Type::kMac;
+    policy::And present;
+    for (const packet::FieldId field : lhs.fields) {
+        const bool address = packet::field(field).type == packet::Type::kIp,
+                   mac = packet::field(field).type == packet::Type::kMac;
         if (address)
-            present.operands.push_back(add(span, AddressIn{field, {}, true}));
+            present.operands.push_back(add(span, policy::AddressIn{field, {}, true}));
         else if (mac)
-            present.operands.push_back(add(span, MacIn{field, {}, true}));
+            present.operands.push_back(add(span, policy::MacIn{field, {}, true}));
         else
-            present.operands.push_back(add(span, NumberIn{{field}, {}, true}));
+            present.operands.push_back(add(span, policy::NumberIn{{field}, {}, true}));
     }
-    present.operands.push_back(add(span, Not{is_in}));
+    present.operands.push_back(add(span, policy::Not{is_in}));
     return add(span, std::move(present));
 }
 
 // Tuples of single values: a set without a name.
-ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
-    Set set;
+policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
+    policy::Set set;
     set.span = rhs.span;
-    for (const FieldId id : lhs.fields) set.types.push_back(literal_type(sema::field(id)));
+    for (const packet::FieldId id : lhs.fields) set.types.push_back(literal_type(packet::field(id)));
     if (key_words(set.types) > WEIR_SET_KEY_WORDS) {
         say({.code = Code::E510,
              .span = rhs.span,
@@ -128,14 +129,14 @@ ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bo
     }
     const std::size_t errors = diagnostics_.errors();
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
-        std::vector<SetElement> entry;
+        std::vector<policy::SetElement> entry;
         for (std::size_t i = 0; i < rhs.width; ++i) {
             const PlacedValue& value = (*rhs.values)[at + i];
             field_equals(lhs.fields[i], value);  // says what does not fit
-            SetElement element;
+            policy::SetElement element;
             if (const auto* number = std::get_if<Integer>(&value.value)) element.number = number->value;
             if (const auto* address = std::get_if<IpAddress>(&value.value)) element.address = *address;
-            if (const auto* mac = std::get_if<MacAddress>(&value.value)) element.number = mac_number(*mac);
+            if (const auto* mac = std::get_if<MacAddress>(&value.value)) element.number = policy::mac_number(*mac);
             entry.push_back(element);
         }
         set.entries.add(set.types, entry);
@@ -144,7 +145,7 @@ ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand& rhs, bo
     set.entries.sort();
     set.size = set.entries.size();
     typed_.sets.push_back(std::move(set));
-    return add(span, InSet{lhs.fields, static_cast<SetId>(typed_.sets.size() - 1), negated});
+    return add(span, policy::InSet{lhs.fields, static_cast<policy::SetId>(typed_.sets.size() - 1), negated});
 }
 
 }  // namespace weir::sema

@@ -25,7 +25,7 @@
 
 namespace {
 
-using weir::runtime::Error;
+using weir::Error;
 using weir::runtime::Frames;
 
 constexpr std::uint32_t kFrames = 8192;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/attachment.h"
-#include "runtime/shadow.h"
+#include "runtime/engine/attachment.h"
+#include "runtime/engine/shadow.h"
 #include "tests/bench/rule_shapes.h"
 #include "tests/bench/source_driver.h"
 

@@ -1,6 +1,7 @@
 /* Before each packet, another source address: repeats of one packet would only measure the caches. */
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 #define KEYS (1u << 20)
 #define IP4_SOURCE 26 /* bytes from the frame's start */

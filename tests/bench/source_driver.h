@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "grammar/value.h"
+#include "runtime/engine/program.h"
 #include "runtime/handles.h"
-#include "runtime/program.h"
 
 namespace weir::bench {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "grammar/value.h"
-#include "runtime/live_set.h"
+#include "runtime/state/live_set.h"
 #include "tests/bench/source_driver.h"
 
 namespace {

@@ -5,7 +5,7 @@
 
 #include "compiler/compiler.h"
 #include "grammar/render.h"
-#include "runtime/engine.h"
+#include "runtime/engine/engine.h"
 
 static weir::bpf::Object compiled(const std::string& text) {
     weir::Sources sources;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "compiler/compiler.h"
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     weir::Sources sources;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "grammar/check.h"
+#include "grammar/base/check.h"
 #include "tests/unit/grammar/parsed.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include "compiler/analysis/lint.h"
 #include "compiler/compiler.h"
-#include "compiler/sema/lint.h"
 
 namespace weir::golden {
 namespace {
@@ -91,7 +91,7 @@ Analysed analyse_case(const std::string& name, std::string text) {
     Analysed analysed;
     const sema::Files files = case_files();
     const auto compiled = analyse(analysed.sources, name + ".rules", std::move(text), files, analysed.diagnostics);
-    if (compiled && !sema::lint(compiled->policy, analysed.diagnostics))
+    if (compiled && !analysis::lint(compiled->policy, analysed.diagnostics))
         analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
     return analysed;
 }

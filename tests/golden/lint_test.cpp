@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include "compiler/analysis/lint.h"
+#include "compiler/oracle/evaluate.h"
 #include "compiler/sema/check.h"
-#include "compiler/sema/evaluate.h"
-#include "compiler/sema/lint.h"
 
 using namespace weir;
 
@@ -101,7 +101,7 @@ std::string policy_text(std::mt19937& random) {
 
 struct Policy {
     Diagnostics diagnostics;
-    std::optional<sema::TypedPolicy> typed;
+    std::optional<policy::TypedPolicy> typed;
 };
 
 Policy checked(const std::string& text) {
@@ -114,14 +114,14 @@ Policy checked(const std::string& text) {
     return policy;
 }
 
-std::vector<sema::Packet> packets_of(const sema::TypedPolicy& policy) {
-    std::vector<sema::Packet> packets;
-    for (const sema::TestStep& step : policy.tests.at(0).steps)
-        for (const auto& frame : std::get<sema::SendFrames>(step.node).frames) packets.emplace_back(frame);
+std::vector<packet::Packet> packets_of(const policy::TypedPolicy& policy) {
+    std::vector<packet::Packet> packets;
+    for (const policy::TestStep& step : policy.tests.at(0).steps)
+        for (const auto& frame : std::get<policy::SendFrames>(step.node).frames) packets.emplace_back(frame);
     return packets;
 }
 
-std::size_t number_of(const sema::TypedPolicy& policy, const std::string& rule) {
+std::size_t number_of(const policy::TypedPolicy& policy, const std::string& rule) {
     std::size_t number = 0;
     while (policy.rules[number].name != rule) ++number;
     return number;
@@ -137,14 +137,14 @@ TEST_CASE("what the linter says holds for every frame") {
         Policy policy = checked(text);
         INFO("seed " << seed << "\n" << text.substr(0, text.find("test ")));
         REQUIRE(policy.typed);
-        const std::vector<sema::Packet> packets = packets_of(*policy.typed);
+        const std::vector<packet::Packet> packets = packets_of(*policy.typed);
         Diagnostics said;
-        REQUIRE(sema::lint(*policy.typed, said));
-        sema::Oracle oracle(*policy.typed);
-        sema::TypedPolicy thinner = *policy.typed;  // without what is redundant
+        REQUIRE(analysis::lint(*policy.typed, said));
+        oracle::Oracle oracle(*policy.typed);
+        policy::TypedPolicy thinner = *policy.typed;  // without what is redundant
         for (const Diagnostic& d : said.all()) {
             INFO(code_name(d.code) << " " << d.rule);
-            const sema::RuleId rule{static_cast<std::uint32_t>(number_of(*policy.typed, d.rule))};
+            const policy::RuleId rule{static_cast<std::uint32_t>(number_of(*policy.typed, d.rule))};
             if (d.code == Code::W402) {
                 ++redundant;
                 thinner.rules.erase(thinner.rules.begin() + static_cast<std::ptrdiff_t>(number_of(thinner, d.rule)));
@@ -152,8 +152,8 @@ TEST_CASE("what the linter says holds for every frame") {
             }
             ++(d.code == Code::W401 ? shadowed : never);
             if (d.code == Code::W401) CHECK_FALSE(d.blockers.empty());
-            for (const sema::Packet& packet : packets) {
-                const sema::Judgement judged = oracle.judge(packet, 0);
+            for (const packet::Packet& packet : packets) {
+                const oracle::Judgement judged = oracle.judge(packet, 0);
                 if (std::find(judged.matched.begin(), judged.matched.end(), rule) != judged.matched.end())
                     FAIL("the rule matched");
                 if (d.code == Code::W401 ||
@@ -162,9 +162,9 @@ TEST_CASE("what the linter says holds for every frame") {
                 FAIL("the condition held");
             }
         }
-        sema::Oracle without(thinner);
-        for (const sema::Packet& packet : packets) {
-            const sema::Judgement one = oracle.judge(packet, 0), other = without.judge(packet, 0);
+        oracle::Oracle without(thinner);
+        for (const packet::Packet& packet : packets) {
+            const oracle::Judgement one = oracle.judge(packet, 0), other = without.judge(packet, 0);
             if (one.verdict.kind != other.verdict.kind || one.alerts.size() != other.alerts.size())
                 FAIL("a redundant rule changed something");
         }
@@ -186,7 +186,7 @@ TEST_CASE("ten thousand rules are linted whole") {
     const Policy policy = checked(text);
     REQUIRE(policy.typed);
     Diagnostics said;
-    CHECK(sema::lint(*policy.typed, said));
+    CHECK(analysis::lint(*policy.typed, said));
     REQUIRE(said.all().size() == 1);
     CHECK(said.all()[0].code == Code::W401);
     CHECK(said.all()[0].rule == "hidden");

@@ -32,19 +32,39 @@ class House(unittest.TestCase):
         self.put("grammar/a.cpp", '#include "grammar/a.h"\n#include <vector>\n#include <tao/pegtl.hpp>\n')
         self.put("runtime/a.cpp", '#include "compiler/object.h"\n#include <bpf/libbpf.h>\n')
         self.put("compiler/codegen/a.cpp", '#include "bpf/abi.h"\n#include <llvm/IR/Module.h>\n')
-        self.put("cli/a.cpp", '#include "compiler/compiler.h"\n#include "runtime/engine.h"\n')
+        self.put("compiler/oracle/a.cpp", '#include "compiler/policy/typed_policy.h"\n')
+        self.put("compiler/compiler.cpp", '#include "compiler/sema/check.h"\n#include "compiler/ir/build.h"\n')
+        self.put("runtime/engine/a.cpp", '#include "runtime/state/live_set.h"\n#include "grammar/base/result.h"\n')
+        self.put("tooling/judge/a.cpp", '#include "tooling/files/policy_file.h"\n#include "compiler/compiler.h"\n')
+        self.put("service/a.cpp", '#include "tooling/files/watcher.h"\n#include "runtime/engine/engine.h"\n')
+        self.put("cli/a.cpp", '#include "compiler/compiler.h"\n#include "runtime/engine/engine.h"\n')
         self.assertEqual(self.breaches("includes"), [])
         planted = {
             "grammar/b.cpp": '"compiler/compiler.h"',
             "grammar/c.cpp": "<fstream>",
             "grammar/d.h": "<tao/pegtl.hpp>",
             "compiler/sema/b.cpp": "<llvm/IR/Module.h>",
-            "compiler/sema/c.cpp": '"runtime/engine.h"',
+            "compiler/sema/c.cpp": '"runtime/engine/engine.h"',
             "compiler/sema/d.cpp": '"bpf/templates/parse.h"',
             "compiler/sema/e.cpp": "<bpf/libbpf.h>",
             "runtime/b.cpp": '"compiler/compiler.h"',
             "runtime/c.cpp": '"grammar/source.h"',
             "runtime/d.cpp": "<llvm/IR/Module.h>",
+            "compiler/oracle/b.cpp": '"compiler/ir/decision.h"',
+            "compiler/oracle/c.cpp": '"bpf/abi.h"',
+            "compiler/ir/b.cpp": '"compiler/sema/check.h"',
+            "compiler/codegen/b.cpp": '"compiler/sema/names.h"',
+            "compiler/analysis/b.cpp": '"compiler/sema/names.h"',
+            "compiler/packet/b.cpp": '"compiler/policy/typed_policy.h"',
+            "compiler/policy/b.cpp": '"compiler/sema/check.h"',
+            "grammar/base/b.cpp": '"grammar/source.h"',
+            "runtime/state/b.cpp": '"runtime/engine/engine.h"',
+            "runtime/sinks/b.cpp": '"runtime/engine/engine.h"',
+            "runtime/e.cpp": '"tooling/files/watcher.h"',
+            "tooling/files/b.cpp": '"tooling/judge/capture.h"',
+            "tooling/b.cpp": '"service/daemon.h"',
+            "service/b.cpp": '"cli/terminal.h"',
+            "service/c.cpp": "<CLI/CLI.hpp>",
             "cli/b.cpp": "<bpf/bpf.h>",
             "cli/c.cpp": '"commands.h"',
         }
@@ -85,7 +105,7 @@ class House(unittest.TestCase):
         self.assertEqual(len(self.breaches("diagnostics")), 2)      # no rows, and a section for no code
 
     def test_fields(self):
-        self.put("compiler/sema/fields.def", 'WEIR_FIELD(kA, "tcp.a", x)\nWEIR_LATER(kB, "dns.b", x)\n')
+        self.put("compiler/packet/fields.def", 'WEIR_FIELD(kA, "tcp.a", x)\nWEIR_LATER(kB, "dns.b", x)\n')
         self.put("docs/language.md", "| `tcp.a` | port |\n\nLater: `dns.b`.\n")
         self.put("tests/verdict/a.rows", "tcp.a == 1\n")
         self.assertEqual(self.breaches("fields"), [])

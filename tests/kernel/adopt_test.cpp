@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "bpf/abi.h"
+#include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
-#include "runtime/pins.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;

@@ -19,8 +19,8 @@
 
 #include <fmt/format.h>
 
-#include "runtime/kept_file.h"
 #include "runtime/kernel.h"
+#include "runtime/state/kept_file.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;

@@ -11,8 +11,8 @@
 
 #include "bpf/abi.h"
 #include "bpf/table.h"
-#include "runtime/accounts.h"
-#include "runtime/program.h"
+#include "runtime/engine/accounts.h"
+#include "runtime/engine/program.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "compiler/object.h"
-#include "runtime/engine.h"
+#include "runtime/engine/engine.h"
 #include "runtime/handles.h"
 
 namespace weir::test {

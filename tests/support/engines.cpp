@@ -8,21 +8,21 @@
 #include <fmt/ranges.h>
 
 #include "compiler/codegen/state_tables.h"
-#include "compiler/sema/identity.h"
+#include "compiler/policy/identity.h"
 #include "grammar/render.h"
 #include "tests/support/stack.h"
 
 namespace weir::tests {
 namespace {
 
-Judged judged_from(const sema::Judgement& judgement) {
+Judged judged_from(const oracle::Judgement& judgement) {
     Judged judged;
     judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
     judged.rule = judgement.rule           ? static_cast<std::uint32_t>(*judgement.rule)
                   : judgement.by_malformed ? WEIR_RULE_MALFORMED
                                            : WEIR_RULE_DEFAULT;
-    for (const sema::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
-    for (const sema::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
+    for (const policy::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
+    for (const policy::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
     return judged;
 }
 
@@ -114,14 +114,14 @@ void Engines::reset() {
     if (kernel_ && !kernel_->reset()) std::abort();
 }
 
-bool Engines::contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns,
+bool Engines::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
                        std::string& difference) {
     const bool expected = oracle_->contains(set, entry, time_ns);
-    const sema::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
+    const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
     if (native_->contains(set, entry, time_ns) != expected)
         difference += fmt::format("native: `{}` differs\n", typed.name);
     if (!kernel_) return expected;
-    const auto contains = kernel_->contains(sema::identity(typed), codegen::live_key(typed, entry), time_ns);
+    const auto contains = kernel_->contains(policy::identity(typed), codegen::live_key(typed, entry), time_ns);
     if (!contains || *contains != expected) difference += fmt::format("kernel: `{}` differs\n", typed.name);
     return expected;
 }

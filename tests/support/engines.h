@@ -10,8 +10,8 @@
 
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
-#include "compiler/sema/evaluate.h"
-#include "runtime/test_run.h"
+#include "compiler/oracle/evaluate.h"
+#include "runtime/trial_run.h"
 #include "tests/support/frames.h"
 
 namespace weir::tests {
@@ -54,7 +54,7 @@ public:
     // The oracle's judgement; what another engine said that differs from it, in `difference`.
     Judged judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns = 0);
     // The same of a set that changes: does it contain the entry at that time?
-    bool contains(sema::SetId set, const std::vector<sema::SetElement>& entry, std::uint64_t time_ns,
+    bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
                   std::string& difference);
     // All of them as they were at the beginning.
     void reset();
@@ -68,7 +68,7 @@ private:
     std::unique_ptr<Compiled> compiled_;
     std::unique_ptr<codegen::NativeEngine> native_;
     std::unique_ptr<runtime::TestRunner> kernel_;
-    std::optional<sema::Oracle> oracle_;
+    std::optional<oracle::Oracle> oracle_;
     std::uint64_t kernel_frames_ = 0;
     double load_seconds_ = 0;
 };

@@ -5,19 +5,19 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "compiler/sema/fields.h"
+#include "compiler/packet/fields.h"
 #include "grammar/value.h"
 
 namespace weir::tests {
 namespace {
 
-using sema::Field;
-using sema::Type;
+using packet::Field;
+using packet::Type;
 
 class Generator {
 public:
     explicit Generator(Random& random) : random_(random) {
-        for (const Field& field : sema::fields())
+        for (const Field& field : packet::fields())
             if (field.supported) by_type_[field.type].push_back(&field);
     }
     RandomPolicy policy();
@@ -328,7 +328,7 @@ Condition Generator::flow() {
                             random_.one_in(3) ? fmt::format("{{ {}, {} }}", addresses_text(), addresses_text())
                                               : fmt::format("{{ {} }}", addresses_text())));
     if (random_.one_in(2)) {
-        const Field& field = sema::field(*sema::find_field(random_.of(kPorts)));
+        const Field& field = packet::field(*packet::find_field(random_.of(kPorts)));
         const std::uint64_t first = number(field),
                             last =
                                 random_.one_in(2) ? first : std::min<std::uint64_t>(65535, first + random_.below(1024));

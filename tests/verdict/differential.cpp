@@ -16,7 +16,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/sema/lint.h"
+#include "compiler/analysis/lint.h"
 #include "tests/support/random_packet.h"
 #include "tests/support/random_policy.h"
 
@@ -47,10 +47,10 @@ struct Options {
 // What `weir check` says of the rules, to be held against what they do.
 class Claims {
 public:
-    explicit Claims(const sema::TypedPolicy& policy)
+    explicit Claims(const policy::TypedPolicy& policy)
         : policy_(policy), oracle_(policy), never_(policy.rules.size()), redundant_(policy.rules.size()) {
         Diagnostics said;
-        spent_ = !sema::lint(policy, said);
+        spent_ = !analysis::lint(policy, said);
         for (std::size_t i = 0; i < policy.rules.size(); ++i) {
             for (const Diagnostic& d : said.all()) {
                 if (d.rule != policy.rules[i].name) continue;
@@ -66,9 +66,9 @@ public:
                 return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule,
                                    to_string(judged));
         if (judged.rule >= redundant_.size() || !redundant_[judged.rule]) return {};
-        const sema::Packet packet(frame);
+        const packet::Packet packet(frame);
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
-            const sema::Rule& rule = policy_.rules[i];
+            const policy::Rule& rule = policy_.rules[i];
             if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
             if (static_cast<std::uint32_t>(rule.verdict->kind) == judged.verdict) return {};
             return fmt::format("lint says that r{} is redundant (W402), but r{} decides otherwise: {}\n", judged.rule,
@@ -84,8 +84,8 @@ public:
     }
 
 private:
-    const sema::TypedPolicy& policy_;
-    sema::Oracle oracle_;
+    const policy::TypedPolicy& policy_;
+    oracle::Oracle oracle_;
     std::vector<bool> never_, redundant_;
     bool spent_ = false;
 };

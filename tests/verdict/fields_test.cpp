@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "compiler/sema/fields.h"
+#include "compiler/packet/fields.h"
 #include "tests/support/table.h"
 
 using namespace weir;
@@ -268,7 +268,7 @@ TEST_CASE("integers and ports, at their boundaries", "[fields]") {
 TEST_CASE("masked integers", "[fields]") {
     std::vector<Row> rows;
     for (const NumberSample& sample : number_samples()) {
-        if (sema::field(*sema::find_field(sample.field)).type != sema::Type::kUint) continue;
+        if (packet::field(*packet::find_field(sample.field)).type != packet::Type::kUint) continue;
         for (Row& row : mask_rows(sample)) rows.push_back(std::move(row));
     }
     check_rows(rows);
@@ -331,25 +331,25 @@ TEST_CASE("MAC addresses", "[fields]") {
 TEST_CASE("a comparison with an absent field is false, whichever the operator", "[fields]") {
     std::vector<Row> rows;
     for (const AbsentSample& s : absent_samples()) {
-        const sema::Field& field = sema::field(*sema::find_field(s.field));
+        const packet::Field& field = packet::field(*packet::find_field(s.field));
         std::vector<std::string> comparisons;
         switch (field.type) {
-            case sema::Type::kBool:
+            case packet::Type::kBool:
                 comparisons = {"== true", "== false", "!= true", "!= false", "== malformed", "!= malformed"};
                 break;
-            case sema::Type::kIp:
+            case packet::Type::kIp:
                 comparisons = {"== 192.0.2.1",     "!= 192.0.2.1",           "in 0.0.0.0/0",
                                "not in 0.0.0.0/0", "in { ::/0, 0.0.0.0/0 }", "not in { ::1 }"};
                 break;
-            case sema::Type::kMac:
+            case packet::Type::kMac:
                 comparisons = {"== 00:00:00:00:00:00", "!= 00:00:00:00:00:00", "in { 00:00:00:00:00:00 }",
                                "not in { 00:00:00:00:00:01 }"};
                 break;
-            case sema::Type::kText:
+            case packet::Type::kText:
                 comparisons = {"== \"\"",        "!= \"\"",     "contains \"\"",   "starts_with \"e\"",
                                "ends_with \"\"", "in { \"\" }", "not in { \"a\" }"};
                 break;
-            case sema::Type::kBytes:
+            case packet::Type::kBytes:
                 comparisons = {"== \"\"",          "!= \"\"",        "contains \"\"", "contains \"a\"",
                                "starts_with \"\"", "ends_with \"\"", "in { \"\" }",   "not in { \"a\", \"b\" }"};
                 break;
@@ -358,12 +358,12 @@ TEST_CASE("a comparison with an absent field is false, whichever the operator", 
                                "in { 0 }", "in 0..1", "not in { 0 }", "not in { 1 }", "== packet.len", "!= packet.len"};
         }
         for (const std::string& comparison : comparisons) {
-            if (field.type == sema::Type::kPort && comparison.ends_with("packet.len")) continue;
+            if (field.type == packet::Type::kPort && comparison.ends_with("packet.len")) continue;
             rows.push_back({s.field + " " + comparison, s.frame, false, "a packet without " + s.field});
             rows.push_back({"not " + s.field + " " + comparison, s.frame, true, "a packet without " + s.field});
         }
-        if (field.type == sema::Type::kBool) rows.push_back({s.field, s.frame, false, "a packet without " + s.field});
-        if (field.type != sema::Type::kText && field.type != sema::Type::kBytes) {
+        if (field.type == packet::Type::kBool) rows.push_back({s.field, s.frame, false, "a packet without " + s.field});
+        if (field.type != packet::Type::kText && field.type != packet::Type::kBytes) {
             rows.push_back({s.field + " == " + s.field, s.frame, false, "a packet without " + s.field});
             rows.push_back({s.field + " != " + s.field, s.frame, false, "a packet without " + s.field});
         }
@@ -378,7 +378,7 @@ TEST_CASE("each supported field has its rows", "[fields]") {
     for (const FlagSample& s : flag_samples()) valued.insert(s.field);
     for (const PlaceSample& s : address_samples()) valued.insert(s.field);
     for (const AbsentSample& s : absent_samples()) absent.insert(s.field);
-    for (const sema::Field& field : sema::fields()) {
+    for (const packet::Field& field : packet::fields()) {
         if (!field.supported) continue;
         CAPTURE(field.name);
         CHECK(valued.contains(std::string(field.name)));

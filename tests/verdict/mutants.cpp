@@ -16,7 +16,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/sema/lint.h"
+#include "compiler/analysis/lint.h"
 #include "tests/support/engines.h"
 #include "tests/support/mutant.h"
 #include "tests/support/random_packet.h"
@@ -83,7 +83,7 @@ std::string fault_of(const std::string& name, const std::string& text, const Fil
     accepted = result.compiled != nullptr;
     if (!accepted) return result.diagnostics.has_errors() ? "" : "refused without a reason\n";
     Diagnostics said;
-    [[maybe_unused]] const bool whole = sema::lint(result.compiled->policy, said);  // it may give up on large ones
+    [[maybe_unused]] const bool whole = analysis::lint(result.compiled->policy, said);  // it may give up on large ones
     std::string error;
     const auto engines = Engines::create(std::move(result), error, options.kernel);
     if (!engines) return "not compiled: " + error + "\n";

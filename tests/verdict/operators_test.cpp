@@ -458,12 +458,12 @@ TEST_CASE("the oracle, with an interface", "[operators]") {
         "rule c { when iface not in { \"eth1\", \"lo\" } then drop }\nrule d { when iface ends_with \"0\" and iface "
         "contains \"th\" then drop }");
     REQUIRE(policy.compiled);
-    const sema::Oracle oracle(policy.compiled->policy);
+    const oracle::Oracle oracle(policy.compiled->policy);
     for (const auto& [name, a, b, c, d] : {std::tuple{"eth0", true, true, true, true},
                                            {"eth1", false, true, false, false},
                                            {"lo", false, false, false, false},
                                            {"th0", false, false, true, true}}) {
-        sema::Packet packet(udp4());
+        packet::Packet packet(udp4());
         packet.set_interface(name);
         const bool expected[] = {a, b, c, d};
         for (std::size_t i = 0; i < 4; ++i)

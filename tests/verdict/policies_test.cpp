@@ -31,9 +31,9 @@ FileTexts folder(const fs::path& place) {
     return files;
 }
 
-void check_step(Engines& engines, const sema::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
+void check_step(Engines& engines, const policy::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
     std::map<std::uint32_t, std::uint64_t> alerts;
-    const sema::Expectation& expect = send.expect;
+    const policy::Expectation& expect = send.expect;
     for (const auto& frame : send.frames) {
         std::string difference;
         const Judged judged = engines.judge(frame, difference, now_ns);
@@ -47,7 +47,7 @@ void check_step(Engines& engines, const sema::SendFrames& send, std::uint64_t no
         if (expect.no_alert) CHECK(judged.alerts.empty());
     }
     INFO(place << " `" << expect.text << "`");
-    for (const sema::ExpectedAlert& alert : expect.alerts) {
+    for (const policy::ExpectedAlert& alert : expect.alerts) {
         const std::uint64_t times = alerts[static_cast<std::uint32_t>(alert.alert)];
         if (alert.times)
             CHECK(times == *alert.times);
@@ -56,7 +56,8 @@ void check_step(Engines& engines, const sema::SendFrames& send, std::uint64_t no
     }
 }
 
-void check_member(Engines& engines, const sema::ExpectMember& expect, std::uint64_t now_ns, const std::string& place) {
+void check_member(Engines& engines, const policy::ExpectMember& expect, std::uint64_t now_ns,
+                  const std::string& place) {
     std::string difference;
     INFO(place << " `" << expect.text << "`");
     CHECK(engines.contains(expect.set, expect.entry, now_ns, difference) != expect.negated);
@@ -79,14 +80,14 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         const auto engines = Engines::create(std::move(policy), error);
         INFO(error);
         REQUIRE(engines);
-        for (const sema::Test& test : engines->compiled().policy.tests) {
+        for (const policy::Test& test : engines->compiled().policy.tests) {
             engines->reset();
             std::uint64_t now_ns = 0;
-            for (const sema::TestStep& step : test.steps) {
-                if (const auto* advance = std::get_if<sema::AdvanceClock>(&step.node)) now_ns += advance->ns;
-                if (const auto* send = std::get_if<sema::SendFrames>(&step.node))
+            for (const policy::TestStep& step : test.steps) {
+                if (const auto* advance = std::get_if<policy::AdvanceClock>(&step.node)) now_ns += advance->ns;
+                if (const auto* send = std::get_if<policy::SendFrames>(&step.node))
                     check_step(*engines, *send, now_ns, name + ", " + test.name);
-                if (const auto* expect = std::get_if<sema::ExpectMember>(&step.node))
+                if (const auto* expect = std::get_if<policy::ExpectMember>(&step.node))
                     check_member(*engines, *expect, now_ns, name + ", " + test.name);
             }
         }

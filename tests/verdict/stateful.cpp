@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "compiler/sema/frame_builder.h"
+#include "compiler/packet/frame_builder.h"
 #include "tests/support/engines.h"
 #include "tests/support/random.h"
 
@@ -211,12 +211,12 @@ std::string Generator::policy() {
 }
 
 Bytes Generator::packet() {
-    sema::TestPacket packet;
+    packet::TestPacket packet;
     const std::uint64_t kind = random_.below(8);
-    packet.protocol = kind < 4   ? sema::TestProtocol::kTcp
-                      : kind < 7 ? sema::TestProtocol::kUdp
-                                 : sema::TestProtocol::kArp;
-    if (kind == 7 && random_.one_in(2)) packet.protocol = sema::TestProtocol::kIcmp;
+    packet.protocol = kind < 4   ? packet::TestProtocol::kTcp
+                      : kind < 7 ? packet::TestProtocol::kUdp
+                                 : packet::TestProtocol::kArp;
+    if (kind == 7 && random_.one_in(2)) packet.protocol = packet::TestProtocol::kIcmp;
     const bool six = kind < 6 && random_.one_in(4);
     packet.source = *parse_ip(six ? fmt::format("2001:db8::{}", random_.between(1, 2))
                                   : fmt::format("198.51.100.{}", random_.between(1, 3)));
@@ -228,9 +228,9 @@ Bytes Generator::packet() {
     packet.ttl = random_.one_in(4) ? 3 : 64;
     packet.eth_source.bytes[5] = random_.one_in(3) ? 7 : 1;
     if (random_.one_in(6)) packet.vlans = {5};
-    if (packet.protocol != sema::TestProtocol::kArp && random_.one_in(3))
+    if (packet.protocol != packet::TestProtocol::kArp && random_.one_in(3))
         packet.payload = std::string(random_.below(100), 'a') + "b";
-    Bytes frame = sema::build_frame(packet);
+    Bytes frame = packet::build_frame(packet);
     if (random_.one_in(20)) frame.resize(random_.between(14, frame.size()));
     return frame;
 }

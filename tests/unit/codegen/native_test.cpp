@@ -46,9 +46,9 @@ void add_port_rule(Compiled& compiled, std::uint64_t port) {
     rule.verdict = WEIR_DROP;
     rule.line = 1;
     decision.rules.push_back(rule);
-    sema::Rule typed;
+    policy::Rule typed;
     typed.name = "port_" + std::to_string(port);
-    typed.verdict = sema::Verdict{sema::VerdictKind::kDrop, ""};
+    typed.verdict = policy::Verdict{policy::VerdictKind::kDrop, ""};
     compiled.policy.rules.push_back(typed);
 }
 

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "runtime/accounts.h"
+#include "runtime/engine/accounts.h"
 #include "runtime/kernel.h"
 
 using namespace weir;

@@ -12,10 +12,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/actions/dispatcher.h"
-#include "runtime/actions/eve.h"
-#include "runtime/actions/stdout.h"
 #include "runtime/handles.h"
+#include "runtime/sinks/dispatcher.h"
+#include "runtime/sinks/eve.h"
+#include "runtime/sinks/stdout.h"
 
 using namespace weir;
 using namespace weir::runtime;

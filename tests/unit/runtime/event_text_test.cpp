@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "runtime/event_text.h"
+#include "runtime/sinks/event_text.h"
 
 using namespace weir;
 using namespace weir::runtime;

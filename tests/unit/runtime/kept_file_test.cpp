@@ -15,8 +15,8 @@
 
 #include <fmt/format.h>
 
-#include "runtime/kept_file.h"
-#include "runtime/set_text.h"
+#include "runtime/state/kept_file.h"
+#include "runtime/state/set_text.h"
 
 using namespace weir;
 using namespace weir::runtime;

@@ -11,9 +11,9 @@
 
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
-#include "compiler/sema/evaluate.h"
+#include "compiler/oracle/evaluate.h"
 #include "grammar/value.h"
-#include "runtime/test_run.h"
+#include "runtime/trial_run.h"
 
 using namespace weir;
 
@@ -112,7 +112,7 @@ public:
     // What all of them say.
     bool in(const std::vector<std::uint8_t>& frame) {
         const bool native = native_->judge(frame, 0).verdict == WEIR_DROP;
-        CHECK((oracle_.judge(frame, 0).verdict.kind == sema::VerdictKind::kDrop) == native);
+        CHECK((oracle_.judge(frame, 0).verdict.kind == policy::VerdictKind::kDrop) == native);
         if (kernel_) {
             auto trace = kernel_->judge(frame, 0);
             REQUIRE(trace);
@@ -124,7 +124,7 @@ public:
 
 private:
     Compiled compiled_;
-    sema::Oracle oracle_;
+    oracle::Oracle oracle_;
     std::unique_ptr<codegen::NativeEngine> native_;
     std::unique_ptr<runtime::TestRunner> kernel_;
 };

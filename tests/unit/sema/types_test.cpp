@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "compiler/compiler.h"
-#include "compiler/sema/frame_builder.h"
+#include "compiler/packet/frame_builder.h"
 #include "grammar/render.h"
 
 using namespace weir;
@@ -332,7 +332,7 @@ TEST_CASE("braces in messages") {
     const Checked checked = check("alert a { message \"{{{ip.src}}} {{x}}\" }\n");
     REQUIRE(checked.compiled);
     std::string message;
-    for (const sema::MessagePart& part : checked.compiled->policy.alerts[0].message) {
+    for (const policy::MessagePart& part : checked.compiled->policy.alerts[0].message) {
         const auto* text = std::get_if<std::string>(&part);
         message += text != nullptr ? *text : "HOLE";
     }
@@ -351,14 +351,14 @@ TEST_CASE("what a test's packet cannot have") {
 
 TEST_CASE("a UDP checksum of 0 is sent as 0xffff") {
     // Two bytes of payload can make any sum; only the one that makes it 0 matters.
-    sema::TestPacket packet;
-    packet.protocol = sema::TestProtocol::kUdp;
+    packet::TestPacket packet;
+    packet.protocol = packet::TestProtocol::kUdp;
     packet.source.bytes[0] = packet.destination.bytes[0] = 10;
     constexpr std::size_t kChecksumAt = 14 + 20 + 6, kPayloadAt = 14 + 20 + 8;
     packet.payload.assign(2, 0);
-    std::vector<std::uint8_t> frame = sema::build_frame(packet);
+    std::vector<std::uint8_t> frame = packet::build_frame(packet);
     packet.payload.assign({static_cast<char>(frame[kChecksumAt]), static_cast<char>(frame[kChecksumAt + 1])});
-    frame = sema::build_frame(packet);
+    frame = packet::build_frame(packet);
     REQUIRE(frame.size() == kPayloadAt + 2);
     CHECK(frame[kChecksumAt] == 0xff);
     CHECK(frame[kChecksumAt + 1] == 0xff);

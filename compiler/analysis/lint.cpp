@@ -1,0 +1,208 @@
+#include "compiler/analysis/lint.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "compiler/analysis/packet_sets.h"
+
+namespace weir::analysis {
+namespace {
+
+constexpr std::size_t kMaxNotes = 3;  // rules that a diagnostic shows; W401 names all of them in `blockers`
+
+// The packets that a later rule decides, by verdict, before any other rule matches them.
+using Decided = std::map<std::pair<policy::VerdictKind, std::string>, Bdd::Node>;
+
+class Linter {
+public:
+    Linter(const policy::TypedPolicy& policy, Diagnostics& diagnostics)
+        : policy_(policy), diagnostics_(diagnostics), sets_(policy), reach_(policy.rules.size(), Reach::kSome) {}
+
+    bool lint();
+
+private:
+    enum class Reach : std::uint8_t { kNever, kShadowed, kSome };
+
+    bool spent() { return sets_.bdd().spent(); }
+    void never_true(const policy::Rule& rule);
+    policy::ExprId narrowest_never(policy::ExprId id);
+    void shadowed(std::size_t number);
+    bool find_shadowed();
+    std::vector<Bdd::Node> decided_later();
+    bool find_redundant();
+    void redundant(std::size_t number, Bdd::Node packets);
+    // The rule's whole effect is its verdict.
+    static bool only_decides(const policy::Rule& rule) {
+        return rule.decides() && !rule.has_state() && rule.alerts.empty() && rule.changes.empty();
+    }
+    void find_tested();
+
+    const policy::TypedPolicy& policy_;
+    Diagnostics& diagnostics_;
+    PacketSets sets_;
+    std::vector<Bdd::Node> matches_;  // of each rule
+    std::vector<Reach> reach_;
+    std::vector<bool> tested_;  // a test wants this very rule to decide: it is there on purpose
+};
+
+// ---- W403 ----
+
+// The smallest part of a condition that holds for no packet, and with it the whole.
+policy::ExprId Linter::narrowest_never(policy::ExprId id) {
+    const auto* all = std::get_if<policy::And>(&policy_.expr(id).node);
+    if (all == nullptr) return id;
+    for (const policy::ExprId operand : all->operands)
+        if (sets_.of(operand) == Bdd::kFalse && !spent()) return narrowest_never(operand);
+    return id;
+}
+
+void Linter::never_true(const policy::Rule& rule) {
+    const auto said = [&](const Diagnostic& d) { return d.code == Code::W403 && d.rule == rule.name; };
+    if (std::any_of(diagnostics_.all().begin(), diagnostics_.all().end(), said)) return;
+    const policy::ExprId narrowest = narrowest_never(rule.condition);
+    const bool whole = policy_.expr(narrowest).span == rule.condition_span;
+    diagnostics_.add(
+        {.code = Code::W403,
+         .span = policy_.expr(narrowest).span,
+         .message = whole ? fmt::format("the condition of `{}` is never true", rule.name)
+                          : fmt::format("this part of the condition of `{}` is never true, and so the whole is not",
+                                        rule.name),
+         .label = "holds for no packet",
+         .help = "its parts contradict one another, or the fields they speak of are never there together",
+         .rule = rule.name});
+}
+
+// ---- W401 ----
+
+// Says which earlier rules decide the packets of this one: those that decide some, in their order.
+void Linter::shadowed(std::size_t number) {
+    const policy::Rule& rule = policy_.rules[number];
+    Bdd& bdd = sets_.bdd();
+    Diagnostic found{.code = Code::W401, .span = rule.span, .rule = rule.name};
+    found.span.end =
+        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
+    Bdd::Node left = matches_[number];
+    for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
+        if (!policy_.rules[i].decides() || policy_.rules[i].has_state() || bdd.both(left, matches_[i]) == Bdd::kFalse)
+            continue;
+        left = bdd.without(left, matches_[i]);
+        found.blockers.push_back(policy_.rules[i].name);
+        if (found.notes.size() < kMaxNotes)
+            found.notes.push_back(
+                {policy_.rules[i].condition_span, fmt::format("`{}` decides {}", policy_.rules[i].name,
+                                                              left != Bdd::kFalse   ? "some of them"
+                                                              : found.notes.empty() ? "all of them"
+                                                                                    : "the rest")});
+    }
+    if (spent()) return;
+    found.message = fmt::format("no packet reaches `{}`: earlier rules decide all that it matches", rule.name);
+    found.label = "never tried with success";
+    found.help = "move it up, narrow what stands before it, or remove it";
+    diagnostics_.add(std::move(found));
+}
+
+bool Linter::find_shadowed() {
+    Bdd& bdd = sets_.bdd();
+    Bdd::Node decided = Bdd::kFalse;
+    for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
+        const policy::Rule& rule = policy_.rules[i];
+        matches_.push_back(sets_.of(rule.condition));
+        const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
+        if (spent()) return false;
+        if (matches_[i] == Bdd::kFalse) {
+            reach_[i] = Reach::kNever;
+            never_true(rule);
+        } else if (covered) {
+            reach_[i] = Reach::kShadowed;
+            shadowed(i);
+        } else if (rule.decides() && !rule.has_state()) {
+            decided = bdd.either(decided, matches_[i]);
+        }
+        if (spent()) return false;
+    }
+    return true;
+}
+
+// ---- W402 ----
+
+void Linter::find_tested() {
+    tested_.assign(policy_.rules.size(), false);
+    const auto mark = [this](const policy::Expectation& expected) {
+        if (expected.rule) tested_[static_cast<std::size_t>(*expected.rule)] = true;
+    };
+    for (const policy::Test& test : policy_.tests) {
+        for (const policy::TestStep& step : test.steps) {
+            if (const auto* send = std::get_if<policy::SendFrames>(&step.node)) mark(send->expect);
+            if (const auto* replay = std::get_if<policy::ReplayCapture>(&step.node)) mark(replay->expect);
+        }
+    }
+}
+
+// For each rule that only decides: the packets that, without it, a later rule would give the same verdict. A rule that
+// is shadowed counts as one that does something else, lest two rules be blamed for each other.
+std::vector<Bdd::Node> Linter::decided_later() {
+    Bdd& bdd = sets_.bdd();
+    std::vector<Bdd::Node> same(policy_.rules.size(), Bdd::kFalse);
+    Decided decided;
+    for (std::size_t i = policy_.rules.size(); i-- > 0 && !spent();) {
+        const policy::Rule& rule = policy_.rules[i];
+        if (reach_[i] == Reach::kNever) continue;
+        const bool clean = only_decides(rule) && reach_[i] == Reach::kSome;
+        const auto verdict = rule.verdict ? std::pair(rule.verdict->kind, rule.verdict->interface)
+                                          : std::pair(policy::VerdictKind::kPass, std::string());
+        if (clean) same[i] = decided.try_emplace(verdict, Bdd::kFalse).first->second;
+        for (auto& [other, packets] : decided)
+            packets = clean && other == verdict ? bdd.either(packets, matches_[i]) : bdd.without(packets, matches_[i]);
+    }
+    return same;
+}
+
+void Linter::redundant(std::size_t number, Bdd::Node packets) {
+    const policy::Rule& rule = policy_.rules[number];
+    Bdd& bdd = sets_.bdd();
+    Diagnostic found{.code = Code::W402, .span = rule.span, .rule = rule.name};
+    found.span.end =
+        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
+    for (std::size_t i = number + 1; i < policy_.rules.size() && packets != Bdd::kFalse; ++i) {
+        if (bdd.both(packets, matches_[i]) == Bdd::kFalse) continue;
+        packets = bdd.without(packets, matches_[i]);
+        if (found.notes.size() < kMaxNotes)
+            found.notes.push_back(
+                {policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
+    }
+    if (spent()) return;
+    found.message = fmt::format("`{}` changes nothing: later rules give its packets the same verdict", rule.name);
+    found.label = "redundant";
+    found.help = fmt::format("remove it; if it stands there on purpose, let a test name it: `by {}`", rule.name);
+    diagnostics_.add(std::move(found));
+}
+
+// What is found redundant is left out of what comes before the rules after it, so that all of them may go together.
+bool Linter::find_redundant() {
+    const std::vector<Bdd::Node> same = decided_later();
+    find_tested();
+    Bdd& bdd = sets_.bdd();
+    Bdd::Node decided = Bdd::kFalse;
+    for (std::size_t i = 0; i < policy_.rules.size() && !spent(); ++i) {
+        const policy::Rule& rule = policy_.rules[i];
+        if (reach_[i] != Reach::kSome || !rule.decides()) continue;
+        const Bdd::Node reached = bdd.without(matches_[i], decided);
+        const bool covered = !tested_[i] && only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
+        if (spent()) break;
+        if (covered)
+            redundant(i, reached);
+        else if (!rule.has_state())
+            decided = bdd.either(decided, matches_[i]);
+    }
+    return !spent();
+}
+
+bool Linter::lint() { return find_shadowed() && find_redundant(); }
+
+}  // namespace
+
+bool lint(const policy::TypedPolicy& policy, Diagnostics& diagnostics) { return Linter(policy, diagnostics).lint(); }
+
+}  // namespace weir::analysis

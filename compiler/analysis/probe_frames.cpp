@@ -1,0 +1,186 @@
+#include "compiler/analysis/probe_frames.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "compiler/packet/frame_builder.h"
+#include "compiler/packet/probe_packet.h"
+
+namespace weir::analysis {
+namespace {
+
+// Walks a condition and makes a packet to which it applies, as far as one packet can: of an `or` one operand, and of
+// two operands that contradict each other the later one.
+class Wish {
+public:
+    Wish(const policy::TypedPolicy& policy, packet::ProbePacket& packet, packet::Seeded& random)
+        : policy_(policy), packet_(packet), random_(random) {}
+    void walk(policy::ExprId id, packet::Polarity polarity);
+
+private:
+    using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+    void all_of(const std::vector<policy::ExprId>& operands, packet::Polarity polarity) {
+        for (const policy::ExprId operand : operands) walk(operand, polarity);
+    }
+    void one_of(const std::vector<policy::ExprId>& operands, packet::Polarity polarity) {
+        if (!operands.empty()) walk(operands[random_.below(operands.size())], polarity);
+    }
+    // In a comparison that is to hold, one value in eight is one beyond the boundary.
+    bool beyond() { return random_.one_in(8); }
+
+    void wish(const policy::Constant&, packet::Polarity) {}
+    void wish(const policy::And& node, packet::Polarity polarity) {
+        polarity == packet::Polarity::kHolds ? all_of(node.operands, polarity) : one_of(node.operands, polarity);
+    }
+    void wish(const policy::Or& node, packet::Polarity polarity) {
+        polarity == packet::Polarity::kHolds ? one_of(node.operands, polarity) : all_of(node.operands, polarity);
+    }
+    void wish(const policy::Not& node, packet::Polarity polarity) { walk(node.operand, opposite(polarity)); }
+    void wish(const policy::Flag& node, packet::Polarity polarity) {
+        packet_.set_flag(node.field, node.value == (polarity == packet::Polarity::kHolds));
+    }
+    void wish(const policy::FlagCompare& node, packet::Polarity polarity) {
+        const bool value = random_.one_in(2);
+        packet_.set_flag(node.lhs, value);
+        packet_.set_flag(node.rhs, value == (node.negated != (polarity == packet::Polarity::kHolds)));
+    }
+    void wish(const policy::NumberCompare& node, packet::Polarity) {
+        // Equal, or one apart either way: all relations turn there.
+        const std::uint64_t value = random_.next() >> 40;
+        packet_.set_number(node.lhs.field, value);
+        packet_.set_number(node.rhs.field, value + random_.below(3) - 1);
+    }
+    void wish(const policy::NumberIn& node, packet::Polarity polarity);
+    void wish(const policy::AddressCompare& node, packet::Polarity polarity) {
+        packet_.need_address(node.lhs);
+        if (node.negated != (polarity == packet::Polarity::kHolds))
+            packet_.set_address(node.rhs, packet_.address(node.lhs));
+    }
+    void wish(const policy::AddressIn& node, packet::Polarity polarity);
+    void wish(const policy::MacCompare& node, packet::Polarity polarity) {
+        const std::uint64_t value = random_.next() >> 16;
+        packet_.set_number(node.lhs, value);
+        packet_.set_number(node.rhs, node.negated != (polarity == packet::Polarity::kHolds) ? value : value ^ 1);
+    }
+    void wish(const policy::MacIn& node, packet::Polarity polarity);
+    void wish(const policy::InSet& node, packet::Polarity polarity);
+    void wish(const policy::IfaceMatch&, packet::Polarity) {}
+    void wish(const policy::PayloadMatch& node, packet::Polarity polarity);
+    void wish(const policy::PayloadSlice& node, packet::Polarity polarity);
+
+    const policy::TypedPolicy& policy_;
+    packet::ProbePacket& packet_;
+    packet::Seeded& random_;
+};
+
+void Wish::walk(policy::ExprId id, packet::Polarity polarity) {
+    std::visit([&](const auto& node) { wish(node, polarity); }, policy_.expr(id).node);
+}
+
+void Wish::wish(const policy::NumberIn& node, packet::Polarity polarity) {
+    if (node.ranges.empty()) return packet_.need(node.number.field);
+    const auto& [first, last] = node.ranges[random_.below(node.ranges.size())];
+    std::uint64_t value = random_.one_in(2) ? first : random_.one_in(2) ? last : random_.between(first, last);
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if (inside ? beyond() : !beyond()) value = random_.one_in(2) ? first - 1 : last + 1;
+    const std::uint64_t mask = node.number.mask;
+    packet_.set_number(node.number.field,
+                       mask == ~std::uint64_t{0} ? value : (value & mask) | (random_.next() & ~mask));
+}
+
+void Wish::wish(const policy::AddressIn& node, packet::Polarity polarity) {
+    if (node.ranges.empty()) return packet_.need_address(node.field);
+    const IpRange* range = &node.ranges[random_.below(node.ranges.size())];
+    // Of the version that another comparison asked for, where the list has one.
+    for (int tries = 0; tries < 8 && !packet_.may_have(range->first.version); ++tries)
+        range = &node.ranges[random_.below(node.ranges.size())];
+    IpAddress address = random_.one_in(4)   ? range->first
+                        : random_.one_in(3) ? range->last
+                                            : random_.between(range->first, range->last);
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if (inside ? beyond() : !beyond())
+        address = random_.one_in(2) ? neighbour(range->first, packet::Side::kBelow)
+                                    : neighbour(range->last, packet::Side::kAbove);
+    packet_.set_address(node.field, address);
+}
+
+void Wish::wish(const policy::MacIn& node, packet::Polarity polarity) {
+    if (node.addresses.empty()) return packet_.need(node.field);
+    std::uint64_t value = 0;
+    for (const std::uint8_t byte : node.addresses[random_.below(node.addresses.size())].bytes)
+        value = value << 8 | byte;
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    packet_.set_number(node.field, (inside ? beyond() : !beyond()) ? value ^ 1 : value);
+}
+
+void Wish::wish(const policy::InSet& node, packet::Polarity polarity) {
+    const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
+    for (const packet::FieldId key : node.keys) packet_.need(key);
+    if (set.entries.empty()) return;
+    const std::vector<policy::SetElement> entry = set.entries.entry(random_.below(set.entries.size()));
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    const std::size_t missed = (inside ? beyond() : !beyond()) ? random_.below(node.keys.size()) : node.keys.size();
+    for (std::size_t i = 0; i < node.keys.size() && i < entry.size(); ++i) {
+        const policy::SetElement& element = entry[i];
+        if (set.types[i] == policy::SetType::kIp || set.types[i] == policy::SetType::kNet) {
+            const std::uint8_t bits = set.types[i] == policy::SetType::kNet ? element.prefix_length
+                                      : element.address.version == 4        ? 32
+                                                                            : 128;
+            const IpPrefix prefix{element.address, bits};
+            IpAddress address = random_.between(first_address(prefix), last_address(prefix));
+            if (i == missed) address = neighbour(last_address(prefix), packet::Side::kAbove);
+            packet_.set_address(node.keys[i], address);
+        } else if (set.types[i] != policy::SetType::kDomain) {
+            packet_.set_number(node.keys[i], i == missed ? element.number + 1 : element.number);
+        }
+    }
+}
+
+void Wish::wish(const policy::PayloadMatch& node, packet::Polarity polarity) {
+    std::string bytes = node.bytes;
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if ((inside ? beyond() : !beyond()) && !bytes.empty()) bytes.back() ^= 1;
+    switch (node.op) {
+        case policy::BytesOp::kEq: packet_.put_payload(0, bytes, packet::PayloadEnd::kThere); break;
+        case policy::BytesOp::kStartsWith: packet_.put_payload(0, bytes, packet::PayloadEnd::kOpen); break;
+        case policy::BytesOp::kEndsWith:
+            packet_.put_payload(random_.below(64), bytes, packet::PayloadEnd::kThere);
+            break;
+        case policy::BytesOp::kContains:
+            packet_.put_payload(random_.one_in(8) ? 512 - bytes.size() + random_.below(2) : random_.below(128), bytes,
+                                packet::PayloadEnd::kOpen);
+            break;
+    }
+}
+
+void Wish::wish(const policy::PayloadSlice& node, packet::Polarity polarity) {
+    std::string bytes = node.bytes;
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if ((inside ? beyond() : !beyond()) && !bytes.empty()) bytes.back() ^= 1;
+    packet_.put_payload(node.offset, bytes, random_.one_in(2) ? packet::PayloadEnd::kThere : packet::PayloadEnd::kOpen);
+}
+
+}  // namespace
+
+std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& policy, std::size_t count,
+                                                    std::uint64_t seed) {
+    packet::Seeded random(seed);
+    std::vector<std::vector<std::uint8_t>> frames;
+    frames.reserve(count);
+    while (frames.size() < count) {
+        packet::ProbePacket packet(random);
+        if (!policy.rules.empty()) {
+            const policy::Rule& rule = policy.rules[random.below(policy.rules.size())];
+            Wish(policy, packet, random).walk(rule.condition, packet::Polarity::kHolds);
+        }
+        frames.push_back(packet.frame());
+        if (frames.size() == count) break;
+        packet.randomise();
+        frames.push_back(packet.frame());
+    }
+    return frames;
+}
+
+}  // namespace weir::analysis

@@ -1,0 +1,248 @@
+#include "compiler/oracle/evaluate.h"
+
+#include <algorithm>
+
+#include "compiler/policy/set_element.h"
+#include "grammar/base/check.h"
+
+namespace weir::oracle {
+namespace {
+
+// Nothing where the packet lacks one of them.
+std::optional<KeyValue> values_of(const std::vector<packet::FieldId>& fields, const packet::Packet& packet) {
+    KeyValue values;
+    for (const packet::FieldId field : fields) {
+        const auto& value = packet.value(field);
+        if (!value) return std::nullopt;
+        values.push_back(*value);
+    }
+    return values;
+}
+
+// Whether a condition holds for a packet. One overload a kind of condition; a comparison with an absent field is
+// false, negated or not.
+class Evaluation {
+public:
+    Evaluation(const policy::TypedPolicy& policy, const OracleState& state, const packet::Packet& packet,
+               std::uint64_t now_ns)
+        : policy_(policy), state_(state), packet_(packet), now_ns_(now_ns) {}
+
+    bool holds(policy::ExprId id) const {
+        return std::visit([this](const auto& node) { return holds(node); }, policy_.expr(id).node);
+    }
+
+private:
+    std::optional<std::uint64_t> number(const policy::Number& number) const {
+        const auto& value = packet_.value(number.field);
+        if (!value) return std::nullopt;
+        return std::get<std::uint64_t>(*value) & number.mask;
+    }
+    template <typename T>
+    std::optional<T> value(packet::FieldId field) const {
+        const auto& found = packet_.value(field);
+        if (!found) return std::nullopt;
+        return std::get<T>(*found);
+    }
+    template <typename T>
+    bool equal(packet::FieldId lhs, packet::FieldId rhs, bool negated) const {
+        const auto left = value<T>(lhs), right = value<T>(rhs);
+        return left && right && (*left == *right) != negated;
+    }
+
+    bool holds(const policy::Constant& node) const { return node.value; }
+    bool holds(const policy::And& node) const {
+        return std::all_of(node.operands.begin(), node.operands.end(), [this](policy::ExprId id) { return holds(id); });
+    }
+    bool holds(const policy::Or& node) const {
+        return std::any_of(node.operands.begin(), node.operands.end(), [this](policy::ExprId id) { return holds(id); });
+    }
+    bool holds(const policy::Not& node) const { return !holds(node.operand); }
+
+    bool holds(const policy::Flag& node) const {
+        const auto flag = value<bool>(node.field);
+        return flag && *flag == node.value;
+    }
+    bool holds(const policy::FlagCompare& node) const { return equal<bool>(node.lhs, node.rhs, node.negated); }
+
+    bool holds(const policy::NumberCompare& node) const {
+        const auto left = number(node.lhs), right = number(node.rhs);
+        if (!left || !right) return false;
+        switch (node.relation) {
+            case policy::Relation::kEq: return *left == *right;
+            case policy::Relation::kNe: return *left != *right;
+            case policy::Relation::kLt: return *left < *right;
+            case policy::Relation::kLe: return *left <= *right;
+            case policy::Relation::kGt: return *left > *right;
+            case policy::Relation::kGe: break;
+        }
+        return *left >= *right;
+    }
+    bool holds(const policy::NumberIn& node) const {
+        const auto found = number(node.number);
+        if (!found) return false;
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(),
+                                    [&](const auto& range) { return range.first <= *found && *found <= range.second; });
+        return in != node.negated;
+    }
+
+    bool holds(const policy::AddressCompare& node) const { return equal<IpAddress>(node.lhs, node.rhs, node.negated); }
+    bool holds(const policy::AddressIn& node) const {
+        const auto address = value<IpAddress>(node.field);
+        if (!address) return false;
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(), [&](const IpRange& range) {
+            return range.first.version == address->version && range.first <= *address && *address <= range.last;
+        });
+        return in != node.negated;
+    }
+    bool holds(const policy::MacCompare& node) const { return equal<std::uint64_t>(node.lhs, node.rhs, node.negated); }
+    bool holds(const policy::MacIn& node) const {
+        const auto mac = value<std::uint64_t>(node.field);
+        if (!mac) return false;
+        const bool in = std::any_of(node.addresses.begin(), node.addresses.end(),
+                                    [&](const MacAddress& known) { return policy::mac_number(known) == *mac; });
+        return in != node.negated;
+    }
+
+    bool holds(const policy::InSet& node) const {
+        const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
+        const auto key = values_of(node.keys, packet_);
+        if (!key) return false;
+        const auto live = state_.sets.find(static_cast<std::uint32_t>(node.set));
+        return (live != state_.sets.end() ? live->second.has(*key, now_ns_) : has(set, *key)) != node.negated;
+    }
+    static bool has(const policy::Set& set, const std::vector<packet::FieldValue>& key) {
+        if (set.types.size() > 1) return has_row(set, key);
+        if (set.types.front() == policy::SetType::kIp || set.types.front() == policy::SetType::kNet)
+            return has_net(set.entries, std::get<IpAddress>(key.front()));
+        const auto& numbers = set.entries.numbers();
+        return std::binary_search(numbers.begin(), numbers.end(), std::get<std::uint64_t>(key.front()));
+    }
+    // Is the address's network of any length an entry?
+    static bool has_net(const policy::SetEntries& entries, const IpAddress& address) {
+        for (std::uint8_t length = 0; length <= (address.version == 4 ? 32 : 128); ++length) {
+            const IpAddress net = network({address, length}).address;
+            const bool in =
+                address.version == 4
+                    ? std::binary_search(entries.nets4().begin(), entries.nets4().end(), policy::net4_of(net, length))
+                    : std::binary_search(entries.nets6().begin(), entries.nets6().end(), policy::net6_of(net, length));
+            if (in) return true;
+        }
+        return false;
+    }
+    static bool has_row(const policy::Set& set, const std::vector<packet::FieldValue>& key) {
+        const auto& rows = set.entries.rows();
+        for (std::size_t at = 0; at < rows.size(); at += key.size()) {
+            std::size_t same = 0;
+            while (same < key.size() && matches(set.types[same], rows[at + same], key[same])) ++same;
+            if (same == key.size()) return true;
+        }
+        return false;
+    }
+    static bool matches(policy::SetType type, const policy::SetElement& element, const packet::FieldValue& value) {
+        if (type == policy::SetType::kIp) return std::get<IpAddress>(value) == element.address;
+        if (type != policy::SetType::kNet) return std::get<std::uint64_t>(value) == element.number;
+        const IpAddress& address = std::get<IpAddress>(value);
+        if (address.version != element.address.version) return false;
+        return network({address, element.prefix_length}).address == element.address;
+    }
+
+    static bool matches(policy::BytesOp op, std::string_view text, std::string_view literal) {
+        switch (op) {
+            case policy::BytesOp::kEq: return text == literal;
+            case policy::BytesOp::kContains: return text.find(literal) != std::string_view::npos;
+            case policy::BytesOp::kStartsWith: return text.starts_with(literal);
+            case policy::BytesOp::kEndsWith: break;
+        }
+        return text.ends_with(literal);
+    }
+    bool holds(const policy::IfaceMatch& node) const {
+        const auto name = value<std::string>(packet::FieldId::kIface);
+        return name && matches(node.op, *name, node.text) != node.negated;
+    }
+    bool holds(const policy::PayloadMatch& node) const {
+        constexpr std::size_t kSearched = 512;  // bytes that `contains` looks at
+        const auto payload = value<std::string>(packet::FieldId::kPayload);
+        if (!payload) return false;
+        std::string_view looked_at = *payload;
+        if (node.op == policy::BytesOp::kContains) looked_at = looked_at.substr(0, kSearched);
+        return matches(node.op, looked_at, node.bytes) != node.negated;
+    }
+    bool holds(const policy::PayloadSlice& node) const {
+        const auto payload = value<std::string>(packet::FieldId::kPayload);
+        if (!payload || payload->size() < node.offset + node.bytes.size()) return false;
+        return (payload->compare(node.offset, node.bytes.size(), node.bytes) == 0) != node.negated;
+    }
+
+    const policy::TypedPolicy& policy_;
+    const OracleState& state_;
+    const packet::Packet& packet_;
+    std::uint64_t now_ns_;
+};
+
+}  // namespace
+
+bool Oracle::holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns) const {
+    return Evaluation(policy_, state_, packet, time_ns).holds(condition);
+}
+
+bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) const {
+    const policy::Set& typed = policy_.sets[static_cast<std::size_t>(set)];
+    KeyValue key;
+    for (std::size_t i = 0; i < entry.size(); ++i) key.push_back(field_value(typed.types[i], entry[i]));
+    const auto live = state_.sets.find(static_cast<std::uint32_t>(set));
+    return live != state_.sets.end() && live->second.has(key, time_ns);
+}
+
+// Each term counts only the packets for which all before it hold.
+bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns) {
+    const std::vector<policy::StateTerm>& terms = policy_.rules[rule].terms;
+    const std::uint64_t bytes = std::get<std::uint64_t>(*packet.value(packet::FieldId::kPacketLen));
+    for (std::uint32_t i = 0; i < terms.size(); ++i) {
+        const auto key = values_of(terms[i].keys, packet);
+        TermState::Seen seen{bytes, {}, time_ns};
+        if (terms[i].value) {
+            seen.value = packet.value(*terms[i].value);
+            if (!seen.value) return false;
+        }
+        if (!key || !state_.terms[{rule, i}].exceeds(terms[i], *key, seen)) return false;
+    }
+    return true;
+}
+
+void Oracle::change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns) {
+    const auto key = values_of(change.keys, packet);
+    LiveSet& set = state_.sets.at(static_cast<std::uint32_t>(change.set));
+    if (!key) return;
+    if (change.adds)
+        set.add(*key, change.for_ns, time_ns);
+    else
+        set.remove(*key);
+}
+
+Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {
+    Judgement judgement;
+    judgement.by_malformed = packet.malformed();
+    judgement.verdict = judgement.by_malformed ? policy_.malformed_verdict : policy_.default_verdict;
+    std::vector<const policy::SetChange*> changes;
+    for (std::uint32_t i = 0; i < policy_.rules.size() && !judgement.rule; ++i) {
+        const policy::Rule& rule = policy_.rules[i];
+        if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
+        judgement.matched.push_back(policy::RuleId{i});
+        for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
+            if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)
+                judgement.alerts.push_back(rule.alerts[action].alert);
+        for (const policy::SetChange& wanted : rule.changes) changes.push_back(&wanted);
+        if (!rule.decides()) continue;
+        judgement.verdict = *rule.verdict;
+        judgement.rule = policy::RuleId{i};
+        judgement.by_malformed = false;
+    }
+    for (const policy::SetChange* wanted : changes) change(*wanted, packet, time_ns);
+    return judgement;
+}
+
+Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    return judge(packet::Packet(frame), time_ns);
+}
+
+}  // namespace weir::oracle

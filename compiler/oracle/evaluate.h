@@ -1,0 +1,43 @@
+// The oracle: what a policy means for one packet, written to be read. It has its own packet reader and shares no
+// code with the compiled path beyond the field table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "compiler/oracle/state.h"
+#include "compiler/packet/packet.h"
+#include "compiler/policy/typed_policy.h"
+
+namespace weir::oracle {
+
+struct Judgement {
+    policy::Verdict verdict;
+    std::optional<policy::RuleId> rule;  // nothing: the default or `malformed` decided
+    bool by_malformed = false;
+    std::vector<policy::RuleId> matched;  // every rule that matched, in order, observed ones too
+    std::vector<policy::AlertId> alerts;  // one entry an alert action, in order
+};
+
+// A policy with its state. `time_ns` is the packet's time and never goes back.
+class Oracle {
+public:
+    explicit Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {}
+    Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    Judgement judge(const packet::Packet& packet, std::uint64_t time_ns);
+    // A stateless condition; sets as they are at `time_ns`.
+    bool holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns = 0) const;
+    // Is the entry in the set at `time_ns`?
+    bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) const;
+
+private:
+    bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
+    void change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns);
+
+    const policy::TypedPolicy& policy_;
+    OracleState state_;
+};
+
+}  // namespace weir::oracle

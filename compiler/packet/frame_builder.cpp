@@ -1,0 +1,203 @@
+#include "compiler/packet/frame_builder.h"
+
+#include <algorithm>
+
+namespace weir::packet {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+void put8(Bytes& out, std::uint64_t value) { out.push_back(static_cast<std::uint8_t>(value)); }
+void put16(Bytes& out, std::uint64_t value) {
+    put8(out, value >> 8);
+    put8(out, value);
+}
+void put32(Bytes& out, std::uint64_t value) {
+    put16(out, value >> 16);
+    put16(out, value);
+}
+void put_address(Bytes& out, const IpAddress& address) {
+    out.insert(out.end(), address.bytes.begin(), address.bytes.begin() + (address.version == 4 ? 4 : 16));
+}
+void set16(Bytes& out, std::size_t at, std::uint64_t value) {
+    out[at] = static_cast<std::uint8_t>(value >> 8);
+    out[at + 1] = static_cast<std::uint8_t>(value);
+}
+
+// RFC 1071.
+std::uint16_t checksum(const Bytes& bytes) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < bytes.size(); i += 2) sum += bytes[i] << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0);
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(~sum);
+}
+
+std::uint8_t protocol_number(const TestPacket& packet) {
+    switch (packet.protocol) {
+        case TestProtocol::kTcp: return 6;
+        case TestProtocol::kUdp: return 17;
+        case TestProtocol::kSctp: return 132;
+        case TestProtocol::kIcmp: return 1;
+        default: return 58;
+    }
+}
+
+void tcp_header(Bytes& out, const TestPacket& packet) {
+    put16(out, packet.source_port);
+    put16(out, packet.destination_port);
+    put32(out, packet.seq);
+    put32(out, packet.ack_seq);
+    const unsigned words = packet.mss ? 6 : 5;
+    put8(out, words << 4);
+    put8(out, packet.tcp_flags);
+    put16(out, packet.window);
+    put16(out, 0);
+    put16(out, 0);
+    if (packet.mss) {
+        put16(out, 0x0204);
+        put16(out, *packet.mss);
+    }
+}
+
+// Transport header and payload, checksum and all.
+Bytes transport(const TestPacket& packet) {
+    Bytes out;
+    std::size_t checksum_at = 0;
+    switch (packet.protocol) {
+        case TestProtocol::kTcp:
+            tcp_header(out, packet);
+            checksum_at = 16;
+            break;
+        case TestProtocol::kUdp:
+            put16(out, packet.source_port);
+            put16(out, packet.destination_port);
+            put16(out, 8 + packet.payload.size());
+            put16(out, 0);
+            checksum_at = 6;
+            break;
+        case TestProtocol::kSctp:  // its CRC stays zero
+            put16(out, packet.source_port);
+            put16(out, packet.destination_port);
+            put32(out, 0);
+            put32(out, 0);
+            break;
+        default:
+            put8(out, packet.icmp_type.value_or(packet.protocol == TestProtocol::kIcmp ? 8 : 128));
+            put8(out, packet.icmp_code);
+            put16(out, 0);
+            put16(out, packet.icmp_id);
+            put16(out, packet.seq);
+            checksum_at = 2;
+    }
+    out.insert(out.end(), packet.payload.begin(), packet.payload.end());
+    if (checksum_at == 0) return out;
+    Bytes summed;
+    if (packet.protocol != TestProtocol::kIcmp) {  // the pseudo header
+        put_address(summed, packet.source);
+        put_address(summed, packet.destination);
+        put32(summed, out.size());
+        put32(summed, protocol_number(packet));
+    }
+    summed.insert(summed.end(), out.begin(), out.end());
+    const std::uint16_t sum = checksum(summed);
+    set16(out, checksum_at, sum == 0 && packet.protocol == TestProtocol::kUdp ? 0xffff : sum);  // 0: none (RFC 768)
+    return out;
+}
+
+void ip4(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
+    Bytes header;
+    put8(header, 0x45);
+    put8(header, packet.dscp << 2 | packet.ecn);
+    put16(header, 20 + inner.size());
+    put16(header, packet.ip_id);
+    put16(header,
+          (packet.dont_fragment ? 0x4000 : 0) | (packet.more_fragments ? 0x2000 : 0) | packet.fragment_offset / 8);
+    put8(header, packet.ttl);
+    put8(header, protocol_number(packet));
+    put16(header, 0);
+    put_address(header, packet.source);
+    put_address(header, packet.destination);
+    set16(header, 10, checksum(header));
+    frame.insert(frame.end(), header.begin(), header.end());
+    frame.insert(frame.end(), inner.begin(), inner.end());
+}
+
+void ip6(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
+    const bool fragment = packet.more_fragments || packet.fragment_offset != 0;
+    put32(frame, 6u << 28 | std::uint32_t{packet.dscp} << 22 | std::uint32_t{packet.ecn} << 20 | packet.flow_label);
+    put16(frame, inner.size() + (fragment ? 8 : 0));
+    put8(frame, fragment ? 44 : protocol_number(packet));
+    put8(frame, packet.ttl);
+    put_address(frame, packet.source);
+    put_address(frame, packet.destination);
+    if (fragment) {
+        put8(frame, protocol_number(packet));
+        put8(frame, 0);
+        put16(frame, packet.fragment_offset | (packet.more_fragments ? 1 : 0));
+        put32(frame, packet.ip_id);
+    }
+    frame.insert(frame.end(), inner.begin(), inner.end());
+}
+
+void arp(Bytes& frame, const TestPacket& packet) {
+    put16(frame, 1);
+    put16(frame, 0x0800);
+    put8(frame, 6);
+    put8(frame, 4);
+    put16(frame, packet.arp_op);
+    frame.insert(frame.end(), packet.eth_source.bytes.begin(), packet.eth_source.bytes.end());
+    put_address(frame, packet.source);
+    const MacAddress unknown{};
+    const MacAddress& target = packet.arp_op == 1 ? unknown : packet.eth_destination;
+    frame.insert(frame.end(), target.bytes.begin(), target.bytes.end());
+    put_address(frame, packet.destination);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> build_frame(const TestPacket& packet) {
+    Bytes frame(packet.eth_destination.bytes.begin(), packet.eth_destination.bytes.end());
+    frame.insert(frame.end(), packet.eth_source.bytes.begin(), packet.eth_source.bytes.end());
+    for (std::size_t i = 0; i < packet.vlans.size(); ++i) {
+        put16(frame, i + 1 < packet.vlans.size() ? 0x88a8 : 0x8100);
+        put16(frame, (i == 0 ? packet.pcp << 13 : 0) | packet.vlans[i]);
+    }
+    if (packet.protocol == TestProtocol::kArp) {
+        put16(frame, 0x0806);
+        arp(frame, packet);
+        return frame;
+    }
+    put16(frame, packet.source.version == 4 ? 0x0800 : 0x86dd);
+    const Bytes inner = transport(packet);
+    if (packet.source.version == 4)
+        ip4(frame, packet, inner);
+    else
+        ip6(frame, packet, inner);
+    return frame;
+}
+
+std::string dns_message(const std::string& name, std::uint16_t type, bool is_response) {
+    Bytes out;
+    put16(out, 0x1234);
+    put16(out, is_response ? 0x8180 : 0x0100);
+    put16(out, 1);
+    put16(out, 0);
+    put32(out, 0);
+    std::size_t begin = 0;
+    while (begin < name.size() && out.size() < 255) {
+        const std::size_t dot = std::min(name.find('.', begin), name.size());
+        const std::size_t length = std::min<std::size_t>(dot - begin, 63);
+        if (length != 0) {
+            put8(out, length);
+            out.insert(out.end(), name.begin() + static_cast<std::ptrdiff_t>(begin),
+                       name.begin() + static_cast<std::ptrdiff_t>(begin + length));
+        }
+        begin = dot + 1;
+    }
+    put8(out, 0);
+    put16(out, type);
+    put16(out, 1);
+    return {out.begin(), out.end()};
+}
+
+}  // namespace weir::packet

@@ -1,0 +1,36 @@
+// One frame as the oracle reads it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "compiler/packet/fields.h"
+#include "grammar/value.h"
+
+namespace weir::packet {
+
+// The value of a field in a packet: bool, number (uint, port, MAC as 48 bits), address, bytes or text.
+using FieldValue = std::variant<bool, std::uint64_t, IpAddress, std::string>;
+
+// One frame, read as language.md "Reading" says.
+class Packet {
+public:
+    explicit Packet(std::span<const std::uint8_t> frame);
+    // Nothing where the packet does not have the field.
+    const std::optional<FieldValue>& value(FieldId field) const;
+    bool malformed() const { return malformed_; }
+    // Live traffic has one; tests and replays have none.
+    void set_interface(std::string name);
+
+private:
+    // filled by the reader; see packet_reader.cpp
+    friend class PacketReader;
+    std::vector<std::optional<FieldValue>> values_;
+    bool malformed_ = false;
+};
+
+}  // namespace weir::packet

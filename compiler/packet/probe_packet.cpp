@@ -1,0 +1,337 @@
+#include "compiler/packet/probe_packet.h"
+
+#include <algorithm>
+
+namespace weir::packet {
+namespace {
+
+constexpr std::size_t kMaxFrameBytes = 3000;  // what a test run takes (runtime/trial_run.h), with some room
+constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 123, 443, 3306, 3389, 8080};
+
+std::size_t address_bytes(const IpAddress& address) { return address.version == 4 ? 4 : 16; }
+
+std::uint16_t checksum_of(const std::uint8_t* header, std::size_t bytes) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < bytes; i += 2) sum += static_cast<std::uint32_t>(header[i] << 8 | header[i + 1]);
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(~sum);
+}
+
+}  // namespace
+
+IpAddress Seeded::between(const IpAddress& first, const IpAddress& last) {
+    IpAddress made = first;
+    const std::size_t bytes = address_bytes(first);
+    std::size_t i = 0;
+    while (i < bytes && first.bytes[i] == last.bytes[i]) ++i;
+    if (i == bytes) return made;
+    made.bytes[i] = static_cast<std::uint8_t>(between(first.bytes[i], last.bytes[i]));
+    for (++i; i < bytes; ++i) made.bytes[i] = static_cast<std::uint8_t>(next());
+    return std::clamp(made, first, last);
+}
+
+IpAddress Seeded::address(std::uint8_t version) {
+    IpAddress made;
+    made.version = version;
+    for (std::size_t i = 0; i < address_bytes(made); ++i) made.bytes[i] = static_cast<std::uint8_t>(next());
+    if (version == 6) made.bytes[0] = 0x20;  // global unicast
+    return made;
+}
+
+IpAddress neighbour(IpAddress address, Side side) {
+    for (std::size_t i = address_bytes(address); i-- > 0;) {
+        const std::uint8_t turned = side == Side::kAbove ? 0xff : 0x00;  // the byte that carries
+        const bool carries = address.bytes[i] == turned;
+        address.bytes[i] = static_cast<std::uint8_t>(address.bytes[i] + (side == Side::kAbove ? 1 : -1));
+        if (!carries) break;
+    }
+    return address;
+}
+
+ProbePacket::ProbePacket(Seeded& random) : random_(random) {
+    packet_.protocol = random.one_in(3) ? TestProtocol::kUdp : TestProtocol::kTcp;
+    randomise();
+}
+
+void ProbePacket::randomise() {
+    const std::uint8_t version = packet_.source.version;
+    packet_.source = random_.address(version);
+    packet_.destination = random_.address(version);
+    packet_.source_port = static_cast<std::uint16_t>(random_.next());
+    packet_.destination_port =
+        random_.one_in(2) ? kServices[random_.below(std::size(kServices))] : static_cast<std::uint16_t>(random_.next());
+    packet_.tcp_flags = random_.one_in(2) ? 0x10 : static_cast<std::uint8_t>(random_.next() & 0x3f);
+    packet_.ttl = random_.one_in(2) ? 64 : static_cast<std::uint8_t>(1 + random_.below(255));
+    packet_.ip_id = static_cast<std::uint32_t>(random_.next() & 0xffff);
+    packet_.more_fragments = false;
+    packet_.fragment_offset = 0;
+    packet_.payload.assign(random_.below(32), '\0');
+    for (char& byte : packet_.payload) byte = static_cast<char>(random_.next());
+    malformed_ = false;
+}
+
+void ProbePacket::set_version(std::uint8_t version) {
+    if (packet_.source.version != version) {
+        packet_.source = random_.address(version);
+        packet_.destination = random_.address(version);
+    }
+    if (packet_.protocol == TestProtocol::kArp && version == 6) packet_.protocol = TestProtocol::kTcp;
+    if (packet_.protocol == TestProtocol::kIcmp && version == 6) packet_.protocol = TestProtocol::kIcmp6;
+    if (packet_.protocol == TestProtocol::kIcmp6 && version == 4) packet_.protocol = TestProtocol::kIcmp;
+    other_ether_type_.reset();
+}
+
+void ProbePacket::set_protocol(TestProtocol protocol) {
+    packet_.protocol = protocol;
+    other_protocol_.reset();
+    other_ether_type_.reset();
+    if (protocol == TestProtocol::kIcmp || protocol == TestProtocol::kArp) set_version(4);
+    if (protocol == TestProtocol::kIcmp6) set_version(6);
+}
+
+void ProbePacket::set_protocol_number(std::uint64_t number) {
+    const bool ip4 = packet_.source.version == 4;
+    switch (number & 0xff) {
+        case 1:
+            if (ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp);
+            break;
+        case 6: return set_protocol(TestProtocol::kTcp);
+        case 17: return set_protocol(TestProtocol::kUdp);
+        case 58:
+            if (!ip4 || !version_fixed_) return set_protocol(TestProtocol::kIcmp6);
+            break;
+        case 132: return set_protocol(TestProtocol::kSctp);
+        // In IPv6 these announce a header that is not there.
+        case 0:
+        case 43:
+        case 44:
+        case 51:
+        case 60:
+        case 135:
+        case 139:
+        case 140:
+            if (!ip4) set_version(4);
+            break;
+        default: break;
+    }
+    set_protocol(TestProtocol::kUdp);
+    other_protocol_ = static_cast<std::uint8_t>(number);
+}
+
+void ProbePacket::need_ports() {
+    const TestProtocol has = packet_.protocol;
+    const bool ports = has == TestProtocol::kTcp || has == TestProtocol::kUdp || has == TestProtocol::kSctp;
+    if (!ports || other_protocol_) set_protocol(random_.one_in(2) ? TestProtocol::kTcp : TestProtocol::kUdp);
+}
+
+void ProbePacket::need_vlan() {
+    if (packet_.vlans.empty()) packet_.vlans.push_back(static_cast<std::uint16_t>(random_.below(4095)));
+}
+
+void ProbePacket::need(FieldId field_id) {
+    if (field_id == FieldId::kIp4 || field_id == FieldId::kIpDf || field_id == FieldId::kIp6 ||
+        field_id == FieldId::kIp6FlowLabel) {
+        set_version(field_id == FieldId::kIp4 || field_id == FieldId::kIpDf ? 4 : 6);
+        version_fixed_ = true;
+    }
+    const std::string_view name = field(field_id).name;
+    const std::string_view group = name.substr(0, name.find('.'));
+    if (group == "arp") return set_protocol(TestProtocol::kArp);
+    if (group == "vlan" && field_id != FieldId::kVlanDepth) return need_vlan();
+    if (group == "port") return need_ports();
+    if (group == "tcp" && packet_.protocol != TestProtocol::kTcp) return set_protocol(TestProtocol::kTcp);
+    if (group == "udp" && (packet_.protocol != TestProtocol::kUdp || other_protocol_))
+        return set_protocol(TestProtocol::kUdp);
+    if (group == "sctp") return set_protocol(TestProtocol::kSctp);
+    if (group == "icmp") return set_protocol(TestProtocol::kIcmp);
+    if (group == "icmp6") return set_protocol(TestProtocol::kIcmp6);
+    const bool of_ip = group == "ip" || group == "ip4" || group == "ip6" || group == "payload";
+    if (of_ip && (packet_.protocol == TestProtocol::kArp || other_ether_type_)) set_protocol(TestProtocol::kTcp);
+}
+
+void ProbePacket::set_flag(FieldId field_id, bool value) {
+    switch (field_id) {
+        case FieldId::kMalformed: malformed_ = value; return;
+        case FieldId::kVlan: value ? need_vlan() : packet_.vlans.clear(); return;
+        case FieldId::kIp: value ? need(field_id) : set_protocol(TestProtocol::kArp); return;
+        case FieldId::kIp4: return need(value ? FieldId::kIp4 : FieldId::kIp6);
+        case FieldId::kIp6: return need(value ? FieldId::kIp6 : FieldId::kIp4);
+        case FieldId::kIpMf:
+            need(field_id);
+            packet_.more_fragments = value;
+            return;
+        case FieldId::kIpDf:
+            need(field_id);
+            packet_.dont_fragment = value;
+            return;
+        case FieldId::kIpIsFragment:
+            need(field_id);
+            packet_.more_fragments = value;
+            if (!value) packet_.fragment_offset = 0;
+            return;
+        case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
+        case FieldId::kTcp: value ? need(field_id) : set_protocol(TestProtocol::kUdp); return;
+        case FieldId::kUdp:
+        case FieldId::kSctp:
+        case FieldId::kIcmp:
+        case FieldId::kIcmp6: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
+        default: break;
+    }
+    if (field(field_id).offset != field(FieldId::kTcpFlags).offset || field(field_id).type != Type::kBool) return;
+    need(field_id);
+    const auto bit = static_cast<std::uint8_t>(1u << field(field_id).shift);
+    packet_.tcp_flags = static_cast<std::uint8_t>(value ? packet_.tcp_flags | bit : packet_.tcp_flags & ~bit);
+}
+
+namespace {
+MacAddress mac_of(std::uint64_t value) {
+    MacAddress mac;
+    for (std::size_t i = 0; i < mac.bytes.size(); ++i) mac.bytes[i] = static_cast<std::uint8_t>(value >> (40 - 8 * i));
+    return mac;
+}
+}  // namespace
+
+void ProbePacket::set_number(FieldId field_id, std::uint64_t value) {
+    const unsigned bits = field(field_id).bits;
+    if (bits != 0 && bits < 64) value &= (std::uint64_t{1} << bits) - 1;
+    need(field_id);
+    if (!set_link_number(field_id, value) && !set_ip_number(field_id, value)) set_transport_number(field_id, value);
+}
+
+bool ProbePacket::set_link_number(FieldId field_id, std::uint64_t value) {
+    const auto small = static_cast<std::uint16_t>(value);
+    switch (field_id) {
+        case FieldId::kPacketLen: {
+            const std::size_t link_bytes = 14 + 4 * packet_.vlans.size();
+            set_ip_bytes(value < link_bytes ? 0 : value - link_bytes);
+            return true;
+        }
+        case FieldId::kEthSrc: packet_.eth_source = mac_of(value); return true;
+        case FieldId::kEthDst: packet_.eth_destination = mac_of(value); return true;
+        case FieldId::kVlanId: packet_.vlans[0] = small & 0xfff; return true;
+        case FieldId::kVlanPcp: packet_.pcp = static_cast<std::uint8_t>(small); return true;
+        case FieldId::kVlanDepth: packet_.vlans.resize(std::min<std::size_t>(value, 2), 7); return true;
+        case FieldId::kArpOp: packet_.arp_op = small; return true;
+        case FieldId::kEthType:
+            if (value == 0x0800 || value == 0x86dd)
+                need(value == 0x0800 ? FieldId::kIp4 : FieldId::kIp6);
+            else if (value == 0x0806)
+                set_protocol(TestProtocol::kArp);
+            else if (value != 0x8100 && value != 0x88a8)
+                other_ether_type_ = small;
+            return true;
+        default: return false;
+    }
+}
+
+bool ProbePacket::set_ip_number(FieldId field_id, std::uint64_t value) {
+    const auto byte = static_cast<std::uint8_t>(value);
+    switch (field_id) {
+        case FieldId::kIpVersion:
+            if (value == 4 || value == 6) need(value == 4 ? FieldId::kIp4 : FieldId::kIp6);
+            return true;
+        case FieldId::kIpProto: set_protocol_number(value); return true;
+        case FieldId::kIpTtl: packet_.ttl = byte; return true;
+        case FieldId::kIpDscp: packet_.dscp = byte; return true;
+        case FieldId::kIpEcn: packet_.ecn = byte; return true;
+        case FieldId::kIpLen: set_ip_bytes(value); return true;
+        case FieldId::kIpFragOffset: packet_.fragment_offset = static_cast<std::uint16_t>(value & 0xfff8); return true;
+        case FieldId::kIpId:
+            packet_.ip_id = static_cast<std::uint32_t>(packet_.source.version == 4 ? value & 0xffff : value);
+            if (packet_.source.version == 6) packet_.more_fragments = true;  // only a Fragment header has one
+            return true;
+        case FieldId::kIp6FlowLabel: packet_.flow_label = static_cast<std::uint32_t>(value); return true;
+        default: return false;
+    }
+}
+
+bool ProbePacket::set_transport_number(FieldId field_id, std::uint64_t value) {
+    const auto word = static_cast<std::uint32_t>(value);
+    const auto small = static_cast<std::uint16_t>(value);
+    switch (field_id) {
+        case FieldId::kTcpSport:
+        case FieldId::kUdpSport:
+        case FieldId::kSctpSport:
+        case FieldId::kPortSrc: packet_.source_port = small; return true;
+        case FieldId::kTcpDport:
+        case FieldId::kUdpDport:
+        case FieldId::kSctpDport:
+        case FieldId::kPortDst: packet_.destination_port = small; return true;
+        case FieldId::kTcpFlags: packet_.tcp_flags = static_cast<std::uint8_t>(value); return true;
+        case FieldId::kTcpSeq: packet_.seq = word; return true;
+        case FieldId::kTcpAckSeq: packet_.ack_seq = word; return true;
+        case FieldId::kTcpWindow: packet_.window = small; return true;
+        case FieldId::kTcpMss: packet_.mss = small; return true;
+        case FieldId::kTcpHeaderLen:
+            if (value > 20)
+                packet_.mss = 1460;
+            else
+                packet_.mss.reset();
+            return true;
+        case FieldId::kUdpLen:
+            packet_.payload.resize(std::min<std::size_t>(value < 8 ? 0 : value - 8, kMaxFrameBytes));
+            return true;
+        case FieldId::kPayloadLen: packet_.payload.resize(std::min<std::size_t>(value, kMaxFrameBytes)); return true;
+        case FieldId::kIcmpType:
+        case FieldId::kIcmp6Type: packet_.icmp_type = static_cast<std::uint8_t>(value); return true;
+        case FieldId::kIcmpCode:
+        case FieldId::kIcmp6Code: packet_.icmp_code = static_cast<std::uint8_t>(value); return true;
+        case FieldId::kIcmpId:
+        case FieldId::kIcmp6Id: packet_.icmp_id = small; return true;
+        case FieldId::kIcmpSeq:
+        case FieldId::kIcmp6Seq: packet_.seq = small; return true;
+        default: return false;
+    }
+}
+
+// The whole datagram; shorter than its headers it cannot be.
+void ProbePacket::set_ip_bytes(std::uint64_t bytes) {
+    TestPacket bare = packet_;
+    bare.payload.clear();
+    const std::size_t headers = build_frame(bare).size() - 14 - 4 * packet_.vlans.size();
+    packet_.payload.resize(bytes < headers ? 0 : std::min(bytes - headers, kMaxFrameBytes));
+}
+
+void ProbePacket::need_address(FieldId field_id) { need(field_id); }
+
+void ProbePacket::set_address(FieldId field_id, const IpAddress& address) {
+    need(field_id);
+    if (packet_.protocol == TestProtocol::kArp && address.version == 6) return;
+    set_version(address.version);
+    version_fixed_ = true;
+    (field_id == FieldId::kIpDst || field_id == FieldId::kArpTargetIp ? packet_.destination : packet_.source) = address;
+}
+
+const IpAddress& ProbePacket::address(FieldId field_id) const {
+    return field_id == FieldId::kIpDst || field_id == FieldId::kArpTargetIp ? packet_.destination : packet_.source;
+}
+
+void ProbePacket::put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end) {
+    need(FieldId::kPayload);
+    std::string& payload = packet_.payload;
+    if (payload.size() < offset + bytes.size()) payload.resize(offset + bytes.size(), '.');
+    payload.replace(offset, bytes.size(), bytes);
+    if (end == PayloadEnd::kThere) payload.resize(offset + bytes.size());
+}
+
+std::vector<std::uint8_t> ProbePacket::frame() const {
+    std::vector<std::uint8_t> frame = build_frame(packet_);
+    const std::size_t ip = 14 + 4 * packet_.vlans.size();
+    if (other_ether_type_) {
+        frame[ip - 2] = static_cast<std::uint8_t>(*other_ether_type_ >> 8);
+        frame[ip - 1] = static_cast<std::uint8_t>(*other_ether_type_);
+    } else if (other_protocol_ && packet_.source.version == 4) {
+        frame[ip + 9] = *other_protocol_;
+        frame[ip + 10] = frame[ip + 11] = 0;
+        const std::uint16_t sum = checksum_of(&frame[ip], 20);
+        frame[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
+        frame[ip + 11] = static_cast<std::uint8_t>(sum);
+    } else if (other_protocol_ && !packet_.more_fragments && packet_.fragment_offset == 0) {
+        frame[ip + 6] = *other_protocol_;
+    }
+    // Lengths now reach beyond the frame's end.
+    if (malformed_) frame.pop_back();
+    return frame;
+}
+
+}  // namespace weir::packet

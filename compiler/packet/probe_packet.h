@@ -1,0 +1,90 @@
+// A packet in the making: fields are set in any order, each bringing along the headers that it needs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/packet/fields.h"
+#include "compiler/packet/frame_builder.h"
+#include "grammar/value.h"
+
+namespace weir::packet {
+
+// Numbers that are the same for the same seed on every machine and library (splitmix64).
+class Seeded {
+public:
+    explicit Seeded(std::uint64_t seed) : state_(seed) {}
+    std::uint64_t next() {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        return z ^ z >> 31;
+    }
+    // 0 to `limit` - 1; `limit` is not 0.
+    std::uint64_t below(std::uint64_t limit) { return next() % limit; }
+    bool one_in(std::uint64_t chances) { return below(chances) == 0; }
+    std::uint64_t between(std::uint64_t first, std::uint64_t last) {
+        return last - first == ~std::uint64_t{0} ? next() : first + below(last - first + 1);
+    }
+    // Within a range of one version; ends inclusive.
+    IpAddress between(const IpAddress& first, const IpAddress& last);
+    IpAddress address(std::uint8_t version);
+
+private:
+    std::uint64_t state_;
+};
+
+enum class Polarity : std::uint8_t { kHolds, kFails };
+constexpr Polarity opposite(Polarity polarity) {
+    return polarity == Polarity::kHolds ? Polarity::kFails : Polarity::kHolds;
+}
+
+enum class Side : std::uint8_t { kBelow, kAbove };
+// The address before or after; the first follows the last.
+IpAddress neighbour(IpAddress address, Side side);
+
+enum class PayloadEnd : std::uint8_t { kThere, kOpen };  // the payload ends where the bytes end, or goes on
+
+class ProbePacket {
+public:
+    explicit ProbePacket(Seeded& random);
+
+    // The packet gets the header that has the field.
+    void need(FieldId field);
+    void set_flag(FieldId field, bool value);
+    // Cut to the field's width. A MAC address is its 48 bits.
+    void set_number(FieldId field, std::uint64_t value);
+    void need_address(FieldId field);
+    void set_address(FieldId field, const IpAddress& address);
+    const IpAddress& address(FieldId field) const;
+    // True unless another field has asked for the other version.
+    bool may_have(std::uint8_t version) const { return !version_fixed_ || packet_.source.version == version; }
+    void put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end);
+
+    // Other values, with the protocol and IP version that it has.
+    void randomise();
+    std::vector<std::uint8_t> frame() const;
+
+private:
+    void set_protocol(TestProtocol protocol);
+    void set_protocol_number(std::uint64_t number);
+    void need_ports();
+    void need_vlan();
+    void set_version(std::uint8_t version);
+    void set_ip_bytes(std::uint64_t bytes);
+    bool set_link_number(FieldId field, std::uint64_t value);
+    bool set_ip_number(FieldId field, std::uint64_t value);
+    bool set_transport_number(FieldId field, std::uint64_t value);
+
+    Seeded& random_;
+    TestPacket packet_{};
+    bool version_fixed_ = false;
+    bool malformed_ = false;
+    std::optional<std::uint8_t> other_protocol_{};  // in the IP header, before what is no such header
+    std::optional<std::uint16_t> other_ether_type_{};
+};
+
+}  // namespace weir::packet

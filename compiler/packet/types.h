@@ -1,0 +1,13 @@
+// The types of the language. Nothing converts silently.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::packet {
+
+enum class Type : std::uint8_t { kBool, kUint, kPort, kIp, kMac, kDomain, kText, kBytes };
+
+std::string_view type_name(Type type);  // "port", "address", as diagnostics say it
+
+}  // namespace weir::packet

@@ -1,0 +1,20 @@
+#include "compiler/policy/distinct.h"
+
+#include <cmath>
+
+#include "bpf/abi.h"
+
+namespace weir::policy {
+
+// With 1 to 2 sampled values a bit, sampling (1/sqrt of how many) and linear counting (Whang et al. 1990) are each off
+// by about 2%, the sum by less than 3% (standard error).
+DistinctSketch distinct_sketch(std::uint64_t limit) {
+    constexpr double kBits = WEIR_SKETCH_BITS;
+    DistinctSketch sketch;
+    while (limit >> sketch.sampled_bits > 2 * WEIR_SKETCH_BITS) ++sketch.sampled_bits;
+    const double sampled = std::ldexp(static_cast<double>(limit), -static_cast<int>(sketch.sampled_bits));
+    sketch.marks = static_cast<std::uint32_t>(kBits * (1 - std::pow(1 - 1 / kBits, sampled)));
+    return sketch;
+}
+
+}  // namespace weir::policy

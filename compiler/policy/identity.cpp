@@ -1,0 +1,49 @@
+#include "compiler/policy/identity.h"
+
+#include <fmt/format.h>
+
+#include "compiler/policy/set_element.h"
+
+namespace weir::policy {
+
+namespace {
+
+// In the largest unit that says it whole.
+std::string duration_text(std::uint64_t ns) {
+    struct Unit {
+        const char* word;
+        std::uint64_t ns;
+    };
+    constexpr Unit kUnits[] = {{"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000},
+                               {"s", 1'000'000'000},      {"ms", 1'000'000},        {"us", 1'000}};
+    for (const Unit& unit : kUnits)
+        if (ns % unit.ns == 0) return fmt::format("{}{}", ns / unit.ns, unit.word);
+    return fmt::format("{}ns", ns);
+}
+
+std::string with_keys(std::string text, const StateTerm& term) {
+    if (term.value) text += fmt::format("{} by ", field(*term.value).name);
+    for (std::size_t i = 0; i < term.keys.size(); ++i)
+        text += fmt::format("{}{}", i == 0 ? "" : ", ", field(term.keys[i]).name);
+    const bool is_window = term.kind == TermKind::kCount || term.kind == TermKind::kDistinct;
+    return text + fmt::format(") {} {}", is_window ? "in" : "per", duration_text(term.unit_ns));
+}
+
+}  // namespace
+
+std::string identity(const Rule& rule, const StateTerm& term) {
+    constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct"};
+    return with_keys(fmt::format("rule {}: {}(", rule.name, kWords[static_cast<std::size_t>(term.kind)]), term);
+}
+
+std::string identity(const Alert& alert) {
+    return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle);
+}
+
+std::string identity(const Set& set) {
+    std::string types;
+    for (const SetType type : set.types) types += fmt::format("{}{}", types.empty() ? "" : ", ", set_type_name(type));
+    return fmt::format("set {}: ({})", set.name, types);
+}
+
+}  // namespace weir::policy

@@ -1,0 +1,18 @@
+// What state belongs to, so that the next policy goes on with it: names and types, never places in the file.
+#pragma once
+
+#include <string>
+
+#include "compiler/policy/typed_policy.h"
+
+namespace weir::policy {
+
+// "rule ssh_guessing: rate(ip.src) per 1m". Limits and bursts may change without a loss; kind, keys, unit or window may
+// not.
+std::string identity(const Rule& rule, const StateTerm& term);
+// "alert scan: throttle(ip.src) per 1m"
+std::string identity(const Alert& alert);
+// "set blocked: (ip, port)"
+std::string identity(const Set& set);
+
+}  // namespace weir::policy

@@ -1,0 +1,268 @@
+// What a policy says once every name is resolved and every type is right: ids instead of names. sema::check() makes
+// it; the linter, the oracle and the lowering read it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "compiler/packet/fields.h"
+#include "compiler/policy/set_entries.h"
+#include "grammar/ast.h"
+
+namespace weir::policy {
+
+enum class ExprId : std::uint32_t {};
+enum class SetId : std::uint32_t {};
+enum class RuleId : std::uint32_t {};
+enum class AlertId : std::uint32_t {};
+enum class SinkId : std::uint32_t {};
+inline constexpr ExprId kNoExpr{0xffffffff};
+
+// ---- conditions. Each comparison is false where one of its fields is absent, `negated` or not. ----
+
+struct Constant {
+    bool value = false;
+};
+struct And {
+    std::vector<ExprId> operands;
+};
+struct Or {
+    std::vector<ExprId> operands;
+};
+struct Not {
+    ExprId operand;
+};
+// A bare bool field, or one compared with true/false: the packet has it, and it is `value`.
+struct Flag {
+    packet::FieldId field;
+    bool value = true;
+};
+// Two bool fields compared.
+struct FlagCompare {
+    packet::FieldId lhs;
+    packet::FieldId rhs;
+    bool negated = false;
+};
+
+// An unsigned number of the packet: a uint or port field, masked, or a length (payload.len).
+struct Number {
+    packet::FieldId field;
+    std::uint64_t mask = ~std::uint64_t{0};
+};
+enum class Relation : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
+struct NumberCompare {
+    Number lhs;
+    Relation relation;
+    Number rhs;
+};
+// Number in sorted, disjoint, inclusive ranges. `==`, `<`, `in {…}` and the like all become this.
+struct NumberIn {
+    Number number;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    bool negated = false;
+};
+
+struct AddressCompare {
+    packet::FieldId lhs;
+    packet::FieldId rhs;
+    bool negated = false;
+};
+// Sorted, disjoint ranges, IPv4 before IPv6. An address of the other version is in none.
+struct AddressIn {
+    packet::FieldId field;
+    std::vector<IpRange> ranges;
+    bool negated = false;
+};
+struct MacCompare {
+    packet::FieldId lhs;
+    packet::FieldId rhs;
+    bool negated = false;
+};
+struct MacIn {
+    packet::FieldId field;
+    std::vector<MacAddress> addresses;
+    bool negated = false;
+};  // sorted, distinct
+
+// A declared set, or a tuple's literal set (made a set of its own, name empty). Keys in the set's type order.
+struct InSet {
+    std::vector<packet::FieldId> keys;
+    SetId set;
+    bool negated = false;
+};
+
+enum class BytesOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+// iface against a string. `text` is at most 15 bytes long where it can match.
+struct IfaceMatch {
+    BytesOp op;
+    std::string text;
+    bool negated = false;
+};
+// payload against up to 64 bytes. kContains looks at the first 512 bytes of payload.
+struct PayloadMatch {
+    BytesOp op;
+    std::string bytes;
+    bool negated = false;
+};
+// payload[offset:length] against length bytes; absent where the payload is shorter than offset + length.
+struct PayloadSlice {
+    std::uint32_t offset;
+    std::string bytes;
+    bool negated = false;
+};
+
+struct Expr {
+    Span span;
+    std::variant<Constant, And, Or, Not, Flag, FlagCompare, NumberCompare, NumberIn, AddressCompare, AddressIn,
+                 MacCompare, MacIn, InSet, IfaceMatch, PayloadMatch, PayloadSlice>
+        node;
+};
+
+// ---- sets ----
+
+struct Set {
+    std::string name;  // empty: made from a literal
+    Span span;
+    std::vector<SetType> types;  // one, or a tuple's
+    std::uint64_t size = 65536;
+    std::optional<std::uint64_t> ttl_ns;
+    bool dynamic = false;  // some rule or response adds or removes, or it has a ttl
+    SetEntries entries;    // sorted
+};
+
+// ---- rules ----
+
+using Verdict = ast::Verdict;
+using VerdictKind = ast::VerdictKind;
+
+// A state term: true where its value is above the limit. State belongs to (rule, term, key).
+// kThrottle: of an alert, true where an event passes.
+enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrottle };
+struct StateTerm {
+    TermKind kind = TermKind::kRate;
+    Span span;
+    std::vector<packet::FieldId> keys;     // one to four, each once
+    std::optional<packet::FieldId> value;  // kDistinct: what is counted
+    std::uint64_t limit = 0;               // rates: tokens in `unit_ns`; else what the value is compared with
+    std::uint64_t unit_ns = 0;             // rates: the unit; else the window
+    std::uint64_t burst = 0;               // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
+    std::uint64_t size = 65536;            // keys
+};
+
+// Once the packet's verdict is known. An absent field: nothing is done.
+struct SetChange {
+    bool adds = true;
+    SetId set{};
+    std::vector<packet::FieldId> keys;  // in the set's type order
+    std::uint64_t for_ns = 0;           // how long it stays; 0: without an end
+};
+
+struct AlertAction {
+    AlertId alert;
+    std::uint64_t sample = 1;
+};
+struct Rule {
+    std::string name;
+    Span span;
+    Span condition_span;
+    std::string note;
+    bool observe = false;
+    ExprId condition = kNoExpr;       // the stateless operands
+    std::vector<StateTerm> terms;     // after them, in the order written, while all before hold
+    std::vector<AlertAction> alerts;  // in the order written
+    std::vector<SetChange> changes;   // likewise
+    std::optional<Verdict> verdict;
+    // The rule ends the evaluation where it matches: a verdict, not observed.
+    bool decides() const { return verdict.has_value() && !observe; }
+    // What matches the condition may still not match the rule.
+    bool has_state() const { return !terms.empty(); }
+};
+
+// ---- alerts and sinks ----
+
+// A message is text with holes: a field, or `suppressed`, `rule`, `verdict`.
+enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
+using MessagePart = std::variant<std::string, packet::FieldId, MessageWord>;
+struct Alert {
+    std::string name;
+    Span span;
+    ast::AlertSeverity severity = ast::AlertSeverity::kMedium;
+    std::vector<MessagePart> message;
+    std::vector<SinkId> sinks;          // empty: every sink
+    std::optional<StateTerm> throttle;  // `limit` events a key in `unit_ns`
+};
+
+struct StdoutSink {};
+struct EveSink {
+    std::string path;
+    std::uint64_t rotate_bytes = 0;
+    std::uint32_t keep = 0;
+};  // 0: never rotated
+struct Sink {
+    std::string name;
+    Span span;
+    std::variant<StdoutSink, EveSink> kind;
+};
+
+// ---- tests ----
+
+struct ExpectedAlert {
+    AlertId alert;
+    std::optional<std::uint64_t> times;
+};  // no number: once at least
+struct Expectation {
+    std::optional<Verdict> verdict;
+    std::optional<RuleId> rule;
+    bool by_default = false;  // no rule decided
+    bool by_malformed = false;
+    std::vector<ExpectedAlert> alerts;
+    bool no_alert = false;
+    std::string text;  // as written, for reports
+};
+struct SendFrames {
+    std::vector<std::vector<std::uint8_t>> frames;
+    Expectation expect;
+};  // repeats and ranges unrolled
+struct AdvanceClock {
+    std::uint64_t ns;
+};
+struct ReplayCapture {
+    std::string path;
+    Span span;
+    Expectation expect;
+};  // read by whoever runs it
+struct ExpectMember {
+    SetId set;
+    std::vector<SetElement> entry;
+    bool negated = false;
+    std::string text;
+};
+struct TestStep {
+    Span span;
+    std::variant<SendFrames, AdvanceClock, ReplayCapture, ExpectMember> node;
+};
+struct Test {
+    std::string name;
+    Span span;
+    std::vector<TestStep> steps;
+};
+
+struct TypedPolicy {
+    std::string name;
+    Verdict default_verdict;
+    Verdict malformed_verdict;
+    std::vector<Expr> exprs;
+    std::vector<Set> sets;
+    std::vector<Rule> rules;
+    std::vector<Alert> alerts;
+    std::vector<Sink> sinks;
+    std::vector<Test> tests;
+
+    const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
+};
+
+}  // namespace weir::policy

@@ -1,0 +1,237 @@
+#include "runtime/engine/accounts.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_set>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+// The first `entries` entries of a per-CPU array of structs of 64-bit numbers, summed over the CPUs.
+template <typename Sums>
+Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
+    constexpr std::size_t kWords = sizeof(Sums) / sizeof(std::uint64_t);
+    static_assert(kWords * sizeof(std::uint64_t) == sizeof(Sums));
+    sums.assign(entries, Sums{});
+    constexpr std::uint32_t kAtOnce = 256;
+    const std::size_t words = kWords * possible_cpus();  // of an entry
+    std::vector<std::uint64_t> values(words * std::min(entries, kAtOnce));
+    std::vector<std::uint32_t> keys(std::min(entries, kAtOnce));
+    std::uint32_t place = 0;  // the kernel's, where the next batch begins
+    for (std::uint32_t begin = 0; begin < entries;) {
+        std::uint32_t count = std::min(entries - begin, kAtOnce);
+        // ENOENT: the map ends with this batch.
+        if (bpf_map_lookup_batch(map, begin == 0 ? nullptr : &place, &place, keys.data(), values.data(), &count,
+                                 nullptr) != 0 &&
+            (errno != ENOENT || count == 0))
+            return kernel_error(errno, "reading the counters");
+        for (std::uint32_t i = 0; i < count; ++i) {
+            std::uint64_t total[kWords] = {};
+            for (std::size_t word = 0; word < words; ++word) total[word % kWords] += values[i * words + word];
+            std::memcpy(&sums[begin + i], total, sizeof(total));
+        }
+        begin += count;
+    }
+    return Done{};
+}
+
+void add_counter(weir_counter& sum, const weir_counter& more) {
+    sum.packets += more.packets;
+    sum.bytes += more.bytes;
+}
+
+template <typename Value>
+Value find_or_zero(const std::unordered_map<std::string, Value>& map, const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? Value{} : found->second;
+}
+
+CounterStatus counter_status(std::string name, weir_counter sum, const weir_counter& more) {
+    add_counter(sum, more);
+    return {std::move(name), sum.packets, sum.bytes};
+}
+
+}  // namespace
+
+Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest) {
+    Counts counts;
+    const auto rows = static_cast<std::uint32_t>(manifest.rules.size() + 2);
+    std::vector<weir_counter_block> blocks;
+    if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read)
+        return read.error();
+    for (std::uint32_t row = 0; row < rows; ++row)
+        counts.rows.push_back(blocks[row / WEIR_BLOCK_COUNTERS].rows[row % WEIR_BLOCK_COUNTERS]);
+    // A policy whose rules raise no alert has no accounts in its program.
+    const int accounts = program.map("weir_alert_accounts");
+    counts.alerts.resize(manifest.alerts.size());
+    if (accounts >= 0 && !manifest.alerts.empty())
+        if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
+            return read.error();
+    const std::vector<std::string> identities = program.state().identities();
+    std::vector<weir_state_account> state(identities.size());
+    if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
+        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read)
+            return read.error();
+    for (std::size_t i = 0; i < identities.size(); ++i) counts.state.emplace_back(identities[i], state[i]);
+    return counts;
+}
+
+std::uint64_t decided(const Counts& counts, const bpf::Manifest& manifest) {
+    std::uint64_t packets = 0;
+    for (std::size_t row = 0; row < counts.rows.size(); ++row) {
+        const bool decides =
+            row >= manifest.rules.size() || (!manifest.rules[row].observe && manifest.rules[row].verdict != ~0u);
+        if (decides) packets += counts.rows[row].packets;
+    }
+    return packets;
+}
+
+void add(Counts& sum, const Counts& more) {
+    for (std::size_t i = 0; i < more.rows.size(); ++i) add_counter(sum.rows[i], more.rows[i]);
+    for (std::size_t i = 0; i < more.alerts.size(); ++i) {
+        sum.alerts[i].matched += more.alerts[i].matched;
+        sum.alerts[i].suppressed += more.alerts[i].suppressed;
+        sum.alerts[i].lost += more.alerts[i].lost;
+    }
+}
+
+Counts since(const Counts& now, const Counts& before) {
+    Counts more = now;
+    for (std::size_t i = 0; i < before.rows.size(); ++i) {
+        more.rows[i].packets -= before.rows[i].packets;
+        more.rows[i].bytes -= before.rows[i].bytes;
+    }
+    for (std::size_t i = 0; i < before.alerts.size(); ++i) {
+        more.alerts[i].matched -= before.alerts[i].matched;
+        more.alerts[i].suppressed -= before.alerts[i].suppressed;
+        more.alerts[i].lost -= before.alerts[i].lost;
+    }
+    for (std::size_t i = 0; i < before.state.size(); ++i) {
+        more.state[i].second.inserted -= before.state[i].second.inserted;
+        more.state[i].second.refused -= before.state[i].second.refused;
+    }
+    return more;
+}
+
+void save_state_accounts(ByteWriter& out, const StateAccounts& state) {
+    out.put(std::uint64_t{state.size()});
+    for (const auto& [identity, account] : state) out.put(identity), out.put(account);
+}
+
+StateAccounts load_state_accounts(ByteReader& in) {
+    StateAccounts state;
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        std::string identity = in.text();
+        state.emplace_back(std::move(identity), in.get<weir_state_account>());
+    }
+    return state;
+}
+
+void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
+    const std::size_t rules = manifest.rules.size();
+    for (std::size_t i = 0; i < rules; ++i) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
+    add_counter(default_, counts.rows[rules]);
+    add_counter(malformed_, counts.rows[rules + 1]);
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
+        add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+    for (const auto& [identity, account] : counts.state) {
+        weir_state_account& sum = state_[identity];
+        sum.inserted += account.inserted;
+        sum.refused += account.refused;
+    }
+}
+
+weir_state_account Accounts::state(const std::string& identity, const Counts& counts) const {
+    weir_state_account sum = find_or_zero(state_, identity);
+    for (const auto& [name, account] : counts.state)
+        if (name == identity) sum.inserted += account.inserted, sum.refused += account.refused;
+    return sum;
+}
+
+void Accounts::add_event(const std::string& alert, bool delivered) {
+    Account& account = alerts_[alert];
+    ++(delivered ? account.delivered : account.lost);
+}
+
+void Accounts::add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost) {
+    Account& account = alerts_[alert];
+    account.delivered += delivered;
+    account.lost += lost;
+}
+
+void Accounts::save(ByteWriter& out) const {
+    out.put(std::uint64_t{rules_.size()});
+    for (const auto& [name, counter] : rules_) out.put(name), out.put(counter);
+    out.put(std::uint64_t{alerts_.size()});
+    for (const auto& [name, account] : alerts_) out.put(name), out.put(account);
+    out.put(default_), out.put(malformed_);
+    save_state_accounts(out, {state_.begin(), state_.end()});
+}
+
+void Accounts::load(ByteReader& in) {
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        add_counter(rules_[name], in.get<weir_counter>());
+    }
+    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
+        const std::string name = in.text();
+        alerts_[name] = in.get<Account>();
+    }
+    add_counter(default_, in.get<weir_counter>());
+    add_counter(malformed_, in.get<weir_counter>());
+    for (const auto& [identity, account] : load_state_accounts(in)) state_[identity] = account;
+}
+
+void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending,
+                         const std::vector<std::string>& state) {
+    std::unordered_set<std::string> rules, alerts;
+    for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
+    for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
+    for (const bpf::Manifest* old : pending)
+        for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
+    std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
+    std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+    std::erase_if(state_,
+                  [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
+}
+
+std::vector<std::pair<std::string, weir_counter>> Accounts::of_rules_that_leave(const bpf::Manifest& before,
+                                                                                const bpf::Manifest& after) const {
+    std::unordered_set<std::string_view> stay;
+    for (const bpf::RuleInfo& rule : after.rules) stay.insert(rule.name);
+    std::vector<std::pair<std::string, weir_counter>> leave;
+    for (const bpf::RuleInfo& rule : before.rules)
+        if (!stay.contains(rule.name)) leave.emplace_back(rule.name, find_or_zero(rules_, rule.name));
+    return leave;
+}
+
+void Accounts::restore(const std::vector<std::pair<std::string, weir_counter>>& rules) {
+    for (const auto& [name, counter] : rules) rules_.emplace(name, counter);
+}
+
+Account Accounts::alert(const std::string& name) const { return find_or_zero(alerts_, name); }
+
+void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const {
+    const std::size_t rules = manifest.rules.size();
+    for (std::size_t i = 0; i < rules; ++i) {
+        const std::string& name = manifest.rules[i].name;
+        status.rules.push_back(counter_status(name, find_or_zero(rules_, name), counts.rows[i]));
+    }
+    status.default_ = counter_status("default", default_, counts.rows[rules]);
+    status.malformed = counter_status("malformed", malformed_, counts.rows[rules + 1]);
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
+        AlertStatus alert;
+        alert.name = manifest.alerts[i].name;
+        static_cast<Account&>(alert) = find_or_zero(alerts_, alert.name);
+        add_counts(alert, counts.alerts[i]);
+        settle(alert);
+        status.alerts.push_back(std::move(alert));
+    }
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,73 @@
+// Counts that outlive programs. Each program counts for itself, in maps of its own; once the last packet has left it,
+// what it counted is added to sums by name. So rules keep their counts wherever a reload moves them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "compiler/object.h"
+#include "grammar/base/result.h"
+#include "runtime/bytes.h"
+#include "runtime/engine/program.h"
+#include "runtime/status.h"
+
+namespace weir::runtime {
+
+// What a program has counted so far, over all CPUs.
+using StateAccounts =
+    std::vector<std::pair<std::string, weir_state_account>>;  // by identity: terms, throttles, sets that change
+struct Counts {
+    std::vector<weir_counter> rows;  // rules, `default`, `malformed`
+    std::vector<weir_alert_account> alerts;
+    StateAccounts state{};
+};
+void save_state_accounts(ByteWriter& out, const StateAccounts& state);
+StateAccounts load_state_accounts(ByteReader& in);
+// What was counted after `before` was.
+Counts since(const Counts& now, const Counts& before);
+void add(Counts& sum, const Counts& more);
+Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
+// Packets judged: each was decided by one row.
+std::uint64_t decided(const Counts& counts, const bpf::Manifest& manifest);
+
+class Accounts {
+public:
+    // Adds what a program counted that no packet is in any more.
+    void add(const bpf::Manifest& manifest, const Counts& counts);
+    // An event of an alert was handed to its sinks.
+    void add_event(const std::string& alert, bool delivered);
+    // Forgets rules that are not in `manifest`, alerts that are neither there nor in `pending`, and state that is not
+    // in `state`: what has its name later begins anew.
+    void keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending,
+                   const std::vector<std::string>& state = {});
+
+    // The sums and what the program in force has counted since; `manifest` is that program's.
+    void fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const;
+    // For the engine after this one; `load` adds to what is there.
+    void save(ByteWriter& out) const;
+    void load(ByteReader& in);
+    // What user space took of an alert's events, by an engine that is gone.
+    void add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost);
+
+    Account alert(const std::string& name) const;
+    // Sums of those rules of `before` that `after` does not have.
+    std::vector<std::pair<std::string, weir_counter>> of_rules_that_leave(const bpf::Manifest& before,
+                                                                          const bpf::Manifest& after) const;
+    // Such rules are back: they go on where they were. A rule that is counted meanwhile keeps its sum.
+    void restore(const std::vector<std::pair<std::string, weir_counter>>& rules);
+    // Of state by identity: the sum and what the program in force has counted since.
+    weir_state_account state(const std::string& identity, const Counts& counts) const;
+
+private:
+    std::unordered_map<std::string, weir_counter> rules_;
+    std::unordered_map<std::string, Account> alerts_;
+    std::unordered_map<std::string, weir_state_account> state_;
+    weir_counter default_{};
+    weir_counter malformed_{};
+};
+
+}  // namespace weir::runtime

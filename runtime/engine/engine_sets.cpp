@@ -1,0 +1,38 @@
+// Sets of the policy in force that change while it runs.
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "runtime/engine/engine_state.h"
+
+namespace weir::runtime {
+
+Result<LiveSet> Engine::set(const std::string& name) const {
+    const Loaded& active = *state_->active;
+    std::string others;
+    for (const bpf::SetInfo& info : active.generation.manifest.sets) {
+        if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity));
+        others += (others.empty() ? "" : ", ") + info.name;
+    }
+    return Error{fmt::format("the policy has no set `{}`", name),
+                 others.empty() ? "it has none at all" : "it has " + others, ENOENT};
+}
+
+void Engine::tidy_sets() {
+    for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
+        if (!info.dynamic) continue;
+        if (auto live = set(info.name))
+            if (auto gone = live->tidy(); !gone && state_->options.on_notice)
+                state_->options.on_notice(gone.error().message);
+    }
+}
+
+// With descriptors of their own. One that cannot be had is missing: the kernel has no room for anything then.
+std::vector<KeptSet> Engine::State::changing_sets(const Loaded& loaded) const {
+    std::vector<KeptSet> sets;
+    for (const bpf::SetInfo& info : loaded.generation.manifest.sets)
+        if (info.dynamic) sets.push_back({info, duplicate(loaded.program.state().fd(info.identity))});
+    return sets;
+}
+
+}  // namespace weir::runtime

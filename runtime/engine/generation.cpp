@@ -1,0 +1,101 @@
+#include "runtime/engine/generation.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "compiler/object_bytes.h"
+#include "runtime/bytes.h"
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
+    switch (condition.op) {
+        case bpf::IfaceOp::kEq: return name == condition.text;
+        case bpf::IfaceOp::kContains: return name.find(condition.text) != std::string::npos;
+        case bpf::IfaceOp::kStartsWith: return name.starts_with(condition.text);
+        case bpf::IfaceOp::kEndsWith: break;
+    }
+    return name.ends_with(condition.text);
+}
+
+}  // namespace
+
+Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin) {
+    const bpf::Manifest& manifest = object.manifest;
+    std::string loaded_at = rfc3339(realtime_ns());
+    ByteWriter rest;
+    rest.put(origin.file);
+    rest.put(std::uint64_t{origin.files.size()});
+    for (const SourceFile& file : origin.files) rest.put(file.path), rest.put(file.sha256);
+    rest.put(loaded_at);
+    bpf::Object names;
+    names.manifest = manifest;
+    names.state = StateMaps::shapes(object.state);
+    rest.put(bpf::to_bytes(names));
+    auto record = Record::create(number, manifest.alerts.size(), rest.bytes());
+    if (!record) return record.error();
+    return Generation{number,
+                      manifest,
+                      std::move(names.state),
+                      origin,
+                      std::move(loaded_at),
+                      {},
+                      std::vector<std::vector<SinkId>>(manifest.alerts.size()),
+                      std::move(*record)};
+}
+
+Result<Generation> adopt_generation(UniqueFd map) {
+    auto record = Record::adopt(std::move(map));
+    if (!record) return record.error();
+    ByteReader rest(record->rest());
+    Origin origin;
+    origin.file = rest.text();
+    for (auto left = rest.get<std::uint64_t>(); left != 0 && rest.good(); --left) {
+        std::string path = rest.text();
+        origin.files.push_back({std::move(path), rest.text()});
+    }
+    std::string loaded_at = rest.text();
+    const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
+    if (!names || names->manifest.alerts.size() != record->alerts().size())
+        return Error{"a pinned record cannot be read", {}, EINVAL};
+    const std::uint32_t number = record->generation();
+    return Generation{number,
+                      names->manifest,
+                      names->state,
+                      std::move(origin),
+                      std::move(loaded_at),
+                      {},
+                      std::vector<std::vector<SinkId>>(record->alerts().size()),
+                      std::move(*record)};
+}
+
+void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
+    generation.sinks = dispatcher.adopt(generation.manifest.sinks);
+    generation.alert_sinks.clear();
+    for (const bpf::AlertInfo& alert : generation.manifest.alerts) {
+        std::vector<SinkId> sinks;
+        for (const std::uint32_t number : alert.sinks) sinks.push_back(generation.sinks.at(number));
+        std::sort(sinks.begin(), sinks.end());
+        sinks.erase(std::unique(sinks.begin(), sinks.end()), sinks.end());
+        generation.alert_sinks.push_back(std::move(sinks));
+    }
+}
+
+Status name_interface(const Program& program, const bpf::Manifest& manifest, const std::string& name, unsigned index) {
+    const int map = program.map("weir_ifaces");
+    if (map < 0) return Done{};  // no rule reads `iface`
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < manifest.ifaces.size(); ++i)
+        if (matches(manifest.ifaces[i], name)) bits |= 1u << i;
+    if (bpf_map_update_elem(map, &index, &bits, BPF_ANY) != 0)
+        return kernel_error(errno, fmt::format("telling the policy about {}", name));
+    return Done{};
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,128 @@
+#include "runtime/engine/pins.h"
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kBpfFolder = "/sys/fs/bpf";
+constexpr std::string_view kNext = "next%";  // a pin that is about to take its place; no escaped name begins so
+
+// The BPF file system takes no dots, and no file system a slash.
+std::string escaped(std::string_view name) {
+    std::string text;
+    for (const char c : name) {
+        if (c == '.' || c == '/' || c == '%' || static_cast<unsigned char>(c) < 0x20)
+            text += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+        else
+            text += c;
+    }
+    return text;
+}
+
+std::string plain(std::string_view text) {
+    std::string name;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%' && i + 2 < text.size()) {
+            name += static_cast<char>(std::strtol(std::string(text.substr(i + 1, 2)).c_str(), nullptr, 16));
+            i += 2;
+        } else {
+            name += text[i];
+        }
+    }
+    return name;
+}
+
+bool is_bpf_file_system(const char* folder) {
+    struct statfs facts{};
+    return statfs(folder, &facts) == 0 && facts.f_type == BPF_FS_MAGIC;
+}
+
+std::vector<std::string> entries(const std::string& folder) {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder, none)) names.push_back(entry.path().filename());
+    return names;
+}
+
+}  // namespace
+
+Result<Pins> Pins::open(const std::string& name) {
+    if (!is_bpf_file_system(kBpfFolder) &&
+        mount("bpf", kBpfFolder, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
+        Error error = kernel_error(errno, fmt::format("mounting a BPF file system on {}", kBpfFolder));
+        error.help = fmt::format("mount one: mount -t bpf bpf {}", kBpfFolder);
+        return error;
+    }
+    std::string folder = fmt::format("{}/{}", kPinRoot, escaped(name));
+    for (const char* made : {kPinRoot, folder.c_str()})
+        if (mkdir(made, 0700) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", made));
+    return Pins(std::move(folder));
+}
+
+std::string Pins::path(std::string_view name) const { return folder_ + "/" + escaped(name); }
+
+Status Pins::keep(std::string_view name, int fd) {
+    const std::string next = fmt::format("{}/{}{}", folder_, kNext, escaped(name));
+    unlink(next.c_str());  // of an engine that was killed here
+    if (bpf_obj_pin(fd, next.c_str()) != 0 || std::rename(next.c_str(), path(name).c_str()) != 0)
+        return kernel_error(errno, fmt::format("pinning {}", path(name)));
+    return Done{};
+}
+
+UniqueFd Pins::get(std::string_view name) const { return UniqueFd(bpf_obj_get(path(name).c_str())); }
+
+void Pins::drop(std::string_view name) { unlink(path(name).c_str()); }
+
+std::vector<std::string> Pins::names(std::string_view prefix) const {
+    std::vector<std::string> found;
+    for (const std::string& entry : entries(folder_)) {
+        if (entry.starts_with(kNext)) continue;
+        std::string name = plain(entry);
+        if (name.starts_with(prefix)) found.push_back(name.substr(prefix.size()));
+    }
+    return found;
+}
+
+void Pins::drop_all() {
+    for (const std::string& entry : entries(folder_)) unlink((folder_ + "/" + entry).c_str());
+    rmdir(folder_.c_str());
+    rmdir(kPinRoot);  // fails where other engines have theirs
+}
+
+std::vector<std::string> interfaces_left_by(const std::string& name) {
+    std::vector<std::string> interfaces;
+    constexpr std::string_view kLink = "link-";
+    for (const std::string& entry : entries(fmt::format("{}/{}", kPinRoot, escaped(name))))
+        if (entry.starts_with(kLink)) interfaces.push_back(plain(std::string_view(entry).substr(kLink.size())));
+    return interfaces;
+}
+
+std::string engine_that_pins_link(std::uint32_t id) {
+    for (const std::string& engine : entries(kPinRoot)) {
+        for (const std::string& pin : entries(fmt::format("{}/{}", kPinRoot, engine))) {
+            if (!pin.starts_with("link-")) continue;
+            const UniqueFd fd(bpf_obj_get(fmt::format("{}/{}/{}", kPinRoot, engine, pin).c_str()));
+            bpf_link_info info{};
+            __u32 length = sizeof(info);
+            if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &length) == 0 && info.id == id) return plain(engine);
+        }
+    }
+    return {};
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,46 @@
+// What of an engine outlives its process: pins in a folder of its own on a BPF file system. A pin holds its thing, and
+// so a pinned link keeps its program attached, whoever ends.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/base/result.h"
+#include "runtime/handles.h"
+
+namespace weir::runtime {
+
+inline constexpr const char* kPinRoot = "/sys/fs/bpf/weir";
+
+class Pins {
+public:
+    // The folder of engine `name`, made where it is missing. Mounts a BPF file system where /sys/fs/bpf has none; the
+    // error of one that cannot be mounted says how to.
+    static Result<Pins> open(const std::string& name);
+
+    const std::string& folder() const { return folder_; }
+    // Pins of any name: what a file system would not take is escaped. keep() replaces a pin of that name, atomically.
+    Status keep(std::string_view name, int fd);
+    // A descriptor of what is pinned, or empty.
+    UniqueFd get(std::string_view name) const;
+    void drop(std::string_view name);
+    // Names that begin with `prefix`, without it.
+    std::vector<std::string> names(std::string_view prefix) const;
+    // All pins, and the folder.
+    void drop_all();
+
+private:
+    explicit Pins(std::string folder) : folder_(std::move(folder)) {}
+    std::string path(std::string_view name) const;
+
+    std::string folder_;
+};
+
+// Interfaces on which an engine of that name left a policy in force; none where there is no such engine.
+std::vector<std::string> interfaces_left_by(const std::string& name);
+
+// Name of the engine that pins link number `id`, or empty.
+std::string engine_that_pins_link(std::uint32_t id);
+
+}  // namespace weir::runtime

@@ -1,0 +1,61 @@
+#include "runtime/sinks/dispatcher.h"
+
+#include <algorithm>
+
+namespace weir::runtime {
+namespace {
+
+bool same(const bpf::SinkInfo& a, const bpf::SinkInfo& b) {
+    return a.name == b.name && a.kind == b.kind && a.path == b.path && a.rotate_bytes == b.rotate_bytes &&
+           a.keep == b.keep;
+}
+
+}  // namespace
+
+std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
+    std::vector<SinkId> ids;
+    for (const bpf::SinkInfo& declared : sinks) {
+        const auto known = std::find_if(sinks_.begin(), sinks_.end(),
+                                        [&](const auto& entry) { return same(entry.second.declared, declared); });
+        if (known != sinks_.end()) {
+            ids.push_back(known->first);
+            continue;
+        }
+        ids.push_back(next_);
+        sinks_.emplace(next_++, Sink{declared, make_(declared)});
+    }
+    return ids;
+}
+
+void Dispatcher::keep_only(const std::vector<SinkId>& sinks) {
+    std::erase_if(sinks_,
+                  [&](const auto& entry) { return std::find(sinks.begin(), sinks.end(), entry.first) == sinks.end(); });
+}
+
+bool Dispatcher::deliver(const Event& event, const std::vector<SinkId>& sinks) {
+    bool all = true;
+    for (const SinkId id : sinks) {
+        Sink& sink = sinks_.at(id);
+        const bool taken = sink.action->deliver(event);
+        ++(taken ? sink.account.delivered : sink.account.lost);
+        all = all && taken;
+    }
+    return all;
+}
+
+void Dispatcher::reopen() {
+    for (auto& [id, sink] : sinks_) sink.action->reopen();
+}
+
+void Dispatcher::add(SinkId sink, const weir_alert_account& counts) { add_counts(sinks_.at(sink).account, counts); }
+
+SinkStatus Dispatcher::status(SinkId sink) const {
+    const Sink& known = sinks_.at(sink);
+    SinkStatus status;
+    static_cast<Account&>(status) = known.account;
+    status.name = known.declared.name;
+    status.state = known.action->state();
+    return status;
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,157 @@
+#include "runtime/sinks/eve.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "runtime/kernel.h"
+#include "runtime/sinks/event_text.h"
+
+namespace weir::runtime {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr mode_t kFileMode = 0640;
+
+bool has(const weir_packet& packet, unsigned bit) { return (packet.present & WEIR_BIT(bit)) != 0; }
+
+// Suricata's names; other protocols are their number in three digits, as there.
+std::string protocol_name(std::uint8_t proto) {
+    switch (proto) {
+        case 1: return "ICMP";
+        case 6: return "TCP";
+        case 17: return "UDP";
+        case 58: return "IPv6-ICMP";
+        case 132: return "SCTP";
+        default: return fmt::format("{:03}", proto);
+    }
+}
+
+// Suricata's priorities: 1 is the gravest.
+int severity_number(const std::string& severity) {
+    if (severity == "critical" || severity == "high") return 1;
+    return severity == "medium" ? 2 : 3;
+}
+
+// A number that stays with an alert's name (FNV-1a, 31 bits): pipelines count by it.
+std::uint32_t signature_id(const std::string& name) {
+    std::uint32_t hash = 2166136261u;
+    for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619u;
+    return hash & 0x7fffffffu;
+}
+
+// "2026-01-02T03:04:05.678901+0000"
+std::string timestamp(std::uint64_t realtime_ns) {
+    std::string text = rfc3339(realtime_ns);
+    text.pop_back();
+    return text + "+0000";
+}
+
+void add_addresses(Json& line, const weir_packet& packet) {
+    if (!has(packet, WEIR_HAS_IP)) return;
+    line["src_ip"] = address_text(packet.ip_src, packet.ip_version);
+    if (has(packet, WEIR_HAS_PORTS)) line["src_port"] = packet.port_src;
+    line["dest_ip"] = address_text(packet.ip_dst, packet.ip_version);
+    if (has(packet, WEIR_HAS_PORTS)) line["dest_port"] = packet.port_dst;
+    if (has(packet, WEIR_HAS_IP_PROTO)) line["proto"] = protocol_name(packet.ip_proto);
+    if (has(packet, WEIR_HAS_ICMP) || has(packet, WEIR_HAS_ICMP6)) {
+        line["icmp_type"] = packet.icmp_type;
+        line["icmp_code"] = packet.icmp_code;
+    }
+}
+
+}  // namespace
+
+std::string eve_line(const Event& event) {
+    const weir_packet& packet = event.record.packet;
+    const bool would = (event.record.flags & WEIR_EVENT_WOULD) != 0;
+    const bool blocked = !would && (event.record.verdict == WEIR_DROP || event.record.verdict == WEIR_REJECT);
+    Json line;
+    line["timestamp"] = timestamp(event.wall_clock_ns);
+    line["event_type"] = "alert";
+    if (!event.interface.empty()) line["in_iface"] = event.interface;
+    add_addresses(line, packet);
+    if (has(packet, WEIR_HAS_VLAN)) line["vlan"] = Json::array({packet.vlan_id});
+    if (has(packet, WEIR_HAS_ETH))
+        line["ether"] = {{"src_mac", mac_text(packet.eth_src)}, {"dest_mac", mac_text(packet.eth_dst)}};
+    line["alert"] = {{"action", blocked ? "blocked" : "allowed"},
+                     {"gid", 1},
+                     {"signature_id", signature_id(event.alert)},
+                     {"rev", 1},
+                     {"signature", event.alert},
+                     {"category", event.policy},
+                     {"severity", severity_number(event.severity)}};
+    line["weir"] = {{"policy", event.policy},
+                    {"rule", event.rule},
+                    {"alert", event.alert},
+                    {"generation", event.record.generation},
+                    {"suppressed", event.record.suppressed},
+                    {"severity", event.severity},
+                    {"verdict", event.verdict},
+                    {"message", event.message},
+                    {"packet_len", packet.len}};
+    return line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
+}
+
+bool EveFile::failed(const char* what) {
+    state_ = fmt::format("{} {} failed: {}", what, printable(path_), std::strerror(errno));
+    return false;
+}
+
+bool EveFile::open() {
+    // Without O_NONBLOCK a named pipe would keep us until somebody reads it.
+    file_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, kFileMode));
+    struct stat facts{};
+    if (!file_ || fstat(file_.get(), &facts) != 0) return failed("opening");
+    bytes_ = static_cast<std::uint64_t>(facts.st_size);
+    is_torn_ = false;
+    return true;
+}
+
+bool EveFile::rotate() {
+    const auto numbered = [&](std::uint32_t number) { return fmt::format("{}.{}", path_, number); };
+    for (std::uint32_t number = keep_; number > 1; --number)
+        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0 && errno != ENOENT)
+            return failed("rotating");
+    if (std::rename(path_.c_str(), numbered(1).c_str()) != 0) return failed("rotating");
+    return open();
+}
+
+bool EveFile::append(const std::string& line) {
+    const std::string whole = is_torn_ ? '\n' + line : line;
+    const ssize_t written = write(file_.get(), whole.data(), whole.size());
+    if (written == static_cast<ssize_t>(whole.size())) {
+        bytes_ += whole.size();
+        is_torn_ = false;
+        return true;
+    }
+    if (written < 0) return failed("writing");
+    // A part of a line is no line: take it back, or begin the next on a line of its own.
+    if (ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0) is_torn_ = true;
+    errno = ENOSPC;
+    return failed("writing");
+}
+
+bool EveFile::deliver(const Event& event) {
+    const std::string line = eve_line(event);
+    struct stat facts{};
+    // A file that somebody removed takes lines, but nobody will read them.
+    if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0)) file_ = UniqueFd();
+    if (!file_ && !open()) return false;
+    const bool is_full = rotate_bytes_ != 0 && bytes_ != 0 && bytes_ + line.size() > rotate_bytes_;
+    const bool rotated = !is_full || rotate();
+    // Rather a file that grows than events that are lost.
+    if (!file_ || !append(line)) return false;
+    if (rotated) state_ = "ok";
+    return true;
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,145 @@
+#include "runtime/sinks/event_text.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace weir::runtime {
+namespace {
+
+constexpr const char* kSeverities[] = {"low", "medium", "high", "critical"};
+constexpr const char* kVerdicts[] = {"pass", "drop", "reject", "redirect"};
+
+struct Character {
+    std::uint32_t code = 0;
+    std::size_t bytes = 0;  // 0: not UTF-8
+};
+
+// The UTF-8 character that `text`, which is not empty, begins with.
+Character first_character(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+    const std::uint8_t lead = byte(0);
+    if (lead < 0x80) return {lead, 1};
+    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};  // of that length: shorter ones are lies
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {};
+    std::uint32_t code = lead & (0xffu >> (bytes + 1));
+    for (std::size_t i = 1; i < bytes; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return {};
+        code = code << 6 | (byte(i) & 0x3fu);
+    }
+    if (code < kSmallest[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
+    return {code, bytes};
+}
+
+bool is_printable(std::uint32_t code) {
+    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return false;       // C0, DEL, C1
+    if (code == 0x2028 || code == 0x2029 || code == 0xfeff) return false;  // line and paragraph ends, BOM
+    const bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0x200e ||
+                       code == 0x200f || code == 0x061c;
+    return !turns;
+}
+
+std::uint64_t member(const weir_packet& packet, const bpf::FieldRef& field) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&packet) + field.offset;
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes, field.size);  // little-endian, as abi.h's users all are: bpfel
+    return value >> field.shift & field.mask;
+}
+
+std::string hole_text(bpf::MessageWord word, const weir_event& record, const bpf::RuleInfo& rule) {
+    switch (word) {
+        case bpf::MessageWord::kSuppressed: return std::to_string(record.suppressed);
+        case bpf::MessageWord::kRule: return rule.name;
+        case bpf::MessageWord::kVerdict: break;
+    }
+    const std::string verdict = verdict_text(record);
+    return verdict.empty() ? "-" : verdict;
+}
+
+}  // namespace
+
+std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version) {
+    std::array<std::uint32_t, 4> wire{};
+    for (std::size_t i = 0; i < wire.size(); ++i) wire[i] = htonl(words[i]);
+    char text[INET6_ADDRSTRLEN] = {};
+    inet_ntop(version == 6 ? AF_INET6 : AF_INET, wire.data(), text, sizeof(text));
+    return text;
+}
+
+std::string mac_text(std::uint64_t mac) {
+    std::string text;
+    for (int shift = 40; shift >= 0; shift -= 8)
+        text += fmt::format("{}{:02x}", shift == 40 ? "" : ":", mac >> shift & 0xff);
+    return text;
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const Character character = first_character(text);
+        const std::size_t bytes = character.bytes == 0 ? 1 : character.bytes;
+        if (character.bytes != 0 && is_printable(character.code))
+            out += text.substr(0, bytes);
+        else
+            for (const char c : text.substr(0, bytes)) out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(c));
+        text.remove_prefix(bytes);
+    }
+    return out;
+}
+
+std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface) {
+    // A bool that the packet does not have is absent like any other field.
+    if ((packet.present & field.present_bits) != field.present_bits) return "-";
+    switch (field.format) {
+        case bpf::FieldFormat::kBool: return member(packet, field) != 0 ? "true" : "false";
+        case bpf::FieldFormat::kMac: return mac_text(member(packet, field));
+        case bpf::FieldFormat::kIface: return interface.empty() ? "-" : interface;
+        case bpf::FieldFormat::kAddress: {
+            std::uint32_t words[4] = {};
+            std::memcpy(words, reinterpret_cast<const std::uint8_t*>(&packet) + field.offset,
+                        std::min<std::size_t>(field.size, sizeof(words)));
+            return address_text(words, field.size > sizeof(words[0]) ? packet.ip_version : std::uint8_t{4});
+        }
+        case bpf::FieldFormat::kPayload: return "-";  // events carry no bytes of it
+        case bpf::FieldFormat::kNumber: break;
+    }
+    return std::to_string(member(packet, field));
+}
+
+std::string verdict_text(const weir_event& record) {
+    if (record.verdict >= std::size(kVerdicts)) return {};
+    return fmt::format("{}{}", (record.flags & WEIR_EVENT_WOULD) != 0 ? "would " : "", kVerdicts[record.verdict]);
+}
+
+Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
+                 std::uint64_t boot_ns) {
+    const bpf::RuleInfo& rule = manifest.rules[record.rule];
+    const bpf::AlertInfo& alert = manifest.alerts[record.alert];
+    Event event;
+    event.record = record;
+    event.wall_clock_ns = boot_ns + record.time_ns;
+    event.policy = manifest.policy;
+    event.rule = rule.name;
+    event.alert = alert.name;
+    event.severity = kSeverities[static_cast<std::size_t>(alert.severity)];
+    event.interface = printable(interface);
+    event.verdict = verdict_text(record);
+    std::string message;
+    for (const bpf::MessagePart& part : alert.message) {
+        if (const auto* text = std::get_if<std::string>(&part))
+            message += *text;
+        else if (const auto* field = std::get_if<bpf::FieldRef>(&part))
+            message += field_text(record.packet, *field, interface);
+        else
+            message += hole_text(std::get<bpf::MessageWord>(part), record, rule);
+    }
+    event.message = printable(message);
+    return event;
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,33 @@
+// An event's record as text for people. Nothing that a packet or an interface's name brings reaches a terminal or a
+// file as a control character.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bpf/abi.h"
+#include "compiler/object.h"
+#include "runtime/sinks/event.h"
+
+namespace weir::runtime {
+
+// IPv4 dotted, IPv6 as RFC 5952; `words` as in struct weir_packet.
+std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version);
+// "02:00:00:00:00:01"; the first byte on the wire is the highest.
+std::string mac_text(std::uint64_t mac);
+
+// Control characters, what is not UTF-8, and marks that turn the direction of writing, as \xHH.
+std::string printable(std::string_view text);
+
+// A field of the packet, "-" where it is absent. `interface` is the name of packet.ifindex.
+std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface);
+
+// "drop", "would drop", or empty: the verdict of the event's rule.
+std::string verdict_text(const weir_event& record);
+
+// The event of a record that the program of `manifest` made. `boot_ns`: CLOCK_REALTIME less CLOCK_MONOTONIC.
+Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
+                 std::uint64_t boot_ns);
+
+}  // namespace weir::runtime

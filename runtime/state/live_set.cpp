@@ -1,0 +1,95 @@
+#include "runtime/state/live_set.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel.h"
+#include "runtime/state/set_text.h"
+
+namespace weir::runtime {
+
+Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
+    if (!info.dynamic)
+        return Error{fmt::format("the set `{}` does not change while the policy runs", info.name),
+                     "change its file, then `weir reload`; or ask for another set without a file, too", EINVAL};
+    auto table = StateTable::open(map);
+    if (!table) return table.error();
+    return LiveSet(info, map, table->head().key_words);
+}
+
+Result<LiveSet::Key> LiveSet::key(const std::string& value) const {
+    auto words = set_words(info_, value);
+    if (words) words->resize(words_);
+    return words;
+}
+
+Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
+    std::vector<Entry> entries;
+    const std::uint64_t now_ns = monotonic_ns();
+    table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
+        if (end_ns == 0 || end_ns > now_ns)
+            entries.push_back({set_text(info_, words), end_ns == 0 ? 0 : end_ns - now_ns});
+    });
+    return entries;
+}
+
+Result<std::uint64_t> LiveSet::count() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
+    std::uint64_t entries = 0;
+    const std::uint64_t now_ns = monotonic_ns();
+    table->each([&](const std::uint32_t*, std::uint64_t end_ns) { entries += end_ns == 0 || end_ns > now_ns ? 1 : 0; });
+    return entries;
+}
+
+Result<std::vector<weir_order>> LiveSet::orders(const std::vector<std::string>& values, weir_order_kind kind) const {
+    std::vector<weir_order> orders;
+    for (const std::string& value : values) {
+        auto words = key(value);
+        if (!words) return words.error();
+        weir_order& order = orders.emplace_back();
+        std::copy(words->begin(), words->end(), order.key);
+        order.kind = kind;
+    }
+    return orders;
+}
+
+Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const {
+    auto wanted = orders(values, WEIR_ORDER_PUT);
+    if (!wanted) return wanted.error();
+    const std::uint64_t lasts_ns = for_ns.value_or(info_.ttl_ns), now_ns = monotonic_ns();
+    const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    for (weir_order& order : *wanted)
+        order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
+    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
+    Added added;
+    for (const weir_order& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
+    return added;
+}
+
+Result<std::uint64_t> LiveSet::remove(const std::vector<std::string>& values) const {
+    auto wanted = orders(values, WEIR_ORDER_TAKE_OUT);
+    if (!wanted) return wanted.error();
+    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
+    std::uint64_t removed = 0;
+    for (const weir_order& order : *wanted) removed += order.answer;
+    return removed;
+}
+
+Status LiveSet::tidy() const {
+    auto table = StateTable::open(map_);
+    if (!table) return table.error();
+    const weir_table_head& head = table->head();
+    if (__atomic_load_n(&head.earliest_ns, __ATOMIC_RELAXED) > monotonic_ns()) return Done{};
+    weir_order sweep{};
+    sweep.kind = WEIR_ORDER_SWEEP;
+    std::vector<weir_order> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);  // once round
+    return StateTable::carry_out(map_, sweeps);
+}
+
+}  // namespace weir::runtime

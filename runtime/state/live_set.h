@@ -1,0 +1,50 @@
+// A set that changes, as people see it: entries as text, times as what is left of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/object.h"
+#include "grammar/base/result.h"
+#include "runtime/state/state_table.h"
+
+namespace weir::runtime {
+
+class LiveSet {
+public:
+    struct Entry {
+        std::string value;          // "198.51.100.7", "198.51.100.7, 22"
+        std::uint64_t left_ns = 0;  // 0: it stays
+    };
+    struct Added {
+        std::uint64_t added = 0;    // renewed ones, too
+        std::uint64_t refused = 0;  // no room
+    };
+
+    // `map`, its table, stays open as long as this is used.
+    static Result<LiveSet> open(const bpf::SetInfo& info, int map);
+
+    // Entries whose time is not over, in no order.
+    Result<std::vector<Entry>> list() const;
+    Result<std::uint64_t> count() const;
+    // `for_ns` 0: they stay; nothing: what the set's `ttl` says. Where one value is wrong, nothing is added.
+    Result<Added> add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const;
+    // How many there were. Where one value is wrong, nothing is removed.
+    Result<std::uint64_t> remove(const std::vector<std::string>& values) const;
+    // Takes out entries whose time is over; the packet path does not see them anyway.
+    Status tidy() const;
+
+private:
+    using Key = std::vector<std::uint32_t>;
+    LiveSet(bpf::SetInfo info, int map, std::size_t words) : info_(std::move(info)), map_(map), words_(words) {}
+    Result<Key> key(const std::string& value) const;
+    Result<std::vector<weir_order>> orders(const std::vector<std::string>& values, weir_order_kind kind) const;
+
+    bpf::SetInfo info_;
+    int map_;
+    std::size_t words_;  // of a key
+};
+
+}  // namespace weir::runtime

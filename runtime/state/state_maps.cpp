@@ -1,0 +1,242 @@
+#include "runtime/state/state_maps.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel.h"
+#include "runtime/state/state_table.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_few_6",
+                                   "weir_few_16",      "weir_many_6",     "weir_many_16"};
+
+bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
+    return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
+           a.max_entries == b.max_entries;
+}
+
+// An LRU map hands out free entries to CPUs by up to 128, and evicts where one CPU has none left: with that many more,
+// nothing goes before the map holds what the policy asked for.
+std::uint32_t allotted(const bpf::StateMap& map) {
+    constexpr std::uint32_t kFreeACpu = 128;  // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
+    return map.max_entries + kFreeACpu * (possible_cpus() + 1);
+}
+
+Error about(const bpf::StateMap& map, Error error) {
+    error.message = fmt::format("`{}`: {}", map.identity, error.message);
+    return error;
+}
+
+Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
+    const StateTable::Shape shape{wanted.max_entries,
+                                  static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word};
+    if (old < 0) return StateTable::make_set(shape, wanted.keys, nullptr);
+    auto others = StateTable::open(old);
+    if (!others) return others.error();
+    return StateTable::make_set(shape, wanted.keys, &*others);
+}
+
+Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
+    constexpr std::uint32_t kBatch = 4096;
+    std::vector<std::uint8_t> names(std::size_t{kBatch} * shape.key_size),
+        values(std::size_t{kBatch} * shape.value_size);
+    std::uint64_t keys = 0;
+    std::uint32_t place = 0;
+    int failed = 0;
+    for (bool first = true; failed == 0; first = false) {
+        std::uint32_t count = kBatch;
+        failed =
+            bpf_map_lookup_batch(fd, first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
+        if (failed != 0 && errno != ENOENT)
+            return kernel_error(errno, fmt::format("counting the keys of `{}`", shape.identity));
+        keys += count;
+    }
+    return keys;
+}
+
+}  // namespace
+
+Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
+    Map map{wanted, {}, false};
+    const Map* old = nullptr;
+    if (earlier != nullptr)
+        for (const Map& known : earlier->maps_)
+            if (known.shape.identity == wanted.identity) old = &known;
+    if (old != nullptr && same_shape(old->shape, wanted)) {
+        map.fd = UniqueFd(fcntl(old->fd.get(), F_DUPFD_CLOEXEC, 0));
+        map.taken_over = true;
+        if (!map.fd) return kernel_error(errno, "keeping state");
+        return map;
+    }
+    if (wanted.kind == bpf::StateKind::kDistinct) {
+        map.fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "weir_distinct", wanted.key_size, wanted.value_size,
+                                         allotted(wanted), nullptr));
+        if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
+        return map;
+    }
+    const bool goes_on = old != nullptr && old->shape.kind == wanted.kind && old->shape.key_size == wanted.key_size;
+    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make({wanted.max_entries, 0, 0})
+                                                     : make_set(wanted, goes_on ? old->fd.get() : -1);
+    if (!made) return about(wanted, made.error());
+    map.fd = std::move(*made);
+    return map;
+}
+
+Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier) {
+    StateMaps made;
+    for (const bpf::StateMap& shape : wanted) {
+        auto map = make_one(shape, earlier);
+        if (!map) return map.error();
+        made.maps_.push_back(std::move(*map));
+    }
+    return made;
+}
+
+Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes,
+                                   const std::function<int(const std::string&)>& outer) {
+    StateMaps made;
+    for (const bpf::StateMap& shape : shapes) {
+        std::uint32_t id = 0;
+        if (bpf_map_lookup_elem(outer(shape.outer), &shape.index, &id) != 0)
+            return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
+        UniqueFd fd(bpf_map_get_fd_by_id(id));
+        if (!fd) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
+        made.maps_.push_back({shape, std::move(fd), true});
+    }
+    return made;
+}
+
+std::vector<bpf::StateMap> StateMaps::shapes(const std::vector<bpf::StateMap>& maps) {
+    std::vector<bpf::StateMap> shapes = maps;
+    for (bpf::StateMap& shape : shapes) shape.keys.clear();
+    return shapes;
+}
+
+Status StateMaps::describe(bpf_object* object) const {
+    for (const char* name : kOuters) {
+        bpf_map* outer = bpf_object__find_map_by_name(object, name);
+        if (outer == nullptr) continue;
+        const auto first =
+            std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.outer == name; });
+        const int failed = first == maps_.end() ? bpf_map__set_autocreate(outer, false)
+                                                : bpf_map__set_inner_map_fd(outer, first->fd.get());
+        if (failed != 0) return kernel_error(failed, fmt::format("preparing `{}`", name));
+    }
+    return Done{};
+}
+
+Status StateMaps::put(bpf_object* object) const {
+    for (const Map& map : maps_) {
+        const int outer = bpf_object__find_map_fd_by_name(object, map.shape.outer.c_str());
+        const int fd = map.fd.get();
+        if (outer < 0) continue;  // nothing reads it
+        if (bpf_map_update_elem(outer, &map.shape.index, &fd, BPF_ANY) != 0)
+            return kernel_error(errno, fmt::format("giving `{}` to the policy", map.shape.identity));
+    }
+    return Done{};
+}
+
+Status StateMaps::add_first_entries() const {
+    for (const Map& map : maps_) {
+        if (!map.taken_over) continue;
+        std::vector<weir_order> orders;
+        for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size) {
+            weir_order& order = orders.emplace_back();
+            std::memcpy(order.key, map.shape.keys.data() + at, map.shape.key_size);
+            order.kind = WEIR_ORDER_PUT;
+        }
+        if (Status done = StateTable::carry_out(map.fd.get(), orders); !done) return done;
+        if (std::any_of(orders.begin(), orders.end(),
+                        [](const weir_order& order) { return order.answer == WEIR_REFUSED; }))
+            return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`",
+                         E2BIG};
+    }
+    return Done{};
+}
+
+Status StateMaps::reset() const {
+    for (const Map& map : maps_) {
+        if (map.shape.kind == bpf::StateKind::kDistinct) {
+            std::vector<std::uint8_t> key(map.shape.key_size);
+            while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
+                if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT)
+                    return kernel_error(errno, "forgetting state");
+            continue;
+        }
+        auto table = StateTable::open(map.fd.get());
+        if (!table) return table.error();
+        table->clear();
+        for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size)
+            table->put_first(reinterpret_cast<const std::uint32_t*>(map.shape.keys.data() + at),
+                             0);  // there was room before
+    }
+    return Done{};
+}
+
+int StateMaps::fd(const std::string& identity) const {
+    const auto found =
+        std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.identity == identity; });
+    return found == maps_.end() ? -1 : found->fd.get();
+}
+
+std::vector<int> StateMaps::fds() const {
+    std::vector<int> fds;
+    for (const Map& map : maps_) fds.push_back(map.fd.get());
+    return fds;
+}
+
+std::vector<bpf::StateMap> StateMaps::shapes() const {
+    std::vector<bpf::StateMap> shapes;
+    for (const Map& map : maps_) shapes.push_back(map.shape);
+    return shapes;
+}
+
+std::vector<std::string> StateMaps::identities() const {
+    std::vector<std::string> identities;
+    for (const Map& map : maps_) identities.push_back(map.shape.identity);
+    return identities;
+}
+
+Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
+    std::vector<Keys> all;
+    for (const Map& map : maps_) {
+        if (map.shape.kind == bpf::StateKind::kSet) continue;
+        if (map.shape.kind == bpf::StateKind::kDistinct) {
+            auto count = count_hashed(map.shape, map.fd.get());
+            if (!count) return count.error();
+            all.push_back({map.shape.identity, *count});
+            continue;
+        }
+        auto table = StateTable::open(map.fd.get());
+        if (!table) return table.error();
+        all.push_back({map.shape.identity, table->count_cells()});
+    }
+    return all;
+}
+
+StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier,
+                                    const std::vector<bpf::StateMap>& wanted) {
+    Change change;
+    const auto goes_on = [](const std::vector<bpf::StateMap>& among, const bpf::StateMap& map) {
+        return std::any_of(among.begin(), among.end(), [&](const bpf::StateMap& other) {
+            if (other.identity != map.identity || other.kind != map.kind || other.key_size != map.key_size)
+                return false;
+            return map.kind == bpf::StateKind::kSet || same_shape(other, map);
+        });
+    };
+    for (const bpf::StateMap& map : wanted)
+        if (!goes_on(earlier, map)) change.begun.push_back(map.identity);
+    for (const bpf::StateMap& map : earlier)
+        if (!goes_on(wanted, map)) change.ended.push_back(map.identity);
+    return change;
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,69 @@
+// The maps that hold what a policy remembers: one a state term, one a set that changes. They belong to names and types,
+// not to a policy: the next one goes on with those that mean the same to it.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compiler/object.h"
+#include "grammar/base/result.h"
+#include "runtime/handles.h"
+
+namespace weir::runtime {
+
+class StateMaps {
+public:
+    StateMaps() = default;
+    // The maps of `wanted`: those of `earlier` that are the same by identity and shape, else new ones, filled with what
+    // they begin with. A set whose size alone changed takes its entries along. `earlier` may be null.
+    static Result<StateMaps> make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier);
+
+    // Those of a program that runs already: `outer` has the descriptors of its maps of maps.
+    static Result<StateMaps> adopt(const std::vector<bpf::StateMap>& shapes,
+                                   const std::function<int(const std::string&)>& outer);
+    // What to remember of them for that: without contents.
+    static std::vector<bpf::StateMap> shapes(const std::vector<bpf::StateMap>& maps);
+
+    // Before the object is loaded: tells each map of maps what it is a map of; those that nothing needs are left out.
+    Status describe(bpf_object* object) const;
+    // Once it is loaded.
+    Status put(bpf_object* object) const;
+    // Adds what the maps of the policy begin with (a set's file) to those that were taken over.
+    Status add_first_entries() const;
+    // Everything as it was at the beginning.
+    Status reset() const;
+
+    // The map of state of that identity, or -1.
+    int fd(const std::string& identity) const;
+    std::vector<bpf::StateMap> shapes() const;
+    std::vector<int> fds() const;
+    // In the order of the accounts: terms, throttles, sets.
+    std::vector<std::string> identities() const;
+    // Keys that the map of a term holds now.
+    struct Keys {
+        std::string identity;
+        std::uint64_t count = 0;
+    };
+    Result<std::vector<Keys>> term_keys() const;
+    // Identities of `wanted` that would begin anew, and of `earlier` that nothing would go on with.
+    struct Change {
+        std::vector<std::string> begun, ended;
+    };
+    static Change change(const std::vector<bpf::StateMap>& earlier, const std::vector<bpf::StateMap>& wanted);
+
+private:
+    struct Map {
+        bpf::StateMap shape;
+        UniqueFd fd;
+        bool taken_over = false;
+    };
+    static Result<Map> make_one(const bpf::StateMap& wanted, const StateMaps* earlier);
+
+    std::vector<Map> maps_;
+};
+
+}  // namespace weir::runtime

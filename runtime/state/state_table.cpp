@@ -1,0 +1,139 @@
+#include "runtime/state/state_table.h"
+
+#include <bpf/bpf.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/kernel.h"
+
+extern "C" const char weir_template_tables_begin[];
+extern "C" const char weir_template_tables_end[];
+
+namespace weir::runtime {
+namespace {
+
+constexpr int kTries = 64;  // of filling a set to its brim: mostly one is enough, bpf/table.h
+
+Status begin(const UniqueMapping& memory, std::uint32_t groups, const StateTable::Shape& shape) {
+    __u64 random[WEIR_KEY_WORDS];
+    if (getrandom(random, sizeof(random), 0) != sizeof(random)) return kernel_error(errno, "asking for random numbers");
+    weir_begin_table(memory.get(), random, groups, shape.size, shape.key_words, shape.net_word);
+    return Done{};
+}
+
+Result<UniqueMapping> mapped(int fd, std::uint32_t elements) {
+    const std::size_t bytes = std::size_t{elements} * WEIR_TABLE_BYTES;
+    UniqueMapping memory(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), bytes);
+    if (!memory) return kernel_error(errno, "reading state");
+    return memory;
+}
+
+Result<UniqueFd> made(const char* name, std::uint32_t elements) {
+    LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+    UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), WEIR_TABLE_BYTES, elements, &opts));
+    if (!fd) return kernel_error(errno, "making room for state");
+    return fd;
+}
+
+}  // namespace
+
+Result<StateTable> StateTable::open(int fd) {
+    bpf_map_info facts{};
+    __u32 length = sizeof(facts);
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
+    auto memory = mapped(fd, facts.max_entries);
+    if (!memory) return memory.error();
+    return StateTable(std::move(*memory));
+}
+
+Result<UniqueFd> StateTable::make(const Shape& shape) {
+    const bool is_set = shape.key_words != 0;
+    const std::uint32_t groups = is_set ? weir_set_groups(shape.size) : weir_term_groups(shape.size);
+    const std::uint32_t elements = is_set ? weir_set_elements(groups, shape.key_words) : 1 + groups;
+    auto fd = made(is_set ? "weir_set" : "weir_term", elements);
+    if (!fd) return fd.error();
+    auto memory = mapped(fd->get(), elements);
+    if (!memory) return memory.error();
+    if (Status begun = begin(*memory, groups, shape); !begun) return begun.error();
+    return fd;
+}
+
+Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::uint8_t> keys,
+                                      const StateTable* others) {
+    auto fd = make(shape);
+    if (!fd) return fd.error();
+    auto table = open(fd->get());
+    if (!table) return table.error();
+    for (int i = 0; i < kTries; ++i) {
+        bool fits = true;
+        for (std::size_t at = 0; at < keys.size(); at += shape.key_words * sizeof(std::uint32_t))
+            fits = fits && table->put_first(reinterpret_cast<const std::uint32_t*>(keys.data() + at), 0);
+        const std::uint64_t now_ns = monotonic_ns();
+        if (others != nullptr)
+            others->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
+                if (end_ns == 0 || end_ns > now_ns) fits = fits && table->put_first(words, end_ns);
+            });
+        if (fits) return fd;
+        if (table->head().entries >= shape.size) break;  // no other numbers would help
+        table->clear();
+        if (Status begun = begin(table->memory_, table->head().groups, shape); !begun) return begun.error();
+    }
+    return Error{"there are more entries than its size", "remove some first, or leave its size", E2BIG};
+}
+
+std::uint64_t StateTable::count_cells() const {
+    std::uint64_t count = 0;
+    const auto* groups = static_cast<const weir_term_group*>(memory_.get()) + 1;
+    for (std::uint32_t group = 0; group < head().groups; ++group) {
+        if (weir_may_hold(memory_.get(), group) == 0) continue;
+        for (const weir_term_line& line : groups[group].lines)
+            for (const weir_cell& cell : line.cells)
+                count += __atomic_load_n(&cell.print, __ATOMIC_RELAXED) != 0 ? 1 : 0;
+    }
+    return count;
+}
+
+const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
+    const std::uint64_t print = weir_print(head().by, key.data(), static_cast<std::uint32_t>(key.size()));
+    const std::uint32_t group = weir_group_of(print, head().groups) - 1;
+    for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i)
+        if (const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
+            (entry->print & ~WEIR_STRAYS) == print)
+            return entry;
+    return nullptr;
+}
+
+Status StateTable::carry_out(int fd, std::vector<weir_order>& orders) {
+    if (orders.empty()) return Done{};
+    LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "weir_tables");
+    ObjectPtr object(
+        bpf_object__open_mem(weir_template_tables_begin,
+                             static_cast<std::size_t>(weir_template_tables_end - weir_template_tables_begin), &open));
+    if (!object) return kernel_error(errno, "reading the program that changes sets");
+    if (const int failed = bpf_object__load(object.get()); failed != 0)
+        return kernel_error(failed, "loading the program that changes sets");
+    const auto map = [&](const char* name) { return bpf_object__find_map_fd_by_name(object.get(), name); };
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(map("weir_ordered_table"), &zero, &fd, BPF_ANY) != 0)
+        return kernel_error(errno, "changing a set");
+    std::vector<weir_order> some(WEIR_ORDERS);
+    for (std::size_t first = 0; first < orders.size(); first += WEIR_ORDERS) {
+        const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(WEIR_ORDERS, orders.size() - first));
+        std::copy_n(orders.begin() + static_cast<std::ptrdiff_t>(first), count, some.begin());
+        const std::uint8_t frame[64] = {};
+        LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
+        if (bpf_map_update_elem(map(".data.weir_orders"), &zero, some.data(), BPF_ANY) != 0 ||
+            bpf_map_update_elem(map(".data.weir_order_count"), &zero, &count, BPF_ANY) != 0 ||
+            bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_change_table")),
+                                   &run) != 0 ||
+            bpf_map_lookup_elem(map(".data.weir_orders"), &zero, some.data()) != 0)
+            return kernel_error(errno, "changing a set");
+        std::copy_n(some.begin(), count, orders.begin() + static_cast<std::ptrdiff_t>(first));
+    }
+    return Done{};
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,66 @@
+// A table of state in the kernel (bpf/table.h), as user space has it: its memory, and the program that changes it.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "bpf/table.h"
+#include "grammar/base/result.h"
+#include "runtime/handles.h"
+
+namespace weir::runtime {
+
+class StateTable {
+public:
+    // The memory of map `fd`, which packets may be at work on.
+    static Result<StateTable> open(int fd);
+    struct Shape {
+        std::uint32_t size = 0;       // keys
+        std::uint32_t key_words = 0;  // 0: a term's
+        std::uint32_t net_word = 0;   // bpf/table.h
+    };
+    // A new one, with nothing in it.
+    static Result<UniqueFd> make(const Shape& shape);
+    // With `keys` in it, none of which ends, and then with what another table has.
+    static Result<UniqueFd> make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others);
+
+    const weir_table_head& head() const { return *static_cast<const weir_table_head*>(memory_.get()); }
+    void clear() const { weir_clear_table(memory_.get()); }
+    // A set's: calls `visit` with each entry's words and end, ns. What packets change meanwhile may be left out.
+    template <typename Visit>
+    void each(Visit visit) const {
+        std::uint32_t words[WEIR_KEY_WORDS];
+        for (std::uint32_t group = 0; group < head().groups; ++group) {
+            if (weir_may_hold(memory_.get(), group) == 0) continue;
+            for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i) {
+                const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
+                const std::uint64_t print = __atomic_load_n(&entry->print, __ATOMIC_ACQUIRE) & ~WEIR_STRAYS;
+                if (print == 0) continue;
+                std::memcpy(words, weir_key_of_entry(memory_.get(), group, i), head().key_words * sizeof(words[0]));
+                const std::uint64_t end_ns = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
+                __atomic_thread_fence(__ATOMIC_ACQUIRE);
+                // Else another key came there: what was read may be half of each.
+                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print)
+                    visit(static_cast<const std::uint32_t*>(words), end_ns);
+            }
+        }
+    }
+    // A term's: how many keys it has.
+    std::uint64_t count_cells() const;
+    // When the entry of that key ends, ns, 0: never; or nothing. `key` has the table's key words.
+    const weir_entry* find(std::span<const std::uint32_t> key) const;
+    bool put_first(const std::uint32_t* key, std::uint64_t end_ns) const {
+        return weir_put_first(memory_.get(), key, end_ns) != 0;
+    }
+
+    // Carries them out, in their order, and leaves the answers in them.
+    static Status carry_out(int fd, std::vector<weir_order>& orders);
+
+private:
+    explicit StateTable(UniqueMapping memory) : memory_(std::move(memory)) {}
+    UniqueMapping memory_;
+};
+
+}  // namespace weir::runtime

@@ -1,0 +1,111 @@
+#include "runtime/trial_run.h"
+
+#include <bpf/bpf.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/engine/program.h"
+#include "runtime/kernel.h"
+#include "runtime/state/state_table.h"
+
+namespace weir::runtime {
+namespace {
+constexpr std::size_t kMinFrame = 14;    // below, the kernel refuses (EINVAL)
+constexpr std::size_t kMaxFrame = 3400;  // a page, less the room that XDP wants before and behind
+}  // namespace
+
+struct TestRunner::State {
+    Program program;
+    int clock = -1, head = -1, matched = -1, alerts = -1;
+    unsigned cpus = 1;
+    std::vector<weir_trace> heads{};  // one a CPU
+    std::vector<std::uint32_t> numbers{};
+    std::vector<std::uint8_t> samples{};  // as they are at the beginning
+
+    Status read_numbers(int map, std::uint32_t count, std::uint32_t kept, std::vector<std::uint32_t>& out);
+};
+
+TestRunner::TestRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TestRunner::~TestRunner() = default;
+
+bool TestRunner::allowed() { return may_load_programs(); }
+bool TestRunner::accepts(std::size_t frame_bytes) { return frame_bytes >= kMinFrame && frame_bytes <= kMaxFrame; }
+
+Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object) {
+    ProgramOptions options;
+    options.settings.trace = 1;
+    options.settings.virtual_clock = 1;
+    auto program = Program::load(object, options);
+    if (!program) return program.error();
+    auto state = std::make_unique<State>(State{std::move(*program)});
+    state->clock = state->program.map("weir_clock");
+    state->head = state->program.map("weir_trace_head");
+    state->matched = state->program.map("weir_trace_matched");
+    state->alerts = state->program.map("weir_trace_alerts");
+    state->cpus = possible_cpus();
+    state->heads.resize(state->cpus);
+    for (const bpf::TableImage& table : object.tables)
+        if (table.map == ".data.weir_samples") state->samples = table.bytes;
+    return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
+}
+
+// The first `count` entries of an array map.
+Status TestRunner::State::read_numbers(int map, std::uint32_t count, std::uint32_t kept,
+                                       std::vector<std::uint32_t>& out) {
+    count = std::min(count, kept);
+    out.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i)
+        if (bpf_map_lookup_elem(map, &i, &out[i]) != 0) return kernel_error(errno, "reading the trace");
+    return Done{};
+}
+
+Status TestRunner::reset() {
+    const std::uint32_t zero = 0;
+    const int samples = state_->program.map(".data.weir_samples");
+    if (samples >= 0 && !state_->samples.empty() &&
+        bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0)
+        return kernel_error(errno, "forgetting samples");
+    return state_->program.state().reset();
+}
+
+Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key,
+                                  std::uint64_t time_ns) {
+    const int map = state_->program.state().fd(identity);
+    if (map < 0) return Error{"no set that changes: " + identity, "", ENOENT};
+    auto table = StateTable::open(map);
+    if (!table) return table.error();
+    const weir_entry* entry = table->find(key);
+    return entry != nullptr && (entry->end_ns == 0 || time_ns < entry->end_ns);
+}
+
+Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    State& s = *state_;
+    const std::uint32_t zero = 0;
+    std::fill(s.heads.begin(), s.heads.end(), weir_trace{});
+    if (bpf_map_update_elem(s.head, &zero, s.heads.data(), BPF_ANY) != 0)
+        return kernel_error(errno, "clearing the trace");
+    if (s.clock >= 0 && bpf_map_update_elem(s.clock, &zero, &time_ns, BPF_ANY) != 0)
+        return kernel_error(errno, "setting the clock");
+    LIBBPF_OPTS(bpf_test_run_opts, opts);
+    opts.data_in = frame.data();
+    opts.data_size_in = static_cast<__u32>(frame.size());
+    opts.repeat = 1;
+    if (const int failed = bpf_prog_test_run_opts(s.program.fd(), &opts); failed != 0)
+        return kernel_error(failed, "a test run of a packet");
+    if (bpf_map_lookup_elem(s.head, &zero, s.heads.data()) != 0) return kernel_error(errno, "reading the trace");
+    Trace trace;
+    for (const weir_trace& head : s.heads) {  // one CPU ran the packet; the others have zeros
+        trace.verdict |= head.verdict;
+        trace.rule |= head.rule;
+        if (head.matched_count != 0)
+            if (Status read = s.read_numbers(s.matched, head.matched_count, WEIR_TRACE_MATCHED, trace.matched); !read)
+                return read.error();
+        if (head.alert_count != 0)
+            if (Status read = s.read_numbers(s.alerts, head.alert_count, WEIR_TRACE_ALERTS, trace.alerts); !read)
+                return read.error();
+    }
+    return trace;
+}
+
+}  // namespace weir::runtime

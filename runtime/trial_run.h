@@ -1,0 +1,43 @@
+// The kernel engine for answers without a network: the compiled program through BPF_PROG_TEST_RUN.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compiler/object.h"
+#include "grammar/base/result.h"
+
+namespace weir::runtime {
+
+// What one packet met; numbers as in bpf/abi.h.
+struct Trace {
+    std::uint32_t verdict = 0;
+    std::uint32_t rule = 0;
+    std::vector<std::uint32_t> matched;
+    std::vector<std::uint32_t> alerts;
+};
+
+class TestRunner {
+public:
+    // True where this process may load BPF programs here.
+    static bool allowed();
+    static Result<std::unique_ptr<TestRunner>> create(const bpf::Object& object);
+    ~TestRunner();
+    // True where the kernel takes a frame of this size for a test run.
+    static bool accepts(std::size_t frame_bytes);
+    // Empty state, as when it was made.
+    Status reset();
+    // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
+    Result<bool> contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns);
+    Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+
+private:
+    struct State;
+    explicit TestRunner(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::runtime

@@ -1,0 +1,82 @@
+// A running engine and those who talk to it: signals, the control socket, reloads.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "runtime/engine/engine.h"
+#include "service/control_socket.h"
+#include "service/event_feed.h"
+#include "service/notify.h"
+#include "service/samples.h"
+#include "service/worker.h"
+#include "tooling/files/watcher.h"
+
+namespace weir::service {
+
+class Daemon {
+public:
+    // What nobody asked for and went wrong: for the log.
+    using OnError = std::function<void(const Error&)>;
+
+    // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
+    // `worker` compiled it.
+    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is
+    // reloaded when its files change.
+    Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
+           WorkerRequest request, Worker worker, std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
+           std::optional<tooling::Watcher> watcher, OnError on_error);
+    // Until SIGTERM or SIGINT. Returns an exit status.
+    int run();
+
+private:
+    // What made us read the policy again. kWatch: its files changed; where they are the same after all nothing happens.
+    enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
+    struct Reload {
+        WorkerRequest request{};
+        Why why = Why::kSignal;
+        std::optional<std::uint64_t> client{};  // kAsked
+        std::uint64_t confirm_within_ms = 0;    // 0: in force for good
+        bool is_candidate = false;              // it is to run beside the policy in force
+        std::string samples{};                  // path; empty: the engine's own
+    };
+
+    int fail(const Error& error) const;  // the loop cannot go on
+    bool take_signals();                 // false: it is time to go
+    void take_requests();
+    void answer(const ControlServer::Request& request);
+    void answer_status(std::uint64_t client);
+    void answer_promote(std::uint64_t client, const nlohmann::ordered_json& asked);
+    void compare(const Reload& reload, WorkerOutcome outcome);
+    void answer_change(std::uint64_t client, const Status& changed);
+    void ask_for_reload(const ControlServer::Request& request, const nlohmann::ordered_json& asked);
+    int patience_ms() const;
+    void notify_ready() const;
+    void reload_own_file(Why why);
+    void start_reload();
+    void end_reload(WorkerOutcome outcome);
+    void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
+
+    std::unique_ptr<EventFeed> feed_;   // outlives the engine, whose last events it gets
+    std::unique_ptr<Samples> samples_;  // likewise
+    std::unique_ptr<runtime::Engine> engine_;
+    ControlServer control_;
+    runtime::UniqueFd signals_;
+    WorkerRequest request_;
+    std::optional<tooling::Watcher> watcher_;
+    std::vector<runtime::SourceFile> last_read_{};  // by the last compile, whether or not it was refused
+    std::deque<Reload> waiting_;                    // for the worker
+    std::optional<Reload> current_;                 // the worker is at it
+    std::optional<Worker> worker_;                  // none where it died: the next reload starts one
+    std::uint64_t reload_failed_ = 0;
+    std::uint64_t tidied_ns_ = 0;
+    Watchdog watchdog_{};
+    OnError on_error_;
+};
+
+}  // namespace weir::service
