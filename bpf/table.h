@@ -47,7 +47,7 @@ struct weir_cell {
 struct weir_term_line {
     __u32 lock; /* 1 while a CPU works on the line; who puts a key into a group holds that of line 0, too */
     __u16 touched;
-    __u16 strays;
+    __u16 displaced;
     __u32 used[WEIR_LINE_CELLS]; /* when a packet came last: ns >> WEIR_USED_SHIFT */
     struct weir_cell cells[WEIR_LINE_CELLS];
 };
@@ -96,14 +96,14 @@ static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) {
 }
 
 /* What bpf/templates/tables.bpf.c carries out for user space. */
-enum weir_order_kind { WEIR_ORDER_PUT, WEIR_ORDER_TAKE_OUT, WEIR_ORDER_SWEEP };
-struct weir_order {
+enum weir_set_request_kind { WEIR_SET_REQUEST_PUT, WEIR_SET_REQUEST_TAKE_OUT, WEIR_SET_REQUEST_SWEEP };
+struct weir_set_request {
     __u32 key[WEIR_KEY_WORDS]; /* ends in zero words */
     __u64 end_ns;
-    __u32 kind;   /* enum weir_order_kind */
+    __u32 kind;   /* enum weir_set_request_kind */
     __u32 answer; /* enum weir_put; taken out: 1 where it was there */
 };
-#define WEIR_ORDERS 1024u
+#define WEIR_SET_REQUESTS 1024u
 #define WEIR_SWEEP_GROUPS 32u /* that one change looks at, where the set is full */
 enum weir_put { WEIR_REFUSED, WEIR_RENEWED, WEIR_PUT };
 
@@ -113,19 +113,19 @@ static inline __u64 weir_print(const __u64* by, const __u32* words, __u32 count)
     print &= ~WEIR_STRAYS;
     return print ? print : 2;
 }
-static inline __u64 weir_mixed(__u64 print) {
+static inline __u64 weir_mix(__u64 print) {
     print ^= print >> 32;
     print *= 0xff51afd7ed558ccdull;
     return print ^ print >> 32;
 }
 /* Its element, and the line in it. */
 static inline __u32 weir_group_of(__u64 print, __u32 groups) {
-    return (__u32)(1 + ((weir_mixed(print) & 0xffffffff) * groups >> 32));
+    return (__u32)(1 + ((weir_mix(print) & 0xffffffff) * groups >> 32));
 }
-static inline __u32 weir_home_of(__u64 print) { return (__u32)(weir_mixed(print) >> 40 & (WEIR_GROUP_LINES - 1)); }
+static inline __u32 weir_home_of(__u64 print) { return (__u32)(weir_mix(print) >> 40 & (WEIR_GROUP_LINES - 1)); }
 
 static inline __u32 weir_tag(__u64 print) {
-    __u32 tag = weir_mixed(print) >> 48 & 0x7f;
+    __u32 tag = weir_mix(print) >> 48 & 0x7f;
     return tag ? tag : 1;
 }
 static inline __u32 weir_tags_of_line(const struct weir_set_line* line) {

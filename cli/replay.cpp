@@ -105,7 +105,7 @@ private:
 int replay(const ReplayArguments& arguments) {
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    auto engines = tooling::Engines::create(*loaded.compiled, arguments.engine);
+    auto engines = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
     if (!engines) return say_error(engines.error());
     tooling::CaptureWriter annotated;
     if (!arguments.out.empty())

@@ -9,8 +9,8 @@
 
 #include "cli/commands.h"
 #include "cli/duration.h"
+#include "cli/nonblocking_stderr.h"
 #include "cli/options.h"
-#include "cli/patient_stderr.h"
 #include "cli/terminal.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
@@ -50,7 +50,7 @@ std::string places(const runtime::EngineStatus& status) {
 }
 
 int run(const RunArguments& arguments) {
-    make_stderr_patient();
+    make_stderr_nonblocking();
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
     service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),

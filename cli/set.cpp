@@ -76,8 +76,8 @@ int list(const SetArguments& arguments) {
     for (const Json& entry : (*answer)["entries"]) {
         if (arguments.format == "json")
             fmt::print("{}\n", entry.dump());
-        else if (entry.contains("left_ns"))
-            fmt::print("{} for {}\n", entry.value("value", ""), duration_text(entry["left_ns"]));
+        else if (entry.contains("expires_in_ns"))
+            fmt::print("{} for {}\n", entry.value("value", ""), duration_text(entry["expires_in_ns"]));
         else
             fmt::print("{}\n", entry.value("value", ""));
     }

@@ -69,22 +69,22 @@ void print_state(const Json& engine) {
 void print_sets_file(const Json& engine) {
     const auto found = engine.find("sets_file");
     if (found == engine.end()) return;
-    const std::string kept_at = found->value("kept_at", ""), state = found->value("state", "ok");
+    const std::string saved_at = found->value("saved_at", ""), state = found->value("state", "ok");
     fmt::print("    sets are kept in {}: {}{}\n", found->value("path", ""),
-               kept_at.empty() ? std::string("not written yet")
-                               : fmt::format("{} entries, at {}", number(*found, "entries"), kept_at),
+               saved_at.empty() ? std::string("not written yet")
+                                : fmt::format("{} entries, at {}", number(*found, "entries"), saved_at),
                state == "ok" ? "" : "; " + state);
 }
 
 // What went wrong since the engine started, where anything did.
-void print_troubles(const Json& engine) {
+void print_problems(const Json& engine) {
     for (const Json& interface : engine["interfaces"])
         if (const auto gaps = number(interface, "gaps"); gaps != 0)
             fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", interface.value("name", ""),
                        gaps, number(interface, "last_gap_ms"));
     if (const auto failed = number(engine, "reload_failed"); failed != 0)
         fmt::print("    {} reloads were refused\n", failed);
-    if (const auto back = number(engine, "went_back"); back != 0)
+    if (const auto back = number(engine, "auto_rollbacks"); back != 0)
         fmt::print("    {} policies were not confirmed in time\n", back);
 }
 
@@ -111,7 +111,7 @@ void print_status(const Json& engine) {
         fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n",
                    number(engine, "falls_back_to"), static_cast<double>(number(engine, "confirm_within_ms")) / 1000);
     print_sets_file(engine);
-    print_troubles(engine);
+    print_problems(engine);
     print_shadow(engine);
     print_counters(engine);
     print_state(engine);

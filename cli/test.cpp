@@ -35,7 +35,7 @@ struct TestArguments {
 // One test on one set of engines. A step fails at its first packet that goes wrong.
 class TestRun {
 public:
-    TestRun(const tooling::LoadedPolicy& loaded, tooling::Engines& engines, tooling::Coverage& coverage)
+    TestRun(const tooling::LoadedPolicy& loaded, tooling::Evaluators& engines, tooling::Coverage& coverage)
         : loaded_(loaded), policy_(loaded.compiled->policy), engines_(engines), coverage_(coverage) {}
 
     // Nothing where it holds. The world's faults (a capture that cannot be read, the kernel) are errors.
@@ -140,7 +140,7 @@ private:
 
     const tooling::LoadedPolicy& loaded_;
     const policy::TypedPolicy& policy_;
-    tooling::Engines& engines_;
+    tooling::Evaluators& engines_;
     tooling::Coverage& coverage_;
     std::uint64_t now_ns_ = 0;
     std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
@@ -164,7 +164,7 @@ void say(const tooling::TestResult& result, bool json) {
 int test_file(const TestArguments& arguments, const std::string& file, std::vector<tooling::TestResult>& results) {
     const tooling::LoadedPolicy loaded = load_policy(file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    auto engines = tooling::Engines::create(*loaded.compiled, arguments.engine);
+    auto engines = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
     if (!engines) return say_error(engines.error());
     tooling::Coverage coverage(loaded.compiled->policy);
     int status = kOk;

@@ -138,7 +138,7 @@ std::vector<std::string> head_of(const Json& engine, const std::vector<Row>& row
     return lines;
 }
 
-std::vector<std::string> picture(const Json& engine, const std::vector<Row>& rows, Size size) {
+std::vector<std::string> compose_screen(const Json& engine, const std::vector<Row>& rows, Size size) {
     std::vector<std::string> lines = head_of(engine, rows);
     const std::size_t width =
         std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
@@ -223,7 +223,7 @@ int top(const TopArguments& arguments) {
         std::vector<Row> rows = rates.update(*engine);
         const auto period_ns = static_cast<std::uint64_t>(arguments.seconds * 1e9);
         std::uint64_t next_ns = runtime::monotonic_ns() + period_ns;
-        if (arguments.times == 0) screen.draw(picture(*engine, rows, terminal_size()));
+        if (arguments.times == 0) screen.draw(compose_screen(*engine, rows, terminal_size()));
         for (unsigned done = 0; arguments.times == 0 || done < arguments.times;) {
             if (std::fflush(stdout) != 0) break;
             const std::uint64_t now_ns = runtime::monotonic_ns();
@@ -239,7 +239,7 @@ int top(const TopArguments& arguments) {
                 }
                 rows = rates.update(*engine);
             }
-            screen.draw(picture(*engine, rows, terminal_size()));
+            screen.draw(compose_screen(*engine, rows, terminal_size()));
         }
     }
     return error.message.empty() ? static_cast<int>(kOk) : say_error(error);

@@ -9,7 +9,7 @@
 namespace weir {
 
 namespace codegen {
-struct Workbench;
+struct CodegenCache;
 }
 
 class Session {
@@ -20,11 +20,11 @@ public:
     void prepare();
 
     ir::BuildMemory& memory() { return memory_; }
-    codegen::Workbench& workbench() { return *workbench_; }
+    codegen::CodegenCache& codegen_cache() { return *codegen_cache_; }
 
 private:
     ir::BuildMemory memory_{};
-    std::unique_ptr<codegen::Workbench> workbench_;
+    std::unique_ptr<codegen::CodegenCache> codegen_cache_;
 };
 
 }  // namespace weir

@@ -38,7 +38,7 @@ private:
     bool broken_name(std::uint32_t at, const std::string& expected);
     bool foreign_operator(std::uint32_t at, const std::string& expected);
     bool quoted_otherwise(Diagnostic& said, std::uint32_t at) const;
-    bool left_out(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    bool skipped(Diagnostic& said, std::string_view found, const std::string& expected) const;
     bool known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const;
     bool misspelt(Diagnostic& said, std::string_view found, const std::string& expected) const;
     // scan.cpp

@@ -183,7 +183,7 @@ bool Scan::quoted_otherwise(Diagnostic& said, std::uint32_t at) const {
 }
 
 // `then`, a comma, a brace or quotes that were forgotten.
-bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string& expected) const {
+bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& expected) const {
     const std::uint32_t at = said.span.begin;
     std::uint32_t before = at;
     while (before > 0 && is_space(text_[before - 1])) --before;
@@ -279,7 +279,7 @@ void Scan::unexpected(std::uint32_t begin, std::uint32_t at, const std::string& 
     said.span = span(at, end);
     said.message = fmt::format("{}, found `{}`", expected, found);
     said.label = "not expected here";
-    if (!quoted_otherwise(said, at) && !(unclosed && at_item_keyword(at)) && !left_out(said, found, expected) &&
+    if (!quoted_otherwise(said, at) && !(unclosed && at_item_keyword(at)) && !skipped(said, found, expected) &&
         !known_mistake(said, found, expected))
         misspelt(said, found, expected);
     diagnostics_.add(std::move(said));

@@ -82,7 +82,7 @@ struct Attached {
     UniqueFd link;
 };
 
-Result<Attached> attach_out_of_sight(int program) {
+Result<Attached> attach_in_own_namespace(int program) {
     constexpr unsigned kLoopback = 1;
     const UniqueFd home(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!home || unshare(CLONE_NEWNET) != 0) {
@@ -155,7 +155,7 @@ Result<Batches> run_batches(FrameFeed& feed, const Drain& drain, const BenchOpti
 // Neighbours on a machine slow everything down for milliseconds at a time. Where the bare program of a pair is over a
 // tenth slower than in the best quarter of all pairs, the pair says more about them than about the policy. Returns the
 // share that stays.
-double leave_disturbed_out(Batches& batches) {
+double drop_disturbed(Batches& batches) {
     std::vector<std::uint32_t> sorted = batches.bare;
     const auto quarter = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 4);
     std::nth_element(sorted.begin(), quarter, sorted.end());
@@ -282,7 +282,7 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
     if (!root) return root.error();
     const auto slot = root->place(program->fd());
     if (!slot) return slot.error();
-    root->replace(root->in_force(), InForce::for_good(*slot));
+    root->replace(root->in_force(), InForce::permanent(*slot));
     auto bare = open_own(weir_template_bare_begin, weir_template_bare_end);
     if (!bare) return bare.error();
     if (Status loaded = load_own(bare->get()); !loaded) return loaded.error();
@@ -291,12 +291,12 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
     const int bare_fd = bpf_program__fd(bpf_object__find_program_by_name(bare->get(), "weir_bare"));
     if (Status put = feed->put_program(kBareSlot, bare_fd); !put) return put.error();
     if (Status put = feed->put_program(kRootSlot, root->program_fd()); !put) return put.error();
-    const auto attached = attach_out_of_sight(feed->fd());
+    const auto attached = attach_in_own_namespace(feed->fd());
     if (!attached) return attached.error();
 
     auto batches = run_batches(*feed, Drain(program->map("weir_events")), options);
     if (!batches) return batches.error();
-    figures.undisturbed = leave_disturbed_out(*batches);
+    figures.undisturbed = drop_disturbed(*batches);
     figures.packet_ns = percentiles_of_floors(std::move(batches->policy));
     figures.baseline_ns = percentiles_of_floors(std::move(batches->bare)).p50;
     figures.swap_us = measure_swap_us(*root);
@@ -320,18 +320,18 @@ Result<RootCost> measure_root(const Frames& frames) {
     if (!feed) return feed.error();
     if (Status put = feed->put_program(kBareSlot, bare_fd); !put) return put.error();
     if (Status put = feed->put_program(kRootSlot, root->program_fd()); !put) return put.error();
-    const auto attached = attach_out_of_sight(feed->fd());
+    const auto attached = attach_in_own_namespace(feed->fd());
     if (!attached) return attached.error();
     BenchOptions options;
     options.repeat = 200;
     RootCost cost;
     root->set_deadline(~std::uint64_t{0});
-    for (const auto& [in_force, ns] : {std::pair{InForce::for_good(*slot), &cost.for_good_ns},
+    for (const auto& [in_force, ns] : {std::pair{InForce::permanent(*slot), &cost.permanent_ns},
                                        std::pair{InForce::until_deadline(*slot, *slot), &cost.until_deadline_ns}}) {
         root->replace(root->in_force(), in_force);
         auto batches = run_batches(*feed, Drain(-1), options);
         if (!batches) return batches.error();
-        leave_disturbed_out(*batches);
+        drop_disturbed(*batches);
         *ns =
             percentiles_of_floors(std::move(batches->policy)).p50 - percentiles_of_floors(std::move(batches->bare)).p50;
     }

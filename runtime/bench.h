@@ -69,7 +69,7 @@ Result<BenchFigures> bench(const bpf::Object& object, const Frames& frames, cons
 
 // What the root costs a packet over the program in its slot alone, in ns.
 struct RootCost {
-    double for_good_ns = 0;
+    double permanent_ns = 0;
     double until_deadline_ns = 0;  // while the policy waits to be confirmed
 };
 Result<RootCost> measure_root(const Frames& frames);

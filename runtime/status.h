@@ -48,7 +48,7 @@ struct SinkStatus : Account {
     std::string state;  // "ok", or what is wrong
 };
 // A policy before the one in force that rollback() can go back to.
-struct KeptStatus {
+struct HistoryStatus {
     std::uint32_t generation = 0;
     std::string policy;
     std::string loaded_at;
@@ -101,17 +101,17 @@ struct ShadowStatus {
 // The file that keeps what is in sets that change, from one engine to the next.
 struct SetsFileStatus {
     std::string path;
-    std::string kept_at{};       // RFC 3339, UTC; empty: not yet by this engine
+    std::string saved_at{};      // RFC 3339, UTC; empty: not yet by this engine
     std::uint64_t entries = 0;   // that it had then
     std::uint64_t restored = 0;  // that came back when this engine started
-    std::uint64_t left_out = 0;  // and those that had no room, or no set of their type
+    std::uint64_t skipped = 0;   // and those that had no room, or no set of their type
     std::string state{};         // "ok", or why it could not be written the last time
 };
 struct EngineStatus {
     std::string name;
     InForceStatus in_force;
-    std::uint64_t went_back = 0;     // times that a policy was not confirmed in time
-    std::vector<KeptStatus> kept{};  // the newest first
+    std::uint64_t auto_rollbacks = 0;      // times that a policy was not confirmed in time
+    std::vector<HistoryStatus> history{};  // the newest first
     std::optional<ShadowStatus> shadow{};
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;  // in the policy's order

@@ -56,10 +56,10 @@ int Daemon::run() {
                           {control_.fd(), POLLIN, 0},
                           {worker_ ? worker_->fd() : -1, POLLIN, 0},
                           {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
-        if (poll(ready, std::size(ready), patience_ms()) < 0 && errno != EINTR)
+        if (poll(ready, std::size(ready), poll_timeout_ms()) < 0 && errno != EINTR)
             return fail(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
-        feed_->hand_out(control_);
+        feed_->publish(control_);
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) {
@@ -79,7 +79,7 @@ int Daemon::run() {
     }
     notify_service("STOPPING=1");
     engine_->detach();  // and delivers what waits
-    feed_->hand_out(control_);
+    feed_->publish(control_);
     return kOk;
 }
 
@@ -95,9 +95,9 @@ void Daemon::notify_ready() const {
 }
 
 // What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
-int Daemon::patience_ms() const {
+int Daemon::poll_timeout_ms() const {
     constexpr std::uint64_t kTick_ms = 1000;
-    const std::uint64_t changes_ms = watcher_ ? watcher_->patience_ms().value_or(kTick_ms) : kTick_ms;
+    const std::uint64_t changes_ms = watcher_ ? watcher_->poll_timeout_ms().value_or(kTick_ms) : kTick_ms;
     return static_cast<int>(std::min({kTick_ms, changes_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 

@@ -55,7 +55,7 @@ private:
     void compare(const Reload& reload, WorkerOutcome outcome);
     void answer_change(std::uint64_t client, const Status& changed);
     void ask_for_reload(const ControlServer::Request& request, const nlohmann::ordered_json& asked);
-    int patience_ms() const;
+    int poll_timeout_ms() const;
     void notify_ready() const;
     void reload_own_file(Why why);
     void start_reload();

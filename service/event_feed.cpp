@@ -29,7 +29,7 @@ void EventFeed::take(const runtime::Event& event) {
 }
 
 void EventFeed::serve(ControlServer& control, std::uint64_t client, Until until) {
-    hand_out(control);
+    publish(control);
     std::string all =
         R"({"ok":true,"status":0,"events":)" + std::to_string(until == Until::kFollow ? 0 : last_.size()) + "}";
     if (until == Until::kNow)
@@ -38,7 +38,7 @@ void EventFeed::serve(ControlServer& control, std::uint64_t client, Until until)
     if (until == Until::kFollow) followers_[client] = {};
 }
 
-void EventFeed::hand_out(ControlServer& control) {
+void EventFeed::publish(ControlServer& control) {
     std::erase_if(followers_, [&](const auto& follower) { return !control.is_connected(follower.first); });
     for (auto& [client, follower] : followers_) {
         follower.lost += not_kept_;

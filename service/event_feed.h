@@ -19,7 +19,7 @@ public:
     enum class Until : std::uint8_t { kNow, kFollow };
     void serve(ControlServer& control, std::uint64_t client, Until until);
     // Hands out what came. A client that reads too slowly misses events, and is told how many.
-    void hand_out(ControlServer& control);
+    void publish(ControlServer& control);
 
 private:
     struct Follower {

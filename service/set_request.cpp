@@ -30,7 +30,7 @@ Json listed(const runtime::LiveSet& set) {
     Json answer{{"ok", true}, {"status", 0}, {"entries", Json::array()}};
     for (const runtime::LiveSet::Entry& entry : *entries) {
         Json row{{"value", entry.value}};
-        if (entry.left_ns != 0) row["left_ns"] = entry.left_ns;
+        if (entry.expires_in_ns != 0) row["expires_in_ns"] = entry.expires_in_ns;
         answer["entries"].push_back(std::move(row));
     }
     return answer;

@@ -21,10 +21,11 @@ Json status_json(const runtime::EngineStatus& status) {
     for (const auto& file : now.origin.files) out["files"].push_back({{"path", file.path}, {"sha256", file.sha256}});
     if (now.confirm_within_ms) out["confirm_within_ms"] = *now.confirm_within_ms;
     if (now.falls_back_to) out["falls_back_to"] = *now.falls_back_to;
-    out["went_back"] = status.went_back;
-    out["kept"] = Json::array();
-    for (const auto& old : status.kept)
-        out["kept"].push_back({{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
+    out["auto_rollbacks"] = status.auto_rollbacks;
+    out["history"] = Json::array();
+    for (const auto& old : status.history)
+        out["history"].push_back(
+            {{"generation", old.generation}, {"policy", old.policy}, {"loaded_at", old.loaded_at}});
     if (status.shadow) {
         const runtime::ShadowStatus& shadow = *status.shadow;
         Json pairs = Json::array();
@@ -54,8 +55,8 @@ Json status_json(const runtime::EngineStatus& status) {
     for (const auto& set : status.sets)
         out["sets"].push_back({{"name", set.name}, {"entries", set.entries}, {"refused", set.refused}});
     if (const auto& file = status.sets_file)
-        out["sets_file"] = {{"path", file->path},         {"kept_at", file->kept_at},   {"entries", file->entries},
-                            {"restored", file->restored}, {"left_out", file->left_out}, {"state", file->state}};
+        out["sets_file"] = {{"path", file->path},         {"saved_at", file->saved_at}, {"entries", file->entries},
+                            {"restored", file->restored}, {"skipped", file->skipped},   {"state", file->state}};
     out["terms"] = Json::array();
     for (const auto& term : status.terms)
         out["terms"].push_back(

@@ -14,9 +14,9 @@ static __always_inline int weir_is_before(struct weir_packet* packet, __u64 end_
     return weir_packet_time(packet) < end_ns;
 }
 
-static __always_inline int weir_lives(struct weir_packet* packet, void* table, const __u32* key, __u32 width) {
+static __always_inline int weir_in_live_set(struct weir_packet* packet, void* table, const __u32* key, __u32 width) {
     struct weir_set_place at;
-    if (!table || !weir_find_print(table, key, width, &at) || weir_is_ruled_out(table, &at) ||
+    if (!table || !weir_find_print(table, key, width, &at) || weir_excluded_by_tags(table, &at) ||
         !weir_find_group(table, &at))
         return 0;
     __u32 number = weir_find_entry(&at);
@@ -28,7 +28,7 @@ static __always_inline int weir_lives(struct weir_packet* packet, void* table, c
 }
 
 /* Without branches: the verifier would follow each way they go. */
-static __always_inline __u32 weir_ones(__u32 bits) {
+static __always_inline __u32 weir_popcount(__u32 bits) {
     OPAQUE(bits); /* or LLVM makes another thing of it, for CPUs that have an instruction */
     bits -= bits >> 1 & 0x55555555;
     bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
@@ -62,8 +62,10 @@ static __always_inline void weir_change_set(struct weir_packet* packet, const __
 
 /* Is the key in the set of that index now? Carries out change `number`. */
 #define SETS_OF_WIDTH(width)                                                                                          \
-    GLOBAL_FUNCTION int weir_lives_##width(struct weir_packet* packet, struct weir_key_##width* key, __u32 index) {   \
-        return packet && key && weir_lives(packet, bpf_map_lookup_elem(&weir_set_tables, &index), key->words, width); \
+    GLOBAL_FUNCTION int weir_in_live_set_##width(struct weir_packet* packet, struct weir_key_##width* key,            \
+                                                 __u32 index) {                                                       \
+        return packet && key &&                                                                                       \
+               weir_in_live_set(packet, bpf_map_lookup_elem(&weir_set_tables, &index), key->words, width);            \
     }                                                                                                                 \
     GLOBAL_FUNCTION int weir_change_##width(struct weir_packet* packet, struct weir_key_##width* key, __u32 number) { \
         if (packet && key && number < weir_change_count())                                                            \
@@ -92,7 +94,7 @@ static __always_inline int weir_cut_net(const struct weir_table_head* head, __u3
         left = prefixes[word];
     }
     if (!left || word > 4) return 0;
-    __u32 cut = weir_ones((left & -left) - 1);
+    __u32 cut = weir_popcount((left & -left) - 1);
     net[word] &= ~0u << cut;
     net[0] = (net[0] & 0xff) | (__u32)(word * 32 - cut) << 8;
     return 1;
@@ -100,34 +102,34 @@ static __always_inline int weir_cut_net(const struct weir_table_head* head, __u3
 
 /* Is a net of the set around the address whose version is word `at` of the key? It is tried whole, then shorter and
  * shorter. */
-#define NETS_OF_WIDTH(width)                                                                                  \
-    GLOBAL_FUNCTION int weir_cut_##width(struct weir_key_##width* key, __u32 index, __u32 at) {               \
-        void* table = bpf_map_lookup_elem(&weir_set_tables, &index);                                          \
-        const struct weir_table_head* head = table ? weir_element(table, 0) : 0;                              \
-        __u64 first = at;                                                                                     \
-        OPAQUE(first);                                                                                        \
-        return key && head && first <= width - 5 && weir_cut_net(head, key->words + first);                   \
-    }                                                                                                         \
-    GLOBAL_FUNCTION int weir_lives_in_nets_##width(struct weir_packet* packet, struct weir_key_##width* key,  \
-                                                   __u32 index, __u32 at) {                                   \
-        __u64 first = at;                                                                                     \
-        OPAQUE(first);                                                                                        \
-        if (!packet || !key || first > width - 5) return 0;                                                   \
-        key->words[first] |= ((key->words[first] == 6 ? 128 : 32) + 1) << 8; /* longer than any */            \
-        _Pragma("clang loop unroll(disable)") for (__u32 i = 0; i < 129 && weir_cut_##width(key, index, at);  \
-                                                   i++) if (weir_lives_##width(packet, key, index)) return 1; \
-        return 0;                                                                                             \
+#define NETS_OF_WIDTH(width)                                                                                        \
+    GLOBAL_FUNCTION int weir_cut_##width(struct weir_key_##width* key, __u32 index, __u32 at) {                     \
+        void* table = bpf_map_lookup_elem(&weir_set_tables, &index);                                                \
+        const struct weir_table_head* head = table ? weir_element(table, 0) : 0;                                    \
+        __u64 first = at;                                                                                           \
+        OPAQUE(first);                                                                                              \
+        return key && head && first <= width - 5 && weir_cut_net(head, key->words + first);                         \
+    }                                                                                                               \
+    GLOBAL_FUNCTION int weir_in_live_nets_##width(struct weir_packet* packet, struct weir_key_##width* key,         \
+                                                  __u32 index, __u32 at) {                                          \
+        __u64 first = at;                                                                                           \
+        OPAQUE(first);                                                                                              \
+        if (!packet || !key || first > width - 5) return 0;                                                         \
+        key->words[first] |= ((key->words[first] == 6 ? 128 : 32) + 1) << 8; /* longer than any */                  \
+        _Pragma("clang loop unroll(disable)") for (__u32 i = 0; i < 129 && weir_cut_##width(key, index, at);        \
+                                                   i++) if (weir_in_live_set_##width(packet, key, index)) return 1; \
+        return 0;                                                                                                   \
     }
 NETS_OF_WIDTH(6)
 NETS_OF_WIDTH(16)
 
 /* Here, and not where the entry is added: there the stack is deepest. */
-GLOBAL_FUNCTION int weir_clear_way_for(struct weir_packet* packet, __u32 number) {
+GLOBAL_FUNCTION int weir_make_space_for(struct weir_packet* packet, __u32 number) {
     if (!packet || number >= weir_change_count()) return 0;
     const struct weir_change* change = &weir_changes[BOUNDED(number)];
     __u32 index = change->index;
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
-    if (table && change->flags & WEIR_CHANGE_ADDS) weir_clear_way(table, weir_packet_time(packet));
+    if (table && change->flags & WEIR_CHANGE_ADDS) weir_make_space(table, weir_packet_time(packet));
     return 0;
 }
 
@@ -146,7 +148,7 @@ static long weir_changes_of(__u32 at, struct weir_packet** packet) {
         __u64 entry = first + i;
         OPAQUE(entry);
         if (i >= count || entry >= weir_change_words()) break;
-        weir_clear_way_for(*packet, weir_rule_changes[entry]);
+        weir_make_space_for(*packet, weir_rule_changes[entry]);
         weir_make_change(*packet, weir_rule_changes[entry]);
     }
     return 0;

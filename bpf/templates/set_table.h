@@ -27,7 +27,7 @@ static __always_inline struct weir_group_tags* weir_tags_at(void* table, const s
 
 /* Of a big table most keys that are not there are told so by its tags, which are in the CPU's caches where the groups
  * are not. */
-static __always_inline int weir_is_ruled_out(void* table, const struct weir_set_place* at) {
+static __always_inline int weir_excluded_by_tags(void* table, const struct weir_set_place* at) {
     if (at->head->groups < WEIR_TAGGED_GROUPS) return 0;
     const struct weir_group_tags* tags = weir_tags_at(table, at->head, weir_group_of(at->print, at->head->groups) - 1);
     __u64 home = weir_home_of(at->print);
@@ -69,14 +69,14 @@ static __always_inline struct weir_entry* weir_entry_at(struct weir_set_group* g
 static __always_inline __u64 weir_print_at(struct weir_set_group* group, __u32 number) {
     return *(volatile __u64*)&weir_entry_at(group, number)->print & ~WEIR_STRAYS;
 }
-static __always_inline __u64* weir_strays_of(struct weir_set_group* group, __u32 line) {
+static __always_inline __u64* weir_displaced_of(struct weir_set_group* group, __u32 line) {
     return &weir_entry_at(group, line * WEIR_LINE_ENTRIES + WEIR_LINE_ENTRIES - 1)->print;
 }
 
 /* Verified by themselves: the verifier goes through each loop once, not once for each number that another one ended at.
  */
 
-GLOBAL_FUNCTION __u32 weir_find_stray(struct weir_set_group* group, __u64 print) {
+GLOBAL_FUNCTION __u32 weir_find_displaced(struct weir_set_group* group, __u64 print) {
     if (!group) return NOWHERE;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_ENTRIES; i++)
@@ -89,8 +89,8 @@ static __always_inline __u32 weir_find_entry(const struct weir_set_place* at) {
     __u32 home = weir_home_of(at->print), first = home * WEIR_LINE_ENTRIES;
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++)
         if (weir_print_at(at->group, first + i) == at->print) return first + i;
-    if (!(*(volatile __u64*)weir_strays_of(at->group, home) & WEIR_STRAYS)) return NOWHERE;
-    return weir_find_stray(at->group, at->print);
+    if (!(*(volatile __u64*)weir_displaced_of(at->group, home) & WEIR_STRAYS)) return NOWHERE;
+    return weir_find_displaced(at->group, at->print);
 }
 
 /* The rest is for whoever holds the group's lock. */
@@ -98,14 +98,14 @@ static __always_inline __u32 weir_find_entry(const struct weir_set_place* at) {
 static __always_inline __u32* weir_group_lock(struct weir_set_group* group) { return (__u32*)group; }
 
 /* Has nothing of that home gone astray any more? */
-GLOBAL_FUNCTION int weir_unstray(struct weir_set_group* group, __u32 home) {
+GLOBAL_FUNCTION int weir_clear_displaced(struct weir_set_group* group, __u32 home) {
     if (!group) return 0;
 #pragma clang loop unroll(disable)
     for (__u32 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
         __u64 print = weir_print_at(group, i);
         if (print && i / WEIR_LINE_ENTRIES != home && weir_home_of(print) == home) return 0;
     }
-    *weir_strays_of(group, home) &= ~WEIR_STRAYS;
+    *weir_displaced_of(group, home) &= ~WEIR_STRAYS;
     return 0;
 }
 
@@ -132,7 +132,7 @@ static __always_inline void weir_free_entry(struct weir_set_group* group, __u32 
     __u32 home = weir_home_of(entry->print & ~WEIR_STRAYS);
     *(volatile __u64*)&entry->print = entry->print & WEIR_STRAYS;
     entry->end_ns = 0;
-    if (home != number / WEIR_LINE_ENTRIES) weir_unstray(group, home);
+    if (home != number / WEIR_LINE_ENTRIES) weir_clear_displaced(group, home);
 }
 
 static __always_inline int weir_has_ended(const struct weir_entry* entry, __u64 now_ns) {
@@ -245,7 +245,7 @@ static __always_inline void weir_sweep(void* table, struct weir_table_head* head
 
 /* Before an add: what has ended gives way where the set is full. No packet looks at more than WEIR_SWEEP_GROUPS groups
  * for it. */
-static __always_inline void weir_clear_way(void* table, __u64 now_ns) {
+static __always_inline void weir_make_space(void* table, __u64 now_ns) {
     struct weir_table_head* head = weir_element(table, 0);
     if (head && *(volatile __u64*)&head->entries >= head->size && *(volatile __u64*)&head->earliest_ns <= now_ns)
         weir_sweep(table, head, now_ns, WEIR_SWEEP_GROUPS);
@@ -286,7 +286,7 @@ static __always_inline int weir_put(void* table, const __u32* key, __u32 width, 
         entry->end_ns = end_ns;
         *(volatile __u64*)&entry->print = at.print | (entry->print & WEIR_STRAYS);
         __u32 home = weir_home(&at);
-        if (number / WEIR_LINE_ENTRIES != home) *weir_strays_of(at.group, home) |= WEIR_STRAYS;
+        if (number / WEIR_LINE_ENTRIES != home) *weir_displaced_of(at.group, home) |= WEIR_STRAYS;
         weir_mark_region(at.head, weir_group_element(&at));
         weir_tag_group(table, at.head, at.group, weir_group_element(&at));
     }

@@ -60,7 +60,7 @@ static __always_inline __u32 weir_term_home(const struct weir_term_place* at) {
 }
 
 /* A cell whose line is locked, and for how long. */
-struct weir_held {
+struct weir_locked_cell {
     struct weir_cell* cell;
     __u64 now_ns;
     __u32* lock;
@@ -83,7 +83,7 @@ static __always_inline __u64 weir_cell_print(struct weir_term_group* group, __u3
 }
 
 /* Verified by themselves, as those of set_table.h. */
-GLOBAL_FUNCTION __u32 weir_find_stray_cell(struct weir_term_group* group, __u64 print) {
+GLOBAL_FUNCTION __u32 weir_find_displaced_cell(struct weir_term_group* group, __u64 print) {
     if (!group) return NO_CELL;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++)
@@ -95,8 +95,8 @@ static __always_inline __u32 weir_find_cell(const struct weir_term_place* at) {
     __u32 home = weir_term_home(at), first = home * WEIR_LINE_CELLS;
     for (__u32 i = 0; i < WEIR_LINE_CELLS; i++)
         if (weir_cell_print(at->group, first + i) == at->print) return first + i;
-    if (!*(volatile __u16*)&weir_line_at(at->group, home)->strays) return NO_CELL;
-    return weir_find_stray_cell(at->group, at->print);
+    if (!*(volatile __u16*)&weir_line_at(at->group, home)->displaced) return NO_CELL;
+    return weir_find_displaced_cell(at->group, at->print);
 }
 
 /* Where a new key goes: a free cell, at home where there is one; else that of which the last packet is the longest ago.
@@ -126,8 +126,8 @@ static __always_inline void weir_use(struct weir_term_line* line, __u64 number, 
 }
 
 /* Cell `number`, if it is still the key's. */
-static __always_inline int weir_hold_known(const struct weir_term_place* at, __u32 number, __u32 stamp,
-                                           struct weir_held* held) {
+static __always_inline int weir_lock_known_cell(const struct weir_term_place* at, __u32 number, __u32 stamp,
+                                                struct weir_locked_cell* held) {
     struct weir_term_line* line = weir_line_at(at->group, number / WEIR_LINE_CELLS);
     if (!weir_lock(&line->lock)) return 0;
     held->cell = weir_cell_at(at->group, number);
@@ -143,8 +143,8 @@ static __always_inline int weir_hold_known(const struct weir_term_place* at, __u
 
 /* Keys come and go under the lock of line 0: nobody else makes a cell for this key meanwhile, and no cell changes its
  * key. */
-static __always_inline int weir_hold_new(const struct weir_term_place* at, __u32 stamp, struct weir_held* held,
-                                         __u32 account) {
+static __always_inline int weir_lock_new_cell(const struct weir_term_place* at, __u32 stamp,
+                                              struct weir_locked_cell* held, __u32 account) {
     __u32* group_lock = &weir_line_at(at->group, 0)->lock;
     if (!weir_lock(group_lock)) return 0;
     __u32 number = weir_find_cell(at), is_new = number >= NO_CELL;
@@ -160,7 +160,7 @@ static __always_inline int weir_hold_new(const struct weir_term_place* at, __u32
         held->cell->time_ns = held->cell->taken = 0;
         *(volatile __u64*)&held->cell->print = at->print;
         __u32 home = weir_term_home(at);
-        if (line_number != home) weir_line_at(at->group, home)->strays = 1;
+        if (line_number != home) weir_line_at(at->group, home)->displaced = 1;
         __u64 print = at->print;
         OPAQUE(print);
         weir_mark_region(at->head, weir_group_of(print, at->head->groups));
@@ -173,8 +173,8 @@ static __always_inline int weir_hold_new(const struct weir_term_place* at, __u32
 }
 
 /* The key's cell; none where a lock is never free. */
-static __always_inline int weir_hold(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number,
-                                     struct weir_held* held) {
+static __always_inline int weir_lock_cell(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number,
+                                          struct weir_locked_cell* held) {
     struct weir_term_place at;
     __u32 index = weir_terms[number].index;
     void* table = bpf_map_lookup_elem(&weir_term_tables, &index);
@@ -189,11 +189,11 @@ static __always_inline int weir_hold(struct weir_packet* packet, const __u32* ke
     *(volatile __u16*)&weir_line_at(at.group, weir_term_home(&at))->touched = 1;
     held->now_ns = weir_term_time(packet, &weir_terms[number]);
     __u32 stamp = held->now_ns >> WEIR_USED_SHIFT, known = weir_find_cell(&at);
-    if (known < NO_CELL && weir_hold_known(&at, known, stamp, held)) return 1;
-    return weir_hold_new(&at, stamp, held, number);
+    if (known < NO_CELL && weir_lock_known_cell(&at, known, stamp, held)) return 1;
+    return weir_lock_new_cell(&at, stamp, held, number);
 }
 
-static __always_inline void weir_let_go(const struct weir_held* held) {
+static __always_inline void weir_release(const struct weir_locked_cell* held) {
     weir_unlock(held->lock);
     if (held->group_lock) weir_unlock(held->group_lock);
 }
@@ -228,9 +228,9 @@ static __always_inline int weir_counts(const struct weir_term* term, struct weir
 }
 
 static __always_inline int weir_exceeds(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number) {
-    struct weir_held held;
+    struct weir_locked_cell held;
     const struct weir_term* term = &weir_terms[number];
-    if (!weir_hold(packet, key, width, number, &held)) {
+    if (!weir_lock_cell(packet, key, width, number, &held)) {
         weir_refused(number);
         return 0;
     }
@@ -242,7 +242,7 @@ static __always_inline int weir_exceeds(struct weir_packet* packet, const __u32*
     else /* a price beyond the capacity may not fit into 64 bits */
         exceeds = packet->len > term->capacity / term->unit_ns ||
                   weir_take(term, held.cell, packet->len * term->unit_ns, held.now_ns);
-    weir_let_go(&held);
+    weir_release(&held);
     return exceeds;
 }
 
@@ -260,11 +260,11 @@ TERM_OF_WIDTH(16)
 
 /* May the event pass? Then packet->suppressed is how many of its key were held back before it. */
 static __always_inline __u32 weir_passes(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number) {
-    struct weir_held found;
+    struct weir_locked_cell found;
     if (number >= weir_term_count()) return 1;
     number = BOUNDED(number);
     const struct weir_term* term = &weir_terms[number];
-    if (!weir_hold(packet, key, width, number, &found)) {
+    if (!weir_lock_cell(packet, key, width, number, &found)) {
         weir_refused(number);
         return 1;
     }
@@ -282,7 +282,7 @@ static __always_inline __u32 weir_passes(struct weir_packet* packet, const __u32
         held++;
     }
     found.cell->taken = (__u64)held << 32 | passed;
-    weir_let_go(&found);
+    weir_release(&found);
     return passes;
 }
 

@@ -1,5 +1,6 @@
 /* Changes of sets that user space wants. A program makes them, as a packet would: nobody takes its CPU away while it
- * has a lock, and nobody can kill it. User space runs it on a table (BPF_PROG_TEST_RUN), with up to WEIR_ORDERS orders.
+ * has a lock, and nobody can kill it. User space runs it on a table (BPF_PROG_TEST_RUN), with up to WEIR_SET_REQUESTS
+ * orders.
  */
 #include "bpf/templates/set_table.h"
 
@@ -15,10 +16,10 @@ struct {
             __type(key, __u32);
             __uint(value_size, WEIR_TABLE_BYTES);
         });
-} weir_ordered_table SEC(".maps");
+} weir_requested_table SEC(".maps");
 
-struct weir_order weir_orders[WEIR_ORDERS] SEC(".data.weir_orders");
-__u32 weir_order_count SEC(".data.weir_order_count");
+struct weir_set_request weir_set_requests[WEIR_SET_REQUESTS] SEC(".data.weir_set_requests");
+__u32 weir_set_request_count SEC(".data.weir_set_request_count");
 
 struct weir_desk {
     void* table;
@@ -26,16 +27,16 @@ struct weir_desk {
 };
 
 static long weir_carry_out(__u32 i, struct weir_desk* desk) {
-    struct weir_order* order = &weir_orders[i & (WEIR_ORDERS - 1)];
+    struct weir_set_request* order = &weir_set_requests[i & (WEIR_SET_REQUESTS - 1)];
     struct weir_table_head* head;
     switch (order->kind) {
-        case WEIR_ORDER_PUT:
+        case WEIR_SET_REQUEST_PUT:
             head = weir_element(desk->table, 0);
             if (head) weir_mark_prefix(head, order->key);
-            weir_clear_way(desk->table, desk->now_ns);
+            weir_make_space(desk->table, desk->now_ns);
             order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
             break;
-        case WEIR_ORDER_TAKE_OUT: order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS); break;
+        case WEIR_SET_REQUEST_TAKE_OUT: order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS); break;
         default:
             head = weir_element(desk->table, 0);
             if (head) weir_sweep(desk->table, head, desk->now_ns, WEIR_SWEEP_GROUPS);
@@ -47,9 +48,9 @@ SEC("xdp")
 int weir_change_table(struct xdp_md* ctx) {
     (void)ctx;
     __u32 zero = 0;
-    struct weir_desk desk = {bpf_map_lookup_elem(&weir_ordered_table, &zero), bpf_ktime_get_ns()};
+    struct weir_desk desk = {bpf_map_lookup_elem(&weir_requested_table, &zero), bpf_ktime_get_ns()};
     if (!desk.table) return XDP_ABORTED;
-    bpf_loop(weir_order_count, weir_carry_out, &desk, 0);
+    bpf_loop(weir_set_request_count, weir_carry_out, &desk, 0);
     return XDP_PASS;
 }
 

@@ -27,7 +27,7 @@ private:
 
     bool spent() { return sets_.bdd().spent(); }
     void never_true(const policy::Rule& rule);
-    policy::ExprId narrowest_never(policy::ExprId id);
+    policy::ExprId narrowest_contradiction(policy::ExprId id);
     void shadowed(std::size_t number);
     bool find_shadowed();
     std::vector<Bdd::Node> decided_later();
@@ -50,18 +50,18 @@ private:
 // ---- W403 ----
 
 // The smallest part of a condition that holds for no packet, and with it the whole.
-policy::ExprId Linter::narrowest_never(policy::ExprId id) {
+policy::ExprId Linter::narrowest_contradiction(policy::ExprId id) {
     const auto* all = std::get_if<policy::And>(&policy_.expr(id).node);
     if (all == nullptr) return id;
     for (const policy::ExprId operand : all->operands)
-        if (sets_.of(operand) == Bdd::kFalse && !spent()) return narrowest_never(operand);
+        if (sets_.of(operand) == Bdd::kFalse && !spent()) return narrowest_contradiction(operand);
     return id;
 }
 
 void Linter::never_true(const policy::Rule& rule) {
     const auto said = [&](const Diagnostic& d) { return d.code == Code::W403 && d.rule == rule.name; };
     if (std::any_of(diagnostics_.all().begin(), diagnostics_.all().end(), said)) return;
-    const policy::ExprId narrowest = narrowest_never(rule.condition);
+    const policy::ExprId narrowest = narrowest_contradiction(rule.condition);
     const bool whole = policy_.expr(narrowest).span == rule.condition_span;
     diagnostics_.add(
         {.code = Code::W403,

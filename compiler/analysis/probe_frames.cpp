@@ -12,9 +12,9 @@ namespace {
 
 // Walks a condition and makes a packet to which it applies, as far as one packet can: of an `or` one operand, and of
 // two operands that contradict each other the later one.
-class Wish {
+class PacketShaper {
 public:
-    Wish(const policy::TypedPolicy& policy, packet::ProbePacket& packet, packet::Seeded& random)
+    PacketShaper(const policy::TypedPolicy& policy, packet::ProbePacket& packet, packet::Seeded& random)
         : policy_(policy), packet_(packet), random_(random) {}
     void walk(policy::ExprId id, packet::Polarity polarity);
 
@@ -30,56 +30,56 @@ private:
     // In a comparison that is to hold, one value in eight is one beyond the boundary.
     bool beyond() { return random_.one_in(8); }
 
-    void wish(const policy::Constant&, packet::Polarity) {}
-    void wish(const policy::And& node, packet::Polarity polarity) {
+    void shape(const policy::Constant&, packet::Polarity) {}
+    void shape(const policy::And& node, packet::Polarity polarity) {
         polarity == packet::Polarity::kHolds ? all_of(node.operands, polarity) : one_of(node.operands, polarity);
     }
-    void wish(const policy::Or& node, packet::Polarity polarity) {
+    void shape(const policy::Or& node, packet::Polarity polarity) {
         polarity == packet::Polarity::kHolds ? one_of(node.operands, polarity) : all_of(node.operands, polarity);
     }
-    void wish(const policy::Not& node, packet::Polarity polarity) { walk(node.operand, opposite(polarity)); }
-    void wish(const policy::Flag& node, packet::Polarity polarity) {
+    void shape(const policy::Not& node, packet::Polarity polarity) { walk(node.operand, opposite(polarity)); }
+    void shape(const policy::Flag& node, packet::Polarity polarity) {
         packet_.set_flag(node.field, node.value == (polarity == packet::Polarity::kHolds));
     }
-    void wish(const policy::FlagCompare& node, packet::Polarity polarity) {
+    void shape(const policy::FlagCompare& node, packet::Polarity polarity) {
         const bool value = random_.one_in(2);
         packet_.set_flag(node.lhs, value);
         packet_.set_flag(node.rhs, value == (node.negated != (polarity == packet::Polarity::kHolds)));
     }
-    void wish(const policy::NumberCompare& node, packet::Polarity) {
+    void shape(const policy::NumberCompare& node, packet::Polarity) {
         // Equal, or one apart either way: all relations turn there.
         const std::uint64_t value = random_.next() >> 40;
         packet_.set_number(node.lhs.field, value);
         packet_.set_number(node.rhs.field, value + random_.below(3) - 1);
     }
-    void wish(const policy::NumberIn& node, packet::Polarity polarity);
-    void wish(const policy::AddressCompare& node, packet::Polarity polarity) {
+    void shape(const policy::NumberIn& node, packet::Polarity polarity);
+    void shape(const policy::AddressCompare& node, packet::Polarity polarity) {
         packet_.need_address(node.lhs);
         if (node.negated != (polarity == packet::Polarity::kHolds))
             packet_.set_address(node.rhs, packet_.address(node.lhs));
     }
-    void wish(const policy::AddressIn& node, packet::Polarity polarity);
-    void wish(const policy::MacCompare& node, packet::Polarity polarity) {
+    void shape(const policy::AddressIn& node, packet::Polarity polarity);
+    void shape(const policy::MacCompare& node, packet::Polarity polarity) {
         const std::uint64_t value = random_.next() >> 16;
         packet_.set_number(node.lhs, value);
         packet_.set_number(node.rhs, node.negated != (polarity == packet::Polarity::kHolds) ? value : value ^ 1);
     }
-    void wish(const policy::MacIn& node, packet::Polarity polarity);
-    void wish(const policy::InSet& node, packet::Polarity polarity);
-    void wish(const policy::IfaceMatch&, packet::Polarity) {}
-    void wish(const policy::PayloadMatch& node, packet::Polarity polarity);
-    void wish(const policy::PayloadSlice& node, packet::Polarity polarity);
+    void shape(const policy::MacIn& node, packet::Polarity polarity);
+    void shape(const policy::InSet& node, packet::Polarity polarity);
+    void shape(const policy::IfaceMatch&, packet::Polarity) {}
+    void shape(const policy::PayloadMatch& node, packet::Polarity polarity);
+    void shape(const policy::PayloadSlice& node, packet::Polarity polarity);
 
     const policy::TypedPolicy& policy_;
     packet::ProbePacket& packet_;
     packet::Seeded& random_;
 };
 
-void Wish::walk(policy::ExprId id, packet::Polarity polarity) {
-    std::visit([&](const auto& node) { wish(node, polarity); }, policy_.expr(id).node);
+void PacketShaper::walk(policy::ExprId id, packet::Polarity polarity) {
+    std::visit([&](const auto& node) { shape(node, polarity); }, policy_.expr(id).node);
 }
 
-void Wish::wish(const policy::NumberIn& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::NumberIn& node, packet::Polarity polarity) {
     if (node.ranges.empty()) return packet_.need(node.number.field);
     const auto& [first, last] = node.ranges[random_.below(node.ranges.size())];
     std::uint64_t value = random_.one_in(2) ? first : random_.one_in(2) ? last : random_.between(first, last);
@@ -90,7 +90,7 @@ void Wish::wish(const policy::NumberIn& node, packet::Polarity polarity) {
                        mask == ~std::uint64_t{0} ? value : (value & mask) | (random_.next() & ~mask));
 }
 
-void Wish::wish(const policy::AddressIn& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::AddressIn& node, packet::Polarity polarity) {
     if (node.ranges.empty()) return packet_.need_address(node.field);
     const IpRange* range = &node.ranges[random_.below(node.ranges.size())];
     // Of the version that another comparison asked for, where the list has one.
@@ -106,7 +106,7 @@ void Wish::wish(const policy::AddressIn& node, packet::Polarity polarity) {
     packet_.set_address(node.field, address);
 }
 
-void Wish::wish(const policy::MacIn& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::MacIn& node, packet::Polarity polarity) {
     if (node.addresses.empty()) return packet_.need(node.field);
     std::uint64_t value = 0;
     for (const std::uint8_t byte : node.addresses[random_.below(node.addresses.size())].bytes)
@@ -115,7 +115,7 @@ void Wish::wish(const policy::MacIn& node, packet::Polarity polarity) {
     packet_.set_number(node.field, (inside ? beyond() : !beyond()) ? value ^ 1 : value);
 }
 
-void Wish::wish(const policy::InSet& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {
     const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
     for (const packet::FieldId key : node.keys) packet_.need(key);
     if (set.entries.empty()) return;
@@ -138,7 +138,7 @@ void Wish::wish(const policy::InSet& node, packet::Polarity polarity) {
     }
 }
 
-void Wish::wish(const policy::PayloadMatch& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::PayloadMatch& node, packet::Polarity polarity) {
     std::string bytes = node.bytes;
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     if ((inside ? beyond() : !beyond()) && !bytes.empty()) bytes.back() ^= 1;
@@ -155,7 +155,7 @@ void Wish::wish(const policy::PayloadMatch& node, packet::Polarity polarity) {
     }
 }
 
-void Wish::wish(const policy::PayloadSlice& node, packet::Polarity polarity) {
+void PacketShaper::shape(const policy::PayloadSlice& node, packet::Polarity polarity) {
     std::string bytes = node.bytes;
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     if ((inside ? beyond() : !beyond()) && !bytes.empty()) bytes.back() ^= 1;
@@ -173,7 +173,7 @@ std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& p
         packet::ProbePacket packet(random);
         if (!policy.rules.empty()) {
             const policy::Rule& rule = policy.rules[random.below(policy.rules.size())];
-            Wish(policy, packet, random).walk(rule.condition, packet::Polarity::kHolds);
+            PacketShaper(policy, packet, random).walk(rule.condition, packet::Polarity::kHolds);
         }
         frames.push_back(packet.frame());
         if (frames.size() == count) break;

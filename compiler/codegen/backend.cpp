@@ -36,7 +36,7 @@ bool is_sound(const llvm::Function& made, std::string& error) {
 
 }  // namespace
 
-Complaints::Complaints(llvm::LLVMContext& context) {
+LlvmErrors::LlvmErrors(llvm::LLVMContext& context) {
     context.setDiagnosticHandlerCallBack(
         [](const llvm::DiagnosticInfo* complaint, void* self) {
             if (complaint->getSeverity() != llvm::DS_Error) return;
@@ -44,12 +44,12 @@ Complaints::Complaints(llvm::LLVMContext& context) {
             llvm::raw_string_ostream stream(text);
             llvm::DiagnosticPrinterRawOStream printer(stream);
             complaint->print(printer);
-            static_cast<Complaints*>(self)->add(text);
+            static_cast<LlvmErrors*>(self)->add(text);
         },
         this);
 }
 
-void Complaints::add(const std::string& sentence) {
+void LlvmErrors::add(const std::string& sentence) {
     constexpr std::size_t kMaxBytes = 4096;  // the first ones tell
     if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
 }
@@ -174,36 +174,37 @@ namespace weir {
 namespace {
 
 // The template, read now or ahead.
-bool open_next(codegen::Workpiece& piece, std::string& error) {
+bool open_next(codegen::OwnedModule& piece, std::string& error) {
     if (!piece.module) piece.module = codegen::open_template(codegen::Target::kBpf, *piece.context, error);
     return piece.module != nullptr;
 }
 
-bool failed(const codegen::Complaints& complaints, bool emitted, std::string& error) {
-    if (emitted && !complaints.any()) return false;
-    error = "LLVM refuses the compiled policy" + (complaints.any() ? ": " + complaints.text() : std::string());
+bool failed(const codegen::LlvmErrors& llvm_errors, bool emitted, std::string& error) {
+    if (emitted && !llvm_errors.any()) return false;
+    error = "LLVM refuses the compiled policy" + (llvm_errors.any() ? ": " + llvm_errors.text() : std::string());
     return true;
 }
 
 }  // namespace
 
-Session::Session() : workbench_(std::make_unique<codegen::Workbench>()) {}
+Session::Session() : codegen_cache_(std::make_unique<codegen::CodegenCache>()) {}
 Session::~Session() = default;
 
 void Session::prepare() {
     codegen::bpf_machine();
     std::string error;  // whoever compiles next meets it again, and tells
-    if (open_next(workbench_->next, error)) codegen::read_ahead(*workbench_->next.module, workbench_->names);
+    if (open_next(codegen_cache_->next, error))
+        codegen::read_ahead(*codegen_cache_->next.module, codegen_cache_->names);
 }
 
 std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error,
                                    Session* session) {
-    codegen::Workbench alone;
-    codegen::Workbench& bench = session != nullptr ? session->workbench() : alone;
-    const codegen::Workpiece piece =
-        open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::Workpiece{};
+    codegen::CodegenCache alone;
+    codegen::CodegenCache& bench = session != nullptr ? session->codegen_cache() : alone;
+    const codegen::OwnedModule piece =
+        open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::OwnedModule{};
     if (!piece.module) return std::nullopt;
-    codegen::Complaints complaints(*piece.context);
+    codegen::LlvmErrors llvm_errors(*piece.context);
     codegen::Tables tables(compiled.policy);
     if (!codegen::fill_template(*piece.module, compiled, options, tables, error)) return std::nullopt;
     bench.names.clear();
@@ -223,7 +224,7 @@ std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOption
         llvm::SmallVector<char, 0> elf;
         const bool emitted =
             codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
-        if (failed(complaints, emitted, error)) return std::nullopt;
+        if (failed(llvm_errors, emitted, error)) return std::nullopt;
         object.elf.assign(elf.begin(), elf.end());
         if (session != nullptr) bench.bitcode = std::move(bitcode), bench.elf = object.elf;
     }
@@ -233,9 +234,9 @@ std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOption
 }
 
 std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error) {
-    codegen::Workpiece piece;
+    codegen::OwnedModule piece;
     if (!open_next(piece, error)) return std::nullopt;
-    codegen::Complaints complaints(*piece.context);
+    codegen::LlvmErrors llvm_errors(*piece.context);
     codegen::Tables tables(compiled.policy);
     llvm::Module* module = piece.module.get();
     if (!codegen::fill_template(*module, compiled, {}, tables, error)) return std::nullopt;
@@ -248,7 +249,7 @@ std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std:
     }
     llvm::SmallVector<char, 0> assembly;
     const bool emitted = codegen::emit(*module, codegen::bpf_machine(), llvm::CodeGenFileType::AssemblyFile, assembly);
-    if (failed(complaints, emitted, error)) return std::nullopt;
+    if (failed(llvm_errors, emitted, error)) return std::nullopt;
     text.assign(assembly.begin(), assembly.end());
     return text;
 }

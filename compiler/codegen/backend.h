@@ -18,9 +18,9 @@
 namespace weir::codegen {
 
 // Keeps LLVM's complaints: its own answer to an error is to end the process.
-class Complaints {
+class LlvmErrors {
 public:
-    explicit Complaints(llvm::LLVMContext& context);
+    explicit LlvmErrors(llvm::LLVMContext& context);
     bool any() const { return !text_.empty(); }
     const std::string& text() const { return text_; }
     void add(const std::string& sentence);
@@ -30,14 +30,14 @@ private:
 };
 
 // A template that was read, or a policy's module made of it, in a context of its own.
-struct Workpiece {
+struct OwnedModule {
     std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
     std::unique_ptr<llvm::Module> module{};  // goes before its context
 };
 
 // What a Session keeps of LLVM's.
-struct Workbench {
-    Workpiece next{};                  // read ahead, or without a module
+struct CodegenCache {
+    OwnedModule next{};                // read ahead, or without a module
     std::vector<std::string> names{};  // of the functions that the last policy took: the next one's are mostly the same
     llvm::SmallVector<char, 0> bitcode{};  // of the last policy, before the passes
     std::vector<std::uint8_t> elf{};       // what became of it

@@ -32,7 +32,7 @@ long update(void* map, const void* key, const void* value, std::uint64_t flags) 
 }
 std::uint64_t no_clock() { return 0; }                                  // the clock is virtual here
 void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
-void no_submit(void*, std::uint64_t) {}
+void ignore_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
@@ -70,7 +70,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
 }
 
 // Maps become symbols of ours; the settings say: trace, virtual clock.
-void bind_host(llvm::Module& module, const Maps& maps) {
+void bind_host_symbols(llvm::Module& module, const Maps& maps) {
     for (const auto& [name, map] : maps) {
         llvm::GlobalVariable* global = module.getGlobalVariable(name, true);
         if (global == nullptr) continue;
@@ -101,7 +101,7 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
     define("bpf_ktime_get_ns", &no_clock);
     define("bpf_ktime_get_coarse_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
-    define("bpf_ringbuf_submit", &no_submit);
+    define("bpf_ringbuf_submit", &ignore_submit);
     if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols))) {
         error = llvm::toString(std::move(failed));
         return false;
@@ -125,7 +125,7 @@ std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std:
 
 struct NativeEngine::State {
     Maps maps;
-    std::unique_ptr<Complaints> complaints;  // outlives the context that complains, which the JIT owns
+    std::unique_ptr<LlvmErrors> llvm_errors;  // outlives the context that complains, which the JIT owns
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
     const Compiled* compiled = nullptr;
@@ -166,7 +166,7 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     }();
     WEIR_CHECK(ready);
     auto context = std::make_unique<llvm::LLVMContext>();
-    auto complaints = std::make_unique<Complaints>(*context);
+    auto llvm_errors = std::make_unique<LlvmErrors>(*context);
     auto owned = std::make_unique<Tables>(compiled.policy);
     Tables& tables = *owned;
     auto module = open_template(Target::kHost, *context, error);
@@ -175,11 +175,11 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     tables.write(compiled.policy, object);
 
     auto state = std::make_unique<State>();
-    state->complaints = std::move(complaints);
+    state->llvm_errors = std::move(llvm_errors);
     state->compiled = &compiled;
     state->tables = std::move(owned);
     state->maps = make_maps(compiled, object);
-    bind_host(*module, state->maps);
+    bind_host_symbols(*module, state->maps);
     auto jit = llvm::orc::LLJITBuilder().create();
     if (!jit) {
         error = "no native code can be made here: " + llvm::toString(jit.takeError());
@@ -199,8 +199,8 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     }
     state->policy = state->address_of<int(const HostFrame*)>("weir_policy", error);
     if (state->policy == nullptr || !state->fill_tables(object, error)) return nullptr;
-    if (state->complaints->any()) {
-        error = state->complaints->text();
+    if (state->llvm_errors->any()) {
+        error = state->llvm_errors->text();
         return nullptr;
     }
     return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));

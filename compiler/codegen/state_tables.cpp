@@ -99,11 +99,11 @@ StateTables::StateTables(const policy::TypedPolicy& policy) {
         if (!policy.sets[number].dynamic) continue;
         const std::vector<policy::SetType>& types = policy.sets[number].types;
         StatePlace& made = live_
-                               .emplace(number, place("weir_set_tables", "weir_lives", width_of(live_words(types)),
-                                                      used, live_set_count()))
+                               .emplace(number, place("weir_set_tables", "weir_in_live_set",
+                                                      width_of(live_words(types)), used, live_set_count()))
                                .first->second;
         made.net_word = net_word(types);
-        if (made.net_word != 0) made.function = "weir_lives_in_nets";
+        if (made.net_word != 0) made.function = "weir_in_live_nets";
         live_width_ = std::max(live_width_, live_.at(number).width);
     }
 }

@@ -6,9 +6,9 @@
 #include <numeric>
 
 #include "compiler/ir/box.h"
+#include "compiler/ir/build_forest.h"
 #include "compiler/ir/build_memory.h"
 #include "compiler/ir/code_size.h"
-#include "compiler/ir/plant.h"
 
 namespace weir::ir {
 namespace {
@@ -47,7 +47,7 @@ void build(Decision& decision, BuildMemory* memory) {
     decision.forests = {};
     decision.residuals.clear();
     const std::string size = fmt::format("{} rules in {} boxes", decision.rules.size(), boxes.boxes.size());
-    plant(decision, boxes, memory);
+    build_forest(decision, boxes, memory);
     if (memory != nullptr) memory->end_build();
     decision.strategy = Strategy::kStraight;
     const bool small = decision.rules.size() <= kStraightRules && code_size(decision) <= kStraightSize;

@@ -194,7 +194,7 @@ private:
     Say say_;
 };
 
-std::string squeezed(std::string_view text) {
+std::string collapse_spaces(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -290,7 +290,7 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
     policy::Expectation expected;
     expected.verdict = outcome.verdict;
     expected.no_alert = outcome.no_alert;
-    expected.text = squeezed(sources_.text(outcome.span));
+    expected.text = collapse_spaces(sources_.text(outcome.span));
     if (outcome.rule) {
         // `by default` and `by malformed` name what decided where no rule did.
         if (outcome.rule->text == "default" || outcome.rule->text == "malformed") {

@@ -34,7 +34,7 @@ policy::Relation relation_of(Op op) {
     }
 }
 
-std::string_view articled(packet::Type type) {
+std::string_view with_article(packet::Type type) {
     switch (type) {
         case packet::Type::kBool: return "a bool";
         case packet::Type::kUint: return "an integer";
@@ -71,7 +71,7 @@ std::uint64_t limit_of(const packet::Field& field) {
 policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs) {
     const auto kind_of = [&](const Operand& side) -> std::string {
         switch (side.kind) {
-            case Kind::kField: return std::string(articled(packet::field(side.field).type));
+            case Kind::kField: return std::string(with_article(packet::field(side.field).type));
             case Kind::kSlice: return "bytes";
             case Kind::kValue: return value_kind(side.values->front().value);
             case Kind::kTuple: return "a tuple";
@@ -100,7 +100,7 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
         (is_membership(node.op) && type == packet::Type::kBool)) {
         say({.code = Code::E321,
              .span = node.op_span,
-             .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), articled(type)),
+             .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), with_article(type)),
              .help = ordered                       ? "integers and ports have == != < <= > >= in"
                      : searched                    ? "strings and bytes have == != contains starts_with ends_with in"
                      : type == packet::Type::kBool ? "bool fields stand alone, or have == and !="
@@ -215,11 +215,12 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
         } else if (const auto* several = std::get_if<IntegerRange>(&element.value)) {
             range = {several->first, several->last};
         } else {
-            Diagnostic wrong{.code = Code::E320,
-                             .span = element.span,
-                             .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), articled(field.type),
-                                                    text(element.span), value_kind(element.value)),
-                             .help = "nothing is converted silently: both sides are of one type"};
+            Diagnostic wrong{
+                .code = Code::E320,
+                .span = element.span,
+                .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(field.type),
+                                       text(element.span), value_kind(element.value)),
+                .help = "nothing is converted silently: both sides are of one type"};
             if (field.type == packet::Type::kPort && std::holds_alternative<Text>(element.value))
                 wrong.help = "a port is a number: ssh is 22, http 80, https 443";
             if (const auto* size = std::get_if<ByteSize>(&element.value))

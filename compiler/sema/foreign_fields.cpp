@@ -9,7 +9,7 @@ namespace {
 
 struct Row {
     std::string_view theirs;
-    Meant ours;
+    FieldSuggestion ours;
 };
 constexpr Row kRows[] = {{"tcp.port", {"tcp.sport", "tcp.dport"}},
                          {"udp.port", {"udp.sport", "udp.dport"}},
@@ -81,13 +81,13 @@ constexpr Row kRows[] = {{"tcp.port", {"tcp.sport", "tcp.dport"}},
 
 }  // namespace
 
-Meant meant_field(std::string_view name) {
+FieldSuggestion suggest_field(std::string_view name) {
     for (const Row& row : kRows)
         if (row.theirs == name) return row.ours;
     const std::size_t dot = name.find('.');
     if (dot == std::string_view::npos) return {};
     const auto turned = packet::find_field(std::string(name.substr(dot + 1)) + "." + std::string(name.substr(0, dot)));
-    return turned ? Meant{packet::field(*turned).name, {}} : Meant{};
+    return turned ? FieldSuggestion{packet::field(*turned).name, {}} : FieldSuggestion{};
 }
 
 }  // namespace weir::sema

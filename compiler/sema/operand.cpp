@@ -56,7 +56,7 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
     }
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
-    const Meant meant = meant_field(name);
+    const FieldSuggestion meant = suggest_field(name);
     std::string near(meant.field.empty() ? packet::nearest_field(name) : meant.field);
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
                        .span = span,

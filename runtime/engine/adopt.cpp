@@ -39,7 +39,7 @@ void save_counted(ByteWriter& out, const Generation& generation, const Counts& c
 
 struct Saved {
     std::uint32_t newest = 0;
-    std::uint64_t went_back = 0;
+    std::uint64_t auto_rollbacks = 0;
     std::map<std::uint32_t, Counted> counted;
 };
 
@@ -50,7 +50,7 @@ Saved load_saved(const Pins& pins, Accounts& accounts) {
     if (!memory) return saved;
     ByteReader in(memory->bytes());
     saved.newest = in.get<std::uint32_t>();
-    saved.went_back = in.get<std::uint64_t>();
+    saved.auto_rollbacks = in.get<std::uint64_t>();
     accounts.load(in);
     for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
         Counted& counted = saved.counted[in.get<std::uint32_t>()];
@@ -74,7 +74,7 @@ void add_taken(Accounts& accounts, const Generation& generation, const std::vect
 
 }  // namespace
 
-Result<Left> what_is_left(const Pins& pins) {
+Result<Left> inspect_pins(const Pins& pins) {
     const std::vector<std::string> names = pins.names("");
     if (names.empty()) return Left::kNothing;
     const std::string remove = fmt::format("what is pinned there ends with: rm -r {}", pins.folder());
@@ -121,11 +121,11 @@ void Engine::State::save() {
     if (pins) {
         ByteWriter out;
         out.put(newest);
-        out.put(went_back);
+        out.put(auto_rollbacks);
         accounts.save(out);
-        out.put(std::uint64_t{1 + kept.size() + retired.size()});
+        out.put(std::uint64_t{1 + history.size() + retired.size()});
         save_counted(out, active->generation, active->counted);
-        for (const Loaded& old : kept) save_counted(out, old.generation, old.counted);
+        for (const Loaded& old : history) save_counted(out, old.generation, old.counted);
         for (const auto& old : retired) save_counted(out, *old, {});
         auto memory = SharedBytes::create("weir_sums", out.bytes());
         Status pinned = memory ? pins->keep("sums", memory->fd()) : memory.error();
@@ -140,7 +140,7 @@ Status Engine::State::adopt_generations() {
     const Saved saved = load_saved(*pins, accounts);
     std::vector<Loaded> found;
     newest = saved.newest;
-    went_back = saved.went_back;
+    auto_rollbacks = saved.auto_rollbacks;
     for (const std::string& number : pins->names("record-")) {
         auto generation = adopt_generation(pins->get("record-" + number));
         if (!generation) return generation.error();
@@ -182,25 +182,25 @@ Status Engine::State::adopt_generations() {
     if (now == found.end())
         return Error{fmt::format("{} holds an engine without a policy", pins->folder()),
                      fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
-    for (Loaded& loaded : found) count_out(loaded);
+    for (Loaded& loaded : found) collect_final_counts(loaded);
     active = std::move(*now);
     // What is newer than the policy in force was being prepared, or was never confirmed.
     for (auto old = found.begin(); old != found.end(); ++old) {
         if (old < now)
-            kept.push_back(std::move(*old));
+            history.push_back(std::move(*old));
         else if (old > now)
-            let_go(std::move(*old));
+            retire(std::move(*old));
     }
     if (Status ended = adopt_shadow(); !ended) return ended;
-    let_oldest_go();
+    evict_oldest();
     clear_unused_slots();
     if (options.deliver_to_sinks) {
         connect_sinks(active->generation, dispatcher);
-        for (Loaded& old : kept)
+        for (Loaded& old : history)
             if (!old.generation.is_drained()) connect_sinks(old.generation, dispatcher);
         for (const auto& old : retired) connect_sinks(*old, dispatcher);
     }
-    keep_what_is_needed();
+    drop_unused();
     save();
     return Done{};
 }
@@ -210,7 +210,7 @@ Status Engine::State::adopt_generations() {
 void Engine::State::clear_unused_slots() {
     for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
         if (slot != active->slot &&
-            std::none_of(kept.begin(), kept.end(), [&](const Loaded& old) { return old.slot == slot; }))
+            std::none_of(history.begin(), history.end(), [&](const Loaded& old) { return old.slot == slot; }))
             root.clear(slot);
 }
 

@@ -21,7 +21,7 @@ using Notice = std::function<void(const std::string&)>;
 // What the root does with the next packet: struct weir_root.active.
 struct InForce {
     std::uint32_t word = 0;
-    static InForce for_good(std::uint32_t slot) { return {slot}; }
+    static InForce permanent(std::uint32_t slot) { return {slot}; }
     static InForce until_deadline(std::uint32_t slot, std::uint32_t fallback) {
         return {slot | WEIR_UNCONFIRMED | fallback << WEIR_FALLBACK_SHIFT};
     }

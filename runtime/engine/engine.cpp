@@ -41,7 +41,7 @@ Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
         if (options.on_notice && !pins.error().help.empty()) options.on_notice(pins.error().help);
         return std::optional<Pins>();
     }
-    auto left = what_is_left(*pins);
+    auto left = inspect_pins(*pins);
     if (!left) return left.error();
     if (*left == Left::kDebris) {
         if (options.on_notice)
@@ -65,9 +65,9 @@ Status Engine::State::begin(const bpf::Object& object) {
     if (done) {
         auto loaded = load(object, options.origin);
         if (loaded) {
-            if (keeper) keeper->restore(changing_sets(*loaded));
+            if (saver) saver->restore(changing_sets(*loaded));
             // In force before the first interface is: no packet meets an empty slot.
-            root.replace(root.in_force(), InForce::for_good(loaded->slot));
+            root.replace(root.in_force(), InForce::permanent(loaded->slot));
             newest = loaded->generation.number;
             active = std::move(*loaded);
             save();
@@ -105,7 +105,7 @@ Result<std::vector<Attachment*>> Engine::State::show_vlan_tags() {
 Generation* Engine::State::generation(std::uint32_t number) {
     if (active && active->generation.number == number) return &active->generation;
     if (leaving && leaving->generation.number == number) return &leaving->generation;
-    for (Loaded& old : kept)
+    for (Loaded& old : history)
         if (old.generation.number == number) return &old.generation;
     const auto found =
         std::find_if(retired.begin(), retired.end(), [&](const auto& old) { return old->number == number; });
@@ -149,8 +149,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
         std::make_unique<State>(std::move(options), std::move(*root), std::move(*interfaces), std::move(*links));
     state->pins = std::move(*pins);
     if (!state->options.state_folder.empty())
-        state->keeper.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
-                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
+        state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
+                             [s = state.get()](const std::string& sentence) { s->notice(sentence); });
     const auto take = [s = state.get()](const weir_event& record) { s->take(record); };
     auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take)
                           : EventReader::create(state->options.ring_bytes, take);
@@ -185,9 +185,9 @@ Result<int> Engine::poll(int timeout_ms) {
         taken = s.reader->poll(0);
     }
     s.settle();
-    s.forget_drained();
+    s.drop_drained();
     if (s.shadow) s.shadow->take_samples(s.options.on_disagreement);
-    if (s.keeper && !s.is_detached && s.keeper->is_due()) s.keeper->keep(s.changing_sets(*s.active));
+    if (s.saver && !s.is_detached && s.saver->is_due()) s.saver->keep(s.changing_sets(*s.active));
     return taken;
 }
 
@@ -207,7 +207,7 @@ void Engine::detach() {
     wait_for_packets();
     state_->end_shadow();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
-    if (state_->keeper) state_->keeper->keep_last(state_->changing_sets(*state_->active));
+    if (state_->saver) state_->saver->keep_last(state_->changing_sets(*state_->active));
     if (state_->pins) state_->pins->drop_all();
     state_->pins.reset();
 }
@@ -225,7 +225,7 @@ InForceStatus Engine::in_force() const {
     if (!status.confirm_within_ms) return status;
     const std::uint32_t slot = s.root.in_force().fallback();
     if (s.leaving && s.leaving->slot == slot) status.falls_back_to = s.leaving->generation.number;
-    for (const Loaded& old : s.kept)
+    for (const Loaded& old : s.history)
         if (old.slot == slot) status.falls_back_to = old.generation.number;
     return status;
 }
@@ -245,14 +245,14 @@ Result<EngineStatus> Engine::status() {
     EngineStatus status;
     status.name = s.options.name;
     status.in_force = in_force();
-    status.went_back = s.went_back;
+    status.auto_rollbacks = s.auto_rollbacks;
     if (s.shadow) {
         auto shadow = s.shadow->status();
         if (!shadow) return shadow.error();
         status.shadow = std::move(*shadow);
     }
-    for (auto old = s.kept.rbegin(); old != s.kept.rend(); ++old)
-        status.kept.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
+    for (auto old = s.history.rbegin(); old != s.history.rend(); ++old)
+        status.history.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
     for (const bpf::SetInfo& info : generation.manifest.sets) {
         SetStatus row{info.name, info.entries, 0};
         if (info.dynamic) {
@@ -264,7 +264,7 @@ Result<EngineStatus> Engine::status() {
         }
         status.sets.push_back(std::move(row));
     }
-    if (state_->keeper) status.sets_file = state_->keeper->status();
+    if (state_->saver) status.sets_file = state_->saver->status();
     auto terms = s.active->program.state().term_keys();
     if (!terms) return terms.error();
     for (const StateMaps::Keys& term : *terms) {

@@ -35,7 +35,7 @@ struct EngineOptions {
     // Things worth saying aloud ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
     Lifetime lifetime = Lifetime::kProcess;
-    // Where what is in sets that change is kept (runtime/state/set_keeper.h); empty: nowhere. Of this engine alone.
+    // Where what is in sets that change is kept (runtime/state/set_saver.h); empty: nowhere. Of this engine alone.
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
     bool deliver_to_sinks = true;          // false: only on_event gets them (embedding)

@@ -28,8 +28,8 @@ void Engine::tidy_sets() {
 }
 
 // With descriptors of their own. One that cannot be had is missing: the kernel has no room for anything then.
-std::vector<KeptSet> Engine::State::changing_sets(const Loaded& loaded) const {
-    std::vector<KeptSet> sets;
+std::vector<SavedSet> Engine::State::changing_sets(const Loaded& loaded) const {
+    std::vector<SavedSet> sets;
     for (const bpf::SetInfo& info : loaded.generation.manifest.sets)
         if (info.dynamic) sets.push_back({info, duplicate(loaded.program.state().fd(info.identity))});
     return sets;

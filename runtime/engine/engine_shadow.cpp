@@ -42,14 +42,14 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     }
     loaded->slot = *slot;
     shadow = std::move(*loaded);
-    root.replace(root.in_force(), InForce::for_good(*slot));
+    root.replace(root.in_force(), InForce::permanent(*slot));
     return Done{};
 }
 
 // The policy in force goes on by itself; what the other one counted in its place is added.
 void Engine::State::end_shadow() {
     if (!shadow) return;
-    root.replace(root.in_force(), InForce::for_good(active->slot));
+    root.replace(root.in_force(), InForce::permanent(active->slot));
     wait_for_packets();
     shadow->take_samples(options.on_disagreement);
     auto counts = read_counts(shadow->live(), active->generation.manifest);
@@ -80,7 +80,7 @@ Status Engine::State::adopt_shadow() {
         UniqueFd shadowed = pins->get("shadow-" + number);
         const bool is_active = number == std::to_string(active->generation.number);
         auto program = shadowed_policy(shadowed.get(), active->generation.state);
-        root.replace(root.in_force(), InForce::for_good(active->slot));
+        root.replace(root.in_force(), InForce::permanent(active->slot));
         wait_for_packets();
         if (program && is_active) {
             auto counts = read_counts(*program, active->generation.manifest);

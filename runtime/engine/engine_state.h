@@ -17,7 +17,7 @@
 #include "runtime/engine/shadow.h"
 #include "runtime/sinks/dispatcher.h"
 #include "runtime/sinks/event_reader.h"
-#include "runtime/state/set_keeper.h"
+#include "runtime/state/set_saver.h"
 
 namespace weir::runtime {
 
@@ -33,7 +33,7 @@ struct Interface {
 // What the folder of an engine's pins has: all of it, or the beginnings of one that was killed while it started.
 enum class Left : std::uint8_t { kNothing, kEngine, kDebris };
 // An error where it is somebody else's, or of another version.
-Result<Left> what_is_left(const Pins& pins);
+Result<Left> inspect_pins(const Pins& pins);
 
 struct Engine::State {
     State(EngineOptions given, Root attached, std::vector<Interface> found, LinkWatch watch)
@@ -50,17 +50,17 @@ struct Engine::State {
     std::optional<Loaded> leaving{};                     // just replaced: a packet may be in it still
     std::optional<Shadow> shadow{};                      // stands in the policy's place in the root
     bool leaving_for_good = false;                       // it was never confirmed
-    std::deque<Loaded> kept{};                           // to go back to, the newest last
+    std::deque<Loaded> history{};                        // to go back to, the newest last
     std::vector<std::unique_ptr<Generation>> retired{};  // not even that, with events in the ring still
     std::uint32_t newest = 0;  // number of the generation that was last in force for the first time
-    std::uint64_t went_back = 0;
+    std::uint64_t auto_rollbacks = 0;
     std::optional<Pins> pins{};                              // nothing: all ends with this process
     std::vector<std::uint32_t> done_with{};                  // generations whose records may go once that is saved
     std::vector<std::unique_ptr<Attachment>> attachments{};  // first to go
     bool is_detached = false;
     LinkWatch links;
-    std::optional<SetKeeper> keeper{};
-    std::uint64_t last_look_ns = 0;
+    std::optional<SetSaver> saver{};
+    std::uint64_t last_check_ns = 0;
     std::uint64_t last_commit_ns = 0;
 
     // engine.cpp
@@ -74,12 +74,12 @@ struct Engine::State {
     void notice(const std::string& sentence) const;
 
     // engine_sets.cpp
-    std::vector<KeptSet> changing_sets(const Loaded& loaded) const;
+    std::vector<SavedSet> changing_sets(const Loaded& loaded) const;
 
     // engine_links.cpp
     Status attach(Interface& interface);
     void follow_interfaces();
-    void come_back(Interface& interface);
+    void reattach(Interface& interface);
 
     // engine_swap.cpp
     void abandon(Loaded& loaded);
@@ -88,14 +88,14 @@ struct Engine::State {
     Status replace(const bpf::Object& object, const SwapOptions& options);
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
     void settle();
-    void see_off();
-    void go_back();
-    void count_out(Loaded& old);
+    void retire_replaced();
+    void restore_previous();
+    void collect_final_counts(Loaded& old);
     void keep(Loaded old);
-    void let_oldest_go();
-    void let_go(Loaded old);
-    void forget_drained();
-    void keep_what_is_needed();
+    void evict_oldest();
+    void retire(Loaded old);
+    void drop_drained();
+    void drop_unused();
 
     // engine_shadow.cpp
     Status begin_shadow(const bpf::Object& candidate, const Origin& origin);

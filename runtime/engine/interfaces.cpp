@@ -25,8 +25,8 @@ Status Engine::State::attach(Interface& interface) {
 void Engine::State::follow_interfaces() {
     const std::uint64_t now_ns = monotonic_ns();
     const bool some_gone = attachments.size() != interfaces.size();
-    if (!links.step() && !(some_gone && now_ns - last_look_ns >= kRetry_ns)) return;
-    last_look_ns = now_ns;
+    if (!links.step() && !(some_gone && now_ns - last_check_ns >= kRetry_ns)) return;
+    last_check_ns = now_ns;
     for (Interface& interface : interfaces) {
         const auto attached = std::find_if(attachments.begin(), attachments.end(),
                                            [&](const auto& one) { return one->interface() == interface.name; });
@@ -36,17 +36,17 @@ void Engine::State::follow_interfaces() {
             interface.gone_since_ns = now_ns;
             notice(fmt::format("{}: the interface is gone; the policy waits for it", interface.name));
         }
-        come_back(interface);
+        reattach(interface);
     }
 }
 
 // Attaches where the interface is there again.
-void Engine::State::come_back(Interface& interface) {
+void Engine::State::reattach(Interface& interface) {
     auto index = interface_index(interface.name);
     if (!index) return;
     // `iface` conditions first: no packet is to meet a policy that does not know where it is.
     Status done = name_interface(active->program, active->generation.manifest, interface.name, *index);
-    for (const Loaded& old : kept)
+    for (const Loaded& old : history)
         if (done) done = name_interface(old.program, old.generation.manifest, interface.name, *index);
     if (done && shadow) done = name_interface(shadow->live(), active->generation.manifest, interface.name, *index);
     if (done && shadow)

@@ -11,8 +11,8 @@
 namespace weir::runtime {
 namespace {
 
-constexpr std::size_t kKept = 5;  // with the one in force, the next and a candidate: WEIR_SLOTS
-static_assert(kKept + 3 == WEIR_SLOTS);
+constexpr std::size_t kHistory = 5;  // with the one in force, the next and a candidate: WEIR_SLOTS
+static_assert(kHistory + 3 == WEIR_SLOTS);
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 constexpr std::size_t kMaxSourceBytes = 16 << 20;  // six policies of them are held
 
@@ -55,7 +55,7 @@ void Engine::State::abandon(Loaded& loaded) {
     unpin_program(loaded.generation.number);
     unpin_record(loaded.generation.number);
     root.clear(loaded.slot);
-    if (active) keep_what_is_needed();
+    if (active) drop_unused();
 }
 
 // Puts `loaded` in force. Nothing can fail here.
@@ -66,7 +66,8 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
         before = root.in_force();
         // What was never confirmed is nothing to go back to: then the policy before it is.
         const std::uint32_t fallback = before.is_unconfirmed() ? before.fallback() : before.slot();
-        next = confirm_within_ms == 0 ? InForce::for_good(loaded.slot) : InForce::until_deadline(loaded.slot, fallback);
+        next =
+            confirm_within_ms == 0 ? InForce::permanent(loaded.slot) : InForce::until_deadline(loaded.slot, fallback);
         if (confirm_within_ms != 0) root.set_deadline(monotonic_ns() + confirm_within_ms * kMillisecond_ns);
         const std::uint64_t begin_ns = monotonic_ns();
         if (!root.replace(before, next)) continue;
@@ -82,55 +83,55 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
 
 // What follows a commit, and need not be waited for by who asked for it: the last packet leaves the old program, whose
 // counts are final then.
-void Engine::State::see_off() {
+void Engine::State::retire_replaced() {
     if (!leaving) return;
     wait_for_packets();
     Loaded old = std::move(*leaving);
     leaving.reset();
-    count_out(old);
+    collect_final_counts(old);
     if (leaving_for_good)
-        let_go(std::move(old));
+        retire(std::move(old));
     else
         keep(std::move(old));
-    keep_what_is_needed();
+    drop_unused();
     save();
 }
 
 // All that waits to be done. Where the time of an unconfirmed policy is over, the policy before it is in force again:
 // the kernel saw to that with the first packet, or this does.
 void Engine::State::settle() {
-    see_off();
-    if (!active || kept.empty() || shadow) return;
+    retire_replaced();
+    if (!active || history.empty() || shadow) return;
     const InForce now = root.in_force();
     if (now.is_unconfirmed()) {
         if (monotonic_ns() < root.deadline_ns()) return;
-        root.replace(now, InForce::for_good(now.fallback()));  // or the kernel does, just now: to the same
+        root.replace(now, InForce::permanent(now.fallback()));  // or the kernel does, just now: to the same
     } else if (now.slot() == active->slot) {
         return;
     }
     const std::uint32_t number = active->generation.number;
-    ++went_back;
-    go_back();
+    ++auto_rollbacks;
+    restore_previous();
     notice(fmt::format("generation {} was not confirmed in time: generation {} is in force again", number,
                        active->generation.number));
 }
 
 // The policy that was in force before is again. User space follows.
-void Engine::State::go_back() {
+void Engine::State::restore_previous() {
     wait_for_packets();
-    Loaded old = std::exchange(*active, std::move(kept.back()));
-    kept.pop_back();
-    count_out(old);
-    let_go(std::move(old));
+    Loaded old = std::exchange(*active, std::move(history.back()));
+    history.pop_back();
+    collect_final_counts(old);
+    retire(std::move(old));
     accounts.restore(active->left);
     active->left.clear();
     if (options.deliver_to_sinks) connect_sinks(active->generation, dispatcher);
-    keep_what_is_needed();
+    drop_unused();
     save();
 }
 
 // No packet is in the program any more: its counts are final, and its events in the ring.
-void Engine::State::count_out(Loaded& old) {
+void Engine::State::collect_final_counts(Loaded& old) {
     Generation& generation = old.generation;
     auto counts = read_counts(old.program, generation.manifest);
     if (!counts) return notice("the counts of the last policy are incomplete: " + counts.error().message);
@@ -148,19 +149,19 @@ void Engine::State::count_out(Loaded& old) {
 
 void Engine::State::keep(Loaded old) {
     old.left = accounts.of_rules_that_leave(old.generation.manifest, active->generation.manifest);
-    kept.push_back(std::move(old));
-    let_oldest_go();
+    history.push_back(std::move(old));
+    evict_oldest();
 }
 
-void Engine::State::let_oldest_go() {
-    while (kept.size() > kKept) {
-        Loaded oldest = std::move(kept.front());
-        kept.pop_front();
-        let_go(std::move(oldest));
+void Engine::State::evict_oldest() {
+    while (history.size() > kHistory) {
+        Loaded oldest = std::move(history.front());
+        history.pop_front();
+        retire(std::move(oldest));
     }
 }
 
-void Engine::State::let_go(Loaded old) {
+void Engine::State::retire(Loaded old) {
     unpin_program(old.generation.number);
     root.clear(old.slot);
     if (old.generation.is_drained())
@@ -169,18 +170,18 @@ void Engine::State::let_go(Loaded old) {
         retired.push_back(std::make_unique<Generation>(std::move(old.generation)));
 }
 
-void Engine::State::forget_drained() {
+void Engine::State::drop_drained() {
     for (const auto& old : retired)
         if (old->is_drained()) done_with.push_back(old->number);
     const bool some = std::erase_if(retired, [](const auto& old) { return old->is_drained(); }) != 0;
     bool any = some;
-    for (const Loaded& old : kept) any = any || (old.generation.is_drained() && !old.generation.sinks.empty());
-    if (any) keep_what_is_needed();
+    for (const Loaded& old : history) any = any || (old.generation.is_drained() && !old.generation.sinks.empty());
+    if (any) drop_unused();
     if (some) save();
 }
 
 // A policy that is kept lets its sinks go once its last event has been read: two policies may write to the same file.
-void Engine::State::keep_what_is_needed() {
+void Engine::State::drop_unused() {
     std::vector<SinkId> sinks = active->generation.sinks;
     std::vector<const bpf::Manifest*> manifests;
     const auto need = [&](const Generation& old) {
@@ -188,7 +189,7 @@ void Engine::State::keep_what_is_needed() {
         manifests.push_back(&old.manifest);
     };
     for (const auto& old : retired) need(*old);
-    for (Loaded& old : kept) {
+    for (Loaded& old : history) {
         if (!old.generation.is_drained())
             need(old.generation);
         else
@@ -222,7 +223,7 @@ Status Engine::confirm() {
     const std::uint32_t number = s.active->generation.number;
     s.settle();
     const InForce now = s.root.in_force();
-    if (now.is_unconfirmed() && s.root.replace(now, InForce::for_good(now.slot()))) return Done{};
+    if (now.is_unconfirmed() && s.root.replace(now, InForce::permanent(now.slot()))) return Done{};
     s.settle();
     if (s.active->generation.number != number)
         return Error{fmt::format("too late: generation {} is in force again", s.active->generation.number),
@@ -236,17 +237,17 @@ Status Engine::rollback() {
     if (s.is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
     s.settle();
     s.end_shadow();
-    if (s.kept.empty())
+    if (s.history.empty())
         return Error{"there is no policy to go back to",
                      fmt::format("generation {} is the first", s.active->generation.number), ENOENT};
     for (;;) {
         const std::uint64_t begin_ns = monotonic_ns();
-        if (!s.root.replace(s.root.in_force(), InForce::for_good(s.kept.back().slot)))
+        if (!s.root.replace(s.root.in_force(), InForce::permanent(s.history.back().slot)))
             continue;  // the kernel went there just now
         s.last_commit_ns = monotonic_ns() - begin_ns;
         break;
     }
-    s.go_back();
+    s.restore_previous();
     return Done{};
 }
 

@@ -47,37 +47,38 @@ Result<std::uint64_t> LiveSet::count() const {
     return entries;
 }
 
-Result<std::vector<weir_order>> LiveSet::orders(const std::vector<std::string>& values, weir_order_kind kind) const {
-    std::vector<weir_order> orders;
+Result<std::vector<weir_set_request>> LiveSet::requests(const std::vector<std::string>& values,
+                                                        weir_set_request_kind kind) const {
+    std::vector<weir_set_request> requests;
     for (const std::string& value : values) {
         auto words = key(value);
         if (!words) return words.error();
-        weir_order& order = orders.emplace_back();
+        weir_set_request& order = requests.emplace_back();
         std::copy(words->begin(), words->end(), order.key);
         order.kind = kind;
     }
-    return orders;
+    return requests;
 }
 
 Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const {
-    auto wanted = orders(values, WEIR_ORDER_PUT);
+    auto wanted = requests(values, WEIR_SET_REQUEST_PUT);
     if (!wanted) return wanted.error();
     const std::uint64_t lasts_ns = for_ns.value_or(info_.ttl_ns), now_ns = monotonic_ns();
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    for (weir_order& order : *wanted)
+    for (weir_set_request& order : *wanted)
         order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
     if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
     Added added;
-    for (const weir_order& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
+    for (const weir_set_request& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
     return added;
 }
 
 Result<std::uint64_t> LiveSet::remove(const std::vector<std::string>& values) const {
-    auto wanted = orders(values, WEIR_ORDER_TAKE_OUT);
+    auto wanted = requests(values, WEIR_SET_REQUEST_TAKE_OUT);
     if (!wanted) return wanted.error();
     if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
     std::uint64_t removed = 0;
-    for (const weir_order& order : *wanted) removed += order.answer;
+    for (const weir_set_request& order : *wanted) removed += order.answer;
     return removed;
 }
 
@@ -86,9 +87,9 @@ Status LiveSet::tidy() const {
     if (!table) return table.error();
     const weir_table_head& head = table->head();
     if (__atomic_load_n(&head.earliest_ns, __ATOMIC_RELAXED) > monotonic_ns()) return Done{};
-    weir_order sweep{};
-    sweep.kind = WEIR_ORDER_SWEEP;
-    std::vector<weir_order> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);  // once round
+    weir_set_request sweep{};
+    sweep.kind = WEIR_SET_REQUEST_SWEEP;
+    std::vector<weir_set_request> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);  // once round
     return StateTable::carry_out(map_, sweeps);
 }
 

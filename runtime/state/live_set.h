@@ -15,8 +15,8 @@ namespace weir::runtime {
 class LiveSet {
 public:
     struct Entry {
-        std::string value;          // "198.51.100.7", "198.51.100.7, 22"
-        std::uint64_t left_ns = 0;  // 0: it stays
+        std::string value;                // "198.51.100.7", "198.51.100.7, 22"
+        std::uint64_t expires_in_ns = 0;  // 0: it stays
     };
     struct Added {
         std::uint64_t added = 0;    // renewed ones, too
@@ -40,7 +40,8 @@ private:
     using Key = std::vector<std::uint32_t>;
     LiveSet(bpf::SetInfo info, int map, std::size_t words) : info_(std::move(info)), map_(map), words_(words) {}
     Result<Key> key(const std::string& value) const;
-    Result<std::vector<weir_order>> orders(const std::vector<std::string>& values, weir_order_kind kind) const;
+    Result<std::vector<weir_set_request>> requests(const std::vector<std::string>& values,
+                                                   weir_set_request_kind kind) const;
 
     bpf::SetInfo info_;
     int map_;

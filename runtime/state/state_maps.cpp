@@ -147,15 +147,15 @@ Status StateMaps::put(bpf_object* object) const {
 Status StateMaps::add_first_entries() const {
     for (const Map& map : maps_) {
         if (!map.taken_over) continue;
-        std::vector<weir_order> orders;
+        std::vector<weir_set_request> requests;
         for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size) {
-            weir_order& order = orders.emplace_back();
+            weir_set_request& order = requests.emplace_back();
             std::memcpy(order.key, map.shape.keys.data() + at, map.shape.key_size);
-            order.kind = WEIR_ORDER_PUT;
+            order.kind = WEIR_SET_REQUEST_PUT;
         }
-        if (Status done = StateTable::carry_out(map.fd.get(), orders); !done) return done;
-        if (std::any_of(orders.begin(), orders.end(),
-                        [](const weir_order& order) { return order.answer == WEIR_REFUSED; }))
+        if (Status done = StateTable::carry_out(map.fd.get(), requests); !done) return done;
+        if (std::any_of(requests.begin(), requests.end(),
+                        [](const weir_set_request& order) { return order.answer == WEIR_REFUSED; }))
             return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`",
                          E2BIG};
     }

@@ -106,8 +106,8 @@ const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
     return nullptr;
 }
 
-Status StateTable::carry_out(int fd, std::vector<weir_order>& orders) {
-    if (orders.empty()) return Done{};
+Status StateTable::carry_out(int fd, std::vector<weir_set_request>& requests) {
+    if (requests.empty()) return Done{};
     LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "weir_tables");
     ObjectPtr object(
         bpf_object__open_mem(weir_template_tables_begin,
@@ -117,21 +117,22 @@ Status StateTable::carry_out(int fd, std::vector<weir_order>& orders) {
         return kernel_error(failed, "loading the program that changes sets");
     const auto map = [&](const char* name) { return bpf_object__find_map_fd_by_name(object.get(), name); };
     const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(map("weir_ordered_table"), &zero, &fd, BPF_ANY) != 0)
+    if (bpf_map_update_elem(map("weir_requested_table"), &zero, &fd, BPF_ANY) != 0)
         return kernel_error(errno, "changing a set");
-    std::vector<weir_order> some(WEIR_ORDERS);
-    for (std::size_t first = 0; first < orders.size(); first += WEIR_ORDERS) {
-        const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(WEIR_ORDERS, orders.size() - first));
-        std::copy_n(orders.begin() + static_cast<std::ptrdiff_t>(first), count, some.begin());
+    std::vector<weir_set_request> some(WEIR_SET_REQUESTS);
+    for (std::size_t first = 0; first < requests.size(); first += WEIR_SET_REQUESTS) {
+        const auto count =
+            static_cast<std::uint32_t>(std::min<std::size_t>(WEIR_SET_REQUESTS, requests.size() - first));
+        std::copy_n(requests.begin() + static_cast<std::ptrdiff_t>(first), count, some.begin());
         const std::uint8_t frame[64] = {};
         LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-        if (bpf_map_update_elem(map(".data.weir_orders"), &zero, some.data(), BPF_ANY) != 0 ||
-            bpf_map_update_elem(map(".data.weir_order_count"), &zero, &count, BPF_ANY) != 0 ||
+        if (bpf_map_update_elem(map(".data.weir_set_requests"), &zero, some.data(), BPF_ANY) != 0 ||
+            bpf_map_update_elem(map(".data.weir_set_request_count"), &zero, &count, BPF_ANY) != 0 ||
             bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_change_table")),
                                    &run) != 0 ||
-            bpf_map_lookup_elem(map(".data.weir_orders"), &zero, some.data()) != 0)
+            bpf_map_lookup_elem(map(".data.weir_set_requests"), &zero, some.data()) != 0)
             return kernel_error(errno, "changing a set");
-        std::copy_n(some.begin(), count, orders.begin() + static_cast<std::ptrdiff_t>(first));
+        std::copy_n(some.begin(), count, requests.begin() + static_cast<std::ptrdiff_t>(first));
     }
     return Done{};
 }

@@ -56,7 +56,7 @@ public:
     }
 
     // Carries them out, in their order, and leaves the answers in them.
-    static Status carry_out(int fd, std::vector<weir_order>& orders);
+    static Status carry_out(int fd, std::vector<weir_set_request>& requests);
 
 private:
     explicit StateTable(UniqueMapping memory) : memory_(std::move(memory)) {}

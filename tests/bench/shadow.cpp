@@ -42,7 +42,7 @@ runtime::Root root_of(int program_fd) {
     if (!root) give_up(root.error().message);
     auto slot = root->place(program_fd);
     if (!slot) give_up(slot.error().message);
-    if (!root->replace(root->in_force(), runtime::InForce::for_good(*slot)))
+    if (!root->replace(root->in_force(), runtime::InForce::permanent(*slot)))
         give_up("the root does not take the program");
     return std::move(*root);
 }

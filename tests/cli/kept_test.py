@@ -30,7 +30,7 @@ class Kept(LiveCase):
         self.send(9, 1)
         self.assertEqual(self.ask("set", "add", "pairs", "10.97.0.9, 22", "2001:db8::1, 80").returncode, 0)
         said = self.status()["sets_file"]
-        self.assertEqual(said, {"path": str(self.file), "kept_at": "", "entries": 0, "restored": 0, "left_out": 0, "state": "ok"})
+        self.assertEqual(said, {"path": str(self.file), "saved_at": "", "entries": 0, "restored": 0, "skipped": 0, "state": "ok"})
         self.assertIn(f"    sets are kept in {self.file}: not written yet\n", self.ask("status").stdout)
         self.assertEqual(self.end()[0], 0)
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)

@@ -1,4 +1,4 @@
-// Engines that are killed, and those that go on in their place.
+// Evaluators that are killed, and those that go on in their place.
 #include <catch2/catch.hpp>
 
 #include <bpf/bpf.h>
@@ -172,7 +172,7 @@ TEST_CASE("nobody lives: the kernel goes back from an unconfirmed policy", "[ado
     auto engine = Engine::start(compiled(kPolicy), pinned());
     REQUIRE(engine);
     CHECK(status_of(**engine).in_force.generation == 3);
-    CHECK(status_of(**engine).kept.size() == 1);
+    CHECK(status_of(**engine).history.size() == 1);
     CHECK(rule(status_of(**engine), "counted").packets >= 1);
 }
 

@@ -56,9 +56,9 @@ TEST_CASE("the kernel alone goes back within 100 ms of the deadline, under traff
     CHECK(said.empty());
     const auto status = status_of(*engine);
     CHECK(status.in_force.generation == 1);
-    CHECK(status.went_back == 1);
+    CHECK(status.auto_rollbacks == 1);
     CHECK_FALSE(status.in_force.confirm_within_ms);
-    CHECK(status.kept.empty());
+    CHECK(status.history.empty());
     CHECK(said == "generation 2 was not confirmed in time: generation 1 is in force again");
     auto late = engine->confirm();
     REQUIRE_FALSE(late);
@@ -106,8 +106,8 @@ TEST_CASE("what was never confirmed is nothing to go back to", "[confirm]") {
         const auto status = status_of(*engine);
         CHECK(status.in_force.generation == 3);
         CHECK_FALSE(status.in_force.confirm_within_ms);
-        REQUIRE(status.kept.size() == 1);
-        CHECK(status.kept[0].generation == 1);
+        REQUIRE(status.history.size() == 1);
+        CHECK(status.history[0].generation == 1);
     }
     SECTION("a rollback ends the wait") {
         REQUIRE(engine->rollback());
@@ -141,7 +141,7 @@ TEST_CASE("five policies to go back to, each with its counts", "[confirm]") {
         send(static_cast<std::uint16_t>(number));
         send(9);
     }
-    CHECK(status_of(*engine).kept.size() == 5);
+    CHECK(status_of(*engine).history.size() == 5);
     for (int number = 6; number >= 2; --number) {
         REQUIRE(engine->rollback());
         const auto status = status_of(*engine);

@@ -20,7 +20,7 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
-#include "runtime/state/kept_file.h"
+#include "runtime/state/snapshot_file.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;
@@ -118,7 +118,7 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
         for (const auto& [set, values] : all) add(*first.engine, set, values);
         add(*first.engine, "p", {"7"}, 1h);
         add(*first.engine, "p", {"8"}, 1500ms);
-        CHECK(status_of(*first.engine).sets_file->kept_at.empty());
+        CHECK(status_of(*first.engine).sets_file->saved_at.empty());
     }
     std::this_thread::sleep_for(1600ms);
     Start second(policy, folder.path());
@@ -131,12 +131,12 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
     }
     const auto entries = *second.engine->set("p")->list();
     for (const auto& entry : entries) {
-        CAPTURE(entry.value, entry.left_ns);
-        CHECK((entry.value == "7" ? entry.left_ns > 3'590'000'000'000 && entry.left_ns < 3'598'500'000'000
-                                  : entry.left_ns == 0));
+        CAPTURE(entry.value, entry.expires_in_ns);
+        CHECK((entry.value == "7" ? entry.expires_in_ns > 3'590'000'000'000 && entry.expires_in_ns < 3'598'500'000'000
+                                  : entry.expires_in_ns == 0));
     }
     CHECK(status_of(*second.engine).sets_file->restored == 19);
-    CHECK(status_of(*second.engine).sets_file->left_out == 0);
+    CHECK(status_of(*second.engine).sets_file->skipped == 0);
 }
 
 TEST_CASE("a ban is in force from the first packet that the policy sees", "[kept]") {
@@ -169,21 +169,21 @@ TEST_CASE("what has changed is written while the engine runs, and nothing where 
     Start start(kBanning, folder.path(), 1);
     Engine& engine = *start.engine;
     const auto kept = [&] { return status_of(engine).sets_file->entries; };
-    REQUIRE(comes_true(engine, [&] { return !status_of(engine).sets_file->kept_at.empty(); }));
+    REQUIRE(comes_true(engine, [&] { return !status_of(engine).sets_file->saved_at.empty(); }));
     Wire wire;
     for (std::uint16_t i = 0; i < 5; ++i) wire.send(udp(static_cast<std::uint16_t>(1000 + i)));
     CHECK(comes_true(engine, [&] { return kept() == 5; }));
-    const std::string text = read(runtime::kept_path(folder.path())), at = status_of(engine).sets_file->kept_at;
+    const std::string text = read(runtime::snapshot_path(folder.path())), at = status_of(engine).sets_file->saved_at;
     for (const auto end = std::chrono::steady_clock::now() + 300ms; std::chrono::steady_clock::now() < end;)
         REQUIRE(engine.poll(1));
-    CHECK(read(runtime::kept_path(folder.path())) == text);
-    CHECK(status_of(engine).sets_file->kept_at == at);
+    CHECK(read(runtime::snapshot_path(folder.path())) == text);
+    CHECK(status_of(engine).sets_file->saved_at == at);
     add(engine, "banned", {"1000"}, 2h);  // the same entry, another time
-    CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->kept_at != at; }));
+    CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->saved_at != at; }));
     // What is in force counts: a policy whose set is another kind keeps none of those entries.
     REQUIRE(engine.swap(compiled("set banned : u16 rule r { when udp.len in banned then drop }")));
     CHECK(comes_true(engine, [&] { return kept() == 0; }));
-    CHECK_THAT(read(runtime::kept_path(folder.path())), Catch::Contains("set banned: (u16)"));
+    CHECK_THAT(read(runtime::snapshot_path(folder.path())), Catch::Contains("set banned: (u16)"));
 }
 
 TEST_CASE("who goes on with a killed engine has its sets, and not the file", "[kept]") {
@@ -200,7 +200,7 @@ TEST_CASE("who goes on with a killed engine has its sets, and not the file", "[k
     int how = 0;
     REQUIRE(waitpid(process, &how, 0) == process);
     REQUIRE((WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL));
-    CHECK_THAT(read(runtime::kept_path(folder.path())), Catch::Contains(" 1\n"));
+    CHECK_THAT(read(runtime::snapshot_path(folder.path())), Catch::Contains(" 1\n"));
     {
         const Start next(kBanning, folder.path(), 3'600'000, pinned);
         CHECK_THAT(next.notices, !Catch::Contains("are back"));
@@ -219,7 +219,7 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
             folder.path());
         for (const char* set : {"a", "b", "c", "d"}) add(*first.engine, set, {"1", "2", "3"});
     }
-    const std::string text = read(runtime::kept_path(folder.path()));
+    const std::string text = read(runtime::snapshot_path(folder.path()));
     {
         Start second("set a : port set b : port size 1 set c : u16 " +
                          std::string("rule r { when udp.dport in a and udp.dport in b and udp.len in c then drop }"),
@@ -233,11 +233,11 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
         CHECK(members(*second.engine, "a").size() == 3);
         CHECK(members(*second.engine, "b").size() == 1);
         CHECK(members(*second.engine, "c").empty());
-        CHECK(status_of(*second.engine).sets_file->left_out == 8);
+        CHECK(status_of(*second.engine).sets_file->skipped == 8);
         CHECK(status_of(*second.engine).sets_file->restored == 4);
     }
     // One that is not as it was written is put aside, and the engine begins without.
-    std::ofstream(runtime::kept_path(folder.path())) << text.substr(0, text.size() / 2);
+    std::ofstream(runtime::snapshot_path(folder.path())) << text.substr(0, text.size() / 2);
     {
         const Start third("set a : port " + std::string("rule r { when udp.dport in a then drop }"), folder.path());
         CHECK_THAT(third.notices,
@@ -246,7 +246,7 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
         CHECK(members(*third.engine, "a").empty());
     }
     CHECK(read(folder.path() + "/sets.unreadable") == text.substr(0, text.size() / 2));
-    CHECK(runtime::KeptReader::open(folder.path()));
+    CHECK(runtime::SnapshotReader::open(folder.path()));
 }
 
 TEST_CASE("a wall clock that was put back gives no entry more time than it had", "[kept]") {
@@ -254,7 +254,7 @@ TEST_CASE("a wall clock that was put back gives no entry more time than it had",
     const std::string policy = "set a : port rule r { when udp.dport in a then drop }";
     const std::uint64_t year_ns = 31'536'000'000'000'000, ahead_ns = runtime::realtime_ns() + year_ns;
     {
-        auto file = runtime::KeptWriter::create(folder.path(), ahead_ns);
+        auto file = runtime::SnapshotWriter::create(folder.path(), ahead_ns);
         REQUIRE(file);
         file->set("set a: (port)");
         file->entry("1", ahead_ns + 60'000'000'000);
@@ -266,7 +266,7 @@ TEST_CASE("a wall clock that was put back gives no entry more time than it had",
     const auto entries = *start.engine->set("a")->list();
     REQUIRE(entries.size() == 2);
     for (const auto& entry : entries)
-        if (entry.value == "1") CHECK((entry.left_ns > 50'000'000'000 && entry.left_ns <= 60'000'000'000));
+        if (entry.value == "1") CHECK((entry.expires_in_ns > 50'000'000'000 && entry.expires_in_ns <= 60'000'000'000));
 }
 
 TEST_CASE("killed while it writes: a whole file, each time", "[kept]") {
@@ -300,7 +300,7 @@ TEST_CASE("killed while it writes: a whole file, each time", "[kept]") {
         kill(process, SIGKILL);
         REQUIRE(waitpid(process, nullptr, 0) == process);
         unfinished += fs::exists(folder.path() + "/sets.new") ? 1 : 0;
-        auto file = runtime::KeptReader::open(folder.path());
+        auto file = runtime::SnapshotReader::open(folder.path());
         if (!file && file.error().number == ENOENT && most == 0) continue;  // killed before the first was written
         REQUIRE(file);
         std::uint64_t entries = 0;
@@ -328,7 +328,7 @@ TEST_CASE("a full disk is said, and the policy goes on", "[kept]") {
     CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->state != "ok"; }));
     CHECK_THAT(status_of(engine).sets_file->state, Catch::Contains("No space left on device"));
     CHECK(status_of(engine).sets_file->entries == 3);
-    CHECK(runtime::KeptReader::open(folder.path()));
+    CHECK(runtime::SnapshotReader::open(folder.path()));
     CHECK_FALSE(fs::exists(folder.path() + "/sets.new"));
     CHECK(members(engine, "banned").size() == 10'000);
     REQUIRE(mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=4m") == 0);

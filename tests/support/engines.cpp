@@ -72,17 +72,17 @@ Analysed analysed(const std::string& policy, const FileTexts& files, const std::
     return result;
 }
 
-bool Engines::kernel_runs() {
+bool Evaluators::kernel_runs() {
     static const bool runs = runtime::TestRunner::allowed();
     return runs;
 }
 
-std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, Kernel kernel) {
+std::unique_ptr<Evaluators> Evaluators::create(Analysed analysed, std::string& error, Kernel kernel) {
     if (!analysed.compiled) {
         error = analysed.said;
         return nullptr;
     }
-    auto engines = std::make_unique<Engines>();
+    auto engines = std::make_unique<Evaluators>();
     engines->compiled_ = std::move(analysed.compiled);
     engines->native_ = codegen::NativeEngine::create(*engines->compiled_, error);
     if (!engines->native_) return nullptr;
@@ -103,19 +103,19 @@ std::unique_ptr<Engines> Engines::create(Analysed analysed, std::string& error, 
     return engines;
 }
 
-std::unique_ptr<Engines> Engines::create(const std::string& policy, std::string& error, const FileTexts& files,
-                                         Kernel kernel) {
+std::unique_ptr<Evaluators> Evaluators::create(const std::string& policy, std::string& error, const FileTexts& files,
+                                               Kernel kernel) {
     return create(analysed(policy, files), error, kernel);
 }
 
-void Engines::reset() {
+void Evaluators::reset() {
     oracle_.emplace(compiled_->policy);
     native_->reset();
     if (kernel_ && !kernel_->reset()) std::abort();
 }
 
-bool Engines::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
-                       std::string& difference) {
+bool Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
+                          std::string& difference) {
     const bool expected = oracle_->contains(set, entry, time_ns);
     const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
     if (native_->contains(set, entry, time_ns) != expected)
@@ -126,7 +126,7 @@ bool Engines::contains(policy::SetId set, const std::vector<policy::SetElement>&
     return expected;
 }
 
-Judged Engines::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns) {
+Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns) {
     Judged expected = judged_from(oracle_->judge(frame, time_ns));
     const auto compare = [&](const char* name, const Judged& other) {
         if (other == expected) return;

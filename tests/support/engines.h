@@ -40,14 +40,14 @@ struct Analysed {
 };
 Analysed analysed(const std::string& policy, const FileTexts& files = {}, const std::string& name = "test.rules");
 
-class Engines {
+class Evaluators {
 public:
     enum class Kernel { kToo, kNot };  // kNot: the oracle and the native engine alone
     // All three; without the kernel where programs may not be loaded. Where the policy is refused by the compiler, LLVM
     // or the verifier, or takes more of the stack than it should, nothing, and a sentence in `error`.
-    static std::unique_ptr<Engines> create(const std::string& policy, std::string& error, const FileTexts& files = {},
-                                           Kernel kernel = Kernel::kToo);
-    static std::unique_ptr<Engines> create(Analysed analysed, std::string& error, Kernel kernel = Kernel::kToo);
+    static std::unique_ptr<Evaluators> create(const std::string& policy, std::string& error,
+                                              const FileTexts& files = {}, Kernel kernel = Kernel::kToo);
+    static std::unique_ptr<Evaluators> create(Analysed analysed, std::string& error, Kernel kernel = Kernel::kToo);
     // True where the kernel's engine runs, too.
     static bool kernel_runs();
 

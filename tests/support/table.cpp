@@ -21,7 +21,7 @@ void check_part(const std::vector<Row>& rows, const std::vector<std::string>& co
         numbers.emplace(condition, numbers.size());
     }
     std::string error;
-    const auto engines = Engines::create(policy, error, files);
+    const auto engines = Evaluators::create(policy, error, files);
     INFO(policy << "\n" << error);
     REQUIRE(engines);
     std::map<Bytes, Judged> judged;

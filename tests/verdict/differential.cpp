@@ -101,8 +101,8 @@ struct Sums {
 std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes& guilty,
                      Sums& sums) {
     std::string error;
-    const auto engines =
-        Engines::create(policy.to_text(), error, policy.files, kernel ? Engines::Kernel::kToo : Engines::Kernel::kNot);
+    const auto engines = Evaluators::create(policy.to_text(), error, policy.files,
+                                            kernel ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot);
     if (!engines) return "the policy is refused:\n" + error;
     if (engines->load_seconds() > kLoadSeconds)
         return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
@@ -187,7 +187,7 @@ Options read(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     const Options options = read(argc, argv);
-    const bool kernel = options.engines != "native" && Engines::kernel_runs();
+    const bool kernel = options.engines != "native" && Evaluators::kernel_runs();
     if (options.engines == "kernel" && !kernel) {
         fmt::print("skipped: programs may not be loaded here\n");
         return 77;

@@ -15,7 +15,7 @@ void check_all(const std::vector<std::string>& conditions, const std::vector<Byt
     std::string policy, error;
     for (std::size_t i = 0; i < conditions.size(); ++i)
         policy += fmt::format("rule r{} {{ observe when {} then drop }}\n", i, conditions[i]);
-    const auto engines = Engines::create(policy, error);
+    const auto engines = Evaluators::create(policy, error);
     INFO(error);
     REQUIRE(engines);
     for (std::size_t f = 0; f < frames.size(); ++f) {

@@ -17,7 +17,7 @@ std::string rule(const std::string& condition) { return "rule big { when " + con
 void check_loads(const std::string& about, const std::string& policy, const Bytes& frame) {
     INFO(about);
     std::string error, difference;
-    const auto engines = Engines::create(policy, error);
+    const auto engines = Evaluators::create(policy, error);
     INFO(error.substr(0, 2000));
     REQUIRE(engines);
     const Judged judged = engines->judge(frame, difference);

@@ -41,7 +41,7 @@ void say_current(int crash) {
 struct Options {
     std::uint64_t seed = 1;
     std::uint64_t mutants = 1000;
-    Engines::Kernel kernel = Engines::Kernel::kNot;
+    Evaluators::Kernel kernel = Evaluators::Kernel::kNot;
     bool show = false;
 };
 
@@ -56,7 +56,8 @@ Options read(int argc, char** argv) {
         else if (word == "--mutants")
             options.mutants = number(value), ++i;
         else if (word == "--engines")
-            options.kernel = value == std::string_view("all") ? Engines::Kernel::kToo : Engines::Kernel::kNot, ++i;
+            options.kernel = value == std::string_view("all") ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot,
+            ++i;
         else if (word == "--show")
             options.show = true;
     }
@@ -85,7 +86,7 @@ std::string fault_of(const std::string& name, const std::string& text, const Fil
     Diagnostics said;
     [[maybe_unused]] const bool whole = analysis::lint(result.compiled->policy, said);  // it may give up on large ones
     std::string error;
-    const auto engines = Engines::create(std::move(result), error, options.kernel);
+    const auto engines = Evaluators::create(std::move(result), error, options.kernel);
     if (!engines) return "not compiled: " + error + "\n";
     std::string difference;
     for (int i = 0; i < kPackets && difference.empty(); ++i)

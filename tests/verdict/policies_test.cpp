@@ -31,7 +31,7 @@ FileTexts folder(const fs::path& place) {
     return files;
 }
 
-void check_step(Engines& engines, const policy::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
+void check_step(Evaluators& engines, const policy::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
     std::map<std::uint32_t, std::uint64_t> alerts;
     const policy::Expectation& expect = send.expect;
     for (const auto& frame : send.frames) {
@@ -56,7 +56,7 @@ void check_step(Engines& engines, const policy::SendFrames& send, std::uint64_t 
     }
 }
 
-void check_member(Engines& engines, const policy::ExpectMember& expect, std::uint64_t now_ns,
+void check_member(Evaluators& engines, const policy::ExpectMember& expect, std::uint64_t now_ns,
                   const std::string& place) {
     std::string difference;
     INFO(place << " `" << expect.text << "`");
@@ -77,7 +77,7 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         REQUIRE(policy.compiled);
         CHECK(!policy.compiled->policy.tests.empty());
         std::string error;
-        const auto engines = Engines::create(std::move(policy), error);
+        const auto engines = Evaluators::create(std::move(policy), error);
         INFO(error);
         REQUIRE(engines);
         for (const policy::Test& test : engines->compiled().policy.tests) {
@@ -95,7 +95,7 @@ TEST_CASE("policies with tests of their own", "[policies]") {
     CHECK(policies >= 5);
 }
 
-// Each policy of these tests is measured so (Engines::create); here, that the measure sees what is there.
+// Each policy of these tests is measured so (Evaluators::create); here, that the measure sees what is there.
 TEST_CASE("the deepest chain of calls leaves some of the stack free", "[policies]") {
     const FileTexts files = folder(WEIR_SOURCE_DIR "/tests/verdict");
     const Analysed policy = analysed(files.at("deep.rules"), files, "deep.rules");

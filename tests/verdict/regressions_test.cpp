@@ -12,7 +12,7 @@ namespace {
 
 void check_loads(const std::string& policy, const Bytes& frame) {
     std::string error, difference;
-    const auto engines = Engines::create(policy, error);
+    const auto engines = Evaluators::create(policy, error);
     INFO(policy << "\n" << error);
     REQUIRE(engines);
     engines->judge(frame, difference);
@@ -54,7 +54,7 @@ TEST_CASE("a set of tuples whose file is empty", "[regressions]") {
         "rule a { when (ip.src, ip.ttl) in none or (ip.dst, tcp.dport) in exact then drop }\n"
         "rule b { observe when (ip.src, ip.ttl) not in none and (ip.dst, tcp.dport) not in exact then drop }\n";
     std::string error, difference;
-    const auto engines = Engines::create(policy, error, {{"none", "# nothing yet\n"}});
+    const auto engines = Evaluators::create(policy, error, {{"none", "# nothing yet\n"}});
     INFO(error);
     REQUIRE(engines);
     CHECK(engines->judge(tcp4(), difference).matched == std::vector<std::uint32_t>{1});

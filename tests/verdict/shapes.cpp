@@ -45,7 +45,7 @@ Options read(int argc, char** argv) {
 bool agree(const Options& options, bench::Shape shape, std::string_view name) {
     const auto rules = bench::make_rules(shape, options.rules, options.seed);
     std::string error;
-    const auto engines = Engines::create(bench::policy_text(rules, "shapes"), error);
+    const auto engines = Evaluators::create(bench::policy_text(rules, "shapes"), error);
     if (!engines) {
         fmt::print("{}: {}\n", name, error);
         return false;

@@ -15,7 +15,7 @@ namespace {
 void check_decides(const std::string& about, const std::string& policy, std::uint32_t rule) {
     INFO(about);
     std::string error, difference;
-    const auto engines = Engines::create(policy, error);
+    const auto engines = Evaluators::create(policy, error);
     INFO(error.substr(0, 4000));
     REQUIRE(engines);
     Judged judged;

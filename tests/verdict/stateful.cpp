@@ -307,8 +307,8 @@ int run(const Options& options, std::uint64_t seed, Sums& sums) {
     const std::string policy = generator.policy();
     if (options.show) fmt::print("# seed {}\n{}\n", seed, policy);
     std::string error;
-    const auto engines =
-        Engines::create(policy, error, {}, options.engines == "native" ? Engines::Kernel::kNot : Engines::Kernel::kToo);
+    const auto engines = Evaluators::create(
+        policy, error, {}, options.engines == "native" ? Evaluators::Kernel::kNot : Evaluators::Kernel::kToo);
     if (!engines) return report(seed, policy, {}, 0, "the policy is refused:\n" + error);
     for (std::uint64_t i = 0; i < options.sequences; ++i) {
         const std::vector<Timed> sequence = generator.sequence(options.packets);

@@ -111,7 +111,7 @@ bool Watcher::step() {
     return true;
 }
 
-std::optional<std::uint64_t> Watcher::patience_ms() const {
+std::optional<std::uint64_t> Watcher::poll_timeout_ms() const {
     if (first_ns_ == 0) return std::nullopt;
     const std::uint64_t now = runtime::monotonic_ns();
     return now >= due_ns_ ? 0 : (due_ns_ - now) / kMillisecond_ns + 1;

@@ -27,7 +27,7 @@ public:
     // read, from the beginning.
     bool step();
     // Until step() is to be called again though fd() is quiet, in ms.
-    std::optional<std::uint64_t> patience_ms() const;
+    std::optional<std::uint64_t> poll_timeout_ms() const;
 
 private:
     explicit Watcher(runtime::UniqueFd inotify) : inotify_(std::move(inotify)) {}

@@ -56,7 +56,7 @@ std::string describe(const Judged& judged, const policy::TypedPolicy& policy) {
     return text;
 }
 
-Status Engines::need_native() {
+Status Evaluators::need_native() {
     if (native_) return Done{};
     std::string error;
     native_ = codegen::NativeEngine::create(*compiled_, error);
@@ -64,8 +64,8 @@ Status Engines::need_native() {
     return Done{};
 }
 
-Result<Engines> Engines::create(const Compiled& compiled, const std::string& which) {
-    Engines engines;
+Result<Evaluators> Evaluators::create(const Compiled& compiled, const std::string& which) {
+    Evaluators engines;
     engines.compiled_ = &compiled;
     engines.name_ = !which.empty() ? which : runtime::TestRunner::allowed() ? "kernel" : "native";
     const bool all = engines.name_ == "all";
@@ -83,14 +83,14 @@ Result<Engines> Engines::create(const Compiled& compiled, const std::string& whi
     return engines;
 }
 
-Status Engines::reset() {
+Status Evaluators::reset() {
     if (oracle_) oracle_.emplace(compiled_->policy);
     if (native_) native_->reset();
     return kernel_ ? kernel_->reset() : Done{};
 }
 
-Result<bool> Engines::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
-                               std::string& difference) {
+Result<bool> Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry,
+                                  std::uint64_t time_ns, std::string& difference) {
     const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
     std::optional<bool> first;
     const auto agree = [&](bool contains, const char* name) {
@@ -110,7 +110,7 @@ Result<bool> Engines::contains(policy::SetId set, const std::vector<policy::SetE
     return *first;
 }
 
-Result<Judged> Engines::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference) {
+Result<Judged> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference) {
     std::optional<Judged> first;
     std::string first_name;
     const auto agree = [&](Judged judged, const char* name) {

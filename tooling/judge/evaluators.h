@@ -32,10 +32,10 @@ std::string_view verdict_name(std::uint32_t verdict);
 // "drop by known_bad", "pass by default", with what matched and was alerted: for people.
 std::string describe(const Judged& judged, const policy::TypedPolicy& policy);
 
-class Engines {
+class Evaluators {
 public:
     // `which`: kernel, native, oracle, all, or empty for kernel where allowed, else native.
-    static Result<Engines> create(const Compiled& compiled, const std::string& which);
+    static Result<Evaluators> create(const Compiled& compiled, const std::string& which);
 
     // One judgement. Where several engines ran and differed, says so in `difference`.
     Result<Judged> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference);

@@ -7,8 +7,8 @@
 
 #include "compiler/ir/box.h"
 #include "compiler/ir/build.h"
+#include "compiler/ir/build_forest.h"
 #include "compiler/ir/interpret.h"
-#include "compiler/ir/plant.h"
 #include "tests/bench/rule_shapes.h"
 #include "tests/unit/ir/support.h"
 
@@ -20,7 +20,7 @@ namespace {
 bool nowhere(const Predicate&) { return false; }
 
 void compare(Decision decision, const std::vector<std::vector<std::uint8_t>>& frames, const std::string& what) {
-    if (decision.strategy != Strategy::kForest) plant(decision, make_boxes(decision, {}));  // code was cheaper
+    if (decision.strategy != Strategy::kForest) build_forest(decision, make_boxes(decision, {}));  // code was cheaper
     const Outside outside = nowhere;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         const weir_packet packet = ir::test::packet_of(frames[i]);

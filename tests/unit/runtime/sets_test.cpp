@@ -89,11 +89,11 @@ std::vector<std::uint8_t> frame_with(const Type& type, std::uint64_t number) {
 // kLive: in a table that can change, where these entries are what it begins with.
 enum class Kept { kFixed, kLive };
 
-class Engines {
+class Evaluators {
 public:
-    Engines(const Type& type, const std::string& list, Kept kept = Kept::kFixed)
-        : Engines(policy_of(type), list, kept) {}
-    Engines(const std::string& text, const std::string& list, Kept kept = Kept::kFixed)
+    Evaluators(const Type& type, const std::string& list, Kept kept = Kept::kFixed)
+        : Evaluators(policy_of(type), list, kept) {}
+    Evaluators(const std::string& text, const std::string& list, Kept kept = Kept::kFixed)
         : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
         if (kept == Kept::kLive) compiled_.policy.sets.front().dynamic = true;
         std::string error;
@@ -168,7 +168,7 @@ std::string list_of(const std::vector<IpPrefix>& nets) {
 }
 
 // Every range's ends and their neighbours, of `step`th nets, and some addresses at random.
-void check_all(Engines& engines, const std::vector<IpPrefix>& nets, Random& random, std::size_t step = 1) {
+void check_all(Evaluators& engines, const std::vector<IpPrefix>& nets, Random& random, std::size_t step = 1) {
     std::vector<IpAddress> probes;
     for (std::size_t i = 0; i < nets.size(); i += step) {
         const IpAddress first = first_address(nets[i]), last = last_address(nets[i]);
@@ -218,7 +218,7 @@ TEST_CASE("sets of nets at the edges of the address space") {
         prefixes({"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "4000::/128", "8000::/2", "bfff::/16", "c000::/128"}),
     };
     for (std::vector<IpPrefix> nets : sets) {
-        Engines few(kNet, list_of(nets)), live(kNet, list_of(nets), Kept::kLive);
+        Evaluators few(kNet, list_of(nets)), live(kNet, list_of(nets), Kept::kLive);
         check_all(few, nets, random);
         check_all(live, nets, random);
         // The same looked up: enough ranges of either version beside them.
@@ -226,7 +226,7 @@ TEST_CASE("sets of nets at the edges of the address space") {
             nets.push_back(*parse_prefix("100.0." + std::to_string(2 * i) + ".0/24"));
             nets.push_back(*parse_prefix("2001:db8:0:" + std::to_string(2 * i) + "::/64"));
         }
-        Engines many(kNet, list_of(nets));
+        Evaluators many(kNet, list_of(nets));
         check_all(many, nets, random);
     }
 }
@@ -244,7 +244,7 @@ TEST_CASE("sets of nets that nest and touch") {
         Random random(shape.count + shape.longest);
         const auto nets = crowd(random, shape.count, shape.version, shape.longest);
         for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
-            Engines engines(kNet, list_of(nets), kept);
+            Evaluators engines(kNet, list_of(nets), kept);
             check_all(engines, nets, random, shape.step);
         }
     }
@@ -275,12 +275,12 @@ TEST_CASE("sets of nets of each length") {
             const bool is_edge = length <= 2 || length % 32 <= 1 || length % 32 == 31 || length == 66;
             if (!is_edge) continue;
             for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
-                Engines engines(kNet, list_of(nets), kept);
+                Evaluators engines(kNet, list_of(nets), kept);
                 check_all(engines, nets, random);
             }
         }
         for (const Kept kept : {Kept::kFixed, Kept::kLive}) {
-            Engines engines(kNet, list_of(all), kept);
+            Evaluators engines(kNet, list_of(all), kept);
             check_all(engines, all, random);
         }
     }
@@ -298,7 +298,7 @@ TEST_CASE("sets of nets crowded into one place") {
             if (longest == 128) std::fill(address.bytes.begin() + 5, address.bytes.begin() + 14, std::uint8_t{0xff});
             nets.push_back(network({address, static_cast<std::uint8_t>(longest - random() % 3)}));
         }
-        Engines engines(kNet, list_of(nets));
+        Evaluators engines(kNet, list_of(nets));
         check_all(engines, nets, random, 40);
     }
 }
@@ -327,7 +327,7 @@ TEST_CASE("sets of numbers of each width") {
                     probes.insert(probes.end(), {(number - 1) & largest, number, (number + 1) & largest});
             }
             for (int i = 0; i < 50; ++i) probes.push_back(random() & largest);
-            Engines engines(type, list);
+            Evaluators engines(type, list);
             for (const std::uint64_t number : probes) {
                 INFO(type.name << " " << count << " " << number);
                 CHECK(engines.in(frame_with(type, number)) == members.contains(number));
@@ -344,9 +344,9 @@ TEST_CASE("sets of addresses") {
         hosts.push_back({random_address(random, version), static_cast<std::uint8_t>(version == 4 ? 32 : 128)});
         addresses += to_string(hosts.back().address) + "\n";
     }
-    Engines engines(kIp, addresses);
+    Evaluators engines(kIp, addresses);
     check_all(engines, hosts, random);
-    Engines none(kIp, "# nobody\n");
+    Evaluators none(kIp, "# nobody\n");
     check_all(none, {}, random);
 }
 
@@ -364,7 +364,7 @@ TEST_CASE("sets of tuples") {
         hosts += to_string(net.address) + ", " + std::to_string(port) + "\n";
         nets += std::to_string(port) + ", " + to_string(net) + "\n";
     }
-    Engines pairs(kIpPort, hosts), subnets(kPortNet, nets), live(kPortNet, nets, Kept::kLive);
+    Evaluators pairs(kIpPort, hosts), subnets(kPortNet, nets), live(kPortNet, nets, Kept::kLive);
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const auto& [net, port] = entries[i];
         const std::uint16_t other = entries[(i + 1) % entries.size()].second;
@@ -372,7 +372,7 @@ TEST_CASE("sets of tuples") {
         CHECK(pairs.in(frame_from(net.address, port)));
         CHECK_FALSE(pairs.in(frame_from(net.address, other)));
         CHECK_FALSE(pairs.in(frame_from(next_to(net.address, 1), port)));
-        for (Engines* of_nets : {&subnets, &live}) {
+        for (Evaluators* of_nets : {&subnets, &live}) {
             CHECK(of_nets->in(frame_from(net.address, port)));
             CHECK(of_nets->in(frame_from(last_address(net), port)));
             CHECK_FALSE(of_nets->in(frame_from(next_to(last_address(net), 1), port)));
@@ -389,12 +389,12 @@ TEST_CASE("literals of many ranges") {
         hosts.push_back({random_address(random, 6), 128});
         list += (i == 0 ? "" : ", ") + to_string(hosts.back().address);
     }
-    Engines engines("rule r { when ip.src in { " + list + " } then drop }", "");
+    Evaluators engines("rule r { when ip.src in { " + list + " } then drop }", "");
     check_all(engines, hosts, random, 4000);
     std::string ports;
     for (int port = 10; port < 3000; port += 30)
         ports += (ports.empty() ? "" : ", ") + std::to_string(port) + ".." + std::to_string(port + 9);
-    Engines ranges("rule r { when tcp.sport in { " + ports + " } then drop }", "");
+    Evaluators ranges("rule r { when tcp.sport in { " + ports + " } then drop }", "");
     for (std::uint64_t port = 0; port < 3100; ++port) {
         INFO(port);
         CHECK(ranges.in(frame_with(kPort, port)) == (port >= 10 && port < 3000 && (port - 10) % 30 < 10));
@@ -410,14 +410,14 @@ TEST_CASE("a million nets") {
         nets.push_back(network({random_address(random, version),
                                 static_cast<std::uint8_t>(version == 4 ? 24 + random() % 9 : 48 + random() % 17)}));
     }
-    Engines engines(kNet, list_of(nets));
+    Evaluators engines(kNet, list_of(nets));
     std::sort(nets.begin(), nets.end());
     CHECK(engines.entries() == static_cast<std::size_t>(std::unique(nets.begin(), nets.end()) - nets.begin()));
     check_all(engines, nets, random, 50'000);
 }
 
 TEST_CASE("set files as people have them") {
-    Engines engines(
+    Evaluators engines(
         kNet,
         "# a list\r\n\r\n192.0.2.1\r\n  198.51.100.0/24   # a network\n\t\n2001:db8::/32\n192.0.2.1\n203.0.113.7");
     CHECK(engines.entries() == 4);

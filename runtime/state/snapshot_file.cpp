@@ -1,4 +1,4 @@
-#include "runtime/state/kept_file.h"
+#include "runtime/state/snapshot_file.h"
 
 #include <sys/stat.h>
 
@@ -101,33 +101,33 @@ Error broken(const char* how) { return {how, {}, EBADMSG}; }
 
 }  // namespace
 
-std::string kept_path(const std::string& folder) { return fmt::format("{}/{}", folder, kName); }
+std::string snapshot_path(const std::string& folder) { return fmt::format("{}/{}", folder, kName); }
 
-Result<KeptWriter> KeptWriter::create(const std::string& folder, std::uint64_t now_ns) {
+Result<SnapshotWriter> SnapshotWriter::create(const std::string& folder, std::uint64_t now_ns) {
     if (Status made = make_folder(folder); !made) return made.error();
     auto folder_fd = open_folder(folder);
     if (!folder_fd) return folder_fd.error();
     unlinkat(folder_fd->get(), kUnfinished, 0);  // of a writer that was killed
     UniqueFd file(openat(folder_fd->get(), kUnfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return kernel_error(errno, fmt::format("writing {}/{}", folder, kUnfinished));
-    KeptWriter writer(folder, std::move(*folder_fd), std::move(file));
+    SnapshotWriter writer(folder, std::move(*folder_fd), std::move(file));
     writer.hash_ = kNothingHashed;
     writer.line(fmt::format("{}{}", kHeader, kVersion));
     writer.line(fmt::format("{}{}", kAt, now_ns));
     return writer;
 }
 
-KeptWriter::~KeptWriter() {
+SnapshotWriter::~SnapshotWriter() {
     if (file_) unlinkat(folder_fd_.get(), kUnfinished, 0);
 }
 
-void KeptWriter::line(std::string_view text) {
+void SnapshotWriter::line(std::string_view text) {
     buffer_ += text;
     buffer_ += '\n';
     if (buffer_.size() > kBufferBytes) write_out();
 }
 
-void KeptWriter::write_out() {
+void SnapshotWriter::write_out() {
     hash_ = hashed(hash_, buffer_);
     for (std::string_view left = buffer_; !left.empty() && failed_ == 0;) {
         const ssize_t written = write(file_.get(), left.data(), left.size());
@@ -137,18 +137,18 @@ void KeptWriter::write_out() {
     buffer_.clear();
 }
 
-void KeptWriter::set(std::string_view identity) { line(identity); }
+void SnapshotWriter::set(std::string_view identity) { line(identity); }
 
-void KeptWriter::entry(std::string_view value, std::uint64_t end_ns) {
+void SnapshotWriter::entry(std::string_view value, std::uint64_t end_ns) {
     ++entries_;
     line(fmt::format("{} {}", end_ns, value));
 }
 
-Status KeptWriter::finish() {
+Status SnapshotWriter::finish() {
     write_out();
     line(fmt::format("{}{} {:016x}", kEnd, entries_, hash_));
     write_out();
-    const std::string path = kept_path(folder_);
+    const std::string path = snapshot_path(folder_);
     if (failed_ == 0 && fsync(file_.get()) != 0) failed_ = errno;
     if (failed_ == 0 && renameat(folder_fd_.get(), kUnfinished, folder_fd_.get(), kName) != 0) failed_ = errno;
     if (failed_ != 0) return kernel_error(failed_, fmt::format("writing {}", path));
@@ -157,8 +157,8 @@ Status KeptWriter::finish() {
     return Done{};
 }
 
-Result<KeptReader> KeptReader::open(const std::string& folder) {
-    const std::string path = kept_path(folder);
+Result<SnapshotReader> SnapshotReader::open(const std::string& folder) {
+    const std::string path = snapshot_path(folder);
     auto folder_fd = open_folder(folder);
     if (!folder_fd) return folder_fd.error();
     // Non-blocking: what stands there may be no file.
@@ -173,15 +173,15 @@ Result<KeptReader> KeptReader::open(const std::string& folder) {
     if (facts.st_uid != geteuid() && facts.st_uid != 0) return bad(fmt::format("belongs to user {}", facts.st_uid));
     if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) return bad("can be written to by others");
     if (facts.st_size > kMaxBytes) return bad(fmt::format("has {} bytes; {} are the most", facts.st_size, kMaxBytes));
-    KeptReader reader(std::move(file));
+    SnapshotReader reader(std::move(file));
     if (Status whole = reader.scan({}); !whole) return bad(whole.error().message);
     return reader;
 }
 
-Status KeptReader::each(const OnEntry& on_entry) { return scan(on_entry); }
+Status SnapshotReader::each(const OnEntry& on_entry) { return scan(on_entry); }
 
 // From the first line to the last. Without `on_entry` it only says whether all of it is good.
-Status KeptReader::scan(const OnEntry& on_entry) {
+Status SnapshotReader::scan(const OnEntry& on_entry) {
     if (lseek(file_.get(), 0, SEEK_SET) != 0) return kernel_error(errno, "is read, which");
     Lines lines(file_.get());
     std::uint64_t hash = kNothingHashed, entries = 0, sets = 0;
@@ -192,10 +192,10 @@ Status KeptReader::scan(const OnEntry& on_entry) {
     if (line->substr(kHeader.size()) != kVersion) return broken("is of a version that this weir does not know");
     take(*line);
     line = lines.next();
-    const auto kept_ns =
+    const auto saved_at_ns =
         line && line->starts_with(kAt) ? number_in<std::uint64_t>(line->substr(kAt.size())) : std::nullopt;
-    if (!kept_ns) return broken("does not say when it was written");
-    kept_ns_ = *kept_ns;
+    if (!saved_at_ns) return broken("does not say when it was written");
+    saved_at_ns_ = *saved_at_ns;
     for (take(*line); (line = lines.next()) && !line->starts_with(kEnd); take(*line)) {
         if (!is_printable(*line)) return broken("has a line that is no text");
         if (line->starts_with(kSet)) {
@@ -217,11 +217,11 @@ Status KeptReader::scan(const OnEntry& on_entry) {
     return Done{};
 }
 
-Result<std::string> set_kept_aside(const std::string& folder) {
+Result<std::string> quarantine_snapshot(const std::string& folder) {
     auto folder_fd = open_folder(folder);
     if (!folder_fd) return folder_fd.error();
     if (renameat(folder_fd->get(), kName, folder_fd->get(), kAside) != 0)
-        return kernel_error(errno, fmt::format("renaming {}", kept_path(folder)));
+        return kernel_error(errno, fmt::format("renaming {}", snapshot_path(folder)));
     return fmt::format("{}/{}", folder, kAside);
 }
 

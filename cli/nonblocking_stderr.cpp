@@ -1,4 +1,4 @@
-#include "cli/patient_stderr.h"
+#include "cli/nonblocking_stderr.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ ssize_t take(void* cookie, const char* bytes, std::size_t size) {
 
 }  // namespace
 
-void make_stderr_patient() {
+void make_stderr_nonblocking() {
     static Lost lost;
     FILE* stream = fopencookie(&lost, "w", {.read = nullptr, .write = &take, .seek = nullptr, .close = nullptr});
     if (stream == nullptr) return;  // no memory: it stays as it was

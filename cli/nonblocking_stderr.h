@@ -6,6 +6,6 @@ namespace weir::cli {
 
 // From now on what is printed to `stderr` waits for a reader a moment at most, then is lost; once there is one again,
 // that is said. For processes that go on for long.
-void make_stderr_patient();
+void make_stderr_nonblocking();
 
 }  // namespace weir::cli

@@ -17,25 +17,25 @@
 namespace weir::runtime {
 
 // A set and its table, which stays where its policy goes.
-struct KeptSet {
+struct SavedSet {
     bpf::SetInfo info;
     UniqueFd table;
 };
 
-class SetKeeper {
+class SetSaver {
 public:
     using Notice = std::function<void(const std::string&)>;
     // `folder`: this engine's alone. `every_ns`: how much a power failure may lose.
-    SetKeeper(std::string folder, std::uint64_t every_ns, Notice notice);
+    SetSaver(std::string folder, std::uint64_t every_ns, Notice notice);
 
     // Into tables that no program uses yet. What does not come back is said.
-    void restore(const std::vector<KeptSet>& sets);
+    void restore(const std::vector<SavedSet>& sets);
     // Is it time to look whether something has changed? Then keep() is for now.
     bool is_due();
     // Writes in the background, where there is something new.
-    void keep(std::vector<KeptSet> sets);
+    void keep(std::vector<SavedSet> sets);
     // Waits until all is written: nothing changes them any more.
-    void keep_last(std::vector<KeptSet> sets);
+    void keep_last(std::vector<SavedSet> sets);
     SetsFileStatus status();
 
 private:
@@ -51,10 +51,10 @@ private:
         std::uint64_t at_ns = 0;                 // CLOCK_REALTIME
         std::uint64_t took_ns = 0;
     };
-    static Look look(const std::vector<KeptSet>& sets);
-    static Outcome write(const std::string& folder, const std::vector<KeptSet>& sets,
+    static Look look(const std::vector<SavedSet>& sets);
+    static Outcome write(const std::string& folder, const std::vector<SavedSet>& sets,
                          const std::optional<Look>& before);
-    static Result<std::uint64_t> write_all(const std::string& folder, const std::vector<KeptSet>& sets,
+    static Result<std::uint64_t> write_all(const std::string& folder, const std::vector<SavedSet>& sets,
                                            const Look& seen);
     void take(Outcome outcome);
     void collect();

@@ -9,6 +9,6 @@ namespace weir::ir {
 class BuildMemory;
 
 // Fills decision.forests and decision.residuals.
-void plant(Decision& decision, const Boxes& boxes, BuildMemory* memory = nullptr);
+void build_forest(Decision& decision, const Boxes& boxes, BuildMemory* memory = nullptr);
 
 }  // namespace weir::ir

@@ -1,4 +1,4 @@
-#include "runtime/state/set_keeper.h"
+#include "runtime/state/set_saver.h"
 
 #include <algorithm>
 #include <array>
@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
-#include "runtime/state/kept_file.h"
 #include "runtime/state/set_text.h"
+#include "runtime/state/snapshot_file.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
@@ -22,32 +22,32 @@ constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kShare = 20;  // writing takes one part in so many of the time, at most
 constexpr std::uint64_t kMax_ns = std::numeric_limits<std::uint64_t>::max();
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) { return weir_mixed(hash ^ value) * 0x9e3779b97f4a7c15; }
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) { return weir_mix(hash ^ value) * 0x9e3779b97f4a7c15; }
 
 // When an entry ends, on this engine's clock; nothing where it has ended. Where the wall clock has been put back since
 // it was kept, it has what it had then, and no more.
-std::optional<std::uint64_t> end_of(std::uint64_t end_ns, std::uint64_t kept_ns, std::uint64_t wall_ns,
+std::optional<std::uint64_t> end_of(std::uint64_t end_ns, std::uint64_t saved_at_ns, std::uint64_t wall_ns,
                                     std::uint64_t now_ns) {
     if (end_ns == 0) return 0;
-    const std::uint64_t since_ns = std::max(wall_ns, kept_ns);
+    const std::uint64_t since_ns = std::max(wall_ns, saved_at_ns);
     if (end_ns <= since_ns) return std::nullopt;
-    const std::uint64_t left_ns = end_ns - since_ns;
-    return left_ns > kMax_ns - now_ns ? kMax_ns : now_ns + left_ns;
+    const std::uint64_t expires_in_ns = end_ns - since_ns;
+    return expires_in_ns > kMax_ns - now_ns ? kMax_ns : now_ns + expires_in_ns;
 }
 
 // What becomes of an entry of the file, and how many each came to, by set.
-enum Fate : std::size_t { kBack, kEnded, kRefused, kWrong, kFates };
-using Fates = std::map<std::string, std::array<std::uint64_t, kFates>, std::less<>>;
+enum RestoreResult : std::size_t { kBack, kEnded, kRefused, kWrong, kRestoreResults };
+using RestoreResults = std::map<std::string, std::array<std::uint64_t, kRestoreResults>, std::less<>>;
 
 // A set of the policy that entries may go back into.
 class Home {
 public:
-    static Result<Home> open(const KeptSet& set) {
+    static Result<Home> open(const SavedSet& set) {
         auto table = StateTable::open(set.table.get());
         if (!table) return table.error();
         return Home(set.info, std::move(*table));
     }
-    Fate put(std::string_view value, std::uint64_t end_ns) const {
+    RestoreResult put(std::string_view value, std::uint64_t end_ns) const {
         auto words = set_words(*info_, std::string(value));
         if (!words) return kWrong;
         words->resize(table_.head().key_words);
@@ -65,65 +65,65 @@ private:
 // "set blocked: (ip)" -> "set blocked:"
 std::string_view name_of(std::string_view identity) { return identity.substr(0, identity.find(':') + 1); }
 
-std::string why_homeless(const std::string& identity, const std::vector<KeptSet>& sets) {
-    for (const KeptSet& set : sets)
+std::string why_unmatched(const std::string& identity, const std::vector<SavedSet>& sets) {
+    for (const SavedSet& set : sets)
         if (name_of(set.info.identity) == name_of(identity)) return fmt::format("it is `{}` now", set.info.identity);
     return "the policy has no such set that changes";
 }
 
 }  // namespace
 
-SetKeeper::SetKeeper(std::string folder, std::uint64_t every_ns, Notice notice)
+SetSaver::SetSaver(std::string folder, std::uint64_t every_ns, Notice notice)
     : folder_(std::move(folder)), every_ns_(every_ns), notice_(std::move(notice)), next_ns_(monotonic_ns() + every_ns) {
-    status_.path = kept_path(folder_);
+    status_.path = snapshot_path(folder_);
     status_.state = "ok";
 }
 
-void SetKeeper::restore(const std::vector<KeptSet>& sets) {
-    auto file = KeptReader::open(folder_);
+void SetSaver::restore(const std::vector<SavedSet>& sets) {
+    auto file = SnapshotReader::open(folder_);
     if (!file) {
         if (file.error().number == ENOENT) return;
         notice_("no entries of sets are back: " + file.error().message);
         if (file.error().number != EBADMSG) return;
-        auto aside = set_kept_aside(folder_);
+        auto aside = quarantine_snapshot(folder_);
         return notice_(aside ? "that file is " + *aside + " now" : aside.error().message);
     }
     std::map<std::string, Home, std::less<>> homes;
-    for (const KeptSet& set : sets) {
+    for (const SavedSet& set : sets) {
         auto home = Home::open(set);
         if (!home) return notice_("no entries of sets are back: " + home.error().message);
         homes.emplace(set.info.identity, std::move(*home));
     }
     const std::uint64_t wall_ns = realtime_ns(), now_ns = monotonic_ns();
-    Fates fates;
+    RestoreResults results;
     const Status read = file->each([&](std::string_view identity, std::string_view value, std::uint64_t end_ns) {
-        auto of = fates.find(identity);
-        if (of == fates.end()) of = fates.emplace(identity, Fates::mapped_type{}).first;
+        auto of = results.find(identity);
+        if (of == results.end()) of = results.emplace(identity, RestoreResults::mapped_type{}).first;
         const auto home = homes.find(identity);
-        const auto end = end_of(end_ns, file->kept_ns(), wall_ns, now_ns);
+        const auto end = end_of(end_ns, file->saved_at_ns(), wall_ns, now_ns);
         ++of->second[!end ? kEnded : home == homes.end() ? kWrong : home->second.put(value, *end)];
     });
     if (!read) notice_(fmt::format("not all entries of sets are back: {} {}", status_.path, read.error().message));
     std::uint64_t ended = 0;
-    for (const auto& [identity, of] : fates) {
+    for (const auto& [identity, of] : results) {
         status_.restored += of[kBack];
-        status_.left_out += of[kRefused] + of[kWrong];
+        status_.skipped += of[kRefused] + of[kWrong];
         ended += of[kEnded];
         if (of[kRefused] != 0) notice_(fmt::format("`{}`: {} kept entries have no room", identity, of[kRefused]));
         if (of[kWrong] != 0)
             notice_(fmt::format("`{}`: {} kept entries are left out: {}", identity, of[kWrong],
-                                homes.contains(identity) ? "they are not of its type" : why_homeless(identity, sets)));
+                                homes.contains(identity) ? "they are not of its type" : why_unmatched(identity, sets)));
     }
     notice_(fmt::format("{} entries of sets are back, {} have ended since {}: {}", status_.restored, ended,
-                        rfc3339(file->kept_ns()), status_.path));
+                        rfc3339(file->saved_at_ns()), status_.path));
 }
 
-bool SetKeeper::is_due() {
+bool SetSaver::is_due() {
     collect();
     return !writing_.valid() && monotonic_ns() >= next_ns_;
 }
 
-void SetKeeper::keep(std::vector<KeptSet> sets) {
+void SetSaver::keep(std::vector<SavedSet> sets) {
     auto in_background = [folder = folder_, before = kept_, of = std::move(sets)] { return write(folder, of, before); };
     try {
         writing_ = std::async(std::launch::async, std::move(in_background));
@@ -132,22 +132,22 @@ void SetKeeper::keep(std::vector<KeptSet> sets) {
     }
 }
 
-void SetKeeper::keep_last(std::vector<KeptSet> sets) {
+void SetSaver::keep_last(std::vector<SavedSet> sets) {
     if (writing_.valid()) take(writing_.get());
     take(write(folder_, sets, std::nullopt));
 }
 
-SetsFileStatus SetKeeper::status() {
+SetsFileStatus SetSaver::status() {
     collect();
     return status_;
 }
 
-void SetKeeper::collect() {
+void SetSaver::collect() {
     if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
         take(writing_.get());
 }
 
-void SetKeeper::take(Outcome outcome) {
+void SetSaver::take(Outcome outcome) {
     next_ns_ = monotonic_ns() + std::max(every_ns_, outcome.took_ns * kShare);
     const bool was_good = status_.state == "ok";
     status_.state = outcome.done ? "ok" : outcome.done.error().message;
@@ -155,13 +155,13 @@ void SetKeeper::take(Outcome outcome) {
     if (was_good && !outcome.done) notice_(fmt::format("what is in the sets is not kept: {}", status_.state));
     if (!was_good && outcome.done) notice_(fmt::format("what is in the sets is kept again in {}", status_.path));
     if (!outcome.done || !outcome.entries) return;
-    status_.kept_at = rfc3339(outcome.at_ns);
+    status_.saved_at = rfc3339(outcome.at_ns);
     status_.entries = *outcome.entries;
 }
 
-SetKeeper::Look SetKeeper::look(const std::vector<KeptSet>& sets) {
+SetSaver::Look SetSaver::look(const std::vector<SavedSet>& sets) {
     Look seen{0, realtime_ns() - monotonic_ns()};
-    for (const KeptSet& set : sets) {
+    for (const SavedSet& set : sets) {
         for (const char letter : set.info.identity) seen.hash = mixed(seen.hash, static_cast<unsigned char>(letter));
         auto table = StateTable::open(set.table.get());
         if (!table) continue;  // write_all() says so
@@ -173,8 +173,8 @@ SetKeeper::Look SetKeeper::look(const std::vector<KeptSet>& sets) {
     return seen;
 }
 
-SetKeeper::Outcome SetKeeper::write(const std::string& folder, const std::vector<KeptSet>& sets,
-                                    const std::optional<Look>& before) {
+SetSaver::Outcome SetSaver::write(const std::string& folder, const std::vector<SavedSet>& sets,
+                                  const std::optional<Look>& before) {
     Outcome outcome;
     const std::uint64_t begin_ns = monotonic_ns();
     outcome.seen = look(sets);
@@ -196,12 +196,12 @@ SetKeeper::Outcome SetKeeper::write(const std::string& folder, const std::vector
     return outcome;
 }
 
-Result<std::uint64_t> SetKeeper::write_all(const std::string& folder, const std::vector<KeptSet>& sets,
-                                           const Look& seen) {
+Result<std::uint64_t> SetSaver::write_all(const std::string& folder, const std::vector<SavedSet>& sets,
+                                          const Look& seen) {
     const std::uint64_t now_ns = monotonic_ns();
-    auto file = KeptWriter::create(folder, now_ns + seen.wall_clock_ahead_ns);
+    auto file = SnapshotWriter::create(folder, now_ns + seen.wall_clock_ahead_ns);
     if (!file) return file.error();
-    for (const KeptSet& set : sets) {
+    for (const SavedSet& set : sets) {
         auto table = StateTable::open(set.table.get());
         if (!table) return table.error();
         file->set(set.info.identity);

@@ -15,8 +15,8 @@
 
 #include <fmt/format.h>
 
-#include "runtime/state/kept_file.h"
 #include "runtime/state/set_text.h"
+#include "runtime/state/snapshot_file.h"
 
 using namespace weir;
 using namespace weir::runtime;
@@ -31,13 +31,13 @@ struct Folder {
     }
     ~Folder() { fs::remove_all(fs::path(path).parent_path()); }
     std::string read() const {
-        std::ifstream in(kept_path(path));
+        std::ifstream in(snapshot_path(path));
         return {std::istreambuf_iterator<char>(in), {}};
     }
     void write(const std::string& text) const {
         fs::create_directories(path);
-        std::ofstream(kept_path(path)) << text;
-        fs::permissions(kept_path(path), fs::perms::owner_read | fs::perms::owner_write);
+        std::ofstream(snapshot_path(path)) << text;
+        fs::permissions(snapshot_path(path), fs::perms::owner_read | fs::perms::owner_write);
     }
     std::string path;
 };
@@ -54,7 +54,7 @@ const std::vector<Line> kLines = {{"set a: (ip)", "198.51.100.7", 0},
 constexpr std::uint64_t kNow_ns = 1'767'322'800'000'000'000;
 
 std::string written(const Folder& folder, const std::vector<Line>& lines = kLines) {
-    auto file = KeptWriter::create(folder.path, kNow_ns);
+    auto file = SnapshotWriter::create(folder.path, kNow_ns);
     REQUIRE(file);
     std::string identity;
     for (const Line& line : lines) {
@@ -67,9 +67,9 @@ std::string written(const Folder& folder, const std::vector<Line>& lines = kLine
 
 // What is read; the error's message where it is refused.
 std::string fault_of(const Folder& folder, std::vector<Line>* lines = nullptr) {
-    auto file = KeptReader::open(folder.path);
+    auto file = SnapshotReader::open(folder.path);
     if (!file) return file.error().message;
-    CHECK(file->kept_ns() == kNow_ns);
+    CHECK(file->saved_at_ns() == kNow_ns);
     const Status read = file->each([&](std::string_view identity, std::string_view value, std::uint64_t end_ns) {
         if (lines != nullptr) lines->push_back({std::string(identity), std::string(value), end_ns});
     });
@@ -96,7 +96,7 @@ TEST_CASE("what a file keeps is read again") {
     CHECK(fault_of(folder, &lines) == "");
     CHECK(lines == kLines);
     struct stat facts{};
-    REQUIRE(stat(kept_path(folder.path).c_str(), &facts) == 0);
+    REQUIRE(stat(snapshot_path(folder.path).c_str(), &facts) == 0);
     CHECK((facts.st_mode & 0777) == 0600);
     REQUIRE(stat(folder.path.c_str(), &facts) == 0);
     CHECK((facts.st_mode & 07027) == 0);
@@ -158,7 +158,7 @@ TEST_CASE("what is no such file says so") {
 TEST_CASE("what is no file of one's own is not read") {
     const Folder folder;
     written(folder);
-    const fs::path file = kept_path(folder.path);
+    const fs::path file = snapshot_path(folder.path);
     fs::permissions(file, fs::perms::group_write, fs::perm_options::add);
     CHECK_THAT(fault_of(folder), Catch::EndsWith("can be written to by others"));
     fs::permissions(file, fs::perms::group_write, fs::perm_options::remove);
@@ -170,7 +170,7 @@ TEST_CASE("what is no file of one's own is not read") {
     fs::create_symlink("elsewhere", file);
     CHECK_THAT(fault_of(folder), Catch::EndsWith("is a symbolic link"));
     // The next one takes its place, and does not write through it.
-    const auto aside = set_kept_aside(folder.path);
+    const auto aside = quarantine_snapshot(folder.path);
     REQUIRE(aside);
     CHECK(fs::is_symlink(*aside));
     written(folder);
@@ -183,22 +183,22 @@ TEST_CASE("what is no file of one's own is not read") {
     fs::create_directory(file);
     CHECK_THAT(fault_of(folder), Catch::EndsWith("is no regular file"));
     fs::remove(file);
-    const auto none = KeptReader::open(folder.path);
+    const auto none = SnapshotReader::open(folder.path);
     REQUIRE(!none);
     CHECK(none.error().number == ENOENT);
-    CHECK(KeptReader::open(folder.path + "/nowhere").error().number == ENOENT);
+    CHECK(SnapshotReader::open(folder.path + "/nowhere").error().number == ENOENT);
     // Nor is a folder that is a link to one.
     fs::create_directory_symlink(folder.path, folder.path + "-link");
-    CHECK(!KeptReader::open(folder.path + "-link"));
-    CHECK(!KeptWriter::create(folder.path + "-link", kNow_ns));
-    CHECK(!KeptWriter::create(folder.path + "/not/made/either", kNow_ns));
+    CHECK(!SnapshotReader::open(folder.path + "-link"));
+    CHECK(!SnapshotWriter::create(folder.path + "-link", kNow_ns));
+    CHECK(!SnapshotWriter::create(folder.path + "/not/made/either", kNow_ns));
 }
 
 TEST_CASE("what is not finished leaves the file as it was") {
     const Folder folder;
     const std::string text = written(folder);
     {
-        auto file = KeptWriter::create(folder.path, kNow_ns + 1);
+        auto file = SnapshotWriter::create(folder.path, kNow_ns + 1);
         REQUIRE(file);
         file->set("set z: (ip)");
     }

@@ -1,4 +1,4 @@
-#include "compiler/ir/plant.h"
+#include "compiler/ir/build_forest.h"
 
 #include <algorithm>
 #include <bit>
@@ -136,7 +136,7 @@ std::uint32_t known_bits(const BoxTable& boxes, std::uint32_t box, std::size_t f
     return known;
 }
 
-struct Planted {
+struct BuiltForest {
     std::vector<BuiltTree> trees;
     std::vector<std::uint32_t> first_rule;
     double cost = 0;
@@ -144,19 +144,19 @@ struct Planted {
     bool within_limits = true;
 };
 
-class Planter {
+class ForestBuilder {
 public:
-    Planter(const BoxTable& boxes, Wanted wanted, BuildMemory* memory)
+    ForestBuilder(const BoxTable& boxes, Wanted wanted, BuildMemory* memory)
         : boxes_(boxes), wanted_(wanted), memory_(memory), room_(kWork + boxes.size() * kWorkABox) {}
 
     // `known`: the grouping that was best the last time; the one that is best now.
-    Planted plant(std::optional<BuildMemory::Grouping>& known) {
+    BuiltForest build_forest(std::optional<BuildMemory::Grouping>& known) {
         if (known && is_near(known->boxes)) {
-            Planted again = try_groups(grouping(known->number), kSpread);
+            BuiltForest again = try_groups(grouping(known->number), kSpread);
             if (again.within_limits) return again;
         }
         known.reset();
-        Planted best = try_groups(grouping(0), kSpread);
+        BuiltForest best = try_groups(grouping(0), kSpread);
         std::uint32_t number = 0;
         if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
             std::set<Groups> tried{grouping(0)};
@@ -220,8 +220,8 @@ private:
         }
         return true;
     }
-    Planted try_groups(const Groups& groups, double spread) {
-        Planted planted;
+    BuiltForest try_groups(const Groups& groups, double spread) {
+        BuiltForest built_forest_;
         TreeLimits limits;
         limits.wanted = wanted_;
         limits.spread = spread;
@@ -229,22 +229,23 @@ private:
         limits.slots = spread <= 1 ? ~std::uint64_t{0} : boxes_.size() * kSlotsABox + kAtLeast;
         limits.work = (kWork + boxes_.size() * kWorkABox) / 6;
         for (const auto& members : groups) {
-            planted.first_rule.push_back(boxes_.rule[members.front()]);
-            planted.trees.push_back(build_tree(boxes_, members, limits, memory_));
-            planted.work += planted.trees.back().work;
-            planted.within_limits = planted.within_limits && planted.trees.back().within_limits;
+            built_forest_.first_rule.push_back(boxes_.rule[members.front()]);
+            built_forest_.trees.push_back(build_tree(boxes_, members, limits, memory_));
+            built_forest_.work += built_forest_.trees.back().work;
+            built_forest_.within_limits = built_forest_.within_limits && built_forest_.trees.back().within_limits;
         }
-        room_ -= std::min(room_, planted.work);
-        if (planted.within_limits) planted.cost = cost(planted);
-        return planted;
+        room_ -= std::min(room_, built_forest_.work);
+        if (built_forest_.within_limits) built_forest_.cost = cost(built_forest_);
+        return built_forest_;
     }
     // Hardly any box twice, short leaves: no other scheme would be worth its time.
-    bool is_good(const Planted& planted) const {
+    bool is_good(const BuiltForest& built_forest_) const {
         constexpr std::uint32_t kShortLeaf = 16;
-        const BuiltTree& tree = planted.trees[0];
-        return planted.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 && tree.longest_leaf <= kShortLeaf;
+        const BuiltTree& tree = built_forest_.trees[0];
+        return built_forest_.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 &&
+               tree.longest_leaf <= kShortLeaf;
     }
-    static bool consider(Planted& best, Planted other) {
+    static bool consider(BuiltForest& best, BuiltForest other) {
         if (!other.within_limits || (best.within_limits && other.cost >= best.cost)) return false;
         other.work = std::max(best.work, other.work);
         best = std::move(other);
@@ -252,17 +253,18 @@ private:
     }
 
     // Nanoseconds a packet on the corners of some boxes, as measured on one machine: a tree, a node, an entry.
-    double cost(const Planted& planted) const {
+    double cost(const BuiltForest& built_forest_) const {
         constexpr std::uint32_t kPackets = 512;
         std::size_t bytes = 0;
-        for (const BuiltTree& tree : planted.trees) bytes += tree.slots.size() * 8 + tree.members.size() * 32;
+        for (const BuiltTree& tree : built_forest_.trees) bytes += tree.slots.size() * 8 + tree.members.size() * 32;
         const double far = bytes < 256 * 1024 ? 1 : bytes < 4 * 1024 * 1024 ? 1.5 : 3;
         double sum = 0;
         std::uint64_t random = 88172645463325252u;
-        std::vector<std::size_t> order(planted.trees.size());
+        std::vector<std::size_t> order(built_forest_.trees.size());
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::sort(order.begin(), order.end(),
-                  [&](std::size_t a, std::size_t b) { return planted.first_rule[a] < planted.first_rule[b]; });
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return built_forest_.first_rule[a] < built_forest_.first_rule[b];
+        });
         for (std::uint32_t i = 0; i < kPackets; ++i) {
             std::uint32_t words[64] = {};
             const auto box = static_cast<std::uint32_t>(std::uint64_t{i} * boxes_.size() / kPackets);
@@ -276,18 +278,18 @@ private:
                         : static_cast<std::uint32_t>(first + random % (std::uint64_t{last} - first + 1));
                 words[dimension.word] |= value << dimension.shift;
             }
-            sum += walk(planted, order, words, far);
+            sum += walk(built_forest_, order, words, far);
         }
         return sum / kPackets;
     }
-    double walk(const Planted& planted, const std::vector<std::size_t>& order, const std::uint32_t* words,
+    double walk(const BuiltForest& built_forest_, const std::vector<std::size_t>& order, const std::uint32_t* words,
                 double far) const {
         constexpr double kTree = 5, kNode = 4, kEntry = 4;
         double sum = 0;
         std::uint32_t best = ~0u;
         for (const std::size_t t : order) {
-            if (planted.first_rule[t] >= best) break;
-            const BuiltTree& tree = planted.trees[t];
+            if (built_forest_.first_rule[t] >= best) break;
+            const BuiltTree& tree = built_forest_.trees[t];
             sum += kTree;
             std::uint64_t slot = tree.root;
             while ((slot & WEIR_LEAF) == 0) {
@@ -327,12 +329,12 @@ private:
 };
 
 // The planter's trees behind those of the other forests.
-Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
+Forest settle(const BoxTable& boxes, BuiltForest built_forest_, Forests& forests) {
     Forest forest;
     forest.layout = make_layout(boxes);
     forest.boxes = boxes.size();
-    for (std::size_t t = 0; t < planted.trees.size(); ++t) {
-        const BuiltTree& tree = planted.trees[t];
+    for (std::size_t t = 0; t < built_forest_.trees.size(); ++t) {
+        const BuiltTree& tree = built_forest_.trees[t];
         const std::uint64_t slots = forests.slots.size(), entries = forests.entries.size();
         const auto moved = [&](std::uint64_t slot) {
             if ((slot & WEIR_LEAF) == 0) return slot + slots;
@@ -342,7 +344,7 @@ Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
         for (const std::uint64_t slot : tree.slots) forests.slots.push_back(moved(slot));
         for (const std::uint32_t box : tree.members) append_entry(forest.layout, boxes, box, forests.entries);
         WEIR_CHECK(forests.slots.size() < 0xffffffff && forests.entries.size() < 0xffffffff);
-        forest.trees.push_back({moved(tree.root), planted.first_rule[t]});
+        forest.trees.push_back({moved(tree.root), built_forest_.first_rule[t]});
         forest.longest_leaf = std::max(forest.longest_leaf, tree.longest_leaf);
         forest.depth = std::max(forest.depth, tree.depth);
         forest.slots += static_cast<std::uint32_t>(tree.slots.size());
@@ -356,17 +358,17 @@ Forest settle(const BoxTable& boxes, Planted planted, Forests& forests) {
 
 }  // namespace
 
-void plant(Decision& decision, const Boxes& boxes, BuildMemory* memory) {
+void build_forest(Decision& decision, const Boxes& boxes, BuildMemory* memory) {
     TableMaker maker(decision, boxes);
     for (const bool deciding : {true, false})
         for (std::uint32_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
             const BoxTable table = maker.table(kind, deciding);
             if (table.size() == 0) continue;
-            Planter planter(table, deciding ? Wanted::kFirst : Wanted::kAll, memory);
+            ForestBuilder planter(table, deciding ? Wanted::kFirst : Wanted::kAll, memory);
             const std::uint32_t forest = deciding ? kind : WEIR_FOREST_KINDS + kind;
             std::optional<BuildMemory::Grouping> none;
-            decision.forests.kinds[forest] =
-                settle(table, planter.plant(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
+            decision.forests.kinds[forest] = settle(
+                table, planter.build_forest(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
         }
 }
 

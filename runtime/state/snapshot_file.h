@@ -13,12 +13,12 @@
 namespace weir::runtime {
 
 // Sets one after the other, each with its entries. Nothing takes the place of the file before finish() does, whole.
-class KeptWriter {
+class SnapshotWriter {
 public:
     // Makes `folder` where it is missing, 0750. `now_ns`: CLOCK_REALTIME.
-    static Result<KeptWriter> create(const std::string& folder, std::uint64_t now_ns);
-    KeptWriter(KeptWriter&&) = default;
-    ~KeptWriter();  // of what was not finished, nothing stays
+    static Result<SnapshotWriter> create(const std::string& folder, std::uint64_t now_ns);
+    SnapshotWriter(SnapshotWriter&&) = default;
+    ~SnapshotWriter();  // of what was not finished, nothing stays
 
     void set(std::string_view identity);
     // `end_ns`: CLOCK_REALTIME, 0: it stays.
@@ -27,7 +27,7 @@ public:
     std::uint64_t entries() const { return entries_; }
 
 private:
-    KeptWriter(std::string folder, UniqueFd folder_fd, UniqueFd file)
+    SnapshotWriter(std::string folder, UniqueFd folder_fd, UniqueFd file)
         : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), file_(std::move(file)) {}
     void line(std::string_view text);
     void write_out();
@@ -42,25 +42,25 @@ private:
 };
 
 // What a file holds that is whole.
-class KeptReader {
+class SnapshotReader {
 public:
     // An error ENOENT where there is none; every other one says what is wrong with it.
-    static Result<KeptReader> open(const std::string& folder);
+    static Result<SnapshotReader> open(const std::string& folder);
 
-    std::uint64_t kept_ns() const { return kept_ns_; }  // CLOCK_REALTIME
+    std::uint64_t saved_at_ns() const { return saved_at_ns_; }  // CLOCK_REALTIME
     using OnEntry = std::function<void(std::string_view identity, std::string_view value, std::uint64_t end_ns)>;
     Status each(const OnEntry& on_entry);
 
 private:
-    explicit KeptReader(UniqueFd file) : file_(std::move(file)) {}
+    explicit SnapshotReader(UniqueFd file) : file_(std::move(file)) {}
     Status scan(const OnEntry& on_entry);
 
     UniqueFd file_;
-    std::uint64_t kept_ns_ = 0;
+    std::uint64_t saved_at_ns_ = 0;
 };
 
-std::string kept_path(const std::string& folder);
+std::string snapshot_path(const std::string& folder);
 // Puts a file that cannot be read out of the next one's way. Returns where it is then.
-Result<std::string> set_kept_aside(const std::string& folder);
+Result<std::string> quarantine_snapshot(const std::string& folder);
 
 }  // namespace weir::runtime
