@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 5
+#define WEIR_ABI_VERSION 6
 
 /* ---- one packet, parsed ---- */
 
@@ -190,8 +190,9 @@ struct weir_sample {
 
 /* Per CPU; the terms, then the live sets. */
 struct weir_state_account {
-    __u64 inserted; /* keys; what is no longer there was evicted or has been removed */
+    __u64 inserted; /* keys */
     __u64 refused;  /* the map was full, or the lock never free */
+    __u64 evicted;  /* keys of terms that others took the place of; not of a `distinct`, whose map evicts by itself */
 };
 
 /* ---- payload literals ---- */

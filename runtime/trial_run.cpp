@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/engine/accounts.h"
 #include "runtime/engine/program.h"
 #include "runtime/kernel.h"
 #include "runtime/state/state_table.h"
@@ -22,6 +23,7 @@ struct TestRunner::State {
     std::vector<weir_trace> heads{};  // one a CPU
     std::vector<std::uint32_t> numbers{};
     std::vector<std::uint8_t> samples{};  // as they are at the beginning
+    StateAccounts before{};               // of the last reset
 
     Status read_numbers(int map, std::uint32_t count, std::uint32_t kept, std::vector<std::uint32_t>& out);
 };
@@ -66,7 +68,25 @@ Status TestRunner::reset() {
     if (samples >= 0 && !state_->samples.empty() &&
         bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0)
         return kernel_error(errno, "forgetting samples");
+    auto accounts = read_state_accounts(state_->program);
+    if (!accounts) return accounts.error();
+    state_->before = std::move(*accounts);
     return state_->program.state().reset();
+}
+
+Result<std::uint64_t> TestRunner::evictions() const {
+    auto accounts = read_state_accounts(state_->program);
+    if (!accounts) return accounts.error();
+    auto keys = state_->program.state().term_keys();
+    if (!keys) return keys.error();
+    std::uint64_t evictions = 0;
+    for (std::size_t i = 0; i < keys->size(); ++i) {  // terms come first in the accounts
+        const weir_state_account before = state_->before.empty() ? weir_state_account{} : state_->before[i].second;
+        const weir_state_account& now = (*accounts)[i].second;
+        evictions += (*keys)[i].kind == bpf::StateKind::kDistinct ? now.inserted - before.inserted - (*keys)[i].count
+                                                                  : now.evicted - before.evicted;
+    }
+    return evictions;
 }
 
 Result<bool> TestRunner::contains(const std::string& identity, std::span<const std::uint32_t> key,

@@ -32,6 +32,9 @@ public:
     Status reset();
     // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
     Result<bool> contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns);
+    // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
+    // from the first one on, their answers cannot be compared.
+    Result<std::uint64_t> evictions() const;
     Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
 
 private:

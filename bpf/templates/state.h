@@ -44,6 +44,11 @@ static __always_inline void weir_refused(__u32 account) {
     if (counts) counts->refused++;
 }
 
+static __always_inline void weir_evicted(__u32 account) {
+    struct weir_state_account* counts = bpf_map_lookup_elem(&weir_state_accounts, &account);
+    if (counts) counts->evicted++;
+}
+
 /* ---- cells ---- */
 
 /* Where a key would be. */
@@ -157,6 +162,7 @@ static __always_inline int weir_lock_new_cell(const struct weir_term_place* at, 
     }
     held->cell = weir_cell_at(at->group, number);
     if (is_new) {
+        if (held->cell->print) weir_evicted(account);
         held->cell->time_ns = held->cell->taken = 0;
         *(volatile __u64*)&held->cell->print = at->print;
         __u32 home = weir_term_home(at);

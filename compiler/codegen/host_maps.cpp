@@ -137,9 +137,16 @@ void HostMap::reset() {
     for (const auto& map : maps_) map->reset();
     entries_.clear();
     uses_.clear();
+    evictions_ = 0;
     if (!image_) return;
     weir_clear_table(values());
     fill();
+}
+
+std::uint64_t HostMap::evictions() const {
+    std::uint64_t sum = evictions_;
+    for (const auto& map : maps_) sum += map->evictions();
+    return sum;
 }
 
 void* HostMap::find(const std::string& key) {
@@ -161,6 +168,7 @@ long HostMap::update(const void* key, const void* value, std::uint64_t flags) {
     if (entries_.size() >= max_entries_) {
         entries_.erase(uses_.front());
         uses_.pop_front();
+        ++evictions_;
     }
     uses_.push_back(name);
     entries_.emplace(name, Entry{{bytes, bytes + value_size_}, std::prev(uses_.end())});

@@ -42,6 +42,10 @@ public:
     // State as it was when it was made.
     void reset();
     std::uint8_t* values() { return values_.data(); }
+    const std::uint8_t* values() const { return values_.data(); }
+    std::size_t entries() const { return values_.size() / value_size_; }  // of an array
+    // Of a map of maps: keys that LRU hashes let go for others, since they were made or reset.
+    std::uint64_t evictions() const;
 
 private:
     struct Entry {
@@ -62,6 +66,7 @@ private:
     std::unordered_map<std::string, Entry> entries_;  // kLru
     std::list<std::string> uses_;                     // kLru: keys, the one used last at the end
     std::size_t max_entries_ = 0;
+    std::uint64_t evictions_ = 0;
     std::optional<bpf::StateMap> image_;          // of a table: its beginning
     std::vector<std::unique_ptr<HostMap>> maps_;  // kMaps
 };

@@ -209,6 +209,20 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
 void NativeEngine::reset() {
     std::copy(state_->samples.begin(), state_->samples.end(), state_->samples_at);
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
+    HostMap& accounts = state_->maps.at("weir_state_accounts");
+    std::fill_n(accounts.values(), accounts.entries() * sizeof(weir_state_account), std::uint8_t{0});
+}
+
+std::uint64_t NativeEngine::evictions() const {
+    const HostMap& accounts = state_->maps.at("weir_state_accounts");
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < accounts.entries(); ++i) {
+        weir_state_account account{};
+        std::memcpy(&account, accounts.values() + i * sizeof(account), sizeof(account));
+        sum += account.evicted;
+    }
+    for (const char* outer : kStateMaps) sum += state_->maps.at(outer).evictions();
+    return sum;
 }
 
 bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {

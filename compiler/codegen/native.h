@@ -34,6 +34,9 @@ public:
     void reset();
     // Is the entry in the set, one that changes, at `time_ns`?
     bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
+    // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
+    // from the first one on, their answers cannot be compared.
+    std::uint64_t evictions() const;
     NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
     // Only the verdict; for benchmarks.
     std::uint32_t run(std::span<const std::uint8_t> frame);

@@ -193,6 +193,12 @@ bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& 
     return live != state_.sets.end() && live->second.has(key, time_ns);
 }
 
+std::uint64_t Oracle::evictions() const {
+    std::uint64_t sum = 0;
+    for (const auto& [place, term] : state_.terms) sum += term.evictions();
+    return sum;
+}
+
 // Each term counts only the packets for which all before it hold.
 bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns) {
     const std::vector<policy::StateTerm>& terms = policy_.rules[rule].terms;

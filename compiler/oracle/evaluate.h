@@ -31,6 +31,9 @@ public:
     bool holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns = 0) const;
     // Is the entry in the set at `time_ns`?
     bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) const;
+    // Keys of terms that had to go because their table had as many as its size says. Other evaluators choose among
+    // other keys, and not at the same time: from the first one on, answers cannot be compared.
+    std::uint64_t evictions() const;
 
 private:
     bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);

@@ -76,6 +76,7 @@ TermState::Bucket& TermState::bucket(const policy::StateTerm& term, const KeyVal
         if (buckets_.size() >= term.size) {
             buckets_.erase(by_use_.begin()->second);
             by_use_.erase(by_use_.begin());
+            ++evictions_;
         }
         found = buckets_.emplace(key, Bucket{}).first;
         const bool is_rate = term.kind == policy::TermKind::kRate || term.kind == policy::TermKind::kByteRate;

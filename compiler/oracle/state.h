@@ -39,6 +39,8 @@ public:
     };
     // Counts the packet; is the term true for it?
     bool exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen);
+    // Keys that had to go for others.
+    std::uint64_t evictions() const { return evictions_; }
 
 private:
     struct Bucket {
@@ -55,6 +57,7 @@ private:
     Bucket& bucket(const policy::StateTerm& term, const KeyValue& key, std::uint64_t now_ns);
 
     std::uint64_t looks_ = 0;
+    std::uint64_t evictions_ = 0;
     std::map<KeyValue, Bucket> buckets_;
     std::map<std::uint64_t, KeyValue> by_use_;
 };

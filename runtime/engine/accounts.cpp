@@ -45,6 +45,12 @@ void add_counter(weir_counter& sum, const weir_counter& more) {
     sum.bytes += more.bytes;
 }
 
+void add_state(weir_state_account& sum, const weir_state_account& more) {
+    sum.inserted += more.inserted;
+    sum.refused += more.refused;
+    sum.evicted += more.evicted;
+}
+
 template <typename Value>
 Value find_or_zero(const std::unordered_map<std::string, Value>& map, const std::string& name) {
     const auto found = map.find(name);
@@ -57,6 +63,17 @@ CounterStatus counter_status(std::string name, weir_counter sum, const weir_coun
 }
 
 }  // namespace
+
+Result<StateAccounts> read_state_accounts(const Program& program) {
+    const std::vector<std::string> identities = program.state().identities();
+    std::vector<weir_state_account> sums(identities.size());
+    if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
+        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), sums); !read)
+            return read.error();
+    StateAccounts accounts;
+    for (std::size_t i = 0; i < identities.size(); ++i) accounts.emplace_back(identities[i], sums[i]);
+    return accounts;
+}
 
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest) {
     Counts counts;
@@ -72,12 +89,9 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     if (accounts >= 0 && !manifest.alerts.empty())
         if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
             return read.error();
-    const std::vector<std::string> identities = program.state().identities();
-    std::vector<weir_state_account> state(identities.size());
-    if (const int map = program.map("weir_state_accounts"); map >= 0 && !identities.empty())
-        if (Status read = read_sums(map, static_cast<std::uint32_t>(identities.size()), state); !read)
-            return read.error();
-    for (std::size_t i = 0; i < identities.size(); ++i) counts.state.emplace_back(identities[i], state[i]);
+    auto state = read_state_accounts(program);
+    if (!state) return state.error();
+    counts.state = std::move(*state);
     return counts;
 }
 
@@ -114,6 +128,7 @@ Counts since(const Counts& now, const Counts& before) {
     for (std::size_t i = 0; i < before.state.size(); ++i) {
         more.state[i].second.inserted -= before.state[i].second.inserted;
         more.state[i].second.refused -= before.state[i].second.refused;
+        more.state[i].second.evicted -= before.state[i].second.evicted;
     }
     return more;
 }
@@ -139,17 +154,13 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     add_counter(malformed_, counts.rows[rules + 1]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
         add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
-    for (const auto& [identity, account] : counts.state) {
-        weir_state_account& sum = state_[identity];
-        sum.inserted += account.inserted;
-        sum.refused += account.refused;
-    }
+    for (const auto& [identity, account] : counts.state) add_state(state_[identity], account);
 }
 
 weir_state_account Accounts::state(const std::string& identity, const Counts& counts) const {
     weir_state_account sum = find_or_zero(state_, identity);
     for (const auto& [name, account] : counts.state)
-        if (name == identity) sum.inserted += account.inserted, sum.refused += account.refused;
+        if (name == identity) add_state(sum, account);
     return sum;
 }
 

@@ -30,6 +30,7 @@ StateAccounts load_state_accounts(ByteReader& in);
 // What was counted after `before` was.
 Counts since(const Counts& now, const Counts& before);
 void add(Counts& sum, const Counts& more);
+Result<StateAccounts> read_state_accounts(const Program& program);
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest);
 // Packets judged: each was decided by one row.
 std::uint64_t decided(const Counts& counts, const bpf::Manifest& manifest);

@@ -269,9 +269,11 @@ Result<EngineStatus> Engine::status() {
     if (!terms) return terms.error();
     for (const StateMaps::Keys& term : *terms) {
         const weir_state_account account = s.accounts.state(term.identity, counts);
-        status.terms.push_back({term.identity, term.count,
-                                account.inserted - std::min<std::uint64_t>(account.inserted, term.count),
-                                account.refused});
+        // The map of a `distinct` evicts by itself, and counts nothing.
+        const std::uint64_t evicted = term.kind == bpf::StateKind::kDistinct
+                                          ? account.inserted - std::min<std::uint64_t>(account.inserted, term.count)
+                                          : account.evicted;
+        status.terms.push_back({term.identity, term.count, evicted, account.refused});
     }
     if (!s.is_detached) {
         for (const Interface& interface : s.interfaces) {

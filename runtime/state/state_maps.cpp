@@ -212,12 +212,12 @@ Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
         if (map.shape.kind == bpf::StateKind::kDistinct) {
             auto count = count_hashed(map.shape, map.fd.get());
             if (!count) return count.error();
-            all.push_back({map.shape.identity, *count});
+            all.push_back({map.shape.identity, map.shape.kind, *count});
             continue;
         }
         auto table = StateTable::open(map.fd.get());
         if (!table) return table.error();
-        all.push_back({map.shape.identity, table->count_cells()});
+        all.push_back({map.shape.identity, map.shape.kind, table->count_cells()});
     }
     return all;
 }

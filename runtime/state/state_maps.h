@@ -46,6 +46,7 @@ public:
     // Keys that the map of a term holds now.
     struct Keys {
         std::string identity;
+        bpf::StateKind kind{};
         std::uint64_t count = 0;
     };
     Result<std::vector<Keys>> term_keys() const;

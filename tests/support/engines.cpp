@@ -114,6 +114,14 @@ void Evaluators::reset() {
     if (kernel_ && !kernel_->reset()) std::abort();
 }
 
+bool Evaluators::have_evicted() const {
+    if (oracle_->evictions() != 0 || native_->evictions() != 0) return true;
+    if (!kernel_) return false;
+    const auto evictions = kernel_->evictions();
+    if (!evictions) std::abort();
+    return *evictions != 0;
+}
+
 bool Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
                           std::string& difference) {
     const bool expected = oracle_->contains(set, entry, time_ns);

@@ -58,6 +58,8 @@ public:
                   std::string& difference);
     // All of them as they were at the beginning.
     void reset();
+    // True once one of them has evicted a key since the last reset: from then on they may differ.
+    bool have_evicted() const;
     const Compiled& compiled() const { return *compiled_; }
     // Frames that the kernel judged, and those that it does not take (too short or too long).
     std::uint64_t kernel_frames() const { return kernel_frames_; }
