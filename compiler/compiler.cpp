@@ -27,11 +27,11 @@ bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagn
     diagnostics.add(
         {.code = Code::E519,
          .span = rule.span,
-         .message = fmt::format("the conditions that no table holds have {} comparisons together, of {} that the "
-                                "kernel can verify; the largest are of rule `{}`",
+         .message = fmt::format("the conditions that must be code have {} comparisons together; the kernel can "
+                                "verify {}; the largest condition is in rule `{}`",
                                 size, ir::kMaxCodeSize, rule.name),
          .help =
-             "put values that one field is compared with into a set; compare fields with values, not with one another",
+             "put the values that a field is compared with into a set; compare fields with values, not with each other",
          .rule = rule.name});
     return false;
 }

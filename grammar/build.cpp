@@ -35,7 +35,7 @@ private:
     std::vector<ast::Action> actions(const Node& node);
     std::vector<ast::ExprId> keys(const Node& node);
     void twice(const Node& clause, bool seen) {
-        if (seen) say(Code::E108, span(clause), "this clause stands here a second time", "remove one of the two");
+        if (seen) say(Code::E108, span(clause), "this clause is given twice", "remove one of the two");
     }
 };
 
@@ -51,8 +51,8 @@ ast::Verdict ItemBuilder::verdict(const Node& node) {
 void ItemBuilder::header(const Node& node) {
     const ast::Name written = name(node.children[0]);
     if (policy().name || !policy().items.empty()) {
-        say(Code::E110, span(node), policy().name ? "a second `policy` header" : "`policy` after other items",
-            "one header, as the first item");
+        say(Code::E110, span(node), policy().name ? "duplicate `policy` header" : "`policy` is not the first item",
+            "write `policy NAME` once, as the first item");
         return;
     }
     policy().name = written;
@@ -125,7 +125,7 @@ ast::Action ItemBuilder::action(const Node& node) {
                 denominator.begin += 2;
                 if (!text(word).starts_with("1/") || denominator.begin == denominator.end)
                     say(Code::E109, span(word), fmt::format("`{}` is not a sampling rate", text(word)),
-                        "one in a hundred is written `sample 1/100`");
+                        "write one in a hundred as `sample 1/100`");
                 else
                     alert.sample = integer(denominator, "a sampling rate");
             }
@@ -181,8 +181,8 @@ void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
                 if (kWords[i] == word) alert.severity = static_cast<ast::AlertSeverity>(i);
             if (!alert.severity)
                 say(Code::E109, span(clause.children[0]), fmt::format("`{}` is not a severity", word),
-                    nearest_word(kWords, word).empty() ? "low, medium, high or critical"
-                                                       : fmt::format("perhaps `{}`", nearest_word(kWords, word)));
+                    nearest_word(kWords, word).empty() ? "the severities are low, medium, high and critical"
+                                                       : fmt::format("did you mean `{}`?", nearest_word(kWords, word)));
             break;
         }
         case Kind::kMessage:

@@ -60,8 +60,8 @@ ast::ExprId ExprBuilder::add(Span where, decltype(ast::Expr::node) node) {
 ast::Name ExprBuilder::name(const Node& node) {
     const std::string_view written = text(node);
     if (written.size() > kMaxNameBytes) {
-        say(Code::E504, span(node), fmt::format("a name of {} bytes", written.size()),
-            fmt::format("names have at most {}", kMaxNameBytes));
+        say(Code::E504, span(node), fmt::format("this name has {} bytes", written.size()),
+            fmt::format("a name has at most {} bytes", kMaxNameBytes));
     } else if (!is_name(written)) {
         std::string small(written);
         for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c == '.' ? '_' : c;
@@ -69,7 +69,7 @@ ast::Name ExprBuilder::name(const Node& node) {
         Diagnostic wrong{.code = Code::E105,
                          .span = span(node),
                          .message = fmt::format("`{}` is not a name", written),
-                         .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
+                         .help = "a name consists of a-z, 0-9 and _, and does not start with a digit"};
         if (is_name(small)) wrong.fix = Fix{span(node), small};
         diagnostics_.add(std::move(wrong));
     }
@@ -91,7 +91,7 @@ std::optional<std::uint64_t> ExprBuilder::integer(const Node& node, std::string_
     const auto value = parse_literal(text(node), span(node), diagnostics_);
     if (!value) return std::nullopt;
     if (const auto* number = std::get_if<Integer>(&*value)) return number->value;
-    say(Code::E109, span(node), fmt::format("`{}` is not a number, and {} is one", text(node), what));
+    say(Code::E109, span(node), fmt::format("{} must be a number, not `{}`", what, text(node)));
     return std::nullopt;
 }
 
@@ -106,7 +106,7 @@ ast::ExprId ExprBuilder::operands(const Node& node) {
 ast::ExprId ExprBuilder::negated(const Node& node) {
     ast::ExprId id = expr(node.children.back());
     if (node.children.size() - 1 > kMaxNesting) {  // the last one is what they negate
-        say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s on end", kMaxNesting),
+        say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s in a row", kMaxNesting),
             "two of them cancel out");
         return id;
     }
@@ -126,8 +126,9 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
     const Node& left = node.children.front();
     if (left.kind == Kind::kTerm && as_state_call(left, text(left.children.front()))) return state_term(node, left);
     for (std::size_t i = 3; i < node.children.size(); ++i)
-        say(Code::E109, span(node.children[i]), fmt::format("`{}` belongs to a state term", text(node.children[i])),
-            "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` take it");
+        say(Code::E109, span(node.children[i]),
+            fmt::format("`{}` is only allowed in a state term", text(node.children[i])),
+            "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` accept it");
     const auto op = comparator(node.children[1]);
     const ast::ExprId lhs = expr(left), rhs = expr(node.children[2]);
     return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
@@ -142,7 +143,7 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
     bool plain_seen = false;
     for (const Node& argument : call_term.children[1].children) {
         if (argument.kind == Kind::kInDuration) {
-            if (state.window) say(Code::E108, span(argument), "a second window");
+            if (state.window) say(Code::E108, span(argument), "duplicate window");
             state.window = literal(argument.children[0]);
         } else if (argument.kind == Kind::kByKey) {
             state.keys.push_back(expr(argument.children[0]));
@@ -189,9 +190,10 @@ ast::ExprId ExprBuilder::paren(const Node& node) {
 
 ast::ExprId ExprBuilder::set_literal(const Node& node) {
     if (node.children.size() > kMaxSetElements) {
-        say(Code::E503, span(node), fmt::format("a set of {} elements", node.children.size()),
-            fmt::format("at most {} stand in a policy; put them into a file: `set NAME : TYPE from \"FILE\"`",
-                        kMaxSetElements));
+        say(Code::E503, span(node), fmt::format("this set has {} elements", node.children.size()),
+            fmt::format(
+                "a set in a policy has at most {}; put the elements into a file: `set NAME : TYPE from \"FILE\"`",
+                kMaxSetElements));
         return add(span(node), ast::SetLiteral{});
     }
     ast::SetLiteral set;
@@ -217,7 +219,7 @@ ast::ExprId ExprBuilder::call(const Node& node) {
     if (as_state_call(node, text(node.children[0]))) return state_term(node, node);
     for (const Node& argument : arguments)
         if (argument.kind == Kind::kInDuration || argument.kind == Kind::kByKey)
-            say(Code::E109, span(argument), fmt::format("`{}` belongs to a state term", text(argument)));
+            say(Code::E109, span(argument), fmt::format("`{}` is only allowed in a state term", text(argument)));
     if (text(node.children[0]) == "len" && arguments.size() == 1)
         return add(span(node), ast::Length{expr(arguments[0])});
     ast::Call called{name(node.children[0]), {}};

@@ -49,7 +49,7 @@ void TestBuilder::port(const Node& word, ast::Endpoint& endpoint) {
         ports.last = std::get<IntegerRange>(*value).last;
     } else {
         b_.say(Code::E109, b_.span(word), fmt::format("`{}` is not a port", b_.text(word)),
-               "a port is 22, several are {1..30}");
+               "write one port as 22, several as {1..30}");
         return;
     }
     endpoint.port = ports;
@@ -91,8 +91,8 @@ ast::Endpoint TestBuilder::endpoint(const Node& node) {
                 b_.say(Code::E109, b_.span(word), fmt::format("`{}` is not an address", b_.text(word)));
         } else if (part.kind == Kind::kPortRange) {
             if (!open)
-                b_.say(Code::E109, b_.span(part), "a range of ports that belongs to no address",
-                       "write a colon between them, and no port: 192.0.2.1:{1..30}");
+                b_.say(Code::E109, b_.span(part), "this range of ports has no address",
+                       "write the range after the address: 192.0.2.1:{1..30}");
             else
                 port(part.children[0], endpoint);
         } else if (endpoint.address) {
@@ -119,8 +119,8 @@ std::vector<ast::PacketOption> TestBuilder::options(const Node& node) {
         } else if (is_word) {
             options.push_back({word, {}, {}, b_.span(part)});
         } else if (options.empty()) {
-            b_.say(Code::E109, b_.span(part), fmt::format("`{}` belongs to no option", written),
-                   "options are words with values: ttl 3, vlan 7, payload \"GET /\"");
+            b_.say(Code::E109, b_.span(part), fmt::format("`{}` has no option before it", written),
+                   "an option is a word with its values: ttl 3, vlan 7, payload \"GET /\"");
         } else {
             options.back().values.push_back(b_.literal(part));
         }
@@ -160,7 +160,8 @@ ast::Outcome TestBuilder::outcome(const Node& node) {
                 break;
             }
             default:
-                if (outcome.verdict) b_.say(Code::E108, b_.span(part), "a second verdict", "one verdict an outcome");
+                if (outcome.verdict)
+                    b_.say(Code::E108, b_.span(part), "duplicate verdict", "an outcome has one verdict");
                 outcome.verdict = verdict(part);
         }
     }

@@ -95,9 +95,10 @@ private:
             return say(Code::E301, fmt::format("`{}` is not a name", text_), "names are lower case", small);
         const auto digits = leading_digits(text_);
         if (digits && is_name(digits->rest) && digits->rest != text_)
-            return say(Code::E301, fmt::format("`{}` is no unit, in `{}`", digits->rest, text_),
-                       "times end in us, ms, s, m, h or d; sizes in B, KB, MB or GB; numbers in k, M or G; rates in "
-                       "/s, /min, /h or /d");
+            return say(
+                Code::E301, fmt::format("unknown unit `{}` in `{}`", digits->rest, text_),
+                "durations end in us, ms, s, m, h or d; sizes in B, KB, MB or GB; numbers in k, M or G; rates in "
+                "/s, /min, /h or /d");
         return say(Code::E301, fmt::format("`{}` is neither a name nor a value", text_),
                    "names are lower case; values look like 22, 0x16, 10s, 10/min, 64KB, 10.0.0.0/8, 2001:db8::1, "
                    "1024..65535 or 02:00:00:00:00:01");
@@ -134,7 +135,7 @@ private:
         const Unit* per = find_unit(kPer, right);
         if (!digits) return no_literal();
         if (per == nullptr)
-            return say(Code::E301, fmt::format("`{}` is no rate", text_),
+            return say(Code::E301, fmt::format("`{}` is not a rate", text_),
                        "rates are per s, min, h or d: `10/min`, `10MB/s`");
         if (const Unit* size = find_unit(kSizes, digits->rest)) {
             const auto bytes = scaled(*digits, size->factor);
@@ -151,12 +152,12 @@ private:
     std::optional<Value> prefix(std::string_view length) {
         const auto read = parse_prefix(text_);
         if (!read)
-            return say(Code::E305, fmt::format("`/{}` is no prefix length", length),
-                       "0 to 32 for IPv4, 0 to 128 for IPv6");
+            return say(Code::E305, fmt::format("`/{}` is not a prefix length", length),
+                       "a prefix length is 0 to 32 for IPv4, 0 to 128 for IPv6");
         const IpPrefix clean = network(*read);
         if (clean != *read)
             return say(Code::E303, fmt::format("`{}` has host bits set", text_),
-                       fmt::format("the network is `{}`; one address is written without a length", to_string(clean)),
+                       fmt::format("the network is `{}`; write a single address without a length", to_string(clean)),
                        to_string(clean));
         return clean;
     }
@@ -166,20 +167,21 @@ private:
         const auto first = parse_ip(left), last = parse_ip(right);
         if (first && last) {
             if (first->version != last->version)
-                return say(Code::E306, "a range from one IP version to the other", "write one range for each version");
+                return say(Code::E306, "the ends of this range are of two IP versions",
+                           "write one range for each version");
             if (*last < *first) return backwards(left, right);
             return IpRange{*first, *last};
         }
         const auto low = whole_number(left), high = whole_number(right);
         if (!low || !high)
-            return say(Code::E306, fmt::format("`{}` is no range", text_),
+            return say(Code::E306, fmt::format("`{}` is not a range", text_),
                        "both ends are integers or both are addresses: `1024..65535`, `10.0.0.1..10.0.0.9`");
         if (low->overflow || high->overflow) return too_large();
         if (high->value < low->value) return backwards(left, right);
         return IntegerRange{low->value, high->value};
     }
     std::nullopt_t backwards(std::string_view left, std::string_view right) {
-        return say(Code::E304, fmt::format("the range `{}` ends before it begins", text_), "turn it round",
+        return say(Code::E304, fmt::format("the range `{}` ends before it starts", text_), "swap the two ends",
                    fmt::format("{}..{}", right, left));
     }
     static std::optional<Digits> whole_number(std::string_view text) {
@@ -230,7 +232,7 @@ std::optional<std::string> parse_string(std::string_view text, Span span, Diagno
             diagnostics.add({.code = Code::E103,
                              .span = {span.file, begin, begin + 2},
                              .message = fmt::format("unknown escape `\\{}`", escape),
-                             .help = "escapes are \\n \\t \\\" \\\\ and \\xHH"});
+                             .help = "the escapes are \\n \\t \\\" \\\\ and \\xHH"});
             return std::nullopt;
         }
     }
@@ -248,7 +250,7 @@ std::optional<std::string> parse_hex(std::string_view text, Span span, Diagnosti
             diagnostics.add({.code = Code::E107,
                              .span = {span.file, begin, begin + 1},
                              .message = "not a hexadecimal digit",
-                             .help = "two digits a byte: hex\"474554\""});
+                             .help = "write two digits for each byte: hex\"474554\""});
             return std::nullopt;
         }
         if (high < 0)
@@ -259,8 +261,8 @@ std::optional<std::string> parse_hex(std::string_view text, Span span, Diagnosti
     if (high < 0) return bytes;
     diagnostics.add({.code = Code::E107,
                      .span = span,
-                     .message = "half a byte at the end",
-                     .help = "two digits a byte: hex\"474554\""});
+                     .message = "odd number of hexadecimal digits",
+                     .help = "write two digits for each byte: hex\"474554\""});
     return std::nullopt;
 }
 

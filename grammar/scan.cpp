@@ -50,11 +50,10 @@ Scan::Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics)
 
 bool Scan::acceptable() {
     if (text_.size() > kMaxFileBytes) {
-        diagnostics_.add(
-            {.code = Code::E502,
-             .span = span(0, 0),
-             .message = fmt::format("the file has {} bytes; at most {} are read", text_.size(), kMaxFileBytes),
-             .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
+        diagnostics_.add({.code = Code::E502,
+                          .span = span(0, 0),
+                          .message = fmt::format("the file has {} bytes; the limit is {}", text_.size(), kMaxFileBytes),
+                          .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
         return false;
     }
     for (std::size_t at = 0; at < text_.size();) {
@@ -65,7 +64,7 @@ bool Scan::acceptable() {
                 {.code = Code::E106,
                  .span = span(begin, begin + 1),
                  .message = fmt::format("byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text_[at])),
-                 .help = "save the file as UTF-8; bytes in strings are written \\xHH"});
+                 .help = "save the file as UTF-8; write other bytes in strings as \\xHH"});
             return false;
         }
         at += length;
@@ -136,7 +135,7 @@ bool Scan::too_deep(std::uint32_t begin) {
         if (depth > kMaxNesting) {
             diagnostics_.add({.code = Code::E501,
                               .span = span(at, at + 1),
-                              .message = fmt::format("nested more than {} deep", kMaxNesting),
+                              .message = fmt::format("nested more than {} levels deep", kMaxNesting),
                               .help = "give the inner condition a name: `let NAME = CONDITION`"});
             return true;
         }

@@ -61,33 +61,32 @@ constexpr Mistake kMistakes[] = {
     {"verdict", "passed", "the verdicts are pass, drop, reject and redirect", "pass"},
     {"verdict", "discard", "the verdicts are pass, drop, reject and redirect", "drop"},
     {"an action", "log",
-     "what is worth telling is an alert: `then alert NAME`, and `alert NAME { message \"…\" }` as an item of its own",
-     nullptr},
-    {"an action", "observe", "`observe` stands before `when`", nullptr},
-    {"verdict", "=", "`default drop`: nothing stands between the two", ""},
-    {"`then`", "is", "equality is `==`", "=="},
-    {"`then`", "equals", "equality is `==`", "=="},
-    {"`then`", "has", "text is searched with `contains`", "contains"},
-    {"`then`", "matches", "there are no patterns: text has contains, starts_with, ends_with and ==", nullptr},
-    {"`then`", "like", "there are no patterns: text has contains, starts_with, ends_with and ==", nullptr},
-    {"`then`", "not", "what is in no set is `not in` it", "not in"},
-    {"`then`", ",", "several values stand in braces, and are looked up with `in`: `tcp.dport in { 80, 443 }`", nullptr},
-    {"`then`", "-", "a range is written `80..443`, a MAC address with colons", nullptr},
-    {"`then`", "–", "a range is written `80..443`", nullptr},
-    {"`then`", "{", "a rule's actions stand behind `then`, without braces", nullptr},
-    {"`when`", "if", "a rule's condition begins with `when`", "when"},
-    {"a set after", "[", "several values stand in braces: `{ 80, 443 }`", nullptr},
-    {"an element", "}", "a set has one element at least", nullptr},
-    {"`=`", ":", "a let has `=` before its value", "="},
-    {"`:` and a type", "=", "a set has `:` before its type", ":"},
-    {"`=>`", "->", "what should happen stands behind `=>`", "=>"},
-    {"`=>`", "-", "what should happen stands behind `=>`", nullptr},
-    {"`=>`", "=", "what should happen stands behind `=>`", nullptr},
-    {"", "//", "a comment begins with `#`", "#"},
-    {"`policy`", "}", "this brace closes nothing", ""},
-    {"`policy`", "when", "a condition is a part of a rule: `rule NAME { when … then … }`", nullptr},
-    {"a name", "{", "it needs a name, before the brace", nullptr},
-    {"`{`", "when", "the body stands in braces: `rule NAME { when … then … }`", nullptr},
+     "to log a packet, raise an alert: `then alert NAME`, and declare `alert NAME { message \"…\" }`", nullptr},
+    {"an action", "observe", "write `observe` before `when`", nullptr},
+    {"verdict", "=", "write `default drop`, with nothing between the two words", ""},
+    {"`then`", "is", "use `==` for equality", "=="},
+    {"`then`", "equals", "use `==` for equality", "=="},
+    {"`then`", "has", "use `contains` to search text", "contains"},
+    {"`then`", "matches", "there are no regular expressions: use contains, starts_with, ends_with or ==", nullptr},
+    {"`then`", "like", "there are no regular expressions: use contains, starts_with, ends_with or ==", nullptr},
+    {"`then`", "not", "write `not in` for values outside a set", "not in"},
+    {"`then`", ",", "write several values in braces and look them up with `in`: `tcp.dport in { 80, 443 }`", nullptr},
+    {"`then`", "-", "write a range as `80..443`, a MAC address with colons", nullptr},
+    {"`then`", "–", "write a range as `80..443`", nullptr},
+    {"`then`", "{", "write a rule's actions after `then`, without braces", nullptr},
+    {"`when`", "if", "a rule's condition starts with `when`", "when"},
+    {"a set after", "[", "write several values in braces: `{ 80, 443 }`", nullptr},
+    {"an element", "}", "a set has at least one element", nullptr},
+    {"`=`", ":", "write `=` before the value of a let", "="},
+    {"`:` and a type", "=", "write `:` before the type of a set", ":"},
+    {"`=>`", "->", "write the outcome after `=>`", "=>"},
+    {"`=>`", "-", "write the outcome after `=>`", nullptr},
+    {"`=>`", "=", "write the outcome after `=>`", nullptr},
+    {"", "//", "a comment starts with `#`", "#"},
+    {"`policy`", "}", "this brace has no opening brace", ""},
+    {"`policy`", "when", "a condition belongs to a rule: `rule NAME { when … then … }`", nullptr},
+    {"a name", "{", "write a name before the brace", nullptr},
+    {"`{`", "when", "write the body in braces: `rule NAME { when … then … }`", nullptr},
     {"", "\xc2\xa0", "this is a no-break space", " "},
 };
 
@@ -97,9 +96,9 @@ constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`",  
 
 // The words in the sentence that are the language's own.
 std::vector<std::string_view> words_of(std::string_view sentence) {
-    constexpr std::string_view kOrdinary[] = {"expected", "an",    "a",     "action", "condition",  "verdict",
-                                              "value",    "field", "after", "the",    "comparison", "name",
-                                              "type",     "end",   "of",    "what",   "happen",     "should"};
+    constexpr std::string_view kOrdinary[] = {
+        "expected",   "an",   "a",    "action", "condition", "verdict", "value", "field",   "after",      "the",
+        "comparison", "name", "type", "end",    "of",        "and",     "an",    "outcome", "destination"};
     std::vector<std::string_view> words;
     for (std::size_t at = 0; at < sentence.size();) {
         std::size_t end = at;
@@ -118,7 +117,7 @@ bool Scan::broken_string(std::uint32_t at, const std::string& expected) {
     const bool escape = at < text_.size() && text_[at] == '\\';
     diagnostics_.add({.code = Code::E102,
                       .span = span(at, std::min(at + 1, static_cast<std::uint32_t>(text_.size()))),
-                      .message = escape ? "the string ends in `\\`" : "the string does not end on its line",
+                      .message = escape ? "the string ends in `\\`" : "unterminated string",
                       .label = "`\"` is missing",
                       .help = "close it with `\"`; write a line end as `\\n`"});
     return true;
@@ -138,7 +137,7 @@ bool Scan::broken_name(std::uint32_t at, const std::string& expected) {
                     .span = span(begin, end),
                     .message = fmt::format("`{}` is not a name", written),
                     .label = "a `-` in a name",
-                    .help = "names are made of a-z, 0-9 and _, and do not begin with a digit"};
+                    .help = "a name consists of a-z, 0-9 and _, and does not start with a digit"};
     if (is_name(ours)) said.fix = Fix{said.span, ours};
     diagnostics_.add(std::move(said));
     return true;
@@ -171,7 +170,7 @@ bool Scan::quoted_otherwise(Diagnostic& said, std::uint32_t at) const {
         {"“", "”"}, {"„", "“"}, {"‘", "’"}, {"'", "'"}, {"”", "”"}};
     for (const auto& [open, close] : kQuotes) {
         if (!starts(at, open)) continue;
-        said.help = "strings stand in plain double quotes: \"…\"";
+        said.help = "write strings in plain double quotes: \"…\"";
         const std::size_t inside = at + open.size(), end = text_.find(close, inside);
         const std::string_view text = text_.substr(inside, end == std::string_view::npos ? 0 : end - inside);
         if (end == std::string_view::npos || text.find_first_of("\"\\\n") != std::string_view::npos) return true;
@@ -204,7 +203,7 @@ bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& 
     if (contains(expected, "`,` and an action") && found == ";") {
         const std::size_t next = text_.find_first_not_of(" \t\r\n", at + 1);
         const bool last = next != std::string_view::npos && text_[next] == '}';
-        said.help = "actions are separated by commas, and nothing ends with `;`";
+        said.help = "separate actions with commas; `;` is not used";
         said.fix = Fix{said.span, last ? "" : ","};
         return true;
     }
@@ -214,11 +213,11 @@ bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& 
     }
     const bool value = is_digit(found[0]) || (contains(found, ".") && is_path(found));
     if (contains(expected, "`then`") && value) {
-        said.help = "between a field and a value stands an operator: `tcp.dport == 22`, `ip.src in 10.0.0.0/8`";
+        said.help = "write an operator between a field and a value: `tcp.dport == 22`, `ip.src in 10.0.0.0/8`";
         return true;
     }
     if (contains(expected, "`then`") && (found[0] == '<' || found[0] == '>' || found == "==" || found == "!=")) {
-        said.help = "one comparison at a time: join two with `and`, or write a range: `tcp.dport in 1000..2000`";
+        said.help = "comparisons do not chain: join two with `and`, or write a range: `tcp.dport in 1000..2000`";
         return true;
     }
     return false;
@@ -237,7 +236,7 @@ bool Scan::known_mistake(Diagnostic& said, std::string_view found, const std::st
     }
     const bool in_name = contains(expected, "a name") || contains(expected, "`{`") || contains(expected, "`=`");
     if (in_name && static_cast<unsigned char>(found[0]) >= 0x80)
-        said.help = "names are made of a-z, 0-9 and _, and do not begin with a digit";
+        said.help = "a name consists of a-z, 0-9 and _, and does not start with a digit";
     return !said.help.empty();
 }
 

@@ -66,11 +66,13 @@ void Linter::never_true(const policy::Rule& rule) {
     diagnostics_.add(
         {.code = Code::W403,
          .span = policy_.expr(narrowest).span,
-         .message = whole ? fmt::format("the condition of `{}` is never true", rule.name)
-                          : fmt::format("this part of the condition of `{}` is never true, and so the whole is not",
-                                        rule.name),
-         .label = "holds for no packet",
-         .help = "its parts contradict one another, or the fields they speak of are never there together",
+         .message =
+             whole
+                 ? fmt::format("the condition of `{}` is never true", rule.name)
+                 : fmt::format("this part of the condition of `{}` is never true, so the whole condition is never true",
+                               rule.name),
+         .label = "true for no packet",
+         .help = "its parts contradict each other, or it uses fields that no packet has together",
          .rule = rule.name});
 }
 
@@ -97,9 +99,9 @@ void Linter::shadowed(std::size_t number) {
                                                                                     : "the rest")});
     }
     if (spent()) return;
-    found.message = fmt::format("no packet reaches `{}`: earlier rules decide all that it matches", rule.name);
-    found.label = "never tried with success";
-    found.help = "move it up, narrow what stands before it, or remove it";
+    found.message = fmt::format("`{}` is shadowed: earlier rules decide all its packets", rule.name);
+    found.label = "never reached";
+    found.help = "move it up, narrow the earlier rules, or remove it";
     diagnostics_.add(std::move(found));
 }
 
@@ -173,9 +175,9 @@ void Linter::redundant(std::size_t number, Bdd::Node packets) {
                 {policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
     }
     if (spent()) return;
-    found.message = fmt::format("`{}` changes nothing: later rules give its packets the same verdict", rule.name);
+    found.message = fmt::format("`{}` is redundant: later rules give its packets the same verdict", rule.name);
     found.label = "redundant";
-    found.help = fmt::format("remove it; if it stands there on purpose, let a test name it: `by {}`", rule.name);
+    found.help = fmt::format("remove it; to keep it on purpose, name it in a test: `by {}`", rule.name);
     diagnostics_.add(std::move(found));
 }
 

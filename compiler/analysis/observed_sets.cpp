@@ -49,14 +49,14 @@ void warn_observed_sets(const policy::TypedPolicy& policy, Diagnostics& diagnost
             const auto by = filled.find(set);
             if (by == filled.end()) continue;
             const std::string& name = policy.sets[static_cast<std::size_t>(set)].name;
-            diagnostics.add(
-                {.code = Code::W405,
-                 .span = rule.condition_span,
-                 .message = fmt::format("`{}` enforces what an observed rule adds to `{}`", rule.name, name),
-                 .help = "observe this rule, too, or let the observed one add to a set of its own",
-                 .notes = {{by->second->condition_span,
-                            fmt::format("`{}` is observed, and fills it", by->second->name)}},
-                 .rule = rule.name});
+            diagnostics.add({.code = Code::W405,
+                             .span = rule.condition_span,
+                             .message = fmt::format("the enforced rule `{}` reads `{}`, which an observed rule fills",
+                                                    rule.name, name),
+                             .help = "observe this rule too, or let the observed rule add to a set of its own",
+                             .notes = {{by->second->condition_span,
+                                        fmt::format("`{}` is observed and adds to it", by->second->name)}},
+                             .rule = rule.name});
         }
     }
 }

@@ -31,8 +31,8 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
         if (first != nullptr) {
             diagnostics.add({.code = Code::E214,
                              .span = written.span,
-                             .message = fmt::format("a second `{}`", written.malformed ? "malformed" : "default"),
-                             .notes = {{first->span, "the first one stands here"}}});
+                             .message = fmt::format("duplicate `{}`", written.malformed ? "malformed" : "default"),
+                             .notes = {{first->span, "first given here"}}});
             return;
         }
         first = &written;
@@ -55,7 +55,7 @@ void check_ifaces(const policy::TypedPolicy& typed, Diagnostics& diagnostics) {
             diagnostics.add({.code = Code::E512,
                              .span = expr.span,
                              .message = fmt::format("more than {} different conditions on `iface`", kMaxIfaces),
-                             .help = "use starts_with, or run one policy an interface"});
+                             .help = "use `starts_with`, or run one policy for each interface"});
     }
 }
 
@@ -91,7 +91,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
             diagnostics.add({.code = Code::E505,
                              .span = rule.name.span,
                              .message = fmt::format("more than {} rules", kMaxRules),
-                             .help = "put what they have in common into sets"});
+                             .help = "put the values that they have in common into sets"});
     });
     check_ifaces(typed, diagnostics);
     TestChecker tests(sources, names, typed, conditions);

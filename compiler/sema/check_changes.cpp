@@ -23,8 +23,8 @@ policy::Set* ItemChecker::changed_set(const ast::Name& name) {
     if (!has_net(set.types)) return &set;
     say({.code = Code::E336,
          .span = name.span,
-         .message = fmt::format("`{}` is a set of nets", name.text),
-         .help = "it is filled from its file, or without one by `weir set`"});
+         .message = fmt::format("a rule cannot change `{}`: it is a set of nets", name.text),
+         .help = "it is filled from its file, or by `weir set` if it has no file"});
     return nullptr;
 }
 
@@ -84,11 +84,11 @@ std::optional<policy::StateTerm> ItemChecker::throttle(const ast::Policy& policy
     throttle.limit = written.count;
     throttle.unit_ns = every == nullptr ? 0 : every->ns;
     if (written.count == 0 || written.count > kMostEvents)
-        wrong(fmt::format("a throttle of {} events", written.count));
+        wrong(fmt::format("a throttle cannot pass {} events", written.count));
     else if (throttle.unit_ns == 0)
-        wrong("a throttle without a time");
+        wrong("this throttle has no window");
     else if (written.keys.empty() || written.keys.size() > kMaxKeys)
-        wrong(fmt::format("a throttle of {} keys", written.keys.size()));
+        wrong(fmt::format("a throttle cannot have {} keys", written.keys.size()));
     else if (keyed)
         return throttle;
     return std::nullopt;

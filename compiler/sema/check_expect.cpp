@@ -42,7 +42,7 @@ policy::ExpectMember TestChecker::member(const ast::Policy& policy, const ast::E
     if (!set.dynamic || has_net(set.types)) {
         wrong(step.set.span,
               set.dynamic ? fmt::format("no rule changes `{}`", set.name) : fmt::format("`{}` never changes", set.name),
-              "`expect` looks into sets that rules change");
+              "`expect` checks sets that rules change");
         return expected;
     }
     const ast::Expr& value = policy.expr(step.value);
@@ -56,8 +56,8 @@ policy::ExpectMember TestChecker::member(const ast::Policy& policy, const ast::E
     if (parts.size() != set.types.size() || expected.entry.size() != parts.size())
         conditions_.say({.code = Code::E320,
                          .span = value.span,
-                         .message = fmt::format("the set `{}` holds something else", set.name),
-                         .notes = {{set.span, "its type stands here"}}});
+                         .message = fmt::format("the set `{}` holds another type", set.name),
+                         .notes = {{set.span, "its type is given here"}}});
     return expected;
 }
 

@@ -56,7 +56,7 @@ void ItemChecker::eve_argument(const ast::SinkArgument& argument, policy::EveSin
     } else {
         say({.code = Code::E331,
              .span = argument.keyword->span,
-             .message = fmt::format("`{}` is no argument of eve()", argument.keyword->text),
+             .message = fmt::format("`{}` is not an argument of eve()", argument.keyword->text),
              .help = std::string(kShape),
              .fix = nearest_fix(kEveWords, *argument.keyword)});
     }
@@ -67,14 +67,14 @@ void ItemChecker::sink(const ast::Sink& written) {
     const std::string& kind = written.kind.text;
     if (kind == "stdout") {
         if (!written.arguments.empty())
-            say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no argument"});
+            say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no arguments"});
     } else if (kind == "eve") {
         policy::EveSink eve;
         for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
         if (eve.path.empty())
             say({.code = Code::E331,
                  .span = written.kind.span,
-                 .message = "eve() without a path",
+                 .message = "eve() needs a path",
                  .help = "write `eve(\"/var/log/weir/eve.json\")`"});
         if (eve.rotate_bytes != 0 && eve.keep == 0) eve.keep = 10;
         sink.kind = std::move(eve);
@@ -83,7 +83,7 @@ void ItemChecker::sink(const ast::Sink& written) {
     } else {
         say({.code = Code::E215,
              .span = written.kind.span,
-             .message = fmt::format("`{}` is no kind of sink", kind),
+             .message = fmt::format("unknown kind of sink `{}`", kind),
              .help = "the kinds are stdout, eve, syslog, webhook, exec, kafka, nats, unix and llm",
              .fix = nearest_fix(kSinks, written.kind)});
     }
@@ -126,9 +126,8 @@ std::vector<policy::MessagePart> ItemChecker::message(const ast::Alert& written)
         if (text[brace] == '}' || end == std::string::npos) {
             say({.code = Code::E332,
                  .span = written.message_span,
-                 .message =
-                     text[brace] == '}' ? "`}` closes no hole of the message" : "`{` opens a hole that is not closed",
-                 .help = "a hole is a field in braces: {ip.src}"});
+                 .message = text[brace] == '}' ? "`}` has no `{` before it" : "`{` is not closed",
+                 .help = "write a field in braces: {ip.src}; write a brace itself twice: {{"});
             break;
         }
         const std::string_view name = std::string_view(text).substr(brace + 1, end - brace - 1);
@@ -173,7 +172,7 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
     if (rule.verdict)
         say({.code = Code::E330,
              .span = written.span,
-             .message = "an action after the verdict",
+             .message = "an action follows the verdict",
              .help = "a verdict ends the rule: write it last"});
     if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
         rule.verdict = verdict(*given, written.span);
@@ -181,7 +180,7 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
         if (alert->sample && *alert->sample == 0)
             say({.code = Code::E338,
                  .span = written.span,
-                 .message = "one of no events",
+                 .message = "a sample cannot be 1/0",
                  .help = "write `sample 1/100`"});
         const auto found = names_.alerts.find(alert->alert.text);
         if (found != names_.alerts.end()) {
@@ -218,24 +217,24 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
         say({.code = Code::E507,
              .span = rule.condition_span,
              .message = fmt::format("more than {} rules search the payload", kMaxSearchRules),
-             .help = "compare a slice, or the payload's start, where the place is known"});
+             .help = "if the position is known, compare a slice or use `starts_with`"});
     rule.terms = conditions_.take_terms();
     if (rule.has_state() && ++state_rules_ == kMaxStateRules + 1)
         say({.code = Code::E516,
              .span = rule.condition_span,
              .message = fmt::format("more than {} rules have a state term", kMaxStateRules),
-             .help = "let one rule count for several: a set may choose the packets"});
+             .help = "use one rule for several: a set can choose the packets that it counts"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
         say({.code = Code::E511,
              .span = written.name.span,
-             .message = fmt::format("a rule with {} alerts", rule.alerts.size()),
-             .help = fmt::format("a rule fires {} at most", WEIR_RULE_ALERTS)});
+             .message = fmt::format("this rule has {} alerts", rule.alerts.size()),
+             .help = fmt::format("a rule has at most {}", WEIR_RULE_ALERTS)});
     if (rule.changes.size() > WEIR_RULE_CHANGES)
         say({.code = Code::E518,
              .span = written.name.span,
-             .message = fmt::format("a rule with {} changes of sets", rule.changes.size()),
-             .help = fmt::format("a rule makes {} at most", WEIR_RULE_CHANGES)});
+             .message = fmt::format("this rule changes sets {} times", rule.changes.size()),
+             .help = fmt::format("a rule makes at most {} changes", WEIR_RULE_CHANGES)});
     conditions_.set_rule({});
     typed_.rules.push_back(std::move(rule));
 }

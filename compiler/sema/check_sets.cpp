@@ -43,7 +43,7 @@ bool set_line(std::string_view line, const std::vector<policy::SetType>& types, 
             const bool host_bits = types[i] == policy::SetType::kNet && parse_prefix(part);
             fault = host_bits ? fmt::format("`{}` has host bits set: the network is {}", shown(part),
                                             to_string(network(*parse_prefix(part))))
-                              : fmt::format("`{}` is no {}", shown(part), set_type_name(types[i]));
+                              : fmt::format("`{}` is not a value of type {}", shown(part), set_type_name(types[i]));
             return false;
         }
         entry.push_back(*element);
@@ -63,8 +63,8 @@ bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
             Diagnostic unknown{
                 .code = Code::E213,
                 .span = word.span,
-                .message = fmt::format("`{}` is no type of a set", word.text),
-                .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or several of them: (ip, port)"};
+                .message = fmt::format("unknown type of set `{}`", word.text),
+                .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or a tuple of these: (ip, port)"};
             if (const std::string_view near = nearest_word(kWords, word.text); !near.empty())
                 unknown.fix = Fix{word.span, std::string(near)};
             say(std::move(unknown));
@@ -82,8 +82,8 @@ bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
     if (nets <= 1 && key_words(set.types) <= WEIR_SET_KEY_WORDS) return true;
     say({.code = Code::E510,
          .span = {written.types.front().span.file, written.types.front().span.begin, written.types.back().span.end},
-         .message = nets > 1 ? "a tuple of two nets" : "a tuple of too many parts",
-         .help = "one net at most, and three addresses at most"});
+         .message = nets > 1 ? "this tuple has two nets" : "this tuple has too many parts",
+         .help = "a tuple has at most one net and at most three addresses"});
     set.types.clear();
     return false;
 }
@@ -93,8 +93,8 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
         if (has_net(set.types))
             say({.code = Code::E336,
                  .span = written.ttl_span,
-                 .message = "a set of nets has no `ttl`",
-                 .help = "it is filled from its file, or without one by `weir set`"});
+                 .message = "a set of nets cannot have a `ttl`",
+                 .help = "it is filled from its file, or by `weir set` if it has no file"});
         else if (!std::holds_alternative<Duration>(written.ttl->value))
             say({.code = Code::E336,
                  .span = written.ttl_span,
@@ -103,7 +103,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
         else if (std::get<Duration>(written.ttl->value).ns == 0)
             say({.code = Code::E336,
                  .span = written.ttl_span,
-                 .message = "a `ttl` of no time",
+                 .message = "a `ttl` cannot be 0",
                  .help = "write `ttl 10m`"});
         else {
             set.ttl_ns = std::get<Duration>(written.ttl->value).ns;
@@ -115,7 +115,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
     if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
         say({.code = Code::E508,
              .span = written.size_span,
-             .message = fmt::format("a set of {} entries", *written.size),
+             .message = fmt::format("a set cannot have {} entries", *written.size),
              .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
@@ -143,7 +143,7 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
         say({.code = Code::E329,
              .span = written.file_span,
              .message = fmt::format("{}:{}: {}", name, number, fault),
-             .help = "one entry a line; `#` begins a comment; the parts of a tuple are separated by commas"});
+             .help = "write one entry a line; `#` starts a comment; commas separate the parts of a tuple"});
     }
     set.entries.sort();
 }
@@ -177,8 +177,9 @@ void ItemChecker::read_set_file(const ast::Set& written, policy::Set& set) {
     if (written.size && set.entries.size() > *written.size)
         say({.code = Code::E509,
              .span = written.size_span,
-             .message = fmt::format("`size {}`, and {} has {} entries", *written.size, name, set.entries.size()),
-             .help = "leave `size` out: the set is as large as its file",
+             .message =
+                 fmt::format("`size {}` is too small: {} has {} entries", *written.size, name, set.entries.size()),
+             .help = "without `size` the set is as large as its file",
              .fix = Fix{written.size_span, std::to_string(set.entries.size())}});
     if (!written.size) set.size = std::max<std::uint64_t>(set.size, set.entries.size());
 }
@@ -189,9 +190,10 @@ void ItemChecker::room_for(const ast::Set& written, std::uint64_t entries) {
     if (had_room && set_entries_ > kMaxEntriesTogether)
         say({.code = Code::E515,
              .span = written.name.span,
-             .message = fmt::format("the sets up to `{}` have {} entries", written.name.text, set_entries_),
+             .message =
+                 fmt::format("with `{}`, the sets of this policy have {} entries", written.name.text, set_entries_),
              .help = fmt::format(
-                 "the sets of a policy have {} entries together: write networks instead of addresses, or smaller sizes",
+                 "all sets together have at most {} entries: write networks instead of addresses, or smaller sizes",
                  kMaxEntriesTogether)});
 }
 

@@ -115,8 +115,8 @@ public:
             "ttl", "dscp",    "ecn",    "ip_id", "frag_offset", "flow_label", "vlan",    "pcp", "eth_src", "eth_dst",
             "seq", "ack_seq", "window", "mss",   "type",        "code",       "payload", "dns"};
         const std::string_view near = nearest_word(kWords, word);
-        say_(option.word.span, fmt::format("`{}` is no option of a packet", word),
-             !near.empty() ? fmt::format("perhaps `{}`", near)
+        say_(option.word.span, fmt::format("unknown packet option `{}`", word),
+             !near.empty() ? fmt::format("did you mean `{}`?", near)
                            : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
                              "flow_label vlan pcp eth_src eth_dst seq "
                              "ack_seq window mss type code id op payload dns");
@@ -135,14 +135,15 @@ private:
         const auto* number = option.values.size() == 1 ? std::get_if<Integer>(&option.values[0].value) : nullptr;
         if (number == nullptr) return say_(option.span, fmt::format("`{}` takes a number", row.word), {});
         if (number->value > row.limit)
-            return say_(option.span, fmt::format("{} is too much for `{}`", number->value, row.word),
+            return say_(option.span, fmt::format("{} is too large for `{}`", number->value, row.word),
                         fmt::format("at most {}", row.limit));
         if (row.word == "frag_offset" && number->value % 8 != 0)
             return say_(option.span, "a fragment's offset is a multiple of 8", {});
         if (row.word == "ip_id" && packet_.source.version == 4 && number->value > 0xffff)
-            return say_(option.span, fmt::format("{} is too much for `ip_id` of IPv4", number->value), "at most 65535");
+            return say_(option.span, fmt::format("{} is too large for `ip_id` of IPv4", number->value),
+                        "at most 65535");
         if (row.word == "seq" && packet_.protocol != packet::TestProtocol::kTcp && number->value > 0xffff)
-            return say_(option.span, fmt::format("{} is too much for `seq` of ICMP", number->value), "at most 65535");
+            return say_(option.span, fmt::format("{} is too large for `seq` of ICMP", number->value), "at most 65535");
         if (row.word == "flow_label" && packet_.source.version == 4) return unfit(option);
         row.set(packet_, number->value);
     }
@@ -162,7 +163,7 @@ private:
             else
                 return say_(option.span, "`payload` takes \"…\" or hex\"…\"", {});
             if (packet_.payload.size() > kMaxPayload)
-                say_(option.span, fmt::format("a payload of {} bytes", packet_.payload.size()),
+                say_(option.span, fmt::format("this payload has {} bytes", packet_.payload.size()),
                      fmt::format("at most {}", kMaxPayload));
             return;
         }
@@ -186,7 +187,7 @@ private:
             shaped = i == 1 && known != std::end(kDnsTypes);
             if (shaped) type = known->number;
         }
-        if (!shaped) return say_(option.span, "this is no DNS message", "write `dns query \"example.com\" A`");
+        if (!shaped) return say_(option.span, "this is not a DNS message", "write `dns query \"example.com\" A`");
         packet_.payload = packet::dns_message(name->bytes, type, response);
     }
 
@@ -217,8 +218,8 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     const auto* known = std::find_if(std::begin(kProtocols), std::end(kProtocols),
                                      [&](const ProtocolWord& row) { return row.word == spec.protocol.text; });
     if (known == std::end(kProtocols)) {
-        wrong(spec.protocol.span, fmt::format("`{}` is no protocol of a test packet", spec.protocol.text),
-              "tcp, udp, sctp, icmp, icmp6, arp, or hex\"…\" for a whole frame");
+        wrong(spec.protocol.span, fmt::format("unknown protocol `{}` of a test packet", spec.protocol.text),
+              "the protocols are tcp, udp, sctp, icmp, icmp6 and arp; hex\"…\" is a whole frame");
         return {};
     }
     if (!spec.source.address || !spec.destination.address) return {};  // said
@@ -228,11 +229,11 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     packet.destination = std::get<IpAddress>(*spec.destination.address);
     const bool v6 = packet.source.version == 6;
     if (packet.source.version != packet.destination.version)
-        return wrong(spec.destination.span, "the packet's ends are of two IP versions"),
+        return wrong(spec.destination.span, "source and destination are of two IP versions"),
                std::vector<std::vector<std::uint8_t>>();
     if ((v6 && (known->word == "icmp" || known->word == "arp")) || (!v6 && known->word == "icmp6"))
-        return wrong(spec.protocol.span, fmt::format("`{}` between {} addresses", known->word, v6 ? "IPv6" : "IPv4"),
-                     v6 ? "IPv6 has icmp6" : "IPv4 has icmp"),
+        return wrong(spec.protocol.span, fmt::format("`{}` with {} addresses", known->word, v6 ? "IPv6" : "IPv4"),
+                     v6 ? "write `icmp6` for IPv6" : "write `icmp` for IPv4"),
                std::vector<std::vector<std::uint8_t>>();
     for (const ast::Endpoint* end : {&spec.source, &spec.destination}) {
         if (end->port && !known->ports) wrong(end->port->span, fmt::format("`{}` has no ports", known->word));
@@ -252,7 +253,7 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     if (count > kMaxFrames) {
         conditions_.say({.code = Code::E513,
                          .span = spec.span,
-                         .message = fmt::format("this range stands for {} packets", count),
+                         .message = fmt::format("this range means {} packets", count),
                          .help = fmt::format("the tests of a policy send at most {}", kMaxFrames)});
         return frames;
     }
@@ -272,12 +273,12 @@ std::vector<std::vector<std::uint8_t>> TestChecker::repeated(const ast::SendStep
         frames_ += once.size();
         if (frames_ <= kMaxFrames) return once;
     }
-    if (send.repeat == 0) wrong(send.packet.span, "a packet sent 0 times");
+    if (send.repeat == 0) wrong(send.packet.span, "a packet cannot be sent 0 times");
     if (!once.empty() && (send.repeat > kMaxFrames / once.size() || frames_ + send.repeat * once.size() > kMaxFrames)) {
         conditions_.say({.code = Code::E513,
                          .span = send.packet.span,
-                         .message = "too many packets in this policy's tests",
-                         .help = fmt::format("at most {} in all", kMaxFrames)});
+                         .message = "the tests of this policy send too many packets",
+                         .help = fmt::format("the limit is {} for all tests together", kMaxFrames)});
         return {};
     }
     std::vector<std::vector<std::uint8_t>> all;
@@ -320,7 +321,8 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
             unknown.fix = Fix{alert.alert.span, near};
         conditions_.say(std::move(unknown));
     }
-    if (expected.no_alert && !outcome.alerts.empty()) wrong(outcome.span, "an alert and `no alert`", "one of them");
+    if (expected.no_alert && !outcome.alerts.empty())
+        wrong(outcome.span, "`no alert` contradicts the alert beside it", "remove one of the two");
     return expected;
 }
 

@@ -87,7 +87,7 @@ policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare
          .message =
              fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
          .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span))
-                          : "nothing is converted silently: both sides are of one type",
+                          : "types never convert: compare values of one type",
          .notes = {{node.op_span, "compared here"}}});
     return never(rhs.span);
 }
@@ -100,11 +100,11 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
         (is_membership(node.op) && type == packet::Type::kBool)) {
         say({.code = Code::E321,
              .span = node.op_span,
-             .message = fmt::format("`{}` has no meaning for {}", text(node.op_span), with_article(type)),
-             .help = ordered                       ? "integers and ports have == != < <= > >= in"
-                     : searched                    ? "strings and bytes have == != contains starts_with ends_with in"
-                     : type == packet::Type::kBool ? "bool fields stand alone, or have == and !="
-                                                   : "== != and in are there"});
+             .message = fmt::format("`{}` does not apply to {}", text(node.op_span), with_article(type)),
+             .help = ordered                       ? "integers and ports take == != < <= > >= in"
+                     : searched                    ? "strings and bytes take == != contains starts_with ends_with in"
+                     : type == packet::Type::kBool ? "a bool field is a condition by itself; it also takes == and !="
+                                                   : "it takes == != and in"});
         return false;
     }
     const Value* value = rhs.kind == Kind::kValue ? &rhs.values->front().value : nullptr;
@@ -117,7 +117,7 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
     Diagnostic wrong{
         .code = Code::E321,
         .span = node.op_span,
-        .message = fmt::format("`{}` with {}", text(node.op_span), several ? "several values" : "one value")};
+        .message = fmt::format("`{}` does not take {}", text(node.op_span), several ? "several values" : "one value")};
     const bool swappable = several ? is_equality(node.op) : rhs.kind != Kind::kTuple && rhs.kind != Kind::kCondition;
     if (swappable)
         wrong.fix = Fix{node.op_span, several ? (turned ? "not in" : "in") : (turned ? "!=" : "==")};
@@ -133,8 +133,8 @@ policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare&
     if (is_value(lhs.kind)) {
         Diagnostic wrong{.code = Code::E325,
                          .span = lhs.span,
-                         .message = fmt::format("`{}` stands on the left", text(lhs.span)),
-                         .help = "the field comes first"};
+                         .message = fmt::format("`{}` is on the left of the comparison", text(lhs.span)),
+                         .help = "write the field on the left"};
         constexpr std::string_view kMirrored[] = {"==", "!=", ">", ">=", "<", "<="};
         if (rhs.kind == Kind::kField && static_cast<std::size_t>(node.op) < std::size(kMirrored))
             wrong.fix = Fix{span, fmt::format("{} {} {}", text(rhs.span), kMirrored[static_cast<std::size_t>(node.op)],
@@ -182,8 +182,8 @@ policy::ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::C
     }
     say({.code = Code::E321,
          .span = node.op_span,
-         .message = "a field compared with itself",
-         .help = "there is one field of this type"});
+         .message = "a field is compared with itself",
+         .help = "this type has only one field"});
     return never(span);
 }
 
@@ -220,9 +220,9 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
                 .span = element.span,
                 .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(field.type),
                                        text(element.span), value_kind(element.value)),
-                .help = "nothing is converted silently: both sides are of one type"};
+                .help = "types never convert: compare values of one type"};
             if (field.type == packet::Type::kPort && std::holds_alternative<Text>(element.value))
-                wrong.help = "a port is a number: ssh is 22, http 80, https 443";
+                wrong.help = "write the port number: ssh is 22, http 80, https 443";
             if (const auto* size = std::get_if<ByteSize>(&element.value))
                 wrong.fix = Fix{element.span, std::to_string(size->bytes)};
             say(std::move(wrong));
@@ -256,7 +256,7 @@ policy::ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::C
             say({.code = Code::W403,
                  .span = span,
                  .message = fmt::format("`{}` is never true", text(span)),
-                 .help = fmt::format("`{}` lies between 0 and {}", packet::field(lhs.field).name, limit)});
+                 .help = fmt::format("`{}` is between 0 and {}", packet::field(lhs.field).name, limit)});
         }
     }
     normalise(*ranges);
@@ -303,7 +303,7 @@ std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operan
             say({.code = Code::E320,
                  .span = element.span,
                  .message = fmt::format("a MAC address is compared with {}", value_kind(element.value)),
-                 .help = "MAC addresses look like 02:00:00:00:00:01"});
+                 .help = "write a MAC address as 02:00:00:00:00:01"});
             return std::nullopt;
         }
         addresses.push_back(*mac);
@@ -345,14 +345,14 @@ policy::ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const Place
         say({.code = Code::E328,
              .span = value.span,
              .message = fmt::format("{} bytes are compared with a slice of {}", bytes.size(), lhs.length),
-             .help = fmt::format("a slice compares with as many bytes: `payload[{}:{}]`", lhs.offset, bytes.size())});
+             .help = fmt::format("write the length of the value: `payload[{}:{}]`", lhs.offset, bytes.size())});
         return never(span);
     }
     if (bytes.size() > kMaxLiteralBytes) {
         say({.code = Code::E328,
              .span = value.span,
-             .message = fmt::format("a literal of {} bytes", bytes.size()),
-             .help = fmt::format("a literal has {} bytes at most", kMaxLiteralBytes)});
+             .message = fmt::format("this literal has {} bytes", bytes.size()),
+             .help = fmt::format("a literal has at most {} bytes", kMaxLiteralBytes)});
         return never(span);
     }
     if (bytes_op == policy::BytesOp::kContains && !bytes.empty()) ++payload_searches_;
@@ -366,8 +366,8 @@ policy::ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Com
         if (is_text_search(node.op) || is_order(node.op)) {
             say({.code = Code::E321,
                  .span = node.op_span,
-                 .message = fmt::format("`{}` has no meaning for a slice", text(node.op_span)),
-                 .help = "a slice has == != and in"});
+                 .message = fmt::format("`{}` does not apply to a slice", text(node.op_span)),
+                 .help = "a slice takes == != and in"});
             return never(span);
         }
         if (!operator_fits(node, packet::Type::kBytes, rhs)) return never(span);
@@ -393,8 +393,8 @@ bool ConditionChecker::fits_set(const std::vector<packet::FieldId>& keys, const 
     if (!fits)
         say({.code = Code::E320,
              .span = span,
-             .message = fmt::format("the set `{}` holds something else", set.name),
-             .notes = {{set.span, "its type stands here"}}});
+             .message = fmt::format("the set `{}` holds another type", set.name),
+             .notes = {{set.span, "its type is given here"}}});
     return fits;
 }
 
@@ -404,8 +404,8 @@ policy::ExprId ConditionChecker::in_tuples(const Operand& lhs, const ast::Compar
     if (!is_membership(node.op)) {
         say({.code = Code::E321,
              .span = node.op_span,
-             .message = fmt::format("`{}` with a tuple", text(node.op_span)),
-             .help = "tuples have `in` and `not in`"});
+             .message = fmt::format("`{}` does not apply to a tuple", text(node.op_span)),
+             .help = "a tuple takes `in` and `not in`"});
         return never(span);
     }
     if (rhs.kind == Kind::kSet) return in_set(lhs.fields, node, rhs, span);

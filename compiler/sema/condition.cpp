@@ -85,10 +85,10 @@ policy::ExprId ConditionChecker::add(Span span, decltype(policy::Expr::node) nod
             say({.code = Code::E506,
                  .span = span,
                  .message =
-                     fmt::format("with its names expanded, this condition has more than {} comparisons, or nests "
-                                 "more than {} deep",
+                     fmt::format("with all names expanded, this condition has more than {} comparisons, or nests "
+                                 "more than {} levels deep",
                                  kMaxExprs, kMaxDepth),
-                 .help = "split the rule, or put values into a set"});
+                 .help = "split the rule, or put the values into a set"});
         size_said_ = true;
         node = policy::Constant{false};
         size = 1;
@@ -128,10 +128,11 @@ policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& no
         if (opposite != std::end(kOpposites)) {
             const std::string turned = fmt::format("{} {} {}", text(scope.policy->expr(comparison->lhs).span),
                                                    opposite->other, text(scope.policy->expr(comparison->rhs).span));
-            warning.help = fmt::format("where only packets that have it are meant, write `{}`", turned);
+            warning.help = fmt::format("to match only packets that have the field, write `{}`", turned);
             warning.fix = Fix{span, turned};
         } else {
-            warning.help = fmt::format("where only packets that have it are meant, add `and` and what says so");
+            warning.help =
+                fmt::format("to exclude packets without the field, add `and` and a condition that requires it");
         }
         say(std::move(warning));
     }
@@ -153,10 +154,10 @@ policy::ExprId ConditionChecker::as_condition(const Operand& operand) {
                      .span = operand.span,
                      .message = fmt::format("`{}` is not a condition", text(operand.span))};
     if (operand.kind == Kind::kField && operand.mask != ~std::uint64_t{0}) {
-        wrong.help = "compare it with something";
+        wrong.help = "compare it with a value";
         wrong.fix = Fix{{operand.span.file, operand.span.end, operand.span.end}, " != 0"};
     } else if (operand.kind == Kind::kField)
-        wrong.help = fmt::format("`{}` is {}: compare it with something", packet::field(operand.field).name,
+        wrong.help = fmt::format("`{}` is {}: compare it with a value", packet::field(operand.field).name,
                                  packet::field(operand.field).type == packet::Type::kUint
                                      ? "an integer"
                                      : "a " + std::string(type_name(packet::field(operand.field).type)));

@@ -42,8 +42,8 @@ private:
             if (open_[i] != file) continue;
             std::string chain;
             for (std::size_t k = i; k < open_.size(); ++k) chain += sources_.name(open_[k]) + " imports ";
-            say(Code::E206, import.path_span, "this import closes a cycle: " + chain + sources_.name(file),
-                "move what both need into a third file");
+            say(Code::E206, import.path_span, "this import makes a cycle: " + chain + sources_.name(file),
+                "move what both files need into a third file");
             return true;
         }
         return false;
@@ -60,8 +60,8 @@ private:
         }
         if (known_.size() >= kMaxFiles || open_.size() >= kMaxImportDepth) {
             say(Code::E514, import.path_span,
-                fmt::format("more than {} files, or more than {} importing one another", kMaxFiles, kMaxImportDepth),
-                "put several of them into one file");
+                fmt::format("more than {} files, or an import depth of more than {}", kMaxFiles, kMaxImportDepth),
+                "merge some of the files");
             return;
         }
         std::string first_error;

@@ -47,16 +47,16 @@ private:
         if (is_reserved(name.text)) {
             diagnostics_.add({.code = Code::E204,
                               .span = name.span,
-                              .message = fmt::format("`{}` is a word of the language", name.text),
-                              .help = fmt::format("call it something else: `{}_`", name.text)});
+                              .message = fmt::format("`{}` is a reserved word", name.text),
+                              .help = fmt::format("choose another name, such as `{}_`", name.text)});
             return false;
         }
         const auto [place, added] = seen.emplace(name.text, name.span);
         if (added) return true;
         diagnostics_.add({.code = Code::E203,
                           .span = name.span,
-                          .message = fmt::format("a second {} called `{}`", what, name.text),
-                          .notes = {{place->second, "the first one stands here"}}});
+                          .message = fmt::format("duplicate {} `{}`", what, name.text),
+                          .notes = {{place->second, "first given here"}}});
         return false;
     }
 

@@ -63,20 +63,20 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
     if (dotted && packet::find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
     if (!meant.other.empty()) {
-        unknown.help = fmt::format("there are two: `{}` and `{}`", meant.field, meant.other);
+        unknown.help = fmt::format("use `{}` or `{}`", meant.field, meant.other);
         near.clear();
     } else if (!dotted) {
         std::string let = nearest_name(names_.lets, name), set = nearest_name(names_.sets, name);
         for (const std::string& other : {let, set})
             if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near)))
                 near = other;
-        unknown.help = "a name is a field, a let, a set or, within a function, a parameter";
+        unknown.help = "a name is a field, a let, a set or, inside a function, a parameter";
     }
     if (!near.empty()) {
         unknown.fix = Fix{span, near};
         unknown.help.clear();
     } else if (dotted && meant.other.empty()) {
-        unknown.help = "docs/language.md, Fields, has all of them";
+        unknown.help = "docs/language.md lists all fields";
     }
     say(std::move(unknown));
     return std::nullopt;
@@ -116,15 +116,15 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
         if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end()) {
             say({.code = Code::E205,
                  .span = span,
-                 .message = fmt::format("`{}` is made of itself", let.name.text),
-                 .help = "a let is a value or a condition that stands on its own",
-                 .notes = {{let.name.span, "it stands here"}}});
+                 .message = fmt::format("`{}` refers to itself", let.name.text),
+                 .help = "a let must not use itself, directly or through other lets",
+                 .notes = {{let.name.span, "declared here"}}});
             return {.span = span};
         }
         if (open_lets_.size() >= kMaxLetDepth) {
             say({.code = Code::E501,
                  .span = span,
-                 .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+                 .message = fmt::format("names refer to names more than {} levels deep", kMaxLetDepth)});
             return {.span = span};
         }
         open_lets_.push_back(&let);
@@ -136,7 +136,7 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
         if (operand.depth > kMaxLetDepth && operand.kind != Kind::kError) {
             say({.code = Code::E501,
                  .span = let.name.span,
-                 .message = fmt::format("names within names more than {} deep", kMaxLetDepth)});
+                 .message = fmt::format("names refer to names more than {} levels deep", kMaxLetDepth)});
             operand = {};
         }
         lets_.emplace(&let, operand);
@@ -153,7 +153,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
                            .span = call.function.span,
                            .message = fmt::format("`{}` is not a function", call.function.text),
                            .help =
-                               "functions are `let NAME(a, b) = CONDITION`; there are also len(), rate(), byterate(), "
+                               "functions are `let NAME(a, b) = CONDITION`; built in are len(), rate(), byterate(), "
                                "count() and distinct()"};
         if (const std::string near = nearest_name(names_.lets, call.function.text);
             !near.empty() && found == names_.lets.end())
@@ -167,7 +167,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
              .span = span,
              .message = fmt::format("`{}` takes {} argument{}, not {}", let.name.text, let.parameters.size(),
                                     let.parameters.size() == 1 ? "" : "s", call.arguments.size()),
-             .notes = {{let.name.span, "it stands here"}}});
+             .notes = {{let.name.span, "declared here"}}});
         return {.span = span};
     }
     if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end() ||
@@ -175,7 +175,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
         say({.code = Code::E205,
              .span = span,
              .message = fmt::format("`{}` calls itself", let.name.text),
-             .help = "functions are expanded where they are used; there is no recursion"});
+             .help = "there is no recursion"});
         return {.span = span};
     }
     Arguments arguments;
@@ -185,8 +185,8 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
         if (argument.kind == Kind::kCondition) {
             say({.code = Code::E212,
                  .span = argument.span,
-                 .message = "a condition as an argument",
-                 .help = "an argument is a field, a value or the name of a set"});
+                 .message = "a condition cannot be an argument",
+                 .help = "an argument is a field, a value, or the name of a set"});
         }
         good = good && argument.kind != Kind::kError && argument.kind != Kind::kCondition;
         arguments.emplace(let.parameters[i].text, std::move(argument));
@@ -206,7 +206,7 @@ Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Sp
         say({.code = Code::E326,
              .span = inner.span,
              .message = fmt::format("`{}` is not an integer field", text(inner.span)),
-             .help = "only integers are masked: `tcp.flags & 0x3f == 0x02`"});
+             .help = "a mask applies to integers only: `tcp.flags & 0x3f == 0x02`"});
         return {.span = span};
     }
     inner.mask &= node.mask;
@@ -221,8 +221,8 @@ Operand ConditionChecker::length(const Scope& scope, const ast::Length& node, Sp
         return {.kind = Kind::kField, .span = span, .field = packet::FieldId::kPayloadLen};
     say({.code = Code::E327,
          .span = inner.span,
-         .message = fmt::format("`{}` has no length here", text(inner.span)),
-         .help = "len() takes `payload`, domain names and http's strings"});
+         .message = fmt::format("`{}` has no length", text(inner.span)),
+         .help = "len() takes `payload`, domain names and the strings of http"});
     return {.span = span};
 }
 
@@ -231,15 +231,16 @@ Operand ConditionChecker::slice(const ast::Slice& node, Span span) {
         say({.code = Code::E327,
              .span = node.field.span,
              .message = fmt::format("`{}` has no slices", node.field.text),
-             .help = "`payload[2:4]` is the one that has"});
+             .help = "only `payload` has slices: `payload[2:4]`"});
         return {.span = span};
     }
     if (node.length == 0 || node.length > kMaxSliceBytes || node.offset > kMaxSliceEnd ||
         node.offset + node.length > kMaxSliceEnd) {
         say({.code = Code::E328,
              .span = span,
-             .message = fmt::format("a slice of {} bytes from offset {}", node.length, node.offset),
-             .help = fmt::format("1 to {} bytes, which end within the first {}", kMaxSliceBytes, kMaxSliceEnd)});
+             .message = fmt::format("this slice has {} bytes from offset {}", node.length, node.offset),
+             .help =
+                 fmt::format("a slice has 1 to {} bytes and ends within the first {}", kMaxSliceBytes, kMaxSliceEnd)});
         return {.span = span};
     }
     return {.kind = Kind::kSlice,
@@ -260,7 +261,7 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
             say({.code = Code::E337,
                  .span = span,
                  .message = fmt::format("`{}` is neither a tuple of fields nor a set", written),
-                 .help = "the values of a set stand in braces",
+                 .help = "write the values of a set in braces",
                  .fix = Fix{span, fmt::format("{{ {} }}", std::string_view(written).substr(1, written.size() - 2))}});
             return {.span = span};
         }
@@ -268,7 +269,7 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
             say({.code = Code::E337,
                  .span = element.span,
                  .message = fmt::format("`{}` is not a field", text(element.span)),
-                 .help = "a tuple is made of fields: `(ip.src, tcp.dport) in pairs`"});
+                 .help = "a tuple consists of fields: `(ip.src, tcp.dport) in pairs`"});
             return {.span = span};
         }
         tuple.fields.push_back(element.field);
@@ -288,8 +289,8 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
         }
         say({.code = Code::E324,
              .span = element.span,
-             .message = fmt::format("`{}` is no value", text(element.span)),
-             .help = "a set literal has values and the names of values"});
+             .message = fmt::format("`{}` is not a value", text(element.span)),
+             .help = "a set literal contains values and names of values"});
         return false;
     };
     for (const ast::ExprId id : node.elements) {
@@ -299,8 +300,8 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
         if (width != 0 && own_width != width) {
             say({.code = Code::E324,
                  .span = written.span,
-                 .message = fmt::format("an element of {} among elements of {}", own_width, width),
-                 .help = "the elements of a set are of one type"});
+                 .message = fmt::format("an element with {} parts among elements with {}", own_width, width),
+                 .help = "all elements of a set have one type"});
             return {.span = span};
         }
         width = own_width;
@@ -313,7 +314,7 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
             if (value.kind == Kind::kValues) {
                 say({.code = Code::E324,
                      .span = value.span,
-                     .message = "a set within a tuple",
+                     .message = "a set inside a tuple",
                      .help = "write one tuple for each value"});
                 return {.span = span};
             }

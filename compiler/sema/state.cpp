@@ -34,26 +34,27 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     if (!scope.top_level)
         say({.code = Code::E335,
              .span = span,
-             .message = "a state term within `or`, `not` or a name",
-             .help = "it stands only as an operand of the outermost `and` of a rule's `when`"});
+             .message = "a state term inside `or`, `not` or a name",
+             .help = "a state term may only be an operand of the outermost `and` of a rule's `when`"});
     if (term.op != ast::Comparison::kGt)
         wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
     const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
     if (!term.limit)
-        wrong_term(span, "a state term without its limit", "compare it: `rate(ip.src) > 10/s`");
+        wrong_term(span, "this state term has no limit", "compare it: `rate(ip.src) > 10/s`");
     else if (!limit_fits(term.kind, term.limit->value))
         wrong_term(term.limit_span,
-                   fmt::format("{} is not what this term compares with", value_kind(term.limit->value)),
-                   "rate takes 10/s, byterate 10MB/s, count and distinct a number");
+                   fmt::format("this state term does not compare with {}", value_kind(term.limit->value)),
+                   "rate takes a rate (10/s), byterate a byte rate (10MB/s), count and distinct a number");
     if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
-        wrong_term(span, windowed ? "a window is missing" : "a window has no meaning here",
-                   "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have one, rates have not");
+        wrong_term(span, windowed ? "the window is missing" : "this term takes no window",
+                   "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have a window; rates do not");
     if (term.keys.empty() || term.keys.size() > kMaxKeys)
-        wrong_term(span, fmt::format("{} keys", term.keys.size()), "one to four fields");
-    if (term.burst && windowed) wrong_term(span, "a burst has no meaning here", "`rate` and `byterate` have one");
+        wrong_term(span, fmt::format("a state term cannot have {} keys", term.keys.size()),
+                   "a key is one to four fields");
+    if (term.burst && windowed) wrong_term(span, "this term takes no burst", "only `rate` and `byterate` have a burst");
     if (term.size && (*term.size == 0 || *term.size > kMaxTermSize))
-        wrong_term(span, fmt::format("a state term of {} keys", *term.size),
-                   fmt::format("it keeps 1 to {} keys", kMaxTermSize));
+        wrong_term(span, fmt::format("a state term cannot keep {} keys", *term.size),
+                   fmt::format("`size` is 1 to {}", kMaxTermSize));
     if (terms_.size() == kMaxTermsARule)
         say({.code = Code::E517,
              .span = span,
@@ -98,7 +99,7 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
     if (const auto* limit = std::get_if<Integer>(&term.limit->value)) {
         typed.limit = limit->value;
         typed.unit_ns = std::get<Duration>(term.window->value).ns;
-        if (typed.unit_ns == 0) wrong_term(typed.span, "a window of no time", "write `in 10s`");
+        if (typed.unit_ns == 0) wrong_term(typed.span, "a window cannot be 0", "write `in 10s`");
         return diagnostics_.errors() == errors;
     }
     const auto* bytes = std::get_if<ByteRate>(&term.limit->value);
@@ -109,19 +110,19 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
         const auto* count = std::get_if<Integer>(&term.burst->value);
         const auto* size = std::get_if<ByteSize>(&term.burst->value);
         if (bytes != nullptr ? size == nullptr : count == nullptr)
-            wrong_term(typed.span, fmt::format("{} is no burst of this term", value_kind(term.burst->value)),
-                       "rate takes a number, byterate a size: `burst 64KB`");
+            wrong_term(typed.span, fmt::format("the burst of this term cannot be {}", value_kind(term.burst->value)),
+                       "rate takes a number, byterate a size: `burst 20`, `burst 64KB`");
         else
             typed.burst = bytes != nullptr ? size->bytes : count->value;
     }
     constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();  // burst times unit: language.md
     if (typed.limit == 0)
-        wrong_term(term.limit_span, "a rate of nothing", "a rule without this term matches every packet");
+        wrong_term(term.limit_span, "the limit cannot be 0", "a rule without this term already matches every packet");
     else if (typed.burst == 0)
-        wrong_term(typed.span, "a burst of nothing", "a bucket holds one at least");
+        wrong_term(typed.span, "a burst cannot be 0", "a bucket holds at least one token");
     else if (typed.burst > kMost / typed.unit_ns)
         wrong_term(term.burst ? typed.span : term.limit_span, "this bucket is too large",
-                   fmt::format("for this unit, a bucket holds {} at most", kMost / typed.unit_ns));
+                   fmt::format("for this unit, a bucket holds at most {}", kMost / typed.unit_ns));
     return diagnostics_.errors() == errors;
 }
 
@@ -134,8 +135,8 @@ void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term
     if (!shaped || !keyed || !term_limit(term, typed)) return;
     typed.size = term.size.value_or(typed.size);
     if (typed.value && typed.limit > policy::kMaxDistinct)
-        return wrong_term(term.limit_span, fmt::format("{} distinct values", typed.limit),
-                          fmt::format("{} at most", policy::kMaxDistinct));
+        return wrong_term(term.limit_span, fmt::format("{} distinct values are too many", typed.limit),
+                          fmt::format("the limit is {}", policy::kMaxDistinct));
     terms_.push_back(std::move(typed));
 }
 

@@ -83,8 +83,8 @@ policy::ExprId ConditionChecker::field_equals(packet::FieldId field, const Place
     }
     say({.code = Code::E320,
          .span = value.span,
-         .message = fmt::format("`{}` cannot be a part of a tuple", packet::field(field).name),
-         .help = "tuples are made of addresses, ports, integers and MAC addresses"});
+         .message = fmt::format("`{}` cannot be part of a tuple", packet::field(field).name),
+         .help = "a tuple consists of addresses, ports, integers and MAC addresses"});
     return never(value.span);
 }
 
@@ -123,8 +123,8 @@ policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand&
     if (key_words(set.types) > WEIR_SET_KEY_WORDS) {
         say({.code = Code::E510,
              .span = rhs.span,
-             .message = "a tuple of too many parts",
-             .help = "three addresses at most"});
+             .message = "this tuple has too many parts",
+             .help = "a tuple has at most three addresses"});
         return never(span);
     }
     const std::size_t errors = diagnostics_.errors();
