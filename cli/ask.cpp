@@ -1,44 +1,38 @@
 #include "cli/ask.h"
 
+#include <cstdio>
+
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "service/control_socket.h"
+#include "service/command_codec.h"
+#include "service/engine_connection.h"
 
 namespace weir::cli {
 
-using Json = nlohmann::ordered_json;
-
-namespace {
-
-Error unreadable() { return {"the engine's answer cannot be read: is it of another version?", {}, 0}; }
-
-}  // namespace
-
-Result<Json> ask(const std::string& name, const Json& request, int timeout_ms) {
-    auto said = service::ask_engine(name, request.dump(-1, ' ', false, Json::error_handler_t::replace), timeout_ms);
+Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms) {
+    auto engine = service::EngineConnection::open(name);
+    if (!engine) return engine.error();
+    if (Status sent = engine->send(service::encode(command), timeout_ms); !sent) return sent.error();
+    auto said = engine->receive(timeout_ms);
     if (!said) return said.error();
-    return parse_answer(*said);
+    return service::decode_reply(*said, command);
 }
 
-Result<Json> ask_status(const std::string& name) {
+Result<service::StatusReply> ask_status(const std::string& name) {
     constexpr int kTimeout_ms = 10'000;
-    auto answer = ask(name, {{"command", "status"}}, kTimeout_ms);
-    if (!answer) return answer.error();
-    if (!answer->contains("engine")) return unreadable();
-    return Json(std::move((*answer)["engine"]));
+    auto reply = ask_any(name, service::StatusCommand{}, kTimeout_ms);
+    if (!reply) return reply.error();
+    if (const auto* refusal = std::get_if<service::Refusal>(&*reply)) return Error{refusal->error, refusal->help, 0};
+    return std::get<service::StatusReply>(std::move(*reply));
 }
 
-Result<Json> parse_answer(const std::string& line) {
-    Json answer = Json::parse(line, nullptr, false);
-    if (!answer.is_object()) return unreadable();
-    return answer;
+int say_refusal(const service::Refusal& refusal) {
+    std::fputs(refusal.diagnostics.c_str(), stderr);
+    say_error({refusal.error, refusal.help, 0});
+    return refusal.status;
 }
 
-int say_refusal(const Json& answer) {
-    if (answer.value("ok", false)) return kOk;
-    say_error({answer.value("error", "the engine refuses"), answer.value("help", ""), 0});
-    return answer.value("status", int{kWorldFault});
-}
+int say_unreachable(const Error& error) { return say_error(error); }
 
 void add_asking_options(CLI::App& command, std::string& name, std::string& format, const std::string& formats) {
     add_name_option(command, name);

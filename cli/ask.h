@@ -1,27 +1,45 @@
 // Asking a running engine: the commands' side of the control socket (docs/cli.md, "The control socket").
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "grammar/base/result.h"
+#include "service/command.h"
 
 namespace weir::cli {
 
-// What engine `name`, or the only one running where it is empty, answers. An error where none does, or not with an
-// object.
-Result<nlohmann::ordered_json> ask(const std::string& name, const nlohmann::ordered_json& request, int timeout_ms);
-// The engine object of the answer to `status`.
-Result<nlohmann::ordered_json> ask_status(const std::string& name);
-// A line of the socket, which is to be an object.
-Result<nlohmann::ordered_json> parse_answer(const std::string& line);
-// Says what the engine refuses, and returns the status that it wants; kOk, in silence, where it does not refuse.
-int say_refusal(const nlohmann::ordered_json& answer);
+// What engine `name`, or the only one running where it is empty, replies; its refusal, too. An error where none does.
+Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms);
+// The status of an engine; a refusal is an error.
+Result<service::StatusReply> ask_status(const std::string& name);
+// Diagnostics and the refusal on standard error; returns the status that the command ends with.
+int say_refusal(const service::Refusal& refusal);
+
+// The reply to `command`. Nothing where the engine refuses or cannot be reached: that has been said, and `status` is
+// what the command ends with.
+template <typename C>
+std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, const C& command, int timeout_ms,
+                                                      int& status);
 
 // --name and --format human|json: of every command that asks.
 void add_asking_options(CLI::App& command, std::string& name, std::string& format,
                         const std::string& formats = "human or json");
+
+// ---- ----
+
+int say_unreachable(const Error& error);
+
+template <typename C>
+std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, const C& command, int timeout_ms,
+                                                      int& status) {
+    auto reply = ask_any(name, command, timeout_ms);
+    if (!reply) return status = say_unreachable(reply.error()), std::nullopt;
+    if (const auto* refusal = std::get_if<service::Refusal>(&*reply))
+        return status = say_refusal(*refusal), std::nullopt;
+    return std::get<typename service::ReplyOf<C>::Type>(std::move(*reply));
+}
 
 }  // namespace weir::cli

@@ -10,7 +10,8 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "service/control_socket.h"
+#include "service/command_codec.h"
+#include "service/engine_connection.h"
 
 namespace weir::cli {
 namespace {
@@ -48,17 +49,16 @@ void print_event(const Json& event, Colour colour) {
 }
 
 int print_line(const std::string& line, const EventsArguments& arguments, Colour colour) {
-    auto event = parse_answer(line);
-    if (!event) return say_error(event.error());
-    if (event->contains("lost")) {
-        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n",
-                   event->value("lost", std::uint64_t{0}));
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object()) return say_error("the engine's answer cannot be read: is it of another version?");
+    if (const auto lost = event.find("lost"); lost != event.end()) {
+        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", lost->dump());
         return kOk;
     }
     if (arguments.format == "json")
         fmt::print("{}\n", line);
     else
-        print_event(*event, colour);
+        print_event(event, colour);
     // Each line at once, and a reader that has left ends this.
     return std::fflush(stdout) == 0 ? kOk : finish_output(kWorldFault);
 }
@@ -66,15 +66,15 @@ int print_line(const std::string& line, const EventsArguments& arguments, Colour
 int events(const EventsArguments& arguments) {
     auto engine = service::EngineConnection::open(arguments.name);
     if (!engine) return say_error(engine.error());
-    const Json request{{"command", "events"}, {"follow", arguments.follow}};
-    if (Status sent = engine->send(request.dump(), kTimeout_ms); !sent) return say_error(sent.error());
+    const service::EventsCommand command{arguments.follow};
+    if (Status sent = engine->send(service::encode(command), kTimeout_ms); !sent) return say_error(sent.error());
     auto first = engine->receive(kTimeout_ms);
     if (!first) return say_error(first.error());
-    auto answer = parse_answer(*first);
-    if (!answer) return say_error(answer.error());
-    if (const int refused = say_refusal(*answer); refused != kOk) return refused;
+    const auto reply = service::decode_reply(*first, command);
+    if (!reply) return say_error(reply.error());
+    if (const auto* refusal = std::get_if<service::Refusal>(&*reply)) return say_refusal(*refusal);
     const Colour colour = colour_of(STDOUT_FILENO);
-    for (auto left = answer->value("events", std::uint64_t{0}); arguments.follow || left != 0; --left) {
+    for (auto left = std::get<service::EventsReply>(*reply).events; arguments.follow || left != 0; --left) {
         auto line = engine->receive(arguments.follow ? kForEver : kTimeout_ms);
         if (!line) return say_error(line.error());
         if (const int status = print_line(*line, arguments, colour); status != kOk) return status;

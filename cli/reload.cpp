@@ -2,23 +2,20 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <optional>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "service/command_codec.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kTimeout_ms = 150'000;  // the compiler is ended after 120 s
 
@@ -31,53 +28,53 @@ struct ReloadArguments {
     bool shadow = false;
 };
 
-// Sends a request, and tells people (`tell`) or programs what the engine answered.
-template <typename Tell>
-int ask_and_tell(const std::string& engine, const Json& request, const std::string& format, const Tell& tell) {
-    auto answer = ask(engine, request, kTimeout_ms);
-    if (!answer) return say_error(answer.error());
-    std::fputs(answer->value("diagnostics", "").c_str(), stderr);
-    if (const int refused = say_refusal(*answer); refused != kOk) return refused;
-    if (format == "json") {
-        Json result = *answer;
-        for (const char* key : {"ok", "status", "diagnostics"}) result.erase(key);
-        fmt::print("{}\n", result.dump());
-    } else {
-        tell(*answer);
-    }
-    return kOk;
+// What programs read. People read what the commands below print.
+bool print_json(const std::string& format, const service::Reply& reply) {
+    if (format != "json") return false;
+    fmt::print("{}\n", service::encode_result(reply));
+    return true;
+}
+
+void print_compared(const service::ReloadReply& reply, const service::Compared& compared) {
+    fmt::print(
+        "candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
+        compared.candidate, reply.policy, reply.generation, compared.samples);
+}
+
+void print_committed(const service::ReloadReply& reply, const service::Committed& committed,
+                     const std::string& confirm_within) {
+    fmt::print(
+        "policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} "
+        "us)\n",
+        reply.policy, reply.generation, reply.rules, reply.compile_ms, committed.load_ms, committed.commit_us);
+    for (const std::string& identity : committed.forgotten)
+        fmt::print("the state of `{}` is gone: nothing in this policy goes on with it\n", identity);
+    if (!confirm_within.empty())
+        fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", confirm_within,
+                   committed.falls_back_to.value_or(0));
 }
 
 int reload(const ReloadArguments& arguments) {
-    Json request{{"command", "reload"},
-                 {"format", arguments.options.format},
-                 {"colour", colour_of(STDERR_FILENO) == Colour::kOn},
-                 {"deny_warnings", arguments.options.deny_warnings}};
-    if (!arguments.file.empty()) request["file"] = tooling::from_root(arguments.file);
+    service::ReloadCommand command;
+    if (!arguments.file.empty()) command.file = tooling::from_root(arguments.file);
     for (const std::string& folder : arguments.options.include_dirs)
-        request["include"].push_back(tooling::from_root(folder));
-    if (!arguments.confirm_within.empty()) request["confirm_within_ms"] = *parse_duration_ms(arguments.confirm_within);
-    if (!arguments.samples.empty()) request["samples"] = tooling::from_root(arguments.samples);
-    if (arguments.shadow) request["shadow"] = true;
-    return ask_and_tell(arguments.name, request, arguments.options.format, [&](const Json& answer) {
-        if (arguments.shadow)
-            return fmt::print(
-                "candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of "
-                "them\n",
-                answer.value("candidate", ""), answer.value("policy", ""), answer.value("generation", 0),
-                answer.value("samples", ""));
-        fmt::print(
-            "policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in "
-            "{:.1f} us)\n",
-            answer.value("policy", ""), answer.value("generation", 0), answer.value("rules", 0),
-            answer.value("compile_ms", 0.0), answer.value("load_ms", 0.0), answer.value("commit_us", 0.0));
-        for (const auto& identity : answer.value("forgotten", Json::array()))
-            fmt::print("the state of `{}` is gone: nothing in this policy goes on with it\n",
-                       identity.get<std::string>());
-        if (!arguments.confirm_within.empty())
-            fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n",
-                       arguments.confirm_within, answer.value("falls_back_to", 0));
-    });
+        command.include.push_back(tooling::from_root(folder));
+    if (!arguments.confirm_within.empty()) command.confirm_within_ms = *parse_duration_ms(arguments.confirm_within);
+    command.deny_warnings = arguments.options.deny_warnings;
+    command.format = arguments.options.format;
+    command.colour = colour_of(STDERR_FILENO) == Colour::kOn;
+    command.shadow = arguments.shadow;
+    if (!arguments.samples.empty()) command.samples = tooling::from_root(arguments.samples);
+    int status = kOk;
+    const auto reply = ask(arguments.name, command, kTimeout_ms, status);
+    if (!reply) return status;
+    std::fputs(reply->diagnostics.c_str(), stderr);
+    if (print_json(arguments.options.format, *reply)) return kOk;
+    if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
+        print_compared(*reply, *compared);
+    else
+        print_committed(*reply, std::get<service::Committed>(reply->outcome), arguments.confirm_within);
+    return kOk;
 }
 
 struct ChangeArguments {
@@ -85,25 +82,19 @@ struct ChangeArguments {
     std::string name{};
 };
 
-int change(const ChangeArguments& arguments, const char* what, const char* sentence) {
-    return ask_and_tell(arguments.name, {{"command", what}}, arguments.format, [&](const Json& answer) {
-        fmt::print("policy {} in force{}: generation {}\n", answer.value("policy", ""), sentence,
-                   answer.value("generation", 0));
-    });
+template <typename C>
+int change(const ChangeArguments& arguments, const C& command, const char* sentence) {
+    int status = kOk;
+    const auto reply = ask(arguments.name, command, kTimeout_ms, status);
+    if (!reply) return status;
+    if (!print_json(arguments.format, *reply))
+        fmt::print("policy {} in force{}: generation {}\n", reply->policy, sentence, reply->generation);
+    return kOk;
 }
 
 struct PromoteArguments : ChangeArguments {
-    std::optional<std::uint64_t> under{};
-    bool cancel = false;
+    service::PromoteCommand command{};
 };
-
-int promote(const PromoteArguments& arguments) {
-    Json request{{"command", "promote"}, {"cancel", arguments.cancel}};
-    if (arguments.under) request["if_disagreements_under"] = *arguments.under;
-    return ask_and_tell(arguments.name, request, arguments.format, [&](const Json& answer) {
-        fmt::print("policy {} in force: generation {}\n", answer.value("policy", ""), answer.value("generation", 0));
-    });
-}
 
 CLI::App* add_change(CLI::App& app, ChangeArguments& arguments, const char* name, const char* about) {
     CLI::App* command = app.add_subcommand(name, about);
@@ -146,24 +137,25 @@ void add_reload(CLI::App& app, int& status) {
 void add_confirm(CLI::App& app, int& status) {
     static ChangeArguments arguments;
     add_change(app, arguments, "confirm", "keeps the policy of a reload that is to be confirmed")->callback([&status] {
-        status = change(arguments, "confirm", " for good");
+        status = change(arguments, service::ConfirmCommand{}, " for good");
     });
 }
 
 void add_promote(CLI::App& app, int& status) {
     static PromoteArguments arguments;
     CLI::App* command = add_change(app, arguments, "promote", "puts the candidate of weir reload --shadow in force");
-    CLI::Option* under = command->add_option("--if-disagreements-under", arguments.under,
+    CLI::Option* under = command->add_option("--if-disagreements-under", arguments.command.if_disagreements_under,
                                              "only where they disagreed on fewer packets; else status 1");
-    command->add_flag("--cancel", arguments.cancel, "ends the comparison; the policy in force stays")->excludes(under);
-    command->callback([&status] { status = promote(arguments); });
+    command->add_flag("--cancel", arguments.command.cancel, "ends the comparison; the policy in force stays")
+        ->excludes(under);
+    command->callback([&status] { status = change(arguments, arguments.command, ""); });
 }
 
 void add_rollback(CLI::App& app, int& status) {
     static ChangeArguments arguments;
     add_change(app, arguments, "rollback",
                "puts the policy before the one in force back in force, at once; five are kept")
-        ->callback([&status] { status = change(arguments, "rollback", " again"); });
+        ->callback([&status] { status = change(arguments, service::RollbackCommand{}, " again"); });
 }
 
 }  // namespace weir::cli

@@ -1,4 +1,5 @@
 // weir set: the sets of a running engine.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -18,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kTimeout_ms = 60'000;
-constexpr std::size_t kValuesARequest = 1000;  // of 64 bytes at most: a request has 64 KB
+constexpr std::ptrdiff_t kValuesARequest = 1000;  // of 64 bytes at most: a request has 64 KB
 
 struct SetArguments {
     std::string engine{}, format = "human", set{};
@@ -61,60 +62,76 @@ std::vector<std::string> read_lines() {
     return lines;
 }
 
-// The engine's answer; nothing where it refuses, which has been said, with the status in `status`.
-std::optional<Json> granted(const SetArguments& arguments, const Json& request, int& status) {
-    auto answer = ask(arguments.engine, request, kTimeout_ms);
-    if (!answer) return status = say_error(answer.error()), std::nullopt;
-    if (status = say_refusal(*answer); status != kOk) return std::nullopt;
-    return std::move(*answer);
-}
-
 int list(const SetArguments& arguments) {
     int status = kOk;
-    const auto answer = granted(arguments, {{"command", "set"}, {"action", "list"}, {"set", arguments.set}}, status);
-    if (!answer) return status;
-    for (const Json& entry : (*answer)["entries"]) {
-        if (arguments.format == "json")
+    const auto reply = ask(arguments.engine, service::ListSetCommand{arguments.set}, kTimeout_ms, status);
+    if (!reply) return status;
+    for (const auto& [value, expires_in_ns] : reply->entries) {
+        if (arguments.format == "json") {
+            Json entry{{"value", value}};
+            if (expires_in_ns != 0) entry["expires_in_ns"] = expires_in_ns;
             fmt::print("{}\n", entry.dump());
-        else if (entry.contains("expires_in_ns"))
-            fmt::print("{} for {}\n", entry.value("value", ""), duration_text(entry["expires_in_ns"]));
-        else
-            fmt::print("{}\n", entry.value("value", ""));
+        } else if (expires_in_ns != 0) {
+            fmt::print("{} for {}\n", value, duration_text(expires_in_ns));
+        } else {
+            fmt::print("{}\n", value);
+        }
     }
     return kOk;
 }
 
-int change(SetArguments arguments, const char* action) {
-    Json request{{"command", "set"}, {"action", action}, {"set", arguments.set}};
+// Sends `values` as several commands where they are many; `count` gets each reply. Ends with the first refusal.
+template <typename C, typename Count>
+int send_values(const std::string& engine, C command, const std::vector<std::string>& values, const Count& count) {
+    for (auto begin = values.begin(); begin != values.end();) {
+        const auto end = begin + std::min<std::ptrdiff_t>(values.end() - begin, kValuesARequest);
+        command.values.assign(begin, end);
+        int status = kOk;
+        const auto reply = ask(engine, command, kTimeout_ms, status);
+        if (!reply) return status;
+        count(*reply);
+        begin = end;
+    }
+    return kOk;
+}
+
+int add(SetArguments arguments) {
+    service::AddToSetCommand command{arguments.set, {}, {}};
     std::vector<std::string>& values = arguments.values;
-    if (values.size() >= 2 && values[values.size() - 2] == "for" && action == std::string_view("add")) {
-        const auto for_ns = duration_ns(values.back());
-        if (!for_ns)
+    if (values.size() >= 2 && values[values.size() - 2] == "for") {
+        command.for_ns = duration_ns(values.back());
+        if (!command.for_ns)
             return say_error({fmt::format("`{}` is no duration", values.back()),
                               "write `for 10m`; the units are us, ms, s, m, h and d", 0}),
                    int{kUsage};
-        request["for_ns"] = *for_ns;
         values.resize(values.size() - 2);
     }
     if (values == std::vector<std::string>{"-"}) values = read_lines();
-    std::uint64_t done = 0, refused = 0;
-    for (std::size_t begin = 0; begin < values.size(); begin += kValuesARequest) {
-        request["values"] = std::vector<std::string>(
-            values.begin() + static_cast<std::ptrdiff_t>(begin),
-            values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), begin + kValuesARequest)));
-        int status = kOk;
-        const auto answer = granted(arguments, request, status);
-        if (!answer) return status;
-        done += answer->value("added", std::uint64_t{0}) + answer->value("removed", std::uint64_t{0});
-        refused += answer->value("refused", std::uint64_t{0});
-    }
-    const char* word = action == std::string_view("add") ? "added" : "removed";
+    std::uint64_t added = 0, refused = 0;
+    const int status = send_values(arguments.engine, command, values, [&](const service::SetAddedReply& reply) {
+        added += reply.added;
+        refused += reply.refused;
+    });
+    if (status != kOk) return status;
     if (arguments.format == "json")
-        fmt::print("{}\n", Json{{word, done}, {"refused", refused}}.dump());
+        fmt::print("{}\n", Json{{"added", added}, {"refused", refused}}.dump());
     else
-        fmt::print("{} {}\n", done, word);
+        fmt::print("{} added\n", added);
     if (refused == 0) return kOk;
     return say_error({fmt::format("{} had no room", refused), "a larger `size` in the policy, or a shorter time", 0});
+}
+
+int remove(SetArguments arguments) {
+    if (arguments.values == std::vector<std::string>{"-"}) arguments.values = read_lines();
+    std::uint64_t removed = 0;
+    const int status = send_values(arguments.engine, service::RemoveFromSetCommand{arguments.set, {}}, arguments.values,
+                                   [&](const service::SetRemovedReply& reply) { removed += reply.removed; });
+    if (status != kOk) return status;
+    if (arguments.format == "json")
+        fmt::print("{}\n", Json{{"removed", removed}, {"refused", 0}}.dump());
+    else
+        fmt::print("{} removed\n", removed);
+    return kOk;
 }
 
 }  // namespace
@@ -131,14 +148,15 @@ void add_set(CLI::App& app, int& status) {
     common(command->add_subcommand("list", "entries whose time is not over"))->callback([&status] {
         status = list(arguments);
     });
-    CLI::App* add = common(command->add_subcommand("add", "adds values, or gives those that are there a new time"));
-    add->add_option("VALUE", arguments.values,
-                    "values, then `for DURATION`; - reads values from standard input, one a line")
+    CLI::App* adding = common(command->add_subcommand("add", "adds values, or gives those that are there a new time"));
+    adding
+        ->add_option("VALUE", arguments.values,
+                     "values, then `for DURATION`; - reads values from standard input, one a line")
         ->required();
-    add->callback([&status] { status = change(arguments, "add"); });
-    CLI::App* remove = common(command->add_subcommand("remove", "removes values"));
-    remove->add_option("VALUE", arguments.values, "values; - reads them from standard input")->required();
-    remove->callback([&status] { status = change(arguments, "remove"); });
+    adding->callback([&status] { status = add(arguments); });
+    CLI::App* removing = common(command->add_subcommand("remove", "removes values"));
+    removing->add_option("VALUE", arguments.values, "values; - reads them from standard input")->required();
+    removing->callback([&status] { status = remove(arguments); });
 }
 
 }  // namespace weir::cli

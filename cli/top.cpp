@@ -13,7 +13,6 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
 #include "cli/commands.h"
@@ -24,8 +23,6 @@
 
 namespace weir::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kNumberColumns = 41;  // three of them, right of the name
 constexpr std::size_t kLeastName = 8, kMostName = 60;
@@ -72,14 +69,14 @@ struct Row {
 // Rates between two looks.
 class Rates {
 public:
-    std::vector<Row> update(const Json& engine) {
+    std::vector<Row> update(const runtime::EngineStatus& engine) {
         const std::uint64_t now_ns = runtime::monotonic_ns();
         const double seconds = last_ns_ == 0 ? 0 : static_cast<double>(now_ns - last_ns_) / 1e9;
         last_ns_ = now_ns;
         std::map<std::string, Seen> seen;
         std::vector<Row> rows;
-        const auto add = [&](const std::string& key, const std::string& name, const Json& counter) {
-            const Seen now{counter.value("packets", std::uint64_t{0}), counter.value("bytes", std::uint64_t{0})};
+        const auto add = [&](const std::string& key, const std::string& name, const runtime::CounterStatus& counter) {
+            const Seen now{counter.packets, counter.bytes};
             const auto before = seen_.find(key);
             // What was forgotten and came back begins anew.
             const auto rate = [&](std::uint64_t a, std::uint64_t b) {
@@ -92,9 +89,9 @@ public:
             seen[key] = now;
             rows.push_back(std::move(row));
         };
-        for (const Json& rule : engine["rules"]) add("rule " + rule.value("name", ""), rule.value("name", ""), rule);
-        add("default", "(default)", engine["default"]);
-        add("malformed", "(malformed)", engine["malformed"]);
+        for (const runtime::CounterStatus& rule : engine.rules) add("rule " + rule.name, rule.name, rule);
+        add("default", "(default)", engine.default_);
+        add("malformed", "(malformed)", engine.malformed);
         seen_ = std::move(seen);
         std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
             return a.packets != b.packets ? a.packets > b.packets : a.total > b.total;
@@ -110,35 +107,34 @@ private:
     std::uint64_t last_ns_ = 0;
 };
 
-std::vector<std::string> head_of(const Json& engine, const std::vector<Row>& rows) {
+std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std::vector<Row>& rows) {
     std::string places;
-    for (const Json& interface : engine["interfaces"])
-        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.value("name", ""),
-                              interface.value("mode", ""));
+    for (const runtime::InterfaceStatus& interface : engine.interfaces)
+        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.name,
+                              interface.mode == runtime::AttachMode::kGeneric ? "generic" : "native");
     double packets = 0, bytes = 0;
     for (const Row& row : rows) packets += row.packets, bytes += row.bytes;
-    std::uint64_t matched = 0, delivered = 0, lost = 0, pending = 0;
-    for (const Json& alert : engine["alerts"]) {
-        matched += alert.value("matched", std::uint64_t{0}), delivered += alert.value("delivered", std::uint64_t{0});
-        lost += alert.value("lost", std::uint64_t{0}), pending += alert.value("pending", std::uint64_t{0});
+    runtime::Account all;
+    for (const runtime::AlertStatus& alert : engine.alerts) {
+        all.matched += alert.matched, all.delivered += alert.delivered;
+        all.lost += alert.lost, all.pending += alert.pending;
     }
+    const runtime::InForceStatus& now = engine.in_force;
     std::vector<std::string> lines;
-    lines.push_back(
-        fmt::format("{}: policy {}, generation {}{}", engine.value("name", ""), engine.value("policy", ""),
-                    engine.value("generation", 0),
-                    engine.contains("confirm_within_ms")
-                        ? fmt::format(", unconfirmed for {} s more", engine.value("confirm_within_ms", 0) / 1000)
-                        : ""));
+    lines.push_back(fmt::format(
+        "{}: policy {}, generation {}{}", engine.name, now.policy, now.generation,
+        now.confirm_within_ms ? fmt::format(", unconfirmed for {} s more", *now.confirm_within_ms / 1000) : ""));
     lines.push_back("on " + places);
-    lines.push_back(fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending",
-                                short_number(packets), short_number(bytes), short_number(static_cast<double>(matched)),
-                                short_number(static_cast<double>(delivered)), short_number(static_cast<double>(lost)),
-                                short_number(static_cast<double>(pending))));
+    lines.push_back(
+        fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending",
+                    short_number(packets), short_number(bytes), short_number(static_cast<double>(all.matched)),
+                    short_number(static_cast<double>(all.delivered)), short_number(static_cast<double>(all.lost)),
+                    short_number(static_cast<double>(all.pending))));
     lines.emplace_back();
     return lines;
 }
 
-std::vector<std::string> compose_screen(const Json& engine, const std::vector<Row>& rows, Size size) {
+std::vector<std::string> compose_screen(const runtime::EngineStatus& engine, const std::vector<Row>& rows, Size size) {
     std::vector<std::string> lines = head_of(engine, rows);
     const std::size_t width =
         std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
@@ -212,18 +208,18 @@ private:
 
 int top(const TopArguments& arguments) {
     std::string name = arguments.name;
-    auto engine = ask_status(name);
-    if (!engine) return say_error(engine.error());
-    name = engine->value("name", name);
+    auto reply = ask_status(name);
+    if (!reply) return say_error(reply.error());
+    name = reply->engine.name;
     Rates rates;
-    rates.update(*engine);
+    rates.update(reply->engine);
     Error error;
     {
         const Screen screen;
-        std::vector<Row> rows = rates.update(*engine);
+        std::vector<Row> rows = rates.update(reply->engine);
         const auto period_ns = static_cast<std::uint64_t>(arguments.seconds * 1e9);
         std::uint64_t next_ns = runtime::monotonic_ns() + period_ns;
-        if (arguments.times == 0) screen.draw(compose_screen(*engine, rows, terminal_size()));
+        if (arguments.times == 0) screen.draw(compose_screen(reply->engine, rows, terminal_size()));
         for (unsigned done = 0; arguments.times == 0 || done < arguments.times;) {
             if (std::fflush(stdout) != 0) break;
             const std::uint64_t now_ns = runtime::monotonic_ns();
@@ -232,14 +228,14 @@ int top(const TopArguments& arguments) {
             if (wake == Screen::Wake::kTime) {
                 next_ns += period_ns;
                 ++done;
-                engine = ask_status(name);
-                if (!engine) {
-                    error = engine.error();
+                reply = ask_status(name);
+                if (!reply) {
+                    error = reply.error();
                     break;
                 }
-                rows = rates.update(*engine);
+                rows = rates.update(reply->engine);
             }
-            screen.draw(compose_screen(*engine, rows, terminal_size()));
+            screen.draw(compose_screen(reply->engine, rows, terminal_size()));
         }
     }
     return error.message.empty() ? static_cast<int>(kOk) : say_error(error);

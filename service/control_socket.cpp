@@ -1,55 +1,30 @@
 #include "service/control_socket.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "service/control_path.h"
 
 namespace weir::service {
 namespace {
 
 constexpr std::size_t kMaxClients = 32;
 constexpr std::size_t kMaxRequestBytes = 64 << 10;
-constexpr std::size_t kMaxAnswerBytes = 64 << 20;  // the counters of 131,072 rules are 15 MB
 constexpr std::size_t kMaxOfferedBytes = 1 << 20;
 constexpr std::uint64_t kListener = 0;  // epoll's number of the listening socket
-
-std::string socket_path(const std::string& name) { return fmt::format("{}/{}.sock", kControlFolder, name); }
-
-bool fill_address(const std::string& path, sockaddr_un& address) {
-    address = {};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path)) return false;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return true;
-}
 
 // Names become files: nothing that leads elsewhere.
 bool good_name(const std::string& name) {
     constexpr std::size_t kMaxName = 63;
     return !name.empty() && name.size() <= kMaxName && name.front() != '.' && name.find('/') == std::string::npos;
-}
-
-Result<runtime::UniqueFd> connect_to(const std::string& path) {
-    sockaddr_un address{};
-    if (!fill_address(path, address))
-        return Error{fmt::format("`{}` is too long for a socket", path), {}, ENAMETOOLONG};
-    runtime::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
-        return runtime::kernel_error(errno, fmt::format("connecting to {}", path));
-    return fd;
 }
 
 // 0750, whatever the umask; one that others could put sockets into is refused.
@@ -115,14 +90,14 @@ Result<ControlServer> ControlServer::listen(const std::string& name) {
     auto lock = take_lock(lock_path, name);
     if (!lock) return lock.error();
     // We hold the lock: a socket that lies there is of an engine that was killed.
-    const std::string path = socket_path(name);
-    sockaddr_un address{};
-    if (!fill_address(path, address))
-        return Error{fmt::format("`{}` is too long for a socket", path), "a shorter name: --name NAME", ENAMETOOLONG};
+    const std::string path = control_path(name);
+    const auto address = control_address(path);
+    if (!address) return address.error();
     unlink(path.c_str());
     runtime::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const mode_t mask = umask(0177);
-    const bool bound = socket && bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    const bool bound =
+        socket && bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0;
     const int failed = errno;
     umask(mask);
     if (!bound) return runtime::kernel_error(failed, fmt::format("making {}", path));
@@ -200,7 +175,7 @@ void ControlServer::answer(std::uint64_t client, const std::string& text) {
     const auto found = clients_.find(client);
     if (found == clients_.end()) return;
     found->second.out += text + "\n";
-    if (found->second.out.size() > kMaxAnswerBytes || !write_to(client, found->second)) clients_.erase(found);
+    if (found->second.out.size() > kMaxReplyBytes || !write_to(client, found->second)) clients_.erase(found);
 }
 
 bool ControlServer::offer(std::uint64_t client, const std::string& text) {
@@ -208,98 +183,6 @@ bool ControlServer::offer(std::uint64_t client, const std::string& text) {
     if (found == clients_.end() || found->second.out.size() > kMaxOfferedBytes) return false;
     answer(client, text);
     return true;
-}
-
-std::vector<std::string> running_engines() {
-    constexpr std::string_view kEnding = ".sock";
-    std::vector<std::string> names;
-    DIR* folder = opendir(kControlFolder);
-    if (folder == nullptr) return names;
-    while (const dirent* entry = readdir(folder)) {
-        const std::string_view file = entry->d_name;
-        if (!file.ends_with(kEnding)) continue;
-        std::string name(file.substr(0, file.size() - kEnding.size()));
-        if (connect_to(socket_path(name))) names.push_back(std::move(name));
-    }
-    closedir(folder);
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-namespace {
-
-Result<std::string> the_only_engine() {
-    const std::vector<std::string> running = running_engines();
-    if (running.size() == 1) return running.front();
-    if (running.empty()) return Error{"no engine of weir runs here", "start one: weir run FILE -i INTERFACE", ENOENT};
-    std::string names;
-    for (const std::string& name : running) names += (names.empty() ? "" : ", ") + name;
-    return Error{"several engines run here: " + names, "say which one: --name NAME", 0};
-}
-
-// Waits until `fd` is ready; 0 where the time is over.
-int wait_for(int fd, short events, int timeout_ms) {
-    pollfd wanted{fd, events, 0};
-    for (;;) {
-        const int ready = poll(&wanted, 1, timeout_ms);
-        if (ready >= 0 || errno != EINTR) return ready;
-    }
-}
-
-}  // namespace
-
-Result<EngineConnection> EngineConnection::open(const std::string& name) {
-    std::string who = name;
-    if (who.empty()) {
-        auto only = the_only_engine();
-        if (!only) return only.error();
-        who = std::move(*only);
-    }
-    auto fd = connect_to(socket_path(who));
-    if (fd) return EngineConnection(std::move(who), std::move(*fd));
-    if (fd.error().number == EACCES || fd.error().number == EPERM)
-        return Error{fmt::format("engine `{}` listens to its owner only", who),
-                     "run this as root, or as who started it", EACCES};
-    std::string help = "start one: weir run FILE -i INTERFACE";
-    for (const std::string& running : running_engines()) help = "running: " + running;
-    return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
-}
-
-Status EngineConnection::send(const std::string& request, int timeout_ms) {
-    const std::string line = request + "\n";
-    for (std::size_t sent = 0; sent < line.size();) {
-        if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0)
-            return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
-        const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-        if (count < 0) return runtime::kernel_error(errno, fmt::format("asking engine `{}`", name_));
-        sent += static_cast<std::size_t>(count);
-    }
-    return Done{};
-}
-
-Result<std::string> EngineConnection::receive(int timeout_ms) {
-    char buffer[1 << 16];
-    std::size_t searched = 0, end = 0;
-    while ((end = in_.find('\n', searched)) == std::string::npos) {
-        searched = in_.size();
-        if (wait_for(fd_.get(), POLLIN, timeout_ms) <= 0)
-            return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
-        const ssize_t got = read(fd_.get(), buffer, sizeof(buffer));
-        if (got <= 0) return Error{fmt::format("engine `{}` has ended", name_), {}, ECONNRESET};
-        in_.append(buffer, static_cast<std::size_t>(got));
-        if (in_.size() > kMaxAnswerBytes)
-            return Error{fmt::format("engine `{}` answers without end", name_), {}, EMSGSIZE};
-    }
-    std::string line = in_.substr(0, end);
-    in_.erase(0, end + 1);
-    return line;
-}
-
-Result<std::string> ask_engine(const std::string& name, const std::string& request, int timeout_ms) {
-    auto engine = EngineConnection::open(name);
-    if (!engine) return engine.error();
-    if (Status sent = engine->send(request, timeout_ms); !sent) return sent.error();
-    return engine->receive(timeout_ms);
 }
 
 }  // namespace weir::service

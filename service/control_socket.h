@@ -12,8 +12,6 @@
 
 namespace weir::service {
 
-inline constexpr const char* kControlFolder = "/run/weir";
-
 class ControlServer {
 public:
     struct Request {
@@ -58,24 +56,5 @@ private:
     std::uint64_t next_ = 1;
     std::map<std::uint64_t, Client> clients_;
 };
-
-// Names of the engines that run, sorted.
-std::vector<std::string> running_engines();
-// To engine `name`, or to the only one running where it is empty.
-class EngineConnection {
-public:
-    static Result<EngineConnection> open(const std::string& name);
-    Status send(const std::string& request, int timeout_ms);
-    // The next line. `timeout_ms` -1: whenever it comes.
-    Result<std::string> receive(int timeout_ms);
-
-private:
-    EngineConnection(std::string name, runtime::UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
-    std::string name_;
-    runtime::UniqueFd fd_;
-    std::string in_;
-};
-// One request to engine `name`, or to the only one running where it is empty; waits for the answer.
-Result<std::string> ask_engine(const std::string& name, const std::string& request, int timeout_ms);
 
 }  // namespace weir::service

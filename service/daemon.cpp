@@ -11,24 +11,18 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "runtime/kernel.h"
-#include "service/set_request.h"
-#include "service/status_json.h"
+#include "service/command_codec.h"
+#include "service/set_commands.h"
 
 namespace weir::service {
 
-using Json = nlohmann::ordered_json;
-
 namespace {
 
-constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
 constexpr std::size_t kMaxWaiting = 64;  // reloads; more are turned away
 
-Json refusal(int status, const std::string& sentence, const std::string& help = {}) {
-    return Json{{"ok", false}, {"status", status}, {"error", sentence}, {"help", help}};
-}
+Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.help}; }
 
 }  // namespace
 
@@ -59,7 +53,7 @@ int Daemon::run() {
         if (poll(ready, std::size(ready), poll_timeout_ms()) < 0 && errno != EINTR)
             return fail(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
-        feed_->publish(control_);
+        feed_->publish();
         if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) {
@@ -79,7 +73,7 @@ int Daemon::run() {
     }
     notify_service("STOPPING=1");
     engine_->detach();  // and delivers what waits
-    feed_->publish(control_);
+    feed_->publish();
     return kOk;
 }
 
@@ -114,7 +108,7 @@ bool Daemon::take_signals() {
 // Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
 void Daemon::reload_own_file(Why why) {
     for (Reload& reload : waiting_)
-        if (!reload.client) {
+        if (!reload.reply) {
             if (why == Why::kSignal) reload.why = why;
             return;
         }
@@ -124,56 +118,57 @@ void Daemon::reload_own_file(Why why) {
 }
 
 void Daemon::take_requests() {
-    for (const auto& request : control_.receive()) answer(request);
-}
-
-void Daemon::answer(const ControlServer::Request& request) {
-    const Json asked = Json::parse(request.text, nullptr, false);
-    const auto word = asked.is_object() ? asked.find("command") : asked.end();
-    const std::string command = word != asked.end() && word->is_string() ? word->get<std::string>() : "";
-    if (command == "status") return answer_status(request.client);
-    if (command == "reload") return ask_for_reload(request, asked);
-    if (command == "confirm") return answer_change(request.client, engine_->confirm());
-    if (command == "rollback") return answer_change(request.client, engine_->rollback());
-    if (command == "set") return tell(request.client, answer_set(*engine_, asked));
-    if (command == "promote") return answer_promote(request.client, asked);
-    if (command == "events") {
-        const auto follow = asked.find("follow");
-        const bool follows = follow != asked.end() && follow->is_boolean() && follow->get<bool>();
-        return feed_->serve(control_, request.client, follows ? EventFeed::Until::kFollow : EventFeed::Until::kNow);
+    for (const auto& request : control_.receive()) {
+        Peer peer{[this, client = request.client](const Reply& reply) { control_.answer(client, encode(reply)); },
+                  [this, client = request.client](const std::string& line) { return control_.offer(client, line); },
+                  [this, client = request.client] { return control_.is_connected(client); }};
+        auto command = decode_command(request.text);
+        if (const auto* refused = std::get_if<Refusal>(&command))
+            peer.reply(*refused);
+        else
+            carry_out(std::move(std::get<Command>(command)), std::move(peer));
     }
-    tell(request.client, refusal(kUsage,
-                                 "a request is a JSON object with a \"command\": status, events, set, reload, promote, "
-                                 "confirm or rollback"));
 }
 
-void Daemon::answer_status(std::uint64_t client) {
+void Daemon::carry_out(Command command, Peer peer) {
+    std::visit([&](const auto& one) { carry_out_one(one, peer); }, command);
+}
+
+void Daemon::carry_out_one(const StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
-    if (!now) return tell(client, refusal(kWorldFault, now.error().message, now.error().help));
-    Json status = status_json(*now);
-    if (now->shadow) {
-        status["shadow"]["samples"] = samples_->path();
-        status["shadow"]["sampled"] = samples_->written();
-        status["shadow"]["samples_state"] = samples_->state();
-    }
-    status["reload_failed"] = reload_failed_;
-    tell(client, {{"ok", true}, {"status", 0}, {"engine", std::move(status)}});
+    if (!now) return peer.reply(refusal(now.error()));
+    StatusReply status{std::move(*now), {}, reload_failed_};
+    if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
+    peer.reply(status);
 }
 
-void Daemon::answer_promote(std::uint64_t client, const Json& asked) {
-    const auto cancel = asked.find("cancel"), under = asked.find("if_disagreements_under");
-    if (cancel != asked.end() && cancel->is_boolean() && cancel->get<bool>()) {
+void Daemon::carry_out_one(const ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }
+void Daemon::carry_out_one(const RollbackCommand&, const Peer& peer) { peer.reply(reply_of(engine_->rollback())); }
+
+void Daemon::carry_out_one(const PromoteCommand& command, const Peer& peer) {
+    if (command.cancel) {
         engine_->end_shadow();
         samples_->end();
-        return answer_change(client, Done{});
+        return peer.reply(reply_of(Done{}));
     }
-    std::optional<std::uint64_t> bound;
-    if (under != asked.end() && under->is_number_unsigned()) bound = under->get<std::uint64_t>();
-    Status promoted = engine_->promote(bound);
-    if (!promoted && promoted.error().number == EDOM)
-        return tell(client, refusal(kPolicyFault, promoted.error().message, promoted.error().help));
+    auto now = engine_->status();
+    if (!now) return peer.reply(refusal(now.error()));
+    if (now->shadow && command.if_disagreements_under && now->shadow->disagreements >= *command.if_disagreements_under)
+        return peer.reply(
+            Refusal{kPolicyFault,
+                    fmt::format("{} disagreements in {} packets: not under {}", now->shadow->disagreements,
+                                now->shadow->packets, *command.if_disagreements_under),
+                    "weir status shows which rules disagree; the policy in force stays"});
+    const Status promoted = engine_->promote();
     if (promoted) samples_->end();
-    answer_change(client, promoted);
+    peer.reply(reply_of(promoted));
+}
+
+void Daemon::carry_out_one(const EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
+
+template <typename SetCommand>
+void Daemon::carry_out_one(const SetCommand& command, const Peer& peer) {
+    peer.reply(service::carry_out(*engine_, command));
 }
 
 // A candidate that was compiled: beside the policy in force with it.
@@ -181,62 +176,44 @@ void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
     Status done = samples_->begin(engine_->name(), reload.samples);
     if (done) done = engine_->shadow(*outcome.object, {reload.request.file, std::move(outcome.files)});
     if (!done) {
-        ++reload_failed_;
         samples_->end();
-        return tell(reload.client, refusal(kWorldFault, done.error().message, done.error().help));
+        return refuse(reload, done.error());
     }
     fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(),
                reload.request.file);
     const auto now = engine_->in_force();
-    tell(reload.client, {{"ok", true},
-                         {"status", 0},
-                         {"diagnostics", outcome.diagnostics},
-                         {"policy", now.policy},
-                         {"generation", now.generation},
-                         {"candidate", outcome.object->manifest.policy},
-                         {"rules", outcome.object->manifest.rules.size()},
-                         {"compile_ms", outcome.milliseconds},
-                         {"samples", samples_->path()}});
+    reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, outcome.object->manifest.rules.size(),
+                             outcome.milliseconds, Compared{outcome.object->manifest.policy, samples_->path()}});
 }
 
-void Daemon::answer_change(std::uint64_t client, const Status& changed) {
-    if (!changed) return tell(client, refusal(kWorldFault, changed.error().message, changed.error().help));
+Reply Daemon::reply_of(const Status& changed) const {
+    if (!changed) return refusal(changed.error());
     const auto now = engine_->in_force();
     fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,
                now.generation);
-    tell(client, {{"ok", true},
-                  {"status", 0},
-                  {"policy", now.policy},
-                  {"generation", now.generation},
-                  {"file", now.origin.file}});
+    return ChangeReply{now.policy, now.generation, now.origin.file};
 }
 
-void Daemon::ask_for_reload(const ControlServer::Request& request, const Json& asked) {
+void Daemon::carry_out_one(const ReloadCommand& command, const Peer& peer) {
     if (waiting_.size() >= kMaxWaiting)
-        return tell(request.client, refusal(kWorldFault, "too many reloads wait already", "wait for one to end"));
-    Reload reload{request_, Why::kAsked, request.client};
+        return peer.reply(Refusal{kWorldFault, "too many reloads wait already", "wait for one to end"});
+    Reload reload{request_, Why::kAsked, peer.reply, command.confirm_within_ms, command.shadow, command.samples};
     if (const auto now = engine_->in_force(); !now.origin.file.empty()) reload.request.file = now.origin.file;
-    if (const auto file = asked.find("file"); file != asked.end() && file->is_string()) reload.request.file = *file;
-    if (const auto format = asked.find("format"); format != asked.end() && format->is_string())
-        reload.request.options.format = *format;
-    if (const auto folders = asked.find("include");
-        folders != asked.end() && folders->is_array() && !folders->empty()) {
-        reload.request.options.include_dirs.clear();
-        for (const Json& folder : *folders)
-            if (folder.is_string()) reload.request.options.include_dirs.push_back(folder);
-    }
-    if (const auto within = asked.find("confirm_within_ms"); within != asked.end() && within->is_number_unsigned())
-        reload.confirm_within_ms = std::min(within->get<std::uint64_t>(), kWeek_ms);
-    if (const auto samples = asked.find("samples"); samples != asked.end() && samples->is_string())
-        reload.samples = *samples;
-    const auto flag = [&](const char* name) {
-        const auto found = asked.find(name);
-        return found != asked.end() && found->is_boolean() && found->get<bool>();
-    };
-    reload.request.options.deny_warnings = flag("deny_warnings");
-    reload.is_candidate = flag("shadow");
-    reload.request.colour = flag("colour") ? Colour::kOn : Colour::kOff;
+    if (!command.file.empty()) reload.request.file = command.file;
+    if (!command.include.empty()) reload.request.options.include_dirs = command.include;
+    reload.request.options.format = command.format;
+    reload.request.options.deny_warnings = command.deny_warnings;
+    reload.request.colour = command.colour ? Colour::kOn : Colour::kOff;
     waiting_.push_back(std::move(reload));
+}
+
+// The policy in force stays.
+void Daemon::refuse(const Reload& reload, const Error& error) {
+    ++reload_failed_;
+    if (reload.reply)
+        reload.reply(refusal(error));
+    else
+        on_error_(error);
 }
 
 void Daemon::start_reload() {
@@ -246,11 +223,8 @@ void Daemon::start_reload() {
     if (!worker_) {
         auto started = Worker::start();
         if (!started) {
-            const Reload reload = *std::exchange(current_, std::nullopt);
-            ++reload_failed_;
             notify_ready();
-            if (!reload.client) on_error_(started.error());
-            return tell(reload.client, refusal(kWorldFault, started.error().message, started.error().help));
+            return refuse(*std::exchange(current_, std::nullopt), started.error());
         }
         worker_.emplace(std::move(*started));
     }
@@ -267,25 +241,21 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         watcher_->follow(paths);
     }
     if (reload.why == Why::kWatch && same) return;
-    if (!reload.client) std::fputs(outcome.diagnostics.c_str(), stderr);
+    if (!reload.reply) std::fputs(outcome.diagnostics.c_str(), stderr);
     if (outcome.status != kOk) {
         ++reload_failed_;
-        Json refused = refusal(outcome.status, "the policy is refused; the one in force stays");
-        if (!reload.client) on_error_({"the policy is refused; the one in force stays", {}, 0});
-        refused["diagnostics"] = outcome.diagnostics;
-        return tell(reload.client, refused);
+        const std::string sentence = "the policy is refused; the one in force stays";
+        if (!reload.reply) return on_error_({sentence, {}, 0});
+        return reload.reply(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
     }
     if (reload.is_candidate) return compare(reload, std::move(outcome));
     const auto change = engine_->state_change(*outcome.object);
     const std::uint64_t begin_ns = runtime::monotonic_ns();
     if (Status swapped =
             engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms});
-        !swapped) {
-        ++reload_failed_;
-        if (!reload.client) on_error_(swapped.error());
-        return tell(reload.client, refusal(kWorldFault, swapped.error().message + "; the policy in force stays",
-                                           swapped.error().help));
-    }
+        !swapped)
+        return refuse(reload, {swapped.error().message + "; the policy in force stays", swapped.error().help,
+                               swapped.error().number});
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.file = reload.request.file;
     request_.options = reload.request.options;
@@ -294,23 +264,10 @@ void Daemon::end_reload(WorkerOutcome outcome) {
                now.generation);
     for (const std::string& identity : change.ended)
         fmt::print(stderr, "{}: the state of `{}` is gone\n", engine_->name(), identity);
-    Json done{{"ok", true},
-              {"status", 0},
-              {"diagnostics", outcome.diagnostics},
-              {"policy", now.policy},
-              {"generation", now.generation},
-              {"rules", now.rules},
-              {"compile_ms", outcome.milliseconds},
-              {"load_ms", load_ms},
-              {"forgotten", change.ended},
-              {"commit_us", static_cast<double>(engine_->last_commit_ns()) / 1e3}};
-    if (now.confirm_within_ms) done["confirm_within_ms"] = *now.confirm_within_ms;
-    if (now.falls_back_to) done["falls_back_to"] = *now.falls_back_to;
-    tell(reload.client, done);
-}
-
-void Daemon::tell(const std::optional<std::uint64_t>& client, const Json& answer) {
-    if (client) control_.answer(*client, answer.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (!reload.reply) return;
+    const double commit_us = static_cast<double>(engine_->last_commit_ns()) / 1e3;
+    reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, now.rules, outcome.milliseconds,
+                             Committed{load_ms, commit_us, change.ended, now.confirm_within_ms, now.falls_back_to}});
 }
 
 }  // namespace weir::service

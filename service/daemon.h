@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "runtime/engine/engine.h"
+#include "service/command.h"
 #include "service/control_socket.h"
 #include "service/event_feed.h"
 #include "service/notify.h"
@@ -40,27 +39,33 @@ private:
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
-        std::optional<std::uint64_t> client{};  // kAsked
-        std::uint64_t confirm_within_ms = 0;    // 0: in force for good
-        bool is_candidate = false;              // it is to run beside the policy in force
-        std::string samples{};                  // path; empty: the engine's own
+        std::function<void(const Reply&)> reply{};  // kAsked; else empty
+        std::uint64_t confirm_within_ms = 0;        // 0: in force for good
+        bool is_candidate = false;                  // it runs beside the policy in force
+        std::string samples{};                      // path; empty: the engine's own
     };
 
     int fail(const Error& error) const;  // the loop cannot go on
     bool take_signals();                 // false: it is time to go
     void take_requests();
-    void answer(const ControlServer::Request& request);
-    void answer_status(std::uint64_t client);
-    void answer_promote(std::uint64_t client, const nlohmann::ordered_json& asked);
+    // What any door hands over; replies at once or, to a reload, when it has ended.
+    void carry_out(Command command, Peer peer);
+    void carry_out_one(const StatusCommand& command, const Peer& peer);
+    void carry_out_one(const ReloadCommand& command, const Peer& peer);
+    void carry_out_one(const ConfirmCommand& command, const Peer& peer);
+    void carry_out_one(const RollbackCommand& command, const Peer& peer);
+    void carry_out_one(const PromoteCommand& command, const Peer& peer);
+    void carry_out_one(const EventsCommand& command, const Peer& peer);
+    template <typename SetCommand>
+    void carry_out_one(const SetCommand& command, const Peer& peer);
     void compare(const Reload& reload, WorkerOutcome outcome);
-    void answer_change(std::uint64_t client, const Status& changed);
-    void ask_for_reload(const ControlServer::Request& request, const nlohmann::ordered_json& asked);
+    Reply reply_of(const Status& changed) const;
+    void refuse(const Reload& reload, const Error& error);
     int poll_timeout_ms() const;
     void notify_ready() const;
     void reload_own_file(Why why);
     void start_reload();
     void end_reload(WorkerOutcome outcome);
-    void tell(const std::optional<std::uint64_t>& client, const nlohmann::ordered_json& answer);
 
     std::unique_ptr<EventFeed> feed_;   // outlives the engine, whose last events it gets
     std::unique_ptr<Samples> samples_;  // likewise

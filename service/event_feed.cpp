@@ -1,3 +1,4 @@
+// Held by tests/unit/service/event_feed_test.cpp.
 #include "service/event_feed.h"
 
 #include <fmt/format.h>
@@ -12,7 +13,7 @@ constexpr std::size_t kNews = 4096;  // a turn of the daemon reads no more than 
 
 std::string line_of(const runtime::Event& event) {
     std::string line = runtime::eve_line(event);
-    line.pop_back();  // the control socket ends lines itself
+    line.pop_back();  // the door ends lines itself
     return line;
 }
 
@@ -28,24 +29,25 @@ void EventFeed::take(const runtime::Event& event) {
         ++not_kept_;
 }
 
-void EventFeed::serve(ControlServer& control, std::uint64_t client, Until until) {
-    publish(control);
-    std::string all =
-        R"({"ok":true,"status":0,"events":)" + std::to_string(until == Until::kFollow ? 0 : last_.size()) + "}";
-    if (until == Until::kNow)
-        for (const runtime::Event& event : last_) all += "\n" + line_of(event);
-    control.answer(client, all);
-    if (until == Until::kFollow) followers_[client] = {};
+void EventFeed::serve(const EventsCommand& command, Peer peer) {
+    publish();  // to those who were here before
+    if (command.follow) {
+        peer.reply(EventsReply{0});
+        followers_.push_back({std::move(peer)});
+        return;
+    }
+    peer.reply(EventsReply{last_.size()});
+    for (const runtime::Event& event : last_) peer.offer(line_of(event));
 }
 
-void EventFeed::publish(ControlServer& control) {
-    std::erase_if(followers_, [&](const auto& follower) { return !control.is_connected(follower.first); });
-    for (auto& [client, follower] : followers_) {
+void EventFeed::publish() {
+    std::erase_if(followers_, [](const Follower& follower) { return !follower.peer.is_connected(); });
+    for (Follower& follower : followers_) {
         follower.lost += not_kept_;
         for (const std::string& line : news_) {
-            if (follower.lost != 0 && control.offer(client, fmt::format(R"({{"lost":{}}})", follower.lost)))
+            if (follower.lost != 0 && follower.peer.offer(fmt::format(R"({{"lost":{}}})", follower.lost)))
                 follower.lost = 0;
-            if (follower.lost != 0 || !control.offer(client, line)) ++follower.lost;
+            if (follower.lost != 0 || !follower.peer.offer(line)) ++follower.lost;
         }
     }
     news_.clear();

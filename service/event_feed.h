@@ -1,13 +1,13 @@
-// The events of a running engine for those who ask on the control socket: the last ones, and those that come.
+// The events of a running engine for those who ask at a door: the last ones, and those that come.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <string>
+#include <vector>
 
 #include "runtime/sinks/event.h"
-#include "service/control_socket.h"
+#include "service/command.h"
 
 namespace weir::service {
 
@@ -15,21 +15,22 @@ class EventFeed {
 public:
     // Each event of the engine.
     void take(const runtime::Event& event);
-    // Answers `client` with the last events; with kFollow, it gets each that comes, until it leaves.
-    enum class Until : std::uint8_t { kNow, kFollow };
-    void serve(ControlServer& control, std::uint64_t client, Until until);
-    // Hands out what came. A client that reads too slowly misses events, and is told how many.
-    void publish(ControlServer& control);
+    // Replies to `peer`, then offers it the last events; to one that follows, each that comes, until it leaves.
+    void serve(const EventsCommand& command, Peer peer);
+    // Hands out what came. A peer that reads too slowly misses events, and gets {"lost":N} once it reads again.
+    void publish();
+    std::size_t followers() const { return followers_.size(); }
 
 private:
     struct Follower {
+        Peer peer;
         std::uint64_t lost = 0;
     };
 
     std::deque<runtime::Event> last_;
-    std::deque<std::string> news_;  // lines that were not handed out; empty where nobody follows
-    std::uint64_t not_kept_ = 0;    // news that found no room since they were handed out
-    std::map<std::uint64_t, Follower> followers_;
+    std::vector<std::string> news_;  // lines that were not handed out; empty where nobody follows
+    std::uint64_t not_kept_ = 0;     // news that found no room since they were handed out
+    std::vector<Follower> followers_;
 };
 
 }  // namespace weir::service

@@ -245,7 +245,8 @@ WorkerOutcome Worker::finish() {
     std::string_view rest(all);
     rest.remove_prefix(sizeof(header));
     WorkerOutcome outcome;
-    outcome.status = header.status;
+    outcome.status =
+        header.status >= kOk && header.status < kWorldFault ? static_cast<Exit>(header.status) : kWorldFault;
     outcome.diagnostics = rest.substr(0, header.diagnostics_bytes);
     rest.remove_prefix(header.diagnostics_bytes);
     runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(rest.data()), header.files_bytes});

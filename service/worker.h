@@ -23,7 +23,7 @@ struct WorkerRequest {
 };
 
 struct WorkerOutcome {
-    int status = 0;                            // enum Exit: kOk only where there is an object
+    Exit status = kOk;                         // kOk only where there is an object
     std::string diagnostics{};                 // rendered, warnings too
     std::vector<runtime::SourceFile> files{};  // all that were read, or could not be
     std::optional<bpf::Object> object{};

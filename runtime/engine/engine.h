@@ -86,7 +86,9 @@ public:
     InForceStatus in_force() const;
     // Whose state a swap to `object` would forget, and whose would begin anew.
     StateMaps::Change state_change(const bpf::Object& object) const;
-    // A set of the policy in force, by name; to be used before the next swap.
+    // The sets of the policy in force.
+    const std::vector<bpf::SetInfo>& sets() const;
+    // One of them that changes, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
     // Takes out of sets what is over; packets do not see it anyway.
     void tidy_sets();

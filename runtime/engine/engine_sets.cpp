@@ -7,6 +7,8 @@
 
 namespace weir::runtime {
 
+const std::vector<bpf::SetInfo>& Engine::sets() const { return state_->active->generation.manifest.sets; }
+
 Result<LiveSet> Engine::set(const std::string& name) const {
     const Loaded& active = *state_->active;
     std::string others;

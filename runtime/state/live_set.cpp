@@ -60,6 +60,12 @@ Result<std::vector<weir_set_request>> LiveSet::requests(const std::vector<std::s
     return requests;
 }
 
+Status LiveSet::check(const std::vector<std::string>& values) const {
+    for (const std::string& value : values)
+        if (auto words = key(value); !words) return words.error();
+    return Done{};
+}
+
 Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const {
     auto wanted = requests(values, WEIR_SET_REQUEST_PUT);
     if (!wanted) return wanted.error();

@@ -29,6 +29,9 @@ public:
     // Entries whose time is not over, in no order.
     Result<std::vector<Entry>> list() const;
     Result<std::uint64_t> count() const;
+    // An error that names the first value that is none of this set's type. Then add() and remove() can fail only where
+    // the kernel does.
+    Status check(const std::vector<std::string>& values) const;
     // `for_ns` 0: they stay; nothing: what the set's `ttl` says. Where one value is wrong, nothing is added.
     Result<Added> add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const;
     // How many there were. Where one value is wrong, nothing is removed.

@@ -76,6 +76,20 @@ class LiveCase(unittest.TestCase):
     def ask(self, *arguments):
         return subprocess.run([WEIR, *map(str, arguments), "--name", NAME], capture_output=True, text=True, timeout=60)
 
+    def request(self, command):
+        """The engine's answer to one request of the control socket."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(f"/run/weir/{NAME}.sock")
+            client.sendall(json.dumps(command).encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                got = client.recv(1 << 16)
+                if not got:
+                    self.fail(f"no whole answer: {answer[:100]}")
+                answer += got
+        return json.loads(answer)
+
     def status(self):
         said = self.ask("status", "--format", "json")
         self.assertEqual(said.returncode, 0, said.stderr)

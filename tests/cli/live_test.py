@@ -300,9 +300,27 @@ class Live(LiveCase):
                     answer = client.recv(1 << 16)
                 except (BrokenPipeError, ConnectionResetError):
                     continue
-                if answer and not nonsense.startswith(b'{"command":"reload"'):
-                    self.assertFalse(json.loads(answer)["ok"])
+                if answer:
+                    self.assertEqual(json.loads(answer)["status"], 2)
         self.assertEqual(self.status()["name"], NAME)
+
+    def test_a_value_of_a_wrong_type_is_never_a_default(self):
+        self.start()
+        second = self.folder / "second.rules"
+        second.write_text(SECOND)
+        policy = {"command": "reload", "file": str(second)}
+        for wrong, key in (({**policy, "confirm_within_ms": "60s"}, "confirm_within_ms"), ({**policy, "shadow": "true"}, "shadow"),
+                           ({**policy, "confirm_within": 60}, "confirm_within")):
+            answer = self.request(wrong)
+            self.assertEqual((answer["ok"], answer["status"]), (False, 2))
+            self.assertIn(f"`{key}`", answer["error"])
+        self.assertEqual(self.status()["generation"], 1)
+        self.assertEqual(self.request({**policy, "shadow": True})["status"], 0)
+        self.send(11, 3)                      # the candidate drops them
+        self.wait_until(lambda: self.status()["shadow"]["disagreements"] == 3, "three disagreements")
+        self.assertEqual(self.request({"command": "promote", "if_disagreements_under": "1"})["status"], 2)
+        self.assertEqual(self.request({"command": "promote", "if_disagreements_under": 1})["status"], 1)
+        self.assertEqual(self.status()["generation"], 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+// What can be asked of a running engine and what it replies: the same types for every door (the control socket is one)
+// and for the commands of `weir` that ask. service/command_codec.h writes and reads them as JSON; docs/cli.md, "The
+// control socket", shows that.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/state/live_set.h"
+#include "runtime/status.h"
+#include "tooling/exit_status.h"
+
+namespace weir::service {
+
+// ---- commands ----
+
+struct StatusCommand {};
+struct ReloadCommand {
+    std::string file{};                   // from the root; empty: the policy in force, read again
+    std::vector<std::string> include{};   // folders; empty: those of the last reload
+    std::uint64_t confirm_within_ms = 0;  // 0: in force for good
+    bool deny_warnings = false;
+    std::string format = "human";  // of the diagnostics: human, json, sarif, github
+    bool colour = false;
+    bool shadow = false;    // beside the policy in force, enforcing nothing
+    std::string samples{};  // with `shadow`: path of the capture; empty: the engine's own
+};
+struct ConfirmCommand {};
+struct RollbackCommand {};
+struct PromoteCommand {
+    std::optional<std::uint64_t> if_disagreements_under{};
+    bool cancel = false;  // ends the comparison instead
+};
+struct EventsCommand {
+    bool follow = false;  // false: the last ones; true: those that come
+};
+struct ListSetCommand {
+    std::string set;
+};
+struct AddToSetCommand {
+    std::string set;
+    std::vector<std::string> values;
+    std::optional<std::uint64_t> for_ns{};  // 0: they stay; nothing: as the set says
+};
+struct RemoveFromSetCommand {
+    std::string set;
+    std::vector<std::string> values;
+};
+using Command = std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand,
+                             EventsCommand, ListSetCommand, AddToSetCommand, RemoveFromSetCommand>;
+
+// ---- replies ----
+
+// Nothing was changed.
+struct Refusal {
+    Exit status = kWorldFault;  // what the command ends with; never kOk
+    std::string error;          // a sentence
+    std::string help{};         // what to do about it; may be empty
+    std::string diagnostics{};  // of a policy, rendered
+};
+struct StatusReply {
+    struct Samples {  // of a candidate's disagreements
+        std::string path;
+        std::uint64_t written = 0;
+        std::string state;  // "ok", or what is wrong
+    };
+    runtime::EngineStatus engine;
+    std::optional<Samples> samples{};
+    std::uint64_t reload_failed = 0;
+};
+// The policy is in force.
+struct Committed {
+    double load_ms = 0;
+    double commit_us = 0;
+    std::vector<std::string> forgotten{};  // identities of state that nothing in the policy goes on with
+    std::optional<std::uint64_t> confirm_within_ms{};
+    std::optional<std::uint32_t> falls_back_to{};
+};
+// It runs beside the policy in force.
+struct Compared {
+    std::string candidate;
+    std::string samples;
+};
+struct ReloadReply {
+    std::string diagnostics;  // warnings
+    std::string policy;       // in force now
+    std::uint32_t generation = 0;
+    std::uint64_t rules = 0;  // of the policy that was loaded
+    double compile_ms = 0;
+    std::variant<Committed, Compared> outcome{};
+};
+// The policy in force, changed or not.
+struct ChangeReply {
+    std::string policy;
+    std::uint32_t generation = 0;
+    std::string file;
+};
+// So many lines of EVE follow, or all that come.
+struct EventsReply {
+    std::uint64_t events = 0;
+};
+struct SetEntriesReply {
+    std::vector<runtime::LiveSet::Entry> entries;
+};
+struct SetAddedReply {
+    std::uint64_t added = 0;
+    std::uint64_t refused = 0;  // no room
+};
+struct SetRemovedReply {
+    std::uint64_t removed = 0;
+};
+using Reply = std::variant<Refusal, StatusReply, ReloadReply, ChangeReply, EventsReply, SetEntriesReply, SetAddedReply,
+                           SetRemovedReply>;
+
+// What answers a command of type C where it is not refused.
+template <typename C>
+struct ReplyOf;
+template <>
+struct ReplyOf<StatusCommand> {
+    using Type = StatusReply;
+};
+template <>
+struct ReplyOf<ReloadCommand> {
+    using Type = ReloadReply;
+};
+template <>
+struct ReplyOf<ConfirmCommand> {
+    using Type = ChangeReply;
+};
+template <>
+struct ReplyOf<RollbackCommand> {
+    using Type = ChangeReply;
+};
+template <>
+struct ReplyOf<PromoteCommand> {
+    using Type = ChangeReply;
+};
+template <>
+struct ReplyOf<EventsCommand> {
+    using Type = EventsReply;
+};
+template <>
+struct ReplyOf<ListSetCommand> {
+    using Type = SetEntriesReply;
+};
+template <>
+struct ReplyOf<AddToSetCommand> {
+    using Type = SetAddedReply;
+};
+template <>
+struct ReplyOf<RemoveFromSetCommand> {
+    using Type = SetRemovedReply;
+};
+
+// Who sent a command, as its door sees them. Each function may be called after the peer has left.
+struct Peer {
+    std::function<void(const Reply&)> reply;  // once a command
+    // A line after the reply to EventsCommand; false where the peer has not read enough of the lines before.
+    std::function<bool(const std::string&)> offer;
+    std::function<bool()> is_connected;
+};
+
+}  // namespace weir::service

@@ -1,0 +1,265 @@
+#include "service/command_codec.h"
+
+#include <algorithm>
+#include <array>
+
+#include "service/fields.h"
+#include "service/status_fields.h"
+
+namespace weir::service {
+namespace {
+
+constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
+
+template <typename T, typename Fields>
+using Of = typename Fields::template Of<T>;
+
+// ---- commands ----
+
+template <typename Fields>
+void describe(Fields&, Of<StatusCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
+    fields.optional("file", command.file);
+    fields.optional("include", command.include);
+    fields.optional_up_to("confirm_within_ms", command.confirm_within_ms, kWeek_ms);
+    fields.optional("deny_warnings", command.deny_warnings);
+    fields.optional_word("format", command.format, "human", "json", "sarif", "github");
+    fields.optional("colour", command.colour);
+    fields.optional("shadow", command.shadow);
+    fields.optional("samples", command.samples);
+}
+template <typename Fields>
+void describe(Fields&, Of<ConfirmCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields&, Of<RollbackCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields& fields, Of<PromoteCommand, Fields>& command) {
+    fields("if_disagreements_under", command.if_disagreements_under);
+    fields.optional("cancel", command.cancel);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<EventsCommand, Fields>& command) {
+    fields.optional("follow", command.follow);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<ListSetCommand, Fields>& command) {
+    fields.required("set", command.set);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<AddToSetCommand, Fields>& command) {
+    fields.required("set", command.set);
+    fields.required("values", command.values);
+    fields("for_ns", command.for_ns);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<RemoveFromSetCommand, Fields>& command) {
+    fields.required("set", command.set);
+    fields.required("values", command.values);
+}
+
+// What contradicts itself; empty where nothing does.
+template <typename T>
+std::string contradiction(const T&) {
+    return {};
+}
+std::string contradiction(const ReloadCommand& command) {
+    if (command.shadow && command.confirm_within_ms != 0)
+        return "`confirm_within_ms` does not go with `shadow`: a candidate is not in force";
+    if (!command.shadow && !command.samples.empty()) return "`samples` goes with `shadow` only";
+    const auto is_relative = [](const std::string& path) { return !path.empty() && path.front() != '/'; };
+    if (is_relative(command.file)) return "`file` must be a path from the root";
+    if (is_relative(command.samples)) return "`samples` must be a path from the root";
+    if (std::any_of(command.include.begin(), command.include.end(),
+                    [&](const std::string& folder) { return folder.empty() || is_relative(folder); }))
+        return "`include` must be paths from the root";
+    return {};
+}
+std::string contradiction(const PromoteCommand& command) {
+    if (command.cancel && command.if_disagreements_under) return "`if_disagreements_under` does not go with `cancel`";
+    return {};
+}
+
+template <typename T>
+std::variant<Command, Refusal> read(const Json& asked) {
+    T command{};
+    std::vector<std::string_view> read_already{"command"};
+    if constexpr (requires { command.set; }) read_already.emplace_back("action");
+    FieldReader fields(asked, std::move(read_already));
+    describe(fields, command);
+    std::string fault = fields.fault();
+    if (const std::string unknown = fields.unknown(); fault.empty() && !unknown.empty())
+        fault = fmt::format("there is no key `{}` in this command", unknown.substr(0, 40));
+    if (fault.empty()) fault = contradiction(command);
+    if (!fault.empty()) return Refusal{kUsage, std::move(fault), "its keys: " + fields.known()};
+    return Command(std::move(command));
+}
+
+struct Row {
+    const char* command;
+    const char* action;  // null: it has none
+    std::variant<Command, Refusal> (*read)(const Json&);
+};
+// In the order of Command.
+constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullptr, read<StatusCommand>},
+                                                               {"reload", nullptr, read<ReloadCommand>},
+                                                               {"confirm", nullptr, read<ConfirmCommand>},
+                                                               {"rollback", nullptr, read<RollbackCommand>},
+                                                               {"promote", nullptr, read<PromoteCommand>},
+                                                               {"events", nullptr, read<EventsCommand>},
+                                                               {"set", "list", read<ListSetCommand>},
+                                                               {"set", "add", read<AddToSetCommand>},
+                                                               {"set", "remove", read<RemoveFromSetCommand>}}};
+
+// The string at `key`, or nothing.
+const std::string* word(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found == object.end() ? nullptr : found->get_ptr<const std::string*>();
+}
+
+// ---- replies ----
+
+template <typename Fields>
+void describe(Fields& fields, Of<Refusal, Fields>& reply) {
+    fields("error", reply.error);
+    fields("help", reply.help);
+    fields.optional("diagnostics", reply.diagnostics);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<StatusReply, Fields>& reply) {
+    fields.part("engine", reply, [](auto& inner, auto& engine) { describe_status(inner, engine); });
+}
+template <typename Fields>
+void describe(Fields& fields, Of<Committed, Fields>& outcome) {
+    fields("load_ms", outcome.load_ms);
+    fields("forgotten", outcome.forgotten);
+    fields("commit_us", outcome.commit_us);
+    fields("confirm_within_ms", outcome.confirm_within_ms);
+    fields("falls_back_to", outcome.falls_back_to);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<Compared, Fields>& outcome) {
+    fields("candidate", outcome.candidate);
+    fields("samples", outcome.samples);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<ReloadReply, Fields>& reply) {
+    fields("diagnostics", reply.diagnostics);
+    fields("policy", reply.policy);
+    fields("generation", reply.generation);
+    fields("rules", reply.rules);
+    fields("compile_ms", reply.compile_ms);
+    std::visit([&](auto& outcome) { describe(fields, outcome); }, reply.outcome);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<ChangeReply, Fields>& reply) {
+    fields("policy", reply.policy);
+    fields("generation", reply.generation);
+    fields("file", reply.file);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<EventsReply, Fields>& reply) {
+    fields("events", reply.events);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<SetEntriesReply, Fields>& reply) {
+    fields.rows("entries", reply.entries, [](auto& row, auto& entry) {
+        row("value", entry.value);
+        row.optional("expires_in_ns", entry.expires_in_ns);
+    });
+}
+template <typename Fields>
+void describe(Fields& fields, Of<SetAddedReply, Fields>& reply) {
+    fields("added", reply.added);
+    fields("refused", reply.refused);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<SetRemovedReply, Fields>& reply) {
+    fields("removed", reply.removed);
+}
+
+std::string text(const Json& object) { return object.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json fields_of(const Reply& reply) {
+    Json out = Json::object();
+    FieldWriter fields(out);
+    std::visit([&](const auto& one) { describe(fields, one); }, reply);
+    return out;
+}
+
+}  // namespace
+
+std::variant<Command, Refusal> decode_command(std::string_view line) {
+    const Json asked = Json::parse(line, nullptr, false);
+    if (!asked.is_object()) return Refusal{kUsage, "a request must be one JSON object a line"};
+    const std::string* command = word(asked, "command");
+    const std::string* action = word(asked, "action");
+    bool has_actions = false;
+    std::string words;
+    for (const Row& row : kRows) {
+        if (words.find(row.command) == std::string::npos)
+            words += (words.empty() ? "" : ", ") + std::string(row.command);
+        if (command == nullptr || *command != row.command) continue;
+        if (row.action == nullptr || (action != nullptr && *action == row.action)) return row.read(asked);
+        has_actions = true;
+    }
+    if (has_actions) return Refusal{kUsage, "`action` must be one of list, add, remove"};
+    return Refusal{kUsage, "`command` must be one of " + words};
+}
+
+std::string encode(const Command& command) {
+    const Row& row = kRows[command.index()];
+    Json out{{"command", row.command}};
+    if (row.action != nullptr) out["action"] = row.action;
+    FieldWriter fields(out);
+    std::visit([&](const auto& one) { describe(fields, one); }, command);
+    return text(out);
+}
+
+std::string encode(const Reply& reply) {
+    const auto* refusal = std::get_if<Refusal>(&reply);
+    Json out{{"ok", refusal == nullptr}, {"status", refusal == nullptr ? kOk : refusal->status}};
+    out.update(fields_of(reply));
+    return text(out);
+}
+
+std::string encode_result(const Reply& reply) {
+    Json out = fields_of(reply);
+    if (std::holds_alternative<StatusReply>(reply)) return text(out["engine"]);
+    out.erase("diagnostics");
+    return text(out);
+}
+
+Result<Reply> decode_reply(std::string_view line, const Command& asked) {
+    const Error unreadable{"the engine's answer cannot be read: is it of another version?", {}, 0};
+    const Json said = Json::parse(line, nullptr, false);
+    if (!said.is_object()) return unreadable;
+    FieldReader fields(said);
+    bool ok = false;
+    std::uint32_t status = kWorldFault;
+    fields("ok", ok);
+    fields("status", status);
+    Reply reply;
+    if (!ok) {
+        Refusal refusal;
+        describe(fields, refusal);
+        refusal.status = status == kPolicyFault ? kPolicyFault : status == kUsage ? kUsage : kWorldFault;
+        if (refusal.error.empty()) refusal.error = "the engine refuses";
+        reply = std::move(refusal);
+    } else {
+        std::visit(
+            [&]<typename C>(const C& command) {
+                typename ReplyOf<C>::Type answer{};
+                if constexpr (std::is_same_v<C, ReloadCommand>)
+                    if (command.shadow) answer.outcome = Compared{};
+                describe(fields, answer);
+                reply = std::move(answer);
+            },
+            asked);
+        if (std::holds_alternative<StatusReply>(reply) && !said.contains("engine")) return unreadable;
+    }
+    if (!fields.fault().empty()) return unreadable;
+    return reply;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,29 @@
+// A command's side of the control socket of a running engine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "grammar/base/result.h"
+#include "runtime/handles.h"
+
+namespace weir::service {
+
+// Names of the engines that run, sorted.
+std::vector<std::string> running_engines();
+// To engine `name`, or to the only one running where it is empty.
+class EngineConnection {
+public:
+    static Result<EngineConnection> open(const std::string& name);
+    Status send(const std::string& request, int timeout_ms);
+    // The next line. `timeout_ms` -1: whenever it comes.
+    Result<std::string> receive(int timeout_ms);
+
+private:
+    EngineConnection(std::string name, runtime::UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
+    std::string name_;
+    runtime::UniqueFd fd_;
+    std::string in_;
+};
+
+}  // namespace weir::service

@@ -1,0 +1,46 @@
+// Held by tests/cli/live_test.py (sets).
+#include "service/set_commands.h"
+
+#include <algorithm>
+
+namespace weir::service {
+namespace {
+
+// A set that is not there and a value that is none are the asker's fault; what the kernel refuses is the world's.
+Refusal refuse(Exit status, const Error& error) { return {status, error.message, error.help}; }
+
+Refusal no_set(const runtime::Engine& engine, const std::string& name, const Error& error) {
+    const bool is_there = std::any_of(engine.sets().begin(), engine.sets().end(),
+                                      [&](const bpf::SetInfo& set) { return set.name == name && set.dynamic; });
+    return refuse(is_there ? kWorldFault : kUsage, error);
+}
+
+}  // namespace
+
+Reply carry_out(const runtime::Engine& engine, const ListSetCommand& command) {
+    auto set = engine.set(command.set);
+    if (!set) return no_set(engine, command.set, set.error());
+    auto entries = set->list();
+    if (!entries) return refuse(kWorldFault, entries.error());
+    return SetEntriesReply{std::move(*entries)};
+}
+
+Reply carry_out(const runtime::Engine& engine, const AddToSetCommand& command) {
+    auto set = engine.set(command.set);
+    if (!set) return no_set(engine, command.set, set.error());
+    if (Status good = set->check(command.values); !good) return refuse(kUsage, good.error());
+    auto added = set->add(command.values, command.for_ns);
+    if (!added) return refuse(kWorldFault, added.error());
+    return SetAddedReply{added->added, added->refused};
+}
+
+Reply carry_out(const runtime::Engine& engine, const RemoveFromSetCommand& command) {
+    auto set = engine.set(command.set);
+    if (!set) return no_set(engine, command.set, set.error());
+    if (Status good = set->check(command.values); !good) return refuse(kUsage, good.error());
+    auto removed = set->remove(command.values);
+    if (!removed) return refuse(kWorldFault, removed.error());
+    return SetRemovedReply{*removed};
+}
+
+}  // namespace weir::service

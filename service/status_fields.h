@@ -1,0 +1,132 @@
+// The fields of a status, as `weir status --format json` writes them (docs/cli.md): a new one is a row here. Seen by
+// the codec alone.
+#pragma once
+
+#include "runtime/status.h"
+#include "service/command.h"
+
+namespace weir::service {
+
+inline constexpr std::pair<runtime::AttachMode, const char*> kModeWords[] = {
+    {runtime::AttachMode::kNative, "native"},
+    {runtime::AttachMode::kGeneric, "generic"},
+    {runtime::AttachMode::kAuto, "native"},  // while it is attached nowhere
+};
+
+template <typename Fields>
+void describe_in_force(Fields& fields, typename Fields::template Of<runtime::InForceStatus>& now) {
+    fields("policy", now.policy);
+    fields("generation", now.generation);
+    fields("loaded_at", now.loaded_at);
+    fields("file", now.origin.file);
+    fields.rows("files", now.origin.files, [](auto& row, auto& file) {
+        row("path", file.path);
+        row("sha256", file.sha256);
+    });
+    fields("confirm_within_ms", now.confirm_within_ms);
+    fields("falls_back_to", now.falls_back_to);
+}
+
+template <typename Fields>
+void describe_shadow(Fields& fields, typename Fields::template Of<runtime::ShadowStatus>& shadow) {
+    fields("policy", shadow.policy);
+    fields("file", shadow.origin.file);
+    fields("packets", shadow.packets);
+    fields("disagreements", shadow.disagreements);
+    fields("unnamed", shadow.unnamed);
+    fields.rows("pairs", shadow.pairs, [](auto& row, auto& pair) {
+        row("live", pair.live);
+        row("live_verdict", pair.live_verdict);
+        row("candidate", pair.candidate);
+        row("candidate_verdict", pair.candidate_verdict);
+        row("packets", pair.packets);
+    });
+}
+
+template <typename Fields>
+void describe_counters(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
+    const auto counter = [](auto& part, auto& one) {
+        part("packets", one.packets);
+        part("bytes", one.bytes);
+    };
+    fields.rows("rules", status.rules, [&](auto& row, auto& rule) {
+        row("name", rule.name);
+        counter(row, rule);
+    });
+    fields.part("default", status.default_, counter);
+    fields.part("malformed", status.malformed, counter);
+}
+
+template <typename Fields>
+void describe_state(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
+    fields.rows("sets", status.sets, [](auto& row, auto& set) {
+        row("name", set.name);
+        row("entries", set.entries);
+        row("refused", set.refused);
+    });
+    fields.part("sets_file", status.sets_file, [](auto& part, auto& file) {
+        part("path", file.path);
+        part("saved_at", file.saved_at);
+        part("entries", file.entries);
+        part("restored", file.restored);
+        part("skipped", file.skipped);
+        part("state", file.state);
+    });
+    fields.rows("terms", status.terms, [](auto& row, auto& term) {
+        row("name", term.name);
+        row("keys", term.keys);
+        row("evicted", term.evicted);
+        row("refused", term.refused);
+    });
+}
+
+template <typename Fields>
+void describe_accounts(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
+    fields.rows("alerts", status.alerts, [](auto& row, auto& alert) {
+        row("name", alert.name);
+        row("matched", alert.matched);
+        row("delivered", alert.delivered);
+        row("suppressed", alert.suppressed);
+        row("lost", alert.lost);
+        row("pending", alert.pending);
+    });
+    fields.rows("sinks", status.sinks, [](auto& row, auto& sink) {
+        row("name", sink.name);
+        row("delivered", sink.delivered);
+        row("lost", sink.lost);
+        row("pending", sink.pending);
+        row("state", sink.state);
+    });
+}
+
+template <typename Fields>
+void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& reply) {
+    auto& status = reply.engine;
+    fields("name", status.name);
+    describe_in_force(fields, status.in_force);
+    fields("auto_rollbacks", status.auto_rollbacks);
+    fields.rows("history", status.history, [](auto& row, auto& old) {
+        row("generation", old.generation);
+        row("policy", old.policy);
+        row("loaded_at", old.loaded_at);
+    });
+    fields.part("shadow", status.shadow, [](auto& part, auto& shadow) { describe_shadow(part, shadow); });
+    fields.part("shadow", reply.samples, [](auto& part, auto& samples) {
+        part("samples", samples.path);
+        part("sampled", samples.written);
+        part("samples_state", samples.state);
+    });
+    fields.rows("interfaces", status.interfaces, [](auto& row, auto& interface) {
+        row("name", interface.name);
+        row.word("mode", interface.mode, kModeWords);
+        row("attached", interface.attached);
+        row("gaps", interface.gaps);
+        row("last_gap_ms", interface.last_gap_ms);
+    });
+    describe_counters(fields, status);
+    describe_state(fields, status);
+    describe_accounts(fields, status);
+    fields("reload_failed", reply.reload_failed);
+}
+
+}  // namespace weir::service
