@@ -48,10 +48,6 @@ struct Report {
     runtime::BenchFigures figures;
 };
 
-Error our_bug(const std::string& sentence) {
-    return {sentence, "this is a bug of weir: please report it with the policy", 0};
-}
-
 double ms_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -76,10 +72,7 @@ Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& a
     const auto compiled =
         analyse(sources, first.source_name, first.source_text, tooling::files_of(arguments.options), diagnostics);
     if (!compiled) return Error{"a file that the policy reads changed while it was measured", {}, 0};
-    std::string error;
-    auto object = compile(*compiled, {}, error);
-    if (!object) return our_bug(error);
-    return std::move(*object);
+    return compile(*compiled, {});
 }
 
 Result<bpf::Object> compile_often(const Compiled& first, const BenchArguments& arguments, Report& report) {
@@ -117,9 +110,8 @@ std::uint32_t native_batch(const runtime::Frames& frames, std::size_t first, Run
 Status bench_native(const Compiled& compiled, const runtime::Frames& frames, const BenchArguments& arguments,
                     Report& report) {
     const auto begin = std::chrono::steady_clock::now();
-    std::string error;
-    const auto engine = codegen::NativeEngine::create(compiled, error);
-    if (!engine) return our_bug(error);
+    const auto engine = codegen::NativeEngine::create(compiled);
+    if (!engine) return engine.error();
     report.compile_ms += ms_since(begin);
     std::vector<std::uint32_t> bare, policy;
     int (*volatile nothing)(const std::uint8_t*) = run_nothing;
@@ -128,7 +120,7 @@ Status bench_native(const Compiled& compiled, const runtime::Frames& frames, con
     for (std::uint64_t done = 0; done < total; done += kNativeBatch) {
         const std::size_t first = done % frames.size();
         bare.push_back(native_batch(frames, first, [&](const auto& frame) { return nothing(frame.data()); }));
-        policy.push_back(native_batch(frames, first, [&](const auto& frame) { return engine->run(frame); }));
+        policy.push_back(native_batch(frames, first, [&](const auto& frame) { return (*engine)->run(frame); }));
         progress.step(done);
     }
     report.figures.packet_ns = runtime::percentiles_of_floors(std::move(policy));
@@ -218,8 +210,7 @@ int run_bench(const BenchArguments& arguments) {
     const auto begin = std::chrono::steady_clock::now();
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    std::string error;
-    if (!compile(*loaded.compiled, {}, error)) return say_error(our_bug(error));
+    if (const auto object = compile(*loaded.compiled, {}); !object) return say_error(object.error());
     report.first_compile_ms = ms_since(begin);
     report.policy = loaded.compiled->policy.name;
     report.rules = loaded.compiled->policy.rules.size();

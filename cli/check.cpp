@@ -26,9 +26,8 @@ struct CheckArguments {
 
 // Compiles, and lets the kernel's verifier read it. Nothing stays behind.
 int load_in_kernel(const Compiled& compiled, const std::string& file) {
-    std::string error;
-    const auto object = compile(compiled, {}, error);
-    if (!object) return say_error({error, "this is a bug of weir: please report it with the policy", 0});
+    const auto object = compile(compiled, {});
+    if (!object) return say_error(object.error());
     auto program = runtime::Program::load(*object, {});
     if (!program) {
         Error said = program.error();

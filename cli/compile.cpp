@@ -63,15 +63,13 @@ int emit(const CompileArguments& arguments) {
     if (!loaded.compiled) return loaded.status;
     if (arguments.stage == "decision")
         return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
-    std::string error;
     if (arguments.stage == "elf") {
-        if (const auto object = compile(*loaded.compiled, {}, error))
-            return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
-    } else if (const auto text =
-                   emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm, error)) {
-        return write_out(arguments, *text);
+        const auto object = compile(*loaded.compiled, {});
+        if (!object) return say_error(object.error());
+        return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
     }
-    return say_error({error, "this is a bug of weir: please report it with the policy", 0});
+    const auto text = emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm);
+    return text ? write_out(arguments, *text) : say_error(text.error());
 }
 
 }  // namespace

@@ -6,6 +6,9 @@
 #include <numeric>
 
 #include "compiler/analysis/lint.h"
+#include "compiler/codegen/manifest.h"
+#include "compiler/codegen/policy_module.h"
+#include "compiler/codegen/tables.h"
 #include "compiler/ir/build.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
@@ -36,30 +39,75 @@ bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagn
     return false;
 }
 
+// Which line of the root's text each rule is on, for the program's debug information. Rules of imported files have
+// none there; line 1 stands for them.
+void set_lines(const Sources& sources, std::uint32_t root, const policy::TypedPolicy& policy, ir::Decision& decision) {
+    for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+        const Span span = policy.rules[i].span;
+        decision.rules[i].line = span.file == root ? sources.position(root, span.begin).line : 1;
+    }
+}
+
 }  // namespace
 
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
                                 const sema::Files& files, Diagnostics& diagnostics, Session* session) {
+    // Parse: the root, and each file that it imports once.
     const std::uint32_t root = sources.add(root_name, std::move(root_text));
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, files, diagnostics);
-    if (diagnostics.has_errors()) return std::nullopt;
+    if (diagnostics.has_errors()) return std::nullopt;  // names in half a policy would only be reported as unknown
+
+    // Check: names become ids, types are compared, set files are read, tests become frames.
     std::optional<policy::TypedPolicy> policy = sema::check(sources, policies, files, diagnostics);
     if (!policy) return std::nullopt;
     analysis::warn_observed_sets(*policy, diagnostics);
 
+    // Lower: flat predicates and rules, which no longer refer to the text.
     Compiled compiled;
     compiled.source_name = root_name;
     compiled.source_text = sources.text(root);
     compiled.decision = ir::lower(*policy);
-    for (std::size_t i = 0; i < policy->rules.size(); ++i) {
-        const Span span = policy->rules[i].span;
-        // Rules of imported files have no line in the root's text; line 1 stands for them.
-        compiled.decision.rules[i].line = span.file == root ? sources.position(root, span.begin).line : 1;
-    }
+    set_lines(sources, root, *policy, compiled.decision);
+
+    // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds.
     ir::build(compiled.decision, session != nullptr ? &session->memory() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
     return compiled;
 }
+
+Result<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, Session* session) {
+    // Code: the policy's functions and constants go into the template, its literals, ranges and trees into tables.
+    codegen::Tables tables(compiled.policy);
+    auto module = codegen::PolicyModule::fill(compiled, options, tables,
+                                              session != nullptr ? &session->codegen_cache() : nullptr);
+    if (!module) return module.error();
+
+    // Machine code. A session has it already where a policy of trees differs from the last one in its tables alone.
+    bpf::Object object;
+    auto elf = std::move(*module).to_elf();
+    if (!elf) return elf.error();
+    object.elf = std::move(*elf);
+
+    // What user space has to know of the program: names, layouts, sinks, messages.
+    object.manifest = codegen::make_manifest(compiled, options);
+
+    // The tables' bytes, last: code that is made adds to them.
+    tables.write(compiled.policy, object);
+    return object;
+}
+
+Result<std::string> emit_text(const Compiled& compiled, Stage stage) {
+    codegen::Tables tables(compiled.policy);
+    auto module = codegen::PolicyModule::fill(compiled, {}, tables, nullptr);
+    if (!module) return module.error();
+    if (stage == Stage::kAsm) return std::move(*module).to_assembly();
+    return std::move(*module).to_llvm();
+}
+
+Session::Session() : codegen_cache_(std::make_unique<codegen::CodegenCache>()) {}
+Session::~Session() = default;
+
+void Session::prepare() { codegen_cache_->read_ahead(); }
 
 }  // namespace weir

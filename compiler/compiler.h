@@ -8,6 +8,7 @@
 #include "compiler/object.h"
 #include "compiler/policy/typed_policy.h"
 #include "compiler/sema/check.h"
+#include "grammar/base/result.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
 
@@ -31,11 +32,10 @@ struct CompileOptions {
     bool observe = false;  // the whole policy observes (`weir run --observe`)
 };
 
-// Compiled -> BPF object through LLVM. Nothing and a sentence in `error` where LLVM refused: our bug.
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error,
-                                   Session* session = nullptr);
+// Compiled -> BPF object through LLVM. An error is LLVM refusing what we made: our bug, never the author's.
+Result<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, Session* session = nullptr);
 
 enum class Stage : std::uint8_t { kLlvm, kAsm };
-std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error);
+Result<std::string> emit_text(const Compiled& compiled, Stage stage);
 
 }  // namespace weir

@@ -9,7 +9,7 @@
 namespace weir {
 
 namespace codegen {
-struct CodegenCache;
+class CodegenCache;
 }
 
 class Session {

@@ -110,15 +110,13 @@ bool answer(const WorkerRequest& request, Session& session, int out) {
                                       tooling::diagnostic_format(request.options.format), request.colour);
     if (loaded.unreadable) said = "weir: " + loaded.unreadable->message + "\n";
     header.status = loaded.status;
-    std::optional<bpf::Object> object;
     if (loaded.compiled) {
-        std::string error;
-        object = weir::compile(*loaded.compiled, {request.observe}, error, &session);
+        const auto object = weir::compile(*loaded.compiled, {request.observe}, &session);
         if (object)
             object_bytes = bpf::to_bytes(*object);
         else
             header.status = kWorldFault,
-            said += "weir: " + error + "\n      this is a bug of weir: please report it with the policy\n";
+            said += "weir: " + object.error().message + "\n      " + object.error().help + "\n";
     }
     runtime::ByteWriter files;
     for (const runtime::SourceFile& file : read) files.put(file.path), files.put(file.sha256);

@@ -1,7 +1,6 @@
 #include "compiler/codegen/backend.h"
 
 #include <llvm/ADT/StringSet.h>
-#include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -14,9 +13,7 @@
 #include <algorithm>
 
 #include "compiler/codegen/emit.h"
-#include "compiler/codegen/manifest.h"
 #include "compiler/ir/build.h"
-#include "compiler/session.h"
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
@@ -26,12 +23,11 @@ namespace {
 // hundred get there.
 constexpr std::uint32_t kMaxLines = (std::uint32_t{1} << 29) / sizeof(weir_line);
 
-bool is_sound(const llvm::Function& made, std::string& error) {
+Status verify(const llvm::Function& made) {
     std::string complaint;
     llvm::raw_string_ostream stream(complaint);
-    if (!llvm::verifyFunction(made, &stream)) return true;
-    error = "the compiler made a function that LLVM refuses: " + complaint;
-    return false;
+    if (!llvm::verifyFunction(made, &stream)) return Done{};
+    return bug_of_ours("the compiler made a function that LLVM refuses: " + complaint);
 }
 
 }  // namespace
@@ -54,8 +50,7 @@ void LlvmErrors::add(const std::string& sentence) {
     if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
 }
 
-bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables,
-                   std::string& error) {
+Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables) {
     ir::Decision observed;
     if (options.observe) observed = ir::observed(compiled.decision);
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
@@ -71,10 +66,7 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     emit_decide(filled, decision, compiled.policy, tables);
     emit_state(filled, decision, compiled.policy, tables.state());
     filled.drop_unused();
-    if (tables.line_count() > kMaxLines) {
-        error = "the sets and ranges of the policy take more than 512 MB";
-        return false;
-    }
+    if (tables.line_count() > kMaxLines) return bug_of_ours("the sets and ranges of the policy take more than 512 MB");
 
     const auto rules = static_cast<std::uint32_t>(decision.rules.size());
     filled.set_constant("weir_needs", decision.needs);
@@ -106,9 +98,11 @@ bool fill_template(llvm::Module& module, const Compiled& compiled, const Compile
     filled.set_table("weir_entries", tables.entry_words());
     filled.set_table("weir_lines", tables.line_count());
     filled.finish();
-    return std::all_of(module.begin(), module.end(), [&](const llvm::Function& function) {
-        return given.contains(function.getName()) || is_sound(function, error);
-    });
+    for (const llvm::Function& function : module) {
+        if (given.contains(function.getName())) continue;
+        if (Status sound = verify(function); !sound) return sound;
+    }
+    return Done{};
 }
 
 llvm::TargetMachine& bpf_machine() {
@@ -169,89 +163,3 @@ bool emit(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileT
 }
 
 }  // namespace weir::codegen
-
-namespace weir {
-namespace {
-
-// The template, read now or ahead.
-bool open_next(codegen::OwnedModule& piece, std::string& error) {
-    if (!piece.module) piece.module = codegen::open_template(codegen::Target::kBpf, *piece.context, error);
-    return piece.module != nullptr;
-}
-
-bool failed(const codegen::LlvmErrors& llvm_errors, bool emitted, std::string& error) {
-    if (emitted && !llvm_errors.any()) return false;
-    error = "LLVM refuses the compiled policy" + (llvm_errors.any() ? ": " + llvm_errors.text() : std::string());
-    return true;
-}
-
-}  // namespace
-
-Session::Session() : codegen_cache_(std::make_unique<codegen::CodegenCache>()) {}
-Session::~Session() = default;
-
-void Session::prepare() {
-    codegen::bpf_machine();
-    std::string error;  // whoever compiles next meets it again, and tells
-    if (open_next(codegen_cache_->next, error))
-        codegen::read_ahead(*codegen_cache_->next.module, codegen_cache_->names);
-}
-
-std::optional<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, std::string& error,
-                                   Session* session) {
-    codegen::CodegenCache alone;
-    codegen::CodegenCache& bench = session != nullptr ? session->codegen_cache() : alone;
-    const codegen::OwnedModule piece =
-        open_next(bench.next, error) ? std::exchange(bench.next, {}) : codegen::OwnedModule{};
-    if (!piece.module) return std::nullopt;
-    codegen::LlvmErrors llvm_errors(*piece.context);
-    codegen::Tables tables(compiled.policy);
-    if (!codegen::fill_template(*piece.module, compiled, options, tables, error)) return std::nullopt;
-    bench.names.clear();
-    for (const llvm::Function& function : *piece.module)
-        if (!function.isDeclaration()) bench.names.push_back(function.getName().str());
-    // Policies of many rules differ in their tables alone.
-    llvm::SmallVector<char, 0> bitcode;
-    if (session != nullptr) {
-        llvm::raw_svector_ostream stream(bitcode);
-        llvm::WriteBitcodeToFile(*piece.module, stream);
-    }
-    bpf::Object object;
-    if (session != nullptr && bitcode == bench.bitcode) {
-        object.elf = bench.elf;
-    } else {
-        codegen::optimise(*piece.module, &codegen::bpf_machine());
-        llvm::SmallVector<char, 0> elf;
-        const bool emitted =
-            codegen::emit(*piece.module, codegen::bpf_machine(), llvm::CodeGenFileType::ObjectFile, elf);
-        if (failed(llvm_errors, emitted, error)) return std::nullopt;
-        object.elf.assign(elf.begin(), elf.end());
-        if (session != nullptr) bench.bitcode = std::move(bitcode), bench.elf = object.elf;
-    }
-    object.manifest = codegen::make_manifest(compiled, options);
-    tables.write(compiled.policy, object);
-    return object;
-}
-
-std::optional<std::string> emit_text(const Compiled& compiled, Stage stage, std::string& error) {
-    codegen::OwnedModule piece;
-    if (!open_next(piece, error)) return std::nullopt;
-    codegen::LlvmErrors llvm_errors(*piece.context);
-    codegen::Tables tables(compiled.policy);
-    llvm::Module* module = piece.module.get();
-    if (!codegen::fill_template(*module, compiled, {}, tables, error)) return std::nullopt;
-    codegen::optimise(*module, &codegen::bpf_machine());
-    std::string text;
-    if (stage == Stage::kLlvm) {
-        llvm::raw_string_ostream stream(text);
-        module->print(stream, nullptr);
-        return text;
-    }
-    llvm::SmallVector<char, 0> assembly;
-    const bool emitted = codegen::emit(*module, codegen::bpf_machine(), llvm::CodeGenFileType::AssemblyFile, assembly);
-    if (failed(llvm_errors, emitted, error)) return std::nullopt;
-    text.assign(assembly.begin(), assembly.end());
-    return text;
-}
-
-}  // namespace weir

@@ -6,14 +6,12 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "compiler/codegen/tables.h"
 #include "compiler/codegen/template.h"
 #include "compiler/compiler.h"
+#include "grammar/base/result.h"
 
 namespace weir::codegen {
 
@@ -29,24 +27,8 @@ private:
     std::string text_;
 };
 
-// A template that was read, or a policy's module made of it, in a context of its own.
-struct OwnedModule {
-    std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
-    std::unique_ptr<llvm::Module> module{};  // goes before its context
-};
-
-// What a Session keeps of LLVM's.
-struct CodegenCache {
-    OwnedModule next{};                // read ahead, or without a module
-    std::vector<std::string> names{};  // of the functions that the last policy took: the next one's are mostly the same
-    llvm::SmallVector<char, 0> bitcode{};  // of the last policy, before the passes
-    std::vector<std::uint8_t> elf{};       // what became of it
-};
-
-// Puts all of the policy into the template, its tables into `tables`. False and `error` on a bug of ours: LLVM's own
-// check of what was made is among it.
-bool fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables,
-                   std::string& error);
+// Puts all of the policy into the template, its tables into `tables`. LLVM verifies each function that was made.
+Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables);
 
 // The machine of BPF; made once a process.
 llvm::TargetMachine& bpf_machine();

@@ -89,7 +89,7 @@ void bind_host_symbols(llvm::Module& module, const Maps& maps) {
         if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
 }
 
-bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
+Status define_symbols(llvm::orc::LLJIT& jit, Maps& maps) {
     llvm::orc::SymbolMap symbols;
     const auto define = [&](const std::string& name, auto* address) {
         symbols[jit.mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
@@ -102,11 +102,9 @@ bool define_symbols(llvm::orc::LLJIT& jit, Maps& maps, std::string& error) {
     define("bpf_ktime_get_coarse_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
     define("bpf_ringbuf_submit", &ignore_submit);
-    if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols))) {
-        error = llvm::toString(std::move(failed));
-        return false;
-    }
-    return true;
+    if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols)))
+        return bug_of_ours(llvm::toString(std::move(failed)));
+    return Done{};
 }
 
 // The template's name for a table of the ELF.
@@ -133,32 +131,31 @@ struct NativeEngine::State {
     std::vector<weir_sample> samples;
     std::unique_ptr<Tables> tables;  // where state is
 
-    bool fill_tables(const bpf::Object& object, std::string& error);
+    Status fill_tables(const bpf::Object& object);
     template <typename T>
-    T* address_of(const std::string& name, std::string& error) {
+    Result<T*> address_of(const std::string& name) {
         auto found = jit->lookup(name);
-        if (found) return found->toPtr<T*>();
-        error = llvm::toString(found.takeError());
-        return nullptr;
+        if (!found) return bug_of_ours(llvm::toString(found.takeError()));
+        return found->toPtr<T*>();
     }
 };
 
-bool NativeEngine::State::fill_tables(const bpf::Object& object, std::string& error) {
+Status NativeEngine::State::fill_tables(const bpf::Object& object) {
     for (const bpf::TableImage& table : object.tables) {
-        auto* bytes = address_of<std::uint8_t>(global_name(table), error);
-        if (bytes == nullptr) return false;
-        std::memcpy(bytes, table.bytes.data(), table.bytes.size());
+        const auto bytes = address_of<std::uint8_t>(global_name(table));
+        if (!bytes) return bytes.error();
+        std::memcpy(*bytes, table.bytes.data(), table.bytes.size());
         if (table.map != ".data.weir_samples") continue;
-        samples_at = reinterpret_cast<weir_sample*>(bytes);
+        samples_at = reinterpret_cast<weir_sample*>(*bytes);
         samples.assign(samples_at, samples_at + table.bytes.size() / sizeof(weir_sample));
     }
-    return true;
+    return Done{};
 }
 
 NativeEngine::NativeEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 NativeEngine::~NativeEngine() = default;
 
-std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std::string& error) {
+Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compiled) {
     static const bool ready = [] {
         llvm::InitializeNativeTarget();
         llvm::InitializeNativeTargetAsmPrinter();
@@ -169,8 +166,10 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     auto llvm_errors = std::make_unique<LlvmErrors>(*context);
     auto owned = std::make_unique<Tables>(compiled.policy);
     Tables& tables = *owned;
-    auto module = open_template(Target::kHost, *context, error);
-    if (!module || !fill_template(*module, compiled, {}, tables, error)) return nullptr;
+    auto opened = open_template(Target::kHost, *context);
+    if (!opened) return opened.error();
+    std::unique_ptr<llvm::Module> module = std::move(*opened);
+    if (Status filled = fill_template(*module, compiled, {}, tables); !filled) return filled.error();
     bpf::Object object;
     tables.write(compiled.policy, object);
 
@@ -181,28 +180,22 @@ std::unique_ptr<NativeEngine> NativeEngine::create(const Compiled& compiled, std
     state->maps = make_maps(compiled, object);
     bind_host_symbols(*module, state->maps);
     auto jit = llvm::orc::LLJITBuilder().create();
-    if (!jit) {
-        error = "no native code can be made here: " + llvm::toString(jit.takeError());
-        return nullptr;
-    }
+    if (!jit) return bug_of_ours("no native code can be made here: " + llvm::toString(jit.takeError()));
     state->jit = std::move(*jit);
     module->setDataLayout(state->jit->getDataLayout());
     module->setTargetTriple(state->jit->getTargetTriple().str());
     optimise(*module, nullptr);
     std::erase_if(object.tables,
                   [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
-    if (!define_symbols(*state->jit, state->maps, error)) return nullptr;
+    if (Status defined = define_symbols(*state->jit, state->maps); !defined) return defined.error();
     if (llvm::Error failed =
-            state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context)))) {
-        error = llvm::toString(std::move(failed));
-        return nullptr;
-    }
-    state->policy = state->address_of<int(const HostFrame*)>("weir_policy", error);
-    if (state->policy == nullptr || !state->fill_tables(object, error)) return nullptr;
-    if (state->llvm_errors->any()) {
-        error = state->llvm_errors->text();
-        return nullptr;
-    }
+            state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context))))
+        return bug_of_ours(llvm::toString(std::move(failed)));
+    const auto policy = state->address_of<int(const HostFrame*)>("weir_policy");
+    if (!policy) return policy.error();
+    state->policy = *policy;
+    if (Status filled = state->fill_tables(object); !filled) return filled.error();
+    if (state->llvm_errors->any()) return bug_of_ours(state->llvm_errors->text());
     return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));
 }
 

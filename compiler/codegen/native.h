@@ -9,6 +9,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/policy/typed_policy.h"
+#include "grammar/base/result.h"
 
 namespace weir {
 struct Compiled;
@@ -26,9 +27,8 @@ struct NativeJudgement {
 
 class NativeEngine {
 public:
-    // Nothing and a sentence in `error` where LLVM refused: our bug (E9xx), never the author's.
-    // `compiled` outlives the engine.
-    static std::unique_ptr<NativeEngine> create(const Compiled& compiled, std::string& error);
+    // An error is LLVM refusing what we made: our bug, never the author's. `compiled` outlives the engine.
+    static Result<std::unique_ptr<NativeEngine>> create(const Compiled& compiled);
     ~NativeEngine();
     // Empty state, as when it was made.
     void reset();

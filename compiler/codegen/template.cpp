@@ -41,7 +41,7 @@ void read_used(llvm::Module& module) {
 
 }  // namespace
 
-std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error) {
+Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context) {
     const bool bpf = target == Target::kBpf;
     const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
     const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
@@ -50,10 +50,7 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     // (Template::drop_unused).
     const llvm::MemoryBufferRef buffer(bytes, "policy");
     auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);
-    if (!module) {
-        error = "the policy template cannot be read: " + llvm::toString(module.takeError());
-        return nullptr;
-    }
+    if (!module) return bug_of_ours("the policy template cannot be read: " + llvm::toString(module.takeError()));
     if (!bpf) llvm::StripDebugInfo(**module);
     (*module)->convertToNewDbgValues();
     for (llvm::Function& function : **module) {
@@ -64,7 +61,7 @@ std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& co
     return std::move(*module);
 }
 
-void read_ahead(llvm::Module& module, std::span<const std::string> names) {
+void read_functions(llvm::Module& module, std::span<const std::string> names) {
     for (const std::string& name : names)
         if (llvm::Function* function = module.getFunction(name); function != nullptr && function->isMaterializable())
             read_body(*function);

@@ -9,15 +9,17 @@
 #include <span>
 #include <string>
 
+#include "grammar/base/result.h"
+
 namespace weir::codegen {
 
 enum class Target : std::uint8_t { kBpf, kHost };
 
-// The module of the target's template. Nothing and a sentence in `error` where LLVM cannot read it. The bodies of the
-// kernel's functions are read when drop_unused() knows which are wanted,
-std::unique_ptr<llvm::Module> open_template(Target target, llvm::LLVMContext& context, std::string& error);
-// or those of that name before, while nobody waits.
-void read_ahead(llvm::Module& module, std::span<const std::string> names);
+// The module of the target's template. The bodies of the kernel's functions are read when drop_unused() knows which are
+// needed.
+Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context);
+// Reads those of that name now, while nobody waits.
+void read_functions(llvm::Module& module, std::span<const std::string> names);
 
 // Removes the functions, weak ones too, that nothing reaches from the program.
 void drop_uncalled(llvm::Module& module);

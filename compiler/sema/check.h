@@ -8,25 +8,27 @@
 
 #include "compiler/policy/typed_policy.h"
 #include "grammar/ast.h"
+#include "grammar/base/result.h"
 #include "grammar/diagnostic.h"
 #include "grammar/source.h"
 
 namespace weir::sema {
 
-// Reads a whole file for an import or a set. Returns nothing and fills `error` where it cannot be read. The caller
-// gives it, so that this library touches no disk.
-using ReadFile = std::function<std::optional<std::string>(const std::string& path, std::string& error)>;
+// Reads a whole file for an import or a set. The caller gives it, so that this library touches no disk.
+using ReadFile = std::function<Result<std::string>(const std::string& path)>;
+
+struct FileText {
+    std::string path;
+    std::string text;
+};
 
 // How relative paths are found: beside the file that names them, then in each include folder.
 struct Files {
     ReadFile read;  // empty: there are no files
     std::vector<std::string> include_dirs;
 
-    std::optional<std::string> text(const std::string& path, std::string& error) const {
-        if (read) return read(path, error);
-        error = "no files can be read here";
-        return std::nullopt;
-    }
+    // The first of `places`, as candidate_paths() lists them, that can be read; else what was wrong with the first.
+    Result<FileText> first_of(const std::vector<std::string>& places) const;
 };
 
 // Parses `sources` file `root` and everything it imports (each file once; a cycle is an error that names it), in

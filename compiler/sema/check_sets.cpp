@@ -149,25 +149,16 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
 }
 
 void ItemChecker::read_set_file(const ast::Set& written, policy::Set& set) {
-    std::string text, error, first_error, name;
-    bool found = false;
-    for (const std::string& place :
-         candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs)) {
-        auto read = files_.text(place, error);
-        if (first_error.empty()) first_error = error;
-        if (!read) continue;
-        text = std::move(*read);
-        name = place;
-        found = true;
-        break;
-    }
-    if (!found) {
+    const Result<FileText> file =
+        files_.first_of(candidate_paths(sources_.name(written.file_span.file), *written.file, files_.include_dirs));
+    if (!file) {
         say({.code = Code::E207,
              .span = written.file_span,
-             .message = fmt::format("`{}` cannot be read: {}", *written.file, first_error),
+             .message = fmt::format("`{}` cannot be read: {}", *written.file, file.error().message),
              .help = "a path is relative to the file that names it, then to the --include folders"});
         return;
     }
+    const auto& [name, text] = *file;
     set_lines(written, name, text, set);
     if (set.entries.size() > kMaxEntries)
         say({.code = Code::E508,

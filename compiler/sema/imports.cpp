@@ -64,18 +64,15 @@ private:
                 "merge some of the files");
             return;
         }
-        std::string first_error;
-        for (const std::string& place : places) {
-            std::string error;
-            std::optional<std::string> text = files_.text(place, error);
-            if (first_error.empty()) first_error = error;
-            if (!text) continue;
-            import.file = sources_.add(place, std::move(*text));
-            read(*import.file);
+        Result<FileText> found = files_.first_of(places);
+        if (!found) {
+            say(Code::E207, import.path_span,
+                fmt::format("`{}` cannot be read: {}", import.path, found.error().message),
+                "a path is relative to the file that names it, then to the --include folders");
             return;
         }
-        say(Code::E207, import.path_span, fmt::format("`{}` cannot be read: {}", import.path, first_error),
-            "a path is relative to the file that names it, then to the --include folders");
+        import.file = sources_.add(found->path, std::move(found->text));
+        read(*import.file);
     }
 
     Sources& sources_;
@@ -87,6 +84,16 @@ private:
 };
 
 }  // namespace
+
+Result<FileText> Files::first_of(const std::vector<std::string>& places) const {
+    std::optional<Error> first_error;
+    for (const std::string& place : places) {
+        Result<std::string> text = read ? read(place) : Error{"no files can be read here", {}, 0};
+        if (text) return FileText{place, std::move(*text)};
+        if (!first_error) first_error = text.error();
+    }
+    return *first_error;
+}
 
 std::vector<ast::Policy> parse_all(Sources& sources, std::uint32_t root, const Files& files, Diagnostics& diagnostics) {
     Importer importer(sources, files, diagnostics);

@@ -23,11 +23,18 @@ public:
     T& operator*() { return std::get<0>(state_); }
     const T& operator*() const { return std::get<0>(state_); }
     T* operator->() { return &std::get<0>(state_); }
+    const T* operator->() const { return &std::get<0>(state_); }
     const Error& error() const { return std::get<1>(state_); }
 
 private:
     std::variant<T, Error> state_;
 };
+
+// A fault of ours that still has to be reported as an error, not by ending the process: LLVM or the kernel refused what
+// we made.
+inline Error bug_of_ours(std::string message) {
+    return {std::move(message), "this is a bug of weir: please report it with the policy", 0};
+}
 
 struct Done {};
 using Status = Result<Done>;

@@ -10,12 +10,11 @@
 static weir::bpf::Object compiled(const std::string& text) {
     weir::Sources sources;
     weir::Diagnostics diagnostics;
-    std::string error;
     const auto policy = weir::analyse(sources, "inline.rules", text, {}, diagnostics);
     std::fputs(render(sources, diagnostics, weir::DiagnosticFormat::kHuman, weir::Colour::kOff).c_str(), stderr);
     if (!policy) std::exit(1);  // the author's fault
-    auto object = weir::compile(*policy, {}, error);
-    if (!object) std::exit((std::fprintf(stderr, "%s\n", error.c_str()), 1));
+    auto object = weir::compile(*policy, {});
+    if (!object) std::exit((std::fprintf(stderr, "%s\n", object.error().message.c_str()), 1));
     return std::move(*object);
 }
 

@@ -26,12 +26,11 @@ std::optional<std::string> deep_import(const std::string& path) {
 
 sema::Files case_files() {
     sema::Files files;
-    files.read = [](const std::string& path, std::string& error) -> std::optional<std::string> {
-        if (auto deep = deep_import(path)) return deep;
+    files.read = [](const std::string& path) -> Result<std::string> {
+        if (auto deep = deep_import(path)) return *deep;
         if (std::filesystem::is_regular_file(cases_folder() + "/" + path))
             return read_text(cases_folder() + "/" + path);
-        error = "No such file or directory";
-        return std::nullopt;
+        return Error{"No such file or directory", {}, 0};
     };
     return files;
 }

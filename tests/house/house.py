@@ -32,7 +32,7 @@ MAY_SEE = {
     "compiler/oracle/": (*POLICY, "compiler/oracle/"),
     "compiler/analysis/": (*POLICY, "compiler/analysis/", *ABI),
     "compiler/ir/": (*POLICY, "compiler/ir/", "compiler/object.h", *ABI),
-    "compiler/codegen/": (*POLICY, "compiler/ir/", "compiler/codegen/", "compiler/compiler.h", "compiler/session.h",
+    "compiler/codegen/": (*POLICY, "compiler/ir/", "compiler/codegen/", "compiler/compiler.h",
                           *OBJECT, *ABI),
     "compiler/": ("grammar/", "compiler/", *ABI),
     "runtime/engine/": ("grammar/base/", "runtime/", *OBJECT, *ABI),

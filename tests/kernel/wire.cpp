@@ -47,10 +47,8 @@ bpf::Object compiled(const std::string& text) {
     const auto policy = analyse(sources, "test.rules", text, {}, diagnostics);
     INFO(render(sources, diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
     REQUIRE(policy);
-    std::string error;
-    auto object = compile(*policy, {}, error);
-    INFO(error);
-    REQUIRE(object);
+    auto object = compile(*policy, {});
+    if (!object) FAIL(object.error().message);
     return std::move(*object);
 }
 

@@ -61,10 +61,9 @@ Analysed analysed(const std::string& policy, const FileTexts& files, const std::
     Analysed result;
     Sources sources;
     sema::Files reader;
-    reader.read = [&](const std::string& path, std::string& error) -> std::optional<std::string> {
+    reader.read = [&](const std::string& path) -> Result<std::string> {
         if (const auto found = files.find(path); found != files.end()) return found->second;
-        error = "No such file or directory";
-        return std::nullopt;
+        return Error{"No such file or directory", {}, 0};
     };
     std::optional<Compiled> compiled = analyse(sources, name, policy, reader, result.diagnostics);
     if (compiled) result.compiled = std::make_unique<Compiled>(std::move(*compiled));
@@ -84,12 +83,19 @@ std::unique_ptr<Evaluators> Evaluators::create(Analysed analysed, std::string& e
     }
     auto engines = std::make_unique<Evaluators>();
     engines->compiled_ = std::move(analysed.compiled);
-    engines->native_ = codegen::NativeEngine::create(*engines->compiled_, error);
-    if (!engines->native_) return nullptr;
+    auto native = codegen::NativeEngine::create(*engines->compiled_);
+    if (!native) {
+        error = native.error().message;
+        return nullptr;
+    }
+    engines->native_ = std::move(*native);
     engines->oracle_.emplace(engines->compiled_->policy);
     if (kernel == Kernel::kNot || !kernel_runs()) return engines;
-    const auto object = compile(*engines->compiled_, {}, error);
-    if (!object) return nullptr;
+    const auto object = compile(*engines->compiled_, {});
+    if (!object) {
+        error = object.error().message;
+        return nullptr;
+    }
     error = stack_complaint(object->elf);
     if (!error.empty()) return nullptr;
     const double before = worked_seconds();

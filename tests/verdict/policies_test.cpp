@@ -100,8 +100,7 @@ TEST_CASE("the deepest chain of calls leaves some of the stack free", "[policies
     const FileTexts files = folder(WEIR_SOURCE_DIR "/tests/verdict");
     const Analysed policy = analysed(files.at("deep.rules"), files, "deep.rules");
     REQUIRE(policy.compiled);
-    std::string error;
-    const auto object = compile(*policy.compiled, {}, error);
+    const auto object = compile(*policy.compiled, {});
     REQUIRE(object);
     const StackChain chain = deepest_chain(object->elf);
     INFO(chain.functions);

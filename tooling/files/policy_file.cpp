@@ -22,37 +22,38 @@ namespace {
 
 constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;  // 4 M entries of 64 bytes
 
-std::optional<std::string> read_fd(int fd, std::size_t limit, std::string& error) {
+Error errno_error() { return {std::strerror(errno), {}, errno}; }
+
+Result<std::string> read_fd(int fd, std::size_t limit) {
     std::string text;
     char buffer[1 << 16];
     for (;;) {
         const ssize_t got = read(fd, buffer, sizeof(buffer));
         if (got == 0) return text;
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) {
-            error = std::strerror(errno);
-            return std::nullopt;
-        }
+        if (got < 0) return errno_error();
         text.append(buffer, static_cast<std::size_t>(got));
-        if (text.size() > limit) {
-            error = fmt::format("it has more than {} MB", limit >> 20);
-            return std::nullopt;
-        }
+        if (text.size() > limit) return Error{fmt::format("it has more than {} MB", limit >> 20), {}, 0};
     }
 }
 
-std::optional<std::string> read_regular(const std::string& path, std::size_t limit, std::string& error) {
+Result<std::string> read_regular(const std::string& path, std::size_t limit) {
     const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd) {
-        error = std::strerror(errno);
-        return std::nullopt;
-    }
+    if (!fd) return errno_error();
     struct stat facts{};
-    if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        error = S_ISDIR(facts.st_mode) ? "it is a directory" : "it is no regular file";
-        return std::nullopt;
-    }
-    return read_fd(fd.get(), limit, error);
+    if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
+        return Error{S_ISDIR(facts.st_mode) ? "it is a directory" : "it is no regular file", {}, 0};
+    return read_fd(fd.get(), limit);
+}
+
+// Standard input, or a file of any kind but a directory.
+Result<std::string> read_any(const std::string& path, std::size_t limit) {
+    if (path == "-") return read_fd(STDIN_FILENO, limit);
+    const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return errno_error();
+    struct stat facts{};
+    if (fstat(fd.get(), &facts) == 0 && S_ISDIR(facts.st_mode)) return Error{"it is a directory", {}, 0};
+    return read_fd(fd.get(), limit);
 }
 
 }  // namespace
@@ -73,28 +74,15 @@ std::string from_root(const std::string& path) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-    std::string error;
-    // One byte more than is parsed, so that the parser itself says what is too much.
-    auto text = path == "-" ? read_fd(STDIN_FILENO, kMaxFileBytes + (1 << 20), error) : std::optional<std::string>();
-    if (path != "-") {
-        const runtime::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        struct stat facts{};
-        if (!fd)
-            error = std::strerror(errno);
-        else if (fstat(fd.get(), &facts) == 0 && S_ISDIR(facts.st_mode))
-            error = "it is a directory";
-        else
-            text = read_fd(fd.get(), kMaxFileBytes + (1 << 20), error);
-    }
-    if (!text) return Error{fmt::format("{} cannot be read: {}", path, error), {}, errno};
-    return std::move(*text);
+    // More than is parsed, so that the parser itself says what is too much.
+    Result<std::string> text = read_any(path, kMaxFileBytes + (1 << 20));
+    if (text) return text;
+    return Error{fmt::format("{} cannot be read: {}", path, text.error().message), {}, text.error().number};
 }
 
 sema::Files files_of(const PolicyOptions& options) {
     sema::Files files;
-    files.read = [](const std::string& path, std::string& error) {
-        return read_regular(path, kMaxSetFileBytes, error);
-    };
+    files.read = [](const std::string& path) { return read_regular(path, kMaxSetFileBytes); };
     files.include_dirs = options.include_dirs;
     return files;
 }
@@ -119,8 +107,8 @@ LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options,
     sema::Files files = files_of(options);
     if (read != nullptr) {
         read->push_back({path, text ? sha256(*text) : std::string()});
-        files.read = [inner = files.read, read](const std::string& file, std::string& error) {
-            auto content = inner(file, error);
+        files.read = [inner = files.read, read](const std::string& file) {
+            auto content = inner(file);
             const bool known = std::any_of(read->begin(), read->end(),
                                            [&](const runtime::SourceFile& one) { return one.path == file; });
             if (!known) read->push_back({file, content ? sha256(*content) : std::string()});

@@ -35,10 +35,6 @@ Judged judged_from(const oracle::Judgement& judgement) {
     return judged;
 }
 
-Error our_bug(const std::string& sentence) {
-    return {sentence, "this is a bug of weir: please report it with the policy", 0};
-}
-
 }  // namespace
 
 std::string_view verdict_name(std::uint32_t verdict) {
@@ -58,9 +54,9 @@ std::string describe(const Judged& judged, const policy::TypedPolicy& policy) {
 
 Status Evaluators::need_native() {
     if (native_) return Done{};
-    std::string error;
-    native_ = codegen::NativeEngine::create(*compiled_, error);
-    if (!native_) return our_bug(error);
+    auto native = codegen::NativeEngine::create(*compiled_);
+    if (!native) return native.error();
+    native_ = std::move(*native);
     return Done{};
 }
 
@@ -70,9 +66,8 @@ Result<Evaluators> Evaluators::create(const Compiled& compiled, const std::strin
     engines.name_ = !which.empty() ? which : runtime::TestRunner::allowed() ? "kernel" : "native";
     const bool all = engines.name_ == "all";
     if (all || engines.name_ == "kernel") {
-        std::string error;
-        const auto object = compile(compiled, {}, error);
-        if (!object) return our_bug(error);
+        const auto object = compile(compiled, {});
+        if (!object) return object.error();
         auto runner = runtime::TestRunner::create(*object);
         if (!runner) return runner.error();
         engines.kernel_ = std::move(*runner);

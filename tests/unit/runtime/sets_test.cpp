@@ -26,7 +26,7 @@ Compiled compiled_of(const std::string& text, const std::string& list) {
     Sources sources;
     Diagnostics diagnostics;
     sema::Files files;
-    files.read = [&](const std::string&, std::string&) { return std::optional<std::string>(list); };
+    files.read = [&](const std::string&) { return Result<std::string>(list); };
     auto compiled = analyse(sources, "sets.rules", text, files, diagnostics);
     REQUIRE(compiled);
     return std::move(*compiled);
@@ -96,15 +96,15 @@ public:
     Evaluators(const std::string& text, const std::string& list, Kept kept = Kept::kFixed)
         : compiled_(compiled_of(text, list)), oracle_(compiled_.policy) {
         if (kept == Kept::kLive) compiled_.policy.sets.front().dynamic = true;
-        std::string error;
-        native_ = codegen::NativeEngine::create(compiled_, error);
-        REQUIRE(error == "");
+        auto native = codegen::NativeEngine::create(compiled_);
+        if (!native) FAIL(native.error().message);
+        native_ = std::move(*native);
         if (!runtime::TestRunner::allowed()) {
             WARN("the kernel engine needs root: native engine and oracle only");
             return;
         }
-        const auto object = compile(compiled_, {}, error);
-        REQUIRE(error == "");
+        const auto object = compile(compiled_, {});
+        if (!object) FAIL(object.error().message);
         auto runner = runtime::TestRunner::create(*object);
         if (!runner) FAIL(runner.error().message);
         kernel_ = std::move(*runner);

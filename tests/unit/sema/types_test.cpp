@@ -36,10 +36,9 @@ Checked check(const std::string& text, const std::map<std::string, std::string>&
     checked.text = text;
     Sources sources;
     sema::Files reader;
-    reader.read = [&](const std::string& path, std::string& error) -> std::optional<std::string> {
+    reader.read = [&](const std::string& path) -> Result<std::string> {
         if (const auto found = files.find(path); found != files.end()) return found->second;
-        error = "No such file or directory";
-        return std::nullopt;
+        return Error{"No such file or directory", {}, 0};
     };
     checked.compiled = analyse(sources, "test.rules", text, reader, checked.diagnostics);
     checked.said = render(sources, checked.diagnostics, DiagnosticFormat::kHuman, Colour::kOff);
