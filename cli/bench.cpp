@@ -33,7 +33,7 @@ constexpr std::size_t kNativeBatch = 512;
 struct BenchArguments {
     std::string file;
     std::string capture;
-    std::string engine;            // kernel, native; empty: kernel where allowed
+    std::string engine;            // kernel, native; empty: kernel if allowed
     std::uint32_t packets = 8192;  // many enough that no branch predictor learns them
     std::uint32_t repeat = 500;
     tooling::PolicyOptions options;
@@ -61,7 +61,7 @@ Result<runtime::Frames> frames_of(const BenchArguments& arguments, const policy:
             return frames.size() < arguments.packets;
         });
     if (!read) return read.error();
-    if (frames.empty()) return Error{arguments.capture + " holds no frame that can be measured with", {}, 0};
+    if (frames.empty()) return Error{arguments.capture + " has no frame that can be measured", {}, 0};
     return frames;
 }
 
@@ -71,7 +71,7 @@ Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& a
     Diagnostics diagnostics;
     const auto compiled =
         analyse(sources, first.source_name, first.source_text, tooling::files_of(arguments.options), diagnostics);
-    if (!compiled) return Error{"a file that the policy reads changed while it was measured", {}, 0};
+    if (!compiled) return Error{"a file of the policy changed during the measurement", {}, 0};
     return compile(*compiled, {});
 }
 
@@ -93,7 +93,7 @@ Result<bpf::Object> compile_often(const Compiled& first, const BenchArguments& a
     }
 }
 
-// A function that only returns, called as the native engine's is.
+// A function that only returns, called like the native evaluator's.
 int run_nothing(const std::uint8_t* frame) {
     asm volatile("" : : "r"(frame) : "memory");
     return 1;
@@ -140,7 +140,7 @@ std::string as_json(const Report& report) {
         {"baseline_ns", rounded(f.baseline_ns)},
         {"compile_ms", rounded(report.compile_ms)},
         {"first_compile_ms", rounded(report.first_compile_ms)}};
-    // What the native engine does not have is null.
+    // Figures that the native evaluator does not have are null.
     const auto kernel_only = [&](const char* key, auto value) {
         if (report.engine == "kernel")
             json[key] = value;
@@ -164,16 +164,16 @@ std::string as_table(const Report& report) {
         text += fmt::format("  {:<34} {:>12} {}\n", what, value, unit);
     };
     const auto number = [](double value) { return fmt::format("{:.1f}", value); };
-    text += fmt::format("{}: {} rules, {} distinct packets, {} engine\n", printable(report.policy), report.rules,
+    text += fmt::format("{}: {} rules, {} different packets, {} evaluator\n", printable(report.policy), report.rules,
                         f.packets, report.engine);
-    row("a packet over a bare program", number(f.packet_ns.p50 - f.baseline_ns), "ns, median");
-    row("", number(f.packet_ns.p99 - f.baseline_ns), "ns, 99% of batches under");
-    row("  with what measures it", number(f.packet_ns.p50), "ns");
-    row("  the bare program in its place", number(f.baseline_ns), "ns");
+    row("a packet, more than a bare program", number(f.packet_ns.p50 - f.baseline_ns), "ns, median");
+    row("", number(f.packet_ns.p99 - f.baseline_ns), "ns, 99th percentile of batches");
+    row("  with the measuring program", number(f.packet_ns.p50), "ns");
+    row("  bare program with the measuring program", number(f.baseline_ns), "ns");
     row("compile", number(report.compile_ms), "ms");
-    row("  the first one of a process", number(report.first_compile_ms), "ms");
+    row("  first of a process", number(report.first_compile_ms), "ms");
     if (report.engine != "kernel") return text;
-    row("batches that count", number(f.undisturbed * 100), "%, the others were disturbed");
+    row("undisturbed batches", number(f.undisturbed * 100), "%");
     row("load", number(f.load_ms), "ms");
     row("swap", number(f.swap_us), "us");
     row("program", std::to_string(f.program_insns), "instructions");
@@ -224,17 +224,18 @@ int run_bench(const BenchArguments& arguments) {
 
 void add_bench(CLI::App& app, int& status) {
     static BenchArguments arguments;
-    CLI::App* command = app.add_subcommand("bench", "measures a policy: ns a packet; time to compile, load and swap");
+    CLI::App* command =
+        app.add_subcommand("bench", "measures a policy: ns a packet, and the time to compile, load and swap");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
     command->add_option("--pcap", arguments.capture,
-                        "capture whose frames are used; else frames are made from the rules");
-    command->add_option("--packets", arguments.packets, "distinct packets, at most")
+                        "use the frames of this capture; default: frames made from the rules");
+    command->add_option("--packets", arguments.packets, "at most so many different packets")
         ->check(CLI::Range(1u, 1u << 20))
         ->capture_default_str();
-    command->add_option("--repeat", arguments.repeat, "times that each packet runs")
+    command->add_option("--repeat", arguments.repeat, "how often each packet runs")
         ->check(CLI::Range(1u, 1u << 24))
         ->capture_default_str();
-    command->add_option("--engine", arguments.engine, "kernel or native; default: kernel where allowed")
+    command->add_option("--engine", arguments.engine, "kernel or native; default: kernel if allowed")
         ->check(CLI::IsMember({"kernel", "native"}));
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = run_bench(arguments); });

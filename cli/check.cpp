@@ -52,7 +52,7 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
     const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
     for (const std::string& identity : change.ended)
         fmt::print(stderr, "note: a reload forgets the state of `{}`\n", identity);
-    for (const std::string& identity : change.begun) fmt::print(stderr, "note: `{}` begins anew\n", identity);
+    for (const std::string& identity : change.begun) fmt::print(stderr, "note: `{}` starts empty\n", identity);
     return kOk;
 }
 
@@ -65,15 +65,15 @@ int check(const CheckArguments& arguments) {
         if (loaded.compiled && one == kOk && !arguments.against.empty())
             one = say_forgotten(arguments, *loaded.compiled);
         if (!loaded.linted)
-            fmt::print(
-                stderr,
-                "note: {}: rule logic is too much to judge whole: not every shadowed or redundant rule is named\n",
-                file);
+            fmt::print(stderr,
+                       "note: {}: rule logic is too large to check completely: some shadowed or redundant rules may be "
+                       "missing\n",
+                       file);
         if (one == kOk && arguments.options.format == "human")
-            fmt::print("{}: in order: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
+            fmt::print("{}: ok: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
                        loaded.compiled->policy.rules.size() == 1 ? "" : "s", loaded.compiled->policy.tests.size(),
                        loaded.compiled->policy.tests.size() == 1 ? "" : "s",
-                       arguments.load ? ", and the kernel takes it" : "");
+                       arguments.load ? ", and the kernel accepts it" : "");
         status = std::max(status, one);
     }
     return status;
@@ -83,17 +83,15 @@ int check(const CheckArguments& arguments) {
 
 void add_check(CLI::App& app, int& status) {
     static CheckArguments arguments;
-    CLI::App* command = app.add_subcommand("check", "is a policy in order? Syntax, names, types, limits, rule logic");
-    command->footer(
-        "Diagnostics go to standard error, in the format that --format names. `weir explain CODE` says more of each.");
+    CLI::App* command = app.add_subcommand("check", "checks policies: syntax, names, types, limits, rule logic");
+    command->footer("Diagnostics go to standard error. `weir explain CODE` explains one.");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     add_policy_options(*command, arguments.options);
     command
         ->add_option("--against", arguments.against,
-                     "the policy that it will replace: says whose state a reload forgets")
+                     "the policy that FILE will replace: report the state that a reload forgets")
         ->type_name("OLD");
-    command->add_flag("--load", arguments.load,
-                      "also compile it and let the kernel's verifier read it (needs CAP_BPF)");
+    command->add_flag("--load", arguments.load, "also compile it and run the kernel's verifier (needs CAP_BPF)");
     command->callback([&status] { status = check(arguments); });
 }
 

@@ -31,7 +31,7 @@ struct CompileArguments {
 int write_out(const CompileArguments& arguments, std::string_view bytes) {
     if (arguments.out.empty() || arguments.out == "-") {
         if (arguments.stage == "elf" && isatty(STDOUT_FILENO) == 1)
-            return say_error({"an ELF is nothing for a terminal", "name a file: -o policy.o", 0});
+            return say_error({"an ELF file is not written to a terminal", "name a file: -o policy.o", 0});
         std::fwrite(bytes.data(), 1, bytes.size(), stdout);
         return kOk;
     }
@@ -76,14 +76,14 @@ int emit(const CompileArguments& arguments) {
 
 void add_compile(CLI::App& app, int& status) {
     static CompileArguments arguments;
-    CLI::App* command = app.add_subcommand("compile", "compiles a policy, and prints a stage of the way");
+    CLI::App* command = app.add_subcommand("compile", "compiles a policy and prints one stage");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
     command
         ->add_option("--emit", arguments.stage,
                      "ast (syntax tree), decision (how rules are found), llvm, asm, or elf (the BPF object)")
         ->check(CLI::IsMember({"ast", "decision", "llvm", "asm", "elf"}))
         ->capture_default_str();
-    command->add_option("-o,--output", arguments.out, "file to write; else standard output")->type_name("OUT");
+    command->add_option("-o,--output", arguments.out, "output file; default: standard output")->type_name("OUT");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = emit(arguments); });
 }

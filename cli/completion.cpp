@@ -105,7 +105,7 @@ std::string fish(const std::vector<Command>& commands) {
 
 void add_completion(CLI::App& app, int& status) {
     static std::string shell;
-    CLI::App* command = app.add_subcommand("completion", "prints what bash, zsh or fish need to complete weir's words");
+    CLI::App* command = app.add_subcommand("completion", "prints a completion script for bash, zsh or fish");
     command->footer("    weir completion bash > /etc/bash_completion.d/weir");
     command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command->callback([&app, &status] {

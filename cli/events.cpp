@@ -52,7 +52,8 @@ int print_line(const std::string& line, const EventsArguments& arguments, Colour
     const Json event = Json::parse(line, nullptr, false);
     if (!event.is_object()) return say_error("the engine's answer cannot be read: is it of another version?");
     if (const auto lost = event.find("lost"); lost != event.end()) {
-        fmt::print(stderr, "{} events came too fast for this reader; sinks and counters have them\n", lost->dump());
+        fmt::print(stderr, "this reader was too slow and missed {} events; sinks and counters have them\n",
+                   lost->dump());
         return kOk;
     }
     if (arguments.format == "json")
@@ -86,9 +87,9 @@ int events(const EventsArguments& arguments) {
 
 void add_events(CLI::App& app, int& status) {
     static EventsArguments arguments;
-    CLI::App* command =
-        app.add_subcommand("events", "the last alerts of a running engine; with --follow, each as it comes");
-    command->add_flag("-f,--follow", arguments.follow, "those that come from now on, until Ctrl-C");
+    CLI::App* command = app.add_subcommand(
+        "events", "prints the last alerts of a running engine; with --follow, new ones as they happen");
+    command->add_flag("-f,--follow", arguments.follow, "print new alerts, until Ctrl-C");
     add_asking_options(*command, arguments.name, arguments.format, "human, or json: EVE, one object a line");
     command->callback([&status] { status = events(arguments); });
 }

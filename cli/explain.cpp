@@ -51,7 +51,7 @@ int explain(std::string word) {
     for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const auto code = find_code(word);
     if (!code) {
-        fmt::print(stderr, "weir: `{}` is no diagnostic of weir: its codes are like E201 and W401\n", printable(word));
+        fmt::print(stderr, "weir: unknown diagnostic `{}`: codes look like E201 and W401\n", printable(word));
         return kUsage;
     }
     const std::string_view page(
@@ -69,7 +69,7 @@ int explain(std::string word) {
 
 void add_explain(CLI::App& app, int& status) {
     static std::string code;
-    CLI::App* command = app.add_subcommand("explain", "what a diagnostic means, and the way out");
+    CLI::App* command = app.add_subcommand("explain", "explains a diagnostic, and how to fix it");
     command->add_option("CODE", code, "E201, W401 …")->required();
     command->callback([&status] { status = explain(code); });
 }

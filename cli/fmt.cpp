@@ -74,7 +74,7 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
     const std::string formatted = format(sources, policy);
     const bool differs = formatted != sources.text(root);
     if (arguments.check) {
-        if (differs) fmt::print("{}: not in the canonical layout: `weir fmt` puts it right\n", sources.name(root));
+        if (differs) fmt::print("{}: not in the canonical layout: run `weir fmt`\n", sources.name(root));
         return differs ? kPolicyFault : kOk;
     }
     if (file == "-") {
@@ -97,13 +97,12 @@ int format_all(const FmtArguments& arguments) {
 
 void add_fmt(CLI::App& app, int& status) {
     static FmtArguments arguments;
-    CLI::App* command = app.add_subcommand("fmt", "puts policies into the one canonical layout; comments stay");
+    CLI::App* command = app.add_subcommand("fmt", "rewrites policies in the canonical layout; comments stay");
     command->footer(
-        "Files are rewritten in place, whole or not at all. - reads standard input and writes standard output.");
+        "Files are rewritten in place, completely or not at all. - reads standard input and writes standard output.");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
-    command->add_flag("--check", arguments.check, "changes nothing; status 1 where a file is not in the layout");
-    command
-        ->add_option("--format", arguments.options.format, "how diagnostics are written: human, json, sarif or github")
+    command->add_flag("--check", arguments.check, "change nothing; status 1 if a file is not in the canonical layout");
+    command->add_option("--format", arguments.options.format, "format of diagnostics: human, json, sarif or github")
         ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
         ->capture_default_str();
     command->callback([&status] { status = format_all(arguments); });

@@ -11,19 +11,19 @@
 namespace {
 
 constexpr const char* kAbout =
-    "weir: policies for packets, compiled to eBPF and swapped live.\n\n"
+    "weir filters packets: policies are compiled to eBPF, attached to XDP, and swapped live.\n\n"
     "A first policy, edge.rules:\n"
     "    rule telnet { when tcp.dport == 23 then alert telnet, drop }\n"
     "    alert telnet { message \"telnet from {ip.src}\" }\n\n"
-    "    weir check edge.rules              is it in order?\n"
-    "    weir test edge.rules               do its own tests hold?\n"
-    "    weir replay edge.rules some.pcap   what would it have done?\n"
-    "    weir run edge.rules -i eth0        in force, in the foreground\n";
+    "    weir check edge.rules              checks the policy\n"
+    "    weir test edge.rules               runs its tests\n"
+    "    weir replay edge.rules some.pcap   runs a capture through it\n"
+    "    weir run edge.rules -i eth0        attaches it, in the foreground\n";
 
 constexpr const char* kStatuses =
-    "Exit status: 0 done; 1 the policy, a test or a comparison is at fault; 2 usage; 3 the world failed (file, "
-    "kernel,\n"
-    "network). The language: docs/language.md. Each command explains itself: weir COMMAND --help";
+    "Exit status: 0 done; 1 the policy, a test or a comparison is at fault; 2 usage; 3 a file, the "
+    "kernel\n"
+    "or the network failed. The language: docs/language.md. Help on a command: weir COMMAND --help";
 
 }  // namespace
 

@@ -48,7 +48,7 @@ void print_committed(const service::ReloadReply& reply, const service::Committed
         "us)\n",
         reply.policy, reply.generation, reply.rules, reply.compile_ms, committed.load_ms, committed.commit_us);
     for (const std::string& identity : committed.forgotten)
-        fmt::print("the state of `{}` is gone: nothing in this policy goes on with it\n", identity);
+        fmt::print("the state of `{}` is gone: this policy does not use it\n", identity);
     if (!confirm_within.empty())
         fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", confirm_within,
                    committed.falls_back_to.value_or(0));
@@ -107,26 +107,25 @@ CLI::App* add_change(CLI::App& app, ChangeArguments& arguments, const char* name
 void add_reload(CLI::App& app, int& status) {
     static ReloadArguments arguments;
     CLI::App* command =
-        app.add_subcommand("reload", "swaps the policy of a running engine; returns once it is in force, or refused");
-    command->footer("A policy that is refused changes nothing. Counters of rules that keep their name go on.");
-    command->add_option("FILE", arguments.file, "policy; else the file in force, read again");
+        app.add_subcommand("reload", "swaps the policy of a running engine; returns when it is in force or refused");
+    command->footer("A refused policy changes nothing. Counters continue for rules that keep their name.");
+    command->add_option("FILE", arguments.file, "policy; default: read the file in force again");
     add_name_option(*command, arguments.name);
     command
-        ->add_option(
-            "--confirm-within", arguments.confirm_within,
-            "the kernel itself goes back to the policy before, unless `weir confirm` comes within this time: 60s, 5m")
+        ->add_option("--confirm-within", arguments.confirm_within,
+                     "the kernel restores the previous policy unless `weir confirm` is run within this time: 60s, 5m")
         ->type_name("TIME")
         ->check([](const std::string& text) {
             return parse_duration_ms(text) ? std::string()
-                                           : "`" + text + "` is no time such as 60s or 5m, up to a week";
+                                           : "`" + text + "` is not a time such as 60s or 5m, up to a week";
         });
     CLI::Option* shadow =
         command->add_flag("--shadow", arguments.shadow,
-                          "the policy runs beside the one in force, on the same packets, and enforces nothing");
+                          "run the policy beside the one in force, on the same packets, without enforcing it");
     command
         ->add_option(
             "--samples", arguments.samples,
-            "with --shadow: where packets go on which they disagree; else /var/lib/weir/NAME/disagreements.pcapng")
+            "with --shadow: file for packets on which they disagree; default: /var/lib/weir/NAME/disagreements.pcapng")
         ->type_name("F.pcapng")
         ->needs(shadow);
     shadow->excludes("--confirm-within");
@@ -136,16 +135,16 @@ void add_reload(CLI::App& app, int& status) {
 
 void add_confirm(CLI::App& app, int& status) {
     static ChangeArguments arguments;
-    add_change(app, arguments, "confirm", "keeps the policy of a reload that is to be confirmed")->callback([&status] {
+    add_change(app, arguments, "confirm", "keeps the policy of a reload with --confirm-within")->callback([&status] {
         status = change(arguments, service::ConfirmCommand{}, " for good");
     });
 }
 
 void add_promote(CLI::App& app, int& status) {
     static PromoteArguments arguments;
-    CLI::App* command = add_change(app, arguments, "promote", "puts the candidate of weir reload --shadow in force");
+    CLI::App* command = add_change(app, arguments, "promote", "puts the candidate of `weir reload --shadow` in force");
     CLI::Option* under = command->add_option("--if-disagreements-under", arguments.command.if_disagreements_under,
-                                             "only where they disagreed on fewer packets; else status 1");
+                                             "only if they disagreed on fewer packets; else status 1");
     command->add_flag("--cancel", arguments.command.cancel, "ends the comparison; the policy in force stays")
         ->excludes(under);
     command->callback([&status] { status = change(arguments, arguments.command, ""); });
@@ -153,8 +152,7 @@ void add_promote(CLI::App& app, int& status) {
 
 void add_rollback(CLI::App& app, int& status) {
     static ChangeArguments arguments;
-    add_change(app, arguments, "rollback",
-               "puts the policy before the one in force back in force, at once; five are kept")
+    add_change(app, arguments, "rollback", "puts the previous policy back in force, at once; five are kept")
         ->callback([&status] { status = change(arguments, service::RollbackCommand{}, " again"); });
 }
 

@@ -92,7 +92,8 @@ public:
         fmt::print("\n{} packets, {} bytes", packets_, bytes_);
         for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
             if (verdicts_[verdict] != 0) fmt::print(", {} {}", verdicts_[verdict], tinted(verdict));
-        fmt::print("; judged by the {} engine{}\n", engine, engine == "all" ? "s: all of them agree" : "");
+        fmt::print("; judged by {}\n",
+                   engine == "all" ? "all evaluators, which agree" : fmt::format("the {} evaluator", engine));
     }
 
 private:
@@ -126,7 +127,7 @@ int replay(const ReplayArguments& arguments) {
                 return false;
             }
             if (!difference.empty() && ++differences <= 10)
-                fmt::print(stderr, "packet {}: the engines differ: {}\n", number, difference);
+                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", number, difference);
             if (arguments.options.format == "json")
                 std::fputs(json_line(number, *judged, policy).c_str(), stdout);
             else
@@ -145,12 +146,12 @@ int replay(const ReplayArguments& arguments) {
         if (Status closed = annotated.close(); !closed) return say_error(closed.error());
     if (engines->judged_natively() != 0)
         fmt::print(stderr,
-                   "note: {} frame{} that the kernel takes for no test run (under 14 bytes, or too long): judged by "
-                   "the native engine\n",
+                   "note: the kernel refuses test runs of {} frame{} (under 14 bytes, or too long): judged by "
+                   "the native evaluator\n",
                    engines->judged_natively(), engines->judged_natively() == 1 ? "" : "s");
     if (arguments.options.format != "json") summary.print(engines->name());
     if (differences == 0) return kOk;
-    fmt::print(stderr, "weir: the engines differ on {} of {} packets: this is a bug of weir, please report it\n",
+    fmt::print(stderr, "weir: the evaluators differ on {} of {} packets: this is a bug of weir, please report it\n",
                differences, number);
     return kPolicyFault;
 }
@@ -159,14 +160,15 @@ int replay(const ReplayArguments& arguments) {
 
 void add_replay(CLI::App& app, int& status) {
     static ReplayArguments arguments;
-    CLI::App* command = app.add_subcommand("replay", "runs a capture through a policy: what would it have done?");
+    CLI::App* command = app.add_subcommand("replay", "runs a capture through a policy");
     command->footer(
-        "The capture's time stamps are the clock. `--format json` writes one object a packet:\n"
+        "The capture's time stamps are the clock. `--format json` writes one object for each packet:\n"
         R"(  {"packet":1,"verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
     command->add_option("PCAP", arguments.capture, "pcap or pcapng with Ethernet frames")->required();
     add_engine_option(*command, arguments.engine);
-    command->add_option("--out", arguments.out, "writes the packets to a pcapng, each with its verdict as comment")
+    command
+        ->add_option("--out", arguments.out, "write the packets to a pcapng file, each with its verdict as a comment")
         ->type_name("F.pcapng");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });

@@ -57,7 +57,7 @@ int run(const RunArguments& arguments) {
                                    arguments.observe};
     for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
     if (!runtime::may_load_programs())
-        return say_error({"this process may load no BPF programs",
+        return say_error({"this process may not load BPF programs",
                           "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
     for (const std::string& interface : arguments.interfaces)
         if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
@@ -71,7 +71,7 @@ int run(const RunArguments& arguments) {
     std::fputs(compiled.diagnostics.c_str(), stderr);
     if (compiled.status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
-            fmt::print(stderr, "{}: the policy that an engine that was killed left in force stays\n", interface);
+            fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", interface);
         return compiled.status;
     }
 
@@ -117,36 +117,34 @@ int run(const RunArguments& arguments) {
 void add_run(CLI::App& app, int& status) {
     static RunArguments arguments;
     CLI::App* command =
-        app.add_subcommand("run", "compiles a policy, attaches it, delivers its alerts; in the foreground");
+        app.add_subcommand("run", "compiles and attaches a policy, and delivers its alerts; in the foreground");
     command->footer(
-        "SIGHUP reloads the file, and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
+        "SIGHUP reloads the file and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
         "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
     command->add_option("FILE", arguments.file, "policy")->required();
-    command->add_option("-i,--interface", arguments.interfaces, "where it is attached; several take the same policy")
+    command->add_option("-i,--interface", arguments.interfaces, "attach to this interface; may be given several times")
         ->type_name("IFACE")
         ->required();
     command
         ->add_option(
             "--mode", arguments.mode,
-            "native (in the driver), generic (in the stack: slower, everywhere), or auto: native where there is one")
+            "native (in the driver), generic (in the stack: slower, works everywhere), or auto: native if possible")
         ->check(CLI::IsMember({"auto", "native", "generic"}))
         ->capture_default_str();
-    command->add_option("--name", arguments.name, "name of the engine; else its first interface's");
+    command->add_option("--name", arguments.name, "name of the engine; default: the first interface");
     command
         ->add_option("--state", arguments.state,
-                     "keeps what is in sets that change, in DIR/NAME/sets, from one start to the next")
+                     "keep the entries of sets that change in DIR/NAME/sets across restarts")
         ->type_name("DIR");
-    command
-        ->add_option("--keep-every", arguments.keep_every,
-                     "with --state: how often what has changed is written down, at most")
+    command->add_option("--keep-every", arguments.keep_every, "with --state: write changes at most this often")
         ->check([](const std::string& text) {
             return parse_duration_ms(text) ? std::string()
-                                           : "`" + text + "` is no time such as 30s or 5m, up to a week";
+                                           : "`" + text + "` is not a time such as 30s or 5m, up to a week";
         })
         ->type_name("TIME")
         ->capture_default_str();
-    command->add_flag("--watch", arguments.watch, "reloads the policy when its file, an import or a set file changes");
-    command->add_flag("--observe", arguments.observe, "counts and alerts, but enforces no verdict");
+    command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
+    command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = run(arguments); });
 }

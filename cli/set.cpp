@@ -101,7 +101,7 @@ int add(SetArguments arguments) {
     if (values.size() >= 2 && values[values.size() - 2] == "for") {
         command.for_ns = duration_ns(values.back());
         if (!command.for_ns)
-            return say_error({fmt::format("`{}` is no duration", values.back()),
+            return say_error({fmt::format("`{}` is not a duration", values.back()),
                               "write `for 10m`; the units are us, ms, s, m, h and d", 0}),
                    int{kUsage};
         values.resize(values.size() - 2);
@@ -118,7 +118,8 @@ int add(SetArguments arguments) {
     else
         fmt::print("{} added\n", added);
     if (refused == 0) return kOk;
-    return say_error({fmt::format("{} had no room", refused), "a larger `size` in the policy, or a shorter time", 0});
+    return say_error({fmt::format("{} had no room", refused),
+                      "give the set a larger `size` in the policy, or add for a shorter time", 0});
 }
 
 int remove(SetArguments arguments) {
@@ -138,20 +139,20 @@ int remove(SetArguments arguments) {
 
 void add_set(CLI::App& app, int& status) {
     static SetArguments arguments;
-    CLI::App* command = app.add_subcommand("set", "the sets of a running engine: what is in them, and changes by hand");
+    CLI::App* command = app.add_subcommand("set", "lists and changes the sets of a running engine");
     command->require_subcommand(1);
     const auto common = [&](CLI::App* action) {
         action->add_option("NAME", arguments.set, "name of the set")->required();
         add_asking_options(*action, arguments.engine, arguments.format);
         return action;
     };
-    common(command->add_subcommand("list", "entries whose time is not over"))->callback([&status] {
+    common(command->add_subcommand("list", "lists the entries that have not expired"))->callback([&status] {
         status = list(arguments);
     });
-    CLI::App* adding = common(command->add_subcommand("add", "adds values, or gives those that are there a new time"));
+    CLI::App* adding = common(command->add_subcommand("add", "adds values, or sets a new expiry time"));
     adding
         ->add_option("VALUE", arguments.values,
-                     "values, then `for DURATION`; - reads values from standard input, one a line")
+                     "values, then optionally `for DURATION`; - reads values from standard input, one a line")
         ->required();
     adding->callback([&status] { status = add(arguments); });
     CLI::App* removing = common(command->add_subcommand("remove", "removes values"));

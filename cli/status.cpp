@@ -103,8 +103,8 @@ void print_status(const service::StatusReply& reply) {
         fmt::print("    on {} ({}){}\n", interface.name, mode_word(interface.mode),
                    interface.attached ? "" : ": gone, the policy waits for it");
     if (now.confirm_within_ms)
-        fmt::print("    unconfirmed: generation {} will be in force again in {:.0f} s\n", now.falls_back_to.value_or(0),
-                   static_cast<double>(*now.confirm_within_ms) / 1000);
+        fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
+                   now.falls_back_to.value_or(0), static_cast<double>(*now.confirm_within_ms) / 1000);
     print_sets_file(engine);
     print_problems(reply);
     print_shadow(reply);
@@ -132,7 +132,7 @@ int status_of(const StatusArguments& arguments) {
 void add_status(CLI::App& app, int& status) {
     static StatusArguments arguments;
     CLI::App* command =
-        app.add_subcommand("status", "what a running engine is doing: attachment, counters, alert accounts");
+        app.add_subcommand("status", "shows a running engine: attachment, counters, state, accounts of alerts");
     add_asking_options(*command, arguments.name, arguments.format);
     command->callback([&status] { status = status_of(arguments); });
 }

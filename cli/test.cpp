@@ -32,7 +32,7 @@ struct TestArguments {
     bool coverage = false;
 };
 
-// One test on one set of engines. A step fails at its first packet that goes wrong.
+// One test on one set of evaluators. A step fails at its first wrong packet.
 class TestRun {
 public:
     TestRun(const tooling::LoadedPolicy& loaded, tooling::Evaluators& engines, tooling::Coverage& coverage)
@@ -79,7 +79,7 @@ private:
         if (!contains) return contains.error();
         if (!difference.empty())
             return std::optional<tooling::TestFailure>(
-                tooling::TestFailure{0, 0, expect.text, "engines that differ: " + difference});
+                tooling::TestFailure{0, 0, expect.text, "evaluators differ: " + difference});
         if (*contains != expect.negated) return std::optional<tooling::TestFailure>();
         return std::optional<tooling::TestFailure>(
             tooling::TestFailure{0, 0, expect.text, *contains ? "it contains it" : "it does not contain it"});
@@ -106,7 +106,7 @@ private:
         std::string difference;
         auto judged = engines_.judge(frame, time_ns, difference);
         if (!judged) return judged.error();
-        if (!difference.empty()) return failure(expect, "engines that differ: " + difference);
+        if (!difference.empty()) return failure(expect, "evaluators differ: " + difference);
         coverage_.add(*judged);
         for (const std::uint32_t alert : judged->alerts) ++alerts_[alert];
         using By = tooling::Judged::By;
@@ -208,15 +208,15 @@ int test(const TestArguments& arguments) {
 
 void add_test(CLI::App& app, int& status) {
     static TestArguments arguments;
-    CLI::App* command = app.add_subcommand("test", "runs the tests that policies carry");
+    CLI::App* command = app.add_subcommand("test", "runs the tests in policies");
     command->footer("    test \"telnet is closed\" { tcp 198.51.100.7:4000 -> 192.0.2.1:23 syn => drop by telnet }");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     add_engine_option(*command, arguments.engine);
-    command->add_option("--junit", arguments.junit, "writes the results as JUnit XML, too")->type_name("OUT");
-    command->add_option("--filter", arguments.filter, "only tests whose name matches")
+    command->add_option("--junit", arguments.junit, "also write the results as JUnit XML")->type_name("OUT");
+    command->add_option("--filter", arguments.filter, "run only tests whose name matches")
         ->type_name("GLOB")
         ->capture_default_str();
-    command->add_flag("--coverage", arguments.coverage, "says which rules no test's packet matched");
+    command->add_flag("--coverage", arguments.coverage, "list the rules that no test packet matched");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = test(arguments); });
 }

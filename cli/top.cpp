@@ -245,13 +245,13 @@ int top(const TopArguments& arguments) {
 
 void add_top(CLI::App& app, int& status) {
     static TopArguments arguments;
-    CLI::App* command = app.add_subcommand("top", "the rules of a running engine by packets a second, live");
-    command->footer("q or Ctrl-C ends it. Where standard output is no terminal, each look is printed after the other.");
+    CLI::App* command = app.add_subcommand("top", "shows the rules of a running engine by packets a second, live");
+    command->footer("q or Ctrl-C ends it. If standard output is not a terminal, one table is printed after another.");
     add_name_option(*command, arguments.name);
-    command->add_option("--interval", arguments.seconds, "seconds between two looks")
+    command->add_option("--interval", arguments.seconds, "seconds between updates")
         ->check(CLI::Range(0.1, 3600.0))
         ->capture_default_str();
-    command->add_option("-n,--times", arguments.times, "so many looks, then end; 0: for ever")->capture_default_str();
+    command->add_option("-n,--times", arguments.times, "number of updates; 0: no limit")->capture_default_str();
     command->callback([&status] { status = top(arguments); });
 }
 

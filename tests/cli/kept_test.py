@@ -122,7 +122,7 @@ class Kept(LiveCase):
     def test_words_of_the_command_line(self):
         said = inside(WEIR, "run", str(self.policy), "-i", "c0", "--state", str(self.state), "--keep-every", "often")
         self.assertEqual(said.returncode, 2)
-        self.assertIn("`often` is no time", said.stderr)
+        self.assertIn("`often` is not a time", said.stderr)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ class Live(LiveCase):
         self.policy.write_text("rule r { when")
         refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
         self.assertEqual(refused.returncode, 1)
-        self.assertIn("c0: the policy that an engine that was killed left in force stays", refused.stderr)
+        self.assertIn("c0: the policy that a killed engine left in force stays", refused.stderr)
 
         self.policy.write_text(SECOND)
         self.start()
@@ -258,7 +258,7 @@ class Live(LiveCase):
                           "rule ban { when ip.src in blocked then drop }\n")
         told = subprocess.run([WEIR, "check", str(second), "--against", str(self.policy)], capture_output=True, text=True, timeout=60)
         self.assertIn("forgets the state of `set ports: (port)`", told.stderr)
-        self.assertIn("`rule other: rate(ip.src) per 1s` begins anew", told.stderr)
+        self.assertIn("`rule other: rate(ip.src) per 1s` starts empty", told.stderr)
         self.assertNotIn("many", told.stderr)
         said = self.ask("reload", second)
         self.assertIn("the state of `set ports: (port)` is gone", said.stdout)
