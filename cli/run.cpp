@@ -1,4 +1,5 @@
 // weir run: a policy in force, in the foreground.
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <csignal>
@@ -41,6 +42,14 @@ runtime::UniqueFd signal_fd() {
     return runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// A policy holds some ten descriptors, and five policies are kept: as many as this process may have.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 std::string places(const runtime::EngineStatus& status) {
     std::string text;
     for (const auto& interface : status.interfaces)
@@ -51,6 +60,7 @@ std::string places(const runtime::EngineStatus& status) {
 
 int run(const RunArguments& arguments) {
     make_stderr_nonblocking();
+    raise_descriptor_limit();
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
     service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),

@@ -54,7 +54,7 @@ int Daemon::run() {
             return fail(runtime::kernel_error(errno, "waiting for events"));
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
         feed_->publish();
-        if ((ready[2].revents & (POLLIN | POLLERR)) != 0) take_requests();
+        take_requests();
         if (worker_)
             if (auto outcome = worker_->step()) {
                 if (!worker_->is_alive()) worker_.reset();
@@ -91,6 +91,7 @@ void Daemon::notify_ready() const {
 // What no descriptor announces (a sink that recovers, a policy that nobody confirmed) is looked after that often.
 int Daemon::poll_timeout_ms() const {
     constexpr std::uint64_t kTick_ms = 1000;
+    if (control_.has_more()) return 0;
     const std::uint64_t changes_ms = watcher_ ? watcher_->poll_timeout_ms().value_or(kTick_ms) : kTick_ms;
     return static_cast<int>(std::min({kTick_ms, changes_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
