@@ -70,7 +70,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     set_lines(sources, root, *policy, compiled.decision);
 
     // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds.
-    ir::build(compiled.decision, session != nullptr ? &session->memory() : nullptr);
+    ir::build(compiled.decision, session != nullptr ? &session->build_cache() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
     return compiled;

@@ -1,10 +1,10 @@
-// What a process that compiles one policy after another keeps, so that the next one costs less than the first. The same
-// policy compiled with a session and without means the same.
+// Caches of a process that compiles many policies, so that the next compile costs less than the first. With or without
+// a session a policy means the same.
 #pragma once
 
 #include <memory>
 
-#include "compiler/ir/build_memory.h"
+#include "compiler/ir/build_cache.h"
 
 namespace weir {
 
@@ -16,14 +16,14 @@ class Session {
 public:
     Session();
     ~Session();
-    // Reads the template for the next policy: for when nobody waits.
+    // Reads the template for the next policy. Call it while nobody waits.
     void prepare();
 
-    ir::BuildMemory& memory() { return memory_; }
+    ir::BuildCache& build_cache() { return build_cache_; }
     codegen::CodegenCache& codegen_cache() { return *codegen_cache_; }
 
 private:
-    ir::BuildMemory memory_{};
+    ir::BuildCache build_cache_{};
     std::unique_ptr<codegen::CodegenCache> codegen_cache_;
 };
 

@@ -6,20 +6,20 @@
 #include <numeric>
 
 #include "compiler/ir/box.h"
+#include "compiler/ir/build_cache.h"
 #include "compiler/ir/build_forest.h"
-#include "compiler/ir/build_memory.h"
 #include "compiler/ir/code_size.h"
 
 namespace weir::ir {
 namespace {
 
 constexpr std::size_t kStraightRules = 64;
-constexpr std::uint64_t kStraightSize = 8192;  // comparisons: trees have equal conditions once, and try few of them
+constexpr std::uint64_t kStraightSize = 8192;  // comparisons: trees store equal conditions once, and try few of them
 
-// What a packet costs, in ns, measured on rules/examples and the shapes of tests/bench; only the choice needs them.
+// Cost of a packet in ns, measured on rules/examples and the shapes of tests/bench. Used only for the choice.
 constexpr double kStraightBoxCost = 2.5;
 constexpr double kForestCost = 25, kNodeCost = 5, kEntryCost = 2, kFieldCost = 1.5;
-constexpr std::size_t kFieldsCompared = 6;  // of an entry, before it is given up: codegen/emit_forest.cpp
+constexpr std::size_t kFieldsCompared = 6;  // of an entry, before it is rejected: codegen/emit_forest.cpp
 
 std::uint64_t code_size(const Decision& decision) {
     const std::vector<std::uint32_t> sizes = code_sizes(decision);
@@ -42,13 +42,13 @@ double forest_cost(const Forests& forests) {
 
 }  // namespace
 
-void build(Decision& decision, BuildMemory* memory) {
+void build(Decision& decision, BuildCache* cache) {
     const Boxes boxes = make_boxes(decision, {});
     decision.forests = {};
     decision.residuals.clear();
     const std::string size = fmt::format("{} rules in {} boxes", decision.rules.size(), boxes.boxes.size());
-    build_forest(decision, boxes, memory);
-    if (memory != nullptr) memory->end_build();
+    build_forest(decision, boxes, cache);
+    if (cache != nullptr) cache->end_build();
     decision.strategy = Strategy::kStraight;
     const bool small = decision.rules.size() <= kStraightRules && code_size(decision) <= kStraightSize;
     const double trees = forest_cost(decision.forests),

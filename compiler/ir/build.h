@@ -5,13 +5,12 @@
 
 namespace weir::ir {
 
-class BuildMemory;
+class BuildCache;
 
-// Straight-line code for few rules, else forests; decision.reason says why. `memory`: of the builds before, for the
-// next.
-void build(Decision& decision, BuildMemory* memory = nullptr);
+// Chooses straight-line code or forests; decision.reason says why. `cache`: choices of earlier builds; may be null.
+void build(Decision& decision, BuildCache* cache = nullptr);
 
-// The same rules where none decides (`weir run --observe`), with a structure of its own.
+// The same rules with all verdicts disabled (`weir run --observe`), with a structure of its own.
 Decision observed(const Decision& decision);
 
 }  // namespace weir::ir

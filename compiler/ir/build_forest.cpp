@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "compiler/ir/build_memory.h"
+#include "compiler/ir/build_cache.h"
 #include "compiler/ir/layout.h"
 #include "compiler/ir/residual.h"
 #include "compiler/ir/tree.h"
@@ -112,18 +112,18 @@ private:
     std::map<std::uint64_t, Presence> together_[WEIR_FOREST_KINDS];
 };
 
-// ---- into how many trees ----
+// ---- how many trees ----
 
-// Boxes are narrow or wide in their source and in their destination address: classes 0 (narrow in both) to 3 (wide in
-// both; bit 0: source, bit 1: destination). Class 4 is that part of 3 that is wide in its destination port, too. Trees
-// by groups of classes; schemes that separate most come first, since the work is bounded.
+// A box is narrow or wide in its source and in its destination address: classes 0 (narrow in both) to 3 (wide in both;
+// bit 0: source, bit 1: destination). Class 4 are the boxes of class 3 that are also wide in the destination port. A
+// scheme lists the classes of each tree. Schemes that separate most come first, because the work is limited.
 using Scheme = std::vector<std::vector<std::uint32_t>>;
 const Scheme kSchemes[] = {{{0, 2}, {1}, {3}, {4}}, {{0, 1}, {2}, {3}, {4}}, {{0, 1, 2}, {3}, {4}},
                            {{0}, {1}, {2}, {3, 4}}, {{0, 2}, {1, 3, 4}},     {{0, 1}, {2, 3, 4}},
                            {{0, 1, 2}, {3, 4}}};
-constexpr std::uint32_t kNarrowBits[] = {16, 8, 24};  // known of an address, from which on a side is narrow
+constexpr std::uint32_t kNarrowBits[] = {16, 8, 24};  // an address side with at least so many fixed bits is narrow
 
-std::uint32_t known_bits(const BoxTable& boxes, std::uint32_t box, std::size_t first_offset) {
+std::uint32_t fixed_bits(const BoxTable& boxes, std::uint32_t box, std::size_t first_offset) {
     std::uint32_t known = 0;
     for (std::size_t d = 0; d < boxes.dimensions.size(); ++d) {
         const Dimension& dimension = boxes.dimensions[d];
@@ -146,11 +146,11 @@ struct BuiltForest {
 
 class ForestBuilder {
 public:
-    ForestBuilder(const BoxTable& boxes, Wanted wanted, BuildMemory* memory)
-        : boxes_(boxes), wanted_(wanted), memory_(memory), room_(kWork + boxes.size() * kWorkABox) {}
+    ForestBuilder(const BoxTable& boxes, MatchKind match_kind, BuildCache* cache)
+        : boxes_(boxes), match_kind_(match_kind), cache_(cache), room_(kWork + boxes.size() * kWorkABox) {}
 
-    // `known`: the grouping that was best the last time; the one that is best now.
-    BuiltForest build_forest(std::optional<BuildMemory::Grouping>& known) {
+    // `known`: in, the best grouping of the previous build; out, the best one now.
+    BuiltForest build(std::optional<BuildCache::Grouping>& known) {
         if (known && is_near(known->boxes)) {
             BuiltForest again = try_groups(grouping(known->number), kSpread);
             if (again.within_limits) return again;
@@ -158,16 +158,16 @@ public:
         known.reset();
         BuiltForest best = try_groups(grouping(0), kSpread);
         std::uint32_t number = 0;
-        if (wanted_ == Wanted::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
+        if (match_kind_ == MatchKind::kFirst && boxes_.size() > kOneTree && !is_good(best)) {
             std::set<Groups> tried{grouping(0)};
             for (std::uint32_t other = 1; other < kGroupings && room_ >= best.work; ++other) {
                 const auto [made, added] = tried.insert(grouping(other));
                 if (added && consider(best, try_groups(*made, kSpread)))
-                    number = other;  // where classes are empty, schemes are alike
+                    number = other;  // schemes are equal if classes are empty
             }
         }
         if (best.within_limits) known = {number, boxes_.size()};
-        // What spreads too far is cut less, then never into two.
+        // If boxes are copied too often, cut less, then never copy a box.
         for (const double spread : {2.0, 1.0})
             if (!best.within_limits) best = try_groups(grouping(0), spread);
         WEIR_CHECK(best.within_limits);
@@ -176,14 +176,14 @@ public:
 
 private:
     using Groups = std::vector<std::vector<std::uint32_t>>;
-    static constexpr std::uint32_t kGroupings = 1 + std::size(kNarrowBits) * std::size(kSchemes);  // 0: all in one
+    static constexpr std::uint32_t kGroupings = 1 + std::size(kNarrowBits) * std::size(kSchemes);  // 0: one tree
     static constexpr double kSpread = 4;
     static constexpr std::uint32_t kOneTree = 24;       // boxes for which one tree is enough
     static constexpr std::uint64_t kWork = 10'000'000;  // elementary steps, about 1 ns each
     static constexpr std::uint64_t kWorkABox = 5000;
     static constexpr std::uint64_t kEntriesABox = 16, kSlotsABox = 32, kAtLeast = 1 << 16;
 
-    // So few more or less boxes that what was best for those is taken to be best for these.
+    // The number of boxes changed so little that the previous grouping is used again.
     bool is_near(std::uint32_t boxes) const {
         constexpr std::uint32_t kPart = 16;
         return std::max(boxes, boxes_.size()) - std::min(boxes, boxes_.size()) <= boxes / kPart;
@@ -198,8 +198,8 @@ private:
         const Scheme& scheme = kSchemes[(number - 1) % std::size(kSchemes)];
         const std::uint32_t narrow_bits = kNarrowBits[(number - 1) / std::size(kSchemes)];
         for (std::uint32_t box = 0; box < boxes_.size(); ++box) {
-            classes[box] = (known_bits(boxes_, box, offsetof(weir_packet, ip_src)) < narrow_bits ? 1u : 0u) |
-                           (known_bits(boxes_, box, offsetof(weir_packet, ip_dst)) < narrow_bits ? 2u : 0u);
+            classes[box] = (fixed_bits(boxes_, box, offsetof(weir_packet, ip_src)) < narrow_bits ? 1u : 0u) |
+                           (fixed_bits(boxes_, box, offsetof(weir_packet, ip_dst)) < narrow_bits ? 2u : 0u);
             if (classes[box] == 3 && is_wide_in_port(box)) classes[box] = 4;
         }
         for (const auto& group : scheme) {
@@ -221,29 +221,28 @@ private:
         return true;
     }
     BuiltForest try_groups(const Groups& groups, double spread) {
-        BuiltForest built_forest_;
+        BuiltForest built;
         TreeLimits limits;
-        limits.wanted = wanted_;
+        limits.match_kind = match_kind_;
         limits.spread = spread;
         limits.entries = spread <= 1 ? boxes_.size() : boxes_.size() * kEntriesABox + kAtLeast;
         limits.slots = spread <= 1 ? ~std::uint64_t{0} : boxes_.size() * kSlotsABox + kAtLeast;
         limits.work = (kWork + boxes_.size() * kWorkABox) / 6;
         for (const auto& members : groups) {
-            built_forest_.first_rule.push_back(boxes_.rule[members.front()]);
-            built_forest_.trees.push_back(build_tree(boxes_, members, limits, memory_));
-            built_forest_.work += built_forest_.trees.back().work;
-            built_forest_.within_limits = built_forest_.within_limits && built_forest_.trees.back().within_limits;
+            built.first_rule.push_back(boxes_.rule[members.front()]);
+            built.trees.push_back(build_tree(boxes_, members, limits, cache_));
+            built.work += built.trees.back().work;
+            built.within_limits = built.within_limits && built.trees.back().within_limits;
         }
-        room_ -= std::min(room_, built_forest_.work);
-        if (built_forest_.within_limits) built_forest_.cost = cost(built_forest_);
-        return built_forest_;
+        room_ -= std::min(room_, built.work);
+        if (built.within_limits) built.cost = cost(built);
+        return built;
     }
-    // Hardly any box twice, short leaves: no other scheme would be worth its time.
-    bool is_good(const BuiltForest& built_forest_) const {
+    // Few copied boxes and short leaves: other schemes are not worth their time.
+    bool is_good(const BuiltForest& built) const {
         constexpr std::uint32_t kShortLeaf = 16;
-        const BuiltTree& tree = built_forest_.trees[0];
-        return built_forest_.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 &&
-               tree.longest_leaf <= kShortLeaf;
+        const BuiltTree& tree = built.trees[0];
+        return built.within_limits && tree.members.size() <= boxes_.size() * 3 / 2 && tree.longest_leaf <= kShortLeaf;
     }
     static bool consider(BuiltForest& best, BuiltForest other) {
         if (!other.within_limits || (best.within_limits && other.cost >= best.cost)) return false;
@@ -252,19 +251,19 @@ private:
         return true;
     }
 
-    // Nanoseconds a packet on the corners of some boxes, as measured on one machine: a tree, a node, an entry.
-    double cost(const BuiltForest& built_forest_) const {
+    // Estimated ns a packet, for packets at the corners of some boxes. Costs of a tree, a node and an entry were
+    // measured on one machine.
+    double cost(const BuiltForest& built) const {
         constexpr std::uint32_t kPackets = 512;
         std::size_t bytes = 0;
-        for (const BuiltTree& tree : built_forest_.trees) bytes += tree.slots.size() * 8 + tree.members.size() * 32;
+        for (const BuiltTree& tree : built.trees) bytes += tree.slots.size() * 8 + tree.members.size() * 32;
         const double far = bytes < 256 * 1024 ? 1 : bytes < 4 * 1024 * 1024 ? 1.5 : 3;
         double sum = 0;
         std::uint64_t random = 88172645463325252u;
-        std::vector<std::size_t> order(built_forest_.trees.size());
+        std::vector<std::size_t> order(built.trees.size());
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-            return built_forest_.first_rule[a] < built_forest_.first_rule[b];
-        });
+        std::sort(order.begin(), order.end(),
+                  [&](std::size_t a, std::size_t b) { return built.first_rule[a] < built.first_rule[b]; });
         for (std::uint32_t i = 0; i < kPackets; ++i) {
             std::uint32_t words[64] = {};
             const auto box = static_cast<std::uint32_t>(std::uint64_t{i} * boxes_.size() / kPackets);
@@ -278,18 +277,18 @@ private:
                         : static_cast<std::uint32_t>(first + random % (std::uint64_t{last} - first + 1));
                 words[dimension.word] |= value << dimension.shift;
             }
-            sum += walk(built_forest_, order, words, far);
+            sum += walk(built, order, words, far);
         }
         return sum / kPackets;
     }
-    double walk(const BuiltForest& built_forest_, const std::vector<std::size_t>& order, const std::uint32_t* words,
+    double walk(const BuiltForest& built, const std::vector<std::size_t>& order, const std::uint32_t* words,
                 double far) const {
         constexpr double kTree = 5, kNode = 4, kEntry = 4;
         double sum = 0;
         std::uint32_t best = ~0u;
         for (const std::size_t t : order) {
-            if (built_forest_.first_rule[t] >= best) break;
-            const BuiltTree& tree = built_forest_.trees[t];
+            if (built.first_rule[t] >= best) break;
+            const BuiltTree& tree = built.trees[t];
             sum += kTree;
             std::uint64_t slot = tree.root;
             while ((slot & WEIR_LEAF) == 0) {
@@ -323,18 +322,18 @@ private:
     }
 
     const BoxTable& boxes_;
-    Wanted wanted_;
-    BuildMemory* memory_;
+    MatchKind match_kind_;
+    BuildCache* cache_;
     std::uint64_t room_;
 };
 
-// The planter's trees behind those of the other forests.
-Forest settle(const BoxTable& boxes, BuiltForest built_forest_, Forests& forests) {
+// Appends the trees to the tables that all forests share.
+Forest append_forest(const BoxTable& boxes, BuiltForest built, Forests& forests) {
     Forest forest;
     forest.layout = make_layout(boxes);
     forest.boxes = boxes.size();
-    for (std::size_t t = 0; t < built_forest_.trees.size(); ++t) {
-        const BuiltTree& tree = built_forest_.trees[t];
+    for (std::size_t t = 0; t < built.trees.size(); ++t) {
+        const BuiltTree& tree = built.trees[t];
         const std::uint64_t slots = forests.slots.size(), entries = forests.entries.size();
         const auto moved = [&](std::uint64_t slot) {
             if ((slot & WEIR_LEAF) == 0) return slot + slots;
@@ -344,7 +343,7 @@ Forest settle(const BoxTable& boxes, BuiltForest built_forest_, Forests& forests
         for (const std::uint64_t slot : tree.slots) forests.slots.push_back(moved(slot));
         for (const std::uint32_t box : tree.members) append_entry(forest.layout, boxes, box, forests.entries);
         WEIR_CHECK(forests.slots.size() < 0xffffffff && forests.entries.size() < 0xffffffff);
-        forest.trees.push_back({moved(tree.root), built_forest_.first_rule[t]});
+        forest.trees.push_back({moved(tree.root), built.first_rule[t]});
         forest.longest_leaf = std::max(forest.longest_leaf, tree.longest_leaf);
         forest.depth = std::max(forest.depth, tree.depth);
         forest.slots += static_cast<std::uint32_t>(tree.slots.size());
@@ -358,17 +357,17 @@ Forest settle(const BoxTable& boxes, BuiltForest built_forest_, Forests& forests
 
 }  // namespace
 
-void build_forest(Decision& decision, const Boxes& boxes, BuildMemory* memory) {
+void build_forest(Decision& decision, const Boxes& boxes, BuildCache* cache) {
     TableMaker maker(decision, boxes);
     for (const bool deciding : {true, false})
         for (std::uint32_t kind = 0; kind < WEIR_FOREST_KINDS; ++kind) {
             const BoxTable table = maker.table(kind, deciding);
             if (table.size() == 0) continue;
-            ForestBuilder planter(table, deciding ? Wanted::kFirst : Wanted::kAll, memory);
+            ForestBuilder builder(table, deciding ? MatchKind::kFirst : MatchKind::kAll, cache);
             const std::uint32_t forest = deciding ? kind : WEIR_FOREST_KINDS + kind;
-            std::optional<BuildMemory::Grouping> none;
-            decision.forests.kinds[forest] = settle(
-                table, planter.build_forest(memory != nullptr ? memory->groupings[forest] : none), decision.forests);
+            std::optional<BuildCache::Grouping> none;
+            decision.forests.kinds[forest] = append_forest(
+                table, builder.build(cache != nullptr ? cache->groupings[forest] : none), decision.forests);
         }
 }
 

@@ -1,4 +1,4 @@
-// Boxes -> forests: which boxes concern which kind of packet, into how many trees they go, and how deep those are cut.
+// Boxes -> forests: which boxes a kind of packet can match, how they are divided into trees, and how these are cut.
 #pragma once
 
 #include "compiler/ir/box.h"
@@ -6,9 +6,9 @@
 
 namespace weir::ir {
 
-class BuildMemory;
+class BuildCache;
 
 // Fills decision.forests and decision.residuals.
-void build_forest(Decision& decision, const Boxes& boxes, BuildMemory* memory = nullptr);
+void build_forest(Decision& decision, const Boxes& boxes, BuildCache* cache = nullptr);
 
 }  // namespace weir::ir

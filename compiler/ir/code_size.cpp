@@ -6,8 +6,8 @@
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kRangesInCode = 8;   // more are one search in a table
-constexpr std::uint32_t kMost = 1u << 30;  // sums of conditions that share parts grow beyond every number
+constexpr std::size_t kRangesInCode = 8;   // more ranges are one search in a table
+constexpr std::uint32_t kMost = 1u << 30;  // sums of conditions that share parts can be huge
 
 std::uint32_t of_ranges(std::size_t ranges, std::uint32_t each) {
     return ranges > kRangesInCode ? 1 : std::max<std::uint32_t>(1, static_cast<std::uint32_t>(ranges) * each);
@@ -57,8 +57,7 @@ std::vector<std::uint32_t> code_sizes(const Decision& decision) {
 std::vector<std::uint32_t> groups(const std::vector<std::uint32_t>& sizes) {
     std::vector<std::uint32_t> begins;
     const std::uint64_t all = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-    const std::uint64_t most =
-        std::max<std::uint64_t>(kGroupSize, all / 100);  // two neighbours have more than that together
+    const std::uint64_t most = std::max<std::uint64_t>(kGroupSize, all / 100);  // two neighbours together exceed it
     std::uint64_t size = most + 1;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         size += sizes[i];

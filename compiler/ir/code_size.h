@@ -1,4 +1,4 @@
-// How much code conditions are, and how code is split into functions that BPF can hold and the verifier can follow.
+// How much code conditions need, and how code is split into functions that fit BPF's jumps and the verifier.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace weir::ir {
 
 // In comparisons, as docs/limits.md counts them: one is 8 to 25 instructions.
 inline constexpr std::uint32_t kGroupSize =
-    256;  // of a function of many conditions: LLVM's time grows faster than functions do
-inline constexpr std::uint32_t kInlineSize = 256;  // of what may be part of the program's main function
+    256;  // of a function with many conditions: LLVM's time grows faster than a function
+inline constexpr std::uint32_t kInlineSize = 256;  // of code that may be part of the program's main function
 inline constexpr std::uint32_t kMaxCodeSize =
     40960;  // of a policy: the verifier follows 1,000,000 instructions at most
 
@@ -29,11 +29,12 @@ private:
     std::vector<std::uint32_t> sizes_;  // 0: not counted yet
 };
 
-// What of the decision becomes code, by size: its rules (kStraight) or its residual conditions (kForest).
+// The sizes of what becomes code: the rules (kStraight) or the residual conditions (kForest).
 std::vector<std::uint32_t> code_sizes(const Decision& decision);
 
-// Where functions begin, the first at 0: as many conditions each as kGroupSize holds, at least one, or more where there
-// would be over 200 functions: the kernel takes 256 a program. E506 bounds one condition to what BPF's jumps reach.
+// The first condition of each function. A function has as many conditions as kGroupSize allows, at least one. It has
+// more if there would be over 200 functions, because the kernel allows 256 in a program. E506 limits one condition to
+// what BPF's jumps reach.
 std::vector<std::uint32_t> groups(const std::vector<std::uint32_t>& sizes);
 
 }  // namespace weir::ir

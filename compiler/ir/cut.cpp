@@ -1,29 +1,29 @@
-// Which bits to look at next: every window of every dimension is tried on the node's boxes (or a sample of them).
+// The choice of a node's window: every window of every dimension is tried on the node's boxes, or on a sample of them.
 #include <algorithm>
 #include <bit>
 
-#include "compiler/ir/build_memory.h"
+#include "compiler/ir/build_cache.h"
 #include "compiler/ir/tree.h"
 
 namespace weir::ir {
 namespace {
 
-constexpr std::size_t kSample = 256;       // boxes that are looked at
-constexpr std::size_t kSmallSample = 32;   // once the work is done that may be done
-constexpr std::uint32_t kPatternBits = 5;  // of a window over flags: all combinations are slots
-constexpr double kSlotWeight = 0.25;       // memory of a slot, in boxes
-constexpr std::uint64_t kWindowWork = 16;  // of a window, however few its boxes and slots
-constexpr double kWorthIt = 0.97;          // a window must leave less than this
+constexpr std::size_t kSample = 256;       // boxes in the sample
+constexpr std::size_t kSmallSample = 32;   // once the limit on work is reached
+constexpr std::uint32_t kPatternBits = 5;  // of a window over flags: a slot for each combination
+constexpr double kSlotWeight = 0.25;       // a slot's memory counts as so many boxes
+constexpr std::uint64_t kWindowWork = 16;  // steps for each window, at least
+constexpr double kWorthIt = 0.97;          // a window must reduce the cost to less than this share
 
 struct Candidate {
     double cost;
     Window window;
 };
 
-// The sides of the sampled boxes in one dimension, and which bits tell narrow ones apart.
+// The sides of the sampled boxes in one dimension, and the bits in which they differ.
 struct Sides {
     std::vector<Range32> all;
-    std::uint32_t telling = 0;
+    std::uint32_t discriminating = 0;
 };
 
 Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std::size_t dimension,
@@ -43,12 +43,12 @@ Sides sides_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, std
         if (wide) continue;
         if (!has_narrow) one = side;
         has_narrow = true;
-        sides.telling |= (side.first ^ one.first) | (side.last ^ one.last);
-        if (d.kind == SideKind::kInterval) sides.telling |= side.first ^ side.last;
+        sides.discriminating |= (side.first ^ one.first) | (side.last ^ one.last);
+        if (d.kind == SideKind::kInterval) sides.discriminating |= side.first ^ side.last;
     }
-    // Where some are wide, any bit tells them from the narrow ones.
-    if (has_narrow && has_wide) sides.telling = ~0u;
-    sides.telling &= d.full() & ~known.mask[dimension];
+    // If some sides are wide, any bit separates them from the narrow ones.
+    if (has_narrow && has_wide) sides.discriminating = ~0u;
+    sides.discriminating &= d.full() & ~known.mask[dimension];
     return sides;
 }
 
@@ -60,8 +60,8 @@ public:
           sample_(sample),
           scale_(scale),
           work_(work),
-          most_reached_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) +
-                        (limits.spread > 1 ? 16 : 0)) {}
+          reach_limit_(static_cast<std::uint64_t>(limits.spread * static_cast<double>(sample.size())) +
+                       (limits.spread > 1 ? 16 : 0)) {}
 
     void try_dimension(std::uint32_t dimension, const Known& known, std::uint32_t most_bits) {
         const Dimension& d = boxes_.dimensions[dimension];
@@ -69,10 +69,10 @@ public:
         work_ += sample_.size();
         if (d.kind == SideKind::kBits) most_bits = std::min(most_bits, kPatternBits);
         for (std::uint32_t shift = 0; shift < d.bits; ++shift) {
-            if ((sides.telling >> shift & 1) == 0) continue;
+            if ((sides.discriminating >> shift & 1) == 0) continue;
             for (std::uint32_t bits = 1; bits <= most_bits && shift + bits <= d.bits; ++bits) {
                 if ((known.mask[dimension] >> (shift + bits - 1) & 1) != 0) break;
-                if (std::uint64_t{1} << bits > 4 * sample_.size() + 2) break;  // more slots than a few boxes can use
+                if (std::uint64_t{1} << bits > 4 * sample_.size() + 2) break;  // too many slots for so few boxes
                 if (bits > 4 && bits < most_bits && (bits & 1) != 0) continue;
                 if (!try_window(sides, d.kind, {dimension, shift, bits})) break;
             }
@@ -81,7 +81,7 @@ public:
     const Candidate& best() const { return best_; }
 
 private:
-    // False where the boxes spread too much; wider windows spread them more.
+    // False if the window copies the boxes too often; wider windows would copy them more.
     bool try_window(const Sides& sides, SideKind kind, const Window& window) {
         const std::uint32_t mask = window.mask();
         counts_.assign(std::size_t{mask} + 2, 0);
@@ -89,7 +89,7 @@ private:
         for (const Range32& side : sides.all) {
             reached += kind == SideKind::kInterval ? count_interval(side, window.shift, mask)
                                                    : count_pattern(side, window.shift, mask);
-            if (reached > most_reached_) {
+            if (reached > reach_limit_) {
                 work_ += sample_.size();
                 return false;
             }
@@ -108,7 +108,7 @@ private:
         if (cost < best_.cost * 0.999) best_ = {cost, window};
         return true;
     }
-    // Into a table of differences: +1 where the side's slots begin, -1 behind their end.
+    // Into a table of differences: +1 at the first slot of the side, -1 after the last.
     std::uint64_t count_interval(const Range32& side, std::uint32_t shift, std::uint32_t mask) {
         const std::uint32_t from = side.first >> shift, to = side.last >> shift;
         if (to - from >= mask) {
@@ -136,12 +136,12 @@ private:
     std::span<const std::uint32_t> sample_;
     double scale_;
     std::uint64_t& work_;
-    std::uint64_t most_reached_;
+    std::uint64_t reach_limit_;
     std::vector<std::int32_t> counts_;
     Candidate best_{1e300, {}};
 };
 
-// Of all that a choice depends on.
+// A hash of all that the choice depends on.
 std::uint64_t hash_of(const BoxTable& boxes, std::span<const std::uint32_t> sample, const Known& known,
                       std::uint32_t most_bits, double scale, const TreeLimits& limits) {
     std::uint64_t hash = mix(std::bit_cast<std::uint64_t>(scale), std::bit_cast<std::uint64_t>(limits.spread));
@@ -163,7 +163,7 @@ Range32 side_within(const BoxTable& boxes, std::uint32_t box, std::size_t dimens
 }
 
 Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> members, const Known& known,
-                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildMemory* memory) {
+                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildCache* cache) {
     std::vector<std::uint32_t> sample;
     double scale = 1;
     const std::size_t most = work > limits.work ? kSmallSample : kSample;
@@ -172,10 +172,10 @@ Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> membe
         scale = static_cast<double>(members.size()) / static_cast<double>(most);
         members = sample;
     }
-    std::uint64_t made_from = 0;
-    if (memory != nullptr) {
-        made_from = hash_of(boxes, members, known, most_bits, scale, limits);
-        if (const BuildMemory::Choice* choice = memory->choice(made_from)) {
+    std::uint64_t inputs_hash = 0;
+    if (cache != nullptr) {
+        inputs_hash = hash_of(boxes, members, known, most_bits, scale, limits);
+        if (const BuildCache::Choice* choice = cache->find(inputs_hash)) {
             work += choice->work;
             return choice->window;
         }
@@ -186,7 +186,7 @@ Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> membe
         chooser.try_dimension(dimension, known, most_bits);
     const double boxes_here = static_cast<double>(members.size()) * scale;
     const Window window = chooser.best().cost >= kWorthIt * boxes_here ? Window{} : chooser.best().window;
-    if (memory != nullptr) memory->keep(made_from, {window, work - before});
+    if (cache != nullptr) cache->keep(inputs_hash, {window, work - before});
     return window;
 }
 

@@ -1,5 +1,5 @@
-// Rules as data: trees of windows of bits over boxes, as bpf/templates/classify.h walks them. Slots, trees and words of
-// entries are laid out as bpf/abi.h says.
+// Rules as data: decision trees over boxes, as bpf/templates/classify.h walks them. bpf/abi.h has the layout of slots,
+// trees and entries. compiler/ir/README.md describes the algorithm.
 #pragma once
 
 #include <array>
@@ -11,10 +11,10 @@
 
 namespace weir::ir {
 
-// How an entry holds a side of its box, so that one word of the packet can be compared without a branch.
+// How an entry stores a side of its box, so that one word of the packet is compared without a branch.
 enum class FieldForm : std::uint8_t {
     kExact,   // the value
-    kPrefix,  // the value, then (one byte, elsewhere) how many low bits do not count
+    kPrefix,  // the value; then, in a byte of its own, the number of low bits that are ignored
     kRange,   // the first value, then (last - first)
     kOnes,    // bits that must be one
     kMasked,  // the bits' value, then which bits count
@@ -35,7 +35,7 @@ struct EntryLayout {
 
 struct Tree {
     std::uint64_t slot = WEIR_LEAF;
-    std::uint32_t first_rule = 0;  // none of its rules comes before this one
+    std::uint32_t first_rule = 0;  // the lowest rule number in the tree
 };
 // The trees for one kind of packet, by first_rule: at most WEIR_TREES.
 struct Forest {

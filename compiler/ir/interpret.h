@@ -1,4 +1,4 @@
-// A decision's answer for one packet without LLVM or a kernel, rule by rule and through the forests: they must agree.
+// Evaluates a decision for one packet without LLVM or a kernel: rule by rule, and through the forests. Both must agree.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace weir::ir {
 
-// Answers for predicates that struct weir_packet does not: sets, payload, interfaces.
+// Evaluates predicates that need more than struct weir_packet: sets, payload, interfaces.
 using Outside = std::function<bool(const Predicate&)>;
 
 struct Outcome {
@@ -22,7 +22,7 @@ struct Outcome {
 
 bool holds(const Decision& decision, PredicateId id, const weir_packet& packet, const Outside& outside);
 Outcome interpret_rules(const Decision& decision, const weir_packet& packet, const Outside& outside);
-// As bpf/templates/classify.h walks. The decision has forests.
+// The same walk as bpf/templates/classify.h. The decision must have forests.
 Outcome interpret_forests(const Decision& decision, const weir_packet& packet, const Outside& outside);
 
 }  // namespace weir::ir

@@ -9,12 +9,12 @@
 namespace weir::ir {
 namespace {
 
-// What the boxes' sides in one dimension have in common.
+// What the sides of all boxes in one dimension have in common.
 struct Traits {
-    bool constrained = false;  // some box has a condition
+    bool constrained = false;  // at least one box has a condition
     bool exact = true;         // all are single values
     bool prefixes = true;
-    bool ones = true;        // kBits: only ones are wanted
+    bool ones = true;        // kBits: all bits that count must be one
     std::uint32_t bits = 0;  // kBits: those that count in some box
 };
 
@@ -47,7 +47,7 @@ EntryField field_of(const Dimension& d, const Traits& traits) {
     EntryField field;
     field.dimension = d;
     if (d.kind == SideKind::kBits) {
-        // Only the bits between the lowest and the highest that count.
+        // Only the bits from the lowest to the highest that counts.
         const auto low = static_cast<std::uint8_t>(std::countr_zero(traits.bits));
         const auto width = static_cast<std::uint8_t>(std::bit_width(traits.bits) - low);
         field.bytes = bytes_for(width);
@@ -70,10 +70,10 @@ struct Number {
     std::uint8_t bytes;
 };
 
-void put(std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes, std::uint32_t value) {
+void store(std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes, std::uint32_t value) {
     std::memcpy(entry + offset, &value, bytes);
 }
-std::uint32_t take(const std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes) {
+std::uint32_t load(const std::uint8_t* entry, std::uint16_t offset, std::uint8_t bytes) {
     std::uint32_t value = 0;
     std::memcpy(&value, entry + offset, bytes);
     return value;
@@ -96,7 +96,7 @@ EntryLayout make_layout(const BoxTable& boxes) {
         if (field.form == FieldForm::kRange || field.form == FieldForm::kMasked)
             numbers.push_back({&field, &EntryField::second, field.bytes});
     }
-    // Wide ones first: each is aligned without a gap.
+    // The widest first, so that each is aligned without padding.
     std::stable_sort(numbers.begin(), numbers.end(),
                      [](const Number& a, const Number& b) { return a.bytes > b.bytes; });
     std::uint32_t at = layout.has_residual ? 8 : 4;
@@ -130,15 +130,15 @@ void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_
             first = first >> (field.dimension.shift - d->shift) & field.dimension.full();
             last = last >> (field.dimension.shift - d->shift) & field.dimension.full();
         }
-        put(entry, field.offset, field.bytes, first);
+        store(entry, field.offset, field.bytes, first);
         switch (field.form) {
             case FieldForm::kExact:
             case FieldForm::kOnes: break;
             case FieldForm::kPrefix:
-                put(entry, field.second, 1, static_cast<std::uint32_t>(std::bit_width(first ^ last)));
+                store(entry, field.second, 1, static_cast<std::uint32_t>(std::bit_width(first ^ last)));
                 break;
-            case FieldForm::kRange: put(entry, field.second, field.bytes, last - first); break;
-            case FieldForm::kMasked: put(entry, field.second, field.bytes, last); break;
+            case FieldForm::kRange: store(entry, field.second, field.bytes, last - first); break;
+            case FieldForm::kMasked: store(entry, field.second, field.bytes, last); break;
         }
     }
 }
@@ -146,14 +146,14 @@ void append_entry(const EntryLayout& layout, const BoxTable& boxes, std::uint32_
 bool entry_matches(const EntryLayout& layout, const std::uint32_t* entry_words, const std::uint32_t* packet_words) {
     const auto* entry = reinterpret_cast<const std::uint8_t*>(entry_words);
     for (const EntryField& field : layout.fields) {
-        const std::uint32_t value = field.dimension.of(packet_words), first = take(entry, field.offset, field.bytes);
+        const std::uint32_t value = field.dimension.of(packet_words), first = load(entry, field.offset, field.bytes);
         bool in = false;
         switch (field.form) {
             case FieldForm::kExact: in = value == first; break;
-            case FieldForm::kPrefix: in = (std::uint64_t{value ^ first} >> take(entry, field.second, 1)) == 0; break;
-            case FieldForm::kRange: in = value - first <= take(entry, field.second, field.bytes); break;
+            case FieldForm::kPrefix: in = (std::uint64_t{value ^ first} >> load(entry, field.second, 1)) == 0; break;
+            case FieldForm::kRange: in = value - first <= load(entry, field.second, field.bytes); break;
             case FieldForm::kOnes: in = (first & ~value) == 0; break;
-            case FieldForm::kMasked: in = ((value ^ first) & take(entry, field.second, field.bytes)) == 0; break;
+            case FieldForm::kMasked: in = ((value ^ first) & load(entry, field.second, field.bytes)) == 0; break;
         }
         if (!in) return false;
     }

@@ -1,4 +1,4 @@
-// `weir compile --emit decision`: the structure as text. Golden-tested, so kept stable.
+// `weir compile --emit decision`: the structure as text. Golden files test it, so keep it stable.
 #pragma once
 
 #include <string>

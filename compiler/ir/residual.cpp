@@ -5,7 +5,7 @@
 namespace weir::ir {
 namespace {
 
-// Bytes that are the same for predicates that are.
+// A byte string; equal for equal predicates.
 class Key {
 public:
     explicit Key(std::size_t kind) { add(kind); }
@@ -65,30 +65,30 @@ std::string Residuals::key(const Predicate& predicate) {
     return key.bytes();
 }
 
-PredicateId Residuals::one_of_its_kind(PredicateId id) {
+PredicateId Residuals::canonical(PredicateId id) {
     const auto known = known_.find(static_cast<std::uint32_t>(id));
     if (known != known_.end()) return known->second;
     Predicate& predicate = decision_.predicates[static_cast<std::size_t>(id)];
     const auto replace = [&](std::vector<PredicateId>& operands) {
-        for (PredicateId& operand : operands) operand = one_of_its_kind(operand);
+        for (PredicateId& operand : operands) operand = canonical(operand);
     };
     if (auto* all = std::get_if<AllOf>(&predicate.node)) replace(all->operands);
     if (auto* any = std::get_if<AnyOf>(&predicate.node)) replace(any->operands);
-    if (auto* opposite = std::get_if<Negation>(&predicate.node)) opposite->operand = one_of_its_kind(opposite->operand);
-    const PredicateId kind = kinds_.try_emplace(key(predicate), id).first->second;
-    known_.emplace(static_cast<std::uint32_t>(id), kind);
-    return kind;
+    if (auto* opposite = std::get_if<Negation>(&predicate.node)) opposite->operand = canonical(opposite->operand);
+    const PredicateId first = canonical_.try_emplace(key(predicate), id).first->second;
+    known_.emplace(static_cast<std::uint32_t>(id), first);
+    return first;
 }
 
 std::uint32_t Residuals::number(const std::vector<PredicateId>& predicates) {
     if (predicates.empty()) return 0;
-    std::vector<PredicateId> kinds;
-    for (const PredicateId id : predicates) kinds.push_back(one_of_its_kind(id));
-    std::sort(kinds.begin(), kinds.end());
-    kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+    std::vector<PredicateId> ids;
+    for (const PredicateId id : predicates) ids.push_back(canonical(id));
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     const auto next = static_cast<std::uint32_t>(decision_.residuals.size() + 1);
-    const auto [at, added] = numbers_.try_emplace(kinds, next);
-    if (added) decision_.residuals.push_back(std::move(kinds));
+    const auto [at, added] = numbers_.try_emplace(ids, next);
+    if (added) decision_.residuals.push_back(std::move(ids));
     return at->second;
 }
 

@@ -1,4 +1,4 @@
-// Conditions that are no sides of boxes, each kept once however many rules have it.
+// Conditions that a box cannot express. Equal conditions are stored once.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@ namespace weir::ir {
 class Residuals {
 public:
     explicit Residuals(Decision& decision) : decision_(decision) {}
-    // The number of "all of these hold"; 0 for none. Numbers index decision.residuals, less 1.
+    // The number of the conjunction of `predicates`; 0 if empty. Number n is decision.residuals[n - 1].
     std::uint32_t number(const std::vector<PredicateId>& predicates);
 
 private:
-    PredicateId one_of_its_kind(PredicateId id);
+    PredicateId canonical(PredicateId id);
     std::string key(const Predicate& predicate);
 
     Decision& decision_;
     std::unordered_map<std::uint32_t, PredicateId> known_;  // by id
-    std::unordered_map<std::string, PredicateId> kinds_;
+    std::unordered_map<std::string, PredicateId> canonical_;
     std::map<std::vector<PredicateId>, std::uint32_t> numbers_;
 };
 

@@ -1,4 +1,4 @@
-// One tree of windows: at each node some bits of one word choose the child; leaves list boxes by rule.
+// One decision tree: at each node a window of bits of one word selects the child; leaves list boxes in rule order.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 
 namespace weir::ir {
 
-// Boxes as a table: every box has a side in every dimension. Sides as in box.h; kInterval without a condition is 0 to
-// full, kBits is (0, 0).
+// Boxes as a table: every box has a side in every dimension. Sides as in box.h. Without a condition, a kInterval side
+// is 0 to full, a kBits side is (0, 0).
 struct BoxTable {
     std::vector<Dimension> dimensions;
     std::vector<std::uint32_t> first;  // [box * dimensions.size() + dimension]
     std::vector<std::uint32_t> last;
-    std::vector<std::uint32_t> rule;      // by box; never falls
+    std::vector<std::uint32_t> rule;      // by box; ascending
     std::vector<std::uint32_t> residual;  // by box: a number, or 0
     std::vector<std::uint64_t> content;   // by box: a hash of its sides, the table's dimensions included
 
@@ -23,35 +23,35 @@ struct BoxTable {
     std::size_t at(std::uint32_t box, std::size_t dimension) const { return box * dimensions.size() + dimension; }
 };
 
-class BuildMemory;
+class BuildCache;
 
-enum class Wanted : std::uint8_t { kFirst, kAll };  // of the rules that match
+enum class MatchKind : std::uint8_t { kFirst, kAll };  // first match, or all matches (as RE2's kFirstMatch, kManyMatch)
 
 struct TreeLimits {
-    Wanted wanted = Wanted::kFirst;
-    std::uint32_t leaf = 4;        // boxes that need no further cut
-    double spread = 4;             // children's boxes a box of the node; 1: none twice
+    MatchKind match_kind = MatchKind::kFirst;
+    std::uint32_t leaf = 4;        // no cut at so many boxes or fewer
+    double spread = 4;             // children's boxes for each box of the node; 1: no copies
     std::uint32_t root_bits = 14;  // of the root's window
     std::uint32_t node_bits = 10;
     std::uint64_t entries = 0;  // of all leaves
     std::uint64_t slots = 0;
-    std::uint64_t work = 0;  // elementary steps; beyond, windows are chosen with less care
+    std::uint64_t work = 0;  // elementary steps; beyond this, smaller samples
 };
 
-// Leaves hold box numbers; a leaf's slot is an index into `leaves` until entries are written.
+// Leaves hold box numbers; the slot of a leaf is an index into `members` until entries are written.
 struct BuiltTree {
     bool within_limits = true;
     std::uint64_t root = 0;              // a slot
     std::vector<std::uint64_t> slots;    // children of nodes, by index
-    std::vector<std::uint32_t> members;  // of leaves, one after another
+    std::vector<std::uint32_t> members;  // the boxes of all leaves, one leaf after another
     std::uint64_t work = 0;
     std::uint32_t depth = 0;
     std::uint32_t longest_leaf = 0;
 };
 
-// Leaves: WEIR_LEAF | count << 32 | first member. `memory`: of windows, where there is one.
+// Leaves: WEIR_LEAF | count << 32 | first member. `cache`: windows of earlier builds; may be null.
 BuiltTree build_tree(const BoxTable& boxes, std::vector<std::uint32_t> members, const TreeLimits& limits,
-                     BuildMemory* memory = nullptr);
+                     BuildCache* cache = nullptr);
 
 inline std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
@@ -60,7 +60,7 @@ inline std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
 
 // ---- the choice of a window (cut.cpp) ----
 
-// What a node knows of its packets: in each dimension, the bits of `mask` have the value `value`.
+// What is known of the packets that reach a node: in each dimension, the bits of `mask` have the value `value`.
 struct Known {
     std::vector<std::uint32_t> value;
     std::vector<std::uint32_t> mask;
@@ -68,14 +68,14 @@ struct Known {
 struct Window {
     std::uint32_t dimension = 0;
     std::uint32_t shift = 0;
-    std::uint32_t bits = 0;  // 0: no window is worth it
+    std::uint32_t bits = 0;  // 0: make a leaf
 
     std::uint32_t mask() const { return (1u << bits) - 1; }
 };
 Window choose_window(const BoxTable& boxes, std::span<const std::uint32_t> members, const Known& known,
-                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildMemory* memory);
+                     std::uint32_t most_bits, const TreeLimits& limits, std::uint64_t& work, BuildCache* cache);
 
-// A box's side within a node. kInterval: cut to the node's range of values.
+// A box's side inside a node. kInterval: clipped to the values that reach the node.
 struct Range32 {
     std::uint32_t first = 0;
     std::uint32_t last = 0;

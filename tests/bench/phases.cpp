@@ -58,7 +58,7 @@ bool run(const std::string& name, const std::string& text, weir::Session* sessio
         clock.end(phases[3]);
     }
     clock = {};
-    weir::ir::build(compiled.decision, session != nullptr ? &session->memory() : nullptr);
+    weir::ir::build(compiled.decision, session != nullptr ? &session->build_cache() : nullptr);
     clock.end(phases[4]);
     compiled.policy = std::move(*policy);
     compiled.source_name = name;

@@ -28,7 +28,7 @@ std::vector<std::vector<bench::ShapedRule>> changes_of(bench::Shape shape, std::
 
 }  // namespace
 
-TEST_CASE("trees built with a memory find what the rules in order find", "[session]") {
+TEST_CASE("trees built with a cache find what the rules in order find", "[session]") {
     const auto shape = GENERATE(range(0, 8));
     Session session;
     for (const auto& rules : changes_of(static_cast<bench::Shape>(shape), 400)) {
