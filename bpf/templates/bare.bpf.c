@@ -1,4 +1,4 @@
-/* What benchmarks compare with: a program that only returns. */
+/* A program that only returns: the baseline of benchmarks. */
 #include "bpf/templates/target.h"
 
 SEC("xdp") int weir_bare(weir_ctx* ctx) {

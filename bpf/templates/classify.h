@@ -1,4 +1,4 @@
-/* Rules as data: which rule decides, and which others match. The code does not grow with the rules. */
+/* Rules as data: which rule decides, and which other rules match. The code does not grow with the number of rules. */
 #ifndef WEIR_BPF_CLASSIFY_H
 #define WEIR_BPF_CLASSIFY_H
 
@@ -8,12 +8,12 @@
 #include "bpf/templates/target.h"
 
 #define PACKET_WORDS (sizeof(struct weir_packet) / sizeof(__u32))
-/* Of a leaf's entries the walker itself tries a few, a function the next, and bpf_loop all others: each is dearer to
- * enter than the one before and cheaper to verify. */
-#define TRIED_AT_ONCE 4u
-#define TRIED_IN_A_LOOP 16u
+/* The walker itself tries the first entries of a leaf, a function the next ones, and bpf_loop the rest. Each of the
+ * three costs more to enter than the one before, and less to verify. */
+#define INLINE_ENTRIES 4u
+#define LOOP_ENTRIES 16u
 
-/* The compiler writes these, by enum weir_forest and WEIR_FOREST_KINDS + it. */
+/* The compiler defines these, by enum weir_forest and WEIR_FOREST_KINDS + enum weir_forest. */
 __u32 weir_stride_0(void), weir_stride_1(void), weir_stride_2(void), weir_stride_3(void), weir_stride_4(void),
     weir_stride_5(void);
 __u32 weir_longest_0(void), weir_longest_1(void), weir_longest_2(void), weir_longest_3(void), weir_longest_4(void),
@@ -38,7 +38,7 @@ __u32 weir_residual(struct weir_packet* packet, weir_ctx* ctx, __u32 number);
      : (number) == 4 ? name##_4 arguments  \
                      : name##_5 arguments)
 
-/* From a tree's root to its leaf. */
+/* Walks from a tree's root to the packet's leaf. */
 static __always_inline __u64 descend(const struct weir_packet* packet, __u64 slot) {
     const __u32* words = (const __u32*)packet;
 #pragma clang loop unroll(disable)
@@ -54,10 +54,10 @@ static __always_inline __u64 descend(const struct weir_packet* packet, __u64 slo
     return slot;
 }
 
-/* The same, one node further; at a leaf nothing happens. No branch depends on the packet, so that the processor takes
- * the steps of several trees at once, and guesses none of them wrong. 0: out of bounds, which no table is. */
+/* Walks one node further; does nothing at a leaf. No branch depends on the packet, so the processor overlaps the steps
+ * of several trees and mispredicts none. 0: out of bounds, which does not happen with a valid table. */
 static __always_inline int step(const struct weir_packet* packet, __u64* slot) {
-    __u64 leaf = (__s64)*slot >> 63; /* all ones, or none */
+    __u64 leaf = (__s64)*slot >> 63; /* all ones for a leaf, else zero */
     OPAQUE(leaf);
     __u64 node = *slot & ~leaf, bytes = node >> (WEIR_SLOT_WORD - 2) & 63 * 4;
     if (bytes > (PACKET_WORDS - 1) * 4) return 0;
@@ -69,7 +69,7 @@ static __always_inline int step(const struct weir_packet* packet, __u64* slot) {
     return 1;
 }
 
-/* From the roots of `trees` trees to their leaves. */
+/* Walks `trees` trees from their roots to the packet's leaves, side by side. */
 struct leaves {
     __u64 first, second, third, fourth;
 };
@@ -93,7 +93,7 @@ static __always_inline struct leaves descend_all(const struct weir_packet* packe
     return at;
 }
 
-/* Does the packet meet the entry's box, and its residual conditions? */
+/* Is the packet in the entry's box, and are its residual conditions true? */
 static __always_inline int matches(__u32 forest, struct weir_packet* packet, weir_ctx* ctx, const __u32* entry) {
     if (BY_FOREST(weir_misses, forest, (packet, entry))) return 0;
     return !BY_FOREST(weir_residuals, forest, ()) || !entry[1] || weir_residual(packet, ctx, entry[1]);
@@ -101,16 +101,16 @@ static __always_inline int matches(__u32 forest, struct weir_packet* packet, wei
 
 /* ---- the first match ---- */
 
-/* 64 bits each: a store of less leaves the verifier thinking that what was there before still matters. */
+/* 64 bits each: after a narrower store the verifier still tracks the old value. */
 struct search {
     struct weir_packet* packet;
     weir_ctx* ctx;
     __u64 at;
-    __u64 left; /* entries from there on: bpf_loop gets a constant, because the verifier tells numbers of turns apart */
-    __u64 rule; /* finding: the best so far; noting: the one that decides, and from bit 32 on the one noted last */
+    __u64 left; /* entries left; bpf_loop gets a constant, because the verifier distinguishes numbers of iterations */
+    __u64 rule; /* find: the best so far. note: the rule that decides; bits 32 to 63: the rule noted last */
 };
 
-/* The next entry; none where none is left. */
+/* The next entry, or null. */
 static __always_inline const __u32* next_entry(__u32 forest, struct search* search) {
     __u32 stride = BY_FOREST(weir_stride, forest, ());
     __u64 at = search->at;
@@ -120,7 +120,7 @@ static __always_inline const __u32* next_entry(__u32 forest, struct search* sear
     return &weir_entries[at];
 }
 
-/* One entry: 1 where the search is over. */
+/* Tries one entry. 1: the search is finished. */
 static __always_inline int find_at(__u32 forest, struct search* search) {
     const __u32* entry = next_entry(forest, search);
     if (!entry || entry[0] >= search->rule) return 1;
@@ -141,7 +141,7 @@ static long find_more_2(__u32 i, struct search* search) {
     return find_at(2, search);
 }
 
-/* Tries the next of a leaf's `count` entries, up to `turns` of them. 1: that was all there is to try. */
+/* Tries at most `turns` of the `count` entries that are left in a leaf. 1: the search is finished. */
 static __always_inline int try_some(__u32 forest, struct weir_packet* packet, weir_ctx* ctx, __u64* next, __u32 count,
                                     __u32 turns, __u32* best) {
     __u32 stride = BY_FOREST(weir_stride, forest, ());
@@ -162,15 +162,15 @@ static __always_inline int try_some(__u32 forest, struct weir_packet* packet, we
     return count <= turns;
 }
 
-/* The rest of a leaf, from `at` on: the first match before rule `best`, or `best`. */
+/* Tries the rest of a leaf, from `at`. Returns the first match before rule `best`, or `best`. */
 static __always_inline __u64 find_rest(__u32 forest, struct weir_packet* packet, weir_ctx* ctx, __u64 at, __u32 count,
                                        __u32 best) {
     __u32 longest = BY_FOREST(weir_longest, forest, ());
-    if (!packet || longest <= TRIED_AT_ONCE || try_some(forest, packet, ctx, &at, count, TRIED_IN_A_LOOP, &best) ||
-        longest <= TRIED_AT_ONCE + TRIED_IN_A_LOOP)
+    if (!packet || longest <= INLINE_ENTRIES || try_some(forest, packet, ctx, &at, count, LOOP_ENTRIES, &best) ||
+        longest <= INLINE_ENTRIES + LOOP_ENTRIES)
         return best;
-    struct search more = {packet, ctx, at, count - TRIED_IN_A_LOOP, best};
-    bpf_loop(longest - TRIED_IN_A_LOOP, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &more, 0);
+    struct search more = {packet, ctx, at, count - LOOP_ENTRIES, best};
+    bpf_loop(longest - LOOP_ENTRIES, forest == 0 ? find_more_0 : forest == 1 ? find_more_1 : find_more_2, &more, 0);
     return more.rule;
 }
 #define REST_FUNCTION(number)                                                                                  \
@@ -178,7 +178,7 @@ static __always_inline __u64 find_rest(__u32 forest, struct weir_packet* packet,
                                              __u32 best) {                                                     \
         return find_rest(number, packet, ctx, at, count, best);                                                \
     }
-/* Functions of their own: the verifier walks them once, not once for each way through the trees. */
+/* Separate functions: the verifier checks them once, not once for each path through the trees. */
 REST_FUNCTION(0)
 REST_FUNCTION(1)
 REST_FUNCTION(2)
@@ -187,7 +187,7 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet* packet, weir
     __u32 best = weir_rule_count();
     if (!BY_FOREST(weir_stride, forest, ())) return best;
     const struct weir_forest_tree* trees = &weir_forest_trees[forest * WEIR_TREES];
-    /* Calls of weir_residual leave no registers for walks side by side. */
+    /* Calls of weir_residual leave no registers for a walk side by side. */
     int together = !BY_FOREST(weir_residuals, forest, ());
     struct leaves leaves = {};
     if (together) leaves = descend_all(packet, trees, BY_FOREST(weir_trees, forest, ()));
@@ -197,10 +197,10 @@ static __always_inline __u32 find(__u32 forest, struct weir_packet* packet, weir
         __u64 slot = together ? leaves.first : descend(packet, trees[t].slot), at = (__u32)slot;
         leaves.first = leaves.second, leaves.second = leaves.third, leaves.third = leaves.fourth;
         __u32 count = slot >> 32 & WEIR_LEAF_COUNT_MASK;
-        if (try_some(forest, packet, ctx, &at, count, TRIED_AT_ONCE, &best) ||
-            BY_FOREST(weir_longest, forest, ()) <= TRIED_AT_ONCE)
+        if (try_some(forest, packet, ctx, &at, count, INLINE_ENTRIES, &best) ||
+            BY_FOREST(weir_longest, forest, ()) <= INLINE_ENTRIES)
             continue;
-        count -= TRIED_AT_ONCE;
+        count -= INLINE_ENTRIES;
         best = forest == 0   ? weir_rest_0(packet, ctx, at, count, best)
                : forest == 1 ? weir_rest_1(packet, ctx, at, count, best)
                              : weir_rest_2(packet, ctx, at, count, best);
@@ -216,11 +216,11 @@ static __always_inline int note_at(__u32 forest, struct search* search) {
     if (entry[0] >= (__u32)search->rule) return 1;
     /* A rule of several boxes matches once. */
     if (entry[0] == search->rule >> 32 || !matches(forest, search->packet, search->ctx, entry)) return 0;
-    /* Both are read again: kept, they would be on the stack. */
+    /* Both are read again; kept, they would be on the stack. */
     __u32 rule = *(const volatile __u32*)entry, decides = *(volatile __u64*)&search->rule;
     search->rule = (__u64)rule << 32 | decides;
     if (!weir_noted(search->packet, rule) || !weir_term_count()) return 0;
-    search->rule = rule; /* decides: nothing behind it is tried */
+    search->rule = rule; /* it decides: no later rule is tried */
     return 1;
 }
 static long note_more_3(__u32 i, struct search* search) {
@@ -270,7 +270,7 @@ GLOBAL_FUNCTION __u32 weir_note(struct weir_packet* packet, weir_ctx* ctx, __u32
     return note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
 }
 
-/* The rule that decides, or weir_rule_count(); what matched before it has been noted. One call after the other, because
+/* The rule that decides, or weir_rule_count(); rules that matched before it were noted. Two calls in sequence, because
  * a chain of calls has 512 bytes of stack. */
 __attribute__((used)) static __always_inline __u32 weir_classify(struct weir_packet* packet, weir_ctx* ctx) {
     __u32 decided = weir_find(packet, ctx);

@@ -1,6 +1,6 @@
-/* What benchmarks run: it puts the next of many stored frames into the packet, then goes on with the program under
- * measure, or sends the frame out. So one test run of many repeats meets many packets, and no branch predictor learns
- * them. */
+/* Benchmarks run this: it copies the next of many stored frames into the packet, then tail-calls the program under
+ * measurement, or sends the frame out. So one test run with many repeats uses many packets, and the branch predictor
+ * cannot learn them. */
 #include "bpf/abi.h"
 #include "bpf/templates/target.h"
 

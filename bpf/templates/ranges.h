@@ -1,4 +1,4 @@
-/* Is a number in one of many ranges? Few ranges are code; many are a tree or a bitmap: bpf/abi.h, "many ranges". */
+/* Is a number in one of many ranges? A few ranges are code; many are a tree or a bitmap: bpf/abi.h, "many ranges". */
 #ifndef WEIR_BPF_RANGES_H
 #define WEIR_BPF_RANGES_H
 
@@ -21,7 +21,7 @@ enum { BITS32, BITS63, BITS126 };
 #define KEYS(kind) ((kind) == BITS32 ? 16 : 8)
 #define KEY_BYTES(kind) ((kind) == BITS32 ? 4ull : (kind) == BITS63 ? 8ull : 16ull)
 
-/* How many of a node's worth of keys are below the number: `x`, or `x` and `low`. */
+/* How many of the node's keys are below the number: `x`, or `x` and `low`. */
 static __always_inline __u64 rank(int kind, const void* keys, __u64 x, __u64 low) {
     const __u32* keys32 = keys;
     const __u64* keys64 = keys;
@@ -39,7 +39,7 @@ static __always_inline __u64 rank(int kind, const void* keys, __u64 x, __u64 low
     return below;
 }
 
-/* From where the number's first bits lead, down to the leaves: mostly there already. */
+/* Walks from the place given by the number's first bits down to the leaves; usually it is already there. */
 static __always_inline int in_ranges(int kind, __u32 root, __u64 x, __u64 low) {
     const __u64 node_bytes = KEYS(kind) * KEY_BYTES(kind);
     const struct weir_tree* tree = bytes_at((__u64)root * sizeof(*tree), sizeof(*tree));

@@ -1,4 +1,4 @@
-/* The program that stays attached. It hands each packet to the policy in the active slot: a swap is one store. */
+/* The program that stays attached. It passes each packet to the policy in the active slot: a swap is one store. */
 #include "bpf/abi.h"
 #include "bpf/templates/target.h"
 
@@ -12,7 +12,7 @@ struct {
 struct weir_root weir_root SEC(".data.weir_root") = {.abi = WEIR_ABI_VERSION};
 
 /* A call with a constant slot is a direct jump, which the kernel writes into the program when the slot is filled; with
- * the number from a register it would be an indirect one, and cost three times as much under a retpoline. */
+ * the number from a register it would be an indirect jump, three times as expensive with a retpoline. */
 #define CALL_IF(slot) \
     if (active == (slot)) bpf_tail_call_static(ctx, &weir_slots, slot)
 #define CALL_ACTIVE \
@@ -26,24 +26,24 @@ struct weir_root weir_root SEC(".data.weir_root") = {.abi = WEIR_ABI_VERSION};
     CALL_IF(7)
 _Static_assert(WEIR_SLOTS == 8, "a call a slot");
 
-/* The slot of an unconfirmed policy; once its time is over, the one before. */
+/* The slot of an unconfirmed policy; after the deadline, the previous slot. */
 static __always_inline __u32 unconfirmed_slot(__u32 active) {
     if (bpf_ktime_get_ns() < *(volatile __u64*)&weir_root.deadline_ns) return active & WEIR_ROOT_SLOT_MASK;
     __u32 fallback = active >> WEIR_FALLBACK_SHIFT & WEIR_ROOT_SLOT_MASK;
     __u32 seen = __sync_val_compare_and_swap(&weir_root.active, active, fallback);
-    /* Another packet was first, or user space: what it stored counts. */
+    /* Another packet or user space was first: use what it stored. */
     return seen == active ? fallback : seen & WEIR_ROOT_SLOT_MASK;
 }
 
 SEC("xdp") int weir_root_program(weir_ctx* ctx) {
     __u32 active = *(volatile __u32*)&weir_root.active;
     CALL_ACTIVE;
-    /* No slot has this number: a policy in force for good costs no look at the clock. */
+    /* The unconfirmed flag makes the word unequal to every slot number. A confirmed policy does not read the clock. */
     if (active & WEIR_UNCONFIRMED) {
         active = unconfirmed_slot(active);
         CALL_ACTIVE;
     }
-    /* The slot is empty only if somebody emptied it by hand: as if weir were not there. */
+    /* The slot is empty only if somebody emptied it by hand: pass, as without weir. */
     return XDP_PASS;
 }
 

@@ -1,5 +1,5 @@
-/* Runs a candidate beside the policy in force on each packet, and says where they disagree. It stands in a slot of the
- * root like a policy; what the packet meets is the policy in force's answer alone. */
+/* Runs a candidate beside the policy in force on each packet, and reports disagreements. It is in a slot of the root
+ * program like a policy. The packet gets the verdict of the policy in force. */
 #include "bpf/abi.h"
 #include "bpf/templates/target.h"
 
@@ -29,8 +29,8 @@ struct {
     __uint(max_entries, 1 << 20);
 } weir_shadow_ring SEC(".maps");
 
-/* A tail call in a function of its own comes back to who called it. LLVM does not know: it would take the answer for
- * what the function returns where the slot is empty. */
+/* A tail call in a function of its own returns to the caller. LLVM does not know that: it would assume the value that
+ * the function returns if the slot is empty. */
 #define NO_ANSWER       \
     ({                  \
         int none_ = -1; \

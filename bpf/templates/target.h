@@ -1,4 +1,4 @@
-/* The two targets of a template: the kernel's BPF machine, and the host's CPU (WEIR_HOST: the native engine). */
+/* The two targets of a template: BPF, and the host's CPU (WEIR_HOST: the native evaluator). */
 #ifndef WEIR_BPF_TARGET_H
 #define WEIR_BPF_TARGET_H
 
@@ -10,13 +10,13 @@
 #define SEC(name) __attribute__((used))
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value)* name
-#undef __always_inline /* of linux/stddef.h: a wish, not an order */
+#undef __always_inline /* linux/stddef.h defines it as a hint only */
 #define __always_inline inline __attribute__((always_inline))
 #define bpf_ntohs __builtin_bswap16
 #define bpf_ntohl __builtin_bswap32
 #define bpf_htonl __builtin_bswap32
 
-/* What the native engine gives in the kernel's place; compiler/codegen/native.cpp defines them. */
+/* What the native evaluator provides instead of the kernel; defined by compiler/codegen/native.cpp. */
 void* bpf_map_lookup_elem(void* map, const void* key);
 long bpf_map_update_elem(void* map, const void* key, const void* value, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
@@ -48,16 +48,17 @@ typedef struct xdp_md weir_ctx;
 #define FRAME_END(ctx) ((const __u8*)(long)(ctx)->data_end)
 #define FRAME_LEN(ctx) frame_len(ctx)
 
-/* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM makes the difference a 32-bit one, and the
- * verifier takes pointers apart in 64 bits only. */
+/* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM would make the difference a 32-bit one, and
+ * the verifier allows subtraction of pointers in 64 bits only. */
 static __always_inline __u32 frame_len(weir_ctx* ctx) {
     __u64 length = (__u64)(long)ctx->data_end, begin = (__u64)(long)ctx->data;
     asm volatile("%0 -= %1" : "+r"(length) : "r"(begin));
     return length;
 }
 
-/* A value whose bounds were just checked. LLVM may put an argument on the stack before its check and read it again
- * after: then the verifier knows no bounds of what was read. This makes the checked value one of its own. */
+/* A value whose bounds were just checked. LLVM may put an argument on the stack before the check and read it again
+ * after it; then the verifier does not know the bounds of the value that was read. This makes the checked value a new
+ * value. */
 #define BOUNDED(value)                     \
     ({                                     \
         __u64 bounded_ = (value);          \
@@ -67,16 +68,16 @@ static __always_inline __u32 frame_len(weir_ctx* ctx) {
 
 #endif
 
-/* LLVM must not see what a number is: it would turn differences into branches, which random numbers mispredict and
- * which multiply the verifier's paths, and an index that was tested into a pointer that was not. */
+/* Hides a value from LLVM's optimiser. Otherwise LLVM would turn differences into branches, which random numbers
+ * mispredict and which multiply the verifier's paths, and a checked index into an unchecked pointer. */
 #ifdef WEIR_HOST
 #define OPAQUE(number)
 #else
 #define OPAQUE(number) asm volatile("" : "+r"(number))
 #endif
 
-/* Verified by itself, once: its callers' paths do not multiply with its own. Weak, so that nothing about its body is
- * assumed by its callers, as the verifier assumes nothing. Its pointers must be tested for NULL. */
+/* The verifier checks a global function once, by itself: its paths do not multiply with its callers' paths. Weak, so
+ * that LLVM assumes nothing about its body, as the verifier does. Its pointers must be tested for NULL. */
 #define GLOBAL_FUNCTION __attribute__((noinline, weak))
 
 #endif

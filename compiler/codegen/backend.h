@@ -1,4 +1,4 @@
-// LLVM's part: a filled module through the passes and out as an ELF, assembly or code for this CPU.
+// LLVM's passes and code generation: from a complete module to an ELF, assembly, or code for this CPU.
 #pragma once
 
 #include <llvm/ADT/SmallVector.h>
@@ -15,7 +15,7 @@
 
 namespace weir::codegen {
 
-// Keeps LLVM's complaints: its own answer to an error is to end the process.
+// Collects LLVM's errors. Without it LLVM ends the process on an error.
 class LlvmErrors {
 public:
     explicit LlvmErrors(llvm::LLVMContext& context);
@@ -27,10 +27,10 @@ private:
     std::string text_;
 };
 
-// Puts all of the policy into the template, its tables into `tables`. LLVM verifies each function that was made.
+// Emits the policy into the template, and its tables into `tables`. LLVM verifies each new function.
 Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables);
 
-// The machine of BPF; made once a process.
+// LLVM's BPF target machine; created once for each process.
 llvm::TargetMachine& bpf_machine();
 
 void optimise(llvm::Module& module, llvm::TargetMachine* machine);

@@ -23,7 +23,7 @@ void at_line(llvm::IRBuilder<>& ir, llvm::Function& function, unsigned line) {
         ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), line, 1, scope));
 }
 
-// Tries rules [begin, end) in order. Returns the row that decides, or the number of rules where none does.
+// Tries rules [begin, end) in order. Returns the row that decides, or the number of rules if none does.
 void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicBlock* entry, std::size_t begin,
                 std::size_t end) {
     const ir::Decision& decision = emission.decision;
@@ -60,7 +60,7 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
 llvm::Function& make_group(const Emission& emission, llvm::Function& decide, std::size_t number, std::size_t begin,
                            std::size_t end) {
     llvm::Module& module = emission.target.module();
-    // Weak, so that LLVM assumes of its answer what the verifier assumes: nothing.
+    // Weak, so that LLVM assumes nothing about the return value, as the verifier does.
     auto* group = llvm::Function::Create(decide.getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
                                          "weir_group_" + std::to_string(number), module);
     group->addFnAttr(llvm::Attribute::NoInline);
@@ -107,7 +107,7 @@ void emit_decide(Template& target, const ir::Decision& decision, const policy::T
     llvm::IRBuilder<> ir(entry);
     at_line(ir, decide, 1);
     llvm::Value* none = ir.getInt32(static_cast<std::uint32_t>(rules));
-    // Functions of their own, each verified by itself.
+    // Separate functions: the verifier checks each once.
     const std::vector<std::uint32_t> begins = ir::groups(sizes);
     for (std::size_t i = 0; i < begins.size(); ++i) {
         llvm::Function& group =

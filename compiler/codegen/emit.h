@@ -8,7 +8,7 @@
 
 namespace weir::codegen {
 
-// Policies up to that many rules become part of the program's main function.
+// Policies with at most so many rules are emitted into the program's main function.
 inline constexpr std::size_t kInlineRules = 16;
 
 void emit_decide(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables);

@@ -1,4 +1,4 @@
-// What the walker of forests leaves to the compiler: how an entry compares, and the conditions that are no boxes.
+// The parts of the forest walker that depend on the policy: how an entry compares, and the residual conditions.
 #include <llvm/IR/IRBuilder.h>
 
 #include <numeric>
@@ -12,17 +12,17 @@
 namespace weir::codegen {
 namespace {
 
-// Fields compared without a branch, which varied packets would make expensive. More at once than the machine has
-// registers for would go to the stack, and that is 512 bytes.
+// Fields are compared without branches, because varied packets mispredict them. More fields at once than there are
+// registers would go to the stack, which has 512 bytes.
 constexpr std::size_t kFieldsAtOnce = 6;
 
-// Zero where the packet is in the entry's box.
+// Zero if the packet is in the entry's box.
 class Comparison {
 public:
     Comparison(llvm::IRBuilder<>& ir, llvm::Value* packet, llvm::Value* entry)
         : ir_(ir), packet_(packet), entry_(entry) {}
 
-    // The whole body of a function that returns it.
+    // Emits the whole body of a function that returns it.
     void return_misses(const ir::EntryLayout& layout) {
         llvm::Function* function = ir_.GetInsertBlock()->getParent();
         llvm::Value* any = ir_.getInt64(0);
@@ -46,7 +46,7 @@ private:
         llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), base, offset);
         return ir_.CreateZExt(ir_.CreateLoad(ir_.getIntNTy(bytes * 8), at), ir_.getInt64Ty());
     }
-    // The member that the dimension is, or the word that it is part of.
+    // The member of struct weir_packet for the dimension, or the word that contains it.
     llvm::Value* value(const ir::Dimension& d) {
         const std::uint32_t bytes = d.bits <= 8 ? 1 : d.bits <= 16 ? 2 : 4;
         if (d.bits == bytes * 8 && d.shift % d.bits == 0) return load(packet_, d.word * 4u + d.shift / 8u, bytes);
@@ -92,8 +92,9 @@ struct ResidualCode {
     const llvm::DISubprogram* prototype;
 };
 
-// Goes to what `leaf` makes of part i of `begins`, where the function's third argument is a number after begins[i]: a
-// search by halves, because of a switch the verifier finds cases that never come and removes them one by one.
+// Branches to the code that `leaf` emits for part i of `begins`, if the function's third argument is a number after
+// begins[i]. This is a binary search. Of a switch, the verifier would find unreachable cases and remove them one by
+// one.
 template <typename Leaf>
 void emit_choice(llvm::IRBuilder<>& ir, llvm::Function& function, const std::vector<std::uint32_t>& begins,
                  std::size_t first, std::size_t last, const Leaf& leaf) {
@@ -111,7 +112,7 @@ void emit_choice(llvm::IRBuilder<>& ir, llvm::Function& function, const std::vec
     emit_choice(ir, function, begins, middle, last, leaf);
 }
 
-// Residuals begin + 1 to end: the function's third argument says which.
+// Emits residuals begin + 1 to end; the function's third argument selects one.
 void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uint32_t begin, std::uint32_t end) {
     llvm::LLVMContext& context = code.target.module().getContext();
     llvm::BasicBlock* entry = llvm::BasicBlock::Create(context, "entry", &function);
@@ -144,7 +145,7 @@ void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uin
 }
 
 llvm::Function& make_group(const ResidualCode& code, llvm::FunctionType* type, std::uint32_t begin, std::uint32_t end) {
-    // Weak, so that LLVM assumes of its answer what the verifier assumes: nothing.
+    // Weak, so that LLVM assumes nothing about the return value, as the verifier does.
     auto* group = llvm::Function::Create(type, llvm::GlobalValue::WeakAnyLinkage,
                                          "weir_residuals_from_" + std::to_string(begin), code.target.module());
     group->addFnAttr(llvm::Attribute::NoInline);
@@ -155,7 +156,7 @@ llvm::Function& make_group(const ResidualCode& code, llvm::FunctionType* type, s
     return *group;
 }
 
-// One function where they are few, else one that knows which function has which.
+// One function if there are few, else a function that dispatches to the others.
 void emit_residual(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     llvm::Function& function = target.function("weir_residual");
     const llvm::DISubprogram* prototype = function.getSubprogram();

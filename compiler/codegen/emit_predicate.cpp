@@ -33,11 +33,11 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
         return in != nullptr && !is_searched(policy.sets[in->set]);
     });
     if (!sets) return;
-    // In the entry block: anywhere else an alloca would be a dynamic one, which BPF does not have.
+    // In the entry block: elsewhere an alloca would be dynamic, which BPF does not support.
     llvm::BasicBlock& entry = function.getEntryBlock();
     llvm::IRBuilder<> at_entry(&entry, entry.begin());
-    // One place for all: a key is written whole before each look-up, and BPF's stack is 512 bytes for all frames
-    // together.
+    // One place for all keys: a key is written completely before each look-up, and all frames together have 512 bytes
+    // of stack.
     const std::uint32_t words = std::max({tables.hash_words(), 1 + tables.net_words(), tables.state().live_width()});
     set_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
 }
@@ -148,8 +148,8 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
     ir_.CreateCondBr(is_search ? found(where6.search, {high, low}) : in_few6(high, low, where6.ranges), yes, no);
 }
 
-// Presence is Present's business, and absent words are zero; so words that are equal are enough where both are of
-// either version, since a packet's addresses are of one.
+// Present tests presence, and absent words are zero. A packet's addresses are of one version, so it is enough to
+// compare the words if both fields can be of either version.
 llvm::Value* PredicateEmitter::address_equal(const ir::AddressEqual& node) {
     llvm::Value* first = ir_.CreateICmpEQ(load(node.lhs.offset, 4), load(node.rhs.offset, 4));
     if (node.lhs.either_version && node.rhs.either_version) {
@@ -206,7 +206,7 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
         predicate.node);
 }
 
-// Operands one after another until one is `stop_at`.
+// Evaluates operands in order until one is `stop_at`.
 void PredicateEmitter::branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
                                   llvm::BasicBlock* no) {
     for (const ir::PredicateId operand : operands) {

@@ -1,4 +1,4 @@
-// ir::Predicate -> branches. One PredicateEmitter a function.
+// ir::Predicate -> branches. One PredicateEmitter for each function.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -16,11 +16,11 @@ namespace weir::codegen {
 class PredicateEmitter {
 public:
     // `function` takes (struct weir_packet*, ctx); `ir` says where code goes. `reload`: read each field from memory
-    // each time, so that the verifier's states of long functions meet.
+    // each time, so that the verifier can merge its states in long functions.
     PredicateEmitter(Template& target, llvm::Function& function, llvm::IRBuilder<>& ir, const ir::Decision& decision,
                      const policy::TypedPolicy& policy, Tables& tables, bool reload);
 
-    // Goes on at `yes` or at `no`.
+    // Emits code that continues at `yes` or at `no`.
     void branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no);
 
 private:
@@ -34,7 +34,7 @@ private:
     llvm::Value* in_few(llvm::Value* value, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
     llvm::Value* found(const Search& search, llvm::ArrayRef<llvm::Value*> number);
     llvm::Value* in_few6(llvm::Value* high, llvm::Value* low, const Ranges128& ranges);
-    // Ranges in code, or where they are looked up.
+    // Compares with ranges in code, or by a look-up.
     template <typename Ranges>
     struct Where {
         const Ranges& ranges;
@@ -63,7 +63,7 @@ private:
     bool reload_;
     llvm::Value* packet_;
     llvm::Value* ctx_;
-    llvm::Value* set_key_ = nullptr;  // where keys are laid out
+    llvm::Value* set_key_ = nullptr;  // where keys are stored
 };
 
 }  // namespace weir::codegen

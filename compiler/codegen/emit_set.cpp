@@ -1,5 +1,5 @@
-// Set look-ups: single values in their ranges; sets that change in maps of their own; else the key is laid out as
-// struct weir_set_key or struct weir_net_key.
+// Set look-ups: sets of single values as ranges; sets that change in maps of their own; other sets with a key as struct
+// weir_set_key or struct weir_net_key.
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/emit_predicate.h"
 #include "grammar/base/check.h"

@@ -14,7 +14,7 @@ struct OwnedModule {
     std::unique_ptr<llvm::Module> module{};  // destroyed before its context
 };
 
-// Reads the template unless that was done ahead.
+// Reads the template unless it was read in advance.
 Status open(OwnedModule& owned) {
     if (owned.module) return Done{};
     auto module = open_template(Target::kBpf, *owned.context);
@@ -26,9 +26,9 @@ Status open(OwnedModule& owned) {
 }  // namespace
 
 struct CodegenCache::State {
-    OwnedModule next{};                    // read ahead, or without a module
-    std::vector<std::string> names{};      // functions of the last policy: the next one needs mostly the same
-    llvm::SmallVector<char, 0> bitcode{};  // the last policy before the passes, and what they made of it
+    OwnedModule next{};                    // read in advance, or without a module
+    std::vector<std::string> names{};      // functions of the last policy; the next one mostly needs the same
+    llvm::SmallVector<char, 0> bitcode{};  // the last policy before the passes, and their result
     std::vector<std::uint8_t> elf{};
 };
 
@@ -37,7 +37,7 @@ CodegenCache::~CodegenCache() = default;
 
 void CodegenCache::read_ahead() {
     bpf_machine();
-    // An error comes back, and is reported, when the next policy opens the template.
+    // An error appears again, and is reported, when the next policy opens the template.
     if (open(state_->next)) read_functions(*state_->next.module, state_->names);
 }
 

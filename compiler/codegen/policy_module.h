@@ -12,15 +12,15 @@
 
 namespace weir::codegen {
 
-// What a process that compiles one policy after another keeps of LLVM's: the template of the next policy, read ahead,
-// and the last policy's module beside its ELF.
+// LLVM's part of a Session: the template for the next policy, read in advance, and the last policy's module with its
+// ELF.
 class CodegenCache {
 public:
     CodegenCache();
     ~CodegenCache();
     CodegenCache(const CodegenCache&) = delete;
     CodegenCache& operator=(const CodegenCache&) = delete;
-    // Reads the template for the next policy, and the functions that the last one needed.
+    // Reads the template for the next policy, and the functions that the last policy needed.
     void read_ahead();
 
 private:
@@ -29,17 +29,17 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// The kernel's template with one policy in it. Errors are bugs of ours: LLVM refused what we made.
+// The BPF template with one policy in it. An error is a bug of weir: LLVM refused what we emitted.
 class PolicyModule {
 public:
-    // `tables` gets all that the code reads as data: literals, ranges, rules, trees. `cache` may be null; otherwise it
-    // outlives the module.
+    // `tables` gets everything that the code reads as data: literals, ranges, rules, trees. `cache` may be null; if
+    // not, it must outlive the module.
     static Result<PolicyModule> fill(const Compiled& compiled, const CompileOptions& options, Tables& tables,
                                      CodegenCache* cache);
     PolicyModule(PolicyModule&&) noexcept;
     ~PolicyModule();
 
-    // Each of these optimises the module first, and so is called once, and only one of them.
+    // Call only one of these, and only once: each optimises the module first.
     Result<std::vector<std::uint8_t>> to_elf() &&;
     Result<std::string> to_assembly() &&;
     std::string to_llvm() &&;

@@ -14,11 +14,11 @@ constexpr std::uint64_t kLow63 = kOnes >> 1;
 constexpr std::size_t kEntriesALine = sizeof(weir_line) / sizeof(std::uint32_t);
 constexpr std::uint64_t kBitsALine = sizeof(weir_line) * 8;
 
-// How the keys of each kind of tree lie in a node.
+// How a node of each kind of tree stores its keys.
 struct Keys32 {
     using Key = std::uint64_t;
     static constexpr std::size_t kKeys = 16, kLines = 1;
-    static constexpr std::uint64_t kUnused = kOnes;  // words where there is no key: below no number
+    static constexpr std::uint64_t kUnused = kOnes;  // fills places without a key; not less than any number
     static void put(weir_line* lines, std::size_t i, Key key) {
         const auto narrow = static_cast<std::uint32_t>(key);
         std::memcpy(reinterpret_cast<char*>(lines) + i * sizeof(narrow), &narrow, sizeof(narrow));
@@ -80,14 +80,14 @@ private:
         return &lines_[first];
     }
 
-    // All keys; and a node behind them, since a walk may begin at any key and looks at a node's worth.
+    // All keys, and one node after them: a walk may start at any key and reads as many keys as a node has.
     void add_leaves(std::size_t nodes) {
         tree_.levels[0] = next_line();
         weir_line* lines = add_nodes(nodes + 1);
         for (std::size_t i = 0; i < keys_.size(); ++i) Shape::put(lines, i, keys_[i]);
     }
 
-    // The first key of each child but the first; a child has that many leaves.
+    // The first key of each child except the first; a child has that many leaves.
     void add_level(std::size_t nodes, std::size_t leaves_of_child) {
         weir_line* lines = add_nodes(nodes);
         for (std::size_t node = 0; node < nodes; ++node)
@@ -100,8 +100,8 @@ private:
     // The leaf that a walk for a number ends in, where `passed` keys are below the number.
     static std::size_t leaf_of(std::size_t passed) { return passed == 0 ? 0 : (passed - 1) / kKeys; }
 
-    // For each value of a number's first bits where the walk begins. So many values that a quarter to half a node's
-    // worth of keys has the same, were they spread evenly.
+    // For each value of a number's first bits: where the walk starts. The number of bits is chosen so that, with evenly
+    // spread keys, a quarter to half a node of keys has the same first bits.
     void add_starts() {
         const unsigned bits = std::min(static_cast<unsigned>(std::bit_width(2 * keys_.size() / kKeys)), bits_);
         tree_.shift = std::min(bits_ - bits, 63u);
@@ -109,7 +109,7 @@ private:
         const std::size_t entries = std::size_t{1} << bits;
         lines_.resize(lines_.size() + (entries + kEntriesALine - 1) / kEntriesALine);
         auto* starts = reinterpret_cast<std::uint32_t*>(&lines_[tree_.starts]);
-        std::size_t passed = 0;  // keys below the first number of the entry
+        std::size_t passed = 0;  // keys below the entry's first number
         for (std::size_t entry = 0; entry < entries; ++entry) {
             const std::size_t first = passed;
             while (passed < keys_.size() && Shape::first_bits(keys_[passed]) >> tree_.shift <= entry) ++passed;
@@ -118,7 +118,7 @@ private:
         }
     }
 
-    // The lowest node that is above both leaves.
+    // The lowest common ancestor of both leaves.
     static std::uint32_t common_node(std::size_t first_leaf, std::size_t last_leaf) {
         std::uint32_t level = 0;
         for (; first_leaf != last_leaf; first_leaf /= kChildren, last_leaf /= kChildren) ++level;
@@ -138,7 +138,7 @@ weir_line as_line(const weir_tree& tree) {
     return line;
 }
 
-// The keys of sorted ranges: each boundary less one. `inside`: the space begins inside of a range.
+// The keys of sorted ranges: each boundary minus one. `inside`: the space starts inside a range.
 template <typename Key>
 struct Boundaries {
     std::vector<Key> keys;
@@ -152,7 +152,7 @@ Boundaries<std::uint64_t> boundaries(const Ranges& ranges, std::uint64_t last_of
         if (first == 0)
             all.inside = true;
         else if (!all.keys.empty() && all.keys.back() == first - 1)
-            all.keys.pop_back();  // meets the range before
+            all.keys.pop_back();  // adjacent to the previous range
         else
             all.keys.push_back(first - 1);
         if (last != last_of_space) all.keys.push_back(last);
@@ -206,7 +206,7 @@ std::uint32_t add_bitmap(std::vector<weir_line>& lines, const Ranges64& ranges) 
     return first;
 }
 
-// What of the ranges there can be.
+// The ranges, clipped to the possible numbers.
 Ranges64 up_to(const Ranges64& ranges, std::uint64_t largest) {
     Ranges64 there;
     for (const auto& [first, last] : ranges)
@@ -238,7 +238,7 @@ Search search6(std::vector<weir_line>& lines, const Ranges128& ranges) {
     return {is_short ? "weir_in_nets6" : "weir_in_ranges6", roots};
 }
 
-// As `known` has it, else as `add` makes it. Only literals are written down twice: what is larger is not remembered.
+// The place in `known`, else the place that `add` makes. Only small lists are remembered; equal literals are common.
 template <typename Known, typename Key, typename Add>
 Search once(Known& known, const Key& key, std::size_t ranges, Add add) {
     constexpr std::size_t kMaxLiteral = 65536;
@@ -250,7 +250,7 @@ Search once(Known& known, const Key& key, std::size_t ranges, Add add) {
 }  // namespace
 
 Search RangeLines::add(const Ranges64& ranges, std::uint64_t largest) {
-    // Below, a tree is smaller than a bitmap, and as quick.
+    // With fewer ranges a tree is smaller than a bitmap, and as fast.
     constexpr std::size_t kRangesInTree = 32;
     WEIR_CHECK(largest <= kLow63);
     if (ranges.size() <= kRangesInCode) return {};

@@ -1,4 +1,4 @@
-// Many ranges as cache lines: the trees and bitmaps of bpf/abi.h, "many ranges".
+// Long lists of ranges as cache lines: the trees and bitmaps of bpf/abi.h, "many ranges".
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@ using Ranges32 = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 using Ranges64 = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
 using Ranges128 = std::vector<std::pair<ir::Address6, ir::Address6>>;
 
-// Up to that many ranges are compared one by one, in code; more are looked up.
+// At most so many ranges are compared one by one, in code; more are looked up.
 inline constexpr std::size_t kRangesInCode = 8;
 
-// What answers whether a number is in the ranges: a function of the template, and the line that it begins with.
+// How to find out whether a number is in the ranges: a function of the template, and the line where it starts.
 struct Search {
-    const char* function = nullptr;  // null: few enough for code
+    const char* function = nullptr;  // null: compare in code
     std::uint32_t line = 0;
 };
 
 class RangeLines {
 public:
-    // Ranges that meet are joined. Equal ranges have one place.
+    // Adjacent ranges are merged. Equal lists are stored once.
     Search add(const Ranges64& ranges, std::uint64_t largest);  // of numbers up to `largest`, below 2^63
     Search add4(const Ranges32& ranges);
     Search add6(const Ranges128& ranges);

@@ -13,8 +13,8 @@ ir::Address6 after(const ir::Address6& address) {
     return {address.first + (address.second == kOnes ? 1 : 0), address.second + 1};
 }
 
-// `first` is not before the first of any range so far. Where `after` wraps round, the last range has the end of the
-// space already, and what follows is within it.
+// `first` is not less than the first of any earlier range. If `after` wraps around, the last range already ends at the
+// end of the space, and contains the new range.
 template <typename T>
 void join(std::vector<std::pair<T, T>>& ranges, const T& first, const T& last) {
     if (!ranges.empty() && (first <= ranges.back().second || first == after(ranges.back().second)))
@@ -33,7 +33,7 @@ std::uint64_t largest_of(policy::SetType type) {
     }
 }
 
-// Zeros, then ones: the bits of 64 that a prefix of `length` leaves open.
+// Zeros, then ones: the 64-bit mask of the host bits of a prefix of `length`.
 std::uint64_t open_bits(unsigned length) { return length >= 64 ? 0 : kOnes >> length; }
 
 }  // namespace

@@ -80,7 +80,7 @@ std::vector<std::uint32_t> net_key(std::uint32_t number, const policy::Set& set,
     return words;
 }
 
-// To the next sixteenth of a power of two.
+// Rounds up to the next sixteenth of a power of two.
 std::size_t with_slack(std::size_t count) {
     const std::size_t step = std::max<std::size_t>(std::bit_floor(count) / 16, 1);
     return (count + step - 1) / step * step;
@@ -222,7 +222,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     if (net_entries != 0) object.maps.push_back(std::move(nets));
     state_.write(policy, object);
 
-    // A policy that reads no entry of a table has no such table in its program.
+    // A policy that does not read a table does not have it in its program.
     const auto table = [&](const char* section, std::vector<std::uint8_t> bytes) {
         if (!bytes.empty()) object.tables.push_back({section, std::move(bytes)});
     };

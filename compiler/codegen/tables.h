@@ -1,4 +1,4 @@
-// The data of a policy: what the program reaches through tables and maps instead of through its instructions.
+// The data of a policy: what the program reads from tables and maps.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace weir::codegen {
 
-// How the keys of a set in a map are laid out; see struct weir_set_key.
+// The layout of the keys of a set in a map; see struct weir_set_key.
 struct KeyLayout {
     bool is_net = false;
     std::size_t net_part = 0;  // which part of the set's type is the net
@@ -28,35 +28,35 @@ KeyLayout key_layout(const policy::Set& set);
 std::vector<std::uint32_t> entry_words(const std::vector<policy::SetType>& types,
                                        const std::vector<policy::SetElement>& entry, std::uint32_t width);
 
-// Collects literals and ranges while code is made, then becomes the images of a bpf::Object.
+// Collects literals and ranges while code is emitted, then becomes the images of a bpf::Object.
 class Tables {
 public:
     explicit Tables(const policy::TypedPolicy& policy);
 
     std::uint32_t add_literal(const std::string& bytes);
     std::uint32_t add_search(const std::string& bytes);
-    // Where many ranges are.
+    // The place of a long list of ranges.
     RangeLines& lines() { return lines_; }
-    // Of a set that is searched: its place is made when it is first asked for.
+    // The place of a set's ranges; created at the first call.
     const SetRanges& set_ranges(std::uint32_t number, const policy::Set& set);
 
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
     std::uint32_t line_count() const { return static_cast<std::uint32_t>(lines_.lines().size()); }
-    // Of alert actions; 0 where none samples.
+    // The number of alert actions; 0 if none samples.
     std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
     std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
     std::uint32_t entry_words() const { return static_cast<std::uint32_t>(entries_.size()); }
     const StateTables& state() const { return state_; }
-    // Words of a key in the map that all hash sets share; shorter keys end in zero words. Likewise for nets.
+    // Words of a key in the map that all hash sets share; shorter keys are padded with zero words. The same for nets.
     std::uint32_t hash_words() const { return hash_words_; }
     std::uint32_t net_words() const { return net_words_; }
 
-    // Rows of the rules, of `default` and of `malformed`. `observe`: nothing is enforced.
+    // The rows of the rules, `default` and `malformed`. `observe`: no verdict is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
-    // The trees, where the decision has them. Slots and entries end in zeros, which nothing refers to, so that a small
-    // change of the policy does not change their number, and with it the program.
+    // The trees, if the decision has any. Slots and entries are padded with zeros that nothing refers to, so that a
+    // small change of the policy changes neither their number nor the program.
     void set_forests(const ir::Decision& decision);
     // Moves everything into `object`.
     void write(const policy::TypedPolicy& policy, bpf::Object& object);
@@ -65,7 +65,7 @@ private:
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_sample> sample_rows_;  // by alert action
-    bool samples_ = false;                  // some action does
+    bool samples_ = false;                  // at least one action samples
     std::vector<weir_literal> literals_;
     std::vector<weir_search> searches_;
     std::vector<weir_forest_tree> trees_;

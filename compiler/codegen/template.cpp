@@ -21,12 +21,12 @@ namespace {
 void read_body(llvm::Function& function) {
     llvm::Error failed = function.materialize();
     WEIR_CHECK(!failed);
-    // BTF wants functions, types and lines; where variables live would only take time.
+    // BTF needs functions, types and lines. Locations of variables would only take time.
     for (llvm::BasicBlock& block : function)
         for (llvm::Instruction& instruction : block) instruction.dropDbgRecords();
 }
 
-// The bodies of all functions that something names, and of what those name.
+// Reads the bodies of all functions that are referenced, transitively.
 void read_used(llvm::Module& module) {
     bool changed = true;
     while (changed) {
@@ -46,8 +46,7 @@ Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMCon
     const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
     const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
     const llvm::StringRef bytes(begin, static_cast<std::size_t>(end - begin));
-    // The kernel's: of its functions each policy takes a few, and those are read once it is known which
-    // (Template::drop_unused).
+    // BPF: each policy needs a few functions. They are read when it is known which (Template::drop_unused).
     const llvm::MemoryBufferRef buffer(bytes, "policy");
     auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);
     if (!module) return bug_of_ours("the policy template cannot be read: " + llvm::toString(module.takeError()));
@@ -57,7 +56,7 @@ Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMCon
         function.removeFnAttr("target-cpu");
         function.removeFnAttr("target-features");
     }
-    if (bpf) read_body(*(*module)->getFunction("weir_policy"));  // each policy has it
+    if (bpf) read_body(*(*module)->getFunction("weir_policy"));  // every policy needs it
     return std::move(*module);
 }
 
@@ -96,7 +95,7 @@ llvm::Function& Template::function(const char* name) {
 
 void Template::set_constant(const char* name, std::uint32_t value) {
     llvm::Function* function = module_.getFunction(name);
-    if (function == nullptr) return;  // nobody asks
+    if (function == nullptr) return;  // not used
     WEIR_CHECK(function->isDeclaration());
     function->setSubprogram(nullptr);
     function->setLinkage(llvm::GlobalValue::InternalLinkage);
@@ -108,7 +107,7 @@ void Template::set_constant(const char* name, std::uint32_t value) {
 void Template::set_table(const char* name, std::uint64_t entries) {
     llvm::GlobalVariable* declared = module_.getGlobalVariable(name);
     if (declared == nullptr) return;
-    if (declared->use_empty()) {  // nobody asks
+    if (declared->use_empty()) {  // not used
         declared->eraseFromParent();
         return;
     }
@@ -121,7 +120,7 @@ void Template::set_table(const char* name, std::uint64_t entries) {
     table->setAlignment(std::max(llvm::Align(8), declared->getAlign().valueOrOne()));
     table->setDSOLocal(true);
     if (builder_) {
-        // .bss takes no room in the ELF; libbpf 1.1 knows one of it.
+        // .bss takes no space in the ELF; libbpf 1.1 supports only one.
         if (table->getName() != "weir_lines") table->setSection(".data." + table->getName().str());
         llvm::SmallVector<llvm::DIGlobalVariableExpression*, 1> described;
         declared->getDebugInfo(described);
@@ -147,7 +146,7 @@ void Template::describe(llvm::Function& function, const llvm::DISubprogram* prot
     llvm::DISubprogram* described = builder_->createFunction(
         file_, function.getName(), "", file_, line, prototype->getType(), line, llvm::DINode::FlagPrototyped, flags);
     function.setSubprogram(described);
-    // BTF takes the names of parameters from their variables; without names the kernel refuses the function.
+    // BTF gets parameter names from their variables; the kernel refuses a function without them.
     static constexpr const char* kNames[] = {"packet", "ctx", "number"};
     const llvm::DITypeRefArray types = prototype->getType()->getTypeArray();
     for (unsigned i = 0; i < function.arg_size() && i < std::size(kNames); ++i)
@@ -155,7 +154,7 @@ void Template::describe(llvm::Function& function, const llvm::DISubprogram* prot
 }
 
 void Template::drop_unused() {
-    // `used` kept the look-ups alive until here; from now on only callers do.
+    // `used` kept the look-ups until here; now they need callers.
     llvm::removeFromUsedLists(module_, [](llvm::Constant* value) {
         const auto* function = llvm::dyn_cast<llvm::Function>(value);
         return function != nullptr && function->getName() != "weir_policy";

@@ -1,4 +1,4 @@
-// A template's bitcode as a module, and what the compiler fills in: constants, tables, weir_decide.
+// A template's bitcode as a module, and what the compiler adds to it: constants, tables, weir_decide.
 #pragma once
 
 #include <llvm/IR/DIBuilder.h>
@@ -15,16 +15,15 @@ namespace weir::codegen {
 
 enum class Target : std::uint8_t { kBpf, kHost };
 
-// The module of the target's template. The bodies of the kernel's functions are read when drop_unused() knows which are
-// needed.
+// The module of the target's template. For BPF, function bodies are read when drop_unused() knows which are needed.
 Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context);
-// Reads those of that name now, while nobody waits.
+// Reads the bodies of the functions with these names now, while nobody waits.
 void read_functions(llvm::Module& module, std::span<const std::string> names);
 
-// Removes the functions, weak ones too, that nothing reaches from the program.
+// Removes functions that the program does not reach, weak ones included.
 void drop_uncalled(llvm::Module& module);
 
-// A module that is being filled. Debug info is made where the module has a compile unit (BPF: BTF needs it).
+// A module to which the policy is added. Debug info is emitted if the module has a compile unit (BPF: BTF needs it).
 class Template {
 public:
     // `source_name`, `source_text`: the policy, which becomes the text behind the program's lines.
@@ -32,16 +31,16 @@ public:
 
     llvm::Module& module() { return module_; }
     llvm::Function& function(const char* name);
-    // Removes the functions that nothing calls: to be called once weir_decide has its body.
+    // Removes functions that nothing calls. Call it after weir_decide has its body.
     void drop_unused();
-    // Gives `uint32_t NAME(void)` its body.
+    // Defines `uint32_t NAME(void)`.
     void set_constant(const char* name, std::uint32_t value);
     // Defines `extern T NAME[]` with `entries` entries (at least one), all zero, in section .data.NAME.
     void set_table(const char* name, std::uint64_t entries);
     // A definition for debug info, with the types of the declared `prototype` and the names of its parameters.
     void describe(llvm::Function& function, const llvm::DISubprogram* prototype, unsigned line, bool is_global);
     bool has_debug_info() const { return builder_ != nullptr; }
-    // To be called once, after everything else.
+    // Call it once, after everything else.
     void finish();
 
 private:
