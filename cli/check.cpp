@@ -1,4 +1,4 @@
-// weir check: is a policy in order?
+// weir check: checks a policy.
 #include <algorithm>
 #include <cstdio>
 
@@ -24,7 +24,7 @@ struct CheckArguments {
     std::string against{};
 };
 
-// Compiles, and lets the kernel's verifier read it. Nothing stays behind.
+// Compiles the policy and runs the kernel's verifier. Nothing stays in the kernel.
 int load_in_kernel(const Compiled& compiled, const std::string& file) {
     const auto object = compile(compiled, {});
     if (!object) return say_error(object.error());

@@ -1,5 +1,5 @@
-// The commands of `weir`, one file each. Each function adds its command to `app`; when it runs, its exit status goes to
-// `status` (enum Exit).
+// The commands of `weir`, one file for each. Each function adds its command to `app`; the command stores its exit
+// status in `status` (enum Exit).
 #pragma once
 
 namespace CLI {

@@ -1,4 +1,4 @@
-// weir compile: prints a stage between text and program.
+// weir compile: prints one stage of the compiler.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -42,7 +42,7 @@ int write_out(const CompileArguments& arguments, std::string_view bytes) {
     return say_error(fmt::format("{} cannot be written: {}", arguments.out, std::strerror(errno)));
 }
 
-// The syntax tree needs no more than a text that parses.
+// The syntax tree needs only a text that parses.
 int emit_ast(const CompileArguments& arguments) {
     auto text = tooling::read_file(arguments.file);
     if (!text) return say_error(text.error());

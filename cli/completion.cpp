@@ -1,4 +1,4 @@
-// weir completion: what a shell needs to complete weir's commands and options.
+// weir completion: completion scripts for shells.
 #include <cstdio>
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Times as people write them on a command line.
+// Durations on a command line.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace weir::cli {
 
-// "60s", "500ms", "2m", "1h"; nothing where the text is no duration, or is 0 or more than a week.
+// "60s", "500ms", "2m", "1h"; nothing if the text is not a duration, is 0, or is more than a week.
 std::optional<std::uint64_t> parse_duration_ms(const std::string& text);
 
 }  // namespace weir::cli

@@ -1,4 +1,4 @@
-// weir events: the alerts of a running engine, as they come.
+// weir events: the alerts of a running engine.
 #include <unistd.h>
 
 #include <cstdio>
@@ -60,7 +60,7 @@ int print_line(const std::string& line, const EventsArguments& arguments, Colour
         fmt::print("{}\n", line);
     else
         print_event(event, colour);
-    // Each line at once, and a reader that has left ends this.
+    // Write each line at once; stop when the reader is gone.
     return std::fflush(stdout) == 0 ? kOk : finish_output(kWorldFault);
 }
 

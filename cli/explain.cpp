@@ -1,4 +1,4 @@
-// weir explain: what a diagnostic means.
+// weir explain: explains a diagnostic.
 #include <unistd.h>
 
 #include <cctype>
@@ -18,8 +18,7 @@ extern "C" const char weir_template_diagnostics_end[];
 namespace weir::cli {
 namespace {
 
-// The section "## E201…" up to the next of its kind. Empty where there is none: the house test sees to it that there
-// is.
+// The section "## E201…" up to the next section. Empty if there is none; the house test checks that there is one.
 std::string_view section(std::string_view page, std::string_view code) {
     const std::string heading = fmt::format("\n## {}", code);
     const std::size_t begin = page.find(heading);
@@ -28,7 +27,7 @@ std::string_view section(std::string_view page, std::string_view code) {
     return page.substr(begin + 1, end == std::string_view::npos ? end : end - begin);
 }
 
-// The page's text without the marks of its format: headings stand out, fences go, their content is indented.
+// The text without Markdown: headings are bold, fences are removed, their content is indented.
 void print_section(std::string_view text) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     bool code = false;

@@ -1,4 +1,4 @@
-// A policy from a file for a command, its diagnostics on standard error.
+// Loads a policy from a file; diagnostics go to standard error.
 #pragma once
 
 #include <string>

@@ -28,7 +28,7 @@ constexpr const char* kStatuses =
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves is an error to be told, not a death
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error (EPIPE), not a signal
     CLI::App app{kAbout, "weir"};
     app.footer(kStatuses);
     app.set_version_flag("--version", WEIR_VERSION);
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
         add(app, status);
     try {
         app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {  // CLI11's way to say both "help" and "wrong"
+    } catch (const CLI::ParseError& error) {  // CLI11 throws it for --help and for wrong usage
         return app.exit(error) == 0 ? weir::kOk : weir::kUsage;
     }
     return weir::cli::finish_output(status);

@@ -20,14 +20,14 @@ struct Lost {
     std::uint64_t bytes = 0;  // since the last reader
 };
 
-// A pipe that poll() says can be written to takes this much at once.
+// A pipe that poll() reports writable takes this much without blocking.
 bool write_piece(Lost& lost, const char* bytes, std::size_t size) {
     pollfd writable{STDERR_FILENO, POLLOUT, 0};
     lost.is_stalled = poll(&writable, 1, lost.is_stalled ? 0 : kPatience_ms) == 0;
     return !lost.is_stalled && write(STDERR_FILENO, bytes, size) == static_cast<ssize_t>(size);
 }
 
-// Everything is taken: a stream that failed would print no more.
+// Accept everything: after a failed write the stream would not print again.
 ssize_t take(void* cookie, const char* bytes, std::size_t size) {
     auto& lost = *static_cast<Lost*>(cookie);
     if (lost.bytes != 0) {
@@ -51,7 +51,7 @@ ssize_t take(void* cookie, const char* bytes, std::size_t size) {
 void make_stderr_nonblocking() {
     static Lost lost;
     FILE* stream = fopencookie(&lost, "w", {.read = nullptr, .write = &take, .seek = nullptr, .close = nullptr});
-    if (stream == nullptr) return;  // no memory: it stays as it was
+    if (stream == nullptr) return;  // no memory: standard error stays blocking
     setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
     std::fflush(stderr);
     stderr = stream;  // a variable, of the GNU C library

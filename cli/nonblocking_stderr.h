@@ -1,11 +1,11 @@
-// Standard error of an engine: who does not read it (a terminal that is stopped, a log that hangs) must not stop the
+// Standard error of an engine. A reader that does not read (a stopped terminal, a log that hangs) must not block the
 // engine.
 #pragma once
 
 namespace weir::cli {
 
-// From now on what is printed to `stderr` waits for a reader a moment at most, then is lost; once there is one again,
-// that is said. For processes that go on for long.
+// From now on, output to `stderr` is dropped if nobody reads it after a short wait. When a reader reads again, it is
+// told how many bytes were dropped. For long-running processes.
 void make_stderr_nonblocking();
 
 }  // namespace weir::cli

@@ -11,7 +11,7 @@ namespace weir::cli {
 
 // --format, --include, --deny: of every command that reads a policy.
 void add_policy_options(CLI::App& command, tooling::PolicyOptions& options);
-// --name: which of the engines that run.
+// --name: the name of a running engine.
 void add_name_option(CLI::App& command, std::string& name);
 // --engine kernel|native|oracle|all
 void add_engine_option(CLI::App& command, std::string& engine);

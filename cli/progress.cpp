@@ -15,8 +15,8 @@ Progress::Progress(std::string what, std::uint64_t total)
       next_(Clock::now() + std::chrono::seconds(1)) {}
 
 void Progress::step(std::uint64_t done) {
-    constexpr std::uint64_t kLook = 64;  // the clock is asked that seldom
-    if (!watched_ || (total_ == 0 && done % kLook != 0)) return;
+    constexpr std::uint64_t kClockInterval = 64;  // read the clock once in so many calls
+    if (!watched_ || (total_ == 0 && done % kClockInterval != 0)) return;
     const Clock::time_point now = Clock::now();
     if (now < next_) return;
     next_ = now + std::chrono::milliseconds(100);

@@ -1,4 +1,4 @@
-// A line on the terminal that says how far long work has come. Silent where nobody watches, and for the first second.
+// A progress line on the terminal. Nothing is printed without a terminal, or in the first second.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@ namespace weir::cli {
 
 class Progress {
 public:
-    // `what` is counted: "packets". `total` 0: unknown.
+    // `what`: the things that are counted, "packets". `total` 0: unknown.
     explicit Progress(std::string what, std::uint64_t total = 0);
     ~Progress() { finish(); }
     void step(std::uint64_t done);

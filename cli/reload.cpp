@@ -1,4 +1,4 @@
-// weir reload, confirm, rollback: another policy for a running engine.
+// weir reload, confirm, rollback, promote: changes the policy of a running engine.
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// weir run: a policy in force, in the foreground.
+// weir run: attaches a policy, in the foreground.
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
@@ -33,7 +33,7 @@ struct RunArguments {
     bool watch = false;
 };
 
-// From here on these signals are read, not obeyed: one that comes while the program starts is not lost.
+// From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
 runtime::UniqueFd signal_fd() {
     sigset_t set;
     sigemptyset(&set);

@@ -1,4 +1,4 @@
-// weir status: what a running engine is doing.
+// weir status: shows a running engine.
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,7 +70,7 @@ void print_sets_file(const runtime::EngineStatus& engine) {
                file.state == "ok" ? "" : "; " + file.state);
 }
 
-// What went wrong since the engine started, where anything did.
+// Problems since the engine started.
 void print_problems(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (interface.gaps != 0)

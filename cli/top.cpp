@@ -1,4 +1,4 @@
-// weir top: what a running engine does, rule by rule, now.
+// weir top: the rules of a running engine by packets a second, live.
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -66,7 +66,7 @@ struct Row {
     std::uint64_t total = 0;
 };
 
-// Rates between two looks.
+// Rates between two updates.
 class Rates {
 public:
     std::vector<Row> update(const runtime::EngineStatus& engine) {
@@ -78,7 +78,7 @@ public:
         const auto add = [&](const std::string& key, const std::string& name, const runtime::CounterStatus& counter) {
             const Seen now{counter.packets, counter.bytes};
             const auto before = seen_.find(key);
-            // What was forgotten and came back begins anew.
+            // A rule that was removed and came back starts at 0.
             const auto rate = [&](std::uint64_t a, std::uint64_t b) {
                 return seconds <= 0 || b < a ? 0 : static_cast<double>(b - a) / seconds;
             };
@@ -155,7 +155,7 @@ std::vector<std::string> compose_screen(const runtime::EngineStatus& engine, con
     return lines;
 }
 
-// The terminal as it was comes back, however this ends; signals are read like keys.
+// Restores the terminal at the end. Signals are read like keys.
 class Screen {
 public:
     Screen() {

@@ -1,4 +1,4 @@
-// syntax::Node -> ast: what the words of one item mean.
+// syntax::Node -> ast, one item at a time.
 #pragma once
 
 #include "grammar/ast.h"
@@ -8,7 +8,7 @@
 
 namespace weir {
 
-// Adds the item to `policy`; says in `diagnostics` what is wrong with its literals and names.
+// Adds the item to `policy`. Errors in its literals and names go to `diagnostics`.
 void build_item(const Sources& sources, const syntax::Node& item, ast::Policy& policy, Diagnostics& diagnostics);
 
 }  // namespace weir

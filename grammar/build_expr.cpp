@@ -105,7 +105,7 @@ ast::ExprId ExprBuilder::operands(const Node& node) {
 
 ast::ExprId ExprBuilder::negated(const Node& node) {
     ast::ExprId id = expr(node.children.back());
-    if (node.children.size() - 1 > kMaxNesting) {  // the last one is what they negate
+    if (node.children.size() - 1 > kMaxNesting) {  // the last child is the negated operand
         say(Code::E501, span(node.children[kMaxNesting]), fmt::format("more than {} `not`s in a row", kMaxNesting),
             "two of them cancel out");
         return id;
@@ -134,7 +134,7 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
     return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
 }
 
-// rate(KEY…) > LIMIT [burst B] [size N], and its sisters.
+// rate(KEY…) > LIMIT [burst B] [size N], and the other state terms.
 ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
     ast::StateTerm state{};
     const std::string_view word_text = text(call_term.children[0]);
@@ -262,7 +262,7 @@ ast::ExprId ExprBuilder::expr(const Node& node) {
         case Kind::kHex: return add(span(node), literal(node));
         default: break;
     }
-    // A paren around one operand arrives as the operand's own node.
+    // Parentheses around one operand have the operand's own node.
     WEIR_CHECK(node.children.size() == 1);
     return expr(node.children[0]);
 }

@@ -17,9 +17,9 @@ public:
     ExprBuilder(const Sources& sources, ast::Policy& policy, Diagnostics& diagnostics)
         : sources_(sources), policy_(policy), diagnostics_(diagnostics) {}
 
-    // A condition, operand, term … : whatever node may stand for a value.
+    // A condition, operand or term: any node that can be a value.
     ast::ExprId expr(const syntax::Node& node);
-    // A word, string or hex"…". Integer 0 where it is none: that has been said.
+    // A word, string or hex"…". Integer 0 after an error, which has been reported.
     ast::Literal literal(const syntax::Node& node);
     std::optional<std::uint64_t> integer(const syntax::Node& word, std::string_view what);
     ast::Name name(const syntax::Node& node);

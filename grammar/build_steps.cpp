@@ -80,7 +80,7 @@ ast::Endpoint TestBuilder::endpoint(const Node& node) {
     ast::Endpoint endpoint{};
     endpoint.span = b_.span(node);
     const Node& first = node.children[0];
-    const bool open = first.kind == Kind::kBracketed || b_.text(first).ends_with(':');  // a port is still to come
+    const bool open = first.kind == Kind::kBracketed || b_.text(first).ends_with(':');  // a port follows
     for (const Node& part : node.children) {
         if (part.kind == Kind::kBracketed) {
             const Node& word = part.children[0];
@@ -104,7 +104,7 @@ ast::Endpoint TestBuilder::endpoint(const Node& node) {
     return endpoint;
 }
 
-// A word begins an option and takes the values after it; `dns` takes words as well.
+// A word starts an option, and the values after it belong to it. `dns` also takes words.
 std::vector<ast::PacketOption> TestBuilder::options(const Node& node) {
     std::vector<ast::PacketOption> options;
     for (const Node& part : node.children) {

@@ -1,4 +1,4 @@
-// What is wrong with a policy: the author's fault, said so that the author can put it right.
+// Errors and warnings about a policy, for its author.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace weir {
 
 enum class Severity : std::uint8_t { kNote, kWarning, kError };
 
-// One code, one situation. The rows stand in diagnostics.def; docs/diagnostics.md has a section for each.
+// One code, one situation. diagnostics.def has a row for each, docs/diagnostics.md a section.
 enum class Code : std::uint16_t {
 #define WEIR_DIAGNOSTIC(code, severity, title) code,
 #include "grammar/diagnostics.def"
@@ -25,7 +25,7 @@ std::string_view code_title(Code code);  // "unknown field"
 Severity code_severity(Code code);
 std::optional<Code> find_code(std::string_view name);
 
-// A replacement of the bytes of `span` that puts the fault right; a test applies it.
+// A replacement for the bytes of `span` that fixes the error; a test applies it.
 struct Fix {
     Span span;
     std::string replacement;
@@ -39,16 +39,16 @@ struct Note {
 struct Diagnostic {
     Code code{};
     Span span{};            // the narrowest wrong thing
-    std::string message{};  // lower case, says what was seen
+    std::string message{};  // lower case; what was found
     std::string label{};    // beside the caret; may be empty
-    std::string help{};     // the way out; may be empty
+    std::string help{};     // how to fix it; may be empty
     std::optional<Fix> fix{};
-    std::vector<Note> notes{};            // other places that matter
-    std::string rule{};                   // the rule's name where it is about a rule, else empty
-    std::vector<std::string> blockers{};  // W401: the rules that leave it no packet
+    std::vector<Note> notes{};            // related places
+    std::string rule{};                   // the rule that it is about, or empty
+    std::vector<std::string> blockers{};  // W401: the rules that shadow it
 };
 
-// Collects what the phases find. Bounded: after kMaxDiagnostics the rest is only counted.
+// Collects the diagnostics of all phases, at most kMaxDiagnostics; the rest is only counted.
 class Diagnostics {
 public:
     static constexpr std::size_t kMaxDiagnostics = 1000;

@@ -5,8 +5,8 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxStepColumns = 72;    // a longer packet does not push the others' `=>` away
-constexpr std::size_t kMaxCommentColumn = 90;  // nor a longer line the others' comments
+constexpr std::size_t kMaxStepColumns = 72;    // longer packets do not move the `=>` of other steps
+constexpr std::size_t kMaxCommentColumn = 90;  // longer lines do not move the comments of other lines
 
 std::size_t gap(Run run, std::size_t cell) { return run == Run::kAlert && cell > 1 ? 2 : 1; }
 
@@ -67,7 +67,7 @@ void Layout::align_steps(std::size_t begin, std::size_t end) {
     }
 }
 
-// Lines [begin, end) are of one run. A column that would make a line too long stays ragged, and so do those after it.
+// Lines [begin, end) are of one run. A column that would make a line too long is not aligned, nor are those after it.
 void Layout::align_run(std::size_t begin, std::size_t end) {
     const Run run = lines_[begin].run;
     if (run == Run::kStep) return align_steps(begin, end);

@@ -1,4 +1,4 @@
-// Lines of a formatted text before they are final: neighbours of one kind get their columns aligned.
+// Lines of a formatted text before alignment: the columns of adjacent lines of one kind are aligned.
 #pragma once
 
 #include <cstdint>
@@ -8,34 +8,34 @@
 
 namespace weir {
 
-inline constexpr std::size_t kMaxColumns = 120;  // the width that the project's own sources have
+inline constexpr std::size_t kMaxColumns = 120;  // as in the project's own sources
 
 // Neighbouring lines of the same run are aligned cell by cell.
 enum class Run : std::uint8_t { kNone, kDefinition, kDefault, kSink, kRule, kAlert, kStep };
 
-// Columns that a UTF-8 text takes: one a code point.
+// Columns that a UTF-8 text takes: one for each code point.
 std::size_t columns(std::string_view text);
 
 class Layout {
 public:
-    // Begins a line at `indent` columns.
+    // Starts a line at `indent` columns.
     void line(std::size_t indent);
-    // A blank line, unless the text begins here, a block was just opened, or there is one already.
+    // A blank line, unless this is the start of the text, a block was just opened, or there is one already.
     void blank();
     void put(std::string_view text, std::size_t spaces_before);
-    // What follows on this line is the next column of its run.
+    // Starts the next column of the line's run.
     void next_cell() { lines_.back().cells.emplace_back(); }
-    // A comment at the line's end.
+    // A comment at the end of the line.
     void trail(std::string_view comment) { lines_.back().comment = comment; }
-    // The line's text ends with the sign that opens a block.
+    // The line ends with the sign that opens a block.
     void opens_block() { opened_ = true; }
 
     bool empty() const { return lines_.empty(); }
     std::size_t size() const { return lines_.size(); }
     std::size_t column() const;
-    // Of line `index`; a line that others continue is better in no run.
+    // The run of line `index`. A line that other lines continue should be in no run.
     void set_run(std::size_t index, Run run);
-    // The words that begin the cells of line `index`: alerts are aligned throughout only where these are the same.
+    // The first words of the cells of line `index`. Alerts are aligned in all columns only if these words are equal.
     void set_shape(std::size_t index, std::string shape) { lines_[index].shape = std::move(shape); }
 
     // All lines, aligned.

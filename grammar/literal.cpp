@@ -36,7 +36,7 @@ const Unit* find_unit(const Unit (&units)[N], std::string_view name) {
     return nullptr;
 }
 
-// Digits, with `_` between them, or 0x and hexadecimal ones; what follows stays in `rest`.
+// Decimal digits, possibly with `_` between them, or 0x and hexadecimal digits; `rest` is the text after them.
 struct Digits {
     std::uint64_t value = 0;
     bool overflow = false;
@@ -105,7 +105,7 @@ private:
     }
     std::nullopt_t too_large() { return say(Code::E302, fmt::format("`{}` does not fit in 64 bits", text_)); }
 
-    // value * factor, or nothing where that is too large.
+    // value * factor, or nothing if that is too large.
     static std::optional<std::uint64_t> scaled(const Digits& digits, std::uint64_t factor) {
         if (digits.overflow || digits.value > kMax / factor) return std::nullopt;
         return digits.value * factor;

@@ -10,11 +10,11 @@
 
 namespace weir {
 
-// A word that is no name: a number, a duration, a rate, a size, an address, a prefix, a range, a MAC address, true or
-// false. Says what is wrong where it is none of these.
+// A word that is not a name: a number, a duration, a rate, a size, an address, a prefix, a range, a MAC address, true
+// or false. Reports an error for any other word.
 std::optional<Value> parse_literal(std::string_view text, Span span, Diagnostics& diagnostics);
 
-// The same, without a word about what is wrong.
+// The same, without reporting errors.
 std::optional<Value> parse_literal_quiet(std::string_view text);
 
 // The bytes of `"…"`, quotes included in `text`.

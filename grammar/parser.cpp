@@ -173,7 +173,7 @@ struct Expected {
     template <typename Rule>
     static constexpr const char* message = kExpected<Rule>;
     template <typename Rule>
-    static constexpr bool raise_on_failure = false;  // only what a must<> demands is an error
+    static constexpr bool raise_on_failure = false;  // only a failed must<> is an error
 };
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 
@@ -200,13 +200,13 @@ bool ends_in_a_sign(Kind kind) {
 
 // ---- nodes, as rules match ----
 
-// The nodes that are complete lie on a stack; a rule that matches takes those of its parts as children.
+// Complete nodes are on a stack; a rule that matches takes the nodes of its parts as children.
 struct Tree {
     std::string_view text;
     std::pmr::memory_resource* memory;  // of the nodes' children
     std::vector<syntax::Node> nodes;
     struct Mark {
-        std::size_t nodes;  // that stood there when the rule began
+        std::size_t nodes;  // on the stack when the rule started
         std::uint32_t begin;
     };
     std::vector<Mark> marks;  // of the rules that are being tried
@@ -214,7 +214,7 @@ struct Tree {
     void complete(Kind kind, std::uint32_t end);
 };
 
-// A level of precedence that has one operand is that operand.
+// A level of precedence with one operand becomes that operand.
 bool folds(Kind kind) {
     return kind == Kind::kCondition || kind == Kind::kOrOperand || kind == Kind::kAndOperand ||
            kind == Kind::kComparison || kind == Kind::kMasked || kind == Kind::kTerm;
@@ -232,7 +232,7 @@ void Tree::complete(Kind kind, std::uint32_t end) {
         nodes.erase(first, nodes.end());
     }
     if (!ends_in_a_sign(kind)) {
-        // Space and comments that a rule took along after its text are no part of the node.
+        // Space and comments that the rule consumed after its text do not belong to the node.
         const std::uint32_t inner = node.children.empty() ? node.begin : node.children.back().end;
         const std::size_t comment = text.substr(inner, node.end - inner).find('#');
         if (comment != std::string_view::npos) node.end = inner + static_cast<std::uint32_t>(comment);
@@ -241,7 +241,7 @@ void Tree::complete(Kind kind, std::uint32_t end) {
     nodes.push_back(std::move(node));
 }
 
-// A rule that makes no node needs no mark: it does not fail after one of its parts made one (grammar.h).
+// A rule that makes no node needs no mark: it does not fail after a part of it made one (grammar.h).
 template <typename Rule>
 inline constexpr bool kMarked = kKindOf<Rule> != Kind::kNone;
 
@@ -272,15 +272,15 @@ struct Control : p::must_if<Expected>::control<Rule> {
 
 using Input = p::memory_input<p::tracking_mode::lazy, p::eol::lf_crlf, const char*>;
 
-// An item and where the next thing stands; or what was expected where.
+// An item and the end of its text; or what was expected, and where.
 struct Item {
     syntax::Node node;
     std::uint32_t next = 0;
-    std::string expected;  // empty: it is good
+    std::string expected;  // empty: no error
     std::uint32_t at = 0;
 };
 
-// `tree` is empty between items, and keeps its room.
+// `tree` is empty between items, and keeps its memory.
 Item read_item(std::uint32_t begin, Tree& tree) {
     Input in(tree.text.data() + begin, tree.text.data() + tree.text.size(), "", begin, 1, 1);
     tree.nodes.clear();
@@ -294,23 +294,23 @@ Item read_item(std::uint32_t begin, Tree& tree) {
     }
 }
 
-// ---- long texts: items are read in a thread while those before are built ----
+// ---- long texts: a thread reads items while earlier items are built ----
 
 constexpr std::size_t kLongText = 256 << 10;
 constexpr std::size_t kItemsAtOnce = 64, kBatchesAhead = 32;
 
 struct Batch {
     std::pmr::monotonic_buffer_resource memory{64 << 10};
-    std::vector<syntax::Node> items{};  // goes before its memory
-    std::uint32_t end = 0;              // where to go on behind them
+    std::vector<syntax::Node> items{};  // destroyed before its memory
+    std::uint32_t end = 0;              // where to continue after them
 };
 
-// Reads items from the first on, to the end or to one that is wrong.
+// Reads items from the first on, up to the end or the first error.
 class ReadAhead {
 public:
     explicit ReadAhead(const Scan& scan) : scan_(scan), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-    // Nothing where there are no more.
+    // Nothing if there are no more.
     std::unique_ptr<Batch> next() {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return !ready_.empty() || is_done_; });
@@ -336,7 +336,7 @@ private:
                 changed_.notify_all();
             }
         } catch (const std::bad_alloc&) {
-            // Who goes on meets it again, where it can be caught.
+            // The caller parses this item again, and reports it.
         }
         const std::lock_guard lock(mutex_);
         is_done_ = true;
@@ -348,7 +348,7 @@ private:
         while (good && batch.items.size() < kItemsAtOnce) {
             const std::uint32_t begin = scan_.skip_space(at);
             Item item = begin < scan_.text().size() ? read_item(begin, tree) : Item{{}, 0, "an item", 0};
-            good = item.expected.empty();  // who goes on says what is wrong
+            good = item.expected.empty();  // the caller reports the error
             if (!good) break;
             at = item.next;
             batch.items.push_back(std::move(item.node));
@@ -363,10 +363,10 @@ private:
     std::condition_variable_any changed_{};
     std::deque<std::unique_ptr<Batch>> ready_{};
     bool is_done_ = false;
-    std::jthread thread_;  // the last: it ends before what it uses
+    std::jthread thread_;  // last member: it ends before what it uses is destroyed
 };
 
-// Builds the items from the first on, as long as they are good. Returns where to go on.
+// Builds items from the first on, up to the first error. Returns where to continue.
 std::uint32_t build_ahead(const Scan& scan, const Sources& sources, ast::Policy& policy, Diagnostics& diagnostics) {
     std::uint32_t at = 0;
     try {
@@ -376,7 +376,7 @@ std::uint32_t build_ahead(const Scan& scan, const Sources& sources, ast::Policy&
             at = batch->end;
         }
     } catch (const std::system_error&) {
-        // No thread to be had.
+        // No thread could be started.
     }
     return at;
 }

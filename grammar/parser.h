@@ -16,7 +16,7 @@ inline constexpr std::size_t kMaxSetElements = 65536;  // literal elements of on
 inline constexpr std::size_t kMaxNameBytes = 63;
 
 // Parses file `file` of `sources`. All syntax errors of the text go to `diagnostics` in one run: after an error the
-// parser goes on at the next item. Returns the items that could be read; check `diagnostics.has_errors()` before use.
+// parser continues at the next item. Returns the items that could be read; check `diagnostics.has_errors()` before use.
 ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics);
 
 }  // namespace weir

@@ -36,14 +36,14 @@ private:
     StatementPrinter out_;
 };
 
-// The first token of [first, last) that reads so, outside of all braces, or `last`.
+// The first token of [first, last) with this text, outside all braces, or `last`.
 std::size_t Printer::find(std::size_t first, std::size_t last, std::string_view text) const {
     for (std::size_t i = first; i < last; ++i)
         if (tokens_.all[i].depth == 0 && out_.text(i) == text) return i;
     return last;
 }
 
-// An item without clauses; a column begins at `sign`, or after the first token where it is empty.
+// An item without clauses. A column starts at `sign`, or after the first token if `sign` is empty.
 void Printer::simple(std::size_t first, std::size_t last, Run run, std::string_view sign) {
     out_.begin(first, 0);
     const std::size_t line = layout_.size() - 1;
@@ -70,7 +70,7 @@ void Printer::one_line(std::size_t first, std::size_t last, Run run, const Start
     layout_.set_shape(layout_.size() - 1, std::move(shape));
 }
 
-// A rule or an alert: its head, a clause a line, its closing brace. On one line where its author wrote it so.
+// A rule or an alert: its head, one clause on each line, its closing brace. On one line if the author wrote it so.
 void Printer::clauses(std::size_t first, std::size_t last, Run run, const Starts& starts) {
     const std::size_t gaps = run == Run::kAlert && !starts.empty() ? starts.size() - 1 : 0;
     if (out_.is_one_line(first, last) && out_.width(first, last) + gaps <= kMaxColumns)
@@ -88,7 +88,7 @@ void Printer::clauses(std::size_t first, std::size_t last, Run run, const Starts
     out_.put(last - 1);
 }
 
-// Reserved words, so that nothing else reads like them.
+// Reserved words: nothing else can have this text.
 Printer::Starts Printer::rule_clauses(std::size_t open, std::size_t last) const {
     Starts starts;
     for (std::size_t i = open + 1; i + 1 < last; ++i) {
@@ -99,7 +99,7 @@ Printer::Starts Printer::rule_clauses(std::size_t open, std::size_t last) const 
     return starts;
 }
 
-// A sink or a field may have a clause's name; it then stands after a word or a sign that something has to follow.
+// A sink or a field may have the name of a clause. It then follows a word or a sign that needs an operand.
 Printer::Starts Printer::alert_clauses(std::size_t open, std::size_t last) const {
     constexpr std::string_view kWords[] = {"severity", "message", "throttle", "to", "escalate", "respond"};
     constexpr std::string_view kIncomplete[] = {"to", ",", "per", "severity", "throttle", "escalate"};
@@ -150,7 +150,7 @@ void Printer::item(const ast::Item& item, std::size_t first, std::size_t last) {
 
 std::string Printer::print() {
     const std::size_t end = tokens_.all.size() - 1;
-    const auto next = [&](std::size_t index) {  // the token that item `index` begins with
+    const auto next = [&](std::size_t index) {  // the first token of item `index`
         if (index == policy_.items.size()) return end;
         const std::uint32_t begin = item_span(policy_.items[index]).begin;
         std::size_t low = 0, high = end;

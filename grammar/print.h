@@ -8,11 +8,11 @@
 
 namespace weir {
 
-// The canonical text of a policy that parsed without errors. Comments stay where they stood. Idempotent:
+// The canonical text of a policy that parsed without errors. Comments stay in their places. Idempotent:
 // format(parse(format(x))) == format(x).
 std::string format(const Sources& sources, const ast::Policy& policy);
 
-// One line a node, indented, with line:column. For people; not a contract.
+// One line for each node, indented, with line:column. For people; the format may change.
 std::string dump(const Sources& sources, const ast::Policy& policy);
 
 }  // namespace weir

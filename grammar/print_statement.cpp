@@ -129,7 +129,7 @@ void StatementPrinter::flow_step(std::size_t first, std::size_t last, std::size_
     }
 }
 
-// Where [first, last) is best broken: before the outermost `or`s, else `and`s, else after the outermost commas.
+// The best places to break [first, last): before the outermost `or`s, else `and`s, else after the outermost commas.
 std::vector<std::size_t> StatementPrinter::pieces(std::size_t first, std::size_t last, bool& operators) const {
     std::vector<std::size_t> ors{first}, ands{first}, commas{first};
     std::uint16_t least = std::numeric_limits<std::uint16_t>::max();
@@ -146,7 +146,8 @@ std::vector<std::size_t> StatementPrinter::pieces(std::size_t first, std::size_t
     return ors.size() > 1 ? ors : ands.size() > 1 ? ands : commas;
 }
 
-// Notes line breaks so that [first, last), begun at `column`, fits as well as it can. Lines go on at `indent`.
+// Chooses line breaks so that [first, last), starting at `column`, fits as well as possible. Further lines start at
+// `indent`.
 void StatementPrinter::break_up(std::size_t first, std::size_t last, std::size_t column, std::size_t indent) {
     if (column + width(first, last) <= kMaxColumns) return;
     bool operators = false;
@@ -160,7 +161,7 @@ void StatementPrinter::break_up(std::size_t first, std::size_t last, std::size_t
     }
 }
 
-// As many pieces on a line as fit; the last of `starts` is the end.
+// Puts as many pieces on a line as fit; the last of `starts` is the end.
 void StatementPrinter::fill(const std::vector<std::size_t>& starts, std::size_t column, std::size_t indent) {
     std::size_t line = starts.front();
     for (std::size_t i = 1; i < starts.size(); ++i) {

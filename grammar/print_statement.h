@@ -22,25 +22,25 @@ public:
     std::size_t width(std::size_t first, std::size_t last) const;
     bool is_one_line(std::size_t first, std::size_t last) const;  // as the author wrote them
 
-    // The comments before `token`, a blank line where the author left one, then a line at `indent` for the token.
+    // The comments before `token`, a blank line if the author left one, then a line at `indent` for the token.
     void begin(std::size_t token, std::size_t indent);
     // The comments before the sign that closes a block.
     void end_block(std::size_t token, std::size_t indent);
-    // Tokens [first, last), from the place where the line ends; `indent` is the statement's.
+    // Tokens [first, last), appended to the current line; `indent` is the statement's.
     void flow(std::size_t first, std::size_t last, std::size_t indent);
-    // The same for a test's step: breaks stand where the author put them, and only in steps that are too long. `=>`
-    // begins a column.
+    // The same for a step of a test: lines break where the author broke them, and only in steps that are too long. `=>`
+    // starts a column.
     void flow_step(std::size_t first, std::size_t last, std::size_t indent);
     void put(std::size_t token);
     void comments(std::size_t token, std::size_t indent);
 
-    // The token begins a column of its own.
+    // The token starts a column.
     void start_cell(std::size_t token) { cell_starts_[token] = true; }
-    // The token takes so many columns at least.
+    // The token takes at least so many columns.
     void pad(std::size_t token, std::size_t to_columns) { padded_ = token, padded_columns_ = to_columns; }
 
 private:
-    struct Block {  // a set that the author began with a line end after its brace
+    struct Block {  // a set with a line break after its brace
         std::size_t open;
         std::size_t close;
     };
@@ -55,8 +55,8 @@ private:
     std::string_view text_;
     const Tokens& tokens_;
     Layout& layout_;
-    std::vector<std::uint32_t> reach_;   // columns of all tokens before this one, on one endless line
-    std::vector<std::uint16_t> breaks_;  // the indent of the line that begins with a token, or 0
+    std::vector<std::uint32_t> reach_;   // columns of all earlier tokens on one line of unlimited length
+    std::vector<std::uint16_t> breaks_;  // the indent of the line that starts with a token, or 0
     std::vector<bool> cell_starts_;
     std::size_t padded_ = 0;
     std::size_t padded_columns_ = 0;

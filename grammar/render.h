@@ -11,7 +11,7 @@ namespace weir {
 enum class DiagnosticFormat : std::uint8_t { kHuman, kJson, kSarif, kGithub };
 enum class Colour : std::uint8_t { kOff, kOn };
 
-// Everything that `diagnostics` holds, in source order, ready to be written. kJson: one object a line, cli.md's keys.
+// All diagnostics, in source order, ready to be written. kJson: one object a line, with the keys of docs/cli.md.
 std::string render(const Sources& sources, const Diagnostics& diagnostics, DiagnosticFormat format, Colour colour);
 
 }  // namespace weir

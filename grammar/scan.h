@@ -1,4 +1,4 @@
-// The text of one file before and between items: comments, limits, where to go on after an error.
+// The text of one file outside of items: comments, limits, and where to continue after an error.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,18 @@ public:
     Scan(const Sources& sources, std::uint32_t file, Diagnostics& diagnostics);
 
     std::string_view text() const { return text_; }
-    // False where the text is too large or no UTF-8: said in the diagnostics.
+    // False if the text is too large or not UTF-8; an error is reported.
     bool acceptable();
     std::vector<ast::Comment> comments();
-    // False where no item nests too deep: known once the comments are. True may mean braces that are never closed.
+    // False if no item is nested too deep; call it after the comments are known. True can also mean unclosed braces.
     bool may_be_deep() const { return deepest_ > kMaxNesting; }
-    // The first place at or after `at` that is neither space nor comment.
+    // The first position at or after `at` that is neither space nor comment.
     std::uint32_t skip_space(std::uint32_t at) const;
-    // Says that the item at `begin` nests deeper than is read.
+    // Reports that the item at `begin` is nested too deep.
     bool too_deep(std::uint32_t begin);
-    // Says that the text at `at`, in the item at `begin`, was not expected; `expected` is the grammar's sentence.
+    // Reports unexpected text at `at`, in the item at `begin`; `expected` is the grammar's sentence.
     void unexpected(std::uint32_t begin, std::uint32_t at, const std::string& expected);
-    // Where the next item begins, after an error at `at` in the one at `begin`.
+    // The start of the next item, after an error at `at` in the item at `begin`.
     std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
 
 private:

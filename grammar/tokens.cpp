@@ -12,7 +12,7 @@ bool is_word(char c) {
            c == ':' || c == '/';
 }
 
-// The places where characters alone do not say how a text is split or spaced.
+// Places where the characters alone do not determine how a text is split or spaced.
 struct Places {
     std::vector<std::uint32_t> callers;    // words that the `(` or `[` after them belongs to
     std::vector<std::uint32_t> set_names;  // their ends: a colon is a token of its own there
@@ -49,7 +49,7 @@ Places places_of(const ast::Policy& policy) {
         }
     }
     std::sort(places.callers.begin(), places.callers.end());
-    return places;  // the others are in the order of the text already
+    return places;  // the others are already in text order
 }
 
 bool holds(const std::vector<std::uint32_t>& sorted, std::uint32_t value) {

@@ -1,4 +1,4 @@
-// Text that the grammar did not expect: what is said of it, and the way out where the mistake is a known one.
+// Text that the grammar did not expect: the message, and a fix for common mistakes.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -31,7 +31,7 @@ bool is_one_of(const std::string_view (&words)[N], std::string_view word) {
     return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
-// Operators of other languages, as they begin; a longer one stands before its beginning.
+// Operators of other languages; a longer operator comes before its own prefix.
 struct Foreign {
     std::string_view text;
     std::string_view ours;
@@ -43,7 +43,8 @@ constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "
 constexpr std::string_view kItems[] = {"policy",    "import", "let",   "set",  "default",
                                        "malformed", "rule",   "alert", "sink", "test"};
 
-// What people write where the grammar's sentence has `expected` in it, and what they mean; no replacement: only said.
+// Common mistakes: `expected` is part of the grammar's sentence; the word that people write; help; a replacement, or
+// none.
 struct Mistake {
     std::string_view expected;
     std::string_view found;
@@ -90,11 +91,11 @@ constexpr Mistake kMistakes[] = {
     {"", "\xc2\xa0", "this is a no-break space", " "},
 };
 
-// Sentences after which an equals sign is no comparison.
+// Sentences after which an equals sign is not a comparison.
 constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`",      "`=>`",
                                               "`{`",         "a name",  "a string", "`(`"};
 
-// The words in the sentence that are the language's own.
+// The words of the sentence that are words of the language.
 std::vector<std::string_view> words_of(std::string_view sentence) {
     constexpr std::string_view kOrdinary[] = {
         "expected",   "an",   "a",    "action", "condition", "verdict", "value", "field",   "after",      "the",
@@ -151,7 +152,7 @@ bool Scan::foreign_operator(std::uint32_t at, const std::string& expected) {
                                            [&](std::string_view part) { return contains(expected, part); });
         if (foreign.ours == "==" && !compares) return false;
         const std::uint32_t end = at + static_cast<std::uint32_t>(foreign.text.size());
-        std::string replacement(foreign.ours);  // a word keeps its distance from other words
+        std::string replacement(foreign.ours);  // keep a space between words
         if (is_word(foreign.ours.front()) && at > 0 && is_word(text_[at - 1])) replacement.insert(0, " ");
         if (is_word(replacement.back()) && end < text_.size() && is_word(text_[end])) replacement += ' ';
         diagnostics_.add({.code = Code::E104,
@@ -181,7 +182,7 @@ bool Scan::quoted_otherwise(Diagnostic& said, std::uint32_t at) const {
     return false;
 }
 
-// `then`, a comma, a brace or quotes that were forgotten.
+// A missing `then`, comma, brace or quote.
 bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& expected) const {
     const std::uint32_t at = said.span.begin;
     std::uint32_t before = at;
