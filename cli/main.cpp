@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "service/worker_process.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ constexpr const char* kStatuses =
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (weir::service::is_worker(argc, argv)) return weir::service::worker_main();
     std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error (EPIPE), not a signal
     CLI::App app{kAbout, "weir"};
     app.footer(kStatuses);

@@ -1,6 +1,8 @@
 // weir run: attaches a policy, in the foreground.
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -58,6 +60,26 @@ std::string places(const runtime::EngineStatus& status) {
     return text;
 }
 
+// True where it is time to go: SIGTERM or SIGINT came. There is nothing yet that SIGHUP could read again.
+bool is_stopped(const runtime::UniqueFd& signals) {
+    signalfd_siginfo signal{};
+    while (read(signals.get(), &signal, sizeof(signal)) == sizeof(signal))
+        if (signal.ssi_signo != SIGHUP) return true;
+    return false;
+}
+
+// The first policy; nothing where the program was told to end meanwhile.
+std::optional<service::WorkerOutcome> compile(service::Worker& worker, const service::WorkerRequest& request,
+                                              const runtime::UniqueFd& signals) {
+    worker.ask(request);
+    for (;;) {
+        pollfd ready[] = {{worker.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+        poll(ready, std::size(ready), static_cast<int>(worker.timeout_ms().value_or(1000)));
+        if (is_stopped(signals)) return std::nullopt;
+        if (auto outcome = worker.step()) return outcome;
+    }
+}
+
 int run(const RunArguments& arguments) {
     make_stderr_nonblocking();
     raise_descriptor_limit();
@@ -77,18 +99,19 @@ int run(const RunArguments& arguments) {
 
     auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
-    service::WorkerOutcome compiled = worker->compile(request);
-    std::fputs(compiled.diagnostics.c_str(), stderr);
-    if (compiled.status != kOk) {
+    const auto compiled = compile(*worker, request, signals);
+    if (!compiled) return kOk;
+    std::fputs(compiled->diagnostics.c_str(), stderr);
+    if (compiled->status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
             fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", interface);
-        return compiled.status;
+        return compiled->status;
     }
 
     runtime::EngineOptions options;
     options.name = name;
     options.interfaces = arguments.interfaces;
-    options.origin = {request.file, compiled.files};
+    options.origin = {request.file, compiled->files};
     options.lifetime = runtime::Lifetime::kPinned;
     if (!arguments.state.empty()) options.state_folder = tooling::from_root(arguments.state) + "/" + name;
     options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
@@ -100,7 +123,9 @@ int run(const RunArguments& arguments) {
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
-    auto engine = runtime::Engine::start(*compiled.object, std::move(options));
+    const auto object = compiled->image->read();
+    if (!object) return say_error(object.error());
+    auto engine = runtime::Engine::start(*object, std::move(options));
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
@@ -113,7 +138,7 @@ int run(const RunArguments& arguments) {
         if (!created) return say_error(created.error());
         watcher = std::move(*created);
         std::vector<std::string> paths;
-        for (const runtime::SourceFile& file : compiled.files) paths.push_back(file.path);
+        for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
         watcher->follow(paths);
     }
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),

@@ -76,6 +76,7 @@ void print_problems(const service::StatusReply& reply) {
         if (interface.gaps != 0)
             fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", interface.name,
                        interface.gaps, interface.last_gap_ms);
+    for (const std::string& lack : reply.compiler.lacks) fmt::print("    the compiler's process lacks {}\n", lack);
     if (reply.reload_failed != 0) fmt::print("    {} reloads were refused\n", reply.reload_failed);
     if (reply.engine.auto_rollbacks != 0)
         fmt::print("    {} policies were not confirmed in time\n", reply.engine.auto_rollbacks);

@@ -1,9 +1,12 @@
 #include "compiler/object_bytes.h"
 
 #include <cstring>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <variant>
+
+#include "compiler/object_check.h"
 
 namespace weir::bpf {
 namespace {
@@ -47,9 +50,13 @@ private:
     std::vector<std::uint8_t>& out_;
 };
 
+// What of an object is read: all of it, or without the contents of program, tables, maps and sets.
+enum class Extent : std::uint8_t { kAll, kNames };
+
 class Reader {
 public:
-    explicit Reader(std::span<const std::uint8_t> in) : in_(in) {}
+    // `room`: how much memory what is read may take.
+    Reader(std::span<const std::uint8_t> in, Extent extent, std::size_t room) : in_(in), extent_(extent), room_(room) {}
     // False once something could not be read; from then on everything is zero.
     bool good() const { return good_; }
     bool at_end() const { return good_ && in_.empty(); }
@@ -58,17 +65,25 @@ public:
         requires std::is_arithmetic_v<T> || std::is_enum_v<T>
     void operator()(T& value) {
         if (!take(sizeof(value))) return;
-        std::memcpy(&value, in_.data(), sizeof(value));
+        if constexpr (std::is_same_v<T, bool>)
+            good_ = in_.front() <= 1 && (value = in_.front() != 0, true);
+        else
+            std::memcpy(&value, in_.data(), sizeof(value));
         in_ = in_.subspan(sizeof(value));
     }
     void block(std::string& text) { raw(text); }
-    void block(std::vector<std::uint8_t>& bytes) { raw(bytes); }
+    void block(std::vector<std::uint8_t>& bytes) {
+        if (extent_ == Extent::kAll) return raw(bytes);
+        std::uint64_t size = 0;
+        (*this)(size);
+        if (take(size)) in_ = in_.subspan(size);
+    }
     template <typename T>
     std::uint64_t count(std::vector<T>& values) {
         std::uint64_t size = 0;
         (*this)(size);
-        // Each element takes a byte at least: a count that lies cannot make us reserve the world.
-        if (!take(size)) return 0;
+        // Each element takes a byte at least, and its room here: a count that lies cannot make us reserve the world.
+        if (!take(size) || !reserve(size, sizeof(T))) return 0;
         values.resize(size);
         return size;
     }
@@ -97,11 +112,18 @@ private:
     void raw(T& value) {
         std::uint64_t size = 0;
         (*this)(size);
-        if (!take(size)) return;
+        if (!take(size) || !reserve(size, 1)) return;
         value.assign(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(size));
         in_ = in_.subspan(size);
     }
+    bool reserve(std::uint64_t count, std::size_t each) {
+        if (count > room_ / each) return take(in_.size() + 1);
+        room_ -= count * each;
+        return true;
+    }
     std::span<const std::uint8_t> in_;
+    Extent extent_;
+    std::size_t room_;
     bool good_ = true;
 };
 
@@ -234,15 +256,27 @@ std::vector<std::uint8_t> to_bytes(const Object& object) {
     return bytes;
 }
 
-std::optional<Object> from_bytes(std::span<const std::uint8_t> bytes) {
-    Reader reader(bytes);
+namespace {
+
+std::optional<Object> read(std::span<const std::uint8_t> bytes, Extent extent, std::size_t room) {
+    Reader reader(bytes, extent, room);
     std::uint32_t magic = 0, version = 0;
     reader(magic), reader(version);
     if (magic != kMagic || version != kVersion) return std::nullopt;
     Object object;
     whole(reader, object);
-    if (!reader.at_end()) return std::nullopt;
+    if (!reader.at_end() || !is_sound(object)) return std::nullopt;
     return object;
+}
+
+}  // namespace
+
+std::optional<Object> from_bytes(std::span<const std::uint8_t> bytes) {
+    return read(bytes, Extent::kAll, std::numeric_limits<std::size_t>::max());
+}
+
+std::optional<Object> names_from_bytes(std::span<const std::uint8_t> bytes, std::size_t most_bytes) {
+    return read(bytes, Extent::kNames, most_bytes);
 }
 
 }  // namespace weir::bpf

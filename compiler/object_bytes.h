@@ -11,7 +11,11 @@
 namespace weir::bpf {
 
 std::vector<std::uint8_t> to_bytes(const Object& object);
-// Nothing where the bytes are not what to_bytes() of this version made: cut short, too long, or impossible.
+// Nothing where the bytes are not what to_bytes() of this version made: cut short, too long, or impossible
+// (compiler/object_check.h).
 std::optional<Object> from_bytes(std::span<const std::uint8_t> bytes);
+// The same without program, tables and the contents of maps and sets, which stay empty. Takes at most `most_bytes` of
+// memory: nothing where it would take more.
+std::optional<Object> names_from_bytes(std::span<const std::uint8_t> bytes, std::size_t most_bytes);
 
 }  // namespace weir::bpf

@@ -69,8 +69,12 @@ struct StatusReply {
         std::string state;  // "ok", or what is wrong
     };
     runtime::EngineStatus engine;
+    struct Compiler {
+        std::vector<std::string> lacks{};  // of its confinement, on this machine: "Landlock: ..."
+    };
     std::optional<Samples> samples{};
     std::uint64_t reload_failed = 0;
+    Compiler compiler{};
 };
 // The policy is in force.
 struct Committed {

@@ -93,7 +93,9 @@ int Daemon::poll_timeout_ms() const {
     constexpr std::uint64_t kTick_ms = 1000;
     if (control_.has_more()) return 0;
     const std::uint64_t changes_ms = watcher_ ? watcher_->poll_timeout_ms().value_or(kTick_ms) : kTick_ms;
-    return static_cast<int>(std::min({kTick_ms, changes_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
+    const std::uint64_t compiler_ms = worker_ ? worker_->timeout_ms().value_or(kTick_ms) : kTick_ms;
+    return static_cast<int>(
+        std::min({kTick_ms, changes_ms, compiler_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 
 bool Daemon::take_signals() {
@@ -138,7 +140,8 @@ void Daemon::carry_out(Command command, Peer peer) {
 void Daemon::carry_out_one(const StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
-    StatusReply status{std::move(*now), {}, reload_failed_};
+    StatusReply status{std::move(*now), {}, reload_failed_, {}};
+    if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
     peer.reply(status);
 }
@@ -174,8 +177,9 @@ void Daemon::carry_out_one(const SetCommand& command, const Peer& peer) {
 
 // A candidate that was compiled: beside the policy in force with it.
 void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
-    Status done = samples_->begin(engine_->name(), reload.samples);
-    if (done) done = engine_->shadow(*outcome.object, {reload.request.file, std::move(outcome.files)});
+    const auto object = outcome.image->read();
+    Status done = object ? samples_->begin(engine_->name(), reload.samples) : Status(object.error());
+    if (done) done = engine_->shadow(*object, {reload.request.file, std::move(outcome.files)});
     if (!done) {
         samples_->end();
         return refuse(reload, done.error());
@@ -183,8 +187,8 @@ void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
     fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(),
                reload.request.file);
     const auto now = engine_->in_force();
-    reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, outcome.object->manifest.rules.size(),
-                             outcome.milliseconds, Compared{outcome.object->manifest.policy, samples_->path()}});
+    reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, outcome.names.manifest.rules.size(),
+                             outcome.milliseconds, Compared{outcome.names.manifest.policy, samples_->path()}});
 }
 
 Reply Daemon::reply_of(const Status& changed) const {
@@ -250,10 +254,12 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         return reload.reply(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
     }
     if (reload.is_candidate) return compare(reload, std::move(outcome));
-    const auto change = engine_->state_change(*outcome.object);
+    const auto object = outcome.image->read();
+    if (!object) return refuse(reload, object.error());
+    const auto change = engine_->state_change(outcome.names);
     const std::uint64_t begin_ns = runtime::monotonic_ns();
     if (Status swapped =
-            engine_->swap(*outcome.object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms});
+            engine_->swap(*object, {{reload.request.file, std::move(outcome.files)}, reload.confirm_within_ms});
         !swapped)
         return refuse(reload, {swapped.error().message + "; the policy in force stays", swapped.error().help,
                                swapped.error().number});

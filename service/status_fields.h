@@ -127,6 +127,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     describe_state(fields, status);
     describe_accounts(fields, status);
     fields("reload_failed", reply.reload_failed);
+    fields.part("compiler", reply.compiler, [](auto& part, auto& compiler) { part("lacks", compiler.lacks); });
 }
 
 }  // namespace weir::service

@@ -1,156 +1,38 @@
+// Held by tests/unit/service/worker_test.cpp and hostile_worker_test.cpp.
 #include "service/worker.h"
 
-#include <malloc.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <new>
+#include <string_view>
 
 #include <fmt/format.h>
 
-#include "compiler/object_bytes.h"
-#include "compiler/session.h"
+#include "grammar/base/check.h"
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
+#include "service/file_reader.h"
+#include "service/message_socket.h"
+#include "service/worker_process.h"
+
+extern char** environ;
 
 namespace weir::service {
 namespace {
 
-constexpr rlim_t kMaxMemoryBytes = rlim_t{6}
-                                   << 30;  // 131,072 rules take 1 GB; the address space is more than the memory
-constexpr rlim_t kMaxCpuSeconds = 120;     // a policy
-constexpr int kSocketBytes = 4 << 20;
-constexpr int kKeptBytes = 256 << 20;  // of free memory, for the next policy
-
-// An answer: this, the diagnostics, the files, then the object's bytes. A question: its size as 32 bits, then its
-// parts.
-struct Header {
-    std::int32_t status = 0;
-    std::uint32_t diagnostics_bytes = 0;
-    std::uint32_t files_bytes = 0;
-    std::uint64_t object_bytes = 0;
-};
-
-bool write_all(int fd, const void* bytes, std::size_t count) {
-    const auto* at = static_cast<const char*>(bytes);
-    while (count != 0) {
-        const ssize_t written = send(fd, at, count, MSG_NOSIGNAL);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        at += written;
-        count -= static_cast<std::size_t>(written);
-    }
-    return true;
-}
-
-bool read_all(int fd, void* bytes, std::size_t count) {
-    auto* at = static_cast<char*>(bytes);
-    while (count != 0) {
-        const ssize_t got = read(fd, at, count);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        at += got;
-        count -= static_cast<std::size_t>(got);
-    }
-    return true;
-}
-
-std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
-    runtime::ByteWriter out;
-    out.put(request.file);
-    out.put(request.options.format);
-    out.put(request.options.deny_warnings);
-    out.put(request.colour);
-    out.put(request.observe);
-    for (const std::string& folder : request.options.include_dirs) out.put(folder);
-    return out.bytes();
-}
-
-WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
-    runtime::ByteReader in(bytes);
-    WorkerRequest request;
-    request.file = in.text();
-    request.options.format = in.text();
-    request.options.deny_warnings = in.get<bool>();
-    request.colour = in.get<Colour>();
-    request.observe = in.get<bool>();
-    for (std::string folder = in.text(); in.good(); folder = in.text()) request.options.include_dirs.push_back(folder);
-    return request;
-}
-
-// ---- the process's own side ----
-
-// What has been used up is not of this policy.
-void renew_cpu_limit() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    rlimit limit{};
-    getrlimit(RLIMIT_CPU, &limit);
-    limit.rlim_cur = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + kMaxCpuSeconds;
-    setrlimit(RLIMIT_CPU, &limit);
-}
-
-// False where nobody takes the answer.
-bool answer(const WorkerRequest& request, Session& session, int out) {
-    Header header;
-    std::string said;
-    std::vector<std::uint8_t> object_bytes;
-    std::vector<runtime::SourceFile> read;
-    tooling::LoadedPolicy loaded =
-        tooling::analyse_file(request.file, request.options, tooling::Depth::kMeaning, &read, &session);
-    said = loaded.unreadable ? ""
-                             : render(loaded.sources, loaded.diagnostics,
-                                      tooling::diagnostic_format(request.options.format), request.colour);
-    if (loaded.unreadable) said = "weir: " + loaded.unreadable->message + "\n";
-    header.status = loaded.status;
-    if (loaded.compiled) {
-        const auto object = weir::compile(*loaded.compiled, {request.observe}, &session);
-        if (object)
-            object_bytes = bpf::to_bytes(*object);
-        else
-            header.status = kWorldFault,
-            said += "weir: " + object.error().message + "\n      " + object.error().help + "\n";
-    }
-    runtime::ByteWriter files;
-    for (const runtime::SourceFile& file : read) files.put(file.path), files.put(file.sha256);
-    header.diagnostics_bytes = static_cast<std::uint32_t>(said.size());
-    header.files_bytes = static_cast<std::uint32_t>(files.bytes().size());
-    header.object_bytes = object_bytes.size();
-    return write_all(out, &header, sizeof(header)) && write_all(out, said.data(), said.size()) &&
-           write_all(out, files.bytes().data(), files.bytes().size()) &&
-           write_all(out, object_bytes.data(), object_bytes.size());
-    // The asker goes on while the policy is taken apart here.
-}
-
-// The process's whole life.
-void work(int socket, pid_t parent) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) return;  // gone before it could be watched
-    rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes}, core{0, 0};
-    setrlimit(RLIMIT_AS, &memory);
-    setrlimit(RLIMIT_CORE, &core);
-    std::set_new_handler([] { _exit(1); });  // too little memory: an end without an answer
-    // Pages that the next policy needs again are not given back.
-    mallopt(M_TRIM_THRESHOLD, kKeptBytes);
-    mallopt(M_MMAP_THRESHOLD, kKeptBytes);
-    Session session;
-    std::uint32_t size = 0;
-    while (read_all(socket, &size, sizeof(size))) {
-        std::vector<std::uint8_t> question(size);
-        if (!read_all(socket, question.data(), size)) return;
-        renew_cpu_limit();
-        if (!answer(request_from(question), session, socket)) return;
-        session.prepare();
-        if (mallinfo2().fordblks > kKeptBytes) malloc_trim(kKeptBytes);
-    }
-}
+constexpr std::size_t kMaxLastWords = 2000;
+constexpr std::size_t kMaxLacks = 16;
+constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 
 WorkerOutcome failed(std::string sentence) {
     WorkerOutcome outcome;
@@ -159,112 +41,269 @@ WorkerOutcome failed(std::string sentence) {
     return outcome;
 }
 
+// Secrets of sinks are none of the compiler's; the loader's and the test tools' variables are.
+std::vector<char*> handed_on() {
+    std::vector<char*> kept;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view text = *variable;
+        for (const char* prefix : {"LD_", "FAKETIME", "DONT_FAKE", "ASAN_", "UBSAN_", "LSAN_"})
+            if (text.starts_with(prefix)) kept.push_back(*variable);
+    }
+    kept.push_back(nullptr);
+    return kept;
+}
+
+// Out of the way of the numbers that the new process gets.
+runtime::UniqueFd lift(const runtime::UniqueFd& fd) { return runtime::UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 16)); }
+
+// A process group of its own: Ctrl-C is for the engine, which ends it.
+Result<pid_t> spawn(const std::vector<std::string>& program, int engine, int reader, int said) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, engine, kWorkerEngineFd);
+    posix_spawn_file_actions_adddup2(&actions, reader, kWorkerReaderFd);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    std::vector<char*> arguments;
+    for (const std::string& argument : program) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    std::vector<char*> variables = handed_on();
+    pid_t process = -1;
+    const int problem =
+        posix_spawn(&process, program.front().c_str(), &actions, &attributes, arguments.data(), variables.data());
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (problem != 0) return runtime::kernel_error(problem, "starting the compiler's process");
+    return process;
+}
+
+bool watch(int poll, int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool is_ready(int fd) {
+    pollfd one{fd, POLLIN, 0};
+    return poll(&one, 1, 0) == 1;
+}
+
+// Texts of sinks, on which the engine acts with its own rights.
+std::vector<std::string> texts_of(const bpf::Manifest& manifest) {
+    std::vector<std::string> texts;
+    for (const bpf::SinkInfo& sink : manifest.sinks)
+        if (!sink.path.empty()) texts.push_back(sink.path);
+    return texts;
+}
+
+std::string read_part(int fd, std::uint64_t begin, std::uint64_t bytes) {
+    std::string text(bytes, '\0');
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const ssize_t got = pread(fd, text.data() + at, text.size() - at, static_cast<off_t>(begin + at));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        at += static_cast<std::size_t>(got);
+    }
+    text.resize(at);
+    return text;
+}
+
+// What one file in memory holds, piece by piece; nothing where the sizes are none that a compiler gives.
+std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, int memory) {
+    runtime::ByteReader in(bytes);
+    const auto answer = in.get<WorkerAnswer>();
+    struct stat facts{};
+    if (!in.good() || fstat(memory, &facts) != 0 || answer.status < kOk || answer.status > kWorldFault ||
+        answer.diagnostics_bytes > kMaxDiagnosticsBytes || answer.files_bytes > kMaxFilesBytes ||
+        answer.object_bytes > kMaxAnswerBytes || (answer.status == kOk) != (answer.object_bytes != 0))
+        return std::nullopt;
+    const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes;
+    if (static_cast<std::uint64_t>(facts.st_size) != all) return std::nullopt;
+    return answer;
+}
+
 }  // namespace
 
-Worker::Worker(pid_t process, runtime::UniqueFd socket) : process_(process), socket_(std::move(socket)) {}
+Worker::Worker(WorkerOptions options, pid_t process) : options_(std::move(options)), process_(process) {}
+
 Worker::Worker(Worker&& other) noexcept
-    : process_(std::exchange(other.process_, -1)),
-      socket_(std::move(other.socket_)),
-      bytes_(std::move(other.bytes_)),
+    : options_(std::move(other.options_)),
+      process_(std::exchange(other.process_, -1)),
+      pidfd_(std::move(other.pidfd_)),
+      engine_(std::move(other.engine_)),
+      reader_(std::move(other.reader_)),
+      said_(std::move(other.said_)),
+      poll_(std::move(other.poll_)),
+      memory_(std::move(other.memory_)),
+      lacks_(std::move(other.lacks_)),
+      is_ready_(other.is_ready_),
+      is_asked_(other.is_asked_),
+      unchecked_(std::move(other.unchecked_)),
       begin_ns_(other.begin_ns_) {}
 
 Worker::~Worker() {
-    if (process_ < 0) return;
+    if (is_alive()) end();
+}
+
+// kill() takes 0 and -1 for many processes: neither may ever get there.
+void Worker::end() {
+    WEIR_CHECK(process_ > 1);
     kill(process_, SIGKILL);
-    waitpid(process_, nullptr, 0);
+    while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {}
+    process_ = -1;
 }
 
-Result<Worker> Worker::start() {
+Result<Worker> Worker::start(WorkerOptions options) {
+    auto engine = make_socket_pair(), reader = make_socket_pair();
+    if (!engine) return engine.error();
+    if (!reader) return reader.error();
     int ends[2] = {-1, -1};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return runtime::kernel_error(errno, "making a pair of sockets");
-    runtime::UniqueFd ours(ends[0]), theirs(ends[1]);
-    setsockopt(theirs.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof(kSocketBytes));
-    std::fflush(stdout);
-    std::fflush(stderr);
-    const pid_t parent = getpid(), process = fork();
-    if (process < 0) return runtime::kernel_error(errno, "starting the compiler's process");
-    if (process == 0) {
-        // A program or link that the process held would outlive the engine's word to let go of it.
-        const int socket = dup2(theirs.get(), STDERR_FILENO + 1);
-        close_range(STDERR_FILENO + 2, ~0u, 0);
-        work(socket, parent);
-        _exit(0);
-    }
-    return Worker(process, std::move(ours));
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return runtime::kernel_error(errno, "making a pipe");
+    runtime::UniqueFd said(ends[0]), says(ends[1]);
+    const runtime::UniqueFd theirs[] = {lift(engine->theirs), lift(reader->theirs), lift(says)};
+    for (const runtime::UniqueFd& one : theirs)
+        if (!one) return runtime::kernel_error(errno, "starting the compiler's process");
+    auto process = spawn(options.program, theirs[0].get(), theirs[1].get(), theirs[2].get());
+    if (!process) return process.error();
+    Worker worker(std::move(options), *process);
+    worker.engine_ = std::move(engine->ours);
+    worker.reader_ = std::move(reader->ours);
+    worker.said_ = std::move(said);
+    worker.pidfd_ = runtime::UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, *process, 0)));
+    worker.poll_ = runtime::UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+    if (!worker.pidfd_ || !worker.poll_ || !watch(worker.poll_.get(), worker.pidfd_.get()) ||
+        !watch(worker.poll_.get(), worker.engine_.get()) || !watch(worker.poll_.get(), worker.reader_.get()))
+        return runtime::kernel_error(errno, "starting the compiler's process");
+    return worker;
 }
 
-void Worker::ask(const WorkerRequest& request) {
-    const std::vector<std::uint8_t> question = to_bytes(request);
-    const auto size = static_cast<std::uint32_t>(question.size());
+void Worker::ask(const WorkerRequest& request, int text) {
     begin_ns_ = runtime::monotonic_ns();
-    bytes_.clear();
-    // Who is dead, and cannot be written to, is found out by step().
-    static_cast<void>(write_all(socket_.get(), &size, sizeof(size)) &&
-                      write_all(socket_.get(), question.data(), question.size()));
+    is_asked_ = true;
+    unchecked_.reset();
+    auto memory = runtime::make_memory_file("weir-answer");
+    memory_ = memory ? std::move(*memory) : runtime::UniqueFd();
+    const int fd = memory_.get();
+    // A process that is dead, or a request that is too long, is found out by step().
+    const bool sent = memory_ && send_job(reader_.get(), request.file, request.options.include_dirs, text) &&
+                      send_message(engine_.get(), to_bytes(request), {&fd, 1}, Wait::kNo);
+    if (!sent && is_alive()) kill(process_, SIGKILL);
+}
+
+std::optional<std::uint64_t> Worker::timeout_ms() const {
+    if (!is_asked_) return std::nullopt;
+    const std::uint64_t waited_ms = (runtime::monotonic_ns() - begin_ns_) / kMillisecond_ns;
+    return options_.deadline_ms - std::min(options_.deadline_ms, waited_ms);
 }
 
 std::optional<WorkerOutcome> Worker::step() {
-    char buffer[1 << 16];
-    for (;;) {
-        const ssize_t got = recv(socket_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
-        if (got > 0)
-            bytes_.append(buffer, static_cast<std::size_t>(got));
-        else if (got < 0 && errno == EAGAIN)
-            break;
-        else if (got == 0 || errno != EINTR)
-            return died();
+    if (!is_alive()) return std::nullopt;
+    Message message;
+    const Received received = receive_message(engine_.get(), message, 0, Wait::kNo);
+    if (received == Received::kMessage && !is_ready_)
+        take_ready(message.bytes);
+    else if (received == Received::kMessage && is_asked_ && !unchecked_) {
+        if (auto outcome = take_answer(message.bytes)) return outcome;
+    } else if (received == Received::kMessage)
+        return stopped("the compiler's process says what nobody asked for");
+    if (unchecked_)
+        if (auto outcome = take_check()) return outcome;
+    if (is_ready(pidfd_.get())) return died();
+    // Its end of the socket is closed, but it is there: it ends in a moment, or by the deadline.
+    if (received == Received::kClosed) epoll_ctl(poll_.get(), EPOLL_CTL_DEL, engine_.get(), nullptr);
+    if (timeout_ms() == 0u)
+        return stopped(fmt::format("the compiler was ended: it had no answer after {} s", options_.deadline_ms / 1000));
+    return std::nullopt;
+}
+
+void Worker::take_ready(const std::vector<std::uint8_t>& bytes) {
+    is_ready_ = true;
+    runtime::ByteReader in(bytes);
+    for (auto left = in.get<std::uint32_t>(); left != 0 && in.good() && lacks_.size() < kMaxLacks; --left)
+        lacks_.push_back(in.text());
+}
+
+// Nothing where it has to be checked first.
+std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>& bytes) {
+    const auto answer = answer_from(bytes, memory_.get());
+    if (!answer) return stopped("the compiler's answer cannot be read");
+    WorkerOutcome outcome;
+    outcome.status = static_cast<Exit>(answer->status);
+    outcome.diagnostics = read_part(memory_.get(), 0, answer->diagnostics_bytes);
+    const std::string paths = read_part(memory_.get(), answer->diagnostics_bytes, answer->files_bytes);
+    runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(paths.data()), paths.size()});
+    for (std::string path = files.text(); files.good(); path = files.text())
+        outcome.files.push_back({path, files.text()});
+    if (outcome.status == kOk) {
+        auto image = runtime::ObjectImage::adopt(std::move(memory_), answer->diagnostics_bytes + answer->files_bytes,
+                                                 answer->object_bytes);
+        auto names = image ? image->read_names() : Result<bpf::Object>(image.error());
+        if (!names) return stopped("the compiler's answer cannot be read");
+        outcome.image = std::move(*image);
+        outcome.names = std::move(*names);
     }
-    Header header;
-    if (bytes_.size() < sizeof(header)) return std::nullopt;
-    std::memcpy(&header, bytes_.data(), sizeof(header));
-    if (bytes_.size() < sizeof(header) + header.diagnostics_bytes + header.files_bytes + header.object_bytes)
-        return std::nullopt;
-    return finish();
+    memory_ = {};
+    outcome.milliseconds = static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e6;
+    const std::vector<std::string> texts = texts_of(outcome.names.manifest);
+    if (texts.empty()) {
+        is_asked_ = false;
+        return outcome;
+    }
+    if (!ask_quoted(reader_.get(), texts)) return stopped("the compiler's answer names more files than can be checked");
+    unchecked_ = std::move(outcome);
+    return std::nullopt;
+}
+
+std::optional<WorkerOutcome> Worker::take_check() {
+    const int quoted = receive_quoted(reader_.get());
+    if (quoted == -1) return std::nullopt;
+    if (quoted != 1) return stopped("the compiler's answer names a file that the policy does not");
+    is_asked_ = false;
+    return std::exchange(unchecked_, std::nullopt);
+}
+
+// The process does what a compiler does not, or for too long: it is ended.
+WorkerOutcome Worker::stopped(std::string sentence) {
+    end();
+    is_asked_ = false;
+    return failed(std::move(sentence));
+}
+
+std::string Worker::last_words() const {
+    std::string words(kMaxLastWords, '\0');
+    const ssize_t got = read(said_.get(), words.data(), words.size());
+    words.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    for (char& c : words)
+        if (c != '\n' && (c < ' ' || c > '~')) c = '?';
+    while (words.ends_with('\n')) words.pop_back();
+    return words;
 }
 
 WorkerOutcome Worker::died() {
     int how = 0;
     while (waitpid(process_, &how, 0) < 0 && errno == EINTR) {}
     process_ = -1;
-    if (!WIFSIGNALED(how)) return failed("the compiler's process ended without an answer: too little memory?");
+    is_asked_ = false;
+    const std::string words = last_words(), said = words.empty() ? "" : "\n" + words;
+    if (!WIFSIGNALED(how)) return failed("the compiler's process ended without an answer: too little memory?" + said);
     const int signal = WTERMSIG(how);
-    if (signal == SIGXCPU || signal == SIGKILL)
-        return failed(fmt::format("the compiler was ended: it took more than {} s or too much memory", kMaxCpuSeconds));
+    if (signal == SIGXCPU || signal == SIGKILL || signal == SIGXFSZ)
+        return failed("the compiler was ended: it took more than its limit of time or memory");
     return failed(
-        fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy",
-                    strsignal(signal)));
-}
-
-WorkerOutcome Worker::finish() {
-    Header header;
-    std::memcpy(&header, bytes_.data(), sizeof(header));
-    const std::string all = std::exchange(bytes_, {});
-    std::string_view rest(all);
-    rest.remove_prefix(sizeof(header));
-    WorkerOutcome outcome;
-    outcome.status =
-        header.status >= kOk && header.status < kWorldFault ? static_cast<Exit>(header.status) : kWorldFault;
-    outcome.diagnostics = rest.substr(0, header.diagnostics_bytes);
-    rest.remove_prefix(header.diagnostics_bytes);
-    runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(rest.data()), header.files_bytes});
-    for (std::string path = files.text(); files.good(); path = files.text())
-        outcome.files.push_back({path, files.text()});
-    rest.remove_prefix(header.files_bytes);
-    outcome.milliseconds = static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e6;
-    if (outcome.status != kOk) return outcome;
-    outcome.object = bpf::from_bytes({reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()});
-    if (!outcome.object) return failed("the compiler's answer cannot be read");
-    return outcome;
-}
-
-WorkerOutcome Worker::compile(const WorkerRequest& request) {
-    ask(request);
-    for (;;) {
-        pollfd ready{socket_.get(), POLLIN, 0};
-        poll(&ready, 1, -1);
-        if (auto outcome = step()) return std::move(*outcome);
-    }
+        fmt::format("the compiler's process died ({}): this is a bug of weir, please report it with the policy{}",
+                    strsignal(signal), said));
 }
 
 }  // namespace weir::service

@@ -1,61 +1,92 @@
-// Compiles policies in a process of its own, with limits: a compiler that crashes, loops or eats memory there is an
-// error message, nothing more. The process stays for the next policy, which costs less than the first
-// (compiler/session.h).
+// Compiles policies in processes of its own, with limits: a compiler that crashes, loops, eats memory or is taken over
+// by a hostile policy there is an error message, nothing more. One process compiles and can do nothing else
+// (service/confine.h); one opens the files that the policy names. They stay for the next policy, which costs less than
+// the first (compiler/session.h).
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
+#include "runtime/object_image.h"
+#include "runtime/status.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::service {
 
 struct WorkerRequest {
-    std::string file{};
+    std::string file{};  // from the root; where a text is given, only the name that it has
     tooling::PolicyOptions options{};
     Colour colour = Colour::kOff;
-    bool observe = false;  // the whole policy
+    bool observe = false;             // the whole policy
+    std::uint64_t cpu_seconds = 120;  // RLIMIT_CPU of the compiler: 131,072 rules take 3 s
 };
 
 struct WorkerOutcome {
     Exit status = kOk;                         // kOk only where there is an object
     std::string diagnostics{};                 // rendered, warnings too
     std::vector<runtime::SourceFile> files{};  // all that were read, or could not be
-    std::optional<bpf::Object> object{};
+    std::optional<runtime::ObjectImage> image{};
+    bpf::Object names{};      // of the image: ObjectImage::read_names()
     double milliseconds = 0;  // from question to object
 };
 
+struct WorkerOptions {
+    // The program to start, with its arguments; it calls worker_main() (service/worker_process.h).
+    std::vector<std::string> program{"/proc/self/exe", "compile-worker"};
+    std::uint64_t deadline_ms = 180'000;  // from question to answer, whatever the process waits for
+};
+
+// Descriptors of the process that is started, beside its standard error.
+inline constexpr int kWorkerEngineFd = 3;
+inline constexpr int kWorkerReaderFd = 4;
+
 class Worker {
 public:
-    // A process that waits to be asked. It has standard input, output and error of this one's descriptors, and no
-    // others.
-    static Result<Worker> start();
+    // Processes that wait to be asked. Their standard error is kept, for the case that they die.
+    static Result<Worker> start(WorkerOptions options = {});
     Worker(Worker&&) noexcept;
     Worker& operator=(Worker&&) = delete;
-    ~Worker();  // ends the process
+    ~Worker();  // ends the processes
 
-    // One policy at a time: the next one when step() has given the outcome.
-    void ask(const WorkerRequest& request);
-    int fd() const { return socket_.get(); }  // readable where there is something to do
-    // Reads what is there. Nothing as long as the policy is not done. Where the process died, that is the outcome.
+    // One policy at a time: the next one when step() has given the outcome. `text`: a regular file with the policy in
+    // place of request.file's content, or -1.
+    void ask(const WorkerRequest& request, int text = -1);
+    int fd() const { return poll_.get(); }  // readable where there is something to do
+    // Until step() is to be called though fd() is quiet, in ms; nothing where that is not needed.
+    std::optional<std::uint64_t> timeout_ms() const;
+    // Reads what is there. Nothing as long as the policy is not done. Where the process died, or took too long, that is
+    // the outcome.
     std::optional<WorkerOutcome> step();
-    bool is_alive() const { return process_ >= 0; }
-    // ask() and step() until it is done.
-    WorkerOutcome compile(const WorkerRequest& request);
+    bool is_alive() const { return process_ > 1; }
+    pid_t process() const { return process_; }  // the one that opens files, the parent of the one that compiles
+    // What its confinement lacks on this machine, as sentences; complete after the first outcome.
+    const std::vector<std::string>& lacks() const { return lacks_; }
 
 private:
-    Worker(pid_t process, runtime::UniqueFd socket);
+    Worker(WorkerOptions options, pid_t process);
+    void take_ready(const std::vector<std::uint8_t>& bytes);
+    std::optional<WorkerOutcome> take_answer(const std::vector<std::uint8_t>& bytes);
+    std::optional<WorkerOutcome> take_check();
+    void end();
     WorkerOutcome died();
-    WorkerOutcome finish();
+    WorkerOutcome stopped(std::string sentence);
+    std::string last_words() const;
 
+    WorkerOptions options_;
     pid_t process_ = -1;
-    runtime::UniqueFd socket_;
-    std::string bytes_;
+    runtime::UniqueFd pidfd_, engine_, reader_, said_, poll_;
+    runtime::UniqueFd memory_;  // for the answer
+    std::vector<std::string> lacks_;
+    bool is_ready_ = false;
+    bool is_asked_ = false;
+    std::optional<WorkerOutcome> unchecked_;  // until it is known that the policy names what the answer does
     std::uint64_t begin_ns_ = 0;
 };
 

@@ -66,37 +66,74 @@ class Live(LiveCase):
         self.assertEqual(self.rules()["marked"], 1)
 
     def compiler(self):
-        """The compiler's process."""
-        engine = self.running.pid
-        children = pathlib.Path(f"/proc/{engine}/task/{engine}/children").read_text().split()
-        self.assertEqual(len(children), 1)
-        return int(children[0])
+        """The process that compiles: the child of the one that opens files, the engine's only child."""
+        process = self.running.pid
+        for _ in range(2):
+            children = pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()
+            self.assertEqual(len(children), 1)
+            process = int(children[0])
+        return process
 
-    def test_a_compiler_that_dies_is_an_error_message(self):
-        process = self.start()
+    def large_policy(self):
         large = self.folder / "large.rules"
         large.write_text("\n".join(f"rule r{i} {{ when ip.src in 10.{i >> 8 & 255}.{i & 255}.0/24 and udp.dport in {i % 999}..{i % 999 + i % 77} then drop }}"
                                    for i in range(130000)))
+        return large
+
+    def refused_reload(self, process, large, what, failed, end=None):
+        compiler = self.compiler()
+        reload = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "reload", str(large), "--name", NAME],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if end is not None:
+            time.sleep(0.3)
+            os.kill(compiler, end)
+        said = reload.communicate(timeout=60)[1]
+        self.assertEqual(reload.returncode, 3, said)
+        self.assertIn(what, said)
+        status = self.status()
+        self.assertEqual((process.poll(), status["generation"], status["reload_failed"]), (None, failed, failed))
+        self.assertEqual(self.ask("reload", self.policy).returncode, 0)      # by a new process
+
+    def test_a_compiler_that_dies_is_an_error_message(self):
+        process, large = self.start(), self.large_policy()
         # The kernel sends SIGXCPU at the limit of CPU time; how much a policy takes, the machine decides.
-        ends = {"process died (Segmentation": signal.SIGSEGV, "too little memory": None, "took more than": signal.SIGXCPU}
-        for failed, (what, end) in enumerate(ends.items(), 1):
+        for failed, (what, end) in enumerate({"process died (Segmentation": signal.SIGSEGV, "took more than": signal.SIGXCPU}.items(), 1):
             with self.subTest(what):
-                compiler = self.compiler()
-                if end is None:
-                    subprocess.run(["prlimit", f"--pid={compiler}", f"--as={200 << 20}"], check=True)
-                reload = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "reload", str(large), "--name", NAME],
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-                if end is not None:
-                    time.sleep(0.3)
-                    os.kill(compiler, end)
-                said = reload.communicate(timeout=60)[1]
-                self.assertEqual(reload.returncode, 3, said)
-                self.assertIn(what, said)
-                status = self.status()
-                self.assertEqual((process.poll(), status["generation"], status["reload_failed"]), (None, failed, failed))
-                self.assertEqual(self.ask("reload", self.policy).returncode, 0)      # by a new process
+                self.refused_reload(process, large, what, failed, end)
         os.kill(self.compiler(), signal.SIGKILL)                                     # while it has nothing to do
         self.assertEqual(self.ask("reload", self.policy).returncode, 0)
+
+    def test_a_compiler_without_memory_is_an_error_message(self):
+        process = self.start(before=("prlimit", f"--as={600 << 20}"))                # which the compiler inherits
+        self.refused_reload(process, self.large_policy(), "too little memory", 1)
+
+    def test_the_compiler_is_confined(self):
+        self.start()
+        facts = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{self.compiler()}/status").read_text().splitlines() if ":\t" in line)
+        self.assertEqual((facts["Uid"].split()[1], facts["CapEff"], facts["NoNewPrivs"], facts["Seccomp"]), ("65534", "0" * 16, "1", "2"))
+        self.assertEqual(self.status()["compiler"], {"lacks": []})
+
+    def test_no_fifo_stops_reloads(self):
+        self.start()
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        said = self.ask("reload", fifo)
+        self.assertEqual(said.returncode, 3)
+        self.assertIn("it is no regular file", said.stderr)
+        self.policy.write_text(f'set s : ip from "{fifo}"\nrule r {{ when ip.src in s then drop }}\n')
+        self.assertEqual(self.ask("reload", self.policy).returncode, 1)
+        self.policy.write_text(SECOND)
+        self.assertEqual(self.ask("reload", self.policy).returncode, 0)
+
+    def test_a_start_that_is_stopped_leaves_nothing(self):
+        self.policy = self.large_policy()                     # whose compile takes longer than it takes us to say so
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.running = process
+        self.wait_until(lambda: pathlib.Path(f"/run/weir/{NAME}.sock").exists(), "the engine starts")
+        self.assertEqual(self.end()[0], 0)
+        self.assertFalse(pathlib.Path(f"/run/weir/{NAME}.sock").exists())
+        self.assertNotIn("xdp", inside("ip", "link", "show", "c0").stdout)
 
     def test_hangup_reads_the_file_again(self):
         process = self.start()
@@ -241,7 +278,7 @@ class Live(LiveCase):
         self.assertEqual(self.rules()["ban"], 2)
         self.assertEqual(self.set_("remove", "blocked", "10.97.0.1", "1.2.3.4").stdout, "1 removed\n")
         self.assertEqual(len(self.set_("list", "blocked", "--format", "json").stdout.splitlines()), 100000)
-        for wrong, said in ((("add", "blocked", "10.0.0.300"), "no address"), (("add", "nowhere", "1"), "no set"), (("add", "ports", "1", "for", "ever"), "no duration")):
+        for wrong, said in ((("add", "blocked", "10.0.0.300"), "no address"), (("add", "nowhere", "1"), "no set"), (("add", "ports", "1", "for", "ever"), "not a duration")):
             refused = self.set_(*wrong)
             self.assertEqual(refused.returncode, 2, refused.stderr)
             self.assertIn(said, refused.stderr)

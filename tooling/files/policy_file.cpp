@@ -56,6 +56,10 @@ Result<std::string> read_any(const std::string& path, std::size_t limit) {
     return read_fd(fd.get(), limit);
 }
 
+Error unreadable(const std::string& path, const Error& why) {
+    return {fmt::format("{} cannot be read: {}", path, why.message), {}, why.number};
+}
+
 }  // namespace
 
 DiagnosticFormat diagnostic_format(const std::string& word) {
@@ -77,7 +81,7 @@ Result<std::string> read_file(const std::string& path) {
     // More than is parsed, so that the parser itself says what is too much.
     Result<std::string> text = read_any(path, kMaxFileBytes + (1 << 20));
     if (text) return text;
-    return Error{fmt::format("{} cannot be read: {}", path, text.error().message), {}, text.error().number};
+    return unreadable(path, text.error());
 }
 
 sema::Files files_of(const PolicyOptions& options) {
@@ -101,10 +105,12 @@ std::string sha256(const std::string& text) {
 }  // namespace
 
 LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, Depth depth,
-                          std::vector<runtime::SourceFile>* read, Session* session) {
+                          std::vector<runtime::SourceFile>* read, Session* session, const FileSource* source) {
     LoadedPolicy loaded;
-    auto text = read_file(path);
+    auto text = source == nullptr ? read_file(path) : source->root(path);
+    if (!text && source != nullptr) text = unreadable(path, text.error());
     sema::Files files = files_of(options);
+    if (source != nullptr) files.read = source->named;
     if (read != nullptr) {
         read->push_back({path, text ? sha256(*text) : std::string()});
         files.read = [inner = files.read, read](const std::string& file) {

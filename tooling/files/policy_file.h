@@ -42,9 +42,15 @@ struct LoadedPolicy {
     bool linted = true;                 // false: too much for the bounds of lint, which said what it could prove
     int status = kOk;                   // kOk only where `compiled` is there
 };
+// Who reads the files of a policy, where that is not the process itself.
+struct FileSource {
+    sema::ReadFile root;   // the policy's own
+    sema::ReadFile named;  // imports and set files
+};
 // Reads, parses and checks `path`; says nothing.
 // `read` gets every file that was asked for, those that are not there, too.
 LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning,
-                          std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr);
+                          std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr,
+                          const FileSource* source = nullptr);
 
 }  // namespace weir::tooling

@@ -165,6 +165,7 @@ TEST_CASE("a status keeps everything on its way") {
     engine.sinks.emplace_back().state = "no room";
     reply.samples = StatusReply::Samples{"/s", 15, "ok"};
     reply.reload_failed = 16;
+    reply.compiler.lacks = {"Landlock: no"};
     const std::string line = encode(Reply(reply));
     const auto read = decode_reply(line, StatusCommand{});
     REQUIRE(read);

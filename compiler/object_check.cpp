@@ -1,0 +1,74 @@
+// Held by tests/unit/runtime/object_image_test.cpp.
+#include "compiler/object_check.h"
+
+#include <algorithm>
+
+#include "bpf/abi.h"
+#include "bpf/table.h"
+
+namespace weir::bpf {
+namespace {
+
+constexpr std::uint32_t kNoVerdict = ~0u;
+constexpr std::size_t kMaxIfaceConditions = 32;  // bits of weir_packet.iface_matches
+constexpr std::uint32_t kMaxKeyBytes = WEIR_KEY_WORDS * sizeof(std::uint32_t);
+
+bool is_verdict(std::uint32_t verdict) { return verdict <= WEIR_REDIRECT; }
+
+// The bytes of struct weir_packet that it names are there, and fit into what they are read into.
+bool is_sound(const FieldRef& field) {
+    const std::size_t most = field.format == FieldFormat::kAddress ? 16 : sizeof(std::uint64_t);
+    return field.format <= FieldFormat::kPayload && field.size <= most && field.shift < 64 &&
+           std::size_t{field.offset} + field.size <= sizeof(weir_packet);
+}
+
+bool is_sound(const MessagePart& part) {
+    if (const auto* field = std::get_if<FieldRef>(&part)) return is_sound(*field);
+    const auto* word = std::get_if<MessageWord>(&part);
+    return word == nullptr || *word <= MessageWord::kVerdict;
+}
+
+bool is_sound(const AlertInfo& alert, std::size_t sinks) {
+    return alert.severity <= AlertSeverity::kCritical &&
+           std::all_of(alert.message.begin(), alert.message.end(),
+                       [](const MessagePart& part) { return is_sound(part); }) &&
+           std::all_of(alert.sinks.begin(), alert.sinks.end(), [&](std::uint32_t sink) { return sink < sinks; });
+}
+
+bool is_sound(const SetInfo& set) {
+    return set.parts.size() <= WEIR_KEY_WORDS &&
+           std::all_of(set.parts.begin(), set.parts.end(), [](SetPart part) { return part <= SetPart::kU32; });
+}
+
+bool is_sound(const StateMap& map) {
+    const bool is_keyed = map.kind == StateKind::kTerm || map.key_size <= kMaxKeyBytes;
+    return map.kind <= StateKind::kDistinct && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
+           (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
+}
+
+bool is_sound(const Manifest& manifest) {
+    const auto all = [](const auto& values, const auto& check) {
+        return std::all_of(values.begin(), values.end(), check);
+    };
+    return is_verdict(manifest.default_verdict) && is_verdict(manifest.malformed_verdict) &&
+           manifest.ifaces.size() <= kMaxIfaceConditions &&
+           all(manifest.rules,
+               [](const RuleInfo& rule) { return rule.verdict == kNoVerdict || is_verdict(rule.verdict); }) &&
+           all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&
+           all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kEve; }) &&
+           all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
+           all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWith; });
+}
+
+}  // namespace
+
+bool is_sound(const Object& object) {
+    const auto is_whole = [](const MapImage& map) {
+        return map.key_size != 0 && map.keys.size() % map.key_size == 0 &&
+               map.values.size() == map.keys.size() / map.key_size * map.value_size;
+    };
+    return is_sound(object.manifest) && std::all_of(object.maps.begin(), object.maps.end(), is_whole) &&
+           std::all_of(object.state.begin(), object.state.end(), [](const StateMap& map) { return is_sound(map); });
+}
+
+}  // namespace weir::bpf

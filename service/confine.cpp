@@ -1,0 +1,243 @@
+// Held by tests/unit/service/hostile_worker_test.cpp.
+#include "service/confine.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/handles.h"
+
+namespace weir::service {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+using Lacks = std::vector<std::string>;
+
+void note(Lacks& lacks, const char* what, bool done) {
+    if (!done) lacks.push_back(std::string(what) + ": " + std::strerror(errno));
+}
+
+// ---- capabilities ----
+
+bool set_capabilities(std::uint64_t kept) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct now[2] = {};
+    if (syscall(SYS_capget, &header, now) != 0) return false;
+    for (int word = 0; word < 2; ++word) {
+        const auto mask = static_cast<std::uint32_t>(kept >> (32 * word));
+        now[word].permitted &= mask;
+        now[word].effective = now[word].permitted;
+        now[word].inheritable = 0;
+    }
+    return syscall(SYS_capset, &header, now) == 0;
+}
+
+// Without CAP_SETPCAP the bounding set stays: with no new privileges, nothing can make use of it.
+void drop_bounds(std::uint64_t kept) {
+    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+        if ((kept >> capability & 1) == 0) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+bool become_nobody() {
+    return setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
+           setresuid(kNobody, kNobody, kNobody) == 0;
+}
+
+// ---- Landlock ----
+
+// Of kernels later than the headers of Debian 12: linux/landlock.h.
+struct LandlockRules {
+    std::uint64_t handled_access_fs = 0;
+    std::uint64_t handled_access_net = 0;  // ABI 4
+    std::uint64_t scoped = 0;              // ABI 6
+};
+constexpr std::uint64_t kFsReadFile = std::uint64_t{1} << 2, kFsReadDir = std::uint64_t{1} << 3;
+
+// Forbids all that this kernel's Landlock knows; with `readable`, files can be read.
+bool restrict_with_landlock(std::uint64_t readable) {
+    const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 0) return false;
+    LandlockRules rules;
+    const int fs_rights = abi >= 5 ? 16 : abi >= 3 ? 15 : abi >= 2 ? 14 : 13;
+    rules.handled_access_fs = (std::uint64_t{1} << fs_rights) - 1;
+    if (abi >= 4) rules.handled_access_net = 3;  // bind and connect of TCP
+    if (abi >= 6) rules.scoped = 3;              // abstract sockets and signals of others
+    const std::size_t size = abi >= 6 ? sizeof(rules) : abi >= 4 ? 16 : 8;
+    const runtime::UniqueFd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, size, 0)));
+    if (!ruleset) return false;
+    if (readable != 0) {
+        const runtime::UniqueFd root(open("/", O_PATH | O_CLOEXEC));
+        landlock_path_beneath_attr beneath{};
+        beneath.allowed_access = readable;
+        beneath.parent_fd = root.get();
+        if (!root || syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0)
+            return false;
+    }
+    return syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0;
+}
+
+// ---- seccomp ----
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#else
+constexpr std::uint32_t kArchitecture = 0;
+#endif
+
+// What a compile was seen to use on Debian 12 (strace -f, policies of 1 to 131,072 rules), and what glibc and libstdc++
+// use in its place. Calls that take a path, make a socket or name another process are not among them.
+constexpr int kAllowed[] = {
+    SYS_brk,
+    SYS_close,
+    SYS_clock_gettime,
+    SYS_clock_nanosleep,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_fstat,
+    SYS_ftruncate,
+    SYS_futex,
+    SYS_getpid,
+    SYS_getrandom,
+    SYS_getrusage,
+    SYS_gettid,
+    SYS_lseek,
+    SYS_madvise,
+    SYS_mremap,
+    SYS_munmap,
+    SYS_ppoll,
+    SYS_pread64,
+    SYS_pwrite64,
+    SYS_read,
+    SYS_recvfrom,
+    SYS_recvmsg,
+    SYS_restart_syscall,
+    SYS_rseq,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sched_getaffinity,
+    SYS_sched_yield,
+    SYS_sendmsg,
+    SYS_sendto,
+    SYS_set_robust_list,
+    SYS_sigaltstack,
+    SYS_sysinfo,
+    SYS_write,
+    SYS_writev,
+#if defined(__x86_64__)
+    SYS_poll,
+#endif
+};
+
+class Filter {
+public:
+    void load(std::size_t offset) { add(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
+    void mask(std::uint32_t bits) { add(BPF_ALU | BPF_AND | BPF_K, bits); }
+    // The next `skipped` instructions are passed over where what was loaded is not `value`.
+    void unless_equal_skip(std::uint32_t value, std::uint8_t skipped) {
+        add(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skipped);
+    }
+    void end(std::uint32_t action) { add(BPF_RET | BPF_K, action); }
+
+    bool install() {
+        sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    }
+
+private:
+    void add(int code, std::uint32_t value, std::uint8_t if_true = 0, std::uint8_t if_false = 0) {
+        code_.push_back({static_cast<std::uint16_t>(code), if_true, if_false, value});
+    }
+    std::vector<sock_filter> code_;
+};
+
+constexpr std::uint32_t kDenied = SECCOMP_RET_ERRNO | (EPERM & SECCOMP_RET_DATA);
+constexpr std::size_t low_half(int argument) {
+    return offsetof(seccomp_data, args) + sizeof(std::uint64_t) * static_cast<std::size_t>(argument);  // little endian
+}
+
+// Allows `call` where the bits `mask` of the low half of an argument are `value`.
+void allow_where(Filter& filter, int call, int argument, std::uint32_t mask, std::uint32_t value) {
+    filter.unless_equal_skip(static_cast<std::uint32_t>(call), 5);
+    filter.load(low_half(argument));
+    filter.mask(mask);
+    filter.unless_equal_skip(value, 1);
+    filter.end(SECCOMP_RET_ALLOW);
+    filter.end(kDenied);
+}
+
+bool filter_calls() {
+    if (kArchitecture == 0) return errno = ENOSYS, false;
+    Filter filter;
+    filter.load(offsetof(seccomp_data, arch));
+    filter.unless_equal_skip(kArchitecture, 1);
+    filter.load(offsetof(seccomp_data, nr));
+    // Another architecture's number stands in the accumulator otherwise: it equals none of these but by its size.
+    for (const int call : kAllowed) {
+        filter.unless_equal_skip(static_cast<std::uint32_t>(call), 1);
+        filter.end(SECCOMP_RET_ALLOW);
+    }
+    constexpr std::uint32_t kAll = ~0u;
+    allow_where(filter, SYS_clone, 0, CLONE_THREAD, CLONE_THREAD);  // threads, no processes
+    allow_where(filter, SYS_mmap, 2, PROT_EXEC, 0);                 // no new code
+    allow_where(filter, SYS_mprotect, 2, PROT_EXEC, 0);
+    allow_where(filter, SYS_prlimit64, 0, kAll, 0);                                  // its own limits, which only sink
+    allow_where(filter, SYS_tgkill, 0, kAll, static_cast<std::uint32_t>(getpid()));  // abort()
+    filter.unless_equal_skip(SYS_clone3, 1);
+    filter.end(SECCOMP_RET_ERRNO | ENOSYS);  // glibc uses clone then, whose flags can be seen
+    filter.end(kDenied);
+    return filter.install();
+}
+
+}  // namespace
+
+bool keep_capabilities(std::initializer_list<int> capabilities) {
+    std::uint64_t kept = 0;
+    for (const int capability : capabilities) kept |= std::uint64_t{1} << capability;
+    drop_bounds(kept);
+    return set_capabilities(kept);
+}
+
+bool end_with_parent(int parent) { return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent; }
+
+std::vector<std::string> confine_compiler(int parent) {
+    Lacks lacks;
+    note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    note(lacks, "Landlock", restrict_with_landlock(0));
+    drop_bounds(0);
+    note(lacks, "a user of its own", become_nobody());
+    note(lacks, "no capabilities", set_capabilities(0));
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!end_with_parent(parent)) _exit(1);  // after the change of user, which forgets it
+    note(lacks, "seccomp", filter_calls());
+    return lacks;
+}
+
+std::vector<std::string> confine_reader() {
+    Lacks lacks;
+    note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    note(lacks, "Landlock", restrict_with_landlock(kFsReadFile | kFsReadDir));
+    note(lacks, "few capabilities", keep_capabilities({CAP_DAC_READ_SEARCH}));
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    return lacks;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,25 @@
+// What a process gives up before it meets what others wrote: docs/limits.md, "The compiler's process".
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace weir::service {
+
+// The compiler's process: from here on it can compute, and use the descriptors that it has. No file, socket, other
+// process, BPF call, capability or user but `nobody`. Returns what this kernel or this process's rights do not allow,
+// as sentences; the rest holds. Ends with `parent`. To be called by a process of one thread.
+std::vector<std::string> confine_compiler(int parent);
+
+// The process that opens files for it: it can open files to read them, and no more.
+std::vector<std::string> confine_reader();
+
+// Keeps these capabilities (CAP_BPF, ...), drops all others for good. Those that the process does not have stay away.
+// Returns whether it worked.
+bool keep_capabilities(std::initializer_list<int> capabilities);
+
+// Ends this process with its parent, whose number `parent` was. False where that is gone already.
+bool end_with_parent(int parent);
+
+}  // namespace weir::service

@@ -1,0 +1,12 @@
+// The tests' program is also the one that a Worker of theirs starts.
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+
+#include "hostile.h"
+#include "service/worker_process.h"
+
+int main(int argc, char** argv) {
+    if (weir::service::is_worker(argc, argv)) return weir::service::worker_main();
+    if (argc == 2 && std::string(argv[1]) == kHostileArgument) return weir::service::worker_main(be_hostile);
+    return Catch::Session().run(argc, argv);
+}
