@@ -14,8 +14,8 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
-#include "runtime/engine/attachment.h"
 #include "runtime/engine/program.h"
+#include "runtime/engine/root.h"
 #include "runtime/kernel.h"
 #include "runtime/trial_run.h"
 

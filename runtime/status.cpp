@@ -8,11 +8,10 @@ void add_counts(Account& account, const weir_alert_account& counts) {
     account.lost += counts.lost;
 }
 
-void settle(Account& account) {
-    const std::uint64_t settled = account.delivered + account.suppressed + account.lost;
-    // Packets go on while the kernel's numbers are read: one may be lost a moment after `matched` was read.
-    if (account.matched < settled) account.matched = settled;
-    account.pending = account.matched - settled;
+void set_pending(Account& account) {
+    const std::uint64_t done = account.delivered + account.suppressed + account.lost;
+    // Less than nothing cannot be: where it is, the account does not balance, and shows it.
+    account.pending = account.matched > done ? account.matched - done : 0;
 }
 
 }  // namespace weir::runtime

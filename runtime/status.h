@@ -20,19 +20,23 @@ struct Account {
     std::uint64_t suppressed = 0;  // held back by a throttle
     std::uint64_t lost = 0;        // no room in the ring, or a sink could not take it
     std::uint64_t pending = 0;     // in the ring, not read yet
+    // Events that sinks may have got twice: the engine was killed while it delivered them. They count once above.
+    std::uint64_t repeated = 0;
 };
 
 // Adds what the kernel counted of an alert.
 void add_counts(Account& account, const weir_alert_account& counts);
-// Sets `pending` to what the others leave.
-void settle(Account& account);
+// Sets `pending` to what the others leave, and nothing else: `matched` must have been read last.
+void set_pending(Account& account);
 
 struct InterfaceStatus {
     std::string name;
     AttachMode mode = AttachMode::kNative;
-    bool attached = true;           // false: the interface is gone; the policy waits for it
-    std::uint64_t gaps = 0;         // times that it was gone and came back
-    std::uint64_t last_gap_ms = 0;  // without the policy, the last time
+    bool attached = true;           // as the kernel has it now: packets of the interface of that name are judged
+    std::uint64_t gaps = 0;         // times without the policy that have ended
+    std::uint64_t last_gap_ms = 0;  // at most so long, the last time
+    std::string problem{};          // what was last wrong with it; empty: nothing ever was
+    std::string seen_at{};          // RFC 3339, UTC: when that was seen
 };
 struct CounterStatus {
     std::string name;
@@ -107,11 +111,17 @@ struct SetsFileStatus {
     std::uint64_t skipped = 0;   // and those that had no room, or no set of their type
     std::string state{};         // "ok", or why it could not be written the last time
 };
+// What was found otherwise than the engine had left it, and whether that has been repaired.
+struct ProblemStatus {
+    std::string problem;
+    std::string seen_at;  // RFC 3339, UTC
+};
 struct EngineStatus {
     std::string name;
     InForceStatus in_force;
-    std::uint64_t auto_rollbacks = 0;      // times that a policy was not confirmed in time
-    std::vector<HistoryStatus> history{};  // the newest first
+    std::vector<ProblemStatus> problems{};  // of root, slots and pins; the newest last
+    std::uint64_t auto_rollbacks = 0;       // times that a policy was not confirmed in time
+    std::vector<HistoryStatus> history{};   // the newest first
     std::optional<ShadowStatus> shadow{};
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;  // in the policy's order

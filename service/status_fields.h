@@ -89,6 +89,7 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
         row("suppressed", alert.suppressed);
         row("lost", alert.lost);
         row("pending", alert.pending);
+        row("repeated", alert.repeated);
     });
     fields.rows("sinks", status.sinks, [](auto& row, auto& sink) {
         row("name", sink.name);

@@ -1,3 +1,4 @@
+// Held by tests/unit/runtime/accounts_test.cpp and tests/kernel/books_test.cpp.
 #include "runtime/engine/accounts.h"
 
 #include <bpf/bpf.h>
@@ -37,6 +38,18 @@ Status read_sums(int map, std::uint32_t entries, std::vector<Sums>& sums) {
         }
         begin += count;
     }
+    return Done{};
+}
+
+// The program counts a match before it knows what becomes of the event; whoever reads the other way round never finds
+// an outcome without its match.
+Status read_alerts(int map, std::vector<weir_alert_account>& alerts) {
+    const auto entries = static_cast<std::uint32_t>(alerts.size());
+    std::vector<weir_alert_account> outcomes;
+    if (Status read = read_sums(map, entries, outcomes); !read) return read;
+    if (Status read = read_sums(map, entries, alerts); !read) return read;
+    for (std::uint32_t i = 0; i < entries; ++i)
+        alerts[i].suppressed = outcomes[i].suppressed, alerts[i].lost = outcomes[i].lost;
     return Done{};
 }
 
@@ -87,8 +100,7 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     const int accounts = program.map("weir_alert_accounts");
     counts.alerts.resize(manifest.alerts.size());
     if (accounts >= 0 && !manifest.alerts.empty())
-        if (Status read = read_sums(accounts, static_cast<std::uint32_t>(manifest.alerts.size()), counts.alerts); !read)
-            return read.error();
+        if (Status read = read_alerts(accounts, counts.alerts); !read) return read.error();
     auto state = read_state_accounts(program);
     if (!state) return state.error();
     counts.state = std::move(*state);
@@ -112,6 +124,7 @@ void add(Counts& sum, const Counts& more) {
         sum.alerts[i].suppressed += more.alerts[i].suppressed;
         sum.alerts[i].lost += more.alerts[i].lost;
     }
+    for (std::size_t i = 0; i < more.state.size(); ++i) add_state(sum.state[i].second, more.state[i].second);
 }
 
 Counts since(const Counts& now, const Counts& before) {
@@ -133,6 +146,7 @@ Counts since(const Counts& now, const Counts& before) {
     return more;
 }
 
+namespace {
 void save_state_accounts(ByteWriter& out, const StateAccounts& state) {
     out.put(std::uint64_t{state.size()});
     for (const auto& [identity, account] : state) out.put(identity), out.put(account);
@@ -145,6 +159,21 @@ StateAccounts load_state_accounts(ByteReader& in) {
         state.emplace_back(std::move(identity), in.get<weir_state_account>());
     }
     return state;
+}
+}  // namespace
+
+void save_counts(ByteWriter& out, const Counts& counts) {
+    out.put(counts.rows);
+    out.put(counts.alerts);
+    save_state_accounts(out, counts.state);
+}
+
+Counts load_counts(ByteReader& in) {
+    Counts counts;
+    counts.rows = in.list<weir_counter>();
+    counts.alerts = in.list<weir_alert_account>();
+    counts.state = load_state_accounts(in);
+    return counts;
 }
 
 void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
@@ -164,15 +193,16 @@ weir_state_account Accounts::state(const std::string& identity, const Counts& co
     return sum;
 }
 
-void Accounts::add_event(const std::string& alert, bool delivered) {
+void Accounts::add_event(const std::string& alert, Record::Outcome outcome) {
     Account& account = alerts_[alert];
-    ++(delivered ? account.delivered : account.lost);
+    ++(outcome == Record::Outcome::kDelivered ? account.delivered : account.lost);
 }
 
-void Accounts::add_taken(const std::string& alert, std::uint64_t delivered, std::uint64_t lost) {
+void Accounts::add_taken(const std::string& alert, const Record::Taken& more) {
     Account& account = alerts_[alert];
-    account.delivered += delivered;
-    account.lost += lost;
+    account.delivered += more.delivered;
+    account.lost += more.lost;
+    account.repeated += more.repeated;
 }
 
 void Accounts::save(ByteWriter& out) const {
@@ -198,12 +228,12 @@ void Accounts::load(ByteReader& in) {
     for (const auto& [identity, account] : load_state_accounts(in)) state_[identity] = account;
 }
 
-void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& pending,
+void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& kept,
                          const std::vector<std::string>& state) {
     std::unordered_set<std::string> rules, alerts;
     for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
     for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
-    for (const bpf::Manifest* old : pending)
+    for (const bpf::Manifest* old : kept)
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
@@ -211,17 +241,16 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
                   [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
 }
 
-std::vector<std::pair<std::string, weir_counter>> Accounts::of_rules_that_leave(const bpf::Manifest& before,
-                                                                                const bpf::Manifest& after) const {
+RuleSums Accounts::of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const {
     std::unordered_set<std::string_view> stay;
     for (const bpf::RuleInfo& rule : after.rules) stay.insert(rule.name);
-    std::vector<std::pair<std::string, weir_counter>> leave;
+    RuleSums leave;
     for (const bpf::RuleInfo& rule : before.rules)
         if (!stay.contains(rule.name)) leave.emplace_back(rule.name, find_or_zero(rules_, rule.name));
     return leave;
 }
 
-void Accounts::restore(const std::vector<std::pair<std::string, weir_counter>>& rules) {
+void Accounts::restore(const RuleSums& rules) {
     for (const auto& [name, counter] : rules) rules_.emplace(name, counter);
 }
 
@@ -240,7 +269,7 @@ void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const C
         alert.name = manifest.alerts[i].name;
         static_cast<Account&>(alert) = find_or_zero(alerts_, alert.name);
         add_counts(alert, counts.alerts[i]);
-        settle(alert);
+        set_pending(alert);
         status.alerts.push_back(std::move(alert));
     }
 }

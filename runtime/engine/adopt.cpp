@@ -1,231 +1,206 @@
-// What an engine pins, and how the next one of its name goes on with it: docs/hot-swap.md, "When the engine is killed".
+// How an engine goes on with what a killed one of its name left: docs/hot-swap.md, "When the engine is killed".
 #include <algorithm>
 #include <cerrno>
-#include <map>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
-#include "runtime/engine/engine_state.h"
+#include "runtime/engine/pin_names.h"
+#include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
 namespace {
 
-std::string program_pin(std::uint32_t number) { return fmt::format("program-{}", number); }
-std::string record_pin(std::uint32_t number) { return fmt::format("record-{}", number); }
-
-bool is_ours(std::string_view name) {
-    constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums"};
-    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-"};
-    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
-           std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
-                       [&](std::string_view prefix) { return name.starts_with(prefix); });
-}
-
-// What the sums have of a generation.
-struct Counted {
-    Counts counts;
-    std::vector<Record::Taken> taken;
-};
-
-void save_counted(ByteWriter& out, const Generation& generation, const Counts& counted) {
-    const auto taken = generation.record.alerts();
-    out.put(generation.number);
-    out.put(counted.rows);
-    out.put(counted.alerts);
-    save_state_accounts(out, counted.state);
-    out.put(std::vector<Record::Taken>(taken.begin(), taken.end()));
-}
-
-struct Saved {
-    std::uint32_t newest = 0;
-    std::uint64_t auto_rollbacks = 0;
-    std::map<std::uint32_t, Counted> counted;
-};
-
-// Sums go into `accounts`. Where an engine was killed before it saved anything there are none.
-Saved load_saved(const Pins& pins, Accounts& accounts) {
-    Saved saved;
-    auto memory = SharedBytes::adopt(pins.get("sums"));
-    if (!memory) return saved;
-    ByteReader in(memory->bytes());
-    saved.newest = in.get<std::uint32_t>();
-    saved.auto_rollbacks = in.get<std::uint64_t>();
-    accounts.load(in);
-    for (auto left = in.get<std::uint64_t>(); left != 0 && in.good(); --left) {
-        Counted& counted = saved.counted[in.get<std::uint32_t>()];
-        counted.counts.rows = in.list<weir_counter>();
-        counted.counts.alerts = in.list<weir_alert_account>();
-        counted.counts.state = load_state_accounts(in);
-        counted.taken = in.list<Record::Taken>();
-    }
-    return saved;
-}
-
-// Adds to the sums what user space took of the generation's events since they were saved.
-void add_taken(Accounts& accounts, const Generation& generation, const std::vector<Record::Taken>& before) {
-    const auto now = generation.record.alerts();
-    for (std::size_t i = 0; i < now.size(); ++i) {
-        const Record::Taken was = i < before.size() ? before[i] : Record::Taken{};
-        accounts.add_taken(generation.manifest.alerts[i].name, now[i].delivered - was.delivered,
-                           now[i].lost - was.lost);
-    }
+// Counts by place fit only a policy of as many rules and alerts.
+bool fits(const Counts& counts, const bpf::Manifest& manifest) {
+    return (counts.rows.empty() || counts.rows.size() == manifest.rules.size() + 2) &&
+           (counts.alerts.empty() || counts.alerts.size() == manifest.alerts.size());
 }
 
 }  // namespace
 
-Result<Left> inspect_pins(const Pins& pins) {
-    const std::vector<std::string> names = pins.names("");
-    if (names.empty()) return Left::kNothing;
-    const std::string remove = fmt::format("what is pinned there ends with: rm -r {}", pins.folder());
-    std::string foreign;
-    for (const std::string& name : names)
-        if (!is_ours(name)) foreign += (foreign.empty() ? "" : ", ") + name;
-    if (!foreign.empty())
-        return Error{fmt::format("{} holds pins that are not an engine's: {}", pins.folder(), foreign),
-                     "choose another name: --name NAME; or " + remove, EEXIST};
-    if (std::find(names.begin(), names.end(), "word") == names.end()) return Left::kDebris;
-    auto version = Root::pinned_version(pins);
-    if (!version) return Error{version.error().message, remove, version.error().number};
-    if (*version != WEIR_ABI_VERSION)
-        return Error{
-            fmt::format("{} holds an engine of ABI {}; this weir knows {}", pins.folder(), *version, WEIR_ABI_VERSION),
-            "go on with the weir that left it, or detach it: " + remove, EPROTO};
-    return pins.names("link-").empty() ? Left::kDebris : Left::kEngine;
+// An event that the previous engine was delivering when it was killed comes once more, and counts once.
+void Engine::State::undo_interrupted_delivery(std::vector<Generation>& generations) {
+    const auto entry = journal.interrupted(reader->position());
+    if (!entry) return;
+    for (Generation& of : generations)
+        if (of.number == entry->generation && entry->alert < of.record.alerts().size())
+            of.record.repeat(entry->alert, entry->read, entry->before);
 }
 
-// The version first: from then on what is there says what it is.
-Status Engine::State::pin_engine() {
-    if (!pins) return Done{};
-    if (Status pinned = root.pin(*pins); !pinned) return pinned;
-    return pins->keep("events", reader->ring_fd());
-}
-
-Status Engine::State::pin(const Loaded& loaded) {
-    if (!pins) return Done{};
-    if (Status pinned = pins->keep(record_pin(loaded.generation.number), loaded.generation.record.fd()); !pinned)
-        return pinned;
-    return pins->keep(program_pin(loaded.generation.number), loaded.program.fd());
-}
-
-void Engine::State::unpin_program(std::uint32_t number) {
-    if (pins) pins->drop(program_pin(number));
-}
-void Engine::State::unpin_record(std::uint32_t number) {
-    if (pins) pins->drop(record_pin(number));
-}
-
-// The sums, and what they have of each generation, in one piece: an engine that is killed before it gets here leaves
-// sums and counters that belong together, too.
-void Engine::State::save() {
-    if (pins) {
-        ByteWriter out;
-        out.put(newest);
-        out.put(auto_rollbacks);
-        accounts.save(out);
-        out.put(std::uint64_t{1 + history.size() + retired.size()});
-        save_counted(out, active->generation, active->counted);
-        for (const Loaded& old : history) save_counted(out, old.generation, old.counted);
-        for (const auto& old : retired) save_counted(out, *old, {});
-        auto memory = SharedBytes::create("weir_sums", out.bytes());
-        Status pinned = memory ? pins->keep("sums", memory->fd()) : memory.error();
-        if (!pinned) notice("the counts would not outlive this process: " + pinned.error().message);
-    }
-    for (const std::uint32_t number : done_with) unpin_record(number);
-    done_with.clear();
-}
-
-// Everything that the engine before this one had loaded, with its counts.
-Status Engine::State::adopt_generations() {
-    const Saved saved = load_saved(*pins, accounts);
-    std::vector<Loaded> found;
-    newest = saved.newest;
-    auto_rollbacks = saved.auto_rollbacks;
+// All that has a record. Those whose record cannot be used are left out, and their pins removed: the events of theirs
+// that wait are lost.
+std::vector<Generation> Engine::State::read_records(const Sums& sums) {
+    std::vector<Generation> generations;
     for (const std::string& number : pins->names("record-")) {
         auto generation = adopt_generation(pins->get("record-" + number));
-        if (!generation) return generation.error();
+        if (generation && std::to_string(generation->number) != number)
+            generation = Error{"a pinned record is of another generation", {}, EBADMSG};
+        if (!generation) {
+            notice(fmt::format("generation {} is left out: {}", number, generation.error().message));
+            history.finish(static_cast<std::uint32_t>(std::strtoul(number.c_str(), nullptr, 10)));
+            continue;
+        }
         newest = std::max(newest, generation->number);
-        const auto before = saved.counted.find(generation->number);
-        const bool known = before != saved.counted.end();
-        add_taken(accounts, *generation, known ? before->second.taken : std::vector<Record::Taken>{});
-        UniqueFd pinned = pins->get(program_pin(generation->number));
-        if (!pinned) {
-            if (generation->is_drained())
-                done_with.push_back(generation->number);
-            else
-                retired.push_back(std::make_unique<Generation>(std::move(*generation)));
-            continue;
+        if (const auto summed = sums.generations.find(generation->number);
+            summed != sums.generations.end() && summed->second.alerts.size() == generation->manifest.alerts.size()) {
+            generation->sent = summed->second.sent;
+            generation->sent_by_stand_ins = summed->second.sent_by_stand_ins;
         }
-        auto program = Program::adopt(std::move(pinned), generation->state);
-        if (!program) return program.error();
-        const auto slot = root.slot_of(program->id());
-        if (!slot) {  // its engine was killed while it prepared this one, or let it go
-            unpin_program(generation->number);
-            done_with.push_back(generation->number);
-            continue;
-        }
-        found.push_back({std::move(*generation), std::move(*program), *slot});
-        if (known) found.back().counted = before->second.counts;
+        generations.push_back(std::move(*generation));
     }
-    std::sort(found.begin(), found.end(),
+    return generations;
+}
+
+// What user space took of the generations' events since the sums were saved.
+void Engine::State::add_taken(const std::vector<Generation>& generations, const Sums& sums) {
+    for (const Generation& generation : generations) {
+        const auto summed = sums.generations.find(generation.number);
+        const auto now = generation.record.alerts();
+        for (std::size_t i = 0; i < now.size(); ++i) {
+            const bool known = summed != sums.generations.end() && i < summed->second.taken.size();
+            const Record::Taken before = known ? summed->second.taken[i] : Record::Taken{};
+            accounts.add_taken(
+                generation.manifest.alerts[i].name,
+                {now[i].delivered - before.delivered, now[i].lost - before.lost, now[i].repeated - before.repeated});
+        }
+    }
+}
+
+// Those of them whose program is pinned, too, by number; the others drain.
+std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generations, const Sums& sums) {
+    std::vector<Loaded> loaded;
+    for (Generation& generation : generations) {
+        UniqueFd pinned = pins->get(program_pin(generation.number));
+        if (!pinned) {
+            history.drain(std::move(generation));
+            continue;
+        }
+        auto program = Program::adopt(std::move(pinned), generation.state);
+        if (!program) {
+            notice(fmt::format("generation {} is left out: {}", generation.number, program.error().message));
+            history.finish(generation.number);
+            continue;
+        }
+        const auto slot = root.slot_of(program->id());
+        if (!slot) {  // its engine was killed while it prepared this one
+            history.finish(generation.number);
+            continue;
+        }
+        Loaded& one = loaded.emplace_back(Loaded{std::move(generation), std::move(*program), *slot});
+        if (const auto summed = sums.generations.find(one.generation.number);
+            summed != sums.generations.end() && fits(summed->second.counted, one.generation.manifest)) {
+            one.counted = summed->second.counted;
+            one.left = summed->second.left;
+            one.stand_in = summed->second.stand_in;
+        }
+    }
+    std::sort(loaded.begin(), loaded.end(),
               [](const Loaded& a, const Loaded& b) { return a.generation.number < b.generation.number; });
-    const std::uint32_t in_force = root.in_force().slot();
-    // While it was compared with a candidate, the policy in force stood behind another program.
+    return loaded;
+}
+
+// Which of them is in force. While it was compared with a candidate, another program was in its place.
+std::vector<Loaded>::iterator Engine::State::find_in_force(std::vector<Loaded>& loaded) const {
+    const std::uint32_t slot = root.in_force().slot();
+    const auto in_slot =
+        std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) { return one.slot == slot; });
+    if (in_slot != loaded.end()) return in_slot;
     const std::vector<std::string> compared = pins->names("shadow-");
-    const auto is_in_force = [&](const Loaded& loaded) { return loaded.slot == in_force; };
-    auto now = std::find_if(found.begin(), found.end(), is_in_force);
-    if (now == found.end())
-        now = std::find_if(found.begin(), found.end(), [&](const Loaded& loaded) {
-            return std::find(compared.begin(), compared.end(), std::to_string(loaded.generation.number)) !=
-                   compared.end();
-        });
-    if (now == found.end())
+    return std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) {
+        return std::find(compared.begin(), compared.end(), std::to_string(one.generation.number)) != compared.end();
+    });
+}
+
+// Puts the policies that are not in force where they belong. An engine may have been killed between a store into the
+// root and the sums that follow it: `sums` say what was in force before.
+void Engine::State::sort_into_history(std::vector<Loaded> others, const Sums& sums) {
+    for (Loaded& old : others) {
+        const auto summed = sums.generations.find(old.generation.number);
+        const bool was_in_force = old.generation.number == sums.in_force;
+        // What is newer was being prepared, was never confirmed, or was gone back from.
+        const bool is_kept = old.generation.number < active->generation.number && summed != sums.generations.end() &&
+                             (was_in_force ? !sums.is_unconfirmed : summed->second.stage == Stage::kKept);
+        if (!is_kept)
+            history.retire(std::move(old));
+        else if (was_in_force)
+            keep(std::move(old));
+        else
+            history.keep(std::move(old));
+    }
+}
+
+// Everything that the previous engine had loaded, with its counts.
+Status Engine::State::adopt_generations() {
+    Sums sums;
+    if (auto memory = SharedBytes::adopt(pins->get("sums")); memory) {
+        auto loaded = load_sums(memory->bytes());
+        if (loaded)
+            sums = std::move(*loaded);
+        else
+            notice(loaded.error().message + ": counts begin at what the programs have");
+    }
+    accounts = sums.accounts;
+    newest = sums.newest;
+    auto_rollbacks = sums.auto_rollbacks;
+    std::vector<Generation> generations = read_records(sums);
+    undo_interrupted_delivery(generations);
+    add_taken(generations, sums);
+    std::vector<Loaded> loaded = open_programs(std::move(generations), sums);
+    stored = root.in_force();
+    auto now = find_in_force(loaded);
+    if (now == loaded.end())
         return Error{fmt::format("{} holds an engine without a policy", pins->folder()),
                      fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
-    for (Loaded& loaded : found) collect_final_counts(loaded);
+    for (Loaded& one : loaded) collect_counts(one);
     active = std::move(*now);
-    // What is newer than the policy in force was being prepared, or was never confirmed.
-    for (auto old = found.begin(); old != found.end(); ++old) {
-        if (old < now)
-            history.push_back(std::move(*old));
-        else if (old > now)
-            retire(std::move(*old));
-    }
-    if (Status ended = adopt_shadow(); !ended) return ended;
-    evict_oldest();
-    clear_unused_slots();
-    if (options.deliver_to_sinks) {
-        connect_sinks(active->generation, dispatcher);
-        for (Loaded& old : history)
-            if (!old.generation.is_drained()) connect_sinks(old.generation, dispatcher);
-        for (const auto& old : retired) connect_sinks(*old, dispatcher);
-    }
+    loaded.erase(now);
+    sort_into_history(std::move(loaded), sums);
+    accounts.restore(active->left);  // where it was gone back to
+    active->left.clear();
+    adopt_shadow();
     drop_unused();
     save();
+    drop_adopted_shadow();
+    clear_unused_slots();
+    connect_adopted_sinks();
     return Done{};
+}
+
+// A sink's account begins with the events that wait for it in the ring.
+void Engine::State::connect_adopted_sinks() {
+    if (!options.deliver_to_sinks) return;
+    const auto connect = [&](Generation& generation) {
+        connect_sinks(generation, dispatcher);
+        for (std::size_t i = 0; i < generation.alert_sinks.size(); ++i)
+            for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, {generation.waiting(i), 0, 0});
+    };
+    connect(active->generation);
+    for (Loaded& old : history.kept())
+        if (!old.generation.is_drained()) connect(old.generation);
+    for (const auto& old : history.draining()) connect(*old);
 }
 
 // Of an engine that was killed after it had filled a slot and before it had pinned the program, or while it emptied
 // one.
 void Engine::State::clear_unused_slots() {
+    std::uint32_t used = 1u << active->slot;
+    for (const Loaded& old : history.kept()) used |= 1u << old.slot;
+    for (const Loaded& old : history.retired()) used |= 1u << old.slot;
     for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
-        if (slot != active->slot &&
-            std::none_of(history.begin(), history.end(), [&](const Loaded& old) { return old.slot == slot; }))
-            root.clear(slot);
+        if ((used & 1u << slot) == 0) root.clear(slot);
 }
 
 // Takes the links that are there, and attaches where there is none.
 Status Engine::State::adopt_attachments() {
-    for (Interface& interface : interfaces) {
-        if (auto attachment = Attachment::adopt(root, interface.name, interface.index, *pins)) {
-            attachments.push_back(std::make_unique<Attachment>(std::move(*attachment)));
+    for (Interface& row : interfaces.rows()) {
+        if (auto attachment = Attachment::adopt(kXdpHook, root, row.name, row.index, *pins)) {
+            interfaces.attach(row, std::move(*attachment), monotonic_ns());
             continue;
         }
-        if (Status named =
-                name_interface(active->program, active->generation.manifest, interface.name, interface.index);
-            !named)
-            return named;
-        if (Status attached = attach(interface); !attached) return attached;
+        if (Status named = name_to_all(row, row.index); !named) return named;
+        if (Status attached = attach(row); !attached) return attached;
     }
     return Done{};
 }
@@ -236,20 +211,19 @@ Status Engine::State::adopt(const bpf::Object& object) {
     const std::string policy = active->generation.manifest.policy;
     Status done = adopt_attachments();
     // One that waits to be confirmed is not confirmed because its engine died: what comes now waits in its place.
-    settle();
+    finish_swap();
     const std::uint64_t wait_ms =
         is_unconfirmed() ? (root.deadline_ns() - std::min(root.deadline_ns(), monotonic_ns())) / 1'000'000 + 1 : 0;
     if (done) done = replace(object, {options.origin, wait_ms});
     if (!done) {
-        for (const auto& attachment : attachments) attachment->leave();
+        for (Interface& row : interfaces.rows())
+            if (row.attachment) row.attachment->leave_attached();
         return done;
     }
     for (const std::string& other : pins->names("link-")) {
-        const bool wanted = std::any_of(interfaces.begin(), interfaces.end(),
-                                        [&](const Interface& interface) { return interface.name == other; });
-        if (wanted) continue;
+        if (interfaces.named(other) != nullptr) continue;
         pins->drop("link-" + other);
-        notice(fmt::format("{}: detached, because this engine is not to be there", other));
+        notice(fmt::format("{}: detached, because this engine does not name it", other));
     }
     notice(fmt::format(
         "went on with what an engine that was killed left in force: policy {}, generation {}; its counts go on", policy,

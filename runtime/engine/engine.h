@@ -10,6 +10,7 @@
 
 #include "compiler/object.h"
 #include "grammar/base/result.h"
+#include "runtime/engine/lifetime.h"
 #include "runtime/engine/shadow.h"
 #include "runtime/sinks/event.h"
 #include "runtime/state/live_set.h"
@@ -17,10 +18,6 @@
 #include "runtime/status.h"
 
 namespace weir::runtime {
-
-// kPinned: the policy stays in force where this process is killed, and the next engine of its name goes on with it, its
-// counts too. detach() leaves nothing in either case.
-enum class Lifetime : std::uint8_t { kProcess, kPinned };
 
 struct EngineOptions {
     std::string name;  // empty: the first interface's
@@ -32,10 +29,10 @@ struct EngineOptions {
     // Samples of packets on which a candidate disagrees; may be empty. Called from poll(), and where the candidate
     // ends.
     OnDisagreement on_disagreement;
-    // Things worth saying aloud ("eth0: native XDP is not possible (…), attached in generic mode").
+    // What an operator should know ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
     Lifetime lifetime = Lifetime::kProcess;
-    // Where what is in sets that change is kept (runtime/state/set_saver.h); empty: nowhere. Of this engine alone.
+    // Where entries of sets that change are saved (runtime/state/set_saver.h), for this engine alone; empty: nowhere.
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
     bool deliver_to_sinks = true;          // false: only on_event gets them (embedding)
@@ -55,42 +52,45 @@ public:
     static Result<std::unique_ptr<Engine>> start(const bpf::Object& object, EngineOptions options);
     // detach(); nothing stays behind.
     ~Engine();
+
     // Loads `object` beside the policy in force, then puts it in force with one store. Counters of rules that keep
-    // their name go on. On an error the old policy stays, and its generation. One that is to be confirmed and is not,
-    // the kernel replaces with the policy before it: also where this process is gone. It is no policy to go back to.
+    // their name go on. On an error the old policy stays, and its generation. Where the new one must be confirmed and
+    // is not, the kernel restores the policy before it, also where this process has ended. An unconfirmed policy is
+    // never a rollback target. Packets may still be in the old policy when this returns; poll() and status() do the
+    // rest.
     Status swap(const bpf::Object& object, const SwapOptions& options = {});
-    // The policy in force stays. An error where its time was over.
+    // The policy in force stays. An error where its time has ended.
     Status confirm();
     // Puts the policy before the one in force back in force, with one store.
     Status rollback();
-    // Packets may still be in the policy that was replaced when swap() or rollback() returns; poll() and status() see
-    // to the rest. Runs `candidate` beside the policy in force on the same packets; it enforces nothing and alerts
-    // nobody. In place of one that runs already. status() has the disagreements. A swap or rollback ends it,
-    // end_shadow() too.
+
+    // Runs `candidate` beside the policy in force on the same packets; it enforces nothing and alerts nobody. It takes
+    // the place of one that runs already. status() has the disagreements. A swap, a rollback or end_shadow() ends it.
     Status shadow(const bpf::Object& candidate, const Origin& origin = {});
     // Puts the candidate in force. With `if_under`, only where they disagreed on fewer packets: else an error EDOM.
     Status promote(std::optional<std::uint64_t> if_under = std::nullopt);
     void end_shadow();
-    // Until a policy that is unconfirmed is over, in ms; nothing where none is. poll() sees to it.
+
+    // Time left to confirm the policy in force, in ms; nothing where it needs no confirmation.
     std::optional<std::uint64_t> confirm_within_ms() const;
     // Waits up to `timeout_ms` for events and delivers them. Returns how many; a bounded number a call.
     Result<int> poll(int timeout_ms);
     const std::string& name() const;
     int poll_fd() const;  // readable where events wait
-    // Sinks open their files anew (SIGHUP).
+    // Sinks open their files again (SIGHUP).
     void reopen();
     // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
     void detach();
     Result<EngineStatus> status();
     // The same without counts: at once, also right after swap().
     InForceStatus in_force() const;
-    // Whose state a swap to `object` would forget, and whose would begin anew.
+    // Whose state a swap to `object` would forget, and whose would begin with nothing.
     StateMaps::Change state_change(const bpf::Object& object) const;
     // The sets of the policy in force.
     const std::vector<bpf::SetInfo>& sets() const;
     // One of them that changes, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
-    // Takes out of sets what is over; packets do not see it anyway.
+    // Removes expired entries from sets; packets do not see them anyway.
     void tidy_sets();
     std::uint64_t last_commit_ns() const;  // how long the commit of the last swap took
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -26,7 +27,18 @@ bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
 
 }  // namespace
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin) {
+std::uint64_t Generation::waiting(std::size_t alert) const {
+    const Record::Taken& taken = record.alerts()[alert];
+    const std::uint64_t done = taken.delivered + taken.lost;
+    return sent[alert] > done ? sent[alert] - done : 0;
+}
+
+bool Generation::is_drained() const {
+    return record.read() >= std::accumulate(sent.begin(), sent.end(), std::uint64_t{0});
+}
+
+Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin,
+                                   Lifetime lifetime) {
     const bpf::Manifest& manifest = object.manifest;
     std::string loaded_at = rfc3339(realtime_ns());
     ByteWriter rest;
@@ -38,7 +50,7 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Object& obje
     names.manifest = manifest;
     names.state = StateMaps::shapes(object.state);
     rest.put(bpf::to_bytes(names));
-    auto record = Record::create(number, manifest.alerts.size(), rest.bytes());
+    auto record = Record::create(number, manifest.alerts.size(), rest.bytes(), lifetime);
     if (!record) return record.error();
     return Generation{number,
                       manifest,
@@ -47,7 +59,9 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Object& obje
                       std::move(loaded_at),
                       {},
                       std::vector<std::vector<SinkId>>(manifest.alerts.size()),
-                      std::move(*record)};
+                      std::move(*record),
+                      std::vector<std::uint64_t>(manifest.alerts.size()),
+                      std::vector<std::uint64_t>(manifest.alerts.size())};
 }
 
 Result<Generation> adopt_generation(UniqueFd map) {
@@ -62,17 +76,20 @@ Result<Generation> adopt_generation(UniqueFd map) {
     }
     std::string loaded_at = rest.text();
     const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
-    if (!names || names->manifest.alerts.size() != record->alerts().size())
-        return Error{"a pinned record cannot be read", {}, EINVAL};
+    if (!names || !rest.good() || names->manifest.alerts.size() != record->alerts().size())
+        return Error{"a pinned record is not as weir wrote it", {}, EBADMSG};
     const std::uint32_t number = record->generation();
+    const std::size_t alerts = record->alerts().size();
     return Generation{number,
                       names->manifest,
                       names->state,
                       std::move(origin),
                       std::move(loaded_at),
                       {},
-                      std::vector<std::vector<SinkId>>(record->alerts().size()),
-                      std::move(*record)};
+                      std::vector<std::vector<SinkId>>(alerts),
+                      std::move(*record),
+                      std::vector<std::uint64_t>(alerts),
+                      std::vector<std::uint64_t>(alerts)};
 }
 
 void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
@@ -94,7 +111,7 @@ Status name_interface(const Program& program, const bpf::Manifest& manifest, con
     for (std::size_t i = 0; i < manifest.ifaces.size(); ++i)
         if (matches(manifest.ifaces[i], name)) bits |= 1u << i;
     if (bpf_map_update_elem(map, &index, &bits, BPF_ANY) != 0)
-        return kernel_error(errno, fmt::format("telling the policy about {}", name));
+        return kernel_error(errno, fmt::format("naming {} to the policy", name));
     return Done{};
 }
 

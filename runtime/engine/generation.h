@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +27,20 @@ struct Generation {
     std::vector<SinkId> sinks;                     // as in the manifest; empty while it is kept and drained
     std::vector<std::vector<SinkId>> alert_sinks;  // by alert; each sink once
     Record record;                                 // of its events
+    // By alert, the events that its programs have put into the ring: as far as they have been counted, and all once its
+    // program has ended. Of those, the ones of programs that stood in for its own, beside a candidate.
+    std::vector<std::uint64_t> sent;
+    std::vector<std::uint64_t> sent_by_stand_ins;
 
-    // An engine that was killed may have taken an event, and not have said so: it comes twice.
-    bool is_drained() const { return record.read() >= record.sent(); }
+    // Events of an alert that wait in the ring, of those that have been counted.
+    std::uint64_t waiting(std::size_t alert) const;
+    bool is_drained() const;
+};
+
+// What the sums have of a program that stood in for a policy's own.
+struct StandIn {
+    std::uint32_t program = 0;  // the kernel's number
+    Counts counted{};
 };
 
 // A policy whose program is in a slot of the root: in force, about to be, or kept to go back to.
@@ -36,19 +48,21 @@ struct Loaded {
     Generation generation;
     Program program;
     std::uint32_t slot = 0;
-    Counts counted{};                             // what the sums have of it
+    Counts counted{};                             // what the sums have of its program
     std::unique_ptr<const bpf::Object> source{};  // to load it once more; nothing where it is large or was adopted
-    std::vector<std::pair<std::string, weir_counter>> left{};  // sums of rules that the policy after it did not have
+    RuleSums left{};                              // sums of rules that the next policy did not have
+    std::optional<StandIn> stand_in{};            // until its pin is removed
 };
 
-Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin);
-// One that an engine before this one made; without sinks.
+Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin,
+                                   Lifetime lifetime);
+// One of the previous engine, as its record describes it; without sinks.
 Result<Generation> adopt_generation(UniqueFd record);
 
 // The generation's sinks, each alert's as numbers of the dispatcher.
 void connect_sinks(Generation& generation, Dispatcher& dispatcher);
 
-// Tells the program which `iface` conditions an interface satisfies.
+// Gives the program which `iface` conditions an interface satisfies.
 Status name_interface(const Program& program, const bpf::Manifest& manifest, const std::string& name, unsigned index);
 
 }  // namespace weir::runtime

@@ -1,67 +1,77 @@
-// Interfaces that go and come back.
+// Held by tests/unit/runtime/interfaces_test.cpp and tests/kernel/links_test.cpp.
+#include "runtime/engine/interfaces.h"
+
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "runtime/engine/engine_state.h"
+#include "grammar/base/check.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
 namespace {
-constexpr std::uint64_t kRetry_ns = 1'000'000'000;
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 }  // namespace
 
-Status Engine::State::attach(Interface& interface) {
-    const VlanTags tags = active->generation.manifest.reads_vlan ? VlanTags::kShown : VlanTags::kAsTheyAre;
-    auto attachment =
-        Attachment::attach(root, interface.name, options.mode, tags, pins ? &*pins : nullptr, options.on_notice);
-    if (!attachment) return attachment.error();
-    interface.index = attachment->index();
-    attachments.push_back(std::make_unique<Attachment>(std::move(*attachment)));
-    return Done{};
+void Gaps::open(std::uint64_t now_ns) {
+    if (!since_ns_) since_ns_ = now_ns;
 }
 
-void Engine::State::follow_interfaces() {
-    const std::uint64_t now_ns = monotonic_ns();
-    const bool some_gone = attachments.size() != interfaces.size();
-    if (!links.step() && !(some_gone && now_ns - last_check_ns >= kRetry_ns)) return;
-    last_check_ns = now_ns;
-    for (Interface& interface : interfaces) {
-        const auto attached = std::find_if(attachments.begin(), attachments.end(),
-                                           [&](const auto& one) { return one->interface() == interface.name; });
-        if (attached != attachments.end() && (*attached)->is_alive()) continue;
-        if (attached != attachments.end()) {
-            attachments.erase(attached);
-            interface.gone_since_ns = now_ns;
-            notice(fmt::format("{}: the interface is gone; the policy waits for it", interface.name));
-        }
-        reattach(interface);
-    }
+void Gaps::close(std::uint64_t now_ns) {
+    if (!since_ns_) return;
+    ++count_;
+    last_ms_ = (now_ns - *std::exchange(since_ns_, std::nullopt)) / kMillisecond_ns;
 }
 
-// Attaches where the interface is there again.
-void Engine::State::reattach(Interface& interface) {
-    auto index = interface_index(interface.name);
-    if (!index) return;
-    // `iface` conditions first: no packet is to meet a policy that does not know where it is.
-    Status done = name_interface(active->program, active->generation.manifest, interface.name, *index);
-    for (const Loaded& old : history)
-        if (done) done = name_interface(old.program, old.generation.manifest, interface.name, *index);
-    if (done && shadow) done = name_interface(shadow->live(), active->generation.manifest, interface.name, *index);
-    if (done && shadow)
-        done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, interface.name, *index);
-    if (done) done = attach(interface);
-    if (!done) {
-        if (!interface.told)
-            notice(fmt::format("{}: {}; trying again each second", interface.name, done.error().message));
-        interface.told = true;
-        return;
+Result<Interfaces> Interfaces::find(const std::vector<std::string>& names) {
+    if (names.empty()) return Error{"no interface to attach to", "name one at least", EINVAL};
+    Interfaces interfaces;
+    for (const std::string& name : names) {
+        auto index = interface_index(name);
+        if (!index) return index.error();
+        const auto& known = interfaces.rows_;
+        if (std::any_of(known.begin(), known.end(), [&](const Interface& row) { return row.index == *index; }))
+            return Error{fmt::format("interface {} is named twice", name), "", EINVAL};
+        interfaces.rows_.push_back({name, *index});
     }
-    interface.told = false;
-    ++interface.gaps;
-    interface.last_gap_ms = (monotonic_ns() - interface.gone_since_ns) / kMillisecond_ns;
-    notice(fmt::format("{}: attached again, after {} ms without the policy", interface.name, interface.last_gap_ms));
+    return interfaces;
+}
+
+const Interface* Interfaces::named(const std::string& name) const {
+    const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const Interface& one) { return one.name == name; });
+    return row == rows_.end() ? nullptr : &*row;
+}
+
+std::string Interfaces::name_of(unsigned index) const {
+    for (const Interface& row : rows_)
+        if (row.index == index) return row.name;
+    return interface_name(index);
+}
+
+bool Interfaces::all_attached() const {
+    return std::all_of(rows_.begin(), rows_.end(), [](const Interface& row) { return row.attachment.has_value(); });
+}
+
+void Interfaces::attach(Interface& row, Attachment attachment, std::uint64_t now_ns) {
+    WEIR_CHECK(std::none_of(rows_.begin(), rows_.end(), [&](const Interface& other) {
+        return &other != &row && other.index == attachment.index();
+    }));
+    if (row.attachment) row.attachment->release_pin();
+    row.attachment.reset();
+    row.index = attachment.index();
+    row.attachment.emplace(std::move(attachment));
+    row.gaps.close(now_ns);
+}
+
+void Interfaces::lose(Interface& row, std::uint64_t now_ns) {
+    row.attachment.reset();
+    row.gaps.open(now_ns);
+}
+
+void Interfaces::detach_all() {
+    for (Interface& row : rows_) row.attachment.reset();
 }
 
 }  // namespace weir::runtime

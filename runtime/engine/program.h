@@ -27,6 +27,7 @@ struct ProgramOptions {
 
 class Program {
 public:
+    Program() = default;  // none: nothing is loaded
     // Nothing of it stays in the kernel where this fails. The error of a refusal by the verifier ends with its words.
     static Result<Program> load(const bpf::Object& object, const ProgramOptions& options);
 

@@ -26,13 +26,14 @@ std::string program_name(std::uint32_t id) {
 }
 
 // The link that holds a program on an interface, or 0: then it was attached without one.
-std::uint32_t link_of(std::uint32_t program, unsigned index) {
+std::uint32_t link_of(const Hook& hook, std::uint32_t program, unsigned index) {
     for (std::uint32_t id = 0; bpf_link_get_next_id(id, &id) == 0;) {
         const UniqueFd fd(bpf_link_get_fd_by_id(id));
         bpf_link_info info{};
         __u32 length = sizeof(info);
         if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) continue;
-        if (info.type == BPF_LINK_TYPE_XDP && info.prog_id == program && info.xdp.ifindex == index) return info.id;
+        if (info.type == hook.link_type && info.prog_id == program && hook.link_interface(info) == index)
+            return info.id;
     }
     return 0;
 }
@@ -65,26 +66,23 @@ std::string holder_of(std::uint32_t link) {
 
 }  // namespace
 
-Error interface_taken(const std::string& interface, unsigned index) {
-    LIBBPF_OPTS(bpf_xdp_query_opts, query);
-    std::uint32_t program = 0;
-    if (bpf_xdp_query(static_cast<int>(index), 0, &query) == 0)
-        program = query.prog_id != 0 ? query.prog_id : query.drv_prog_id != 0 ? query.drv_prog_id : query.skb_prog_id;
-    if (program == 0) return {fmt::format("XDP on {} is taken", interface), "detach what is there first", EBUSY};
-    const std::uint32_t link = link_of(program, index);
-    const std::string name = program_name(program);
+Error interface_taken(const Hook& hook, const std::string& interface, unsigned index) {
+    auto on = hook.query(index);
+    if (!on || on->programs.empty())
+        return {fmt::format("{} on {} is taken", hook.name, interface), "detach what is there first", EBUSY};
+    const std::uint32_t program = on->programs.front(), link = link_of(hook, program, index);
+    const std::string name = program_name(program), holder = link == 0 ? std::string() : holder_of(link);
     const bool ours = name.starts_with("weir_root");
-    std::string message =
-        fmt::format("XDP on {} is taken by {} `{}` (id {}){}", interface, ours ? "another weir, program" : "program",
-                    name, program, link == 0 ? "" : holder_of(link));
+    std::string message = fmt::format("{} on {} is taken by {} `{}` (id {}){}", hook.name, interface,
+                                      ours ? "another weir, program" : "program", name, program, holder);
     const std::string engine = link == 0 ? std::string() : engine_that_pins_link(link);
-    const bool left = !engine.empty() && holder_of(link).empty();
-    if (left) message += fmt::format(", left by engine `{}`, which was killed", engine);
-    std::string help =
-        left ? fmt::format("go on with it: weir run … --name {}; or detach it: rm -r {}/{}", engine, kPinRoot, engine)
-        : link == 0 ? fmt::format("detach it: ip link set dev {} xdp off", interface)
-        : ours      ? "end that one, or reload its policy instead"
-                    : fmt::format("end the process that holds it, or: bpftool link detach id {}", link);
+    const bool was_killed = !engine.empty() && holder.empty();
+    if (was_killed) message += fmt::format(", left by engine `{}`, which was killed", engine);
+    std::string help = was_killed  ? fmt::format("go on with it: weir run … --name {}; or detach it: rm -r {}/{}",
+                                                 engine, kPinRoot, engine)
+                       : link == 0 ? "detach it: " + fmt::format(fmt::runtime(hook.detach_command), interface)
+                       : ours      ? "end that one, or reload its policy instead"
+                                   : fmt::format("end the process that holds it, or: bpftool link detach id {}", link);
     return {std::move(message), std::move(help), EBUSY};
 }
 

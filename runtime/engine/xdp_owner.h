@@ -1,14 +1,15 @@
-// Who uses XDP on an interface.
+// Who uses a hook of an interface.
 #pragma once
-
-#include "grammar/base/result.h"
 
 #include <string>
 
+#include "grammar/base/result.h"
+#include "runtime/engine/hook.h"
+
 namespace weir::runtime {
 
-// The error of attaching to an interface that has a program: names it, its holder where one can be found, and the way
-// out.
-Error interface_taken(const std::string& interface, unsigned index);
+// The error of attaching to an interface that has a program: names the program, the process or the killed engine that
+// holds it where one can be found, and what ends that.
+Error interface_taken(const Hook& hook, const std::string& interface, unsigned index);
 
 }  // namespace weir::runtime

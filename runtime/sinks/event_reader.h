@@ -13,28 +13,32 @@ namespace weir::runtime {
 
 class EventReader {
 public:
-    using Take = std::function<void(const weir_event&)>;
+    // `position`: of the event in the ring. It rises as long as the ring is there, and names the event to whoever reads
+    // the ring next, until that event has been taken.
+    using Take = std::function<void(const weir_event& event, std::uint64_t position)>;
 
-    // `ring_bytes`: a power of two and of pages. `take` gets each event, from poll().
+    // `ring_bytes`: a power of two and of pages. `take` gets each event, from poll(); it is taken when that returns.
     static Result<std::unique_ptr<EventReader>> create(std::uint32_t ring_bytes, Take take);
-
-    // The ring of an engine that is gone: goes on behind the last event that it took.
+    // The previous engine's ring: goes on with the first event that it did not take.
     static Result<std::unique_ptr<EventReader>> adopt(UniqueFd ring, Take take);
 
-    int ring_fd() const { return ring_map_.get(); }
-    int poll_fd() const { return ring_buffer__epoll_fd(ring_.get()); }
-    // Waits up to `timeout_ms` for events, takes those there are, and returns how many; a bounded number a call, so
-    // that a flood leaves its caller time for other things. Returns early, with 0, at a signal.
-    Result<int> poll(int timeout_ms);
+    int ring_fd() const { return ring_.get(); }
+    int poll_fd() const { return ring_.get(); }  // readable where events wait
+    // Of the next event to be taken.
+    std::uint64_t position() const;
+    // Takes the events that wait, and returns how many; a bounded number a call, so that a flood leaves its caller
+    // time for other things.
+    int poll();
 
 private:
-    explicit EventReader(Take take) : take_(std::move(take)) {}
-    static int receive(void* reader, void* record, std::size_t bytes);
+    EventReader(UniqueFd ring, std::uint64_t bytes, Take take)
+        : take_(std::move(take)), ring_(std::move(ring)), bytes_(bytes) {}
 
     Take take_;
-    int taken_ = 0;  // by this poll()
-    UniqueFd ring_map_;
-    RingPtr ring_;
+    UniqueFd ring_;
+    std::uint64_t bytes_;     // of its data
+    UniqueMapping consumer_;  // a page: up to where it has been read
+    UniqueMapping producer_;  // a page: up to where there is something; then the data, twice
 };
 
 }  // namespace weir::runtime

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/engine/attachment.h"
+#include "runtime/engine/root.h"
 #include "runtime/engine/shadow.h"
 #include "tests/bench/rule_shapes.h"
 #include "tests/bench/source_driver.h"

@@ -43,6 +43,7 @@ template <typename Life>
 void killed_engine(const runtime::EngineOptions& options, const std::string& policy, const Life& life) {
     const auto object = compiled(policy);
     const pid_t process = fork();
+    REQUIRE(process >= 0);
     if (process == 0) {
         auto engine = Engine::start(object, options);
         if (engine) life(**engine);
@@ -216,7 +217,7 @@ TEST_CASE("another name is told who left what, and how to go on", "[adopt]") {
     CHECK_FALSE(any_pins());
 }
 
-TEST_CASE("what is not an engine's, or of another version, is refused and left alone", "[adopt]") {
+TEST_CASE("pins that weir did not create, or another version did, are refused and left alone", "[adopt]") {
     auto pins = runtime::Pins::open("one");
     REQUIRE(pins);
     LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE);
@@ -224,7 +225,7 @@ TEST_CASE("what is not an engine's, or of another version, is refused and left a
         bpf_map_create(BPF_MAP_TYPE_ARRAY, ".data.weir_root", 4, sizeof(weir_root), 1, &flags));
     REQUIRE(word);
     std::string name = "word", expected;
-    SECTION("foreign") { name = "somebodys.map", expected = "not an engine's: somebodys.map"; }
+    SECTION("foreign") { name = "somebodys.map", expected = "pins that weir did not create: somebodys.map"; }
     SECTION("another version") {
         const weir_root old{0, WEIR_ABI_VERSION - 1, 0};
         const std::uint32_t zero = 0;
@@ -278,6 +279,7 @@ TEST_CASE("killed again and again, also in the middle of a swap: nothing gets th
         int ready[2];
         REQUIRE(pipe(ready) == 0);
         const pid_t process = fork();
+        REQUIRE(process >= 0);
         if (process == 0) {
             const std::uint64_t begin_ns = runtime::monotonic_ns();
             auto engine = Engine::start(i % 2 == 0 ? one : two, pinned());

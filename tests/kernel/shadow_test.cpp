@@ -151,6 +151,7 @@ TEST_CASE("an engine is killed while it compares: the policy goes on, the next e
     options.lifetime = runtime::Lifetime::kPinned;
     const auto live = compiled(kLive), candidate = compiled(kCandidate);
     const pid_t process = fork();
+    REQUIRE(process >= 0);
     if (process == 0) {
         auto engine = Engine::start(live, options);
         if (!engine || !(*engine)->shadow(candidate)) _exit(1);

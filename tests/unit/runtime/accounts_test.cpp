@@ -26,7 +26,7 @@ TEST_CASE("counts go with names, whatever their place") {
     accounts.add(old, {{{1, 10}, {2, 20}, {3, 30}, {4, 40}}, {{9, 2, 3}}});
     const auto now = policy({"b", "c"}, {"y", "x"});
     accounts.keep_only(now, {});
-    accounts.add_event("x", true);
+    accounts.add_event("x", Record::Outcome::kDelivered);
     EngineStatus status;
     accounts.fill(status, now, {{{100, 1000}, {200, 2000}, {300, 3000}, {400, 4000}}, {{5, 0, 0}, {1, 0, 0}}});
     REQUIRE(status.rules.size() == 2);
@@ -51,7 +51,7 @@ TEST_CASE("what left the policy is forgotten; an alert not before its last event
     accounts.add(old, {{{1, 1}, {}, {}}, {{2, 0, 0}}});
     const auto now = policy({}, {});
     accounts.keep_only(now, {&old});
-    accounts.add_event("x", true);
+    accounts.add_event("x", Record::Outcome::kDelivered);
     CHECK(accounts.alert("x").matched == 2);
     CHECK(accounts.alert("x").delivered == 1);
     accounts.keep_only(now, {});
@@ -61,14 +61,29 @@ TEST_CASE("what left the policy is forgotten; an alert not before its last event
     CHECK(status.rules[0].packets == 0);
 }
 
-TEST_CASE("an account always adds up") {
+TEST_CASE("pending is what the outcomes leave of the matches, and nothing is adjusted") {
     Account account;
     account.matched = 10;
     account.delivered = 4;
-    account.lost = 7;  // one was lost after `matched` had been read
-    settle(account);
-    CHECK(account.matched == 11);
+    account.suppressed = 1;
+    account.lost = 2;
+    set_pending(account);
+    CHECK(account.pending == 3);
+    CHECK(account.matched == 10);
+    account.lost = 7;  // more outcomes than matches: a fault, and it must show
+    set_pending(account);
     CHECK(account.pending == 0);
+    CHECK(account.matched == 10);
+}
+
+TEST_CASE("what was counted by a program that stood in is added, state too") {
+    Counts sum{{{1, 10}}, {{3, 1, 1}}, {{"rule r: rate(ip.src)", {4, 5, 6}}}};
+    add(sum, {{{2, 20}}, {{30, 10, 10}}, {{"rule r: rate(ip.src)", {40, 50, 60}}}});
+    CHECK((sum.rows[0].packets == 3 && sum.rows[0].bytes == 30));
+    CHECK((sum.alerts[0].matched == 33 && sum.alerts[0].suppressed == 11 && sum.alerts[0].lost == 11));
+    CHECK(
+        (sum.state[0].second.inserted == 44 && sum.state[0].second.refused == 55 && sum.state[0].second.evicted == 66));
+    CHECK(events_sent(sum.alerts[0]) == 11);
 }
 
 TEST_CASE("a result is a value or an error") {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/engine/engine_state.h"
+#include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
@@ -13,25 +13,18 @@ std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}
 
 // The policy in force's own program counts nothing while the other one stands in for it.
 Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& origin) {
-    settle();
-    if (is_unconfirmed())
+    finish_swap();
+    if (stored.is_unconfirmed())
         return Error{"the policy in force waits to be confirmed", "weir confirm, then compare", EBUSY};
     if (!active->source)
-        return Error{
-            "the policy in force is too large, or an engine before this one loaded it: there is no second one of it",
-            "weir reload, then compare", ENOTSUP};
+        return Error{"the policy in force is too large, or the previous engine loaded it: it cannot be loaded twice",
+                     "weir reload, then compare", ENOTSUP};
     end_shadow();
     auto loaded = Shadow::load(*active->source, active->generation.number,
                                {reader->ring_fd(), &active->program.state()}, candidate, origin);
     if (!loaded) return loaded.error();
-    for (const Interface& interface : interfaces) {
-        if (Status named = name_interface(loaded->live(), active->generation.manifest, interface.name, interface.index);
-            !named)
-            return named;
-        if (Status named = name_interface(loaded->candidate(), candidate.manifest, interface.name, interface.index);
-            !named)
-            return named;
-    }
+    if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;
+    if (Status named = name_interfaces(loaded->candidate(), candidate.manifest); !named) return named;
     if (pins)
         if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned)
             return pinned;
@@ -42,54 +35,59 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     }
     loaded->slot = *slot;
     shadow = std::move(*loaded);
-    root.replace(root.in_force(), InForce::permanent(*slot));
+    stored = InForce::permanent(*slot);
+    root.store(stored);
     return Done{};
 }
 
-// The policy in force goes on by itself; what the other one counted in its place is added.
+// The policy in force goes on by itself; what the other program counted in its place is added.
 void Engine::State::end_shadow() {
     if (!shadow) return;
-    root.replace(root.in_force(), InForce::permanent(active->slot));
+    stored = InForce::permanent(active->slot);
+    root.store(stored);
     wait_for_packets();
     shadow->take_samples(options.on_disagreement);
-    auto counts = read_counts(shadow->live(), active->generation.manifest);
-    if (counts)
-        count_elsewhere(*active, *counts);
-    else
-        notice("the counts of the comparison are incomplete: " + counts.error().message);
+    collect_stand_in(*active, shadow->live());
+    save();
     root.clear(shadow->slot);
     if (pins) pins->drop(shadow_pin(active->generation.number));
+    active->stand_in.reset();
     shadow.reset();
-    save();
 }
 
-// What a program that stood in for the policy's own has counted.
-void Engine::State::count_elsewhere(Loaded& loaded, const Counts& counts) {
+// What a program that stood in for the policy's own has counted. The sums say that they have it, until its pin has been
+// removed.
+void Engine::State::collect_stand_in(Loaded& loaded, const Program& program) {
     Generation& generation = loaded.generation;
-    accounts.add(generation.manifest, counts);
-    for (std::size_t i = 0; i < counts.alerts.size(); ++i) {
-        const weir_alert_account& alert = counts.alerts[i];
-        generation.record.elsewhere() += alert.matched - alert.suppressed - alert.lost;
-        for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, alert);
+    auto counts = read_counts(program, generation.manifest);
+    if (!counts) return notice("the counts of the comparison are incomplete: " + counts.error().message);
+    const bool is_known = loaded.stand_in && loaded.stand_in->program == program.id();
+    const Counts more = is_known ? since(*counts, loaded.stand_in->counted) : *counts;
+    accounts.add(generation.manifest, more);
+    for (std::size_t i = 0; i < more.alerts.size(); ++i) {
+        for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, more.alerts[i]);
+        generation.sent_by_stand_ins[i] += events_sent(more.alerts[i]);
+        generation.sent[i] += events_sent(more.alerts[i]);
     }
+    loaded.stand_in = StandIn{program.id(), std::move(*counts)};
 }
 
-// An engine was killed while it compared: the policy in force goes on by itself.
-Status Engine::State::adopt_shadow() {
+// The previous engine was killed while it compared: the policy in force goes on by itself.
+void Engine::State::adopt_shadow() {
     for (const std::string& number : pins->names("shadow-")) {
-        UniqueFd shadowed = pins->get("shadow-" + number);
-        const bool is_active = number == std::to_string(active->generation.number);
-        auto program = shadowed_policy(shadowed.get(), active->generation.state);
-        root.replace(root.in_force(), InForce::permanent(active->slot));
+        const UniqueFd shadowed = pins->get("shadow-" + number);
+        stored = InForce::permanent(active->slot);
+        root.store(stored);
         wait_for_packets();
-        if (program && is_active) {
-            auto counts = read_counts(*program, active->generation.manifest);
-            if (counts) count_elsewhere(*active, *counts);
-        }
-        pins->drop("shadow-" + number);
+        auto program = shadowed_policy(shadowed.get(), active->generation.state);
+        if (program && number == std::to_string(active->generation.number)) collect_stand_in(*active, *program);
         notice("a comparison with a candidate ended with the engine that was killed");
     }
-    return Done{};
+}
+
+void Engine::State::drop_adopted_shadow() {
+    for (const std::string& number : pins->names("shadow-")) pins->drop("shadow-" + number);
+    active->stand_in.reset();
 }
 
 Status Engine::shadow(const bpf::Object& candidate, const Origin& origin) {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/engine/engine_state.h"
+#include "runtime/engine/state.h"
 
 namespace weir::runtime {
 

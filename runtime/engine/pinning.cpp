@@ -1,0 +1,89 @@
+// What an engine pins: docs/hot-swap.md, "When the engine is killed".
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "runtime/engine/pin_names.h"
+#include "runtime/engine/state.h"
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+namespace {
+
+bool is_ours(std::string_view name) {
+    constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums", "journal"};
+    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-"};
+    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
+           std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+}  // namespace
+
+std::string program_pin(std::uint32_t generation) { return fmt::format("program-{}", generation); }
+std::string record_pin(std::uint32_t generation) { return fmt::format("record-{}", generation); }
+
+Result<Pinned> inspect_pins(const Pins& pins) {
+    const std::vector<std::string> names = pins.names("");
+    if (names.empty()) return Pinned::kNothing;
+    const std::string remove = fmt::format("what is pinned there ends with: rm -r {}", pins.folder());
+    std::string foreign;
+    for (const std::string& name : names)
+        if (!is_ours(name)) foreign += (foreign.empty() ? "" : ", ") + name;
+    if (!foreign.empty())
+        return Error{fmt::format("{} holds pins that weir did not create: {}", pins.folder(), foreign),
+                     "choose another name: --name NAME; or " + remove, EEXIST};
+    if (std::find(names.begin(), names.end(), "word") == names.end()) return Pinned::kIncomplete;
+    auto version = Root::pinned_version(pins);
+    if (!version) return Error{version.error().message, remove, version.error().number};
+    if (*version != WEIR_ABI_VERSION)
+        return Error{
+            fmt::format("{} holds an engine of ABI {}; this weir knows {}", pins.folder(), *version, WEIR_ABI_VERSION),
+            "go on with the weir that left it, or detach it: " + remove, EPROTO};
+    return pins.names("link-").empty() ? Pinned::kIncomplete : Pinned::kEngine;
+}
+
+// The version is in the word, which root.pin() pins: from then on what is there says what it is.
+Status Engine::State::pin_engine() {
+    if (!pins) return Done{};
+    if (Status pinned = root.pin(*pins); !pinned) return pinned;
+    if (Status pinned = pins->keep("journal", journal.fd()); !pinned) return pinned;
+    return pins->keep("events", reader->ring_fd());
+}
+
+Status Engine::State::pin(const Loaded& loaded) {
+    if (!pins) return Done{};
+    const std::uint32_t number = loaded.generation.number;
+    if (Status pinned = pins->keep(record_pin(number), loaded.generation.record.fd()); !pinned) return pinned;
+    return pins->keep(program_pin(number), loaded.program.fd());
+}
+
+void Engine::State::unpin(std::uint32_t number) {
+    if (!pins) return;
+    pins->drop(program_pin(number));
+    pins->drop(record_pin(number));
+}
+
+// Saves the sums, and what they have of each generation, in one piece. An engine that is killed before it gets here
+// leaves sums and counters that belong together, too: whatever ended since the last time is freed only now.
+void Engine::State::save() {
+    if (pins) {
+        SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed()}, accounts);
+        out.add(*active, Stage::kInForce);
+        for (const Loaded& old : history.kept()) out.add(old, Stage::kKept);
+        for (const Loaded& old : history.retired()) out.add(old, Stage::kRetired);
+        for (const auto& old : history.draining()) out.add(*old);
+        auto memory = SharedBytes::create("weir_sums", out.bytes(), Lifetime::kPinned);
+        Status pinned = memory ? pins->keep("sums", memory->fd()) : memory.error();
+        if (!pinned) return notice("the counts would not outlive this process: " + pinned.error().message);
+    }
+    for (Loaded& old : history.take_retired()) {
+        if (pins) pins->drop(program_pin(old.generation.number));
+        root.clear(old.slot);
+        history.drain(std::move(old.generation));
+    }
+    for (const std::uint32_t number : history.take_finished()) unpin(number);
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,130 @@
+// What an engine is made of. Seen by the sources of runtime/engine that carry out its member functions.
+#pragma once
+
+#include <deque>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/accounts.h"
+#include "runtime/engine/engine.h"
+#include "runtime/engine/generation.h"
+#include "runtime/engine/history.h"
+#include "runtime/engine/interfaces.h"
+#include "runtime/engine/journal.h"
+#include "runtime/engine/link_watch.h"
+#include "runtime/engine/pins.h"
+#include "runtime/engine/root.h"
+#include "runtime/engine/shadow.h"
+#include "runtime/engine/sums.h"
+#include "runtime/sinks/dispatcher.h"
+#include "runtime/sinks/event_reader.h"
+#include "runtime/state/set_saver.h"
+
+namespace weir::runtime {
+
+// What the folder of an engine's pins has: all of it, or what one left that was killed before it was attached.
+enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete };
+// An error where weir did not create it, or another version did.
+Result<Pinned> inspect_pins(const Pins& pins);
+
+struct Engine::State {
+    State(EngineOptions given, std::optional<Pins> folder, Root attached, Journal deliveries, Interfaces found,
+          LinkWatch watch)
+        : options(std::move(given)),
+          pins(std::move(folder)),
+          root(std::move(attached)),
+          journal(std::move(deliveries)),
+          links(std::move(watch)),
+          interfaces(std::move(found)) {}
+
+    EngineOptions options;
+    std::optional<Pins> pins;  // nothing: all ends with this process
+    Dispatcher dispatcher{};
+    Accounts accounts{};
+    std::unique_ptr<EventReader> reader{};
+    UniqueFd ready{};  // epoll of all that wakes poll()
+    Root root;
+    Journal journal;
+    std::optional<Loaded> active{};
+    InForce stored{};  // what the root was last made to do by this engine; the kernel may have gone back since
+    std::optional<Loaded> replaced{};   // just now: a packet may still be in it
+    bool replaced_unconfirmed = false;  // it is no policy to go back to
+    std::optional<Shadow> shadow{};     // in the policy's place in the root
+    History history{};
+    std::uint32_t newest = 0;  // number of the generation that was last in force for the first time
+    std::uint64_t auto_rollbacks = 0;
+    bool is_detached = false;
+    LinkWatch links;
+    std::optional<SetSaver> saver{};
+    std::uint64_t last_check_ns = 0;
+    std::uint64_t last_commit_ns = 0;
+    Interfaces interfaces;  // first to go: nothing else may end while packets come
+
+    // engine.cpp
+    Status wake_by(std::initializer_list<int> fds);
+    Status begin(const bpf::Object& object);
+    void take(const weir_event& event, std::uint64_t position);
+    Generation* find_generation(std::uint32_t number);
+    void notice(const std::string& sentence) const;
+    Result<Counts> uncollected_counts() const;
+    Status fill_state(EngineStatus& status, const Counts& counts) const;
+    void fill_sinks(EngineStatus& status, const Counts& counts) const;
+
+    // sets.cpp
+    std::vector<SavedSet> changing_sets(const Loaded& loaded) const;
+
+    // attach.cpp
+    Status attach(Interface& row);
+    Status attach_all();
+    Status name_interfaces(const Program& program, const bpf::Manifest& manifest) const;
+    Status name_to_all(const Interface& row, unsigned index) const;
+    void follow_interfaces();
+    void reattach(Interface& row);
+    Result<std::vector<Attachment*>> disable_offloads();
+
+    // swap.cpp
+    void abandon(Loaded& loaded);
+    bool went_back(InForce now) const;
+    Result<Loaded> load(const bpf::Object& object, const Origin& origin);
+    bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
+    Status replace(const bpf::Object& object, const SwapOptions& options);
+    void commit(Loaded loaded, std::uint64_t confirm_within_ms);
+    void finish_swap();
+    void retire_replaced();
+    void restore_previous();
+    void collect_counts(Loaded& loaded);
+    void keep(Loaded old);
+    void finish_drained();
+    void drop_unused();
+
+    // candidate.cpp
+    Status begin_shadow(const bpf::Object& candidate, const Origin& origin);
+    void end_shadow();
+    void collect_stand_in(Loaded& loaded, const Program& program);
+    void adopt_shadow();
+    void drop_adopted_shadow();
+
+    // pinning.cpp
+    Status pin(const Loaded& loaded);
+    void unpin(std::uint32_t number);
+    Status pin_engine();
+    void save();
+
+    // adopt.cpp
+    Status adopt(const bpf::Object& object);
+    Status adopt_generations();
+    std::vector<Generation> read_records(const Sums& sums);
+    void undo_interrupted_delivery(std::vector<Generation>& generations);
+    void add_taken(const std::vector<Generation>& generations, const Sums& sums);
+    std::vector<Loaded> open_programs(std::vector<Generation> generations, const Sums& sums);
+    std::vector<Loaded>::iterator find_in_force(std::vector<Loaded>& loaded) const;
+    void sort_into_history(std::vector<Loaded> others, const Sums& sums);
+    void connect_adopted_sinks();
+    void clear_unused_slots();
+    Status adopt_attachments();
+};
+
+}  // namespace weir::runtime
