@@ -18,9 +18,9 @@
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
 #include "runtime/bench.h"
-#include "runtime/trial_run.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/capture.h"
+#include "tooling/judge/evaluators.h"
 
 namespace weir::cli {
 namespace {
@@ -54,13 +54,16 @@ double ms_since(std::chrono::steady_clock::time_point begin) {
 
 Result<runtime::Frames> frames_of(const BenchArguments& arguments, const policy::TypedPolicy& policy) {
     if (arguments.capture.empty()) return analysis::probe_frames(policy, arguments.packets, kSeed);
+    auto capture = tooling::Capture::open(arguments.capture);
+    if (!capture) return capture.error();
     runtime::Frames frames;
-    const Status read =
-        tooling::read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t) {
-            if (runtime::TestRunner::accepts(frame.size())) frames.emplace_back(frame.begin(), frame.end());
-            return frames.size() < arguments.packets;
-        });
-    if (!read) return read.error();
+    while (frames.size() < arguments.packets) {
+        const auto frame = capture->next();
+        if (!frame) return frame.error();
+        if (!*frame) break;
+        const std::span<const std::uint8_t> bytes = (*frame)->bytes;
+        if (tooling::kernel_takes(bytes.size())) frames.emplace_back(bytes.begin(), bytes.end());
+    }
     if (frames.empty()) return Error{arguments.capture + " has no frame that can be measured", {}, 0};
     return frames;
 }
@@ -199,7 +202,7 @@ Status measure(const Compiled& compiled, const BenchArguments& arguments, Report
 }
 
 int run_bench(const BenchArguments& arguments) {
-    const bool allowed = runtime::TestRunner::allowed();
+    const bool allowed = tooling::kernel_is_allowed();
     Report report;
     report.engine = !arguments.engine.empty() ? arguments.engine : allowed ? "kernel" : "native";
     if (report.engine == "kernel" && !allowed)

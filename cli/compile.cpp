@@ -1,10 +1,7 @@
 // weir compile: prints one stage of the compiler.
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -16,6 +13,7 @@
 #include "compiler/ir/print.h"
 #include "grammar/parser.h"
 #include "grammar/print.h"
+#include "tooling/files/output_file.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
@@ -35,11 +33,8 @@ int write_out(const CompileArguments& arguments, std::string_view bytes) {
         std::fwrite(bytes.data(), 1, bytes.size(), stdout);
         return kOk;
     }
-    std::FILE* file = std::fopen(arguments.out.c_str(), "wbe");
-    const bool written = file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-    const bool closed = file != nullptr && std::fclose(file) == 0;
-    if (written && closed) return kOk;
-    return say_error(fmt::format("{} cannot be written: {}", arguments.out, std::strerror(errno)));
+    if (Status written = tooling::write_whole(arguments.out, bytes); !written) return say_error(written.error());
+    return kOk;
 }
 
 // The syntax tree needs only a text that parses.

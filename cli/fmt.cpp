@@ -1,12 +1,8 @@
 // weir fmt: the one canonical layout.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -15,7 +11,7 @@
 #include "cli/terminal.h"
 #include "grammar/parser.h"
 #include "grammar/print.h"
-#include "runtime/handles.h"
+#include "tooling/files/output_file.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
@@ -26,36 +22,6 @@ struct FmtArguments {
     std::vector<std::string> files{};
     bool check = false;
 };
-
-// Beside the file and then in its place: a reader finds the old text or the new one, whole. A link stays a link.
-int replace_file(const std::string& path, const std::string& text) {
-    const auto failed = [&](const std::string& what) {
-        return say_error(fmt::format("{} cannot be {}: {}", path, what, std::strerror(errno)));
-    };
-    char* resolved = realpath(path.c_str(), nullptr);
-    if (resolved == nullptr) return failed("found");
-    const std::string target = resolved;
-    std::free(resolved);
-    struct stat facts{};
-    if (stat(target.c_str(), &facts) != 0) return failed("read");
-    std::string beside = target + ".XXXXXX";
-    const runtime::UniqueFd fd(mkstemp(beside.data()));
-    if (!fd) return failed("written");
-    std::size_t written = 0;
-    while (written < text.size()) {
-        const ssize_t count = write(fd.get(), text.data() + written, text.size() - written);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        written += static_cast<std::size_t>(count);
-    }
-    const bool owned = fchown(fd.get(), facts.st_uid, facts.st_gid) == 0 || errno == EPERM;
-    if (written == text.size() && owned && fchmod(fd.get(), facts.st_mode & 07777) == 0 && fsync(fd.get()) == 0 &&
-        rename(beside.c_str(), target.c_str()) == 0)
-        return kOk;
-    const int said = failed("written");
-    unlink(beside.c_str());
-    return said;
-}
 
 int format_one(const FmtArguments& arguments, const std::string& file) {
     auto text = tooling::read_file(file);
@@ -82,9 +48,9 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
         return kOk;
     }
     if (!differs) return kOk;
-    const int status = replace_file(file, formatted);
-    if (status == kOk) fmt::print("{}: formatted\n", file);
-    return status;
+    if (Status written = tooling::write_whole(file, formatted); !written) return say_error(written.error());
+    fmt::print("{}: formatted\n", file);
+    return kOk;
 }
 
 int format_all(const FmtArguments& arguments) {

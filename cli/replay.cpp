@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/load.h"
@@ -14,10 +13,15 @@
 #include "cli/terminal.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/capture.h"
+#include "tooling/judge/capture_writer.h"
 #include "tooling/judge/evaluators.h"
+#include "tooling/judge/replay.h"
+#include "tooling/judge/report.h"
 
 namespace weir::cli {
 namespace {
+
+constexpr std::uint64_t kMostDifferences = 10;  // that are printed
 
 struct ReplayArguments {
     tooling::PolicyOptions options{};
@@ -27,132 +31,105 @@ struct ReplayArguments {
     std::string out{};
 };
 
-std::string json_line(std::uint64_t number, const tooling::Judged& judged, const policy::TypedPolicy& policy) {
-    nlohmann::ordered_json line;
-    line["packet"] = number;
-    line["verdict"] = tooling::verdict_name(judged.verdict);
-    if (judged.by == tooling::Judged::By::kRule)
-        line["rule"] = policy.rules[judged.rule].name;
-    else if (judged.by == tooling::Judged::By::kMalformed)
-        line["rule"] = "malformed";
-    else
-        line["rule"] = nullptr;
-    line["matched"] = nlohmann::ordered_json::array();
-    for (const std::uint32_t rule : judged.matched) line["matched"].push_back(policy.rules[rule].name);
-    line["alerts"] = nlohmann::ordered_json::array();
-    for (const std::uint32_t alert : judged.alerts) line["alerts"].push_back(policy.alerts[alert].name);
-    return line.dump() + "\n";
+// Who judged, and whether those that did agree.
+std::string judged_by(const tooling::Evaluators& evaluators, const tooling::ReplayCounts& counts) {
+    std::string names;
+    const std::vector<tooling::Evaluator>& judging = evaluators.judging();
+    for (std::size_t i = 0; i < judging.size(); ++i)
+        names += fmt::format("{}{}",
+                             i == 0                    ? ""
+                             : i + 1 == judging.size() ? " and "
+                                                       : ", ",
+                             tooling::evaluator_name(judging[i]));
+    if (judging.size() == 1) return fmt::format("judged by the {} evaluator", names);
+    const char* agreed = counts.differences != 0    ? ""
+                         : counts.not_compared != 0 ? ": they agree as far as they can be compared"
+                                                    : ": they agree";
+    return fmt::format("judged by the {} evaluators{}", names, agreed);
 }
 
-// The table people read: the counters that the capture would have left.
-class Summary {
-public:
-    explicit Summary(const policy::TypedPolicy& policy)
-        : policy_(policy),
-          matched_(policy.rules.size()),
-          decided_(policy.rules.size()),
-          alerts_(policy.alerts.size()) {}
-
-    void add(const tooling::Judged& judged, std::size_t bytes) {
-        ++packets_;
-        bytes_ += bytes;
-        for (const std::uint32_t rule : judged.matched) ++matched_[rule];
-        for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
-        if (judged.by == tooling::Judged::By::kRule)
-            ++decided_[judged.rule];
-        else
-            ++(judged.by == tooling::Judged::By::kMalformed ? malformed_ : default_);
-        ++verdicts_[judged.verdict];
+// The table that people read.
+void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolicy& policy,
+                   const tooling::Evaluators& evaluators) {
+    const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
+    const auto tinted = [&](std::uint32_t verdict) {
+        const std::string word(tooling::verdict_name(verdict));
+        return colour ? fmt::format("\x1b[{}m{}\x1b[0m", verdict == 0 ? 32 : 31, word) : word;
+    };
+    std::size_t width = 9;
+    for (const policy::Rule& rule : policy.rules) width = std::max(width, rule.name.size());
+    for (const policy::Alert& alert : policy.alerts) width = std::max(width, alert.name.size());
+    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
+    for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+        const policy::Rule& rule = policy.rules[i];
+        const std::string verdict =
+            !rule.verdict ? ""
+                          : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
+        fmt::print("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), counts.matched[i], counts.decided[i], verdict);
     }
+    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", counts.by_default,
+               tinted(static_cast<std::uint32_t>(policy.default_verdict.kind)));
+    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", counts.by_malformed,
+               tinted(static_cast<std::uint32_t>(policy.malformed_verdict.kind)));
+    if (!policy.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
+    for (std::size_t i = 0; i < policy.alerts.size(); ++i)
+        fmt::print("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);
+    fmt::print("\n{} packets, {} bytes", counts.packets, counts.bytes);
+    for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
+        if (counts.verdicts[verdict] != 0) fmt::print(", {} {}", counts.verdicts[verdict], tinted(verdict));
+    fmt::print("; {}\n", judged_by(evaluators, counts));
+}
 
-    void print(const std::string& engine) const {
-        const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
-        const auto tinted = [&](std::uint32_t verdict) {
-            const std::string word(tooling::verdict_name(verdict));
-            return colour ? fmt::format("\x1b[{}m{}\x1b[0m", verdict == 0 ? 32 : 31, word) : word;
-        };
-        std::size_t width = 9;
-        for (const policy::Rule& rule : policy_.rules) width = std::max(width, rule.name.size());
-        for (const policy::Alert& alert : policy_.alerts) width = std::max(width, alert.name.size());
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
-        for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
-            const policy::Rule& rule = policy_.rules[i];
-            const std::string verdict =
-                !rule.verdict ? ""
-                              : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
-            fmt::print("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), matched_[i], decided_[i], verdict);
-        }
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", default_,
-                   tinted(static_cast<std::uint32_t>(policy_.default_verdict.kind)));
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", malformed_,
-                   tinted(static_cast<std::uint32_t>(policy_.malformed_verdict.kind)));
-        if (!policy_.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
-        for (std::size_t i = 0; i < policy_.alerts.size(); ++i)
-            fmt::print("{}  {:>10}\n", padded(policy_.alerts[i].name, width), alerts_[i]);
-        fmt::print("\n{} packets, {} bytes", packets_, bytes_);
-        for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
-            if (verdicts_[verdict] != 0) fmt::print(", {} {}", verdicts_[verdict], tinted(verdict));
-        fmt::print("; judged by {}\n",
-                   engine == "all" ? "all evaluators, which agree" : fmt::format("the {} evaluator", engine));
-    }
-
-private:
-    const policy::TypedPolicy& policy_;
-    std::uint64_t packets_ = 0, bytes_ = 0, default_ = 0, malformed_ = 0;
-    std::vector<std::uint64_t> matched_, decided_, alerts_;
-    std::uint64_t verdicts_[4] = {};
-};
+// What of the capture is not as people may think.
+void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& evaluators) {
+    if (facts.cut_frames != 0)
+        fmt::print(stderr, "note: {} of {} frames were captured short: rules see only the bytes that are there\n",
+                   facts.cut_frames, facts.frames);
+    if (evaluators.has(tooling::Evaluator::kKernel) && !tooling::kernel_takes(facts))
+        fmt::print(stderr, "note: {}\n", tooling::without_kernel(evaluators));
+}
 
 int replay(const ReplayArguments& arguments) {
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    auto engines = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
-    if (!engines) return say_error(engines.error());
+    auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
+    if (!evaluators) return say_error(evaluators.error());
+    auto capture = tooling::Capture::open(arguments.capture);
+    if (!capture) return say_error(capture.error());
+    // All of it is read before anything is printed or written.
+    auto facts = capture->facts();
+    if (!facts) return say_error(facts.error());
     tooling::CaptureWriter annotated;
     if (!arguments.out.empty())
-        if (Status opened = annotated.open(arguments.out); !opened) return say_error(opened.error());
+        if (Status opened = annotated.open(arguments.out, tooling::CaptureWriter::Appears::kWhole); !opened)
+            return say_error(opened.error());
 
     const policy::TypedPolicy& policy = loaded.compiled->policy;
-    Summary summary(policy);
-    Progress progress("packets");
-    std::uint64_t number = 0, differences = 0;
-    Status judged_all{Done{}};
-    const Status read =
-        tooling::read_capture(arguments.capture, [&](std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
-            std::string difference;
-            auto judged = engines->judge(frame, time_ns, difference);
-            ++number;
-            if (!judged) {
-                judged_all = judged.error();
-                return false;
-            }
-            if (!difference.empty() && ++differences <= 10)
-                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", number, difference);
+    tooling::ReplayCounts counts(policy);
+    Progress progress("packets", facts->frames);
+    const Status replayed =
+        tooling::replay(*capture, *facts, *evaluators, [&](const tooling::ReplayedPacket& packet) -> Status {
+            counts.add(packet);
+            const tooling::Evaluators::Answer& answer = packet.answer;
+            if (!answer.difference.empty() && counts.differences <= kMostDifferences)
+                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", packet.number, answer.difference);
+            if (counts.not_compared == 1 && !packet.is_compared)
+                fmt::print(stderr, "note: packet {}: {}\n", packet.number, tooling::kNotCompared);
             if (arguments.options.format == "json")
-                std::fputs(json_line(number, *judged, policy).c_str(), stdout);
-            else
-                summary.add(*judged, frame.size());
-            if (!arguments.out.empty()) {
-                judged_all = annotated.write(frame, time_ns, tooling::describe(*judged, policy));
-                if (!judged_all) return false;
-            }
-            progress.step(number);
-            return true;
+                std::fputs(tooling::json_line(packet.number, answer.judged, policy).c_str(), stdout);
+            progress.step(packet.number);
+            if (arguments.out.empty()) return Done{};
+            return annotated.write(packet.frame, tooling::describe(answer.judged, policy));
         });
     progress.finish();
-    if (!judged_all) return say_error(judged_all.error());
-    if (!read) return say_error(read.error());
+    if (!replayed) return say_error(replayed.error());
     if (!arguments.out.empty())
         if (Status closed = annotated.close(); !closed) return say_error(closed.error());
-    if (engines->judged_natively() != 0)
-        fmt::print(stderr,
-                   "note: the kernel refuses test runs of {} frame{} (under 14 bytes, or too long): judged by "
-                   "the native evaluator\n",
-                   engines->judged_natively(), engines->judged_natively() == 1 ? "" : "s");
-    if (arguments.options.format != "json") summary.print(engines->name());
-    if (differences == 0) return kOk;
+    print_notes(*facts, *evaluators);
+    if (arguments.options.format != "json") print_summary(counts, policy, *evaluators);
+    if (counts.differences == 0) return kOk;
     fmt::print(stderr, "weir: the evaluators differ on {} of {} packets: this is a bug of weir, please report it\n",
-               differences, number);
+               counts.differences, counts.packets);
     return kPolicyFault;
 }
 
@@ -165,7 +142,10 @@ void add_replay(CLI::App& app, int& status) {
         "The capture's time stamps are the clock. `--format json` writes one object for each packet:\n"
         R"(  {"packet":1,"verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
-    command->add_option("PCAP", arguments.capture, "pcap or pcapng with Ethernet frames")->required();
+    command
+        ->add_option("PCAP", arguments.capture,
+                     "pcap or pcapng with Ethernet frames, also compressed with gzip; - is standard input")
+        ->required();
     add_engine_option(*command, arguments.engine);
     command
         ->add_option("--out", arguments.out, "write the packets to a pcapng file, each with its verdict as a comment")

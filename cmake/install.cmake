@@ -1,4 +1,4 @@
-# weir::compiler and weir::runtime for other CMake projects.
+# weir::compiler, weir::runtime, weir::tooling and weir::service for other CMake projects.
 include(CMakePackageConfigHelpers)
 install(TARGETS weir_base weir_grammar weir_object weir_compiler weir_runtime weir_tooling weir_service weir EXPORT weirTargets)
 install(EXPORT weirTargets NAMESPACE weir:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weir)

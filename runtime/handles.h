@@ -26,6 +26,8 @@ public:
     }
     int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
+    // Whoever calls it closes it.
+    int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_ = -1;

@@ -21,15 +21,15 @@ Status Samples::begin(const std::string& engine, std::string path) {
     path_ = std::move(path);
     written_ = 0;
     state_ = "ok";
-    if (Status opened = capture_.open(path_); !opened) return opened;
+    if (Status opened = capture_.open(path_, tooling::CaptureWriter::Appears::kAsItComes); !opened) return opened;
     is_open_ = true;
     return capture_.flush();
 }
 
 void Samples::take(const runtime::Disagreement& one) {
     if (!is_open_ || written_ == kMost) return;
-    Status done = capture_.write(one.frame, one.wall_clock_ns,
-                                 fmt::format("in force: {}; candidate: {}", one.live, one.candidate));
+    const tooling::CapturedFrame frame{one.frame, static_cast<std::uint32_t>(one.frame.size()), one.wall_clock_ns};
+    Status done = capture_.write(frame, fmt::format("in force: {}; candidate: {}", one.live, one.candidate));
     if (done) done = capture_.flush();
     if (done)
         ++written_;

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "runtime/engine/shadow.h"
-#include "tooling/judge/capture.h"
+#include "tooling/judge/capture_writer.h"
 
 namespace weir::service {
 

@@ -55,7 +55,7 @@ LIBRARIES = {
     "bpf/": ("runtime/", "bpf/"),                 # <bpf/libbpf.h>, <bpf/bpf_helpers.h>
     "tao/": ("grammar/",),
     "CLI/": ("cli/",),
-    "pcap": ("tooling/judge/", "runtime/"),
+    "zlib": ("tooling/judge/",),
 }
 NO_IO = ("iostream", "fstream", "filesystem", "cstdio", "stdio.h", "unistd.h", "fcntl.h")   # grammar/ and compiler/ do none
 

@@ -1,35 +1,18 @@
 #include "tests/support/engines.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "compiler/codegen/state_tables.h"
-#include "compiler/policy/identity.h"
 #include "grammar/render.h"
 #include "tests/support/stack.h"
 
 namespace weir::tests {
 namespace {
-
-Judged judged_from(const oracle::Judgement& judgement) {
-    Judged judged;
-    judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
-    judged.rule = judgement.rule           ? static_cast<std::uint32_t>(*judgement.rule)
-                  : judgement.by_malformed ? WEIR_RULE_MALFORMED
-                                           : WEIR_RULE_DEFAULT;
-    for (const policy::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
-    for (const policy::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
-    return judged;
-}
-
-template <typename Trace>
-Judged judged_from(const Trace& trace) {
-    return {trace.verdict, trace.rule, trace.matched, trace.alerts};
-}
 
 // Of this thread, in the kernel, too: other work on the machine does not count.
 double worked_seconds() {
@@ -40,73 +23,55 @@ double worked_seconds() {
 
 }  // namespace
 
-bool Judged::has_matched(std::size_t number) const {
-    return std::find(matched.begin(), matched.end(), number) != matched.end();
-}
-
 std::string to_string(const Judged& judged) {
-    const std::string by = judged.rule == WEIR_RULE_DEFAULT     ? "default"
-                           : judged.rule == WEIR_RULE_MALFORMED ? "malformed"
-                                                                : std::to_string(judged.rule);
+    const std::string by = judged.by == Judged::By::kDefault     ? "default"
+                           : judged.by == Judged::By::kMalformed ? "malformed"
+                                                                 : std::to_string(judged.rule);
     return fmt::format("verdict {} by {}, matched [{}], alerts [{}]", judged.verdict, by,
                        fmt::join(judged.matched, " "), fmt::join(judged.alerts, " "));
 }
 
 bool Analysed::has(Code code) const {
-    return std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
+    return std::any_of(diagnostics().all().begin(), diagnostics().all().end(),
                        [&](const Diagnostic& d) { return d.code == code; });
 }
 
 Analysed analysed(const std::string& policy, const FileTexts& files, const std::string& name) {
-    Analysed result;
-    Sources sources;
     sema::Files reader;
     reader.read = [&](const std::string& path) -> Result<std::string> {
         if (const auto found = files.find(path); found != files.end()) return found->second;
         return Error{"No such file or directory", {}, 0};
     };
-    std::optional<Compiled> compiled = analyse(sources, name, policy, reader, result.diagnostics);
-    if (compiled) result.compiled = std::make_unique<Compiled>(std::move(*compiled));
-    result.said = render(sources, result.diagnostics, DiagnosticFormat::kHuman, Colour::kOff);
+    Analysed result;
+    result.loaded = std::make_unique<tooling::LoadedPolicy>(tooling::analyse_text(name, policy, reader, {}));
+    if (result.loaded->compiled) result.compiled = &*result.loaded->compiled;
+    result.said = render(result.loaded->sources, result.loaded->diagnostics, DiagnosticFormat::kHuman, Colour::kOff);
     return result;
 }
 
-bool Evaluators::kernel_runs() {
-    static const bool runs = runtime::TestRunner::allowed();
-    return runs;
+Status Evaluators::add(Kernel kernel) {
+    for (const tooling::Evaluator one : {tooling::Evaluator::kOracle, tooling::Evaluator::kNative})
+        if (Status added = evaluators_.add(one); !added) return added;
+    if (kernel == Kernel::kNot || !kernel_runs()) return Done{};
+    const auto object = compile(compiled(), {});
+    if (!object) return object.error();
+    if (const std::string complaint = stack_complaint(object->elf); !complaint.empty()) return Error{complaint, {}, 0};
+    const double before = worked_seconds();
+    Status added = evaluators_.add_kernel(*object);
+    load_seconds_ = worked_seconds() - before;
+    return added;
 }
 
 std::unique_ptr<Evaluators> Evaluators::create(Analysed analysed, std::string& error, Kernel kernel) {
-    if (!analysed.compiled) {
+    if (analysed.compiled == nullptr) {
         error = analysed.said;
         return nullptr;
     }
-    auto engines = std::make_unique<Evaluators>();
-    engines->compiled_ = std::move(analysed.compiled);
-    auto native = codegen::NativeEngine::create(*engines->compiled_);
-    if (!native) {
-        error = native.error().message;
-        return nullptr;
-    }
-    engines->native_ = std::move(*native);
-    engines->oracle_.emplace(engines->compiled_->policy);
-    if (kernel == Kernel::kNot || !kernel_runs()) return engines;
-    const auto object = compile(*engines->compiled_, {});
-    if (!object) {
-        error = object.error().message;
-        return nullptr;
-    }
-    error = stack_complaint(object->elf);
-    if (!error.empty()) return nullptr;
-    const double before = worked_seconds();
-    auto runner = runtime::TestRunner::create(*object);
-    engines->load_seconds_ = worked_seconds() - before;
-    if (!runner) {
-        error = runner.error().message;
-        return nullptr;
-    }
-    engines->kernel_ = std::move(*runner);
-    return engines;
+    std::unique_ptr<Evaluators> evaluators(new Evaluators(std::move(analysed.loaded)));
+    const Status added = evaluators->add(kernel);
+    if (added) return evaluators;
+    error = added.error().message;
+    return nullptr;
 }
 
 std::unique_ptr<Evaluators> Evaluators::create(const std::string& policy, std::string& error, const FileTexts& files,
@@ -115,45 +80,40 @@ std::unique_ptr<Evaluators> Evaluators::create(const std::string& policy, std::s
 }
 
 void Evaluators::reset() {
-    oracle_.emplace(compiled_->policy);
-    native_->reset();
-    if (kernel_ && !kernel_->reset()) std::abort();
+    if (!evaluators_.begin()) std::abort();
 }
 
-bool Evaluators::have_evicted() const {
-    if (oracle_->evictions() != 0 || native_->evictions() != 0) return true;
-    if (!kernel_) return false;
-    const auto evictions = kernel_->evictions();
-    if (!evictions) std::abort();
-    return *evictions != 0;
+bool Evaluators::have_evicted() {
+    const auto evicted = evaluators_.have_evicted();
+    if (!evicted) std::abort();
+    return *evicted;
 }
 
 bool Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
                           std::string& difference) {
-    const bool expected = oracle_->contains(set, entry, time_ns);
-    const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
-    if (native_->contains(set, entry, time_ns) != expected)
-        difference += fmt::format("native: `{}` differs\n", typed.name);
-    if (!kernel_) return expected;
-    const auto contains = kernel_->contains(policy::identity(typed), codegen::live_key(typed, entry), time_ns);
-    if (!contains || *contains != expected) difference += fmt::format("kernel: `{}` differs\n", typed.name);
-    return expected;
+    auto membership = evaluators_.contains(set, entry, time_ns);
+    if (membership) {
+        difference += membership->difference;
+        return membership->contains;
+    }
+    difference += membership.error().message + "\n";
+    return false;
 }
 
 Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns) {
-    Judged expected = judged_from(oracle_->judge(frame, time_ns));
-    const auto compare = [&](const char* name, const Judged& other) {
-        if (other == expected) return;
-        difference += fmt::format("oracle: {}\n{}: {}\n", to_string(expected), name, to_string(other));
-    };
-    compare("native", judged_from(native_->judge(frame, time_ns)));
-    if (kernel_ && runtime::TestRunner::accepts(frame.size())) {
-        ++kernel_frames_;
-        const auto trace = kernel_->judge(frame, time_ns);
-        if (!trace)
-            difference += "kernel: " + trace.error().message + "\n";
-        else
-            compare("kernel", judged_from(*trace));
+    Judged expected;
+    for (const tooling::Evaluator one : evaluators_.added()) {
+        const bool is_kernel = one == tooling::Evaluator::kKernel;
+        if (is_kernel && !tooling::kernel_takes(frame.size())) continue;
+        if (is_kernel) ++kernel_frames_;
+        auto judged = evaluators_.judge_with(one, frame, time_ns);
+        if (!judged)
+            difference += fmt::format("{}: {}\n", tooling::evaluator_name(one), judged.error().message);
+        else if (one == tooling::Evaluator::kOracle)
+            expected = std::move(*judged);
+        else if (*judged != expected)
+            difference += fmt::format("oracle: {}\n{}: {}\n", to_string(expected), tooling::evaluator_name(one),
+                                      to_string(*judged));
     }
     return expected;
 }

@@ -65,7 +65,7 @@ public:
             if (never_[rule])
                 return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule,
                                    to_string(judged));
-        if (judged.rule >= redundant_.size() || !redundant_[judged.rule]) return {};
+        if (judged.by != Judged::By::kRule || !redundant_[judged.rule]) return {};
         const packet::Packet packet(frame);
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
             const policy::Rule& rule = policy_.rules[i];

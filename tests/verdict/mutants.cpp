@@ -82,7 +82,7 @@ std::string fault_of(const std::string& name, const std::string& text, const Fil
                      Random& random, bool& accepted) {
     Analysed result = analysed(text, files, name);
     accepted = result.compiled != nullptr;
-    if (!accepted) return result.diagnostics.has_errors() ? "" : "refused without a reason\n";
+    if (!accepted) return result.diagnostics().has_errors() ? "" : "refused without a reason\n";
     Diagnostics said;
     [[maybe_unused]] const bool whole = analysis::lint(result.compiled->policy, said);  // it may give up on large ones
     std::string error;

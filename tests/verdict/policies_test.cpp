@@ -3,11 +3,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <sstream>
 
 #include "tests/support/engines.h"
 #include "tests/support/stack.h"
+#include "tooling/judge/policy_tests.h"
 
 using namespace weir;
 using namespace weir::tests;
@@ -31,39 +31,6 @@ FileTexts folder(const fs::path& place) {
     return files;
 }
 
-void check_step(Evaluators& engines, const policy::SendFrames& send, std::uint64_t now_ns, const std::string& place) {
-    std::map<std::uint32_t, std::uint64_t> alerts;
-    const policy::Expectation& expect = send.expect;
-    for (const auto& frame : send.frames) {
-        std::string difference;
-        const Judged judged = engines.judge(frame, difference, now_ns);
-        INFO(place << " `" << expect.text << "`, " << to_hex(frame) << ": " << to_string(judged));
-        CHECK(difference == "");
-        for (const std::uint32_t alert : judged.alerts) ++alerts[alert];
-        if (expect.verdict) CHECK(judged.verdict == static_cast<std::uint32_t>(expect.verdict->kind));
-        if (expect.rule) CHECK(judged.rule == static_cast<std::uint32_t>(*expect.rule));
-        if (expect.by_default) CHECK(judged.rule == WEIR_RULE_DEFAULT);
-        if (expect.by_malformed) CHECK(judged.rule == WEIR_RULE_MALFORMED);
-        if (expect.no_alert) CHECK(judged.alerts.empty());
-    }
-    INFO(place << " `" << expect.text << "`");
-    for (const policy::ExpectedAlert& alert : expect.alerts) {
-        const std::uint64_t times = alerts[static_cast<std::uint32_t>(alert.alert)];
-        if (alert.times)
-            CHECK(times == *alert.times);
-        else
-            CHECK(times != 0);
-    }
-}
-
-void check_member(Evaluators& engines, const policy::ExpectMember& expect, std::uint64_t now_ns,
-                  const std::string& place) {
-    std::string difference;
-    INFO(place << " `" << expect.text << "`");
-    CHECK(engines.contains(expect.set, expect.entry, now_ns, difference) != expect.negated);
-    CHECK(difference == "");
-}
-
 }  // namespace
 
 TEST_CASE("policies with tests of their own", "[policies]") {
@@ -80,16 +47,14 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         const auto engines = Evaluators::create(std::move(policy), error);
         INFO(error);
         REQUIRE(engines);
+        tooling::PolicyTests tests(engines->loaded(), engines->all());
         for (const policy::Test& test : engines->compiled().policy.tests) {
-            engines->reset();
-            std::uint64_t now_ns = 0;
-            for (const policy::TestStep& step : test.steps) {
-                if (const auto* advance = std::get_if<policy::AdvanceClock>(&step.node)) now_ns += advance->ns;
-                if (const auto* send = std::get_if<policy::SendFrames>(&step.node))
-                    check_step(*engines, *send, now_ns, name + ", " + test.name);
-                if (const auto* expect = std::get_if<policy::ExpectMember>(&step.node))
-                    check_member(*engines, *expect, now_ns, name + ", " + test.name);
-            }
+            auto result = tests.run(test);
+            REQUIRE(result);
+            INFO(name << ", " << test.name);
+            if (result->failure)
+                FAIL_CHECK("step " << result->failure->step << " (line " << result->failure->line << "): expected "
+                                   << result->failure->expected << ", got " << result->failure->got);
         }
     }
     CHECK(policies >= 5);

@@ -58,7 +58,7 @@ bool agree(const Options& options, bench::Shape shape, std::string_view name) {
             fmt::print("{}, {} rules, seed {}: {}\n{}\n", name, options.rules, options.seed, difference, to_hex(frame));
             return false;
         }
-        if (judged.rule < options.rules) ++decided;
+        if (judged.by == Judged::By::kRule) ++decided;
     }
     fmt::print("{}: {} rules, {} packets, {} decided by a rule, {} in the kernel; {}\n", name, options.rules,
                options.packets, decided, engines->kernel_frames(), engines->compiled().decision.reason);

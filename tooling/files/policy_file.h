@@ -1,4 +1,4 @@
-// From a file's name to a policy, with its diagnostics told.
+// From a file's name to a policy and what is wrong with it.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,11 @@
 #include "grammar/source.h"
 #include "runtime/status.h"
 #include "tooling/exit_status.h"
+#include "tooling/files/paths.h"
+#include "tooling/files/read.h"
 
 namespace weir::tooling {
+class Buffers;
 
 // kLint: rule logic as well, which may take a second at 100,000 rules.
 enum class Depth : std::uint8_t { kMeaning, kLint };
@@ -27,12 +30,10 @@ struct PolicyOptions {
 
 DiagnosticFormat diagnostic_format(const std::string& word);
 
-// The path from the root, symbolic links as they are: who turns one elsewhere means that to be followed. "-" stays.
-std::string from_root(const std::string& path);
-// A whole file; "-" is standard input.
-Result<std::string> read_file(const std::string& path);
-// Only regular files: a policy that names a device or a pipe is told so.
+// The files of this machine, regular ones only: what a policy names must not be a device or a pipe that never ends.
 sema::Files files_of(const PolicyOptions& options);
+// `files` that notes in `read` each one that is asked for, also those that cannot be read.
+sema::Files noted(sema::Files files, std::vector<runtime::SourceFile>& read);
 
 struct LoadedPolicy {
     Sources sources{};
@@ -47,10 +48,15 @@ struct FileSource {
     sema::ReadFile root;   // the policy's own
     sema::ReadFile named;  // imports and set files
 };
-// Reads, parses and checks `path`; says nothing.
-// `read` gets every file that was asked for, those that are not there, too.
+// Parses and checks `text`, which is called `name`; imports and set files come from `files`. Prints nothing.
+LoadedPolicy analyse_text(const std::string& name, std::string text, const sema::Files& files,
+                          const PolicyOptions& options, Depth depth = Depth::kMeaning, Session* session = nullptr);
+// The same of the file `path`; "-" is standard input. `read`: as noted() fills it.
 LoadedPolicy analyse_file(const std::string& path, const PolicyOptions& options, Depth depth = Depth::kMeaning,
                           std::vector<runtime::SourceFile>* read = nullptr, Session* session = nullptr,
                           const FileSource* source = nullptr);
+// The same with the texts of `buffers` in the place of what they stand for.
+LoadedPolicy analyse_unsaved(const std::string& path, const Buffers& buffers, const PolicyOptions& options,
+                             Depth depth = Depth::kMeaning);
 
 }  // namespace weir::tooling

@@ -1,122 +1,191 @@
+// Tested by tests/unit/tooling/capture_test.cpp, and fuzzed by tests/fuzz/capture.cpp.
 #include "tooling/judge/capture.h"
 
-#include <pcap/pcap.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <fmt/format.h>
 
+#include "tooling/judge/link_type.h"
+
 namespace weir::tooling {
 namespace {
-struct PcapCloser {
-    void operator()(pcap_t* capture) const { pcap_close(capture); }
-};
 
-// ---- pcapng (draft-ietf-opsawg-pcapng): blocks of little-endian words, padded to four bytes ----
+constexpr std::uint8_t kGzip[] = {0x1f, 0x8b}, kZstd[] = {0x28, 0xb5, 0x2f, 0xfd}, kXz[] = {0xfd, '7', 'z', 'X'};
 
-constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a, kInterfaceDescription = 1, kEnhancedPacket = 6;
-constexpr std::uint16_t kOptionComment = 1, kOptionTimeResolution = 9;
+template <std::size_t N>
+bool begins(std::span<const std::uint8_t> bytes, const std::uint8_t (&magic)[N]) {
+    return bytes.size() >= N && std::equal(magic, magic + N, bytes.begin());
+}
 
-void append32(std::string& out, std::uint32_t value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+Error no_capture(std::span<const std::uint8_t> first) {
+    if (begins(first, kZstd)) return {"it is compressed with zstd", "decompress it first: zstd -d", 0};
+    if (begins(first, kXz)) return {"it is compressed with xz", "decompress it first: xz -d", 0};
+    return {"it is neither pcap nor pcapng", {}, 0};
 }
-void append16(std::string& out, std::uint16_t value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+
+Error unreadable(const std::string& name, const Error& why) {
+    return {fmt::format("{} cannot be read: {}", name, why.message), why.help, why.number};
 }
-void append_padded(std::string& out, std::string_view bytes) {
-    out += bytes;
-    out.append((4 - bytes.size() % 4) % 4, '\0');
+Error unreadable(const std::string& name, int number) { return unreadable(name, {std::strerror(number), {}, number}); }
+
+bool write_all(int fd, std::span<const std::uint8_t> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = write(fd, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
 }
-void append_option(std::string& out, std::uint16_t code, std::string_view value) {
-    append16(out, code);
-    append16(out, static_cast<std::uint16_t>(value.size()));
-    append_padded(out, value);
+
+// A file without a name in the folder for temporary files.
+runtime::UniqueFd temporary_file() {
+    std::error_code none;
+    const std::string folder = std::filesystem::temp_directory_path(none).string();
+    runtime::UniqueFd file(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (file) return file;
+    std::string path = folder + "/weir-XXXXXX";
+    file = runtime::UniqueFd(mkostemp(path.data(), O_CLOEXEC));
+    if (file) unlink(path.c_str());
+    return file;
 }
-std::string block(std::uint32_t type, const std::string& body) {
-    std::string out;
-    const auto length = static_cast<std::uint32_t>(body.size() + 12);
-    append32(out, type);
-    append32(out, length);
-    out += body;
-    append32(out, length);
-    return out;
+
+// What comes out of `source` until its end. What does not begin as a capture does is not copied: it may never end.
+Result<runtime::UniqueFd> copied(int source, const std::string& name) {
+    runtime::UniqueFd file = temporary_file();
+    if (!file) return Error{fmt::format("a temporary file cannot be made: {}", std::strerror(errno)), {}, errno};
+    std::array<std::uint8_t, 1 << 16> piece{};
+    std::size_t kept = 0;
+    for (bool is_first = true;;) {
+        const ssize_t got = read(source, piece.data() + kept, piece.size() - kept);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return unreadable(name, errno);
+        kept += static_cast<std::size_t>(got);
+        if (got != 0 && is_first && kept < 4) continue;
+        const std::span<const std::uint8_t> bytes(piece.data(), kept);
+        if (is_first) {
+            const bool known = kept >= 4 && (PcapReader::of(bytes.first<4>()) || PcapngReader::of(bytes.first<4>()));
+            if (!known && !begins(bytes, kGzip)) return unreadable(name, no_capture(bytes));
+        }
+        is_first = false;
+        if (!write_all(file.get(), bytes))
+            return Error{fmt::format("a temporary file cannot be written: {}", std::strerror(errno)),
+                         "TMPDIR names a folder with more room", errno};
+        kept = 0;
+        if (got == 0) break;
+    }
+    if (lseek(file.get(), 0, SEEK_SET) != 0) return unreadable(name, errno);
+    return file;
 }
+
 }  // namespace
 
-Status read_capture(const std::string& path,
-                    const std::function<bool(std::span<const std::uint8_t> frame, std::uint64_t time_ns)>& take) {
-    char error[PCAP_ERRBUF_SIZE] = {};
-    const std::unique_ptr<pcap_t, PcapCloser> capture(
-        pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, error));
-    if (!capture) return Error{fmt::format("{} cannot be read: {}", path, error), {}, 0};
-    if (pcap_datalink(capture.get()) != DLT_EN10MB) {
-        const char* type = pcap_datalink_val_to_name(pcap_datalink(capture.get()));
-        return Error{
-            fmt::format("{} holds no Ethernet frames: its link type is {}", path, type == nullptr ? "unknown" : type),
-            "capture on an Ethernet interface, or convert it with `editcap -T ether`", 0};
-    }
-    std::uint64_t last_ns = 0;
+Result<Capture> Capture::of_file(const std::string& name, runtime::UniqueFd file) {
+    auto stream = ByteStream::open(std::move(file));
+    if (!stream) return unreadable(name, stream.error());
+    Capture capture(name, std::move(*stream));
+    if (Status begun = capture.begin(); !begun) return begun.error();
+    return capture;
+}
+
+Result<Capture> Capture::open(const std::string& path) {
+    const std::string name = path == "-" ? "standard input" : path;
+    runtime::UniqueFd file =
+        path == "-" ? runtime::duplicate(STDIN_FILENO) : runtime::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat facts{};
+    if (!file || fstat(file.get(), &facts) != 0) return unreadable(name, errno);
+    if (S_ISDIR(facts.st_mode)) return unreadable(name, EISDIR);
+    if (S_ISREG(facts.st_mode)) return of_file(name, std::move(file));
+    auto copy = copied(file.get(), name);
+    if (!copy) return copy.error();
+    return of_file(name, std::move(*copy));
+}
+
+Result<Capture> Capture::open_regular(const std::string& path) {
+    runtime::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat facts{};
+    if (!file || fstat(file.get(), &facts) != 0) return unreadable(path, errno);
+    if (!S_ISREG(facts.st_mode)) return unreadable(path, {"it is no regular file", {}, EINVAL});
+    return of_file(path, std::move(file));
+}
+
+Result<Capture> Capture::of_bytes(const std::string& name, std::string_view bytes) {
+    runtime::UniqueFd file(memfd_create("capture", MFD_CLOEXEC));
+    if (!file || !write_all(file.get(), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}) ||
+        lseek(file.get(), 0, SEEK_SET) != 0)
+        return unreadable(name, errno);
+    return of_file(name, std::move(file));
+}
+
+Status Capture::begin() {
+    frames_ = last_ns_ = 0;
+    std::array<std::uint8_t, 4> magic{};
+    const auto got = stream_.read(magic);
+    if (!got) return unreadable(name_, got.error());
+    if (*got == ByteStream::Got::kEnd) return unreadable(name_, {"it is empty", {}, 0});
+    if (const auto pcap = PcapReader::of(magic))
+        reader_ = *pcap;
+    else if (const auto pcapng = PcapngReader::of(magic))
+        reader_ = *pcapng;
+    else
+        return unreadable(name_, no_capture(magic));
+    const Status begun = std::visit([this](auto& reader) { return reader.begin(stream_); }, reader_);
+    if (!begun) return failed(begun.error());
+    // A pcap has one type for all.
+    if (const auto* pcap = std::get_if<PcapReader>(&reader_); pcap != nullptr && pcap->link_type() != kEthernet)
+        return no_ethernet(pcap->link_type());
+    return Done{};
+}
+
+Error Capture::failed(const Error& error) const {
+    return {fmt::format("{} cannot be read whole: {} (packet {}, byte {})", name_, error.message, frames_ + 1,
+                        stream_.position()),
+            error.help, error.number};
+}
+
+Error Capture::no_ethernet(std::uint16_t link_type) const {
+    return {fmt::format("{}: packet {} is no Ethernet frame: {}", name_, frames_ + 1, link_type_name(link_type)),
+            link_type_advice(link_type), 0};
+}
+
+Result<std::optional<CapturedFrame>> Capture::next() {
+    const auto read = std::visit([this](auto& reader) { return reader.next(stream_, record_); }, reader_);
+    if (!read) return failed(read.error());
+    if (!*read) return std::optional<CapturedFrame>();
+    if (record_.link_type != kEthernet) return no_ethernet(record_.link_type);
+    ++frames_;
+    last_ns_ = std::max(last_ns_, record_.time_ns.value_or(0));
+    return std::optional(CapturedFrame{record_.bytes, record_.original_bytes, last_ns_});
+}
+
+Status Capture::rewind() {
+    if (Status back = stream_.rewind(); !back) return failed(back.error());
+    return begin();
+}
+
+Result<CaptureFacts> Capture::facts() {
+    CaptureFacts facts;
     for (;;) {
-        pcap_pkthdr* header = nullptr;
-        const u_char* bytes = nullptr;
-        const int got = pcap_next_ex(capture.get(), &header, &bytes);
-        if (got == PCAP_ERROR_BREAK) return Done{};
-        if (got != 1) return Error{fmt::format("{} is damaged: {}", path, pcap_geterr(capture.get())), {}, 0};
-        const auto time_ns = static_cast<std::uint64_t>(header->ts.tv_sec) * 1'000'000'000 +
-                             static_cast<std::uint64_t>(header->ts.tv_usec);
-        last_ns = std::max(last_ns, time_ns);
-        if (!take({bytes, header->caplen}, last_ns)) return Done{};
+        const auto frame = next();
+        if (!frame) return frame.error();
+        if (!*frame) break;
+        const std::size_t bytes = (*frame)->bytes.size();
+        facts.shortest_bytes = facts.frames == 0 ? bytes : std::min(facts.shortest_bytes, bytes);
+        facts.longest_bytes = std::max(facts.longest_bytes, bytes);
+        facts.cut_frames += (*frame)->original_bytes > bytes ? 1 : 0;
+        ++facts.frames;
     }
-}
-
-Status CaptureWriter::put(const std::string& bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) return Done{};
-    return Error{fmt::format("{} cannot be written: {}", path_, std::strerror(errno)), {}, errno};
-}
-
-Status CaptureWriter::open(const std::string& path) {
-    path_ = path;
-    file_.reset(std::fopen(path.c_str(), "wbe"));
-    if (!file_) return Error{fmt::format("{} cannot be written: {}", path, std::strerror(errno)), {}, errno};
-    std::string section;
-    append32(section, 0x1a2b3c4d);  // byte order
-    append16(section, 1);           // version 1.0
-    append16(section, 0);
-    append32(section, 0xffffffff);  // length of the section: not said
-    append32(section, 0xffffffff);
-    std::string interface;
-    append16(interface, DLT_EN10MB);
-    append16(interface, 0);
-    append32(interface, 0);                                   // no limit on a frame
-    append_option(interface, kOptionTimeResolution, "\x09");  // ns
-    append32(interface, 0);                                   // end of options
-    return put(block(kSectionHeader, section) + block(kInterfaceDescription, interface));
-}
-
-Status CaptureWriter::write(std::span<const std::uint8_t> frame, std::uint64_t time_ns, const std::string& comment) {
-    std::string body;
-    append32(body, 0);  // of the one interface
-    append32(body, static_cast<std::uint32_t>(time_ns >> 32));
-    append32(body, static_cast<std::uint32_t>(time_ns));
-    append32(body, static_cast<std::uint32_t>(frame.size()));
-    append32(body, static_cast<std::uint32_t>(frame.size()));
-    append_padded(body, {reinterpret_cast<const char*>(frame.data()), frame.size()});
-    append_option(body, kOptionComment, std::string_view(comment).substr(0, 0xffff));
-    append32(body, 0);
-    return put(block(kEnhancedPacket, body));
-}
-
-Status CaptureWriter::flush() {
-    if (std::fflush(file_.get()) == 0) return Done{};
-    return Error{fmt::format("{} cannot be written: {}", path_, std::strerror(errno)), {}, errno};
-}
-
-Status CaptureWriter::close() {
-    std::FILE* file = file_.release();
-    if (file == nullptr || std::fclose(file) == 0) return Done{};
-    return Error{fmt::format("{} cannot be written: {}", path_, std::strerror(errno)), {}, errno};
+    if (Status back = rewind(); !back) return back.error();
+    return facts;
 }
 
 }  // namespace weir::tooling

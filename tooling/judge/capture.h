@@ -1,39 +1,61 @@
-// Captures: pcap and pcapng with Ethernet frames.
+// Captures as evaluators see them: Ethernet frames and their times, from pcap or pcapng, compressed with gzip or not.
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
-#include <functional>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <variant>
 
 #include "grammar/base/result.h"
+#include "tooling/judge/byte_stream.h"
+#include "tooling/judge/capture_format.h"
 
 namespace weir::tooling {
 
-// Calls `take` with each frame (its captured bytes) and its time stamp in ns, in order; stops where it returns false.
-// Time never goes back: a stamp before the last counts as the last.
-Status read_capture(const std::string& path,
-                    const std::function<bool(std::span<const std::uint8_t> frame, std::uint64_t time_ns)>& take);
+struct CapturedFrame {
+    std::span<const std::uint8_t> bytes{};  // what was captured of it; valid until the next one is read
+    std::uint32_t original_bytes = 0;       // on the wire
+    std::uint64_t time_ns = 0;              // since 1970. Never goes back: one before the last counts as the last
+};
 
-// Writes a pcapng of Ethernet frames, each with a comment. (libpcap writes pcap alone, which has no comments.)
-class CaptureWriter {
+// What a whole capture has in it.
+struct CaptureFacts {
+    std::uint64_t frames = 0;
+    std::uint64_t cut_frames = 0;    // captured short
+    std::size_t shortest_bytes = 0;  // of a frame, as captured; 0 where there is none
+    std::size_t longest_bytes = 0;
+};
+
+class Capture {
 public:
-    Status open(const std::string& path);
-    Status write(std::span<const std::uint8_t> frame, std::uint64_t time_ns, const std::string& comment);
-    // What was written can be read by others.
-    Status flush();
-    // Says whether all of it reached the disk.
-    Status close();
+    // A file, a pipe, or "-" for standard input. What can be read only once is copied to a temporary file first.
+    static Result<Capture> open(const std::string& path);
+    // A regular file: what a policy names.
+    static Result<Capture> open_regular(const std::string& path);
+    // `bytes` of a file that is called `name`.
+    static Result<Capture> of_bytes(const std::string& name, std::string_view bytes);
+
+    // The next frame; nothing at the end. An error where the capture is damaged or cut, or has a packet of another link
+    // type than Ethernet. (pcapng: interfaces of other types do not matter as long as no packet is theirs.)
+    Result<std::optional<CapturedFrame>> next();
+    Status rewind();
+    // Reads all of it, and goes back to the beginning.
+    Result<CaptureFacts> facts();
 
 private:
-    struct Closer {
-        void operator()(std::FILE* file) const { std::fclose(file); }
-    };
-    Status put(const std::string& block);
-    std::string path_;
-    std::unique_ptr<std::FILE, Closer> file_;
+    Capture(std::string name, ByteStream stream) : name_(std::move(name)), stream_(std::move(stream)) {}
+    static Result<Capture> of_file(const std::string& name, runtime::UniqueFd file);
+    Status begin();
+    Error failed(const Error& error) const;
+    Error no_ethernet(std::uint16_t link_type) const;
+
+    std::string name_;
+    ByteStream stream_;
+    std::variant<PcapReader, PcapngReader> reader_{};
+    CaptureRecord record_{};
+    std::uint64_t frames_ = 0;  // read since the beginning
+    std::uint64_t last_ns_ = 0;
 };
 
 }  // namespace weir::tooling

@@ -1,3 +1,4 @@
+// Tested by tests/unit/tooling/policy_tests_test.cpp.
 #include "tooling/judge/coverage.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ std::string Coverage::text() const {
     const auto covered = static_cast<std::size_t>(std::count(matched_.begin(), matched_.end(), true));
     std::string out = fmt::format("coverage: {} of {} rules matched\n", covered, matched_.size());
     for (std::size_t i = 0; i < matched_.size(); ++i)
-        if (!matched_[i]) out += fmt::format("    never matched: {}\n", policy_.rules[i].name);
+        if (!matched_[i]) out += fmt::format("    never matched: {}\n", policy_->rules[i].name);
     if (!default_) out += "    never decided: default\n";
     if (!malformed_) out += "    never decided: malformed\n";
     return out;

@@ -1,4 +1,8 @@
+// Tested by tests/unit/tooling/evaluators_test.cpp, and by all of tests/verdict.
 #include "tooling/judge/evaluators.h"
+
+#include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -9,7 +13,7 @@
 namespace weir::tooling {
 namespace {
 
-// Any engine's numbers as a Judged.
+// The compiled program's numbers.
 template <typename Trace>
 Judged judged_from(const Trace& trace) {
     Judged judged;
@@ -37,19 +41,19 @@ Judged judged_from(const oracle::Judgement& judgement) {
 
 }  // namespace
 
-std::string_view verdict_name(std::uint32_t verdict) {
-    constexpr std::string_view kNames[] = {"pass", "drop", "reject", "redirect"};
-    return verdict < std::size(kNames) ? kNames[verdict] : "none";
+std::string_view evaluator_name(Evaluator evaluator) {
+    constexpr std::string_view kNames[] = {"kernel", "native", "oracle"};
+    return kNames[static_cast<std::size_t>(evaluator)];
 }
 
-std::string describe(const Judged& judged, const policy::TypedPolicy& policy) {
-    std::string text(verdict_name(judged.verdict));
-    if (judged.by == Judged::By::kRule)
-        text += " by " + policy.rules[judged.rule].name;
-    else
-        text += judged.by == Judged::By::kMalformed ? " by malformed" : " by default";
-    for (const std::uint32_t alert : judged.alerts) text += ", alert " + policy.alerts[alert].name;
-    return text;
+bool kernel_is_allowed() {
+    static const bool allowed = runtime::TestRunner::allowed();
+    return allowed;
+}
+
+bool kernel_takes(std::size_t frame_bytes) { return runtime::TestRunner::accepts(frame_bytes); }
+bool kernel_takes(const CaptureFacts& facts) {
+    return facts.frames == 0 || (kernel_takes(facts.shortest_bytes) && kernel_takes(facts.longest_bytes));
 }
 
 Status Evaluators::need_native() {
@@ -60,75 +64,149 @@ Status Evaluators::need_native() {
     return Done{};
 }
 
-Result<Evaluators> Evaluators::create(const Compiled& compiled, const std::string& which) {
-    Evaluators engines;
-    engines.compiled_ = &compiled;
-    engines.name_ = !which.empty() ? which : runtime::TestRunner::allowed() ? "kernel" : "native";
-    const bool all = engines.name_ == "all";
-    if (all || engines.name_ == "kernel") {
-        const auto object = compile(compiled, {});
-        if (!object) return object.error();
-        auto runner = runtime::TestRunner::create(*object);
-        if (!runner) return runner.error();
-        engines.kernel_ = std::move(*runner);
+Result<Evaluators> Evaluators::create(const Compiled& compiled, const std::string& word) {
+    Evaluators evaluators(compiled);
+    for (const Evaluator one : kAllEvaluators) {
+        const bool by_default = one == (kernel_is_allowed() ? Evaluator::kKernel : Evaluator::kNative);
+        if (word == "all" || word == evaluator_name(one) || (word.empty() && by_default))
+            if (Status added = evaluators.add(one); !added) return added.error();
     }
-    if (all || engines.name_ == "native")
-        if (Status ready = engines.need_native(); !ready) return ready.error();
-    if (all || engines.name_ == "oracle") engines.oracle_.emplace(compiled.policy);
-    return engines;
+    return evaluators;
 }
 
-Status Evaluators::reset() {
+Status Evaluators::add(Evaluator evaluator) {
+    if (evaluator == Evaluator::kKernel) {
+        const auto object = compile(*compiled_, {});
+        if (!object) return object.error();
+        return add_kernel(*object);
+    }
+    if (evaluator == Evaluator::kNative)
+        if (Status ready = need_native(); !ready) return ready;
+    if (evaluator == Evaluator::kOracle) oracle_.emplace(compiled_->policy);
+    added_.push_back(evaluator);
+    judging_ = added_;
+    return Done{};
+}
+
+Status Evaluators::add_kernel(const bpf::Object& object) {
+    auto runner = runtime::TestRunner::create(object);
+    if (!runner) return runner.error();
+    kernel_ = std::move(*runner);
+    added_.push_back(Evaluator::kKernel);
+    judging_ = added_;
+    return Done{};
+}
+
+bool Evaluators::has(Evaluator evaluator) const {
+    return std::find(added_.begin(), added_.end(), evaluator) != added_.end();
+}
+
+std::string Evaluators::engine() const {
+    if (added_.size() > 1) return "all";
+    return judging_.empty() ? "" : std::string(evaluator_name(judging_.front()));
+}
+
+Status Evaluators::begin(Kernel kernel) {
+    judging_ = added_;
+    compares_ = true;
+    if (kernel == Kernel::kNot && has(Evaluator::kKernel)) {
+        std::erase(judging_, Evaluator::kKernel);
+        if (Status ready = need_native(); !ready) return ready;
+        if (!has(Evaluator::kNative)) judging_.insert(judging_.begin(), Evaluator::kNative);
+    }
     if (oracle_) oracle_.emplace(compiled_->policy);
     if (native_) native_->reset();
     return kernel_ ? kernel_->reset() : Done{};
 }
 
-Result<bool> Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry,
-                                  std::uint64_t time_ns, std::string& difference) {
-    const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
-    std::optional<bool> first;
-    const auto agree = [&](bool contains, const char* name) {
-        if (!first)
-            first = contains;
-        else if (*first != contains)
-            difference =
-                fmt::format("{} says that `{}` {} it", name, typed.name, contains ? "contains" : "does not contain");
-    };
-    if (kernel_) {
-        auto contains = kernel_->contains(policy::identity(typed), codegen::live_key(typed, entry), time_ns);
-        if (!contains) return contains.error();
-        agree(*contains, "kernel");
+Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    switch (evaluator) {
+        case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns));
+        case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns));
+        case Evaluator::kKernel: break;
     }
-    if (native_ && name_ != "kernel") agree(native_->contains(set, entry, time_ns), "native");
-    if (oracle_) agree(oracle_->contains(set, entry, time_ns), "oracle");
-    return *first;
+    if (!kernel_takes(frame.size()))
+        return Error{fmt::format("the kernel takes no test run of a frame of {} bytes", frame.size()), {}, EINVAL};
+    auto trace = kernel_->judge(frame, time_ns);
+    if (!trace) return trace.error();
+    return judged_from(*trace);
 }
 
-Result<Judged> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference) {
-    std::optional<Judged> first;
-    std::string first_name;
-    const auto agree = [&](Judged judged, const char* name) {
-        if (!first) {
-            first = std::move(judged);
-            first_name = name;
-        } else if (*first != judged && difference.empty()) {
-            difference = fmt::format("{}: {}; {}: {}", first_name, describe(*first, compiled_->policy), name,
-                                     describe(judged, compiled_->policy));
-        }
-    };
-    if (kernel_ && runtime::TestRunner::accepts(frame.size())) {
-        auto trace = kernel_->judge(frame, time_ns);
-        if (!trace) return trace.error();
-        agree(judged_from(*trace), "kernel");
-    } else if (kernel_) {
-        ++judged_natively_;
-        if (Status ready = need_native(); !ready) return ready.error();
-        if (name_ == "kernel") agree(judged_from(native_->judge(frame, time_ns)), "native");
+Result<bool> Evaluators::have_evicted() const {
+    for (const Evaluator one : judging_) {
+        if (one == Evaluator::kNative && native_->evictions() != 0) return true;
+        if (one == Evaluator::kOracle && oracle_->evictions() != 0) return true;
+        if (one != Evaluator::kKernel) continue;
+        const auto evictions = kernel_->evictions();
+        if (!evictions) return evictions.error();
+        if (*evictions != 0) return true;
     }
-    if (native_ && name_ != "kernel") agree(judged_from(native_->judge(frame, time_ns)), "native");
-    if (oracle_) agree(judged_from(oracle_->judge(frame, time_ns)), "oracle");
-    return std::move(*first);
+    return false;
+}
+
+// Counting evictions takes calls of the kernel: it is done where there is a difference to be explained.
+Result<std::string> Evaluators::comparable(std::string difference) {
+    if (difference.empty()) return difference;
+    const auto evicted = have_evicted();
+    if (!evicted) return evicted.error();
+    if (!*evicted) return difference;
+    compares_ = false;
+    return std::string();
+}
+
+Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+    Answer answer;
+    for (const Evaluator one : judging_) {
+        auto judged = judge_with(one, frame, time_ns);
+        if (!judged) return judged.error();
+        if (one == judging_.front())
+            answer.judged = std::move(*judged);
+        else if (compares_ && answer.judged != *judged && answer.difference.empty())
+            answer.difference = fmt::format("{}: {}; {}: {}", evaluator_name(judging_.front()),
+                                            describe(answer.judged, compiled_->policy), evaluator_name(one),
+                                            describe(*judged, compiled_->policy));
+    }
+    auto difference = comparable(std::move(answer.difference));
+    if (!difference) return difference.error();
+    answer.difference = std::move(*difference);
+    return answer;
+}
+
+Result<bool> Evaluators::contains_with(Evaluator evaluator, policy::SetId set,
+                                       const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {
+    if (evaluator == Evaluator::kNative) return native_->contains(set, entry, time_ns);
+    if (evaluator == Evaluator::kOracle) return oracle_->contains(set, entry, time_ns);
+    const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
+    return kernel_->contains(policy::identity(typed), codegen::live_key(typed, entry), time_ns);
+}
+
+Result<Evaluators::Membership> Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry,
+                                                    std::uint64_t time_ns) {
+    Membership membership;
+    for (const Evaluator one : judging_) {
+        const auto contains = contains_with(one, set, entry, time_ns);
+        if (!contains) return contains.error();
+        if (one == judging_.front())
+            membership.contains = *contains;
+        else if (compares_ && membership.contains != *contains)
+            membership.difference = fmt::format("{} says that `{}` {} it", evaluator_name(one),
+                                                compiled_->policy.sets[static_cast<std::size_t>(set)].name,
+                                                *contains ? "contains" : "does not contain");
+    }
+    auto difference = comparable(std::move(membership.difference));
+    if (!difference) return difference.error();
+    membership.difference = std::move(*difference);
+    return membership;
+}
+
+std::string without_kernel(const Evaluators& evaluators) {
+    const std::vector<Evaluator>& judging = evaluators.judging();
+    std::string who;
+    for (const Evaluator one : judging) who += fmt::format("{}{}", who.empty() ? "" : " and ", evaluator_name(one));
+    return fmt::format(
+        "the kernel takes no test run of one of the frames (under 14 bytes, or too long): all are judged by "
+        "the {} evaluator{}",
+        who, judging.size() == 1 ? "" : "s, without the kernel");
 }
 
 }  // namespace weir::tooling

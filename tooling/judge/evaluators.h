@@ -1,4 +1,5 @@
-// The three opinions about a packet, behind one door.
+// The evaluators of a policy behind one type: the compiled program in the kernel, the same program compiled for this
+// CPU, and the oracle, which shares with them only the table of fields. They must agree on every packet.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/codegen/native.h"
@@ -13,51 +15,89 @@
 #include "compiler/oracle/evaluate.h"
 #include "grammar/base/result.h"
 #include "runtime/trial_run.h"
+#include "tooling/judge/capture.h"
+#include "tooling/judge/judged.h"
 
 namespace weir::tooling {
 
-// What one packet met. Rule and alert numbers are the policy's.
-struct Judged {
-    enum class By : std::uint8_t { kRule, kDefault, kMalformed };
-    std::uint32_t verdict = 0;  // enum weir_verdict
-    By by = By::kDefault;
-    std::uint32_t rule = 0;
-    std::vector<std::uint32_t> matched{};
-    std::vector<std::uint32_t> alerts{};
+enum class Evaluator : std::uint8_t { kKernel, kNative, kOracle };
+inline constexpr Evaluator kAllEvaluators[] = {Evaluator::kKernel, Evaluator::kNative, Evaluator::kOracle};
+std::string_view evaluator_name(Evaluator evaluator);  // "kernel", "native", "oracle"
+// True where this process may load BPF programs, which the kernel's evaluator needs.
+bool kernel_is_allowed();
+// True where the kernel takes a frame of this size for a test run: from 14 bytes to what a page holds.
+bool kernel_takes(std::size_t frame_bytes);
+bool kernel_takes(const CaptureFacts& facts);  // each of its frames
 
-    friend bool operator==(const Judged&, const Judged&) = default;
-};
-
-std::string_view verdict_name(std::uint32_t verdict);
-// "drop by known_bad", "pass by default", with what matched and was alerted: for people.
-std::string describe(const Judged& judged, const policy::TypedPolicy& policy);
-
+// Each packet is shown to all that were added, and each has state of its own. `differences` is empty where they agree.
 class Evaluators {
 public:
-    // `which`: kernel, native, oracle, all, or empty for kernel where allowed, else native.
-    static Result<Evaluators> create(const Compiled& compiled, const std::string& which);
+    struct Answer {
+        Judged judged{};           // of the first that was added and judges now
+        std::string difference{};  // what the others say, as a sentence; empty: the same
+    };
+    struct Membership {
+        bool contains = false;
+        std::string difference{};
+    };
+    // kNot: of the packets to come there is one that the kernel does not take. Then the native evaluator judges all of
+    // them in its place, so that they share one state.
+    enum class Kernel : std::uint8_t { kTakesAll, kNot };
 
-    // One judgement. Where several engines ran and differed, says so in `difference`.
-    Result<Judged> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string& difference);
-    // Empty state, clock at 0.
-    Status reset();
-    // Does the set, one that changes, contain the entry at `time_ns`? As judge() of engines that differ.
-    Result<bool> contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
-                          std::string& difference);
-    // "kernel", "native", "oracle" or "all".
-    const std::string& name() const { return name_; }
-    // Frames that the kernel would not take and the native engine judged.
-    std::uint64_t judged_natively() const { return judged_natively_; }
+    // `compiled` must outlive this and stay where it is.
+    explicit Evaluators(const Compiled& compiled) : compiled_(&compiled) {}
+    // `word`: kernel, native, oracle, all, or empty for the kernel where that is allowed, else native.
+    static Result<Evaluators> create(const Compiled& compiled, const std::string& word);
+    // One more. The first one's answers count.
+    Status add(Evaluator evaluator);
+    // The kernel's, of an object that is compiled already.
+    Status add_kernel(const bpf::Object& object);
+
+    // Empty state, the clock at 0. Called before the first packet and between tests and captures.
+    Status begin(Kernel kernel = Kernel::kTakesAll);
+    // `time_ns` never goes back.
+    Result<Answer> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // One evaluator's answer; the others do not see the packet.
+    Result<Judged> judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // Does the set, one that changes, have the entry at `time_ns`?
+    Result<Membership> contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
+    Result<bool> contains_with(Evaluator evaluator, policy::SetId set, const std::vector<policy::SetElement>& entry,
+                               std::uint64_t time_ns);
+
+    // Has one of those that judge evicted a key of a state term since begin()? Each chooses by tables of its own.
+    Result<bool> have_evicted() const;
+    // False since evaluators differed after one of them had evicted a key: from there on their answers are not
+    // compared.
+    bool compares() const { return compares_; }
+
+    // Those that were added, in that order.
+    const std::vector<Evaluator>& added() const { return added_; }
+    bool has(Evaluator evaluator) const;
+    // Those that judge since begin(): without the kernel's where it does not take all packets.
+    const std::vector<Evaluator>& judging() const { return judging_; }
+    // What docs/cli.md calls the engine: "kernel", "native", "oracle", or "all" where several were added.
+    std::string engine() const;
 
 private:
-    const Compiled* compiled_ = nullptr;
-    std::string name_;
-    std::unique_ptr<runtime::TestRunner> kernel_;
-    std::unique_ptr<codegen::NativeEngine> native_;
-    std::optional<oracle::Oracle> oracle_;
-    std::uint64_t judged_natively_ = 0;
-
     Status need_native();
+    // `difference` as it is to be reported: nothing from where on answers cannot be compared.
+    Result<std::string> comparable(std::string difference);
+
+    const Compiled* compiled_;
+    std::vector<Evaluator> added_{};
+    std::vector<Evaluator> judging_{};
+    bool compares_ = true;
+    std::unique_ptr<runtime::TestRunner> kernel_{};
+    std::unique_ptr<codegen::NativeEngine> native_{};
+    std::optional<oracle::Oracle> oracle_{};
 };
+
+// Why answers are not compared from some packet on. For people.
+inline constexpr std::string_view kNotCompared =
+    "a table of state was full and keys were evicted, which each evaluator chooses for itself: from here on the "
+    "answers "
+    "are not compared";
+// Where the kernel's evaluator was added but does not judge: who judges instead, and why. For people.
+std::string without_kernel(const Evaluators& evaluators);
 
 }  // namespace weir::tooling

@@ -1,12 +1,14 @@
+// Tested by tests/unit/tooling/report_test.cpp and tests/cli/answers_test.py.
 #include "tooling/judge/report.h"
 
-#include <cerrno>
-#include <cstring>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
+
+#include "tooling/files/output_file.h"
 
 namespace weir::tooling {
 
@@ -22,6 +24,23 @@ std::string json_line(const TestResult& result) {
         line["got"] = result.failure->got;
     }
     return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy) {
+    nlohmann::ordered_json line;
+    line["packet"] = number;
+    line["verdict"] = verdict_name(judged.verdict);
+    if (judged.by == Judged::By::kRule)
+        line["rule"] = policy.rules[judged.rule].name;
+    else if (judged.by == Judged::By::kMalformed)
+        line["rule"] = "malformed";
+    else
+        line["rule"] = nullptr;
+    line["matched"] = nlohmann::ordered_json::array();
+    for (const std::uint32_t rule : judged.matched) line["matched"].push_back(policy.rules[rule].name);
+    line["alerts"] = nlohmann::ordered_json::array();
+    for (const std::uint32_t alert : judged.alerts) line["alerts"].push_back(policy.alerts[alert].name);
+    return line.dump() + "\n";
 }
 
 namespace {
@@ -72,8 +91,9 @@ Status write_junit(const std::string& path, const std::vector<TestResult>& resul
         suite.node.append_attribute("failures") = static_cast<unsigned>(suite.failures);
         suite.node.append_attribute("time") = fmt::format("{:.6f}", suite.seconds).c_str();
     }
-    if (document.save_file(path.c_str(), "  ")) return Done{};
-    return Error{fmt::format("{} cannot be written: {}", path, std::strerror(errno)), {}, errno};
+    std::ostringstream text;
+    document.save(text, "  ");
+    return write_whole(path, text.str());
 }
 
 }  // namespace weir::tooling

@@ -1,4 +1,4 @@
-// What tests came to, for people and machines.
+// What packets and tests came to, for other programs: docs/cli.md has the formats.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "compiler/policy/typed_policy.h"
 #include "grammar/base/result.h"
+#include "tooling/judge/judged.h"
 
 namespace weir::tooling {
 
@@ -20,12 +22,15 @@ struct TestResult {
     std::string name{};
     std::string file{};
     std::uint32_t line = 0;
-    std::string engine{};
+    std::string engine{};  // docs/cli.md: who judged
     double seconds = 0;
-    std::optional<TestFailure> failure{};  // nothing: it holds
+    std::optional<TestFailure> failure{};  // nothing: the test holds
+    std::string note{};                    // where evaluators were left out or not compared: why; else empty
 };
 
+// One object and a newline: of a test, of a packet (`number` from 1).
 std::string json_line(const TestResult& result);
+std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy);
 // JUnit's XML, as CI systems read it: a suite a file.
 Status write_junit(const std::string& path, const std::vector<TestResult>& results);
 

@@ -1,0 +1,27 @@
+// Captures that weir writes: pcapng with Ethernet frames, each with a comment.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "grammar/base/result.h"
+#include "tooling/files/output_file.h"
+#include "tooling/judge/capture.h"
+
+namespace weir::tooling {
+
+class CaptureWriter {
+public:
+    using Appears = OutputFile::Appears;
+    Status open(const std::string& path, Appears appears);
+    Status write(const CapturedFrame& frame, const std::string& comment);
+    // What was written can be read by others (kAsItComes).
+    Status flush() { return file_->flush(); }
+    // Says whether all of it is there.
+    Status close() { return file_->commit(); }
+
+private:
+    std::optional<OutputFile> file_{};
+};
+
+}  // namespace weir::tooling

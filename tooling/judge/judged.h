@@ -1,0 +1,33 @@
+// What an evaluator says of one packet.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/policy/typed_policy.h"
+
+namespace weir::tooling {
+
+// Rule and alert numbers are the policy's.
+struct Judged {
+    enum class By : std::uint8_t { kRule, kDefault, kMalformed };
+    std::uint32_t verdict = 0;             // enum weir_verdict
+    By by = By::kDefault;                  // what decided
+    std::uint32_t rule = 0;                // kRule: which
+    std::vector<std::uint32_t> matched{};  // every rule that matched, in order, observed ones too
+    std::vector<std::uint32_t> alerts{};   // one entry an alert action that ran, in order
+
+    bool has_matched(std::size_t number) const {
+        return std::find(matched.begin(), matched.end(), number) != matched.end();
+    }
+    friend bool operator==(const Judged&, const Judged&) = default;
+};
+
+std::string_view verdict_name(std::uint32_t verdict);
+// "drop by known_bad, alert scan": for people.
+std::string describe(const Judged& judged, const policy::TypedPolicy& policy);
+
+}  // namespace weir::tooling

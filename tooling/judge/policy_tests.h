@@ -1,0 +1,55 @@
+// Runs the `test` blocks that a policy carries.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "compiler/policy/typed_policy.h"
+#include "grammar/base/result.h"
+#include "tooling/files/policy_file.h"
+#include "tooling/judge/capture.h"
+#include "tooling/judge/coverage.h"
+#include "tooling/judge/evaluators.h"
+#include "tooling/judge/report.h"
+
+namespace weir::tooling {
+
+// The capture that a test's `replay` names.
+using OpenCapture = std::function<Result<Capture>(const std::string& path)>;
+
+class PolicyTests {
+public:
+    // All three outlive this. `loaded` has a policy.
+    PolicyTests(const LoadedPolicy& loaded, Evaluators& evaluators, OpenCapture open = Capture::open_regular);
+
+    // From empty state, with the clock at 0. A test with a frame that the kernel does not take is judged wholly without
+    // it. A step fails at its first packet that goes wrong, or where its capture cannot be read; errors are the world's
+    // (the kernel).
+    Result<TestResult> run(const policy::Test& test);
+    // Of all tests that ran.
+    const Coverage& coverage() const { return coverage_; }
+
+private:
+    using Outcome = Result<std::optional<TestFailure>>;
+
+    Evaluators::Kernel fit(const policy::Test& test) const;
+    Outcome run_steps(const policy::Test& test);
+    Outcome run_step(const policy::TestStep& step);
+    Outcome replay(const policy::ReplayCapture& capture);
+    Outcome check_member(const policy::ExpectMember& expect);
+    Outcome judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
+    Outcome check_alerts(const policy::Expectation& expect);
+
+    const LoadedPolicy& loaded_;
+    const policy::TypedPolicy& policy_;
+    Evaluators& evaluators_;
+    OpenCapture open_;
+    Coverage coverage_;
+    std::uint64_t now_ns_ = 0;
+    std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
+};
+
+}  // namespace weir::tooling
