@@ -109,18 +109,28 @@ bool EveFile::failed(const char* what) {
 bool EveFile::open() {
     // Without O_NONBLOCK a named pipe would keep us until somebody reads it.
     file_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, kFileMode));
-    struct stat facts{};
-    if (!file_ || fstat(file_.get(), &facts) != 0) return failed("opening");
-    bytes_ = static_cast<std::uint64_t>(facts.st_size);
+    if (!file_) return failed("opening");
     is_torn_ = false;
     return true;
 }
 
+// False where somebody has moved it away, or put another one in its place.
+bool EveFile::is_at_its_path() const {
+    struct stat ours{}, there{};
+    return fstat(file_.get(), &ours) == 0 && stat(path_.c_str(), &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
 bool EveFile::rotate() {
+    if (!is_at_its_path()) return open();  // somebody else has rotated it
     const auto numbered = [&](std::uint32_t number) { return fmt::format("{}.{}", path_, number); };
-    for (std::uint32_t number = keep_; number > 1; --number)
-        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0 && errno != ENOENT)
-            return failed("rotating");
+    // Only as many are moved as it takes to free the first place: where the last step fails, the next attempt moves
+    // nothing again, and no file is lost.
+    std::uint32_t free = 1;
+    struct stat facts{};
+    while (free < keep_ && stat(numbered(free).c_str(), &facts) == 0) ++free;
+    for (std::uint32_t number = free; number > 1; --number)
+        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0) return failed("rotating");
     if (std::rename(path_.c_str(), numbered(1).c_str()) != 0) return failed("rotating");
     return open();
 }
@@ -129,13 +139,15 @@ bool EveFile::append(const std::string& line) {
     const std::string whole = is_torn_ ? '\n' + line : line;
     const ssize_t written = write(file_.get(), whole.data(), whole.size());
     if (written == static_cast<ssize_t>(whole.size())) {
-        bytes_ += whole.size();
         is_torn_ = false;
         return true;
     }
     if (written < 0) return failed("writing");
-    // A part of a line is no line: take it back, or begin the next on a line of its own.
-    if (ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0) is_torn_ = true;
+    // A part of a line is no line: take back what was written, or begin the next on a line of its own. The file may
+    // have become shorter since we wrote to it last (copytruncate).
+    struct stat facts{};
+    is_torn_ = fstat(file_.get(), &facts) != 0 || facts.st_size < written ||
+               ftruncate(file_.get(), facts.st_size - written) != 0;
     errno = ENOSPC;
     return failed("writing");
 }
@@ -146,7 +158,9 @@ bool EveFile::deliver(const Event& event) {
     // A file that somebody removed takes lines, but nobody will read them.
     if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0)) file_ = UniqueFd();
     if (!file_ && !open()) return false;
-    const bool is_full = rotate_bytes_ != 0 && bytes_ != 0 && bytes_ + line.size() > rotate_bytes_;
+    if (fstat(file_.get(), &facts) != 0) return failed("reading the size of");
+    const auto bytes = static_cast<std::uint64_t>(facts.st_size);
+    const bool is_full = rotate_bytes_ != 0 && bytes != 0 && bytes + line.size() > rotate_bytes_;
     const bool rotated = !is_full || rotate();
     // Rather a file that grows than events that are lost.
     if (!file_ || !append(line)) return false;

@@ -24,16 +24,17 @@ public:
 
 private:
     bool open();
+    // False where the file could not be renamed; there is one to go on with all the same.
     bool rotate();
     bool append(const std::string& line);
     bool failed(const char* what);
+    bool is_at_its_path() const;
 
     std::string path_;
     std::uint64_t rotate_bytes_;
     std::uint32_t keep_;
     UniqueFd file_;
-    std::uint64_t bytes_ = 0;  // in the file, as far as we know
-    bool is_torn_ = false;     // it ends within a line that had no room
+    bool is_torn_ = false;  // it ends within a line that had no room
     std::string state_ = "ok";
 };
 

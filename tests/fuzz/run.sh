@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes one target for some time, from the policies of rules/: run.sh layout|front_end [SECONDS]. Needs clang-19 and
+# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture [SECONDS]. Needs clang-19 and
 # Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,5 +10,12 @@ cmake --preset fuzz >/dev/null
 cmake --build build-fuzz --target "fuzz_$target"
 corpus=build-fuzz/corpus-$target
 mkdir -p "$corpus" build-fuzz/finds
-exec nice "build-fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 -dict=tests/fuzz/rules.dict \
-    -artifact_prefix=build-fuzz/finds/ -print_final_stats=1 "$corpus" rules/examples rules/sets rules/demo
+if [ "$target" = capture ]; then
+    seeds=()
+    # A copy: the captures lie between policies.
+    find tests \( -name '*.pcap' -o -name '*.pcapng' \) -size -64k -exec cp -t "$corpus" --backup=numbered {} +
+else
+    seeds=(rules/examples rules/sets rules/demo -dict=tests/fuzz/rules.dict)
+fi
+exec nice "build-fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 \
+    -artifact_prefix=build-fuzz/finds/ -print_final_stats=1 "$corpus" "${seeds[@]}"

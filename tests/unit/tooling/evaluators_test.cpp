@@ -96,3 +96,33 @@ TEST_CASE("frames that the kernel does not take are judged by the native evaluat
         CHECK(evaluators->judging() == evaluators->added());
     }
 }
+
+TEST_CASE("after a table has evicted keys answers are no longer compared, and that is said") {
+    const auto loaded = loaded_policy("rule c { when udp and count(ip.src, in 1h) > 1 size 1 then drop }\n");
+    Evaluators evaluators(*loaded.compiled);
+    REQUIRE(evaluators.add(Evaluator::kNative));
+    REQUIRE(evaluators.add(Evaluator::kOracle));
+    const auto from = [](std::uint32_t source) { return patched(udp4(), 26, be32(source)); };
+    // The oracle has room for one key, the native evaluator's smallest table for more: the first source is still known
+    // to one of them.
+    for (std::uint32_t source = 0; source < 3; ++source) {
+        auto answer = evaluators.judge(from(source), 1);
+        REQUIRE(answer);
+        CHECK(answer->difference.empty());
+    }
+    CHECK(*evaluators.have_evicted());
+    CHECK(evaluators.compares());
+    auto answer = evaluators.judge(from(0), 1);
+    REQUIRE(answer);
+    CHECK(answer->difference.empty());
+    CHECK_FALSE(evaluators.compares());
+    REQUIRE(evaluators.begin());
+    CHECK_FALSE(*evaluators.have_evicted());
+    CHECK(evaluators.compares());
+    // A difference without an eviction is one.
+    REQUIRE(evaluators.judge_with(Evaluator::kNative, from(0), 1));
+    answer = evaluators.judge(from(0), 1);
+    REQUIRE(answer);
+    CHECK(answer->difference == "native: drop by c; oracle: pass by default");
+    CHECK(evaluators.compares());
+}
