@@ -64,7 +64,7 @@ void print_state(const runtime::EngineStatus& engine) {
 void print_sets_file(const runtime::EngineStatus& engine) {
     if (!engine.sets_file) return;
     const runtime::SetsFileStatus& file = *engine.sets_file;
-    fmt::print("    sets are kept in {}: {}{}\n", file.path,
+    fmt::print("    sets are saved in {}: {}{}\n", file.path,
                file.saved_at.empty() ? std::string("not written yet")
                                      : fmt::format("{} entries, at {}", file.entries, file.saved_at),
                file.state == "ok" ? "" : "; " + file.state);

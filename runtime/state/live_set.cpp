@@ -14,7 +14,7 @@ namespace weir::runtime {
 Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
     if (!info.dynamic)
         return Error{fmt::format("the set `{}` does not change while the policy runs", info.name),
-                     "change its file, then `weir reload`; or ask for another set without a file, too", EINVAL};
+                     "change its file, then `weir reload`; or use a second set without a file", EINVAL};
     auto table = StateTable::open(map);
     if (!table) return table.error();
     return LiveSet(info, map, table->head().key_words);

@@ -83,15 +83,15 @@ void SetSaver::restore(const std::vector<SavedSet>& sets) {
     auto file = SnapshotReader::open(folder_);
     if (!file) {
         if (file.error().number == ENOENT) return;
-        notice_("no entries of sets are back: " + file.error().message);
+        notice_("no set entries were restored: " + file.error().message);
         if (file.error().number != EBADMSG) return;
         auto aside = quarantine_snapshot(folder_);
-        return notice_(aside ? "that file is " + *aside + " now" : aside.error().message);
+        return notice_(aside ? "the file was renamed to " + *aside : aside.error().message);
     }
     std::map<std::string, Home, std::less<>> homes;
     for (const SavedSet& set : sets) {
         auto home = Home::open(set);
-        if (!home) return notice_("no entries of sets are back: " + home.error().message);
+        if (!home) return notice_("no set entries were restored: " + home.error().message);
         homes.emplace(set.info.identity, std::move(*home));
     }
     const std::uint64_t wall_ns = realtime_ns(), now_ns = monotonic_ns();
@@ -103,18 +103,18 @@ void SetSaver::restore(const std::vector<SavedSet>& sets) {
         const auto end = end_of(end_ns, file->saved_at_ns(), wall_ns, now_ns);
         ++of->second[!end ? kEnded : home == homes.end() ? kWrong : home->second.put(value, *end)];
     });
-    if (!read) notice_(fmt::format("not all entries of sets are back: {} {}", status_.path, read.error().message));
+    if (!read) notice_(fmt::format("not all set entries were restored: {} {}", status_.path, read.error().message));
     std::uint64_t ended = 0;
     for (const auto& [identity, of] : results) {
         status_.restored += of[kBack];
         status_.skipped += of[kRefused] + of[kWrong];
         ended += of[kEnded];
-        if (of[kRefused] != 0) notice_(fmt::format("`{}`: {} kept entries have no room", identity, of[kRefused]));
+        if (of[kRefused] != 0) notice_(fmt::format("`{}`: {} saved entries have no room", identity, of[kRefused]));
         if (of[kWrong] != 0)
-            notice_(fmt::format("`{}`: {} kept entries are left out: {}", identity, of[kWrong],
-                                homes.contains(identity) ? "they are not of its type" : why_unmatched(identity, sets)));
+            notice_(fmt::format("`{}`: {} saved entries are skipped: {}", identity, of[kWrong],
+                                homes.contains(identity) ? "they have another type" : why_unmatched(identity, sets)));
     }
-    notice_(fmt::format("{} entries of sets are back, {} have ended since {}: {}", status_.restored, ended,
+    notice_(fmt::format("{} set entries restored, {} expired since {}: {}", status_.restored, ended,
                         rfc3339(file->saved_at_ns()), status_.path));
 }
 
@@ -152,8 +152,8 @@ void SetSaver::take(Outcome outcome) {
     const bool was_good = status_.state == "ok";
     status_.state = outcome.done ? "ok" : outcome.done.error().message;
     kept_ = outcome.done ? std::optional(outcome.seen) : std::nullopt;
-    if (was_good && !outcome.done) notice_(fmt::format("what is in the sets is not kept: {}", status_.state));
-    if (!was_good && outcome.done) notice_(fmt::format("what is in the sets is kept again in {}", status_.path));
+    if (was_good && !outcome.done) notice_(fmt::format("set entries cannot be saved: {}", status_.state));
+    if (!was_good && outcome.done) notice_(fmt::format("set entries are saved again in {}", status_.path));
     if (!outcome.done || !outcome.entries) return;
     status_.saved_at = rfc3339(outcome.at_ns);
     status_.entries = *outcome.entries;

@@ -169,10 +169,10 @@ Result<SnapshotReader> SnapshotReader::open(const std::string& folder) {
         return kernel_error(errno, fmt::format("reading {}", path));
     }
     const auto bad = [&](const std::string& how) { return Error{fmt::format("{} {}", path, how), {}, EBADMSG}; };
-    if (!S_ISREG(facts.st_mode)) return bad("is no regular file");
+    if (!S_ISREG(facts.st_mode)) return bad("is not a regular file");
     if (facts.st_uid != geteuid() && facts.st_uid != 0) return bad(fmt::format("belongs to user {}", facts.st_uid));
-    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) return bad("can be written to by others");
-    if (facts.st_size > kMaxBytes) return bad(fmt::format("has {} bytes; {} are the most", facts.st_size, kMaxBytes));
+    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) return bad("is writable by others");
+    if (facts.st_size > kMaxBytes) return bad(fmt::format("has {} bytes; the limit is {}", facts.st_size, kMaxBytes));
     SnapshotReader reader(std::move(file));
     if (Status whole = reader.scan({}); !whole) return bad(whole.error().message);
     return reader;
@@ -188,8 +188,8 @@ Status SnapshotReader::scan(const OnEntry& on_entry) {
     std::string identity;
     const auto take = [&](std::string_view line) { hash = hashed(hashed(hash, line), "\n"); };
     auto line = lines.next();
-    if (!line || !line->starts_with(kHeader)) return broken("is no file of weir's sets");
-    if (line->substr(kHeader.size()) != kVersion) return broken("is of a version that this weir does not know");
+    if (!line || !line->starts_with(kHeader)) return broken("is not a sets file of weir");
+    if (line->substr(kHeader.size()) != kVersion) return broken("has a version that this weir does not support");
     take(*line);
     line = lines.next();
     const auto saved_at_ns =
@@ -206,14 +206,14 @@ Status SnapshotReader::scan(const OnEntry& on_entry) {
         const std::size_t space = line->find(' ');
         const auto end_ns =
             space == std::string_view::npos ? std::nullopt : number_in<std::uint64_t>(line->substr(0, space));
-        if (!end_ns || identity.empty()) return broken("has a line that is no entry");
+        if (!end_ns || identity.empty()) return broken("has a line that is not an entry");
         ++entries;
         if (on_entry) on_entry(identity, line->substr(space + 1), *end_ns);
     }
     if (!line)
-        return lines.failed() != 0 ? kernel_error(lines.failed(), "is broken: reading it") : broken("is cut short");
-    if (*line != fmt::format("{}{} {:016x}", kEnd, entries, hash)) return broken("is not as it was written");
-    if (lines.next() || !lines.at_end()) return broken("goes on behind its end");
+        return lines.failed() != 0 ? kernel_error(lines.failed(), "is broken: reading it") : broken("is truncated");
+    if (*line != fmt::format("{}{} {:016x}", kEnd, entries, hash)) return broken("does not match its checksum");
+    if (lines.next() || !lines.at_end()) return broken("has data after its end");
     return Done{};
 }
 

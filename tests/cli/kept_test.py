@@ -31,7 +31,7 @@ class Kept(LiveCase):
         self.assertEqual(self.ask("set", "add", "pairs", "10.97.0.9, 22", "2001:db8::1, 80").returncode, 0)
         said = self.status()["sets_file"]
         self.assertEqual(said, {"path": str(self.file), "saved_at": "", "entries": 0, "restored": 0, "skipped": 0, "state": "ok"})
-        self.assertIn(f"    sets are kept in {self.file}: not written yet\n", self.ask("status").stdout)
+        self.assertIn(f"    sets are saved in {self.file}: not written yet\n", self.ask("status").stdout)
         self.assertEqual(self.end()[0], 0)
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(self.file.parent.stat().st_mode) & 0o027, 0)
@@ -43,12 +43,12 @@ class Kept(LiveCase):
         self.assertRegex(self.ask("set", "list", "banned").stdout, r"^10\.97\.0\.1 for 59m\d+s\n$")
         self.assertEqual(sorted(self.ask("set", "list", "pairs").stdout.splitlines()), ["10.97.0.9, 22", "2001:db8::1, 80"])
         self.assertEqual(self.status()["sets_file"]["restored"], 3)
-        self.assertIn("3 entries of sets are back, 0 have ended since 20", self.end()[2])
+        self.assertIn("3 set entries restored, 0 expired since 20", self.end()[2])
 
         self.policy.write_text(POLICY.replace("(ip, port)", "(ip, u16)").replace("udp.dport) in", "udp.len) in"))
         self.begin()
         self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"banned": 1, "pairs": 0})
-        self.assertIn("`set pairs: (ip, port)`: 2 kept entries are left out: it is `set pairs: (ip, u16)` now", self.end()[2])
+        self.assertIn("`set pairs: (ip, port)`: 2 saved entries are skipped: it is `set pairs: (ip, u16)` now", self.end()[2])
 
     def test_entries_of_a_file_have_no_end(self):
         (self.folder / "list").write_text("10.97.0.1\n")
@@ -100,7 +100,7 @@ class Kept(LiveCase):
         process = self.begin("--keep-every", "100ms")
         self.assertEqual(self.ask("set", "add", "banned", "10.97.0.1", "10.97.0.2").returncode, 0)
         self.wait_until(lambda: self.status()["sets_file"]["entries"] == 2, "two entries are written")
-        self.assertRegex(self.ask("status").stdout, rf"(?m)^    sets are kept in {self.file}: 2 entries, at 20\d\d-.*Z$")
+        self.assertRegex(self.ask("status").stdout, rf"(?m)^    sets are saved in {self.file}: 2 entries, at 20\d\d-.*Z$")
         self.assertEqual(self.ask("set", "remove", "banned", "10.97.0.1").returncode, 0)
         process.kill()
         process.communicate()
@@ -117,7 +117,7 @@ class Kept(LiveCase):
         self.assertEqual(self.rules()["guessing"], 1)
         status, _, err = self.end()
         self.assertEqual(status, 0)
-        self.assertIn("what is in the sets is not kept: making", err)
+        self.assertIn("set entries cannot be saved: making", err)
 
     def test_words_of_the_command_line(self):
         said = inside(WEIR, "run", str(self.policy), "-i", "c0", "--state", str(self.state), "--keep-every", "often")

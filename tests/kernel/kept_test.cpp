@@ -124,7 +124,7 @@ TEST_CASE("entries of each type come back, with the time they have left", "[kept
     }
     std::this_thread::sleep_for(1600ms);
     Start second(policy, folder.path());
-    CHECK_THAT(second.notices, Catch::Contains("19 entries of sets are back, 1 have ended since 20"));
+    CHECK_THAT(second.notices, Catch::Contains("19 set entries restored, 1 expired since 20"));
     for (const auto& [set, values] : all) {
         std::vector<std::string> expected = values;
         if (set == "p") expected.push_back("7");
@@ -206,14 +206,14 @@ TEST_CASE("who goes on with a killed engine has its sets, and not the file", "[k
     CHECK_THAT(read(runtime::snapshot_path(folder.path())), Catch::Contains(" 1\n"));
     {
         const Start next(kBanning, folder.path(), 3'600'000, pinned);
-        CHECK_THAT(next.notices, !Catch::Contains("are back"));
+        CHECK_THAT(next.notices, !Catch::Contains("restored"));
         CHECK(members(*next.engine, "banned") == std::vector<std::string>{"2"});
     }
     const Start fresh(kBanning, folder.path());
     CHECK(members(*fresh.engine, "banned") == std::vector<std::string>{"2"});
 }
 
-TEST_CASE("what does not fit is left out, and said", "[kept]") {
+TEST_CASE("entries that do not fit are skipped and reported", "[kept]") {
     const Folder folder;
     const std::string rest = "rule r { when udp.dport in a and udp.dport in b and udp.dport in c then drop }";
     {
@@ -227,25 +227,25 @@ TEST_CASE("what does not fit is left out, and said", "[kept]") {
         Start second("set a : port set b : port size 1 set c : u16 " +
                          std::string("rule r { when udp.dport in a and udp.dport in b and udp.len in c then drop }"),
                      folder.path());
-        CHECK_THAT(second.notices, Catch::Contains("`set b: (port)`: 2 kept entries have no room"));
+        CHECK_THAT(second.notices, Catch::Contains("`set b: (port)`: 2 saved entries have no room"));
         CHECK_THAT(second.notices,
-                   Catch::Contains("`set c: (port)`: 3 kept entries are left out: it is `set c: (u16)` now"));
+                   Catch::Contains("`set c: (port)`: 3 saved entries are skipped: it is `set c: (u16)` now"));
         CHECK_THAT(
             second.notices,
-            Catch::Contains("`set d: (port)`: 3 kept entries are left out: the policy has no such set that changes"));
+            Catch::Contains("`set d: (port)`: 3 saved entries are skipped: the policy has no such set that changes"));
         CHECK(members(*second.engine, "a").size() == 3);
         CHECK(members(*second.engine, "b").size() == 1);
         CHECK(members(*second.engine, "c").empty());
         CHECK(status_of(*second.engine).sets_file->skipped == 8);
         CHECK(status_of(*second.engine).sets_file->restored == 4);
     }
-    // One that is not as it was written is put aside, and the engine begins without.
+    // A damaged file is renamed, and the engine starts without it.
     std::ofstream(runtime::snapshot_path(folder.path())) << text.substr(0, text.size() / 2);
     {
         const Start third("set a : port " + std::string("rule r { when udp.dport in a then drop }"), folder.path());
-        CHECK_THAT(third.notices,
-                   Catch::Contains("no entries of sets are back: " + folder.path() +
-                                   "/sets is cut short\nthat file is " + folder.path() + "/sets.unreadable now"));
+        CHECK_THAT(third.notices, Catch::Contains("no set entries were restored: " + folder.path() +
+                                                  "/sets is truncated\nthe file was renamed to " + folder.path() +
+                                                  "/sets.unreadable"));
         CHECK(members(*third.engine, "a").empty());
     }
     CHECK(read(folder.path() + "/sets.unreadable") == text.substr(0, text.size() / 2));
@@ -367,7 +367,7 @@ TEST_CASE("a full disk is said, and the policy goes on", "[kept]") {
     CHECK(comes_true(engine, [&] { return status_of(engine).sets_file->state == "ok"; }));
     CHECK(status_of(engine).sets_file->entries == 10'000);
     CHECK_THAT(start.notices,
-               Catch::Contains("what is in the sets is not kept: writing") && Catch::Contains("is kept again in"));
+               Catch::Contains("set entries cannot be saved: writing") && Catch::Contains("are saved again in"));
     start.engine.reset();
     CHECK(umount(disk.c_str()) == 0);
 }

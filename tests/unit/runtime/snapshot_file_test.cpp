@@ -128,7 +128,7 @@ TEST_CASE("a file that is cut short or changed anywhere is refused whole") {
             if (fault_of(folder).empty()) FAIL("byte " << at << " with " << mask);
         }
     folder.write(text + text);
-    CHECK_THAT(fault_of(folder), Catch::EndsWith("goes on behind its end"));
+    CHECK_THAT(fault_of(folder), Catch::EndsWith("has data after its end"));
     folder.write(text);
     CHECK(fault_of(folder) == "");
 }
@@ -137,18 +137,18 @@ TEST_CASE("what is no such file says so") {
     const Folder folder;
     const std::string text = written(folder), body = "weir sets 1\nat 1767322800000000000\n";
     const auto said = [&](const std::string& other) { return folder.write(other), fault_of(folder); };
-    CHECK_THAT(said(""), Catch::EndsWith("is no file of weir's sets"));
+    CHECK_THAT(said(""), Catch::EndsWith("is not a sets file of weir"));
     CHECK_THAT(said("weir sets 2\n" + text.substr(12)),
-               Catch::EndsWith("is of a version that this weir does not know"));
+               Catch::EndsWith("has a version that this weir does not support"));
     CHECK_THAT(said(with_end("weir sets 1\nat noon\n", 0)), Catch::EndsWith("does not say when it was written"));
-    CHECK_THAT(said(with_end(body + "0 1.2.3.4\n", 1)), Catch::EndsWith("has a line that is no entry"));
-    CHECK_THAT(said(with_end(body + "set a: (ip)\n1.2.3.4\n", 1)), Catch::EndsWith("has a line that is no entry"));
+    CHECK_THAT(said(with_end(body + "0 1.2.3.4\n", 1)), Catch::EndsWith("has a line that is not an entry"));
+    CHECK_THAT(said(with_end(body + "set a: (ip)\n1.2.3.4\n", 1)), Catch::EndsWith("has a line that is not an entry"));
     CHECK_THAT(said(with_end(body + "set a: (ip)\n18446744073709551616 1.2.3.4\n", 1)),
-               Catch::EndsWith("has a line that is no entry"));
+               Catch::EndsWith("has a line that is not an entry"));
     CHECK_THAT(said(with_end(body + "set \x1b[31m\n", 0)), Catch::EndsWith("has a line that is no text"));
     CHECK_THAT(said(with_end(body + "set a: (ip)\n0 1.2.3.4\n", 18446744073709551615u)),
-               Catch::EndsWith("is not as it was written"));
-    CHECK_THAT(said(body + "set " + std::string(100'000, 'a') + "\n"), Catch::EndsWith("is cut short"));
+               Catch::EndsWith("does not match its checksum"));
+    CHECK_THAT(said(body + "set " + std::string(100'000, 'a') + "\n"), Catch::EndsWith("is truncated"));
     std::string sets;
     for (int i = 0; i < 70'000; ++i) sets += "set a: (ip)\n";
     CHECK_THAT(said(with_end(body + sets, 0)), Catch::EndsWith("has too many sets"));
@@ -160,7 +160,7 @@ TEST_CASE("what is no file of one's own is not read") {
     written(folder);
     const fs::path file = snapshot_path(folder.path);
     fs::permissions(file, fs::perms::group_write, fs::perm_options::add);
-    CHECK_THAT(fault_of(folder), Catch::EndsWith("can be written to by others"));
+    CHECK_THAT(fault_of(folder), Catch::EndsWith("is writable by others"));
     fs::permissions(file, fs::perms::group_write, fs::perm_options::remove);
     fs::resize_file(file, std::uint64_t{3} << 30);  // with a hole in it
     CHECK_THAT(fault_of(folder), Catch::Contains("has 3221225472 bytes"));
@@ -178,10 +178,10 @@ TEST_CASE("what is no file of one's own is not read") {
     CHECK(fs::file_size(folder.path + "/elsewhere") == 1 << 30);
     fs::remove(file);
     REQUIRE(mkfifo(file.c_str(), 0600) == 0);
-    CHECK_THAT(fault_of(folder), Catch::EndsWith("is no regular file"));
+    CHECK_THAT(fault_of(folder), Catch::EndsWith("is not a regular file"));
     fs::remove(file);
     fs::create_directory(file);
-    CHECK_THAT(fault_of(folder), Catch::EndsWith("is no regular file"));
+    CHECK_THAT(fault_of(folder), Catch::EndsWith("is not a regular file"));
     fs::remove(file);
     const auto none = SnapshotReader::open(folder.path);
     REQUIRE(!none);
