@@ -9,7 +9,12 @@
 
 /* ---- one packet, parsed ---- */
 
-/* Bits of weir_packet.present: what the packet has (language.md, "Which field is there when"). */
+/* Bits of weir_packet.present: what the packet has (language.md, "Which field is there when"), and values of bool
+ * fields. What follows from each is in compiler/packet/fields.def. Word 0 has what most policies ask for; a policy
+ * loads no other word unless it asks for a bit there. */
+#define WEIR_PRESENT_WORDS 4u
+#define WEIR_PRESENT_WORD(bit) ((bit) / 32u)
+#define WEIR_BIT(bit) (1u << ((bit) % 32u)) /* within its word */
 enum weir_present {
     WEIR_HAS_ALWAYS = 0, /* set for every frame */
     WEIR_HAS_ETH,        /* 14 bytes or more */
@@ -39,13 +44,13 @@ enum weir_present {
     WEIR_IS_MF,
     WEIR_IS_DF,
     WEIR_IS_HAS_OPTIONS,
+    WEIR_PRESENT_BITS /* how many there are */
 };
-#define WEIR_BIT(bit) (1u << (bit))
 
 /* Zero where absent. Addresses: the big-endian words as numbers, IPv4 in word 0 with the others zero. */
 struct weir_packet {
-    __u32 present; /* 1u << enum weir_present */
-    __u32 len;     /* of the frame */
+    __u32 present[WEIR_PRESENT_WORDS]; /* enum weir_present */
+    __u32 len;                         /* of the frame */
     __u32 ip_src[4];
     __u32 ip_dst[4];
     __u16 port_src; /* TCP, UDP, SCTP */
@@ -115,12 +120,15 @@ struct weir_rule_row {
 #define WEIR_RULE_ALERTS 16u /* alert actions a rule may have */
 
 /* What the program must read of a packet; what nobody asks for is not read. */
+#define WEIR_NEED_NONE 0u
 #define WEIR_NEED_MAC 1u
-#define WEIR_NEED_ARP 2u
+#define WEIR_NEED_TAGS 2u /* VLAN tags: the device must leave them in the frame */
+#define WEIR_NEED_ARP 4u
 #define WEIR_NEED_TCP_REST 8u /* seq, ack_seq, window */
 #define WEIR_NEED_MSS 16u
-#define WEIR_NEED_IP_REST 64u /* id, ttl, tos, flow label */
-#define WEIR_NEED_IFACE 128u  /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_IP_REST 32u /* id, ttl, tos, flow label */
+#define WEIR_NEED_IFACE 64u   /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_ALL ~0u     /* events carry the whole packet */
 
 /* ---- sets ---- */
 

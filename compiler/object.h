@@ -49,7 +49,7 @@ enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, 
 struct FieldRef {
     std::string name;  // "ip.src"
     FieldFormat format = FieldFormat::kNumber;
-    std::uint32_t present_bits = 0;
+    std::uint8_t present_bit = 0;  // of weir_packet.present
     std::uint16_t offset = 0;
     std::uint8_t size = 0;
     std::uint8_t shift = 0;

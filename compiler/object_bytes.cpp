@@ -12,7 +12,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-constexpr std::uint32_t kVersion = 4;         // of the layout below
+constexpr std::uint32_t kVersion = 5;         // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -141,7 +141,7 @@ void number(Io& io, std::uint32_t& value) {
 template <typename Io>
 void field(Io& io, FieldRef& ref) {
     io.block(ref.name);
-    io(ref.format), io(ref.present_bits), io(ref.offset), io(ref.size), io(ref.shift), io(ref.mask);
+    io(ref.format), io(ref.present_bit), io(ref.offset), io(ref.size), io(ref.shift), io(ref.mask);
 }
 
 template <typename Io>

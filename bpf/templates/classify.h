@@ -255,17 +255,17 @@ static __always_inline __u32 note(__u32 forest, struct weir_packet* packet, weir
 /* The first rule that decides by itself, or weir_rule_count(). */
 GLOBAL_FUNCTION __u32 weir_find(struct weir_packet* packet, weir_ctx* ctx) {
     if (!packet) return weir_rule_count();
-    if (packet->present & WEIR_BIT(WEIR_HAS_IP4)) return find(WEIR_FOREST_IP4, packet, ctx);
-    if (packet->present & WEIR_BIT(WEIR_HAS_IP6)) return find(WEIR_FOREST_IP6, packet, ctx);
+    if (packet->present[0] & WEIR_BIT(WEIR_HAS_IP4)) return find(WEIR_FOREST_IP4, packet, ctx);
+    if (packet->present[0] & WEIR_BIT(WEIR_HAS_IP6)) return find(WEIR_FOREST_IP6, packet, ctx);
     return find(WEIR_FOREST_OTHER, packet, ctx);
 }
 
 /* The rule that decides: `decided`, or one before it that has state. */
 GLOBAL_FUNCTION __u32 weir_note(struct weir_packet* packet, weir_ctx* ctx, __u32 decided) {
     if (!packet) return decided;
-    if (packet->present & WEIR_BIT(WEIR_HAS_IP4))
+    if (packet->present[0] & WEIR_BIT(WEIR_HAS_IP4))
         return note(WEIR_FOREST_KINDS + WEIR_FOREST_IP4, packet, ctx, decided);
-    if (packet->present & WEIR_BIT(WEIR_HAS_IP6))
+    if (packet->present[0] & WEIR_BIT(WEIR_HAS_IP6))
         return note(WEIR_FOREST_KINDS + WEIR_FOREST_IP6, packet, ctx, decided);
     return note(WEIR_FOREST_KINDS + WEIR_FOREST_OTHER, packet, ctx, decided);
 }

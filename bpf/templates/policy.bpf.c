@@ -5,9 +5,9 @@
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/live_sets.h"
 #include "bpf/templates/maps.h"
-#include "bpf/templates/parse.h"
-#include "bpf/templates/payload.h"
 #include "bpf/templates/ranges.h"
+#include "bpf/templates/read/frame.h"
+#include "bpf/templates/read/payload.h"
 #include "bpf/templates/sets.h"
 #include "bpf/templates/state.h"
 #include "bpf/templates/target.h"
@@ -28,7 +28,7 @@ static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict) {
 static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u32 rule) {
     __u64 rules = weir_rule_count(), none = ~((__u64)rule - rules) >> 63;
     OPAQUE(none);
-    __u64 row = rule + (none & packet->present >> WEIR_IS_MALFORMED);
+    __u64 row = rule + (none & packet->present[0] >> WEIR_IS_MALFORMED);
     OPAQUE(row);
     return row > rules + 1 ? rules : row;
 }

@@ -6,6 +6,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
+#include "compiler/packet/presence.h"
 #include "compiler/policy/set_element.h"
 
 namespace weir::analysis {
@@ -17,9 +18,8 @@ constexpr std::size_t kMaxSpeltEntries = 4096;   // of a literal set of tuples
 
 // What most rules speak of stands first: sets that agree at the top share what is below.
 constexpr packet::FieldId kOrder[] = {
-    packet::FieldId::kTcp,       packet::FieldId::kIpProto,  packet::FieldId::kEthType,
-    packet::FieldId::kIpVersion, packet::FieldId::kTcpDport, packet::FieldId::kTcpFlags,
-    packet::FieldId::kIpDst,     packet::FieldId::kIpSrc,    packet::FieldId::kTcpSport};
+    packet::FieldId::kIpProto,  packet::FieldId::kEthType, packet::FieldId::kIpVersion, packet::FieldId::kTcpDport,
+    packet::FieldId::kTcpFlags, packet::FieldId::kIpDst,   packet::FieldId::kIpSrc,     packet::FieldId::kTcpSport};
 
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
@@ -33,53 +33,30 @@ PacketSets::PacketSets(const policy::TypedPolicy& policy)
         first_variable_[f.offset] = next;
         next += f.size * 8u;
     };
+    for (std::uint32_t i = 0; i < WEIR_PRESENT_WORDS; ++i, next += 32)
+        first_variable_[offsetof(weir_packet, present) + 4 * i] = next;
     for (const packet::FieldId id : kOrder) place(field(id));
     for (const packet::Field& f : packet::fields()) place(f);
     possible_ = possible_packets();
 }
 
-// What the reader of packets guarantees. Each line makes more rules comparable; leaving one out is no fault.
+// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault.
 Bdd::Node PacketSets::possible_packets() {
     Bdd::Node all = present_bit(WEIR_HAS_ALWAYS);
-    const auto implies = [&](Bdd::Node if_this, Bdd::Node then_that) {
-        all = bdd_.without(all, bdd_.without(if_this, then_that));
-    };
-    const auto equal = [&](Bdd::Node a, Bdd::Node b) {
-        implies(a, b);
-        implies(b, a);
-    };
-    const Bdd::Node ip = present_bit(WEIR_HAS_IP), ip4 = present_bit(WEIR_HAS_IP4), ip6 = present_bit(WEIR_HAS_IP6);
-    equal(ip, bdd_.either(ip4, ip6));
-    implies(ip4, bdd_.complement(ip6));
-    implies(present_bit(WEIR_HAS_ARP), bdd_.complement(ip));
-    implies(present_bit(WEIR_HAS_ARP_IP), present_bit(WEIR_HAS_ARP));
-    implies(present_bit(WEIR_HAS_PAYLOAD), bdd_.without(ip, present_bit(WEIR_IS_MALFORMED)));
-    implies(present_bit(WEIR_HAS_ICMP_ECHO), present_bit(WEIR_HAS_ICMP));
-    implies(present_bit(WEIR_HAS_ICMP6_ECHO), present_bit(WEIR_HAS_ICMP6));
-    implies(present_bit(WEIR_HAS_TCP_MSS), present_bit(WEIR_HAS_TCP));
-    struct Transport {
-        std::uint32_t bit;
-        std::uint64_t protocol;
-        Bdd::Node version;
-    };
-    const Transport transports[] = {{WEIR_HAS_TCP, 6, ip},
-                                    {WEIR_HAS_UDP, 17, ip},
-                                    {WEIR_HAS_SCTP, 132, ip},
-                                    {WEIR_HAS_ICMP, 1, ip4},
-                                    {WEIR_HAS_ICMP6, 58, ip6}};
-    const Bits protocol = bits(packet::FieldId::kIpProto, kAll);
-    for (const Transport& transport : transports) {
-        const Bdd::Node there = present_bit(transport.bit);
-        implies(there, transport.version);
-        implies(there, bdd_.both(present_bit(WEIR_HAS_IP_PROTO),
-                                 number_in(protocol, {{transport.protocol, transport.protocol}})));
+    for (const packet::PresenceFact& fact : packet::presence_facts()) {
+        Bdd::Node then = fact.one_of.empty() ? Bdd::kTrue : Bdd::kFalse;
+        for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+            if (fact.one_of.has(bit)) then = bdd_.either(then, present_bit(bit));
+        }
+        for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+            if (fact.follows.has(bit)) then = bdd_.both(then, present_bit(bit));
+            if (fact.never.has(bit)) then = bdd_.without(then, present_bit(bit));
+        }
+        if (fact.value)
+            then =
+                bdd_.both(then, number_in(bits(fact.value->first, kAll), {{fact.value->second, fact.value->second}}));
+        all = bdd_.without(all, bdd_.without(present_bit(fact.bit), then));
     }
-    implies(present_bit(WEIR_HAS_IP_PROTO), ip);
-    equal(present_bit(WEIR_HAS_PORTS),
-          bdd_.either(present_bit(WEIR_HAS_TCP), bdd_.either(present_bit(WEIR_HAS_UDP), present_bit(WEIR_HAS_SCTP))));
-    const Bits version = bits(packet::FieldId::kIpVersion, kAll);
-    implies(ip4, number_in(version, {{4, 4}}));
-    implies(ip6, number_in(version, {{6, 6}}));
     return all;
 }
 
@@ -96,7 +73,7 @@ Bdd::Node PacketSets::raw(policy::ExprId condition) {
 // ---- variables ----
 
 Bdd::Node PacketSets::present_bit(std::uint32_t bit) {
-    return bdd_.variable(first_variable_[offsetof(weir_packet, present)] + 31 - bit);
+    return bdd_.variable(first_variable_[offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(bit)] + 31 - bit % 32);
 }
 
 Bdd::Node PacketSets::present(packet::FieldId id) { return present_bit(field(id).present_bit); }

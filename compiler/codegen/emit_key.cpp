@@ -46,8 +46,15 @@ llvm::Value* KeyEmitter::word(const ir::Word& word) {
     return ir_.CreateAnd(value, word.mask);
 }
 
-llvm::Value* KeyEmitter::present(std::uint32_t bits) {
-    return ir_.CreateICmpEQ(ir_.CreateAnd(load(offsetof(weir_packet, present), 4), bits), ir_.getInt64(bits));
+llvm::Value* KeyEmitter::present(const packet::PresentBits& bits) {
+    llvm::Value* all = nullptr;
+    for (std::uint32_t i = 0; i < bits.words.size(); ++i) {
+        if (bits.words[i] == 0) continue;
+        llvm::Value* has = ir_.CreateAnd(load(offsetof(weir_packet, present) + 4 * i, 4), bits.words[i]);
+        llvm::Value* in = ir_.CreateICmpEQ(has, ir_.getInt64(bits.words[i]));
+        all = all == nullptr ? in : ir_.CreateAnd(all, in);
+    }
+    return all == nullptr ? ir_.getTrue() : all;
 }
 
 void KeyEmitter::put_set_part(const ir::SetKeyPart& part, policy::SetType type, Put put) {

@@ -34,7 +34,7 @@ public:
     llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
     // The packet has all of these; an i1.
-    llvm::Value* present(std::uint32_t bits);
+    llvm::Value* present(const packet::PresentBits& bits);
 
     using Put = llvm::function_ref<void(llvm::Value*)>;  // takes 32-bit words, one after the other
     // A part of a set's entry; a net is to be looked for around the address.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/codegen/emit_key.h"
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
@@ -58,9 +59,8 @@ llvm::Value* PredicateEmitter::word(const ir::Word& word) {
     return ir_.CreateAnd(value, word.mask);
 }
 
-llvm::Value* PredicateEmitter::present(std::uint32_t bits) {
-    llvm::Value* has = ir_.CreateAnd(load(offsetof(weir_packet, present), 4), bits);
-    return ir_.CreateICmpEQ(has, ir_.getInt64(bits));
+llvm::Value* PredicateEmitter::present(const packet::PresentBits& bits) {
+    return KeyEmitter(ir_, packet_, reload_).present(bits);
 }
 
 llvm::Value* PredicateEmitter::address_half(const ir::AddressRef& address, std::uint32_t first_word) {
@@ -131,7 +131,7 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
 
     llvm::BasicBlock* version4 = block("ip4");
     llvm::BasicBlock* version6 = block("ip6");
-    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP4)), version4, version6);
+    ir_.CreateCondBr(present({WEIR_HAS_IP4}), version4, version6);
     ir_.SetInsertPoint(version4);
     ip4();
     ir_.SetInsertPoint(version6);
@@ -141,7 +141,7 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
         return;
     }
     llvm::BasicBlock* look = block("look6");
-    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP6)), look, no);
+    ir_.CreateCondBr(present({WEIR_HAS_IP6}), look, no);
     ir_.SetInsertPoint(look);
     llvm::Value* high = address_half(address, 0);
     llvm::Value* low = address_half(address, 2);
@@ -157,7 +157,7 @@ llvm::Value* PredicateEmitter::address_equal(const ir::AddressEqual& node) {
         return ir_.CreateAnd(highs, ir_.CreateICmpEQ(address_half(node.lhs, 2), address_half(node.rhs, 2)));
     }
     if (!node.lhs.either_version && !node.rhs.either_version) return first;
-    return ir_.CreateAnd(first, present(WEIR_BIT(WEIR_HAS_IP4)));
+    return ir_.CreateAnd(first, present({WEIR_HAS_IP4}));
 }
 
 llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {

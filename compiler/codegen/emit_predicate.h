@@ -27,7 +27,7 @@ private:
     llvm::BasicBlock* block(const char* name);
     llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
-    llvm::Value* present(std::uint32_t bits);
+    llvm::Value* present(const packet::PresentBits& bits);
     llvm::Value* address_half(const ir::AddressRef& address, std::uint32_t first_word);
     llvm::Value* call(const char* name, llvm::ArrayRef<llvm::Value*> arguments);  // != 0
 

@@ -74,7 +74,7 @@ void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* ye
     }
     llvm::BasicBlock* version4 = block("net4");
     llvm::BasicBlock* version6 = block("net6");
-    ir_.CreateCondBr(present(WEIR_BIT(WEIR_HAS_IP4)), version4, version6);
+    ir_.CreateCondBr(present({WEIR_HAS_IP4}), version4, version6);
     ir_.SetInsertPoint(version4);
     ir_.CreateCondBr(in_nets(node, layout, false), yes, no);
     ir_.SetInsertPoint(version6);

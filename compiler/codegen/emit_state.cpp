@@ -87,9 +87,9 @@ void emit_switch(Template& target, const char* name, const Switch& with, const s
 }
 
 // Goes on at a new block where the packet has all that the key is made of.
-void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, std::uint32_t bits,
+void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& key, const packet::PresentBits& bits,
                   llvm::BasicBlock* no) {
-    if (bits == 0) return;
+    if (bits.empty()) return;
     llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "there", &function);
     ir.CreateCondBr(key.present(bits), there, no);
     ir.SetInsertPoint(there);

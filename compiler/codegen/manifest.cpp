@@ -1,10 +1,10 @@
 #include "compiler/codegen/manifest.h"
 
-#include <algorithm>
-
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
 #include "compiler/policy/identity.h"
+#include "compiler/policy/verdict.h"
+#include "grammar/base/same_numbers.h"
 
 namespace weir::codegen {
 namespace {
@@ -23,9 +23,9 @@ bpf::FieldFormat format_of(const packet::Field& field) {
 bpf::FieldRef reference(packet::FieldId id) {
     const packet::Field& field = packet::field(id);
     bpf::FieldRef ref;
-    ref.name = field.name;
+    ref.name = packet::field_name(id);
     ref.format = format_of(field);
-    ref.present_bits = WEIR_BIT(field.present_bit);
+    ref.present_bit = field.present_bit;
     ref.offset = field.offset;
     ref.size = field.size;
     ref.shift = field.shift;
@@ -59,6 +59,12 @@ bpf::SinkInfo sink_info(const policy::Sink& sink) {
 bpf::AlertInfo alert_info(const policy::Alert& alert, std::size_t sinks) {
     bpf::AlertInfo info;
     info.name = alert.name;
+    using ast::AlertSeverity;
+    static_assert(
+        same_numbers<AlertSeverity, bpf::AlertSeverity>({{AlertSeverity::kLow, bpf::AlertSeverity::kLow},
+                                                         {AlertSeverity::kMedium, bpf::AlertSeverity::kMedium},
+                                                         {AlertSeverity::kHigh, bpf::AlertSeverity::kHigh},
+                                                         {AlertSeverity::kCritical, bpf::AlertSeverity::kCritical}}));
     info.severity = static_cast<bpf::AlertSeverity>(alert.severity);
     for (const policy::MessagePart& part : alert.message) info.message.push_back(message_part(part));
     for (const policy::SinkId sink : alert.sinks) info.sinks.push_back(static_cast<std::uint32_t>(sink));
@@ -75,24 +81,17 @@ bpf::SetInfo set_info(const policy::Set& set) {
                       set.size,
                       set.ttl_ns.value_or(0),
                       {}};
+    using policy::SetType, bpf::SetPart;
+    static_assert(same_numbers<SetType, SetPart>({{SetType::kIp, SetPart::kIp},
+                                                  {SetType::kNet, SetPart::kNet},
+                                                  {SetType::kPort, SetPart::kPort},
+                                                  {SetType::kMac, SetPart::kMac},
+                                                  {SetType::kDomain, SetPart::kDomain},
+                                                  {SetType::kU8, SetPart::kU8},
+                                                  {SetType::kU16, SetPart::kU16},
+                                                  {SetType::kU32, SetPart::kU32}}));
     for (const policy::SetType type : set.types) info.parts.push_back(static_cast<bpf::SetPart>(type));
     return info;
-}
-
-bool reads_vlan(const ir::Decision& decision) {
-    constexpr std::uint16_t kOffsets[] = {offsetof(weir_packet, vlan_id), offsetof(weir_packet, vlan_pcp),
-                                          offsetof(weir_packet, vlan_depth)};
-    const auto is_vlan = [&](std::uint16_t offset) {
-        return std::find(std::begin(kOffsets), std::end(kOffsets), offset) != std::end(kOffsets);
-    };
-    return std::any_of(decision.predicates.begin(), decision.predicates.end(), [&](const ir::Predicate& predicate) {
-        if (const auto* has = std::get_if<ir::Present>(&predicate.node))
-            return (has->bits & WEIR_BIT(WEIR_HAS_VLAN)) != 0;
-        if (const auto* in = std::get_if<ir::InRanges>(&predicate.node)) return is_vlan(in->word.offset);
-        if (const auto* both = std::get_if<ir::Compare>(&predicate.node))
-            return is_vlan(both->lhs.offset) || is_vlan(both->rhs.offset);
-        return false;
-    });
 }
 
 }  // namespace
@@ -106,7 +105,7 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         info.name = rule.name;
         info.observe = rule.observe || options.observe;
         if (rule.verdict) {
-            info.verdict = static_cast<std::uint32_t>(rule.verdict->kind);
+            info.verdict = policy::verdict_number(rule.verdict->kind);
             info.redirect = rule.verdict->interface;
         }
         manifest.rules.push_back(std::move(info));
@@ -118,9 +117,9 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     for (const policy::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     manifest.ifaces = compiled.decision.ifaces;
-    manifest.default_verdict = static_cast<std::uint32_t>(policy.default_verdict.kind);
-    manifest.malformed_verdict = static_cast<std::uint32_t>(policy.malformed_verdict.kind);
-    manifest.reads_vlan = reads_vlan(compiled.decision);
+    manifest.default_verdict = policy::verdict_number(policy.default_verdict.kind);
+    manifest.malformed_verdict = policy::verdict_number(policy.malformed_verdict.kind);
+    manifest.reads_vlan = (compiled.decision.reads.needs() & WEIR_NEED_TAGS) != 0;
     return manifest;
 }
 

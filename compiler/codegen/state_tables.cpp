@@ -9,6 +9,7 @@
 #include "compiler/policy/identity.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
+#include "grammar/base/same_numbers.h"
 
 namespace weir::codegen {
 namespace {
@@ -63,6 +64,12 @@ std::uint32_t value_bytes(const StatePlace& where) {
 
 weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
     weir_term row{};
+    using policy::TermKind;
+    static_assert(same_numbers<TermKind, weir_term_kind>({{TermKind::kRate, WEIR_TERM_RATE},
+                                                          {TermKind::kByteRate, WEIR_TERM_BYTERATE},
+                                                          {TermKind::kCount, WEIR_TERM_COUNT},
+                                                          {TermKind::kDistinct, WEIR_TERM_DISTINCT},
+                                                          {TermKind::kThrottle, WEIR_TERM_THROTTLE}}));
     row.kind = static_cast<std::uint32_t>(term.kind);
     row.index = index;
     row.limit = term.limit;

@@ -4,7 +4,6 @@
 #include <bit>
 #include <map>
 #include <optional>
-#include <unordered_map>
 
 #include "grammar/base/check.h"
 
@@ -15,6 +14,12 @@ static_assert(std::endian::native == std::endian::little, "words of struct weir_
 
 constexpr std::uint32_t kBoxesBeyond = 65536;  // of a policy, whatever its number of rules
 constexpr std::uint32_t kBoxesARule = 8;       // on average, above that
+
+constexpr std::uint32_t kPresentWord = offsetof(weir_packet, present) / 4;
+
+bool is_of_present(std::uint32_t offset) {
+    return offset / 4 >= kPresentWord && offset / 4 < kPresentWord + kPresentDimensions;
+}
 
 using Disjunction = std::vector<Box>;  // boxes whose `rule` is not set yet
 using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
@@ -37,7 +42,8 @@ Ranges complement(const Ranges& ranges, std::uint64_t max) {
 class Expansion {
 public:
     Expansion(Decision& decision, const BoxLimits& limits) : decision_(decision), limits_(limits) {
-        dimension({0, 0, 32, SideKind::kBits});
+        for (std::uint8_t i = 0; i < kPresentDimensions; ++i)
+            dimension({static_cast<std::uint8_t>(kPresentWord + i), 0, 32, SideKind::kBits});
     }
 
     Boxes make() {
@@ -162,11 +168,24 @@ private:
         return box;
     }
 
-    Disjunction present(std::uint32_t bits, bool negated) {
-        if (!negated) return {with(kPresentDimension, bits, bits)};
+    static Box with(const packet::Presence& presence) {
+        Box box;
+        add_sides(box, presence);
+        return box;
+    }
+    static void add_sides(Box& box, const packet::Presence& presence) {
+        std::vector<Side> sides;
+        for (std::uint32_t i = 0; i < kPresentDimensions; ++i) {
+            const std::uint32_t ones = presence.ones.words[i], zeros = presence.zeros.words[i];
+            if ((ones | zeros) != 0) sides.push_back({i, ones, ones | zeros});
+        }
+        box.sides.insert(box.sides.begin(), sides.begin(), sides.end());
+    }
+    static Disjunction present(const packet::PresentBits& bits, bool negated) {
+        if (!negated) return {with(packet::Presence{bits, {}})};
         Disjunction boxes;
-        for (std::uint32_t bit = 0; bit < 32; ++bit)
-            if (bits & WEIR_BIT(bit)) boxes.push_back(with(kPresentDimension, 0, WEIR_BIT(bit)));
+        for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit)
+            if (bits.has(bit)) boxes.push_back(with(packet::Presence{{}, {bit}}));
         return boxes;
     }
 
@@ -188,7 +207,7 @@ private:
         const std::uint32_t shift = in.word.offset % 4 * 8u + in.word.shift + low;
         const auto bits = static_cast<std::uint8_t>(
             std::min<std::uint32_t>(std::popcount(ones), in.word.size * 8u - in.word.shift - low));
-        if (in.word.offset == offsetof(weir_packet, tcp_flags) || in.word.offset == offsetof(weir_packet, present))
+        if (in.word.offset == offsetof(weir_packet, tcp_flags) || is_of_present(in.word.offset))
             return in_bits(in.word, low, bits, ranges);
         const std::uint32_t side = dimension({static_cast<std::uint8_t>(in.word.offset / 4),
                                               static_cast<std::uint8_t>(shift), bits, SideKind::kInterval});
@@ -202,10 +221,9 @@ private:
     }
     // Flags: conditions on several of them meet in one dimension. Ranges become prefixes.
     std::optional<Disjunction> in_bits(const Word& word, std::uint32_t low, std::uint32_t bits, const Ranges& ranges) {
-        const bool is_present = word.offset == offsetof(weir_packet, present);
         const std::uint32_t side =
-            is_present
-                ? kPresentDimension
+            is_of_present(word.offset)
+                ? word.offset / 4u - kPresentWord
                 : dimension({static_cast<std::uint8_t>(word.offset / 4), static_cast<std::uint8_t>(word.offset % 4 * 8),
                              static_cast<std::uint8_t>(word.size * 8), SideKind::kBits});
         const std::uint32_t at = word.shift + low;
@@ -303,22 +321,20 @@ private:
             sides.push_back(dimension({static_cast<std::uint8_t>(word + i), 0, 32, SideKind::kInterval}));
         Ranges ranges4{in.ranges4.begin(), in.ranges4.end()};
         if (negated) ranges4 = complement(ranges4, 0xffffffff);
-        const Box version4 =
-            in.address.either_version ? with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP4), WEIR_BIT(WEIR_HAS_IP4)) : Box{};
+        const Box version4 = in.address.either_version ? with(packet::Presence{{WEIR_HAS_IP4}, {}}) : Box{};
         Disjunction boxes;
         for (const auto& [first, last] : ranges4)
             add_lexical({sides[0]}, {static_cast<std::uint32_t>(first)}, {static_cast<std::uint32_t>(last)}, 0,
                         version4, boxes);
         if (in.address.either_version) {
             add_ranges6(in, negated, sides, boxes);
-            const std::uint32_t either = WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_IP6);
-            if (negated) boxes.push_back(with(kPresentDimension, 0, either));
+            if (negated) boxes.push_back(with(packet::Presence{{}, {WEIR_HAS_IP4, WEIR_HAS_IP6}}));
         }
         if (boxes.size() > most_) return std::nullopt;
         return boxes;
     }
     void add_ranges6(const AddressIn& in, bool negated, const std::vector<std::uint32_t>& sides, Disjunction& boxes) {
-        const Box version6 = with(kPresentDimension, WEIR_BIT(WEIR_HAS_IP6), WEIR_BIT(WEIR_HAS_IP6));
+        const Box version6 = with(packet::Presence{{WEIR_HAS_IP6}, {}});
         const auto words = [](const Address6& address) {
             return Words{static_cast<std::uint32_t>(address.first >> 32), static_cast<std::uint32_t>(address.first),
                          static_cast<std::uint32_t>(address.second >> 32), static_cast<std::uint32_t>(address.second)};
@@ -351,16 +367,13 @@ private:
             return dimension.kind == SideKind::kInterval ? side.first == 0 && side.last == dimension.full()
                                                          : side.last == 0;
         });
-        if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return true;
-        Side& side = box.sides[0];
-        const Presence presence{side.first, side.last & ~side.first};
-        const auto [known, added] = reduced_.try_emplace(std::uint64_t{presence.ones} << 32 | presence.zeros);
+        if (box.sides.empty() || box.sides[0].dimension >= kPresentDimensions) return true;
+        const packet::Presence presence = presence_of(box);
+        const auto [known, added] = reduced_.try_emplace(presence);
         if (added && implied(presence).possible()) known->second = reduced(presence);
         if (!known->second) return false;
-        const Presence least = *known->second;
-        side.first = least.ones;
-        side.last = least.ones | least.zeros;
-        if (side.last == 0) box.sides.erase(box.sides.begin());
+        std::erase_if(box.sides, [](const Side& side) { return side.dimension < kPresentDimensions; });
+        add_sides(box, *known->second);
         return true;
     }
 
@@ -369,12 +382,22 @@ private:
     Boxes made_;
     std::map<Dimension, std::uint32_t> numbers_;
     std::map<PredicateId, PredicateId> opposites_;
-    std::unordered_map<std::uint64_t, std::optional<Presence>> reduced_;  // by ones, zeros; nothing: no packet is so
+    std::map<packet::Presence, std::optional<packet::Presence>> reduced_;  // nothing: no packet is so
     std::vector<Predicate> added_;  // become predicates when all is done: references stay good till then
     std::size_t most_ = 1;
 };
 
 }  // namespace
+
+packet::Presence presence_of(const Box& box) {
+    packet::Presence presence;
+    for (const Side& side : box.sides) {
+        if (side.dimension >= kPresentDimensions) break;
+        presence.ones.words[side.dimension] = side.first;
+        presence.zeros.words[side.dimension] = side.last & ~side.first;
+    }
+    return presence;
+}
 
 bool meet(Box& box, const Box& other, const std::vector<Dimension>& dimensions) {
     std::vector<Side> sides;

@@ -8,6 +8,7 @@
 #include "bpf/abi.h"
 #include "compiler/ir/decision.h"
 #include "compiler/ir/dimension.h"
+#include "compiler/packet/presence.h"
 
 namespace weir::ir {
 
@@ -23,7 +24,7 @@ struct BoxLimits {
 };
 
 struct Boxes {
-    std::vector<Dimension> dimensions;  // [kPresentDimension] is `present`
+    std::vector<Dimension> dimensions;  // the first kPresentDimensions are the words of `present`
     std::vector<Box> boxes;             // by rule, in the policy's order; a rule that cannot match has none
 };
 
@@ -33,16 +34,7 @@ Boxes make_boxes(Decision& decision, const BoxLimits& limits);
 // Can both be? False where `other` is narrower than the empty box. Leaves the meeting in `box`.
 bool meet(Box& box, const Box& other, const std::vector<Dimension>& dimensions);
 
-// What is known of a packet from bits of `present` that are one and bits that are zero.
-struct Presence {
-    std::uint32_t ones = 0;
-    std::uint32_t zeros = 0;
-
-    bool possible() const { return (ones & zeros) == 0; }
-};
-// All that follows: TCP is IP, and no UDP.
-Presence implied(Presence presence);
-// The least that says the same.
-Presence reduced(Presence presence);
+// What the box's sides say of `present`.
+packet::Presence presence_of(const Box& box);
 
 }  // namespace weir::ir

@@ -16,15 +16,11 @@
 namespace weir::ir {
 namespace {
 
-constexpr Presence kKinds[WEIR_FOREST_KINDS] = {
-    {WEIR_BIT(WEIR_HAS_IP4), 0}, {WEIR_BIT(WEIR_HAS_IP6), 0}, {0, WEIR_BIT(WEIR_HAS_IP)}};
+using packet::Presence;
+
+constexpr Presence kKinds[WEIR_FOREST_KINDS] = {{{WEIR_HAS_IP4}, {}}, {{WEIR_HAS_IP6}, {}}, {{}, {WEIR_HAS_IP}}};
 
 // ---- which boxes concern which packets ----
-
-Presence presence_of(const Box& box) {
-    if (box.sides.empty() || box.sides[0].dimension != kPresentDimension) return {};
-    return {box.sides[0].first, box.sides[0].last & ~box.sides[0].first};
-}
 
 class TableMaker {
 public:
@@ -36,7 +32,7 @@ public:
     BoxTable table(std::uint32_t kind, bool deciding) {
         const Presence known = implied(kKinds[kind]);
         std::vector<std::uint32_t> members;
-        std::vector<Side> present;
+        std::vector<Presence> present;  // of the members: what is not known of all packets of this kind
         std::vector<bool> used(boxes_.dimensions.size(), false);
         for (std::uint32_t i = 0; i < boxes_.boxes.size(); ++i) {
             const Box& box = boxes_.boxes[i];
@@ -44,23 +40,22 @@ public:
             const Presence wanted = presence_of(box);
             if (!together(wanted, kind).possible()) continue;
             members.push_back(i);
-            const std::uint32_t ones = wanted.ones & ~known.ones, zeros = wanted.zeros & ~known.zeros;
-            present.push_back({kPresentDimension, ones, ones | zeros});
-            used[kPresentDimension] = used[kPresentDimension] || (ones | zeros) != 0;
+            present.push_back({wanted.ones - known.ones, wanted.zeros - known.zeros});
+            for (std::uint32_t d = 0; d < kPresentDimensions; ++d)
+                if ((present.back().ones.words[d] | present.back().zeros.words[d]) != 0) used[d] = true;
             for (const Side& side : box.sides)
-                if (side.dimension != kPresentDimension) used[side.dimension] = true;
+                if (side.dimension >= kPresentDimensions) used[side.dimension] = true;
         }
         return filled(members, present, used);
     }
 
 private:
-    Presence together(Presence wanted, std::uint32_t kind) {
-        const std::uint64_t key = std::uint64_t{wanted.ones} << 32 | wanted.zeros;
-        const auto [at, added] = together_[kind].try_emplace(key);
-        if (added) at->second = implied({wanted.ones | kKinds[kind].ones, wanted.zeros | kKinds[kind].zeros});
+    Presence together(const Presence& wanted, std::uint32_t kind) {
+        const auto [at, added] = together_[kind].try_emplace(wanted);
+        if (added) at->second = packet::implied({wanted.ones | kKinds[kind].ones, wanted.zeros | kKinds[kind].zeros});
         return at->second;
     }
-    BoxTable filled(const std::vector<std::uint32_t>& members, const std::vector<Side>& present,
+    BoxTable filled(const std::vector<std::uint32_t>& members, const std::vector<Presence>& present,
                     const std::vector<bool>& used) {
         BoxTable table;
         std::vector<std::size_t> column(used.size(), 0);
@@ -85,8 +80,11 @@ private:
                 table.last[i * columns + column[side.dimension]] = side.last;
             };
             for (const Side& side : box.sides)
-                if (side.dimension != kPresentDimension) set(side);
-            set(present[i]);
+                if (side.dimension >= kPresentDimensions) set(side);
+            for (std::uint32_t d = 0; d < kPresentDimensions; ++d) {
+                const std::uint32_t ones = present[i].ones.words[d], zeros = present[i].zeros.words[d];
+                set({d, ones, ones | zeros});
+            }
         }
         add_contents(table);
         return table;
@@ -109,7 +107,7 @@ private:
     const Boxes& boxes_;
     Residuals residuals_;
     std::vector<std::uint32_t> numbers_;
-    std::map<std::uint64_t, Presence> together_[WEIR_FOREST_KINDS];
+    std::map<Presence, Presence> together_[WEIR_FOREST_KINDS];
 };
 
 // ---- how many trees ----

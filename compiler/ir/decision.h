@@ -11,6 +11,7 @@
 
 #include "compiler/ir/forest.h"
 #include "compiler/object.h"
+#include "compiler/packet/presence.h"
 #include "compiler/policy/typed_policy.h"
 
 namespace weir::ir {
@@ -42,8 +43,8 @@ struct Negation {
     PredicateId operand;
 };
 struct Present {
-    std::uint32_t bits = 0;
-};  // (packet.present & bits) == bits
+    packet::PresentBits bits;
+};  // the packet has all of them
 // word in sorted, disjoint, inclusive ranges.
 struct InRanges {
     Word word;
@@ -107,7 +108,7 @@ struct Predicate {
 
 // What a packet is told from others by: parts of it, where it has all of `present`.
 struct PacketKey {
-    std::uint32_t present = 0;
+    packet::PresentBits present;
     std::vector<SetKeyPart> parts;
 };
 // A state term: policy::StateTerm with its fields found.
@@ -146,19 +147,6 @@ struct Rule {
     bool decides_alone() const { return decides && terms.empty(); }
 };
 
-// What the packet reader must fill; what nobody asks for is not read.
-enum Need : std::uint32_t {
-    kNeedMac = 1u << 0,
-    kNeedArp = 1u << 1,
-    kNeedPorts = 1u << 2,    // transport header at all
-    kNeedTcpRest = 1u << 3,  // seq, ack_seq, window
-    kNeedMss = 1u << 4,
-    kNeedPayload = 1u << 5,
-    kNeedIpRest = 1u << 6,  // id, ttl, tos, len, flow label
-    kNeedIface = 1u << 7,
-    kNeedAll = ~0u,  // events carry the whole packet
-};
-
 // Code that tries predicates one by one; forests.
 enum class Strategy : std::uint8_t { kStraight, kForest };
 
@@ -171,7 +159,8 @@ struct Decision {
     std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
-    std::uint32_t needs = 0;
+    packet::FieldSet reads;   // fields that the policy names
+    std::uint32_t needs = 0;  // WEIR_NEED_*: what the reader of packets must fill
     Strategy strategy = Strategy::kStraight;
     std::string reason;                               // why build() chose it, for `--emit decision`
     Forests forests;                                  // kForest

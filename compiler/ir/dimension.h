@@ -23,7 +23,9 @@ struct Dimension {
     friend auto operator<=>(const Dimension&, const Dimension&) = default;
 };
 inline constexpr std::uint32_t kPacketWords = sizeof(weir_packet) / sizeof(std::uint32_t);
-inline constexpr std::uint32_t kPresentDimension = 0;  // weir_packet.present, kBits: always there
+static_assert(kPacketWords <= 64, "a slot of a tree has 6 bits for the word: WEIR_SLOT_WORD");
+// Dimension i is word i of weir_packet.present, kBits: these are always there.
+inline constexpr std::uint32_t kPresentDimensions = WEIR_PRESENT_WORDS;
 
 // kInterval: `first` to `last`, inclusive. kBits: (value & last) == first.
 struct Side {

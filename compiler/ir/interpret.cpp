@@ -51,9 +51,9 @@ public:
     }
 
     Outcome forests() const {
-        const std::uint32_t kind = has(WEIR_BIT(WEIR_HAS_IP4))   ? WEIR_FOREST_IP4
-                                   : has(WEIR_BIT(WEIR_HAS_IP6)) ? WEIR_FOREST_IP6
-                                                                 : WEIR_FOREST_OTHER;
+        const std::uint32_t kind = has({WEIR_HAS_IP4})   ? WEIR_FOREST_IP4
+                                   : has({WEIR_HAS_IP6}) ? WEIR_FOREST_IP6
+                                                         : WEIR_FOREST_OTHER;
         Outcome outcome;
         outcome.decided = first(decision_.forests.kinds[kind]);
         note(decision_.forests.kinds[WEIR_FOREST_KINDS + kind], outcome);
@@ -61,7 +61,7 @@ public:
     }
 
 private:
-    bool has(std::uint32_t bits) const { return (packet_.present & bits) == bits; }
+    bool has(const packet::PresentBits& bits) const { return bits.in(packet_); }
     std::uint64_t number(const Word& word) const {
         std::uint64_t value = 0;
         std::memcpy(&value, reinterpret_cast<const std::uint8_t*>(&packet_) + word.offset, word.size);
@@ -87,16 +87,16 @@ private:
     const std::uint32_t* address(const AddressRef& ref) const { return &words_[ref.offset / 4u]; }
     bool address_in(const AddressIn& node) const {
         const std::uint32_t* words = address(node.address);
-        if (!node.address.either_version || has(WEIR_BIT(WEIR_HAS_IP4))) return in(node.ranges4, words[0]);
+        if (!node.address.either_version || has({WEIR_HAS_IP4})) return in(node.ranges4, words[0]);
         const Address6 number{std::uint64_t{words[0]} << 32 | words[1], std::uint64_t{words[2]} << 32 | words[3]};
-        return has(WEIR_BIT(WEIR_HAS_IP6)) && in(node.ranges6, number);
+        return has({WEIR_HAS_IP6}) && in(node.ranges6, number);
     }
     bool address_equal(const AddressEqual& node) const {
         const std::uint32_t* lhs = address(node.lhs);
         const std::uint32_t* rhs = address(node.rhs);
         if (node.lhs.either_version && node.rhs.either_version) return std::equal(lhs, lhs + 4, rhs);
         if (!node.lhs.either_version && !node.rhs.either_version) return lhs[0] == rhs[0];
-        return has(WEIR_BIT(WEIR_HAS_IP4)) && lhs[0] == rhs[0];
+        return has({WEIR_HAS_IP4}) && lhs[0] == rhs[0];
     }
 
     std::uint64_t descend(std::uint64_t slot) const {

@@ -9,36 +9,17 @@
 
 #include "bpf/abi.h"
 #include "compiler/policy/identity.h"
+#include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
+#include "compiler/policy/verdict.h"
 #include "grammar/base/check.h"
+#include "grammar/base/same_numbers.h"
 
 namespace weir::ir {
 namespace {
 
 using packet::FieldId;
-
-// What the reader must fill for a member of struct weir_packet to be right; the rest is always read.
-struct MemberNeed {
-    std::size_t offset;
-    std::uint32_t need;
-};
-constexpr MemberNeed kMemberNeeds[] = {
-    {offsetof(weir_packet, eth_src), WEIR_NEED_MAC},
-    {offsetof(weir_packet, eth_dst), WEIR_NEED_MAC},
-    {offsetof(weir_packet, arp_op), WEIR_NEED_ARP},
-    {offsetof(weir_packet, arp_sender_ip), WEIR_NEED_ARP},
-    {offsetof(weir_packet, arp_target_ip), WEIR_NEED_ARP},
-    {offsetof(weir_packet, tcp_seq), WEIR_NEED_TCP_REST},
-    {offsetof(weir_packet, tcp_ack_seq), WEIR_NEED_TCP_REST},
-    {offsetof(weir_packet, tcp_window), WEIR_NEED_TCP_REST},
-    {offsetof(weir_packet, tcp_mss), WEIR_NEED_MSS},
-    {offsetof(weir_packet, ip_id), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, ip_ttl), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, ip_tos), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, ip6_flow_label), WEIR_NEED_IP_REST},
-    {offsetof(weir_packet, iface_matches), WEIR_NEED_IFACE},
-    {offsetof(weir_packet, rx_queue), WEIR_NEED_IFACE},
-};
+using packet::PresentBits;
 
 std::uint32_t ip4_number(const IpAddress& address) {
     std::uint32_t number = 0;
@@ -61,6 +42,8 @@ public:
     }
 
     Decision lower() {
+        decision_.reads = policy::fields_read(policy_);
+        decision_.needs = decision_.reads.needs();
         for (const policy::Rule& rule : policy_.rules) add_rule(rule);
         for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
             if (!policy_.alerts[alert].throttle) continue;
@@ -68,8 +51,8 @@ public:
             decision_.terms.push_back(
                 typed_term(*policy_.alerts[alert].throttle, policy::identity(policy_.alerts[alert])));
         }
-        decision_.default_verdict = static_cast<std::uint32_t>(policy_.default_verdict.kind);
-        decision_.malformed_verdict = static_cast<std::uint32_t>(policy_.malformed_verdict.kind);
+        decision_.default_verdict = policy::verdict_number(policy_.default_verdict.kind);
+        decision_.malformed_verdict = policy::verdict_number(policy_.malformed_verdict.kind);
         return std::move(decision_);
     }
 
@@ -78,24 +61,24 @@ private:
         Rule rule;
         rule.predicate = predicate(typed.condition);
         rule.has_verdict = typed.verdict.has_value();
-        if (typed.verdict) rule.verdict = static_cast<std::uint32_t>(typed.verdict->kind);
+        if (typed.verdict) rule.verdict = policy::verdict_number(typed.verdict->kind);
         rule.decides = typed.decides();
         rule.observe = typed.observe;
         for (const policy::StateTerm& term : typed.terms) rule.terms.push_back(state_term(typed, term));
         for (const policy::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
         for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
-        if (!rule.alerts.empty()) decision_.needs = kNeedAll;  // events carry the whole packet
+        if (!rule.alerts.empty()) decision_.needs = WEIR_NEED_ALL;
         decision_.rules.push_back(std::move(rule));
     }
 
-    PacketKey packet_key(const std::vector<FieldId>& fields) {
+    static PacketKey packet_key(const std::vector<FieldId>& fields) {
         PacketKey key;
         for (const FieldId id : fields) {
             key.present |= bit(id);
             key.parts.push_back(key_part(id));
         }
-        key.present &= ~WEIR_BIT(WEIR_HAS_ALWAYS);
+        key.present.remove(WEIR_HAS_ALWAYS);
         return key;
     }
     StateTerm typed_term(const policy::StateTerm& typed, std::string identity) {
@@ -136,26 +119,20 @@ private:
         return lowered;
     }
 
-    void need(std::uint16_t offset) {
-        for (const MemberNeed& row : kMemberNeeds)
-            if (row.offset == offset) decision_.needs |= row.need;
-    }
-    Word word(FieldId id) {
+    static Word word(FieldId id) {
         const packet::Field& field = packet::field(id);
-        need(field.offset);
         return {field.offset, field.size, field.shift, field.mask};
     }
-    Word word(const policy::Number& number) {
+    static Word word(const policy::Number& number) {
         Word plain = word(number.field);
         plain.mask &= number.mask;
         return plain;
     }
-    AddressRef address(FieldId id) {
+    static AddressRef address(FieldId id) {
         const packet::Field& field = packet::field(id);
-        need(field.offset);
         return {field.offset, field.size > 4};
     }
-    SetKeyPart key_part(FieldId id) {
+    static SetKeyPart key_part(FieldId id) {
         SetKeyPart part;
         part.is_address = packet::field(id).type == packet::Type::kIp;
         if (part.is_address)
@@ -164,13 +141,14 @@ private:
             part.word = word(id);
         return part;
     }
-    static std::uint32_t bit(FieldId id) { return WEIR_BIT(packet::field(id).present_bit); }
+    static PresentBits bit(FieldId id) { return {packet::field(id).present_bit}; }
 
     // `node`, where the fields of `bits` are there.
-    PredicateId where(std::uint32_t bits, PredicateId node, bool negated) {
+    PredicateId where(PresentBits bits, PredicateId node, bool negated) {
         if (negated) node = add(Negation{node});
-        if ((bits & ~WEIR_BIT(WEIR_HAS_ALWAYS)) == 0) return node;
-        return add(AllOf{{add(Present{bits & ~WEIR_BIT(WEIR_HAS_ALWAYS)}), node}});
+        bits.remove(WEIR_HAS_ALWAYS);
+        if (bits.empty()) return node;
+        return add(AllOf{{add(Present{bits}), node}});
     }
 
     template <typename Wanted>
@@ -185,10 +163,8 @@ private:
     PredicateId lower(const policy::Not& node) { return add(Negation{predicate(node.operand)}); }
 
     PredicateId lower(const policy::Flag& node) {
-        const packet::Field& field = packet::field(node.field);
         // A protocol's bit says both that it is there and that it is true.
-        const bool is_presence = field.offset == offsetof(weir_packet, present) && field.shift == field.present_bit;
-        if (is_presence) return node.value ? add(Present{bit(node.field)}) : add(Constant{false});
+        if (packet::is_presence(node.field)) return node.value ? add(Present{bit(node.field)}) : add(Constant{false});
         return where(bit(node.field), add(InRanges{word(node.field), {{node.value ? 1 : 0, node.value ? 1 : 0}}}),
                      false);
     }
@@ -198,6 +174,12 @@ private:
         return where(bit(node.lhs) | bit(node.rhs), same, false);
     }
     PredicateId lower(const policy::NumberCompare& node) {
+        static_assert(same_numbers<policy::Relation, Relation>({{policy::Relation::kEq, Relation::kEq},
+                                                                {policy::Relation::kNe, Relation::kNe},
+                                                                {policy::Relation::kLt, Relation::kLt},
+                                                                {policy::Relation::kLe, Relation::kLe},
+                                                                {policy::Relation::kGt, Relation::kGt},
+                                                                {policy::Relation::kGe, Relation::kGe}}));
         const auto relation = static_cast<Relation>(node.relation);
         return where(bit(node.lhs.field) | bit(node.rhs.field), add(Compare{word(node.lhs), relation, word(node.rhs)}),
                      false);
@@ -231,7 +213,7 @@ private:
     }
     PredicateId lower(const policy::InSet& node) {
         InSet in{static_cast<std::uint32_t>(node.set), {}};
-        std::uint32_t bits = 0;
+        PresentBits bits;
         for (const FieldId id : node.keys) {
             bits |= bit(id);
             in.key.push_back(key_part(id));
@@ -239,6 +221,11 @@ private:
         return where(bits, add(std::move(in)), node.negated);
     }
     PredicateId lower(const policy::IfaceMatch& node) {
+        using policy::BytesOp, bpf::IfaceOp;
+        static_assert(same_numbers<BytesOp, IfaceOp>({{BytesOp::kEq, IfaceOp::kEq},
+                                                      {BytesOp::kContains, IfaceOp::kContains},
+                                                      {BytesOp::kStartsWith, IfaceOp::kStartsWith},
+                                                      {BytesOp::kEndsWith, IfaceOp::kEndsWith}}));
         const bpf::IfaceCondition condition{static_cast<bpf::IfaceOp>(node.op), node.text};
         const auto same = [&](const bpf::IfaceCondition& c) {
             return c.op == condition.op && c.text == condition.text;
@@ -246,10 +233,14 @@ private:
         auto found = std::find_if(decision_.ifaces.begin(), decision_.ifaces.end(), same);
         if (found == decision_.ifaces.end()) found = decision_.ifaces.insert(found, condition);
         const auto number = static_cast<std::uint32_t>(found - decision_.ifaces.begin());
-        need(offsetof(weir_packet, iface_matches));
         return where(bit(FieldId::kIface), add(IfaceBit{number}), node.negated);
     }
     PredicateId lower(const policy::PayloadMatch& node) {
+        using policy::BytesOp;
+        static_assert(same_numbers<BytesOp, PayloadOp>({{BytesOp::kEq, PayloadOp::kEq},
+                                                        {BytesOp::kContains, PayloadOp::kContains},
+                                                        {BytesOp::kStartsWith, PayloadOp::kStartsWith},
+                                                        {BytesOp::kEndsWith, PayloadOp::kEndsWith}}));
         return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}),
                      node.negated);
     }
@@ -257,7 +248,7 @@ private:
         // The slice is there only where the payload reaches its end.
         const std::uint64_t end = node.offset + node.bytes.size();
         const PredicateId reaches = add(InRanges{word(FieldId::kPayloadLen), {{end, ~std::uint64_t{0}}}});
-        const PredicateId is = where(0, add(PayloadSlice{node.offset, node.bytes}), node.negated);
+        const PredicateId is = where({}, add(PayloadSlice{node.offset, node.bytes}), node.negated);
         return where(bit(FieldId::kPayload), add(AllOf{{reaches, is}}), false);
     }
 

@@ -1,6 +1,5 @@
 #include "compiler/ir/print.h"
 
-#include <bit>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,21 +11,23 @@
 namespace weir::ir {
 namespace {
 
+using packet::PresentBits;
+
 // Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of
 // it.
-const packet::Field* best_named(const std::vector<const packet::Field*>& alike, std::uint32_t has) {
+const packet::Field* best_named(const std::vector<const packet::Field*>& alike, const PresentBits& has) {
     const packet::Field* best = nullptr;
     const auto asks = [](const packet::Field& field) {
-        return std::popcount(implied({WEIR_BIT(field.present_bit), 0}).ones);
+        return packet::implied({{field.present_bit}, {}}).ones.count();
     };
     for (const packet::Field* field : alike) {
-        if ((has & WEIR_BIT(field->present_bit)) != 0) return field;
+        if (has.has(field->present_bit)) return field;
         if (best == nullptr || asks(*field) < asks(*best)) best = field;
     }
     return best;
 }
 // `has`: what is known of the packet where the word is asked.
-std::string word_name(const Word& word, std::uint32_t has = 0) {
+std::string word_name(const Word& word, const PresentBits& has) {
     std::vector<const packet::Field*> alike;
     for (const packet::Field& field : packet::fields())
         if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
@@ -42,14 +43,10 @@ std::string address_name(const AddressRef& address) {
             return std::string(field.name);
     return "address";
 }
-std::string present_names(std::uint32_t bits) {
-    constexpr std::string_view kNames[] = {
-        "always",     "eth",     "eth.type", "vlan",  "arp",       "arp_ip",      "ip",   "ip4",       "ip6",
-        "ip.proto",   "ip.id",   "tcp",      "udp",   "sctp",      "ports",       "icmp", "icmp_echo", "icmp6",
-        "icmp6_echo", "tcp.mss", "payload",  "iface", "malformed", "is_fragment", "mf",   "df",        "has_options"};
+std::string present_names(const PresentBits& bits) {
     std::string names;
-    for (std::size_t i = 0; i < std::size(kNames); ++i)
-        if (bits >> i & 1) names += (names.empty() ? "" : "+") + std::string(kNames[i]);
+    for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit)
+        if (bits.has(bit)) names += (names.empty() ? "" : "+") + std::string(packet::present_name(bit));
     return names;
 }
 std::string ip4_text(std::uint32_t number) {
@@ -106,7 +103,7 @@ private:
     }
     std::string text(const Constant& node) const { return node.value ? "true" : "false"; }
     std::string text(const AllOf& node) const {
-        const std::uint32_t before = has_;
+        const PresentBits before = has_;
         for (const PredicateId id : node.operands)
             if (const auto* present = std::get_if<Present>(&decision_.predicate(id).node)) has_ |= present->bits;
         std::string all = joined(node.operands, " and ");
@@ -158,12 +155,13 @@ private:
 
     const Decision& decision_;
     const policy::TypedPolicy& policy_;
-    mutable std::uint32_t has_ = 0;  // what the conditions around say that the packet has
+    mutable PresentBits has_;  // what the conditions around say that the packet has
 };
 
 // The boxes' dimension by a field that is it, or is within it.
 std::string dimension_name(const Dimension& dimension) {
-    if (dimension.word == 0) return "present";
+    const std::size_t present = dimension.word - offsetof(weir_packet, present) / 4;
+    if (present < WEIR_PRESENT_WORDS) return present == 0 ? "present" : fmt::format("present[{}]", present);
     std::vector<const packet::Field*> alike;
     for (const packet::Field& field : packet::fields()) {
         if (!field.supported || field.offset / 4 > dimension.word) continue;
@@ -173,7 +171,7 @@ std::string dimension_name(const Dimension& dimension) {
                                           : fmt::format("{}[{}]", field.name, dimension.word - word);
         if (word == dimension.word && shift == dimension.shift) alike.push_back(&field);
     }
-    if (const packet::Field* field = best_named(alike, 0)) return std::string(field->name);
+    if (const packet::Field* field = best_named(alike, {})) return std::string(field->name);
     return fmt::format("packet[{}]", dimension.word * 4);
 }
 

@@ -44,7 +44,9 @@ void add_to(Key& key, const Constant& node) { key.add(node.value ? 1u : 0u); }
 void add_to(Key& key, const AllOf& node) { key.add(node.operands); }
 void add_to(Key& key, const AnyOf& node) { key.add(node.operands); }
 void add_to(Key& key, const Negation& node) { key.add(node.operand); }
-void add_to(Key& key, const Present& node) { key.add(node.bits); }
+void add_to(Key& key, const Present& node) {
+    for (const std::uint32_t word : node.bits.words) key.add(word);
+}
 void add_to(Key& key, const InRanges& node) { key.add(node.word).add(node.ranges); }
 void add_to(Key& key, const Compare& node) { key.add(node.lhs).add(node.relation).add(node.rhs); }
 void add_to(Key& key, const AddressIn& node) { key.add(node.address).add(node.ranges4).add(node.ranges6); }

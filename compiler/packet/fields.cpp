@@ -1,7 +1,6 @@
 #include "compiler/packet/fields.h"
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 #include <vector>
 
@@ -11,25 +10,41 @@
 namespace weir::packet {
 namespace {
 
+constexpr Layers kLayersOUTER = Layers::kOuter, kLayersBOTH = Layers::kBoth;
+constexpr std::string_view kInnerPrefix = "inner.";
+
 constexpr Field kFields[] = {
-#define WEIR_FIELD(id_, name_, type_, bits_, present_, member_, shift_, mask_, doc_) \
-    {.id = FieldId::id_,                                                             \
-     .name = name_,                                                                  \
-     .type = Type::type_,                                                            \
-     .bits = bits_,                                                                  \
-     .present_bit = WEIR_##present_,                                                 \
-     .offset = offsetof(weir_packet, member_),                                       \
-     .size = sizeof(weir_packet::member_),                                           \
-     .shift = shift_,                                                                \
-     .mask = mask_,                                                                  \
+#define WEIR_FIELD(id_, name_, type_, bits_, present_, member_, shift_, mask_, layers_, need_, doc_) \
+    {.id = FieldId::id_,                                                                             \
+     .name = name_,                                                                                  \
+     .type = Type::type_,                                                                            \
+     .bits = bits_,                                                                                  \
+     .layers = kLayers##layers_,                                                                     \
+     .need = WEIR_NEED_##need_,                                                                      \
+     .present_bit = WEIR_##present_,                                                                 \
+     .offset = offsetof(weir_packet, member_),                                                       \
+     .size = sizeof(weir_packet::member_),                                                           \
+     .shift = shift_,                                                                                \
+     .mask = mask_,                                                                                  \
+     .doc = doc_},
+#define WEIR_FLAG(id_, name_, present_, bit_, layers_, need_, doc_)                 \
+    {.id = FieldId::id_,                                                            \
+     .name = name_,                                                                 \
+     .type = Type::kBool,                                                           \
+     .bits = 1,                                                                     \
+     .layers = kLayers##layers_,                                                    \
+     .need = WEIR_NEED_##need_,                                                     \
+     .present_bit = WEIR_##present_,                                                \
+     .offset = offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(WEIR_##bit_), \
+     .size = 4,                                                                     \
+     .shift = WEIR_##bit_ % 32,                                                     \
+     .mask = 1,                                                                     \
      .doc = doc_},
 #define WEIR_LATER(id_, name_, type_, bits_, doc_) \
     {.id = FieldId::id_, .name = name_, .type = Type::type_, .bits = bits_, .supported = false, .doc = doc_},
 #include "compiler/packet/fields.def"
-#undef WEIR_FIELD
-#undef WEIR_LATER
 };
-static_assert(std::size(kFields) == static_cast<std::size_t>(FieldId::kCount));
+static_assert(std::size(kFields) == kFieldRows);
 
 }  // namespace
 
@@ -49,7 +64,13 @@ std::string_view type_name(Type type) {
 
 std::span<const Field> fields() { return kFields; }
 
-const Field& field(FieldId id) { return kFields[static_cast<std::size_t>(id)]; }
+const Field& field(FieldId id) { return kFields[row_of(id)]; }
+
+std::string field_name(FieldId id) {
+    return std::string(layer_of(id) == Layer::kInner ? kInnerPrefix : "") + std::string(field(id).name);
+}
+
+bool is_supported(FieldId id) { return layer_of(id) == Layer::kOuter && field(id).supported; }
 
 std::optional<FieldId> find_field(std::string_view name) {
     static const auto* const by_name = [] {
@@ -57,24 +78,40 @@ std::optional<FieldId> find_field(std::string_view name) {
         for (const Field& f : kFields) map->emplace(f.name, f.id);
         return map;
     }();
+    const bool is_inner = name.starts_with(kInnerPrefix);
+    if (is_inner) name.remove_prefix(kInnerPrefix.size());
     const auto found = by_name->find(name);
     if (found == by_name->end()) return std::nullopt;
-    return found->second;
+    if (!is_inner) return found->second;
+    if (field(found->second).layers != Layers::kBoth) return std::nullopt;
+    return field_id(Layer::kInner, row_of(found->second));
 }
 
-std::string_view nearest_field(std::string_view name) {
+std::string nearest_field(std::string_view name) {
     constexpr std::size_t kMaxName = 64;  // longer names are no misspelling of ours
     if (name.size() > kMaxName) return {};
-    std::string_view best;
+    const bool is_inner = name.starts_with(kInnerPrefix);
+    if (is_inner) name.remove_prefix(kInnerPrefix.size());
+    const Field* best = nullptr;
     std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
     for (const Field& f : kFields) {
+        if (is_inner && f.layers != Layers::kBoth) continue;
         const std::size_t distance = edit_distance(name, f.name);
         if (distance < best_distance) {
-            best = f.name;
+            best = &f;
             best_distance = distance;
         }
     }
-    return best;
+    if (best == nullptr) return {};
+    return field_name(field_id(is_inner ? Layer::kInner : Layer::kOuter, row_of(best->id)));
+}
+
+std::uint32_t FieldSet::needs() const {
+    std::uint32_t needs = 0;
+    for (const Field& f : kFields)
+        for (const Layer layer : {Layer::kOuter, Layer::kInner})
+            if (contains(field_id(layer, row_of(f.id)))) needs |= f.need;
+    return needs;
 }
 
 }  // namespace weir::packet

@@ -1,31 +1,51 @@
 // The packet fields of the language, from fields.def.
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "compiler/packet/types.h"
 
 namespace weir::packet {
 
+// A row of fields.def, and with kInnerRow added the same field of the packet within a tunnel.
 enum class FieldId : std::uint16_t {
-#define WEIR_FIELD(id, name, type, bits, present, member, shift, mask, doc) id,
-#define WEIR_LATER(id, name, type, bits, doc) id,
+#define WEIR_FIELD(id, ...) id,
+#define WEIR_FLAG(id, ...) id,
+#define WEIR_LATER(id, ...) id,
 #include "compiler/packet/fields.def"
-#undef WEIR_FIELD
-#undef WEIR_LATER
     kCount
 };
 
+enum class Layer : std::uint8_t { kOuter, kInner };
+inline constexpr std::uint16_t kFieldRows = static_cast<std::uint16_t>(FieldId::kCount);
+inline constexpr std::uint16_t kInnerRow = 1u << 12;
+static_assert(kFieldRows <= kInnerRow);
+
+constexpr Layer layer_of(FieldId id) {
+    return static_cast<std::uint16_t>(id) < kInnerRow ? Layer::kOuter : Layer::kInner;
+}
+constexpr std::uint16_t row_of(FieldId id) { return static_cast<std::uint16_t>(id) & (kInnerRow - 1); }
+constexpr FieldId field_id(Layer layer, std::uint16_t row) {
+    return static_cast<FieldId>(layer == Layer::kOuter ? row : row | kInnerRow);
+}
+
+enum class Layers : std::uint8_t { kOuter, kBoth };  // which packets have the field: with kBoth a tunnelled one, too
+
+// What both layers of a field have in common.
 struct Field {
-    FieldId id{};
+    FieldId id{};  // of the outer layer
     std::string_view name;
     Type type{};
     std::uint8_t bits = 0;  // width that integer literals must fit
     bool supported = true;  // false: parsed and typed, refused as not yet supported
+    Layers layers = Layers::kOuter;
+    std::uint32_t need = 0;  // WEIR_NEED_*: what the reader of packets must fill
     // Where the compiled path finds it in struct weir_packet (bpf/abi.h); the oracle does not read these.
     std::uint8_t present_bit = 0;
     std::uint16_t offset = 0;  // bytes
@@ -37,8 +57,26 @@ struct Field {
 
 std::span<const Field> fields();
 const Field& field(FieldId id);
+// "ip.src", "inner.ip.src".
+std::string field_name(FieldId id);
+// False: the name means something, and nothing reads it yet.
+bool is_supported(FieldId id);
 std::optional<FieldId> find_field(std::string_view name);
 // The known name nearest to a misspelt one, or empty where none is near.
-std::string_view nearest_field(std::string_view name);
+std::string nearest_field(std::string_view name);
+
+class FieldSet {
+public:
+    void add(FieldId id) { in_.set(place(id)); }
+    bool contains(FieldId id) const { return in_.test(place(id)); }
+    // All that the reader of packets must fill for them: WEIR_NEED_*.
+    std::uint32_t needs() const;
+
+private:
+    static std::size_t place(FieldId id) {
+        return row_of(id) + (layer_of(id) == Layer::kInner ? std::size_t{kFieldRows} : 0);
+    }
+    std::bitset<2 * std::size_t{kFieldRows}> in_;
+};
 
 }  // namespace weir::packet

@@ -1,5 +1,5 @@
 // How a frame is read, word for word as docs/language.md says it. The compiled path has its own reader, in C
-// (bpf/templates/parse.h); the two share the field table only, and the tests hold them against each other.
+// (bpf/templates/read/); the two share the field table only, and the tests hold them against each other.
 #include <algorithm>
 
 #include "compiler/packet/packet.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bpf/abi.h"
+
 namespace weir::packet {
 namespace {
 
@@ -129,24 +131,35 @@ void ProbePacket::need_vlan() {
 }
 
 void ProbePacket::need(FieldId field_id) {
-    if (field_id == FieldId::kIp4 || field_id == FieldId::kIpDf || field_id == FieldId::kIp6 ||
-        field_id == FieldId::kIp6FlowLabel) {
-        set_version(field_id == FieldId::kIp4 || field_id == FieldId::kIpDf ? 4 : 6);
-        version_fixed_ = true;
+    switch (field(field_id).present_bit) {
+        case WEIR_HAS_ARP:
+        case WEIR_HAS_ARP_IP: return set_protocol(TestProtocol::kArp);
+        case WEIR_HAS_VLAN: return need_vlan();
+        case WEIR_HAS_PORTS: return need_ports();
+        case WEIR_HAS_TCP:
+        case WEIR_HAS_TCP_MSS:
+            if (packet_.protocol != TestProtocol::kTcp) set_protocol(TestProtocol::kTcp);
+            return;
+        case WEIR_HAS_UDP:
+            if (packet_.protocol != TestProtocol::kUdp || other_protocol_) set_protocol(TestProtocol::kUdp);
+            return;
+        case WEIR_HAS_SCTP: return set_protocol(TestProtocol::kSctp);
+        case WEIR_HAS_ICMP:
+        case WEIR_HAS_ICMP_ECHO: return set_protocol(TestProtocol::kIcmp);
+        case WEIR_HAS_ICMP6:
+        case WEIR_HAS_ICMP6_ECHO: return set_protocol(TestProtocol::kIcmp6);
+        case WEIR_HAS_IP4:
+        case WEIR_HAS_IP6:
+            set_version(field(field_id).present_bit == WEIR_HAS_IP4 ? 4 : 6);
+            version_fixed_ = true;
+            break;
+        case WEIR_HAS_IP:
+        case WEIR_HAS_IP_PROTO:
+        case WEIR_HAS_IP_ID:
+        case WEIR_HAS_PAYLOAD: break;
+        default: return;  // every frame has it
     }
-    const std::string_view name = field(field_id).name;
-    const std::string_view group = name.substr(0, name.find('.'));
-    if (group == "arp") return set_protocol(TestProtocol::kArp);
-    if (group == "vlan" && field_id != FieldId::kVlanDepth) return need_vlan();
-    if (group == "port") return need_ports();
-    if (group == "tcp" && packet_.protocol != TestProtocol::kTcp) return set_protocol(TestProtocol::kTcp);
-    if (group == "udp" && (packet_.protocol != TestProtocol::kUdp || other_protocol_))
-        return set_protocol(TestProtocol::kUdp);
-    if (group == "sctp") return set_protocol(TestProtocol::kSctp);
-    if (group == "icmp") return set_protocol(TestProtocol::kIcmp);
-    if (group == "icmp6") return set_protocol(TestProtocol::kIcmp6);
-    const bool of_ip = group == "ip" || group == "ip4" || group == "ip6" || group == "payload";
-    if (of_ip && (packet_.protocol == TestProtocol::kArp || other_ether_type_)) set_protocol(TestProtocol::kTcp);
+    if (packet_.protocol == TestProtocol::kArp || other_ether_type_) set_protocol(TestProtocol::kTcp);
 }
 
 void ProbePacket::set_flag(FieldId field_id, bool value) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi.h"
+#include "compiler/policy/reads.h"
 #include "grammar/base/check.h"
 
 namespace weir::sema {
@@ -14,25 +16,10 @@ namespace {
 constexpr std::uint32_t kMaxExprs = 2048;
 constexpr std::uint32_t kMaxDepth = 256;  // of conditions within conditions, names expanded
 
-// Fields that every frame has: a negated comparison of one of them surprises nobody.
+// A negated comparison of a field that all live traffic has surprises nobody.
 bool always_there(packet::FieldId id) {
-    return id == packet::FieldId::kPacketLen || id == packet::FieldId::kRxQueue || id == packet::FieldId::kMalformed;
-}
-
-// The fields of a comparison; none for anything else.
-std::vector<packet::FieldId> compared_fields(const policy::Expr& expr) {
-    if (const auto* in = std::get_if<policy::NumberIn>(&expr.node)) return {in->number.field};
-    if (const auto* in = std::get_if<policy::AddressIn>(&expr.node)) return {in->field};
-    if (const auto* in = std::get_if<policy::MacIn>(&expr.node)) return {in->field};
-    if (const auto* both = std::get_if<policy::NumberCompare>(&expr.node)) return {both->lhs.field, both->rhs.field};
-    if (const auto* both = std::get_if<policy::AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (const auto* both = std::get_if<policy::MacCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (const auto* in = std::get_if<policy::InSet>(&expr.node)) return in->keys;
-    if (const auto* flag = std::get_if<policy::Flag>(&expr.node)) return {flag->field};
-    if (const auto* both = std::get_if<policy::FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
-    if (std::get_if<policy::PayloadMatch>(&expr.node) || std::get_if<policy::PayloadSlice>(&expr.node))
-        return {packet::FieldId::kPayload};
-    return {};
+    const std::uint8_t present = packet::field(id).present_bit;
+    return present == WEIR_HAS_ALWAYS || present == WEIR_HAS_IFACE;
 }
 
 struct Opposite {
@@ -114,7 +101,7 @@ policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& no
     inner.top_level = false;
     const policy::ExprId operand = condition(inner, node.operand);
     const ast::Expr& written = scope.policy->expr(node.operand);
-    const std::vector<packet::FieldId> fields = compared_fields(typed_.expr(operand));
+    const std::vector<packet::FieldId> fields = policy::compared_fields(typed_.expr(operand));
     const auto* comparison = std::get_if<ast::Compare>(&written.node);
     const auto absent = std::find_if_not(fields.begin(), fields.end(), always_there);
     if (comparison != nullptr && absent != fields.end()) {

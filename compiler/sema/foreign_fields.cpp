@@ -87,7 +87,8 @@ FieldSuggestion suggest_field(std::string_view name) {
     const std::size_t dot = name.find('.');
     if (dot == std::string_view::npos) return {};
     const auto turned = packet::find_field(std::string(name.substr(dot + 1)) + "." + std::string(name.substr(0, dot)));
-    return turned ? FieldSuggestion{packet::field(*turned).name, {}} : FieldSuggestion{};
+    const bool is_ours = turned && packet::layer_of(*turned) == packet::Layer::kOuter;
+    return is_ours ? FieldSuggestion{packet::field(*turned).name, {}} : FieldSuggestion{};
 }
 
 }  // namespace weir::sema

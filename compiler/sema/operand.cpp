@@ -24,13 +24,6 @@ Operand value_operand(Value value, Span span) {
     return operand;
 }
 
-// Fields that have a twin under `inner.`: of IP, TCP, UDP and ICMP.
-bool has_inner_twin(std::string_view name) {
-    const std::string_view group = name.substr(0, name.find('.'));
-    return group == "ip" || group == "ip4" || group == "ip6" || group == "tcp" || group == "udp" || group == "icmp" ||
-           group == "icmp6" || group == "port";
-}
-
 }  // namespace
 
 std::string value_kind(const Value& value) {
@@ -43,21 +36,15 @@ std::string value_kind(const Value& value) {
 }
 
 std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Span span) {
-    constexpr std::string_view kInner = "inner.";
-    if (name.starts_with(kInner) && has_inner_twin(name.substr(kInner.size())) &&
-        packet::find_field(name.substr(kInner.size()))) {
-        not_yet(span, fmt::format("`{}`", name));
-        return std::nullopt;
-    }
     if (const auto id = packet::find_field(name)) {
-        if (packet::field(*id).supported) return id;
+        if (packet::is_supported(*id)) return id;
         not_yet(span, fmt::format("`{}`", name));
         return std::nullopt;
     }
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
     const FieldSuggestion meant = suggest_field(name);
-    std::string near(meant.field.empty() ? packet::nearest_field(name) : meant.field);
+    std::string near = meant.field.empty() ? packet::nearest_field(name) : std::string(meant.field);
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
                        .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};

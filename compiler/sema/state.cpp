@@ -7,6 +7,7 @@
 #include "compiler/policy/distinct.h"
 #include "compiler/policy/set_entries.h"
 #include "compiler/sema/condition.h"
+#include "grammar/base/same_numbers.h"
 
 namespace weir::sema {
 namespace {
@@ -128,6 +129,11 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
 
 void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
     policy::StateTerm typed;
+    using ast::StateKind, policy::TermKind;
+    static_assert(same_numbers<StateKind, TermKind>({{StateKind::kRate, TermKind::kRate},
+                                                     {StateKind::kByteRate, TermKind::kByteRate},
+                                                     {StateKind::kCount, TermKind::kCount},
+                                                     {StateKind::kDistinct, TermKind::kDistinct}}));
     typed.kind = static_cast<policy::TermKind>(term.kind);
     typed.span = span;
     const bool shaped = term_shape(scope, term, span);

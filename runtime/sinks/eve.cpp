@@ -21,8 +21,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr mode_t kFileMode = 0640;
 
-bool has(const weir_packet& packet, unsigned bit) { return (packet.present & WEIR_BIT(bit)) != 0; }
-
 // Suricata's names; other protocols are their number in three digits, as there.
 std::string protocol_name(std::uint8_t proto) {
     switch (proto) {

@@ -63,6 +63,11 @@ std::string hole_text(bpf::MessageWord word, const weir_event& record, const bpf
 
 }  // namespace
 
+bool has(const weir_packet& packet, std::uint32_t present_bit) {
+    return present_bit < WEIR_PRESENT_BITS &&
+           (packet.present[WEIR_PRESENT_WORD(present_bit)] & WEIR_BIT(present_bit)) != 0;
+}
+
 std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version) {
     std::array<std::uint32_t, 4> wire{};
     for (std::size_t i = 0; i < wire.size(); ++i) wire[i] = htonl(words[i]);
@@ -94,7 +99,7 @@ std::string printable(std::string_view text) {
 
 std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface) {
     // A bool that the packet does not have is absent like any other field.
-    if ((packet.present & field.present_bits) != field.present_bits) return "-";
+    if (!has(packet, field.present_bit)) return "-";
     switch (field.format) {
         case bpf::FieldFormat::kBool: return member(packet, field) != 0 ? "true" : "false";
         case bpf::FieldFormat::kMac: return mac_text(member(packet, field));

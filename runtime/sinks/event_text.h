@@ -12,6 +12,9 @@
 
 namespace weir::runtime {
 
+// Does the packet have this (enum weir_present)?
+bool has(const weir_packet& packet, std::uint32_t present_bit);
+
 // IPv4 dotted, IPv6 as RFC 5952; `words` as in struct weir_packet.
 std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version);
 // "02:00:00:00:00:01"; the first byte on the wire is the highest.

@@ -181,25 +181,36 @@ def check_diagnostics(root, _):
             yield f"docs/diagnostics.md: {code} is no diagnostic"
 
 
-def field_names(root, macro):
-    return re.findall(rf"^{macro}\(\w+,\s*\"([^\"]+)\"", text(root / "compiler/packet/fields.def"), re.M)
+def rows(root, macro):
+    """The arguments of each row of a kind in the table of fields, strings without their quotes."""
+    for row in re.findall(rf"^{macro}\((.*)\)$", text(root / "compiler/packet/fields.def"), re.M):
+        yield [a.strip().strip('"') for a in re.findall(r'"[^"]*"|\w+\([^)]*\)|[^,"]+', row) if a.strip()]
+
+
+TYPES = {"kBool": "bool", "kUint": "integer, {} bits", "kPort": "port", "kIp": "address", "kMac": "MAC address",
+         "kDomain": "domain name", "kText": "string", "kBytes": "bytes"}
 
 
 def check_fields(root, _):
-    """Each field has its row in the language's guide, and each supported one a row in the verdict tables."""
-    supported, later = field_names(root, "WEIR_FIELD"), field_names(root, "WEIR_LATER")
-    if not supported:
+    """Each field has its row in the language's guide, as the table of fields says it, and in the verdict tables."""
+    when = {row[0]: row[2] for row in rows(root, "WEIR_PRESENT")}
+    fields = [(row[1], TYPES[row[2]].format(row[3]), row[4], row[-1]) for row in rows(root, "WEIR_FIELD")]
+    fields += [(row[1], "bool", row[2], row[-1]) for row in rows(root, "WEIR_FLAG")]
+    if not fields:
         yield "compiler/packet/fields.def: no rows found"
     guide = text(root / "docs/language.md")
     tables = "\n".join(text(path) for _, path in files(root, None, ["tests/verdict/"]))
-    for name in supported:
-        if f"| `{name}` |" not in guide:
+    for name, kind, present, doc in fields:
+        cells = re.search(rf"^\| `{re.escape(name)}` \| (.*?) \| (.*?) \| (.*?) \|$", guide, re.M)
+        if not cells:
             yield f"docs/language.md: no row for `{name}`"
+        elif cells[1] != kind or cells[2] != when.get(present) or not cells[3].startswith(doc):
+            yield f"docs/language.md: `{name}` is not what fields.def says: {kind} | {when.get(present)} | {doc}"
         if not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", tables):
             yield f"tests/verdict: no row for `{name}`"
-    for name in later:
-        if f"`{name}`" not in guide:
-            yield f"docs/language.md: `{name}` is not named among what comes later"
+    for row in rows(root, "WEIR_LATER"):
+        if f"`{row[1]}`" not in guide:
+            yield f"docs/language.md: `{row[1]}` is not named among what comes later"
 
 
 def weir_check(weir, path):

@@ -45,7 +45,7 @@ class House(unittest.TestCase):
             "grammar/d.h": "<tao/pegtl.hpp>",
             "compiler/sema/b.cpp": "<llvm/IR/Module.h>",
             "compiler/sema/c.cpp": '"runtime/engine/engine.h"',
-            "compiler/sema/d.cpp": '"bpf/templates/parse.h"',
+            "compiler/sema/d.cpp": '"bpf/templates/read/frame.h"',
             "compiler/sema/e.cpp": "<bpf/libbpf.h>",
             "runtime/b.cpp": '"compiler/compiler.h"',
             "runtime/c.cpp": '"grammar/source.h"',
@@ -105,14 +105,21 @@ class House(unittest.TestCase):
         self.assertEqual(len(self.breaches("diagnostics")), 2)      # no rows, and a section for no code
 
     def test_fields(self):
-        self.put("compiler/packet/fields.def", 'WEIR_FIELD(kA, "tcp.a", x)\nWEIR_LATER(kB, "dns.b", x)\n')
-        self.put("docs/language.md", "| `tcp.a` | port |\n\nLater: `dns.b`.\n")
-        self.put("tests/verdict/a.rows", "tcp.a == 1\n")
+        table = ('WEIR_PRESENT(HAS_T, "t", "T, whole", of(WEIR_A, WEIR_B), of(), of(), is(FieldId::kA, 6))\n'
+                 'WEIR_FIELD(kA, "tcp.a", kUint, 4, HAS_T, a, 0, 0xf, BOTH, NONE, "a, of T")\n'
+                 'WEIR_FLAG(kB, "tcp.b", HAS_T, IS_B, OUTER, NONE, "B")\nWEIR_LATER(kC, "dns.c", kBool, 1, "C")\n')
+        guide = "| `tcp.a` | integer, 4 bits | T, whole | a, of T |\n| `tcp.b` | bool | T, whole | B |\n\nLater: `dns.c`.\n"
+        self.put("compiler/packet/fields.def", table)
+        self.put("docs/language.md", guide)
+        self.put("tests/verdict/a.rows", "tcp.a == 1, tcp.b\n")
         self.assertEqual(self.breaches("fields"), [])
-        self.put("tests/verdict/a.rows", "tcp.ab == 1, inner.tcp.a\n")
+        self.put("tests/verdict/a.rows", "tcp.ab == 1, inner.tcp.a, tcp.b\n")
         self.assertEqual(len(self.breaches("fields")), 1)
-        self.put("docs/language.md", "tcp.a\n")
-        self.assertEqual(len(self.breaches("fields")), 3)
+        self.put("tests/verdict/a.rows", "tcp.a == 1, tcp.b\n")
+        for wrong in (guide.replace("4 bits", "5 bits"), guide.replace("T, whole | a", "T | a"), guide.replace("B |", "C |"),
+                      guide.replace("`dns.c`", "dns.c"), guide.replace("`tcp.b`", "`tcp.c`")):
+            self.put("docs/language.md", wrong)
+            self.assertEqual(len(self.breaches("fields")), 1)
 
     def test_links(self):
         self.put("README.md", "[a](docs/a.md) [b](docs/a.md#one-two) [c](https://example.com) [d](#top-of-it)\n# Top of it\n")

@@ -38,7 +38,7 @@ ir::PredicateId add(ir::Decision& decision, ir::Predicate predicate) {
 void add_port_rule(Compiled& compiled, std::uint64_t port) {
     ir::Decision& decision = compiled.decision;
     const ir::Word dport{offsetof(weir_packet, port_dst), 2, 0, 0xffff};
-    const auto present = add(decision, {ir::Present{WEIR_BIT(WEIR_HAS_TCP)}});
+    const auto present = add(decision, {ir::Present{{WEIR_HAS_TCP}}});
     const auto equal = add(decision, {ir::InRanges{dport, {{port, port}}}});
     ir::Rule rule;
     rule.predicate = add(decision, {ir::AllOf{{present, equal}}});

@@ -13,7 +13,7 @@ namespace weir::ir::test {
 // Fails the test where the policy is refused.
 Compiled compiled(const std::string& text);
 
-// An IPv4 or IPv6 frame of TCP, UDP, ICMP or anything else, without options, as bpf/templates/parse.h reads it.
+// An IPv4 or IPv6 frame of TCP, UDP, ICMP or anything else, without options, as bpf/templates/read/ reads it.
 weir_packet packet_of(std::span<const std::uint8_t> frame);
 
 }  // namespace weir::ir::test

@@ -45,8 +45,8 @@ Event an_event() {
     event.interface = "eth0";
     event.verdict = "drop";
     weir_packet& packet = event.record.packet;
-    packet.present = WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_VLAN) | WEIR_BIT(WEIR_HAS_IP) |
-                     WEIR_BIT(WEIR_HAS_IP_PROTO) | WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
+    packet.present[0] = WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_VLAN) | WEIR_BIT(WEIR_HAS_IP) |
+                        WEIR_BIT(WEIR_HAS_IP_PROTO) | WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
     packet.ip_version = 4;
     packet.ip_proto = 6;
     packet.ip_src[0] = 0xc6336407;

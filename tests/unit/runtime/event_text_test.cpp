@@ -11,8 +11,8 @@ namespace {
 
 weir_packet tcp_packet() {
     weir_packet packet{};
-    packet.present = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP4) |
-                     WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
+    packet.present[0] = WEIR_BIT(WEIR_HAS_ALWAYS) | WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP4) |
+                        WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
     packet.ip_version = 4;
     packet.ip_src[0] = 0xc6336407;  // 198.51.100.7
     packet.port_dst = 22;
@@ -23,8 +23,13 @@ weir_packet tcp_packet() {
 
 bpf::FieldRef field(const char* name, bpf::FieldFormat format, unsigned bit, std::size_t offset, std::size_t size,
                     std::uint8_t shift, std::uint64_t mask) {
-    return {name,  format, WEIR_BIT(bit), static_cast<std::uint16_t>(offset), static_cast<std::uint8_t>(size),
-            shift, mask};
+    return {name,
+            format,
+            static_cast<std::uint8_t>(bit),
+            static_cast<std::uint16_t>(offset),
+            static_cast<std::uint8_t>(size),
+            shift,
+            mask};
 }
 
 const bpf::FieldRef kSource =
@@ -53,7 +58,7 @@ TEST_CASE("fields of a packet as text; absent ones are a dash") {
         field_text(packet,
                    field("ip.dscp", bpf::FieldFormat::kNumber, WEIR_HAS_IP, offsetof(weir_packet, ip_tos), 1, 2, 0x3f),
                    "") == "46");
-    packet.present |= WEIR_BIT(WEIR_HAS_IFACE);
+    packet.present[0] |= WEIR_BIT(WEIR_HAS_IFACE);
     CHECK(field_text(
               packet,
               field("iface", bpf::FieldFormat::kIface, WEIR_HAS_IFACE, offsetof(weir_packet, iface_matches), 4, 0, 0),
@@ -63,7 +68,7 @@ TEST_CASE("fields of a packet as text; absent ones are a dash") {
     packet.ip_src[0] = 0x20010db8;
     packet.ip_src[3] = 1;
     CHECK(field_text(packet, kSource, "") == "2001:db8::1");
-    packet.present |= WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_ARP_IP);
+    packet.present[0] |= WEIR_BIT(WEIR_HAS_ETH) | WEIR_BIT(WEIR_HAS_ARP_IP);
     packet.eth_src = 0x020000000a01;
     packet.arp_sender_ip = 0x0a000001;
     CHECK(field_text(packet,

@@ -1,6 +1,6 @@
 /* The payload against literals. Literals are data, so that a policy's program does not grow with them. */
-#ifndef WEIR_BPF_PAYLOAD_H
-#define WEIR_BPF_PAYLOAD_H
+#ifndef WEIR_BPF_READ_PAYLOAD_H
+#define WEIR_BPF_READ_PAYLOAD_H
 
 #include "bpf/abi.h"
 #include "bpf/templates/maps.h"

@@ -1,0 +1,64 @@
+/* A frame into struct weir_packet, as docs/language.md "What weir reads" says. */
+#ifndef WEIR_BPF_READ_FRAME_H
+#define WEIR_BPF_READ_FRAME_H
+
+#include "bpf/templates/read/arp.h"
+#include "bpf/templates/read/ip4.h"
+#include "bpf/templates/read/ip6.h"
+#include "bpf/templates/read/link.h"
+#include "bpf/templates/read/place.h"
+#include "bpf/templates/read/transport.h"
+
+/* All that comes after Ethernet's addresses. */
+static __always_inline __u32 read_network(weir_ctx* ctx, struct weir_packet* p, __u16 type) {
+    __u32 found = WEIR_BIT(WEIR_HAS_ETH_TYPE);
+    struct weir_place place = {.at = ETH_BYTES};
+    if (is_vlan(type)) {
+        __u32 tags = read_tags(ctx, p, &place, &type);
+        if (tags & MALFORMED) return tags;
+        found |= tags;
+    }
+    p->eth_type = type;
+    if (type == ETHERTYPE_IP4) {
+        found |= read_ip4(ctx, p, &place);
+    } else if (type == ETHERTYPE_IP6) {
+        found |= read_ip6(ctx, p, &place);
+    } else {
+        if (type == ETHERTYPE_ARP) found |= read_arp(ctx, p, &place);
+        return found;
+    }
+    /* A fragment that is not the first has no transport header. */
+    if ((found & MALFORMED) || p->ip_frag_offset) return found;
+    return found | read_transport(ctx, p, place, found);
+}
+
+/* Where live traffic came in. */
+static __always_inline __u32 read_interface(weir_ctx* ctx, struct weir_packet* p) {
+    if (weir_settings.trace) return 0;
+    if (weir_needs() & WEIR_NEED_IFACE) {
+        p->ifindex = ctx->ingress_ifindex;
+        p->rx_queue = ctx->rx_queue_index;
+        const __u32* matches = bpf_map_lookup_elem(&weir_ifaces, &p->ifindex);
+        if (matches) p->iface_matches = *matches;
+    }
+    return WEIR_BIT(WEIR_HAS_IFACE);
+}
+
+/* Fills `p`, which must be zero. Its address goes to no global function, so that of a policy that reads two fields LLVM
+ * keeps two. */
+static __always_inline void read_frame(weir_ctx* ctx, struct weir_packet* p) {
+    const __u8* frame = FRAME(ctx);
+    p->len = FRAME_LEN(ctx);
+    __u32 found = WEIR_BIT(WEIR_HAS_ALWAYS) | read_interface(ctx, p);
+    if (frame + ETH_BYTES > FRAME_END(ctx)) {
+        p->present[0] = found | MALFORMED;
+        return;
+    }
+    if (weir_needs() & WEIR_NEED_MAC) {
+        p->eth_dst = load_mac(frame);
+        p->eth_src = load_mac(frame + 6);
+    }
+    p->present[0] = found | WEIR_BIT(WEIR_HAS_ETH) | read_network(ctx, p, load16(frame + 12));
+}
+
+#endif

@@ -1,0 +1,139 @@
+// What follows from what a packet has: the reader of frames (bpf/templates/read/) sets these bits together.
+#include "compiler/packet/presence.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace weir::packet {
+namespace {
+
+constexpr PresentBits of() { return {}; }
+template <typename... Bits>
+constexpr PresentBits of(Bits... bits) {
+    return {static_cast<std::uint32_t>(bits)...};
+}
+using Value = std::optional<std::pair<FieldId, std::uint64_t>>;
+constexpr Value any() { return std::nullopt; }
+constexpr Value is(FieldId field, std::uint64_t value) { return Value{std::in_place, field, value}; }
+
+constexpr PresenceFact kFacts[] = {
+#define WEIR_PRESENT(bit_, name_, when_, follows_, one_of_, never_, value_) \
+    {.bit = WEIR_##bit_, .name = name_, .follows = follows_, .one_of = one_of_, .never = never_, .value = value_},
+#include "compiler/packet/fields.def"
+};
+
+constexpr bool has_fact(std::uint32_t bit) {
+    for (const PresenceFact& fact : kFacts)
+        if (fact.bit == bit) return true;
+    return false;
+}
+#define WEIR_FIELD(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
+#define WEIR_FLAG(id, name, present, bit, ...) static_assert(has_fact(WEIR_##present) && has_fact(WEIR_##bit), name);
+#include "compiler/packet/fields.def"
+
+// By bit: all that follows from it being one.
+using Closure = std::array<Presence, WEIR_PRESENT_BITS>;
+
+void add_ones(PresentBits& ones, const PresenceFact& fact) {
+    ones.add(fact.bit);
+    for (const PresenceFact& other : kFacts)
+        if (fact.follows.has(other.bit) && !ones.has(other.bit)) add_ones(ones, other);
+}
+
+bool contradict(const PresenceFact& a, const PresenceFact& b) {
+    if (a.never.has(b.bit) || b.never.has(a.bit)) return true;
+    return a.value && b.value && a.value->first == b.value->first && a.value->second != b.value->second;
+}
+
+// Bit `a`, and so all that brings it, is never there together with `b` and all that brings `b`.
+bool part(Closure& closure, std::uint32_t a, std::uint32_t b) {
+    bool is_new = false;
+    for (const PresenceFact& x : kFacts)
+        for (const PresenceFact& y : kFacts)
+            if (closure[x.bit].ones.has(a) && closure[y.bit].ones.has(b) && !closure[x.bit].zeros.has(y.bit)) {
+                closure[x.bit].zeros.add(y.bit);
+                closure[y.bit].zeros.add(x.bit);
+                is_new = true;
+            }
+    return is_new;
+}
+
+Closure close() {
+    Closure closure;
+    for (const PresenceFact& fact : kFacts) add_ones(closure[fact.bit].ones, fact);
+    for (const PresenceFact& a : kFacts)
+        for (const PresenceFact& b : kFacts)
+            if (contradict(a, b)) part(closure, a.bit, b.bit);
+    // What has one of some bits is never there with what has none of them.
+    for (bool is_new = true; is_new;) {
+        is_new = false;
+        for (const PresenceFact& a : kFacts)
+            for (const PresenceFact& b : kFacts)
+                if (!a.one_of.empty() && (a.one_of - closure[b.bit].zeros).empty())
+                    is_new = part(closure, a.bit, b.bit) || is_new;
+    }
+    return closure;
+}
+
+const Closure& closure() {
+    static const Closure known = close();
+    return known;
+}
+
+}  // namespace
+
+std::uint32_t PresentBits::count() const {
+    std::uint32_t count = 0;
+    for (const std::uint32_t word : words) count += static_cast<std::uint32_t>(std::popcount(word));
+    return count;
+}
+
+bool PresentBits::in(const weir_packet& packet) const {
+    for (std::size_t i = 0; i < words.size(); ++i)
+        if ((packet.present[i] & words[i]) != words[i]) return false;
+    return true;
+}
+
+std::span<const PresenceFact> presence_facts() { return kFacts; }
+
+bool is_presence(FieldId id) {
+    const Field& f = field(id);
+    return f.offset == offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(f.present_bit) &&
+           f.shift == f.present_bit % 32;
+}
+
+std::string_view present_name(std::uint32_t bit) {
+    const auto* const fact =
+        std::find_if(std::begin(kFacts), std::end(kFacts), [&](const PresenceFact& one) { return one.bit == bit; });
+    return fact == std::end(kFacts) ? std::string_view{} : fact->name;
+}
+
+Presence implied(const Presence& presence) {
+    const Closure& known = closure();
+    Presence all = presence;
+    for (std::uint32_t bit = 0; bit < known.size(); ++bit)
+        if (presence.ones.has(bit)) {
+            all.ones |= known[bit].ones;
+            all.zeros |= known[bit].zeros;
+        }
+    // What would bring a bit that is not there is not there.
+    const PresentBits zeros = all.zeros;
+    for (std::uint32_t bit = 0; !zeros.empty() && bit < known.size(); ++bit)
+        if (!(known[bit].ones & zeros).empty()) all.zeros.add(bit);
+    return all;
+}
+
+Presence reduced(Presence presence) {
+    for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+        if (!presence.ones.has(bit) && !presence.zeros.has(bit)) continue;
+        Presence rest = presence;
+        rest.ones.remove(bit);
+        rest.zeros.remove(bit);
+        const Presence follows = implied(rest);
+        if (follows.ones.has(bit)) presence.ones.remove(bit);
+        if (follows.zeros.has(bit)) presence.zeros.remove(bit);
+    }
+    return presence;
+}
+
+}  // namespace weir::packet

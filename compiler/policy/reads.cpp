@@ -1,0 +1,75 @@
+#include "compiler/policy/reads.h"
+
+#include <variant>
+
+namespace weir::policy {
+namespace {
+
+using packet::FieldId;
+
+class Reader {
+public:
+    explicit Reader(const TypedPolicy& policy) : policy_(policy), seen_(policy.exprs.size()) {}
+
+    packet::FieldSet read() {
+        for (const Rule& rule : policy_.rules) {
+            condition(rule.condition);
+            for (const StateTerm& one : rule.terms) term(one);
+            for (const SetChange& change : rule.changes) fields(change.keys);
+            for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
+        }
+        return read_;
+    }
+
+private:
+    void fields(const std::vector<FieldId>& ids) {
+        for (const FieldId id : ids) read_.add(id);
+    }
+    void condition(ExprId id) {
+        if (id == kNoExpr || seen_[static_cast<std::size_t>(id)]) return;
+        seen_[static_cast<std::size_t>(id)] = true;
+        const Expr& expr = policy_.expr(id);
+        if (const auto* all = std::get_if<And>(&expr.node)) return conditions(all->operands);
+        if (const auto* any = std::get_if<Or>(&expr.node)) return conditions(any->operands);
+        if (const auto* opposite = std::get_if<Not>(&expr.node)) return condition(opposite->operand);
+        fields(compared_fields(expr));
+    }
+    void conditions(const std::vector<ExprId>& operands) {
+        for (const ExprId operand : operands) condition(operand);
+    }
+    void term(const StateTerm& term) {
+        fields(term.keys);
+        if (term.value) read_.add(*term.value);
+    }
+    void alert(const Alert& alert) {
+        if (alert.throttle) term(*alert.throttle);
+        for (const MessagePart& part : alert.message)
+            if (const auto* field = std::get_if<FieldId>(&part)) read_.add(*field);
+    }
+
+    const TypedPolicy& policy_;
+    packet::FieldSet read_;
+    std::vector<bool> seen_;  // by ExprId
+};
+
+}  // namespace
+
+std::vector<FieldId> compared_fields(const Expr& expr) {
+    if (const auto* in = std::get_if<NumberIn>(&expr.node)) return {in->number.field};
+    if (const auto* in = std::get_if<AddressIn>(&expr.node)) return {in->field};
+    if (const auto* in = std::get_if<MacIn>(&expr.node)) return {in->field};
+    if (const auto* both = std::get_if<NumberCompare>(&expr.node)) return {both->lhs.field, both->rhs.field};
+    if (const auto* both = std::get_if<AddressCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* both = std::get_if<MacCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* in = std::get_if<InSet>(&expr.node)) return in->keys;
+    if (const auto* flag = std::get_if<Flag>(&expr.node)) return {flag->field};
+    if (const auto* both = std::get_if<FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (std::holds_alternative<IfaceMatch>(expr.node)) return {FieldId::kIface};
+    if (std::holds_alternative<PayloadMatch>(expr.node)) return {FieldId::kPayload};
+    if (std::holds_alternative<PayloadSlice>(expr.node)) return {FieldId::kPayload, FieldId::kPayloadLen};
+    return {};
+}
+
+packet::FieldSet fields_read(const TypedPolicy& policy) { return Reader(policy).read(); }
+
+}  // namespace weir::policy

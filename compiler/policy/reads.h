@@ -1,0 +1,18 @@
+// Which fields of a packet a policy reads.
+#pragma once
+
+#include <vector>
+
+#include "compiler/packet/fields.h"
+#include "compiler/policy/typed_policy.h"
+
+namespace weir::policy {
+
+// Those of one comparison; none of what joins conditions.
+std::vector<packet::FieldId> compared_fields(const Expr& expr);
+
+// All that judging a packet and reporting on it reads: conditions of rules, keys and values of state terms, keys of set
+// changes, and of the alerts that rules raise the throttles' keys and the holes of messages.
+packet::FieldSet fields_read(const TypedPolicy& policy);
+
+}  // namespace weir::policy

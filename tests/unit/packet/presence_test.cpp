@@ -1,0 +1,47 @@
+// What follows from what a packet has.
+#include <catch2/catch.hpp>
+
+#include "compiler/packet/presence.h"
+
+using namespace weir::packet;
+
+TEST_CASE("presence implies and is implied") {
+    const Presence tcp = implied({{WEIR_HAS_TCP}, {}});
+    CHECK(tcp.ones.has(WEIR_HAS_IP));
+    CHECK(tcp.zeros.has(WEIR_HAS_UDP));
+    const Presence no_ip = implied({{}, {WEIR_HAS_IP}});
+    CHECK(no_ip.zeros.has(WEIR_HAS_TCP));
+    CHECK(!implied({{WEIR_HAS_TCP}, {WEIR_HAS_IP}}).possible());
+    CHECK(reduced({{WEIR_HAS_TCP, WEIR_HAS_IP, WEIR_HAS_PORTS}, {}}).ones == PresentBits{WEIR_HAS_TCP});
+}
+
+TEST_CASE("what two bits say of one field, or of what they bring, parts them") {
+    const auto apart = [](std::uint32_t a, std::uint32_t b) {
+        return implied({{a}, {}}).zeros.has(b) && implied({{b}, {}}).zeros.has(a);
+    };
+    CHECK(apart(WEIR_HAS_IP4, WEIR_HAS_IP6));     // ip.version
+    CHECK(apart(WEIR_HAS_ICMP, WEIR_HAS_ICMP6));  // ip.proto, and the version
+    CHECK(apart(WEIR_HAS_ICMP, WEIR_HAS_PORTS));  // ports are of TCP, UDP or SCTP, and it is none of them
+    CHECK(apart(WEIR_HAS_ICMP6_ECHO, WEIR_HAS_IP4));
+    CHECK(apart(WEIR_HAS_ARP_IP, WEIR_HAS_TCP_MSS));
+    CHECK(apart(WEIR_HAS_PAYLOAD, WEIR_IS_MALFORMED));
+    CHECK(!apart(WEIR_HAS_TCP, WEIR_HAS_IP4));
+    CHECK(!apart(WEIR_HAS_VLAN, WEIR_HAS_ARP));
+    CHECK(!apart(WEIR_IS_MALFORMED, WEIR_HAS_IP));  // the extension headers may be at fault
+}
+
+TEST_CASE("bits of different words") {
+    PresentBits bits;
+    bits.add(3), bits.add(35), bits.add(127);
+    CHECK(bits.words == std::array<std::uint32_t, WEIR_PRESENT_WORDS>{1u << 3, 1u << 3, 0, 1u << 31});
+    CHECK(bits.count() == 3);
+    CHECK((bits - PresentBits{35}) == PresentBits{3, 127});
+    CHECK((bits & PresentBits{35, 36}) == PresentBits{35});
+    bits.remove(35);
+    CHECK(bits == PresentBits{3, 127});
+    weir_packet packet{};
+    packet.present[0] = 1u << 3;
+    CHECK(!bits.in(packet));
+    packet.present[3] = 1u << 31;
+    CHECK(bits.in(packet));
+}
