@@ -184,6 +184,7 @@ void Maker::damage(Bytes& frame) {
 
 Bytes Maker::frame() {
     Bytes frame = near(hints_.macs, hex("020000000002")) + near(hints_.macs, hex("020000000001"));
+    if (random_.one_in(4)) frame[0] |= 1;  // to a group
     if (random_.one_in(5)) {
         for (std::size_t i = random_.between(1, random_.one_in(6) ? 3 : 2); i > 0; --i)
             frame = frame +

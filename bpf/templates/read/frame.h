@@ -54,10 +54,7 @@ static __always_inline void read_frame(weir_ctx* ctx, struct weir_packet* p) {
         p->present[0] = found | MALFORMED;
         return;
     }
-    if (weir_needs() & WEIR_NEED_MAC) {
-        p->eth_dst = load_mac(frame);
-        p->eth_src = load_mac(frame + 6);
-    }
+    if (weir_needs() & WEIR_NEED_MAC) read_macs(p, frame);
     p->present[0] = found | WEIR_BIT(WEIR_HAS_ETH) | read_network(ctx, p, load16(frame + 12));
 }
 

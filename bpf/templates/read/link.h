@@ -10,6 +10,11 @@
 enum { ETHERTYPE_VLAN = 0x8100, ETHERTYPE_QINQ = 0x88a8 };
 
 static __always_inline __u64 load_mac(const __u8* bytes) { return (__u64)load16(bytes) << 32 | load32(bytes + 2); }
+static __always_inline void read_macs(struct weir_packet* p, const __u8* frame) {
+    p->eth_dst = load_mac(frame);
+    p->eth_src = load_mac(frame + 6);
+}
+
 static __always_inline int is_vlan(__u16 type) { return type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ; }
 
 /* The tags of a frame; `type` is what stands at offset 12, and then the type behind the tags. */

@@ -58,6 +58,12 @@ TEST_CASE("fields of a packet as text; absent ones are a dash") {
         field_text(packet,
                    field("ip.dscp", bpf::FieldFormat::kNumber, WEIR_HAS_IP, offsetof(weir_packet, ip_tos), 1, 2, 0x3f),
                    "") == "46");
+    // A flag in another word than the bit that says whether the packet has it.
+    const bpf::FieldRef flag =
+        field("flag", bpf::FieldFormat::kBool, WEIR_HAS_IP, offsetof(weir_packet, present) + 4, 4, 31, 1);
+    CHECK(field_text(packet, flag, "") == "false");
+    packet.present[1] = 1u << 31;
+    CHECK(field_text(packet, flag, "") == "true");
     packet.present[0] |= WEIR_BIT(WEIR_HAS_IFACE);
     CHECK(field_text(
               packet,
