@@ -44,6 +44,8 @@ enum weir_present {
     WEIR_IS_MF,
     WEIR_IS_DF,
     WEIR_IS_HAS_OPTIONS,
+    /* word 1 */
+    WEIR_IS_MULTICAST = 32,
     WEIR_PRESENT_BITS /* how many there are */
 };
 

@@ -74,6 +74,7 @@ void PacketReader::ethernet() {
     if (!reaches(14)) return fault();
     set_number(FieldId::kEthDst, number(0, 6));
     set_number(FieldId::kEthSrc, number(6, 6));
+    set(FieldId::kEthIsMulticast, (frame_[0] & 1) != 0);
     std::uint64_t type = number(12, 2);
     at_ = 14;
     const bool tags_read = vlan_tags(type);

@@ -165,6 +165,11 @@ void ProbePacket::need(FieldId field_id) {
 void ProbePacket::set_flag(FieldId field_id, bool value) {
     switch (field_id) {
         case FieldId::kMalformed: malformed_ = value; return;
+        case FieldId::kEthIsMulticast: {
+            std::uint8_t& first = packet_.eth_destination.bytes[0];
+            first = static_cast<std::uint8_t>(value ? first | 1u : first & ~1u);
+            return;
+        }
         case FieldId::kVlan: value ? need_vlan() : packet_.vlans.clear(); return;
         case FieldId::kIp: value ? need(field_id) : set_protocol(TestProtocol::kArp); return;
         case FieldId::kIp4: return need(value ? FieldId::kIp4 : FieldId::kIp6);

@@ -103,7 +103,7 @@ std::vector<AbsentSample> absent_samples() {
     const Bytes later4 = with4({.fragment = 1}), unreadable = with4({.version_ihl = 0x44});
     const Bytes first_mss = tcp4({.options = hex("01020101")});
     return {
-        {"iface", udp4()}, {"eth.src", kShort}, {"eth.dst", kShort}, {"eth.type", kShort}, {"eth.type", macs() + be16(0x8100) + zeros(3)},
+        {"iface", udp4()}, {"eth.src", kShort}, {"eth.dst", kShort}, {"eth.is_multicast", patched(kShort, 0, hex("01"))}, {"eth.type", kShort}, {"eth.type", macs() + be16(0x8100) + zeros(3)},
         {"vlan", udp4()}, {"vlan.id", udp4()}, {"vlan.pcp", udp4()}, {"vlan.depth", kShort},
         {"arp", udp4()}, {"arp.op", udp4()}, {"arp.sender_ip", eth(0x0806) + hex("0006 0800 0604 0001") + zeros(20)},
         {"arp.target_ip", eth(0x0806) + hex("0001 0800 0804 0001") + zeros(24)},
@@ -133,6 +133,9 @@ struct FlagSample {
 std::vector<FlagSample> flag_samples() {
     std::vector<FlagSample> samples = {
         {"malformed", kShort, true}, {"malformed", kOther, false}, {"malformed", cut(udp4(), 41), true}, {"vlan", tagged(7), true},
+        {"eth.is_multicast", kOther, false}, {"eth.is_multicast", patched(kOther, 0, hex("010000000000")), true}, {"eth.is_multicast", patched(kOther, 0, hex("ffffffffffff")), true},
+        {"eth.is_multicast", patched(kOther, 0, hex("fe0101010101")), false}, {"eth.is_multicast", patched(kOther, 6, hex("010000000000")), false},
+        {"eth.is_multicast", patched(cut(udp4(), 14), 0, hex("03")), true}, {"eth.is_multicast", patched(tagged(7), 0, hex("01")), true},
         {"arp", kArpFrame, true}, {"ip", udp4(), true}, {"ip", udp6(), true}, {"ip4", udp4(), true}, {"ip6", udp6(), true},
         {"ip.is_fragment", udp4(), false}, {"ip.is_fragment", with4({.fragment = 0x2000}), true}, {"ip.is_fragment", with4({.fragment = 1}), true},
         {"ip.is_fragment", with4({.fragment = 0xc000}), false}, {"ip.is_fragment", in6(44, fragment(17, 0) + udp({})), false},

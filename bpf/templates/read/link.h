@@ -13,6 +13,7 @@ static __always_inline __u64 load_mac(const __u8* bytes) { return (__u64)load16(
 static __always_inline void read_macs(struct weir_packet* p, const __u8* frame) {
     p->eth_dst = load_mac(frame);
     p->eth_src = load_mac(frame + 6);
+    if (frame[0] & 1) p->present[WEIR_PRESENT_WORD(WEIR_IS_MULTICAST)] |= WEIR_BIT(WEIR_IS_MULTICAST);
 }
 
 static __always_inline int is_vlan(__u16 type) { return type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ; }
