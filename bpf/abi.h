@@ -88,9 +88,11 @@ struct weir_packet {
     __u32 ifindex;
     __u32 rx_queue;
     __u32 iface_matches; /* bit i: the interface satisfies iface condition i of the manifest */
+    __u32 payload_scan;  /* 1 + the scan that payload_found is of; 0: none yet; no field of the language */
     __u64 eth_src;       /* 48 bits, first byte on the wire highest */
     __u64 eth_dst;
     __u64 time_ns;        /* CLOCK_MONOTONIC, once something asked for it; no field of the language */
+    __u64 payload_found;  /* bit i: search i of payload_scan is found; likewise */
     __u32 changing_rules; /* rules matched so far that change a set; likewise */
     __u32 suppressed;     /* events that the alert at hand held back before this one; likewise */
 };
@@ -213,11 +215,27 @@ struct weir_literal {
     __u32 length;
     __u8 bytes[WEIR_LITERAL_BYTES];
 };
-/* Shift-or automaton of a literal: bit i of masks[c] says that its byte i is c. */
+/* What `payload contains` looks for: two neighbouring bytes of a literal that payload seldom has; only where they stand
+ * is the literal compared. */
 struct weir_search {
-    __u64 last;
-    __u64 masks[256];
-}; /* last: the bit of its final byte */
+    __u64 first;   /* the first of the two, eight times */
+    __u64 second;  /* the second, likewise */
+    __u64 mask;    /* 0 where the literal is one byte, else all ones */
+    __u32 literal; /* in weir_literals */
+    __u32 offset;  /* of the two in the literal */
+    __u32 last;    /* offset in the payload behind which they are not looked for */
+    __u32 unused;
+};
+/* Searches WEIR_SCAN_SEARCHES * i and those behind it, which one pass over the payload answers. */
+#define WEIR_SCAN_SEARCHES 64u
+#define WEIR_SCAN_BUCKETS 1024u
+#define WEIR_SCAN_CHAIN 8 /* searches of a bucket, at most: so many comparisons a byte of payload */
+#define WEIR_SCAN_BUCKET(pair) ((__u32)((pair) * 0x9e3779b1u) >> 22)
+struct weir_scan {
+    __u64 pairs[1024];             /* bit i: some search begins with pair i; first byte | second << 8 */
+    __u8 heads[WEIR_SCAN_BUCKETS]; /* by bucket of a pair: one of its searches, or 0xff */
+    __u8 next[WEIR_SCAN_SEARCHES]; /* by search: another one of its bucket, or 0xff */
+};
 
 /* ---- many ranges ---- */
 

@@ -74,6 +74,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_search_count", tables.search_count());
+    filled.set_constant("weir_scan_count", tables.scan_count());
     filled.set_constant("weir_slot_count", std::max(tables.slot_count(), 1u));
     filled.set_constant("weir_entry_words", std::max(tables.entry_words(), 1u));
     filled.set_constant("weir_line_count", tables.line_count());
@@ -93,6 +94,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
     filled.set_table("weir_searches", tables.search_count());
+    filled.set_table("weir_scans", tables.scan_count());
     filled.set_table("weir_forest_trees", WEIR_FORESTS * WEIR_TREES);
     filled.set_table("weir_tree_slots", tables.slot_count());
     filled.set_table("weir_entries", tables.entry_words());

@@ -170,7 +170,7 @@ llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
 llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
     if (node.op == ir::PayloadOp::kContains) {
         if (node.bytes.empty()) return ir_.getTrue();
-        return call("weir_payload_contains", {ctx_, packet_, ir_.getInt32(tables_.add_search(node.bytes))});
+        return call("weir_payload_contains", {ctx_, packet_, ir_.getInt32(tables_.searches().number(node.bytes))});
     }
     llvm::Value* literal = ir_.getInt32(tables_.add_literal(node.bytes));
     if (node.op == ir::PayloadOp::kEndsWith) return call("weir_payload_ends", {ctx_, packet_, literal});
@@ -178,6 +178,19 @@ llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
     if (node.op == ir::PayloadOp::kStartsWith) return starts;
     llvm::Value* length = load(offsetof(weir_packet, payload_len), 4);
     return ir_.CreateAnd(starts, ir_.CreateICmpEQ(length, ir_.getInt64(node.bytes.size())));
+}
+
+// The first condition of a scan that a packet meets reads the payload; the others look at its answer.
+void PredicateEmitter::branch_scanned(std::uint32_t number, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+    llvm::BasicBlock* known = block("scanned");
+    llvm::BasicBlock* scan = block("scan");
+    llvm::Value* last = load(offsetof(weir_packet, payload_scan), 4);
+    ir_.CreateCondBr(ir_.CreateICmpEQ(last, ir_.getInt64(number / WEIR_SCAN_SEARCHES + 1)), known, scan);
+    ir_.SetInsertPoint(scan);
+    ir_.CreateCondBr(call("weir_payload_scanned", {ctx_, packet_, ir_.getInt32(number)}), yes, no);
+    ir_.SetInsertPoint(known);
+    llvm::Value* bit = ir_.CreateLShr(load(offsetof(weir_packet, payload_found), 8), number % WEIR_SCAN_SEARCHES);
+    ir_.CreateCondBr(ir_.CreateTrunc(bit, ir_.getInt1Ty()), yes, no);
 }
 
 llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
@@ -227,6 +240,10 @@ void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::B
     if (const auto* negation = std::get_if<ir::Negation>(&predicate.node)) return branch(negation->operand, no, yes);
     if (const auto* in = std::get_if<ir::AddressIn>(&predicate.node)) return branch_address_in(*in, yes, no);
     if (const auto* in = std::get_if<ir::InSet>(&predicate.node)) return branch_in_set(*in, yes, no);
+    const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);
+    if (match != nullptr && match->op == ir::PayloadOp::kContains && !match->bytes.empty())
+        if (const std::uint32_t number = tables_.searches().number(match->bytes); tables_.searches().is_scanned(number))
+            return branch_scanned(number, yes, no);
     llvm::Value* holds = value(predicate);
     WEIR_CHECK(holds != nullptr);
     ir_.CreateCondBr(holds, yes, no);

@@ -44,6 +44,7 @@ private:
                           llvm::BasicBlock* yes, llvm::BasicBlock* no);
     void branch_address_in(const ir::AddressIn& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* address_equal(const ir::AddressEqual& node);
+    void branch_scanned(std::uint32_t number, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* payload_match(const ir::PayloadMatch& node);
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);

@@ -128,14 +128,16 @@ std::uint32_t Tables::add_literal(const std::string& bytes) {
     return literal_count() - 1;
 }
 
-std::uint32_t Tables::add_search(const std::string& bytes) {
-    WEIR_CHECK(!bytes.empty() && bytes.size() <= WEIR_LITERAL_BYTES);
-    weir_search search{};
-    search.last = std::uint64_t{1} << (bytes.size() - 1);
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-        search.masks[static_cast<std::uint8_t>(bytes[i])] |= std::uint64_t{1} << i;
-    searches_.push_back(search);
-    return search_count() - 1;
+void Tables::set_searches(const ir::Decision& decision) {
+    std::vector<std::string> literals;
+    for (const ir::Predicate& predicate : decision.predicates) {
+        const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);
+        if (match != nullptr && match->op == ir::PayloadOp::kContains && !match->bytes.empty())
+            literals.push_back(match->bytes);
+    }
+    searches_.set(literals);
+    for (std::uint32_t i = 0; i < search_count(); ++i)
+        searches_.searches()[i].literal = add_literal(searches_.literals()[i]);
 }
 
 const SetRanges& Tables::set_ranges(std::uint32_t number, const policy::Set& set) {
@@ -149,6 +151,7 @@ std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1;
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
     state_.set_decision(decision);
+    set_searches(decision);
     for (const ir::Rule& rule : decision.rules) {
         weir_rule_row row{};
         WEIR_CHECK(rule.alerts.size() <= WEIR_RULE_ALERTS);
@@ -230,7 +233,8 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     table(".data.weir_rule_alerts", bytes_of(alerts_));
     if (samples_) table(".data.weir_samples", bytes_of(sample_rows_));
     table(".data.weir_literals", bytes_of(literals_));
-    table(".data.weir_searches", bytes_of(searches_));
+    table(".data.weir_searches", bytes_of(searches_.searches()));
+    table(".data.weir_scans", bytes_of(searches_.scans()));
     table(".data.weir_forest_trees", bytes_of(trees_));
     table(".data.weir_tree_slots", bytes_of(slots_));
     table(".data.weir_entries", bytes_of(entries_));

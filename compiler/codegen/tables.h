@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/payload_searches.h"
 #include "compiler/codegen/range_lines.h"
 #include "compiler/codegen/set_ranges.h"
 #include "compiler/codegen/state_tables.h"
@@ -34,14 +35,15 @@ public:
     explicit Tables(const policy::TypedPolicy& policy);
 
     std::uint32_t add_literal(const std::string& bytes);
-    std::uint32_t add_search(const std::string& bytes);
     // The place of a long list of ranges.
     RangeLines& lines() { return lines_; }
     // The place of a set's ranges; created at the first call.
     const SetRanges& set_ranges(std::uint32_t number, const policy::Set& set);
 
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
-    std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.size()); }
+    const PayloadSearches& searches() const { return searches_; }
+    std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.searches().size()); }
+    std::uint32_t scan_count() const { return static_cast<std::uint32_t>(searches_.scans().size()); }
     std::uint32_t line_count() const { return static_cast<std::uint32_t>(lines_.lines().size()); }
     // The number of alert actions; 0 if none samples.
     std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
@@ -62,12 +64,14 @@ public:
     void write(const policy::TypedPolicy& policy, bpf::Object& object);
 
 private:
+    void set_searches(const ir::Decision& decision);
+
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_sample> sample_rows_;  // by alert action
     bool samples_ = false;                  // at least one action samples
     std::vector<weir_literal> literals_;
-    std::vector<weir_search> searches_;
+    PayloadSearches searches_;
     std::vector<weir_forest_tree> trees_;
     std::vector<std::uint64_t> slots_;
     std::vector<std::uint32_t> entries_;

@@ -11,13 +11,22 @@
 #ifdef WEIR_HOST
 #define PAYLOAD_OFFSET_MAX 0xffffffu
 #else
-#define PAYLOAD_OFFSET_MAX 65000u
+#define PAYLOAD_OFFSET_MAX 64000u
 #endif
 
-/* Does the payload hold literal `number` at offset `at`? It must reach that far. */
-GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
-    if (!packet || number >= weir_literal_count()) return 0;
-    const struct weir_literal* literal = &weir_literals[number];
+/* An index into a table, checked in the register in which it is used: LLVM may put an argument on the stack before its
+ * check, and the verifier knows no bounds of what is read from there. */
+#define CHECKED(index, count)            \
+    ({                                   \
+        __u64 index_ = (index);          \
+        OPAQUE(index_);                  \
+        if (index_ >= (count)) return 0; \
+        index_;                          \
+    })
+
+/* Does the payload hold the literal at offset `at`? It must reach that far. */
+static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* packet,
+                                      const struct weir_literal* literal, __u32 at) {
     __u32 length = literal->length;
     if (at > packet->payload_len || length > packet->payload_len - at) return 0;
     __u32 offset = packet->payload_offset + at;
@@ -31,6 +40,11 @@ GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, _
     return 1;
 }
 
+GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet) return 0;
+    return literal_at(ctx, packet, &weir_literals[CHECKED(number, weir_literal_count())], at);
+}
+
 /* Does the payload end with literal `number`? */
 GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
     if (!packet || number >= weir_literal_count()) return 0;
@@ -39,21 +53,111 @@ GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet,
     return weir_payload_at(ctx, packet, number, packet->payload_len - length);
 }
 
+/* ---- contains: two bytes of the literal are looked for, word by word; only where they stand is it compared ---- */
+
+#define SEARCH_STEP 8u /* bytes at once */
+
+static __always_inline __u64 load64(const __u8* bytes) { return *(const __u64*)bytes; }
+
+/* Is search `number` found, its two bytes at `at` of the payload? */
+static __always_inline int is_found(weir_ctx* ctx, const struct weir_packet* packet, __u32 number, __u32 at) {
+    const struct weir_search* search = &weir_searches[CHECKED(number, weir_search_count())];
+    if (at < search->offset || at > search->last) return 0;
+    const struct weir_literal* literal = &weir_literals[CHECKED(search->literal, weir_literal_count())];
+    return literal_at(ctx, packet, literal, at - search->offset);
+}
+
+GLOBAL_FUNCTION int weir_search_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet) return 0;
+    return is_found(ctx, packet, number, at);
+}
+
 /* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`? */
 GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
-    if (!packet || number >= weir_search_count()) return 0;
-    const struct weir_search* search = &weir_searches[number];
+    if (!packet) return 0;
+    const struct weir_search* search = &weir_searches[CHECKED(number, weir_search_count())];
+    __u32 length = packet->payload_len, at = 0;
+    if (packet->payload_offset > PAYLOAD_OFFSET_MAX) return 0;
+    const __u8 *bytes = FRAME(ctx) + packet->payload_offset, *frame_end = FRAME_END(ctx);
+    __u64 first = search->first, second = search->second, mask = search->mask;
+#pragma clang loop unroll(disable)
+    for (; at < WEIR_SEARCH_BYTES; at += SEARCH_STEP) {
+        if (at >= length) return 0;
+        if (bytes + at + SEARCH_STEP + 1 > frame_end) break;
+        __u64 unlike = (load64(bytes + at) ^ first) | ((load64(bytes + at + 1) ^ second) & mask);
+        if (!((unlike - 0x0101010101010101) & ~unlike & 0x8080808080808080)) continue; /* no byte of it is zero */
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < SEARCH_STEP; i++) {
+            if (!(unlike & 0xff) && weir_search_at(ctx, packet, number, at + i)) return 1;
+            unlike >>= 8;
+        }
+    }
+    /* The frame's last bytes are no whole word. */
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < SEARCH_STEP; i++) {
+        if (bytes + at + i + 1 > frame_end) return 0;
+        if (bytes[at + i] == (__u8)first && weir_search_at(ctx, packet, number, at + i)) return 1;
+    }
+    return 0;
+}
+
+/* ---- many searches: one pass over the payload for all of a scan ---- */
+
+/* Those searches of scan `number` that are found with their two bytes at `at`: into packet->payload_found. */
+GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet || at >= WEIR_SEARCH_BYTES) return 0;
+    __u32 offset = packet->payload_offset + at;
+    if (offset > PAYLOAD_OFFSET_MAX) return 0;
+    const __u8* pair = FRAME(ctx) + offset;
+    if (pair + 2 > FRAME_END(ctx)) return 0;
+    const struct weir_scan* scan = &weir_scans[CHECKED(number, weir_scan_count())];
+    __u64 next = scan->heads[WEIR_SCAN_BUCKET(pair[0] | (__u32)pair[1] << 8)];
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < WEIR_SCAN_CHAIN; i++) {
+        OPAQUE(next);
+        if (next >= WEIR_SCAN_SEARCHES) break;
+        if (is_found(ctx, packet, number * WEIR_SCAN_SEARCHES + next, at)) packet->payload_found |= 1ull << next;
+        next = scan->next[next];
+    }
+    return 0;
+}
+
+/* One where the pair `pair` begins some search. */
+static __always_inline __u64 begins(const struct weir_scan* scan, __u64 pair) {
+    return scan->pairs[pair >> 6 & 1023] >> (pair & 63) & 1;
+}
+
+/* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`, which is in a scan? */
+GLOBAL_FUNCTION int weir_payload_scanned(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    __u32 which = number / WEIR_SCAN_SEARCHES, bit = number % WEIR_SCAN_SEARCHES, at = 0;
+    if (!packet) return 0;
+    if (packet->payload_scan == which + 1) return packet->payload_found >> bit & 1;
+    packet->payload_scan = which + 1;
+    packet->payload_found = 0;
+    const struct weir_scan* scan = &weir_scans[CHECKED(which, weir_scan_count())];
     __u32 length = packet->payload_len;
     if (packet->payload_offset > PAYLOAD_OFFSET_MAX) return 0;
     const __u8 *bytes = FRAME(ctx) + packet->payload_offset, *frame_end = FRAME_END(ctx);
-    __u64 state = 0, last = search->last;
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_SEARCH_BYTES; i++) {
-        if (i >= length || bytes + i + 1 > frame_end) return 0;
-        state = (state << 1 | 1) & search->masks[bytes[i]];
-        if (state & last) return 1;
+    for (; at < WEIR_SEARCH_BYTES; at += SEARCH_STEP) {
+        if (at >= length) return packet->payload_found >> bit & 1;
+        if (bytes + at + SEARCH_STEP + 1 > frame_end) break;
+        __u64 word = load64(bytes + at), hits = 0;
+#pragma clang loop unroll(full)
+        for (__u32 i = 0; i < SEARCH_STEP - 1; i++) hits |= begins(scan, word >> (8 * i) & 0xffff) << i;
+        hits |= begins(scan, word >> 56 | (__u64)bytes[at + SEARCH_STEP] << 8) << (SEARCH_STEP - 1);
+        if (!hits) continue;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < SEARCH_STEP; i++)
+            if (hits >> i & 1) weir_scan_at(ctx, packet, which, at + i);
     }
-    return 0;
+    /* The frame's last bytes are no whole word. */
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < SEARCH_STEP; i++) {
+        if (at >= WEIR_SEARCH_BYTES || bytes + at + i + 2 > frame_end) break;
+        if (begins(scan, bytes[at + i] | (__u64)bytes[at + i + 1] << 8)) weir_scan_at(ctx, packet, which, at + i);
+    }
+    return packet->payload_found >> bit & 1;
 }
 
 #endif
