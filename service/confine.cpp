@@ -69,15 +69,17 @@ struct LandlockRules {
 };
 constexpr std::uint64_t kFsReadFile = std::uint64_t{1} << 2, kFsReadDir = std::uint64_t{1} << 3;
 
-// Forbids all that this kernel's Landlock knows; with `readable`, files can be read.
-bool restrict_with_landlock(std::uint64_t readable) {
+// Forbids all that this kernel's Landlock knows; with `readable`, files can be read. kScoped: no signals to processes
+// outside, and none when this process ends, either (PR_SET_PDEATHSIG of a child).
+enum class Signals : std::uint8_t { kScoped, kFree };
+bool restrict_with_landlock(std::uint64_t readable, Signals signals) {
     const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 0) return false;
     LandlockRules rules;
     const int fs_rights = abi >= 5 ? 16 : abi >= 3 ? 15 : abi >= 2 ? 14 : 13;
     rules.handled_access_fs = (std::uint64_t{1} << fs_rights) - 1;
-    if (abi >= 4) rules.handled_access_net = 3;  // bind and connect of TCP
-    if (abi >= 6) rules.scoped = 3;              // abstract sockets and signals of others
+    if (abi >= 4) rules.handled_access_net = 3;                        // bind and connect of TCP
+    if (abi >= 6) rules.scoped = signals == Signals::kScoped ? 3 : 1;  // abstract sockets; signals to others
     const std::size_t size = abi >= 6 ? sizeof(rules) : abi >= 4 ? 16 : 8;
     const runtime::UniqueFd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, size, 0)));
     if (!ruleset) return false;
@@ -221,7 +223,7 @@ bool end_with_parent(int parent) { return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 
 std::vector<std::string> confine_compiler(int parent) {
     Lacks lacks;
     note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    note(lacks, "Landlock", restrict_with_landlock(0));
+    note(lacks, "Landlock", restrict_with_landlock(0, Signals::kScoped));
     drop_bounds(0);
     note(lacks, "a user of its own", become_nobody());
     note(lacks, "no capabilities", set_capabilities(0));
@@ -234,8 +236,8 @@ std::vector<std::string> confine_compiler(int parent) {
 std::vector<std::string> confine_reader() {
     Lacks lacks;
     note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    note(lacks, "Landlock", restrict_with_landlock(kFsReadFile | kFsReadDir));
-    note(lacks, "few capabilities", keep_capabilities({CAP_DAC_READ_SEARCH}));
+    note(lacks, "Landlock", restrict_with_landlock(kFsReadFile | kFsReadDir, Signals::kFree));
+    note(lacks, "few capabilities", keep_capabilities({CAP_DAC_READ_SEARCH, CAP_KILL}));
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     return lacks;
 }

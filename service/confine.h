@@ -12,7 +12,8 @@ namespace weir::service {
 // as sentences; the rest holds. Ends with `parent`. To be called by a process of one thread.
 std::vector<std::string> confine_compiler(int parent);
 
-// The process that opens files for it: it can open files to read them, and no more.
+// The process that opens files for it: it can open files to read them, and signal: the kernel ends the compiler's
+// process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
 std::vector<std::string> confine_reader();
 
 // Keeps these capabilities (CAP_BPF, ...), drops all others for good. Those that the process does not have stay away.

@@ -1,4 +1,5 @@
 // What code in the compiler's place can do: compute, and answer in bounds.
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <poll.h>
@@ -29,6 +30,25 @@ Worker start_hostile(std::uint64_t deadline_ms = 60'000) {
     auto worker = Worker::start({{"/proc/self/exe", kHostileArgument}, deadline_ms});
     REQUIRE(worker);
     return std::move(*worker);
+}
+
+// The process that compiles: the child of the one that opens files.
+runtime::UniqueFd compiler_of(const Worker& worker) {
+    const std::string opener = std::to_string(worker.process());
+    pid_t found = -1;
+    while (found <= 1) {  // it may not be there yet
+        std::ifstream children("/proc/" + opener + "/task/" + opener + "/children");
+        REQUIRE(children);
+        children >> found;
+    }
+    return runtime::UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, found, 0)));
+}
+
+// Waits until the process has ended: for ever, where it does not.
+void wait_for_end(const runtime::UniqueFd& process) {
+    pollfd ended{process.get(), POLLIN, 0};
+    REQUIRE(process);
+    CHECK(poll(&ended, 1, -1) == 1);
 }
 
 WorkerOutcome outcome_of(Worker& worker, const std::string& file) {
@@ -86,6 +106,7 @@ TEST_CASE("answers of a compiler that is taken over are refused, and take no mem
         DYNAMIC_SECTION(kind) {
             const std::string file = folder.write(kind, "");
             Worker worker = start_hostile();
+            const runtime::UniqueFd compiler = compiler_of(worker);
             const std::size_t before = resident_bytes();
             forget_peak();
             const WorkerOutcome outcome = outcome_of(worker, file);
@@ -95,6 +116,7 @@ TEST_CASE("answers of a compiler that is taken over are refused, and take no mem
             CHECK_FALSE(outcome.image);
             CHECK_FALSE(worker.is_alive());
             CHECK(peak_bytes() < before + (64u << 20));
+            wait_for_end(compiler);
         }
     }
 }
@@ -105,11 +127,13 @@ TEST_CASE("a compiler that fills its file in memory, closes its socket or says n
         DYNAMIC_SECTION(kind) {
             const std::string file = folder.write(kind, "");
             Worker worker = start_hostile(500);
+            const runtime::UniqueFd compiler = compiler_of(worker);
             const WorkerOutcome outcome = outcome_of(worker, file);
             INFO(outcome.diagnostics);
             CHECK(outcome.status == kWorldFault);
             CHECK(outcome.diagnostics.find("was ended") != std::string::npos);
             CHECK_FALSE(worker.is_alive());
+            wait_for_end(compiler);
         }
     }
 }
