@@ -46,8 +46,8 @@ std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
 }
 
 // What a reload would forget. Returns a status.
-int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
-    const tooling::LoadedPolicy old = load_policy(arguments.against, arguments.options);
+int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, PolicyFiles& files) {
+    const tooling::LoadedPolicy& old = files.load(arguments.against, tooling::Depth::kMeaning);
     if (!old.compiled) return old.status;
     const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
     for (const std::string& identity : change.ended)
@@ -58,12 +58,13 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled) {
 
 int check(const CheckArguments& arguments) {
     int status = kOk;
+    PolicyFiles files(arguments.options);
     for (const std::string& file : arguments.files) {
-        const tooling::LoadedPolicy loaded = load_policy(file, arguments.options, tooling::Depth::kLint);
+        const tooling::LoadedPolicy& loaded = files.load(file, tooling::Depth::kLint);
         int one = loaded.status;
         if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
         if (loaded.compiled && one == kOk && !arguments.against.empty())
-            one = say_forgotten(arguments, *loaded.compiled);
+            one = say_forgotten(arguments, *loaded.compiled, files);
         if (!loaded.linted)
             fmt::print(stderr,
                        "note: {}: rule logic is too large to check completely: some shadowed or redundant rules may be "
@@ -76,6 +77,7 @@ int check(const CheckArguments& arguments) {
                        arguments.load ? ", and the kernel accepts it" : "");
         status = std::max(status, one);
     }
+    files.write_sarif();
     return status;
 }
 

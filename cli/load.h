@@ -1,14 +1,35 @@
-// Loads a policy from a file; diagnostics go to standard error.
+// Policies from files for a command, and what is wrong with them in the format asked for.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "grammar/sarif.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 
-// Reads, parses and checks `path`; writes diagnostics to standard error in the format asked for.
+// Reads, parses and checks `path`. Diagnostics go to standard error; SARIF of a policy that is refused to standard
+// output, where then nothing else goes.
 tooling::LoadedPolicy load_policy(const std::string& path, const tooling::PolicyOptions& options,
                                   tooling::Depth depth = tooling::Depth::kMeaning);
+
+// The policies of a command that takes several files. Their diagnostics go to standard error at once; with SARIF all
+// that was found is one document on standard output.
+class PolicyFiles {
+public:
+    explicit PolicyFiles(const tooling::PolicyOptions& options) : options_(options) {}
+    // It stays as long as this.
+    const tooling::LoadedPolicy& load(const std::string& path, tooling::Depth depth);
+    void add(SarifFinding finding) { findings_.push_back(std::move(finding)); }
+    // Writes the document, if SARIF was asked for. At the end.
+    void write_sarif() const;
+
+private:
+    const tooling::PolicyOptions& options_;
+    std::vector<std::unique_ptr<tooling::LoadedPolicy>> policies_{};
+    std::vector<SarifFinding> findings_{};
+};
 
 }  // namespace weir::cli

@@ -29,11 +29,9 @@ struct TestArguments {
     bool coverage = false;
 };
 
-void say(const tooling::TestResult& result, bool json) {
-    if (json) {
-        std::fputs(tooling::json_line(result).c_str(), stdout);
-        return;
-    }
+void say(const tooling::TestResult& result, const std::string& format) {
+    if (format == "json") std::fputs(tooling::json_line(result).c_str(), stdout);
+    if (format == "json" || format == "sarif") return;
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const char* tint = !colour ? "" : result.failure ? "\x1b[31m" : "\x1b[32m";
     fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
@@ -42,44 +40,59 @@ void say(const tooling::TestResult& result, bool json) {
     fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", result.file,
                result.failure->line, result.failure->step, printable(result.failure->expected),
                printable(result.failure->got));
+    if (format == "github") std::fputs(tooling::github_line(result).c_str(), stdout);
 }
 
-int test_file(const TestArguments& arguments, const std::string& file, std::vector<tooling::TestResult>& results) {
-    const tooling::LoadedPolicy loaded = load_policy(file, arguments.options);
-    if (!loaded.compiled) return loaded.status;
-    auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
-    if (!evaluators) return say_error(evaluators.error());
-    tooling::PolicyTests tests(loaded, *evaluators);
+// What the files of a call came to.
+struct Outcome {
     int status = kOk;
+    std::vector<tooling::TestResult> results{};
+    std::vector<tooling::PolicyFailure> refused{};
+};
+
+void test_file(const TestArguments& arguments, const std::string& file, PolicyFiles& files, Outcome& outcome) {
+    const auto fail = [&](int status) { outcome.status = std::max(outcome.status, status); };
+    const tooling::LoadedPolicy& loaded = files.load(file, tooling::Depth::kMeaning);
+    if (!loaded.compiled) {
+        outcome.refused.push_back(tooling::failure_of(loaded, file));
+        return fail(loaded.status);
+    }
+    auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
+    if (!evaluators) return fail(say_error(evaluators.error()));
+    tooling::PolicyTests tests(loaded, *evaluators);
     for (const policy::Test& test : loaded.compiled->policy.tests) {
         if (fnmatch(arguments.filter.c_str(), test.name.c_str(), 0) != 0) continue;
         auto result = tests.run(test);
-        if (!result) return say_error(result.error());
+        if (!result) return fail(say_error(result.error()));
         if (!result->note.empty()) fmt::print(stderr, "note: test \"{}\": {}\n", printable(test.name), result->note);
-        say(*result, arguments.options.format == "json");
-        if (result->failure) status = kPolicyFault;
-        results.push_back(std::move(*result));
+        say(*result, arguments.options.format);
+        if (result->failure) {
+            fail(kPolicyFault);
+            files.add(tooling::sarif_finding(*result));
+        }
+        outcome.results.push_back(std::move(*result));
     }
-    if (arguments.coverage)
-        std::fputs(tests.coverage().text().c_str(), arguments.options.format == "json" ? stderr : stdout);
-    return status;
+    const bool is_for_people = arguments.options.format == "human" || arguments.options.format == "github";
+    if (arguments.coverage) std::fputs(tests.coverage().text().c_str(), is_for_people ? stdout : stderr);
 }
 
 int test(const TestArguments& arguments) {
-    int status = kOk;
-    std::vector<tooling::TestResult> results;
-    for (const std::string& file : arguments.files) status = std::max(status, test_file(arguments, file, results));
+    Outcome outcome;
+    PolicyFiles files(arguments.options);
+    for (const std::string& file : arguments.files) test_file(arguments, file, files, outcome);
+    files.write_sarif();
+    const std::vector<tooling::TestResult>& results = outcome.results;
     if (!arguments.junit.empty())
-        if (Status written = tooling::write_junit(arguments.junit, results); !written)
+        if (Status written = tooling::write_junit(arguments.junit, results, outcome.refused); !written)
             return say_error(written.error());
-    if (arguments.options.format == "json") return status;
+    if (arguments.options.format == "json" || arguments.options.format == "sarif") return outcome.status;
     const auto failed = static_cast<std::size_t>(std::count_if(
         results.begin(), results.end(), [](const tooling::TestResult& r) { return r.failure.has_value(); }));
-    if (results.empty() && status == kOk)
+    if (results.empty() && outcome.status == kOk)
         fmt::print("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + arguments.filter + "`");
     else if (!results.empty())
         fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
-    return status;
+    return outcome.status;
 }
 
 }  // namespace

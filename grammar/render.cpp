@@ -5,6 +5,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "grammar/github.h"
+#include "grammar/sarif.h"
+#include "grammar/source_order.h"
+
 namespace weir {
 namespace {
 
@@ -115,83 +119,19 @@ Json json_object(const Sources& sources, const Diagnostic& d) {
 // Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// SARIF counts characters, not bytes.
-Position in_characters(const Sources& sources, std::uint32_t file, std::uint32_t offset) {
-    Position at = sources.position(file, offset);
-    const std::string_view before = sources.line(file, offset).substr(0, at.column - 1);
-    const auto inside = std::count_if(before.begin(), before.end(),
-                                      [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; });
-    at.column -= static_cast<std::uint32_t>(inside);
-    return at;
-}
-
-std::string sarif(const Sources& sources, const std::vector<const Diagnostic*>& all) {
-    Json results = Json::array(), rules = Json::array();
-    std::vector<Code> codes;
-    for (const Diagnostic* d : all) {
-        const Position begin = in_characters(sources, d->span.file, d->span.begin);
-        const Position end = in_characters(sources, d->span.file, d->span.end);
-        const auto known = std::find(codes.begin(), codes.end(), d->code);
-        const auto index = static_cast<std::size_t>(known - codes.begin());
-        if (known == codes.end()) {
-            codes.push_back(d->code);
-            rules.push_back({{"id", code_name(d->code)}, {"shortDescription", {{"text", code_title(d->code)}}}});
-        }
-        const std::string message = d->help.empty() ? d->message : d->message + "; " + d->help;
-        results.push_back({{"ruleId", code_name(d->code)},
-                           {"ruleIndex", index},
-                           {"level", severity_name(code_severity(d->code))},
-                           {"message", {{"text", message}}},
-                           {"locations",
-                            {{{"physicalLocation",
-                               {{"artifactLocation", {{"uri", sources.name(d->span.file)}}},
-                                {"region",
-                                 {{"startLine", begin.line},
-                                  {"startColumn", begin.column},
-                                  {"endLine", end.line},
-                                  {"endColumn", end.column}}}}}}}}});
-    }
-    const Json whole{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
-                     {"version", "2.1.0"},
-                     {"runs",
-                      {{{"tool", {{"driver", {{"name", "weir"}, {"rules", rules}}}}},
-                        {"columnKind", "unicodeCodePoints"},
-                        {"results", results}}}}};
-    return text_of(whole) + "\n";
-}
-
-// GitHub's workflow commands: %, CR and LF are escaped, in properties also `:` and `,`.
-std::string github_escape(std::string_view text, bool property) {
-    std::string escaped;
-    for (const char c : text) {
-        if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
-            escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        else
-            escaped += c;
-    }
-    return escaped;
-}
-
-std::string github_line(const Sources& sources, const Diagnostic& d) {
-    const Position begin = sources.position(d.span.file, d.span.begin);
-    const Position end = sources.position(d.span.file, d.span.end);
+std::string annotation(const Sources& sources, const Diagnostic& d) {
     const Severity severity = code_severity(d.code);
-    return fmt::format("::{} file={},line={},col={},endLine={},endColumn={},title={}::{}{}\n",
-                       severity == Severity::kNote ? "notice" : severity_name(severity),
-                       github_escape(sources.name(d.span.file), true), begin.line, begin.column, end.line, end.column,
-                       code_name(d.code), github_escape(d.message, false),
-                       d.help.empty() ? "" : github_escape("; " + d.help, false));
+    const std::string text = d.help.empty() ? d.message : d.message + "; " + d.help;
+    return github_line({severity == Severity::kNote ? "notice" : severity_name(severity), sources.name(d.span.file),
+                        sources.position(d.span.file, d.span.begin), sources.position(d.span.file, d.span.end),
+                        code_name(d.code), text});
 }
 
 }  // namespace
 
 std::string render(const Sources& sources, const Diagnostics& diagnostics, DiagnosticFormat format, Colour colour) {
-    std::vector<const Diagnostic*> all;
-    for (const Diagnostic& d : diagnostics.all()) all.push_back(&d);
-    std::stable_sort(all.begin(), all.end(), [](const Diagnostic* a, const Diagnostic* b) {
-        return std::pair(a->span.file, a->span.begin) < std::pair(b->span.file, b->span.begin);
-    });
-    if (format == DiagnosticFormat::kSarif) return sarif(sources, all);
+    if (format == DiagnosticFormat::kSarif) return sarif_document({{&sources, &diagnostics, {}}});
+    const std::vector<const Diagnostic*> all = in_source_order(diagnostics);
     std::string out;
     Human human(sources, colour);
     for (const Diagnostic* d : all) {
@@ -200,7 +140,7 @@ std::string render(const Sources& sources, const Diagnostics& diagnostics, Diagn
         else if (format == DiagnosticFormat::kJson)
             out += text_of(json_object(sources, *d)) + "\n";
         else
-            out += github_line(sources, *d);
+            out += annotation(sources, *d);
     }
     if (format == DiagnosticFormat::kHuman && diagnostics.dropped() != 0)
         out += fmt::format("… and {} more\n", diagnostics.dropped());

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxEntries = 4'000'000;  // of a set file: language.md, limits
 constexpr std::size_t kMaxEntriesTogether =
-    12'000'000;                             // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
+    12'000'000;  // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kMaxFileFaults = 10;  // said of one file
 
 std::string_view trimmed(std::string_view text) {
@@ -125,6 +126,14 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
     std::vector<policy::SetElement> entry;
     std::string fault;
     std::size_t faults = 0, number = 0;
+    if (text.starts_with(kByteOrderMark)) {
+        ++faults;
+        say({.code = Code::E329,
+             .span = written.file_span,
+             .message = fmt::format("{}:1: a byte order mark stands before the first line", name),
+             .help = "save the file as UTF-8 without a byte order mark"});
+        text.remove_prefix(kByteOrderMark.size());
+    }
     for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
         std::string_view line = text.substr(at, end - at);

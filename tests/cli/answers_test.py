@@ -79,9 +79,18 @@ class Answers(unittest.TestCase):
 
     def test_diagnostics_as_sarif_and_for_github(self):
         bad = self.file("bad.rules", BAD)
-        sarif = json.loads(run("check", "--format", "sarif", bad).stderr)
+        other = self.file("other.rules", BAD + 'test "t" { arp 1.2.3.4 -> 1.2.3.5 => drop }\n')
+        sarif = json.loads(run("check", "--format", "sarif", bad, other).stdout)
         self.assertEqual(sarif["version"], "2.1.0")
-        self.assertEqual(sarif["runs"][0]["results"][0]["ruleId"], "E201")
+        results = sarif["runs"][0]["results"]
+        self.assertEqual([r["ruleId"] for r in results], ["E201", "E201"])
+        self.assertEqual(results[0]["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"], "tcp.dport")
+        for command in (("replay", bad, "none.pcap"), ("compile", bad), ("test", bad)):
+            said = run(command[0], "--format", "sarif", *command[1:])
+            self.assertEqual(said.returncode, 1)
+            self.assertEqual(len(json.loads(said.stdout)["runs"][0]["results"]), 1)
+        clean = run("check", "--format", "sarif", self.file("good.rules", GOOD))
+        self.assertEqual((clean.returncode, json.loads(clean.stdout)["runs"][0]["results"]), (0, []))
         self.assertRegex(run("check", "--format", "github", bad).stderr, r"^::error file=.*bad\.rules,line=1,col=15,.*E201")
 
     def test_warnings(self):
@@ -102,6 +111,23 @@ class Answers(unittest.TestCase):
         self.assertEqual(said.returncode, 1)
         result = json.loads(said.stdout)
         self.assertEqual((result["ok"], result["step"], result["expected"], result["got"]), (False, 2, "drop", "pass by default"))
+
+    def test_failed_tests_in_every_format(self):
+        failing = self.file("failing.rules", 'default drop\ntest "no" {\n    tcp 1.2.3.4:5 -> 1.2.3.5:6 syn => pass\n}\n')
+        good, bad, out = self.file("good.rules", GOOD), self.file("bad.rules", BAD), pathlib.Path(self.folder.name, "out.xml")
+        said = run("test", "--engine", "native", "--format", "sarif", good, failing, bad)
+        self.assertEqual(said.returncode, 1)
+        results = json.loads(said.stdout)["runs"][0]["results"]
+        self.assertEqual([r["ruleId"] for r in results], ["E201", "test-failed"])
+        self.assertEqual(results[1]["locations"][0]["physicalLocation"]["region"]["startLine"], 3)
+        said = run("test", "--engine", "native", "--format", "github", failing)
+        self.assertRegex(said.stdout, r"(?m)^::error file=.*failing\.rules,line=3,.*title=test failed::test \"no\": step 1 .*expected pass, got drop by default$")
+        said = run("test", "--engine", "native", "--junit", out, good, failing, bad, "/nonexistent.rules")
+        self.assertEqual(said.returncode, 3)
+        suites = {pathlib.Path(s.get("name")).name: s for s in xml.etree.ElementTree.parse(out).getroot()}
+        self.assertEqual({n: (s.get("tests"), s.get("failures"), s.get("errors")) for n, s in suites.items()},
+                         {"good.rules": ("2", "0", "0"), "failing.rules": ("1", "1", "0"), "bad.rules": ("1", "0", "1"), "nonexistent.rules": ("1", "0", "1")})
+        self.assertIn("E201", suites["bad.rules"].find("testcase/error").get("message"))
 
     def test_filter_coverage_and_junit(self):
         good, out = self.file("good.rules", GOOD), pathlib.Path(self.folder.name, "out.xml")

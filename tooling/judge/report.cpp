@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
+#include "grammar/github.h"
+#include "grammar/source_order.h"
 #include "tooling/files/output_file.h"
 
 namespace weir::tooling {
@@ -45,11 +47,11 @@ std::string json_line(std::uint64_t number, const Judged& judged, const policy::
 
 namespace {
 
-struct Suite {
-    pugi::xml_node node{};
-    std::size_t tests = 0, failures = 0;
-    double seconds = 0;
-};
+// "step 2 (line 8): expected drop, got pass"
+std::string sentence(const TestFailure& failure) {
+    return fmt::format("step {} (line {}): expected {}, got {}", failure.step, failure.line, failure.expected,
+                       failure.got);
+}
 
 // XML 1.0 has no place for control bytes, however they are escaped.
 std::string xml_text(const std::string& text) {
@@ -58,42 +60,93 @@ std::string xml_text(const std::string& text) {
     return safe;
 }
 
-}  // namespace
-
-Status write_junit(const std::string& path, const std::vector<TestResult>& results) {
-    pugi::xml_document document;
-    pugi::xml_node root = document.append_child("testsuites");
-    std::map<std::string, Suite> suites;
-    for (const TestResult& result : results) {
-        Suite& suite = suites[result.file];
-        if (!suite.node) {
-            suite.node = root.append_child("testsuite");
-            suite.node.append_attribute("name") = result.file.c_str();
-        }
-        ++suite.tests;
-        suite.seconds += result.seconds;
-        pugi::xml_node test = suite.node.append_child("testcase");
-        test.append_attribute("name") = xml_text(result.name).c_str();
-        test.append_attribute("classname") = result.file.c_str();
-        test.append_attribute("file") = result.file.c_str();
-        test.append_attribute("line") = result.line;
+// The document under construction: a suite a file, in the order of the first test of each.
+class Junit {
+public:
+    void add(const TestResult& result) {
+        pugi::xml_node test = case_of(result.file, result.name, result.line);
         test.append_attribute("time") = fmt::format("{:.6f}", result.seconds).c_str();
-        if (!result.failure) continue;
+        Suite& suite = suites_[result.file];
+        suite.seconds += result.seconds;
+        if (!result.failure) return;
         ++suite.failures;
         pugi::xml_node failure = test.append_child("failure");
-        const std::string message = fmt::format("step {} (line {}): expected {}, got {}", result.failure->step,
-                                                result.failure->line, result.failure->expected, result.failure->got);
-        failure.append_attribute("message") = xml_text(message).c_str();
+        failure.append_attribute("message") = xml_text(sentence(*result.failure)).c_str();
         failure.append_attribute("type") = "verdict";
     }
-    for (auto& [file, suite] : suites) {
-        suite.node.append_attribute("tests") = static_cast<unsigned>(suite.tests);
-        suite.node.append_attribute("failures") = static_cast<unsigned>(suite.failures);
-        suite.node.append_attribute("time") = fmt::format("{:.6f}", suite.seconds).c_str();
+    void add(const PolicyFailure& refused) {
+        pugi::xml_node error = case_of(refused.file, "policy", refused.line).append_child("error");
+        error.append_attribute("message") = xml_text(refused.message).c_str();
+        error.append_attribute("type") = "policy";
+        ++suites_[refused.file].errors;
     }
-    std::ostringstream text;
-    document.save(text, "  ");
-    return write_whole(path, text.str());
+    std::string text() {
+        for (auto& [file, suite] : suites_) {
+            suite.node.append_attribute("tests") = static_cast<unsigned>(suite.tests);
+            suite.node.append_attribute("failures") = static_cast<unsigned>(suite.failures);
+            suite.node.append_attribute("errors") = static_cast<unsigned>(suite.errors);
+            suite.node.append_attribute("time") = fmt::format("{:.6f}", suite.seconds).c_str();
+        }
+        std::ostringstream out;
+        document_.save(out, "  ");
+        return out.str();
+    }
+
+private:
+    struct Suite {
+        pugi::xml_node node{};
+        std::size_t tests = 0, failures = 0, errors = 0;
+        double seconds = 0;
+    };
+
+    pugi::xml_node case_of(const std::string& file, const std::string& name, std::uint32_t line) {
+        Suite& suite = suites_[file];
+        if (!suite.node) {
+            suite.node = root_.append_child("testsuite");
+            suite.node.append_attribute("name") = xml_text(file).c_str();
+        }
+        ++suite.tests;
+        pugi::xml_node test = suite.node.append_child("testcase");
+        test.append_attribute("name") = xml_text(name).c_str();
+        test.append_attribute("classname") = xml_text(file).c_str();
+        test.append_attribute("file") = xml_text(file).c_str();
+        test.append_attribute("line") = line;
+        return test;
+    }
+
+    pugi::xml_document document_{};
+    pugi::xml_node root_ = document_.append_child("testsuites");
+    std::map<std::string, Suite> suites_{};
+};
+
+}  // namespace
+
+PolicyFailure failure_of(const LoadedPolicy& loaded, const std::string& path) {
+    if (loaded.unreadable) return {path, 1, loaded.unreadable->message};
+    for (const Diagnostic* d : in_source_order(loaded.diagnostics))
+        if (code_severity(d->code) == Severity::kError || loaded.diagnostics.errors() == 0)
+            return {loaded.sources.name(d->span.file), loaded.sources.position(d->span.file, d->span.begin).line,
+                    fmt::format("{}: {}", code_name(d->code), d->message)};
+    return {path, 1, "refused"};
+}
+
+std::string github_line(const TestResult& result) {
+    const std::string text = fmt::format("test \"{}\": {}", result.name, sentence(*result.failure));
+    const Position place{result.failure->line, 1};
+    return github_line({"error", result.file, place, place, "test failed", text});
+}
+
+SarifFinding sarif_finding(const TestResult& result) {
+    return {"test-failed", "a test of the policy fails",
+            fmt::format("test \"{}\": {}", result.name, sentence(*result.failure)), result.file, result.failure->line};
+}
+
+Status write_junit(const std::string& path, const std::vector<TestResult>& results,
+                   const std::vector<PolicyFailure>& refused) {
+    Junit junit;
+    for (const TestResult& result : results) junit.add(result);
+    for (const PolicyFailure& one : refused) junit.add(one);
+    return write_whole(path, junit.text());
 }
 
 }  // namespace weir::tooling

@@ -8,6 +8,8 @@
 
 #include "compiler/policy/typed_policy.h"
 #include "grammar/base/result.h"
+#include "grammar/sarif.h"
+#include "tooling/files/policy_file.h"
 #include "tooling/judge/judged.h"
 
 namespace weir::tooling {
@@ -28,10 +30,23 @@ struct TestResult {
     std::string note{};                    // where evaluators were left out or not compared: why; else empty
 };
 
+// A policy whose tests could not run: it was refused, or could not be read.
+struct PolicyFailure {
+    std::string file{};
+    std::uint32_t line = 1;
+    std::string message{};  // "E201: unknown field `tcp.dprot`"
+};
+// Of the first error; `path` as the command line has it. `loaded` has no policy.
+PolicyFailure failure_of(const LoadedPolicy& loaded, const std::string& path);
+
 // One object and a newline: of a test, of a packet (`number` from 1).
 std::string json_line(const TestResult& result);
 std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy);
-// JUnit's XML, as CI systems read it: a suite a file.
-Status write_junit(const std::string& path, const std::vector<TestResult>& results);
+// A test that failed, for GitHub and as a finding of SARIF.
+std::string github_line(const TestResult& result);
+SarifFinding sarif_finding(const TestResult& result);
+// JUnit's XML, as CI systems read it: a suite a file. A policy that was refused is an `error` in its suite.
+Status write_junit(const std::string& path, const std::vector<TestResult>& results,
+                   const std::vector<PolicyFailure>& refused);
 
 }  // namespace weir::tooling
