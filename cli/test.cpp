@@ -40,7 +40,7 @@ void say(const tooling::TestResult& result, const std::string& format) {
     fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", result.file,
                result.failure->line, result.failure->step, printable(result.failure->expected),
                printable(result.failure->got));
-    if (format == "github") std::fputs(tooling::github_line(result).c_str(), stdout);
+    if (format == "github") std::fputs(tooling::github_annotation(result).c_str(), stdout);
 }
 
 // What the files of a call came to.

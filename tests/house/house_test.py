@@ -67,6 +67,7 @@ class House(unittest.TestCase):
             "service/c.cpp": "<CLI/CLI.hpp>",
             "cli/b.cpp": "<bpf/bpf.h>",
             "cli/c.cpp": '"commands.h"',
+            "cli/d.cpp": "<zlib.h>",
         }
         for name, include in planted.items():
             with self.subTest(name):

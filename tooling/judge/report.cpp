@@ -130,10 +130,10 @@ PolicyFailure failure_of(const LoadedPolicy& loaded, const std::string& path) {
     return {path, 1, "refused"};
 }
 
-std::string github_line(const TestResult& result) {
+std::string github_annotation(const TestResult& result) {
     const std::string text = fmt::format("test \"{}\": {}", result.name, sentence(*result.failure));
     const Position place{result.failure->line, 1};
-    return github_line({"error", result.file, place, place, "test failed", text});
+    return weir::github_line({"error", result.file, place, place, "test failed", text});
 }
 
 SarifFinding sarif_finding(const TestResult& result) {

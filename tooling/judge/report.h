@@ -43,7 +43,7 @@ PolicyFailure failure_of(const LoadedPolicy& loaded, const std::string& path);
 std::string json_line(const TestResult& result);
 std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy);
 // A test that failed, for GitHub and as a finding of SARIF.
-std::string github_line(const TestResult& result);
+std::string github_annotation(const TestResult& result);
 SarifFinding sarif_finding(const TestResult& result);
 // JUnit's XML, as CI systems read it: a suite a file. A policy that was refused is an `error` in its suite.
 Status write_junit(const std::string& path, const std::vector<TestResult>& results,

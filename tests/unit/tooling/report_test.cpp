@@ -38,7 +38,7 @@ TEST_CASE("JUnit: a suite a file, whole or not written") {
 
 TEST_CASE("a test that failed, for GitHub and as a finding") {
     const TestResult result{"t, 1", "a,b.rules", 9, "native", 0.5, TestFailure{3, 12, "drop by x", "100% pass"}, {}};
-    CHECK(github_line(result) ==
+    CHECK(github_annotation(result) ==
           "::error file=a%2Cb.rules,line=12,col=1,endLine=12,endColumn=1,title=test failed::test \"t, 1\": step 3 "
           "(line 12): "
           "expected drop by x, got 100%25 pass\n");
