@@ -187,7 +187,8 @@ void PredicateEmitter::branch_scanned(std::uint32_t number, llvm::BasicBlock* ye
     llvm::Value* last = load(offsetof(weir_packet, payload_scan), 4);
     ir_.CreateCondBr(ir_.CreateICmpEQ(last, ir_.getInt64(number / WEIR_SCAN_SEARCHES + 1)), known, scan);
     ir_.SetInsertPoint(scan);
-    ir_.CreateCondBr(call("weir_payload_scanned", {ctx_, packet_, ir_.getInt32(number)}), yes, no);
+    call("weir_scan_payload", {ctx_, packet_, ir_.getInt32(number / WEIR_SCAN_SEARCHES)});
+    ir_.CreateBr(known);
     ir_.SetInsertPoint(known);
     llvm::Value* bit = ir_.CreateLShr(load(offsetof(weir_packet, payload_found), 8), number % WEIR_SCAN_SEARCHES);
     ir_.CreateCondBr(ir_.CreateTrunc(bit, ir_.getInt1Ty()), yes, no);

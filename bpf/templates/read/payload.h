@@ -103,20 +103,21 @@ GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* pac
 
 /* ---- many searches: one pass over the payload for all of a scan ---- */
 
-/* Those searches of scan `number` that are found with their two bytes at `at`: into packet->payload_found. */
-GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+/* Those searches of packet->payload_scan that are found with their two bytes at `at`: into packet->payload_found. */
+GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 at) {
     if (!packet || at >= WEIR_SEARCH_BYTES) return 0;
     __u32 offset = packet->payload_offset + at;
     if (offset > PAYLOAD_OFFSET_MAX) return 0;
     const __u8* pair = FRAME(ctx) + offset;
     if (pair + 2 > FRAME_END(ctx)) return 0;
-    const struct weir_scan* scan = &weir_scans[CHECKED(number, weir_scan_count())];
+    const struct weir_scan* scan = &weir_scans[CHECKED(packet->payload_scan - 1, weir_scan_count())];
     __u64 next = scan->heads[WEIR_SCAN_BUCKET(pair[0] | (__u32)pair[1] << 8)];
 #pragma clang loop unroll(disable)
     for (int i = 0; i < WEIR_SCAN_CHAIN; i++) {
         OPAQUE(next);
         if (next >= WEIR_SCAN_SEARCHES) break;
-        if (is_found(ctx, packet, number * WEIR_SCAN_SEARCHES + next, at)) packet->payload_found |= 1ull << next;
+        if (is_found(ctx, packet, (packet->payload_scan - 1) * WEIR_SCAN_SEARCHES + next, at))
+            packet->payload_found |= 1ull << next;
         next = scan->next[next];
     }
     return 0;
@@ -127,37 +128,46 @@ static __always_inline __u64 begins(const struct weir_scan* scan, __u64 pair) {
     return scan->pairs[pair >> 6 & 1023] >> (pair & 63) & 1;
 }
 
-/* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`, which is in a scan? */
-GLOBAL_FUNCTION int weir_payload_scanned(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
-    __u32 which = number / WEIR_SCAN_SEARCHES, bit = number % WEIR_SCAN_SEARCHES, at = 0;
+/* Puts those searches of scan `number` that the first WEIR_SEARCH_BYTES of the payload hold into packet->payload_found.
+ * What is behind the payload's end is looked at, too, and refused by literal_at: a length to compare with would be one
+ * more number on the stack. */
+GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
     if (!packet) return 0;
-    if (packet->payload_scan == which + 1) return packet->payload_found >> bit & 1;
-    packet->payload_scan = which + 1;
+    packet->payload_scan = number + 1;
     packet->payload_found = 0;
-    const struct weir_scan* scan = &weir_scans[CHECKED(which, weir_scan_count())];
-    __u32 length = packet->payload_len;
+    const struct weir_scan* scan = &weir_scans[CHECKED(number, weir_scan_count())];
     if (packet->payload_offset > PAYLOAD_OFFSET_MAX) return 0;
-    const __u8 *bytes = FRAME(ctx) + packet->payload_offset, *frame_end = FRAME_END(ctx);
+    const __u8* bytes = FRAME(ctx) + packet->payload_offset;
+    __u64 at = 0;
 #pragma clang loop unroll(disable)
     for (; at < WEIR_SEARCH_BYTES; at += SEARCH_STEP) {
-        if (at >= length) return packet->payload_found >> bit & 1;
-        if (bytes + at + SEARCH_STEP + 1 > frame_end) break;
-        __u64 word = load64(bytes + at), hits = 0;
+        if (bytes + SEARCH_STEP + 1 > FRAME_END(ctx)) break;
+        __u64 word = load64(bytes), hits = begins(scan, word >> 56 | (__u64)bytes[SEARCH_STEP] << 8);
 #pragma clang loop unroll(full)
-        for (__u32 i = 0; i < SEARCH_STEP - 1; i++) hits |= begins(scan, word >> (8 * i) & 0xffff) << i;
-        hits |= begins(scan, word >> 56 | (__u64)bytes[at + SEARCH_STEP] << 8) << (SEARCH_STEP - 1);
+        for (__u32 i = 1; i < SEARCH_STEP; i++) {
+            hits = hits << 1 | begins(scan, word >> (8 * (SEARCH_STEP - 1 - i)) & 0xffff);
+            /* One after the other: loads that LLVM begins early wait on the stack, and there is little of it. */
+            asm volatile("" : "+r"(hits) : : "memory");
+        }
+        bytes += SEARCH_STEP;
+        /* Two numbers, not one and what it is derived from. */
+        OPAQUE(bytes);
+        OPAQUE(at);
         if (!hits) continue;
 #pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < SEARCH_STEP; i++)
-            if (hits >> i & 1) weir_scan_at(ctx, packet, which, at + i);
+        for (__u32 i = 0; i < SEARCH_STEP; i++) {
+            if (hits & 1) weir_scan_at(ctx, packet, at + i);
+            hits >>= 1;
+        }
     }
     /* The frame's last bytes are no whole word. */
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < SEARCH_STEP; i++) {
-        if (at >= WEIR_SEARCH_BYTES || bytes + at + i + 2 > frame_end) break;
-        if (begins(scan, bytes[at + i] | (__u64)bytes[at + i + 1] << 8)) weir_scan_at(ctx, packet, which, at + i);
+    for (; at < WEIR_SEARCH_BYTES; at++, bytes++) {
+        OPAQUE(bytes);
+        if (bytes + 2 > FRAME_END(ctx)) break;
+        if (begins(scan, bytes[0] | (__u64)bytes[1] << 8)) weir_scan_at(ctx, packet, at);
     }
-    return packet->payload_found >> bit & 1;
+    return 0;
 }
 
 #endif
