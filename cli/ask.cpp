@@ -12,7 +12,9 @@ namespace weir::cli {
 Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms) {
     auto engine = service::EngineConnection::open(name);
     if (!engine) return engine.error();
-    if (Status sent = engine->send(service::encode(command), timeout_ms); !sent) return sent.error();
+    const auto* reload = std::get_if<service::ReloadCommand>(&command);
+    const int attached = reload == nullptr ? -1 : reload->text.get();
+    if (Status sent = engine->send(service::encode(command), timeout_ms, attached); !sent) return sent.error();
     auto said = engine->receive(timeout_ms);
     if (!said) return said.error();
     return service::decode_reply(*said, command);

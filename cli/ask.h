@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -21,8 +22,7 @@ int say_refusal(const service::Refusal& refusal);
 // The reply to `command`. Nothing where the engine refuses or cannot be reached: that has been said, and `status` is
 // what the command ends with.
 template <typename C>
-std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, const C& command, int timeout_ms,
-                                                      int& status);
+std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, C command, int timeout_ms, int& status);
 
 // --name and --format human|json: of every command that asks.
 void add_asking_options(CLI::App& command, std::string& name, std::string& format,
@@ -33,9 +33,8 @@ void add_asking_options(CLI::App& command, std::string& name, std::string& forma
 int say_unreachable(const Error& error);
 
 template <typename C>
-std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, const C& command, int timeout_ms,
-                                                      int& status) {
-    auto reply = ask_any(name, command, timeout_ms);
+std::optional<typename service::ReplyOf<C>::Type> ask(const std::string& name, C command, int timeout_ms, int& status) {
+    auto reply = ask_any(name, service::Command(std::move(command)), timeout_ms);
     if (!reply) return status = say_unreachable(reply.error()), std::nullopt;
     if (const auto* refusal = std::get_if<service::Refusal>(&*reply))
         return status = say_refusal(*refusal), std::nullopt;

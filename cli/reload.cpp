@@ -1,6 +1,7 @@
 // weir reload, confirm, rollback, promote: changes the policy of a running engine.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -11,13 +12,15 @@
 #include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "runtime/kernel.h"
+#include "runtime/object_image.h"
 #include "service/command_codec.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
 namespace {
 
-constexpr int kTimeout_ms = 150'000;  // the compiler is ended after 120 s
+constexpr int kTimeout_ms = 330'000;  // the compiler is ended after 180 s, the verifier after 120 s
 
 struct ReloadArguments {
     tooling::PolicyOptions options{};
@@ -54,9 +57,29 @@ void print_committed(const service::ReloadReply& reply, const service::Committed
                    committed.falls_back_to.value_or(0));
 }
 
+// The policy on standard input, as a file in memory. Its imports are relative to this process's folder.
+Status attach_stdin(service::ReloadCommand& command) {
+    auto text = tooling::read_file("-");
+    if (!text) return text.error();
+    auto memory = runtime::make_memory_file("weir-stdin");
+    if (!memory) return memory.error();
+    for (std::size_t at = 0; at < text->size();) {
+        const ssize_t written = write((*memory).get(), text->data() + at, text->size() - at);
+        if (written <= 0) return runtime::kernel_error(errno, "keeping standard input");
+        at += static_cast<std::size_t>(written);
+    }
+    command.text = std::move(*memory);
+    command.file = tooling::from_root(service::kStdinName);
+    return Done{};
+}
+
 int reload(const ReloadArguments& arguments) {
     service::ReloadCommand command;
-    if (!arguments.file.empty()) command.file = tooling::from_root(arguments.file);
+    if (arguments.file == "-") {
+        if (Status attached = attach_stdin(command); !attached) return say_error(attached.error());
+    } else if (!arguments.file.empty()) {
+        command.file = tooling::from_root(arguments.file);
+    }
     for (const std::string& folder : arguments.options.include_dirs)
         command.include.push_back(tooling::from_root(folder));
     if (!arguments.confirm_within.empty()) command.confirm_within_ms = *parse_duration_ms(arguments.confirm_within);
@@ -66,7 +89,7 @@ int reload(const ReloadArguments& arguments) {
     command.shadow = arguments.shadow;
     if (!arguments.samples.empty()) command.samples = tooling::from_root(arguments.samples);
     int status = kOk;
-    const auto reply = ask(arguments.name, command, kTimeout_ms, status);
+    const auto reply = ask(arguments.name, std::move(command), kTimeout_ms, status);
     if (!reply) return status;
     std::fputs(reply->diagnostics.c_str(), stderr);
     if (print_json(arguments.options.format, *reply)) return kOk;
@@ -109,7 +132,7 @@ void add_reload(CLI::App& app, int& status) {
     CLI::App* command =
         app.add_subcommand("reload", "swaps the policy of a running engine; returns when it is in force or refused");
     command->footer("A refused policy changes nothing. Counters continue for rules that keep their name.");
-    command->add_option("FILE", arguments.file, "policy; default: read the file in force again");
+    command->add_option("FILE", arguments.file, "policy; - is standard input; default: read the file in force again");
     add_name_option(*command, arguments.name);
     command
         ->add_option("--confirm-within", arguments.confirm_within,

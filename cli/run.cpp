@@ -156,7 +156,9 @@ void add_run(CLI::App& app, int& status) {
     command->footer(
         "SIGHUP reloads the file and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
         "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
-    command->add_option("FILE", arguments.file, "policy")->required();
+    command->add_option("FILE", arguments.file, "policy")->required()->check([](const std::string& file) {
+        return file == "-" ? std::string("weir run reads the policy again later: name a file") : std::string();
+    });
     command->add_option("-i,--interface", arguments.interfaces, "attach to this interface; may be given several times")
         ->type_name("IFACE")
         ->required();

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/handles.h"
 #include "runtime/state/live_set.h"
 #include "runtime/status.h"
 #include "tooling/exit_status.h"
@@ -28,7 +29,12 @@ struct ReloadCommand {
     bool colour = false;
     bool shadow = false;    // beside the policy in force, enforcing nothing
     std::string samples{};  // with `shadow`: path of the capture; empty: the engine's own
+    // A regular file with the policy's text, in place of `file`, which is then only the name that diagnostics have. A
+    // door that gets a text puts it into a file in memory.
+    runtime::UniqueFd text{};
 };
+// The last part of such a name: `weir reload -`.
+inline constexpr const char* kStdinName = "<stdin>";
 struct ConfirmCommand {};
 struct RollbackCommand {};
 struct PromoteCommand {

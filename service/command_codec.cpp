@@ -1,5 +1,7 @@
 #include "service/command_codec.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -28,6 +30,11 @@ void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
     fields.optional("colour", command.colour);
     fields.optional("shadow", command.shadow);
     fields.optional("samples", command.samples);
+    // Written where there is a text; read, it says that one came along.
+    bool is_attached = std::is_same_v<Fields, FieldWriter> && command.text;
+    fields.optional("attached", is_attached);
+    if constexpr (std::is_same_v<Fields, FieldReader>)
+        if (!is_attached) command.text = {};
 }
 template <typename Fields>
 void describe(Fields&, Of<ConfirmCommand, Fields>&) {}
@@ -68,6 +75,7 @@ std::string contradiction(const ReloadCommand& command) {
         return "`confirm_within_ms` does not go with `shadow`: a candidate is not in force";
     if (!command.shadow && !command.samples.empty()) return "`samples` goes with `shadow` only";
     const auto is_relative = [](const std::string& path) { return !path.empty() && path.front() != '/'; };
+    if (command.text && command.file.empty()) return "`attached` needs a `file`: the name that the text has";
     if (is_relative(command.file)) return "`file` must be a path from the root";
     if (is_relative(command.samples)) return "`samples` must be a path from the root";
     if (std::any_of(command.include.begin(), command.include.end(),
@@ -80,9 +88,18 @@ std::string contradiction(const PromoteCommand& command) {
     return {};
 }
 
+// The key `attached` without a descriptor, or one that is no regular file.
+std::string fault_of(const Json& asked, const runtime::UniqueFd& text) {
+    if (!text) return asked.value("attached", false) ? "`attached` is true, but no descriptor came along" : "";
+    struct stat facts{};
+    if (fstat(text.get(), &facts) == 0 && S_ISREG(facts.st_mode)) return {};
+    return "the descriptor that came along must be of a regular file";
+}
+
 template <typename T>
-std::variant<Command, Refusal> read(const Json& asked) {
+std::variant<Command, Refusal> read(const Json& asked, runtime::UniqueFd attached) {
     T command{};
+    if constexpr (requires { command.text; }) command.text = std::move(attached);
     std::vector<std::string_view> read_already{"command"};
     if constexpr (requires { command.set; }) read_already.emplace_back("action");
     FieldReader fields(asked, std::move(read_already));
@@ -91,6 +108,8 @@ std::variant<Command, Refusal> read(const Json& asked) {
     if (const std::string unknown = fields.unknown(); fault.empty() && !unknown.empty())
         fault = fmt::format("there is no key `{}` in this command", unknown.substr(0, 40));
     if (fault.empty()) fault = contradiction(command);
+    if constexpr (requires { command.text; })
+        if (fault.empty()) fault = fault_of(asked, command.text);
     if (!fault.empty()) return Refusal{kUsage, std::move(fault), "its keys: " + fields.known()};
     return Command(std::move(command));
 }
@@ -98,7 +117,7 @@ std::variant<Command, Refusal> read(const Json& asked) {
 struct Row {
     const char* command;
     const char* action;  // null: it has none
-    std::variant<Command, Refusal> (*read)(const Json&);
+    std::variant<Command, Refusal> (*read)(const Json&, runtime::UniqueFd);
 };
 // In the order of Command.
 constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullptr, read<StatusCommand>},
@@ -189,7 +208,7 @@ Json fields_of(const Reply& reply) {
 
 }  // namespace
 
-std::variant<Command, Refusal> decode_command(std::string_view line) {
+std::variant<Command, Refusal> decode_command(std::string_view line, runtime::UniqueFd attached) {
     const Json asked = Json::parse(line, nullptr, false);
     if (!asked.is_object()) return Refusal{kUsage, "a request must be one JSON object a line"};
     const std::string* command = word(asked, "command");
@@ -200,7 +219,8 @@ std::variant<Command, Refusal> decode_command(std::string_view line) {
         if (words.find(row.command) == std::string::npos)
             words += (words.empty() ? "" : ", ") + std::string(row.command);
         if (command == nullptr || *command != row.command) continue;
-        if (row.action == nullptr || (action != nullptr && *action == row.action)) return row.read(asked);
+        if (row.action == nullptr || (action != nullptr && *action == row.action))
+            return row.read(asked, std::move(attached));
         has_actions = true;
     }
     if (has_actions) return Refusal{kUsage, "`action` must be one of list, add, remove"};

@@ -13,7 +13,8 @@ namespace weir::service {
 
 // A command, or why it is none: status 2, with a sentence that names the key and what it must be. Unknown keys and
 // values of a wrong type are refused; a key that is missing has the value that service/command.h says.
-std::variant<Command, Refusal> decode_command(std::string_view line);
+// `attached`: a descriptor that came with the line, or none.
+std::variant<Command, Refusal> decode_command(std::string_view line, runtime::UniqueFd attached = {});
 std::string encode(const Command& command);
 
 std::string encode(const Reply& reply);

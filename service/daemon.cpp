@@ -108,6 +108,16 @@ bool Daemon::take_signals() {
     return true;
 }
 
+namespace {
+
+// A policy that came as a text has no file.
+bool has_file(const runtime::Origin& origin) { return !origin.file.empty() && !origin.file.ends_with(kStdinName); }
+
+const Error kNoFile{"the policy in force came from standard input: there is no file to read again", "weir reload FILE",
+                    0};
+
+}  // namespace
+
 // Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
 void Daemon::reload_own_file(Why why) {
     for (Reload& reload : waiting_)
@@ -116,16 +126,18 @@ void Daemon::reload_own_file(Why why) {
             return;
         }
     // What is in force may be older than the last reload: a policy that was gone back to.
-    if (const auto now = engine_->in_force(); !now.origin.file.empty()) request_.file = now.origin.file;
+    const auto now = engine_->in_force();
+    if (!has_file(now.origin)) return on_error_(kNoFile);
+    request_.file = now.origin.file;
     waiting_.push_back({request_, why});
 }
 
 void Daemon::take_requests() {
-    for (const auto& request : control_.receive()) {
+    for (auto& request : control_.receive()) {
         Peer peer{[this, client = request.client](const Reply& reply) { control_.answer(client, encode(reply)); },
                   [this, client = request.client](const std::string& line) { return control_.offer(client, line); },
                   [this, client = request.client] { return control_.is_connected(client); }};
-        auto command = decode_command(request.text);
+        auto command = decode_command(request.text, std::move(request.attached));
         if (const auto* refused = std::get_if<Refusal>(&command))
             peer.reply(*refused);
         else
@@ -134,10 +146,10 @@ void Daemon::take_requests() {
 }
 
 void Daemon::carry_out(Command command, Peer peer) {
-    std::visit([&](const auto& one) { carry_out_one(one, peer); }, command);
+    std::visit([&](auto& one) { carry_out_one(one, peer); }, command);
 }
 
-void Daemon::carry_out_one(const StatusCommand&, const Peer& peer) {
+void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
     StatusReply status{std::move(*now), {}, reload_failed_, {}};
@@ -146,10 +158,10 @@ void Daemon::carry_out_one(const StatusCommand&, const Peer& peer) {
     peer.reply(status);
 }
 
-void Daemon::carry_out_one(const ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }
-void Daemon::carry_out_one(const RollbackCommand&, const Peer& peer) { peer.reply(reply_of(engine_->rollback())); }
+void Daemon::carry_out_one(ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }
+void Daemon::carry_out_one(RollbackCommand&, const Peer& peer) { peer.reply(reply_of(engine_->rollback())); }
 
-void Daemon::carry_out_one(const PromoteCommand& command, const Peer& peer) {
+void Daemon::carry_out_one(PromoteCommand& command, const Peer& peer) {
     if (command.cancel) {
         engine_->end_shadow();
         samples_->end();
@@ -168,10 +180,10 @@ void Daemon::carry_out_one(const PromoteCommand& command, const Peer& peer) {
     peer.reply(reply_of(promoted));
 }
 
-void Daemon::carry_out_one(const EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
+void Daemon::carry_out_one(EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
 
 template <typename SetCommand>
-void Daemon::carry_out_one(const SetCommand& command, const Peer& peer) {
+void Daemon::carry_out_one(SetCommand& command, const Peer& peer) {
     peer.reply(service::carry_out(*engine_, command));
 }
 
@@ -199,12 +211,20 @@ Reply Daemon::reply_of(const Status& changed) const {
     return ChangeReply{now.policy, now.generation, now.origin.file};
 }
 
-void Daemon::carry_out_one(const ReloadCommand& command, const Peer& peer) {
+void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     if (waiting_.size() >= kMaxWaiting)
         return peer.reply(Refusal{kWorldFault, "too many reloads wait already", "wait for one to end"});
-    Reload reload{request_, Why::kAsked, peer.reply, command.confirm_within_ms, command.shadow, command.samples};
-    if (const auto now = engine_->in_force(); !now.origin.file.empty()) reload.request.file = now.origin.file;
-    if (!command.file.empty()) reload.request.file = command.file;
+    Reload reload{request_,
+                  Why::kAsked,
+                  peer.reply,
+                  command.confirm_within_ms,
+                  command.shadow,
+                  command.samples,
+                  std::move(command.text)};
+    const auto now = engine_->in_force();
+    if (command.file.empty() && !has_file(now.origin))
+        return peer.reply(Refusal{kUsage, kNoFile.message, kNoFile.help});
+    reload.request.file = command.file.empty() ? now.origin.file : command.file;
     if (!command.include.empty()) reload.request.options.include_dirs = command.include;
     reload.request.options.format = command.format;
     reload.request.options.deny_warnings = command.deny_warnings;
@@ -233,11 +253,12 @@ void Daemon::start_reload() {
         }
         worker_.emplace(std::move(*started));
     }
-    worker_->ask(current_->request);
+    worker_->ask(current_->request, current_->text.get());
 }
 
 void Daemon::end_reload(WorkerOutcome outcome) {
     const Reload reload = *std::exchange(current_, std::nullopt);
+    if (reload.text) std::erase_if(outcome.files, [&](const auto& file) { return file.path == reload.request.file; });
     const bool same = outcome.files == last_read_;
     if (!reload.is_candidate) last_read_ = outcome.files;
     if (watcher_ && !reload.is_candidate) {
@@ -264,7 +285,6 @@ void Daemon::end_reload(WorkerOutcome outcome) {
         return refuse(reload, {swapped.error().message + "; the policy in force stays", swapped.error().help,
                                swapped.error().number});
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
-    request_.file = reload.request.file;
     request_.options = reload.request.options;
     const auto now = engine_->in_force();
     fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,

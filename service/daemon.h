@@ -43,6 +43,7 @@ private:
         std::uint64_t confirm_within_ms = 0;        // 0: in force for good
         bool is_candidate = false;                  // it runs beside the policy in force
         std::string samples{};                      // path; empty: the engine's own
+        runtime::UniqueFd text{};                   // in place of the file
     };
 
     int fail(const Error& error) const;  // the loop cannot go on
@@ -50,14 +51,14 @@ private:
     void take_requests();
     // What any door hands over; replies at once or, to a reload, when it has ended.
     void carry_out(Command command, Peer peer);
-    void carry_out_one(const StatusCommand& command, const Peer& peer);
-    void carry_out_one(const ReloadCommand& command, const Peer& peer);
-    void carry_out_one(const ConfirmCommand& command, const Peer& peer);
-    void carry_out_one(const RollbackCommand& command, const Peer& peer);
-    void carry_out_one(const PromoteCommand& command, const Peer& peer);
-    void carry_out_one(const EventsCommand& command, const Peer& peer);
+    void carry_out_one(StatusCommand& command, const Peer& peer);
+    void carry_out_one(ReloadCommand& command, const Peer& peer);
+    void carry_out_one(ConfirmCommand& command, const Peer& peer);
+    void carry_out_one(RollbackCommand& command, const Peer& peer);
+    void carry_out_one(PromoteCommand& command, const Peer& peer);
+    void carry_out_one(EventsCommand& command, const Peer& peer);
     template <typename SetCommand>
-    void carry_out_one(const SetCommand& command, const Peer& peer);
+    void carry_out_one(SetCommand& command, const Peer& peer);
     void compare(const Reload& reload, WorkerOutcome outcome);
     Reply reply_of(const Status& changed) const;
     void refuse(const Reload& reload, const Error& error);

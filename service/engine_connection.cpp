@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -82,12 +83,27 @@ Result<EngineConnection> EngineConnection::open(const std::string& name) {
     return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
 }
 
-Status EngineConnection::send(const std::string& request, int timeout_ms) {
+Status EngineConnection::send(const std::string& request, int timeout_ms, int attached) {
     const std::string line = request + "\n";
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     for (std::size_t sent = 0; sent < line.size();) {
         if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0)
             return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
-        const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+        iovec part{const_cast<char*>(line.data()) + sent, line.size() - sent};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (sent == 0 && attached >= 0) {
+            message.msg_control = control;
+            message.msg_controllen = sizeof(control);
+            cmsghdr* header = CMSG_FIRSTHDR(&message);
+            header->cmsg_level = SOL_SOCKET;
+            header->cmsg_type = SCM_RIGHTS;
+            header->cmsg_len = CMSG_LEN(sizeof(attached));
+            std::memcpy(CMSG_DATA(header), &attached, sizeof(attached));
+        }
+        const ssize_t count = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+        if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (count < 0) return runtime::kernel_error(errno, fmt::format("asking engine `{}`", name_));
         sent += static_cast<std::size_t>(count);
     }

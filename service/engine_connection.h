@@ -15,7 +15,8 @@ std::vector<std::string> running_engines();
 class EngineConnection {
 public:
     static Result<EngineConnection> open(const std::string& name);
-    Status send(const std::string& request, int timeout_ms);
+    // `attached`: a descriptor that goes with it, or -1.
+    Status send(const std::string& request, int timeout_ms, int attached = -1);
     // The next line. `timeout_ms` -1: whenever it comes.
     Result<std::string> receive(int timeout_ms);
 

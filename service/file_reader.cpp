@@ -104,11 +104,12 @@ private:
     NamedFiles names_{};
 };
 
+// From the beginning, wherever others who have the file read or wrote last.
 std::optional<std::string> read_all(int fd, std::size_t most_bytes, std::string& error) {
     std::string text;
     char buffer[1 << 16];
     for (;;) {
-        const ssize_t got = read(fd, buffer, sizeof(buffer));
+        const ssize_t got = pread(fd, buffer, sizeof(buffer), static_cast<off_t>(text.size()));
         if (got == 0) return text;
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return error = std::strerror(errno), std::nullopt;

@@ -113,6 +113,28 @@ class Live(LiveCase):
         self.assertEqual((facts["Uid"].split()[1], facts["CapEff"], facts["NoNewPrivs"], facts["Seccomp"]), ("65534", "0" * 16, "1", "2"))
         self.assertEqual(self.status()["compiler"], {"lacks": []})
 
+    def test_reload_reads_its_own_standard_input(self):
+        process = self.start()
+        (self.folder / "list.txt").write_text("10.97.0.1\n")
+        text = 'set s : ip from "list.txt"\nrule piped { when udp.dport == 9 and ip.src in s then drop }\n'
+        said = subprocess.run([WEIR, "reload", "-", "--name", NAME], input=text, capture_output=True, text=True, timeout=60, cwd=self.folder)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.send(9, 2)
+        self.assertEqual(self.rules(), {"piped": 2})
+        again = self.ask("reload")
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("there is no file to read again", again.stderr)
+        process.send_signal(signal.SIGHUP)
+        for bad, status in (("rule r {", 1), ("rule r { when tcp.dprot == 1 then drop }", 1)):
+            said = subprocess.run([WEIR, "reload", "-", "--name", NAME], input=bad, capture_output=True, text=True, timeout=60, cwd=self.folder)
+            self.assertEqual(said.returncode, status)
+            self.assertIn(f"{self.folder}/<stdin>:1:", said.stderr)
+        self.assertEqual(self.request({"command": "reload", "file": "/x/<stdin>", "attached": True})["status"], 2)
+        self.assertEqual(self.status()["generation"], 2)
+        self.assertEqual(self.ask("reload", self.policy).returncode, 0)
+        self.assertIn("there is no file to read again", self.end()[2])
+        self.assertEqual(inside(WEIR, "run", "-", "-i", "c0").returncode, 2)
+
     def test_no_fifo_stops_reloads(self):
         self.start()
         fifo = self.folder / "fifo"

@@ -1,6 +1,10 @@
 #include "service/command_codec.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+
+#include "runtime/object_image.h"
 
 using namespace weir;
 using namespace weir::service;
@@ -11,7 +15,7 @@ template <typename C>
 C decoded(const std::string& line) {
     auto result = decode_command(line);
     if (const auto* refusal = std::get_if<Refusal>(&result)) FAIL(line << " is refused: " << refusal->error);
-    return std::get<C>(std::get<Command>(result));
+    return std::get<C>(std::move(std::get<Command>(result)));
 }
 
 Refusal refused(const std::string& line) {
@@ -24,8 +28,8 @@ Refusal refused(const std::string& line) {
 
 // Each as the other side reads it.
 template <typename C>
-C through(const C& command) {
-    return decoded<C>(encode(Command(command)));
+C through(C command) {
+    return decoded<C>(encode(Command(std::move(command))));
 }
 
 }  // namespace
@@ -97,12 +101,11 @@ TEST_CASE("a value of a wrong type is refused by name, never dropped") {
 }
 
 TEST_CASE("what a command writes the engine reads") {
-    const ReloadCommand reload{"/p \"x\"\n", {"/i"}, 5, true, "sarif", true, false, {}};
-    const auto read = through(reload);
-    CHECK(read.file == reload.file);
-    CHECK(read.include == reload.include);
+    const auto read = through(ReloadCommand{"/p \"x\"\n", {"/i"}, 5, true, "sarif", true, false, {}, {}});
+    CHECK(read.file == "/p \"x\"\n");
+    CHECK(read.include == std::vector<std::string>{"/i"});
     CHECK((read.confirm_within_ms == 5 && read.deny_warnings && read.format == "sarif" && read.colour));
-    const auto shadow = through(ReloadCommand{"/p", {}, 0, false, "human", false, true, "/s"});
+    const auto shadow = through(ReloadCommand{"/p", {}, 0, false, "human", false, true, "/s", {}});
     CHECK((shadow.shadow && shadow.samples == "/s"));
     CHECK(through(PromoteCommand{7, false}).if_disagreements_under == 7);
     CHECK(through(PromoteCommand{{}, true}).cancel);
@@ -117,8 +120,8 @@ TEST_CASE("what a command writes the engine reads") {
 
 namespace {
 template <typename R, typename C>
-R reply_through(const R& reply, const C& asked) {
-    auto read = decode_reply(encode(Reply(reply)), asked);
+R reply_through(const R& reply, C asked) {
+    auto read = decode_reply(encode(Reply(reply)), Command(std::move(asked)));
     REQUIRE(read);
     return std::get<R>(*read);
 }
@@ -135,7 +138,7 @@ TEST_CASE("what the engine replies the command reads") {
     CHECK((outcome.load_ms == 2.5 && outcome.forgotten.size() == 1 && outcome.falls_back_to == 2u));
     ReloadCommand shadow;
     shadow.shadow = true;
-    const auto compared = reply_through(ReloadReply{"", "p", 3, 6, 1.5, Compared{"q", "/s"}}, shadow);
+    const auto compared = reply_through(ReloadReply{"", "p", 3, 6, 1.5, Compared{"q", "/s"}}, std::move(shadow));
     CHECK(std::get<Compared>(compared.outcome).candidate == "q");
     CHECK(reply_through(ChangeReply{"p", 1, "/f"}, RollbackCommand{}).file == "/f");
     CHECK(reply_through(EventsReply{4}, EventsCommand{}).events == 4);
@@ -188,4 +191,31 @@ TEST_CASE("a reply of a later version is read, one that is none is an error") {
     const auto plain = decode_reply("{}", StatusCommand{});
     REQUIRE(plain);
     CHECK(std::get<Refusal>(*plain).status == kWorldFault);
+}
+
+TEST_CASE("a text comes as a descriptor of a regular file, or not at all") {
+    const std::string line = R"({"command":"reload","file":"/x/<stdin>","attached":true})";
+    CHECK(refused(line).error == "`attached` is true, but no descriptor came along");
+    CHECK(refused(R"({"command":"reload","attached":"yes"})").error == "`attached` must be true or false, not \"yes\"");
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    const runtime::UniqueFd writer(ends[1]);
+    auto piped = decode_command(line, runtime::UniqueFd(ends[0]));
+    REQUIRE(std::holds_alternative<Refusal>(piped));
+    CHECK(std::get<Refusal>(piped).error == "the descriptor that came along must be of a regular file");
+    const auto memory = [] {
+        auto made = runtime::make_memory_file("x");
+        REQUIRE(made);
+        return std::move(*made);
+    };
+    auto good = decode_command(line, memory());
+    REQUIRE(std::holds_alternative<Command>(good));
+    CHECK(std::get<ReloadCommand>(std::get<Command>(good)).text);
+    auto nameless = decode_command(R"({"command":"reload","attached":true})", memory());
+    CHECK(std::holds_alternative<Refusal>(nameless));
+    auto unasked = decode_command(R"({"command":"reload"})", memory());  // closed
+    CHECK_FALSE(std::get<ReloadCommand>(std::get<Command>(unasked)).text);
+    ReloadCommand command;
+    command.text = memory();
+    CHECK(encode(Command(std::move(command))) == R"({"command":"reload","attached":true})");
 }

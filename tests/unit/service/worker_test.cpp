@@ -162,7 +162,6 @@ TEST_CASE("a text takes the place of the file") {
     REQUIRE(memory);
     const std::string text = "set s : ip from \"list.txt\"\nrule only_here { when ip.src in s then drop }\n";
     REQUIRE(write((*memory).get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-    lseek((*memory).get(), 0, SEEK_SET);
     Worker worker = started();
     const WorkerOutcome outcome = compile(worker, (folder.path / "<stdin>").string(), (*memory).get());
     INFO(outcome.diagnostics);
