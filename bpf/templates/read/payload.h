@@ -162,8 +162,9 @@ GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet,
     }
     /* The frame's last bytes are no whole word. */
 #pragma clang loop unroll(disable)
-    for (; at < WEIR_SEARCH_BYTES; at++, bytes++) {
+    for (__u32 i = 0; i < SEARCH_STEP; i++, at++, bytes++) {
         OPAQUE(bytes);
+        OPAQUE(at);
         if (bytes + 2 > FRAME_END(ctx)) break;
         if (begins(scan, bytes[0] | (__u64)bytes[1] << 8)) weir_scan_at(ctx, packet, at);
     }
