@@ -157,7 +157,7 @@ std::string as_json(const Report& report) {
     kernel_only("memory_bytes", f.memory_bytes);
     json["packets"] = f.packets;
     json["undisturbed"] = rounded(f.undisturbed);
-    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string as_table(const Report& report) {

@@ -51,8 +51,9 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, Pol
     if (!old.compiled) return old.status;
     const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
     for (const std::string& identity : change.ended)
-        fmt::print(stderr, "note: a reload forgets the state of `{}`\n", identity);
-    for (const std::string& identity : change.begun) fmt::print(stderr, "note: `{}` starts empty\n", identity);
+        fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));
+    for (const std::string& identity : change.begun)
+        fmt::print(stderr, "note: `{}` starts empty\n", printable(identity));
     return kOk;
 }
 
@@ -69,9 +70,9 @@ int check(const CheckArguments& arguments) {
             fmt::print(stderr,
                        "note: {}: rule logic is too large to check completely: some shadowed or redundant rules may be "
                        "missing\n",
-                       file);
+                       printable(file));
         if (one == kOk && arguments.options.format == "human")
-            fmt::print("{}: ok: {} rule{}, {} test{}{}\n", file, loaded.compiled->policy.rules.size(),
+            fmt::print("{}: ok: {} rule{}, {} test{}{}\n", printable(file), loaded.compiled->policy.rules.size(),
                        loaded.compiled->policy.rules.size() == 1 ? "" : "s", loaded.compiled->policy.tests.size(),
                        loaded.compiled->policy.tests.size() == 1 ? "" : "s",
                        arguments.load ? ", and the kernel accepts it" : "");

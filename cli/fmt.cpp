@@ -40,7 +40,7 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
     const std::string formatted = format(sources, policy);
     const bool differs = formatted != sources.text(root);
     if (arguments.check) {
-        if (differs) fmt::print("{}: not in the canonical layout: run `weir fmt`\n", sources.name(root));
+        if (differs) fmt::print("{}: not in the canonical layout: run `weir fmt`\n", printable(sources.name(root)));
         return differs ? kPolicyFault : kOk;
     }
     if (file == "-") {
@@ -49,7 +49,7 @@ int format_one(const FmtArguments& arguments, const std::string& file) {
     }
     if (!differs) return kOk;
     if (Status written = tooling::write_whole(file, formatted); !written) return say_error(written.error());
-    fmt::print("{}: formatted\n", file);
+    fmt::print("{}: formatted\n", printable(file));
     return kOk;
 }
 

@@ -41,7 +41,7 @@ bool print_json(const std::string& format, const service::Reply& reply) {
 void print_compared(const service::ReloadReply& reply, const service::Compared& compared) {
     fmt::print(
         "candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
-        compared.candidate, reply.policy, reply.generation, compared.samples);
+        printable(compared.candidate), printable(reply.policy), reply.generation, compared.samples);
 }
 
 void print_committed(const service::ReloadReply& reply, const service::Committed& committed,
@@ -49,9 +49,10 @@ void print_committed(const service::ReloadReply& reply, const service::Committed
     fmt::print(
         "policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} "
         "us)\n",
-        reply.policy, reply.generation, reply.rules, reply.compile_ms, committed.load_ms, committed.commit_us);
+        printable(reply.policy), reply.generation, reply.rules, reply.compile_ms, committed.load_ms,
+        committed.commit_us);
     for (const std::string& identity : committed.forgotten)
-        fmt::print("the state of `{}` is gone: this policy does not use it\n", identity);
+        fmt::print("the state of `{}` is gone: this policy does not use it\n", printable(identity));
     if (!confirm_within.empty())
         fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", confirm_within,
                    committed.falls_back_to.value_or(0));
@@ -111,7 +112,7 @@ int change(const ChangeArguments& arguments, const C& command, const char* sente
     const auto reply = ask(arguments.name, command, kTimeout_ms, status);
     if (!reply) return status;
     if (!print_json(arguments.format, *reply))
-        fmt::print("policy {} in force{}: generation {}\n", reply->policy, sentence, reply->generation);
+        fmt::print("policy {} in force{}: generation {}\n", printable(reply->policy), sentence, reply->generation);
     return kOk;
 }
 

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "grammar/base/names.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/capture.h"
 #include "tooling/judge/capture_writer.h"
@@ -53,7 +54,7 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
                    const tooling::Evaluators& evaluators) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const auto tinted = [&](std::uint32_t verdict) {
-        const std::string word(tooling::verdict_name(verdict));
+        const std::string word(verdict_name(verdict));
         return colour ? fmt::format("\x1b[{}m{}\x1b[0m", verdict == 0 ? 32 : 31, word) : word;
     };
     std::size_t width = 9;
@@ -86,7 +87,7 @@ void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& 
         fmt::print(stderr, "note: {} of {} frames were captured short: rules see only the bytes that are there\n",
                    facts.cut_frames, facts.frames);
     if (evaluators.has(tooling::Evaluator::kKernel) && !tooling::kernel_takes(facts))
-        fmt::print(stderr, "note: {}\n", tooling::without_kernel(evaluators));
+        fmt::print(stderr, "note: {}\n", printable(tooling::without_kernel(evaluators)));
 }
 
 int replay(const ReplayArguments& arguments) {
@@ -112,7 +113,8 @@ int replay(const ReplayArguments& arguments) {
             counts.add(packet);
             const tooling::Evaluators::Answer& answer = packet.answer;
             if (!answer.difference.empty() && counts.differences <= kMostDifferences)
-                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", packet.number, answer.difference);
+                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", packet.number,
+                           printable(answer.difference));
             if (counts.not_compared == 1 && !packet.is_compared)
                 fmt::print(stderr, "note: packet {}: {}\n", packet.number, tooling::kNotCompared);
             if (arguments.options.format == "json")

@@ -104,7 +104,7 @@ int run(const RunArguments& arguments) {
     std::fputs(compiled->diagnostics.c_str(), stderr);
     if (compiled->status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
-            fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", interface);
+            fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));
         return compiled->status;
     }
 
@@ -122,16 +122,16 @@ int run(const RunArguments& arguments) {
     options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
-    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
+    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", printable(notice)); };
     const auto object = compiled->image->read();
     if (!object) return say_error(object.error());
     auto engine = runtime::Engine::start(*object, std::move(options));
     if (!engine) return say_error(engine.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", status->name, status->in_force.policy,
-               arguments.file, places(*status), status->in_force.generation,
-               arguments.observe ? ", observing only" : "");
+    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", printable(status->name),
+               printable(status->in_force.policy), printable(arguments.file), printable(places(*status)),
+               status->in_force.generation, arguments.observe ? ", observing only" : "");
     std::optional<tooling::Watcher> watcher;
     if (arguments.watch) {
         auto created = tooling::Watcher::create();

@@ -12,6 +12,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "grammar/base/utf8.h"
 
 namespace weir::cli {
 namespace {
@@ -54,7 +55,10 @@ std::string duration_text(std::uint64_t ns) {
 // Lines of standard input; `#` begins a comment.
 std::vector<std::string> read_lines() {
     std::vector<std::string> lines;
+    bool is_first = true;
     for (std::string line; std::getline(std::cin, line);) {
+        if (is_first) line = without_byte_order_mark(line);
+        is_first = false;
         line = line.substr(0, line.find('#'));
         const std::size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
         if (first != std::string::npos) lines.push_back(line.substr(first, last - first + 1));
@@ -70,11 +74,11 @@ int list(const SetArguments& arguments) {
         if (arguments.format == "json") {
             Json entry{{"value", value}};
             if (expires_in_ns != 0) entry["expires_in_ns"] = expires_in_ns;
-            fmt::print("{}\n", entry.dump());
+            fmt::print("{}\n", entry.dump(-1, ' ', true, Json::error_handler_t::replace));
         } else if (expires_in_ns != 0) {
-            fmt::print("{} for {}\n", value, duration_text(expires_in_ns));
+            fmt::print("{} for {}\n", printable(value), duration_text(expires_in_ns));
         } else {
-            fmt::print("{}\n", value);
+            fmt::print("{}\n", printable(value));
         }
     }
     return kOk;

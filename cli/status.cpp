@@ -22,7 +22,7 @@ struct StatusArguments {
 
 template <typename Row>
 std::size_t widest(const std::vector<Row>& rows, std::size_t least) {
-    for (const Row& row : rows) least = std::max(least, row.name.size());
+    for (const Row& row : rows) least = std::max(least, columns(printable(row.name)));
     return least;
 }
 
@@ -64,17 +64,17 @@ void print_state(const runtime::EngineStatus& engine) {
 void print_sets_file(const runtime::EngineStatus& engine) {
     if (!engine.sets_file) return;
     const runtime::SetsFileStatus& file = *engine.sets_file;
-    fmt::print("    sets are saved in {}: {}{}\n", file.path,
+    fmt::print("    sets are saved in {}: {}{}\n", printable(file.path),
                file.saved_at.empty() ? std::string("not written yet")
                                      : fmt::format("{} entries, at {}", file.entries, file.saved_at),
-               file.state == "ok" ? "" : "; " + file.state);
+               file.state == "ok" ? "" : "; " + printable(file.state));
 }
 
 // Problems since the engine started.
 void print_problems(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (interface.gaps != 0)
-            fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", interface.name,
+            fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", printable(interface.name),
                        interface.gaps, interface.last_gap_ms);
     for (const std::string& lack : reply.compiler.lacks) fmt::print("    the compiler's process lacks {}\n", lack);
     if (reply.reload_failed != 0) fmt::print("    {} reloads were refused\n", reply.reload_failed);
@@ -85,8 +85,9 @@ void print_problems(const service::StatusReply& reply) {
 void print_shadow(const service::StatusReply& reply) {
     if (!reply.engine.shadow) return;
     const runtime::ShadowStatus& shadow = *reply.engine.shadow;
-    fmt::print("    candidate {} beside it: {} disagreements in {} packets; samples in {}\n", shadow.origin.file,
-               shadow.disagreements, shadow.packets, reply.samples ? reply.samples->path : "");
+    fmt::print("    candidate {} beside it: {} disagreements in {} packets; samples in {}\n",
+               printable(shadow.origin.file), shadow.disagreements, shadow.packets,
+               reply.samples ? printable(reply.samples->path) : "");
     for (const runtime::ShadowStatus::Pair& pair : shadow.pairs)
         fmt::print("        {:>12}  {} by {}; candidate: {} by {}\n", pair.packets, pair.live_verdict, pair.live,
                    pair.candidate_verdict, pair.candidate);
@@ -98,10 +99,10 @@ void print_status(const service::StatusReply& reply) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const runtime::EngineStatus& engine = reply.engine;
     const runtime::InForceStatus& now = engine.in_force;
-    fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", engine.name,
-               colour ? "\x1b[0m" : "", now.policy, now.generation, now.loaded_at);
+    fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", printable(engine.name),
+               colour ? "\x1b[0m" : "", printable(now.policy), now.generation, now.loaded_at);
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
-        fmt::print("    on {} ({}){}\n", interface.name, mode_word(interface.mode),
+        fmt::print("    on {} ({}){}\n", printable(interface.name), mode_word(interface.mode),
                    interface.attached ? "" : ": gone, the policy waits for it");
     if (now.confirm_within_ms)
         fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
@@ -114,8 +115,8 @@ void print_status(const service::StatusReply& reply) {
     print_alerts(engine);
     if (!engine.sinks.empty()) fmt::print("\n");
     for (const runtime::SinkStatus& sink : engine.sinks)
-        fmt::print("sink {}: {} delivered, {} lost, {} pending{}\n", sink.name, sink.delivered, sink.lost, sink.pending,
-                   sink.state == "ok" ? "" : ": " + sink.state);
+        fmt::print("sink {}: {} delivered, {} lost, {} pending{}\n", printable(sink.name), sink.delivered, sink.lost,
+                   sink.pending, sink.state == "ok" ? "" : ": " + printable(sink.state));
 }
 
 int status_of(const StatusArguments& arguments) {

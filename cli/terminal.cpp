@@ -20,8 +20,8 @@ Colour colour_of(int fd) {
 
 int say_error(const Error& error) {
     const bool colour = colour_of(STDERR_FILENO) == Colour::kOn;
-    fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", error.message);
-    if (!error.help.empty()) fmt::print(stderr, "      {}\n", error.help);
+    fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", printable(error.message));
+    if (!error.help.empty()) fmt::print(stderr, "      {}\n", printable(error.help));
     return kWorldFault;
 }
 
@@ -40,21 +40,9 @@ int finish_output(int status) {
 }
 
 std::string padded(std::string_view text, std::size_t width) {
-    std::size_t seen = 0;
-    for (const char c : text) seen += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-    return std::string(text) + std::string(seen < width ? width - seen : 0, ' ');
-}
-
-std::string printable(std::string_view text) {
-    std::string safe;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            safe += fmt::format("\\x{:02x}", byte);
-        else
-            safe += c;
-    }
-    return safe;
+    std::string shown = printable(text);
+    const std::size_t taken = columns(shown);
+    return shown.append(taken < width ? width - taken : 0, ' ');
 }
 
 }  // namespace weir::cli

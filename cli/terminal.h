@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "grammar/base/printable.h"
 #include "grammar/base/result.h"
 #include "grammar/render.h"
 #include "tooling/exit_status.h"
@@ -21,10 +22,7 @@ int say_error(const std::string& sentence);
 // reader that left (EPIPE) wanted no more.
 int finish_output(int status);
 
-// A column of a table, padded by the width that people see.
+// A column of a table: printable, and padded by the width that people see.
 std::string padded(std::string_view text, std::size_t width);
-
-// Control bytes of foreign text must not reach the terminal.
-std::string printable(std::string_view text);
 
 }  // namespace weir::cli

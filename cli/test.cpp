@@ -37,7 +37,7 @@ void say(const tooling::TestResult& result, const std::string& format) {
     fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
                printable(result.name));
     if (!result.failure) return;
-    fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", result.file,
+    fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", printable(result.file),
                result.failure->line, result.failure->step, printable(result.failure->expected),
                printable(result.failure->got));
     if (format == "github") std::fputs(tooling::github_annotation(result).c_str(), stdout);
@@ -64,7 +64,8 @@ void test_file(const TestArguments& arguments, const std::string& file, PolicyFi
         if (fnmatch(arguments.filter.c_str(), test.name.c_str(), 0) != 0) continue;
         auto result = tests.run(test);
         if (!result) return fail(say_error(result.error()));
-        if (!result->note.empty()) fmt::print(stderr, "note: test \"{}\": {}\n", printable(test.name), result->note);
+        if (!result->note.empty())
+            fmt::print(stderr, "note: test \"{}\": {}\n", printable(test.name), printable(result->note));
         say(*result, arguments.options.format);
         if (result->failure) {
             fail(kPolicyFault);
@@ -89,7 +90,8 @@ int test(const TestArguments& arguments) {
     const auto failed = static_cast<std::size_t>(std::count_if(
         results.begin(), results.end(), [](const tooling::TestResult& r) { return r.failure.has_value(); }));
     if (results.empty() && outcome.status == kOk)
-        fmt::print("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + arguments.filter + "`");
+        fmt::print("no tests{}\n",
+                   arguments.filter == "*" ? "" : " whose names match `" + printable(arguments.filter) + "`");
     else if (!results.empty())
         fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
     return outcome.status;

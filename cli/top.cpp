@@ -110,7 +110,7 @@ private:
 std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std::vector<Row>& rows) {
     std::string places;
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
-        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", interface.name,
+        places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", printable(interface.name),
                               interface.mode == runtime::AttachMode::kGeneric ? "generic" : "native");
     double packets = 0, bytes = 0;
     for (const Row& row : rows) packets += row.packets, bytes += row.bytes;
@@ -122,7 +122,7 @@ std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std:
     const runtime::InForceStatus& now = engine.in_force;
     std::vector<std::string> lines;
     lines.push_back(fmt::format(
-        "{}: policy {}, generation {}{}", engine.name, now.policy, now.generation,
+        "{}: policy {}, generation {}{}", printable(engine.name), printable(now.policy), now.generation,
         now.confirm_within_ms ? fmt::format(", unconfirmed for {} s more", *now.confirm_within_ms / 1000) : ""));
     lines.push_back("on " + places);
     lines.push_back(
@@ -140,7 +140,8 @@ std::vector<std::string> compose_screen(const runtime::EngineStatus& engine, con
         std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
     const auto row = [&](const std::string& name, const std::string& packets, const std::string& bytes,
                          const std::string& total) {
-        lines.push_back(fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(name, width), width), packets, bytes, total));
+        lines.push_back(
+            fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(printable(name), width), width), packets, bytes, total));
     };
     row("rule", "packets/s", "bytes/s", "packets");
     const std::size_t room =

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "grammar/base/check.h"
+#include "grammar/base/names.h"
 #include "grammar/base/nearest.h"
 #include "grammar/build_expr.h"
 #include "grammar/build_steps.h"
@@ -174,15 +175,14 @@ void ItemBuilder::rule(const Node& node) {
 void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
     switch (clause.kind) {
         case Kind::kSeverity: {
-            constexpr std::string_view kWords[] = {"low", "medium", "high", "critical"};
             twice(clause, alert.severity.has_value());
             const std::string_view word = text(clause.children[0]);
-            for (std::size_t i = 0; i < std::size(kWords); ++i)
-                if (kWords[i] == word) alert.severity = static_cast<ast::AlertSeverity>(i);
-            if (!alert.severity)
+            for (std::size_t i = 0; i < std::size(kSeverityNames); ++i)
+                if (kSeverityNames[i] == word) alert.severity = static_cast<ast::AlertSeverity>(i);
+            if (const std::string near = nearest_word(kSeverityNames, word); !alert.severity)
                 say(Code::E109, span(clause.children[0]), fmt::format("`{}` is not a severity", word),
-                    nearest_word(kWords, word).empty() ? "the severities are low, medium, high and critical"
-                                                       : fmt::format("did you mean `{}`?", nearest_word(kWords, word)));
+                    near.empty() ? "the severities are low, medium, high and critical"
+                                 : fmt::format("did you mean `{}`?", near));
             break;
         }
         case Kind::kMessage:

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "grammar/base/names.h"
+#include "grammar/base/printable.h"
 #include "grammar/print.h"
 
 namespace weir {
@@ -13,8 +15,6 @@ namespace {
 constexpr std::string_view kComparisons[] = {
     "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"};
 constexpr std::string_view kStateKinds[] = {"rate", "byterate", "count", "distinct"};
-constexpr std::string_view kVerdicts[] = {"pass", "drop", "reject", "redirect"};
-constexpr std::string_view kSeverities[] = {"low", "medium", "high", "critical"};
 
 template <typename... Lambdas>
 struct Overloaded : Lambdas... {
@@ -24,14 +24,10 @@ struct Overloaded : Lambdas... {
 std::string quoted(std::string_view bytes) {
     std::string text = "\"";
     for (const char c : bytes) {
-        if (c == '"' || c == '\\')
-            text += '\\', text += c;
-        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            text += fmt::format("\\x{:02x}", c);
-        else
-            text += c;
+        if (c == '"' || c == '\\') text += '\\';
+        text += c;
     }
-    return text + '"';
+    return printable(text) + '"';
 }
 
 std::string hex(std::string_view bytes) {
@@ -60,7 +56,7 @@ std::string written(const Value& value) {
 }
 
 std::string written(const ast::Verdict& verdict) {
-    const std::string_view word = kVerdicts[static_cast<std::size_t>(verdict.kind)];
+    const std::string_view word = kVerdictNames[static_cast<std::size_t>(verdict.kind)];
     if (verdict.kind != ast::VerdictKind::kRedirect) return std::string(word);
     return fmt::format("{}({})", word, quoted(verdict.interface));
 }
@@ -221,7 +217,7 @@ void Dumper::item(const ast::Rule& rule) {
 void Dumper::item(const ast::Alert& alert) {
     line(alert.span, "alert {}", alert.name.text);
     const Level level(*this);
-    if (alert.severity) line(alert.span, "severity {}", kSeverities[static_cast<std::size_t>(*alert.severity)]);
+    if (alert.severity) line(alert.span, "severity {}", kSeverityNames[static_cast<std::size_t>(*alert.severity)]);
     if (alert.message) line(alert.message_span, "message {}", quoted(*alert.message));
     if (const auto& throttle = alert.throttle) {
         line(throttle->span, "throttle {} every {}", throttle->count, written(throttle->every.value));

@@ -3,20 +3,27 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/printable.h"
+
 namespace weir {
 namespace {
 
-// %, CR and LF are escaped, in properties also `:` and `,`.
+// % is escaped, and line ends, which would begin another command; in properties also `:` and `,`.
 enum class Place : std::uint8_t { kText, kProperty };
 std::string escaped(std::string_view text, Place place) {
     std::string out;
-    for (const char c : text) {
-        if (c == '%' || c == '\r' || c == '\n' || (place == Place::kProperty && (c == ':' || c == ',')))
-            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        else
-            out += c;
+    for (;;) {
+        const std::size_t end = text.find('\n');
+        for (const char c : printable(text.substr(0, end))) {
+            if (c == '%' || (place == Place::kProperty && (c == ':' || c == ',')))
+                out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+            else
+                out += c;
+        }
+        if (end == std::string_view::npos) return out;
+        out += "%0A";
+        text.remove_prefix(end + 1);
     }
-    return out;
 }
 
 }  // namespace

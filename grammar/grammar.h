@@ -4,8 +4,9 @@
 #pragma once
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
+
+#include "grammar/reserved.h"
 
 namespace weir::rules {
 
@@ -40,14 +41,6 @@ inline bool is_word_char(char c) {
            c == ':' || c == '/';
 }
 
-inline bool is_reserved(std::string_view word) {
-    constexpr std::string_view kWords[] = {"alert",  "and",  "contains",    "default",  "drop",   "ends_with",
-                                           "import", "in",   "let",         "not",      "note",   "observe",
-                                           "or",     "pass", "policy",      "redirect", "reject", "rule",
-                                           "set",    "sink", "starts_with", "test",     "then",   "when"};
-    return std::binary_search(std::begin(kWords), std::end(kWords), word);
-}
-
 template <typename Text>
 struct keyword : p::seq<Text, p::not_at<word_char>, ws> {};
 template <char... C>
@@ -64,7 +57,8 @@ struct reserved {
         const auto left = static_cast<std::size_t>(in.end() - in.current());
         std::size_t size = 0;
         while (size < left && size <= kLongest && is_word_char(in.current()[size])) ++size;
-        if (!is_reserved({in.current(), size})) return false;
+        const ReservedWord* word = find_reserved({in.current(), size});
+        if (word == nullptr || word->is_operand()) return false;
         in.bump(size);
         return true;
     }

@@ -12,11 +12,6 @@ std::size_t gap(Run run, std::size_t cell) { return run == Run::kAlert && cell >
 
 }  // namespace
 
-std::size_t columns(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 void Layout::line(std::size_t indent) {
     lines_.push_back({.indent = indent, .cells = {""}});
     opened_ = false;

@@ -6,15 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "grammar/base/printable.h"
+
 namespace weir {
 
 inline constexpr std::size_t kMaxColumns = 120;  // as in the project's own sources
 
 // Neighbouring lines of the same run are aligned cell by cell.
 enum class Run : std::uint8_t { kNone, kDefinition, kDefault, kSink, kRule, kAlert, kStep };
-
-// Columns that a UTF-8 text takes: one for each code point.
-std::size_t columns(std::string_view text);
 
 class Layout {
 public:

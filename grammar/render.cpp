@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "grammar/base/printable.h"
 #include "grammar/github.h"
 #include "grammar/sarif.h"
 #include "grammar/source_order.h"
@@ -25,6 +26,31 @@ std::string_view severity_name(Severity severity) {
         case Severity::kNote: break;
     }
     return "note";
+}
+
+// A line of source as it is printed, in three parts: what stands before the marked text, that text, and the rest. The
+// marks below it are as wide as what was printed, whatever had to be escaped.
+struct ShownLine {
+    std::string before, marked, after;
+};
+
+// `begin` and `length` are bytes of `line`. A long line is cut around the place.
+ShownLine shown_line(std::string_view line, std::size_t begin, std::size_t length) {
+    const auto inside = [&](std::size_t at) {  // of a character's bytes, not the first
+        return at < line.size() && (static_cast<unsigned char>(line[at]) & 0xc0) == 0x80;
+    };
+    begin = std::min(begin, line.size());
+    std::size_t first = line.size() > kMaxLineBytes && begin > kMaxLineBytes / 2 ? begin - kMaxLineBytes / 2 : 0;
+    std::size_t last = std::min(line.size(), first + kMaxLineBytes);
+    while (first < begin && inside(first)) ++first;
+    while (last > begin && inside(last)) --last;
+    const std::size_t end = std::clamp(begin + length, begin, std::max(begin, last));
+    const auto shown = [&](std::size_t from, std::size_t to) {
+        std::string text(line.substr(from, to - from));
+        std::replace(text.begin(), text.end(), '\t', ' ');
+        return printable(text);
+    };
+    return {shown(first, begin), shown(begin, end), shown(end, std::max(end, last))};
 }
 
 class Human {
@@ -49,20 +75,6 @@ public:
 private:
     std::string_view on(std::string_view code) const { return colour_ == Colour::kOn ? code : std::string_view(); }
 
-    // Control bytes of a policy's text must not reach the terminal.
-    static std::string printable(std::string_view text) {
-        std::string safe;
-        for (const char c : text) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (byte == '\t')
-                safe += ' ';
-            else if (byte < 0x20 || byte == 0x7f)
-                safe += fmt::format("\\x{:02x}", byte);
-            else
-                safe += c;
-        }
-        return safe;
-    }
     static std::string fix_text(const Fix& fix) {
         if (fix.replacement.empty()) return "remove it";
         return fmt::format("{} `{}`", fix.span.begin == fix.span.end ? "insert" : "replace with",
@@ -72,28 +84,14 @@ private:
     void place(Span span, std::string_view label, char mark, std::string_view tint) {
         if (span.file >= sources_.size()) return;
         const Position at = sources_.position(span.file, span.begin);
-        out_ += fmt::format(" {}-->{} {}:{}:{}\n", on(kBlue), on(kReset), sources_.name(span.file), at.line, at.column);
-        std::string_view line = sources_.line(span.file, span.begin);
-        std::size_t column = std::min<std::size_t>(at.column - 1, line.size());
-        if (column > kMaxLineBytes / 2 && line.size() > kMaxLineBytes) {
-            const std::size_t cut = column - kMaxLineBytes / 2;
-            line = line.substr(cut);
-            column -= cut;
-        }
-        line = line.substr(0, kMaxLineBytes);
+        out_ += fmt::format(" {}-->{} {}:{}:{}\n", on(kBlue), on(kReset), printable(sources_.name(span.file)), at.line,
+                            at.column);
+        const ShownLine line = shown_line(sources_.line(span.file, span.begin), at.column - 1, span.end - span.begin);
         const std::string number = std::to_string(at.line);
-        // Bytes to columns: continuation bytes of UTF-8 take none.
-        const auto width = [](std::string_view text) {
-            return std::count_if(text.begin(), text.end(),
-                                 [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-        };
-        const std::size_t length =
-            std::min<std::size_t>(span.end - span.begin, line.size() - std::min(column, line.size()));
-        const auto marks = std::max<std::ptrdiff_t>(1, width(line.substr(std::min(column, line.size()), length)));
-        out_ += fmt::format("{}{} |{} {}\n", on(kBlue), number, on(kReset), printable(line));
+        out_ += fmt::format("{}{} |{} {}{}{}\n", on(kBlue), number, on(kReset), line.before, line.marked, line.after);
         out_ += fmt::format("{}{} |{} {}{}{}{}{}\n", on(kBlue), std::string(number.size(), ' '), on(kReset),
-                            std::string(static_cast<std::size_t>(width(line.substr(0, column))), ' '), on(tint),
-                            std::string(static_cast<std::size_t>(marks), mark),
+                            std::string(columns(line.before), ' '), on(tint),
+                            std::string(std::max<std::size_t>(columns(line.marked), 1), mark),
                             label.empty() ? std::string() : " " + printable(label), on(kReset));
     }
 
@@ -116,8 +114,9 @@ Json json_object(const Sources& sources, const Diagnostic& d) {
     return object;
 }
 
-// Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+// Bytes that are not UTF-8 become U+FFFD: a JSON text must be UTF-8. Everything beyond ASCII is escaped, since JSON is
+// shown on terminals, too.
+std::string text_of(const Json& json) { return json.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
 std::string annotation(const Sources& sources, const Diagnostic& d) {
     const Severity severity = code_severity(d.code);

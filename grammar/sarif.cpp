@@ -78,7 +78,7 @@ public:
                             {"columnKind", "unicodeCodePoints"},
                             {"results", results_}}}}};
         // Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
-        return whole.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+        return whole.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
     }
 
 private:

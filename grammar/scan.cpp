@@ -4,12 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/printable.h"
+#include "grammar/base/utf8.h"
+#include "grammar/reserved.h"
+
 namespace weir {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors begin a UTF-8 file with it
-constexpr std::string_view kItemWords[] = {"policy",    "import", "let",   "set",  "default",
-                                           "malformed", "rule",   "alert", "sink", "test"};
+constexpr std::size_t kMaxBidiWarnings = 64;  // of a file
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
@@ -17,30 +19,6 @@ bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            c == ':' || c == '/';
-}
-
-// Bytes of the UTF-8 sequence at the start of `text`, or 0 where there is none (RFC 3629).
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    if (first < 0x80) return 1;
-    std::size_t length = 0;
-    unsigned low = 0x80, high = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf)
-        length = 2;
-    else if (first >= 0xe0 && first <= 0xef)
-        length = 3;
-    else if (first >= 0xf0 && first <= 0xf4)
-        length = 4;
-    if (length == 0 || text.size() < length) return 0;
-    if (first == 0xe0) low = 0xa0;
-    if (first == 0xed) high = 0x9f;
-    if (first == 0xf0) low = 0x90;
-    if (first == 0xf4) high = 0x8f;
-    if (byte(1) < low || byte(1) > high) return 0;
-    for (std::size_t i = 2; i < length; ++i)
-        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
-    return length;
 }
 
 }  // namespace
@@ -56,10 +34,15 @@ bool Scan::acceptable() {
                           .help = "put long lists into set files: `set NAME : TYPE from \"FILE\"`"});
         return false;
     }
+    std::size_t bidi_controls = 0;
     for (std::size_t at = 0; at < text_.size();) {
-        const std::size_t length = utf8_length(text_.substr(at));
-        if (length == 0 || text_[at] == '\0') {
-            const auto begin = static_cast<std::uint32_t>(at);
+        if (const auto byte = static_cast<unsigned char>(text_[at]); byte != 0 && byte < 0x80) {
+            ++at;
+            continue;
+        }
+        const auto begin = static_cast<std::uint32_t>(at);
+        const Character character = first_character(text_.substr(at));
+        if (character.bytes == 0 || character.code == 0) {
             diagnostics_.add(
                 {.code = Code::E106,
                  .span = span(begin, begin + 1),
@@ -67,7 +50,16 @@ bool Scan::acceptable() {
                  .help = "save the file as UTF-8; write other bytes in strings as \\xHH"});
             return false;
         }
-        at += length;
+        const auto end = static_cast<std::uint32_t>(at += character.bytes);
+        if (is_bidi_control(character.code) && bidi_controls++ < kMaxBidiWarnings)
+            diagnostics_.add(
+                {.code = Code::W406,
+                 .span = span(begin, end),
+                 .message = fmt::format("the character U+{:04X} changes the order in which this line is shown",
+                                        character.code),
+                 .help = "what people see of the line may differ from what is in force; in a string, write "
+                         "its bytes as \\xHH",
+                 .fix = Fix{span(begin, end), ""}});
     }
     return true;
 }
@@ -105,7 +97,6 @@ std::vector<ast::Comment> Scan::comments() {
 }
 
 std::uint32_t Scan::skip_space(std::uint32_t at) const {
-    if (at == 0 && starts(0, kByteOrderMark)) at = kByteOrderMark.size();
     while (at < text_.size()) {
         if (is_space(text_[at]))
             ++at;
@@ -145,12 +136,9 @@ bool Scan::too_deep(std::uint32_t begin) {
 }
 
 bool Scan::at_item_keyword(std::uint32_t at) const {
-    for (const std::string_view word : kItemWords) {
-        if (!starts(at, word)) continue;
-        const std::size_t end = at + word.size();
-        if (end == text_.size() || !is_word(text_[end])) return true;
-    }
-    return false;
+    std::size_t end = at;
+    while (end < text_.size() && is_word(text_[end])) ++end;
+    return begins_item(text_.substr(at, end - at));
 }
 
 // An item begins at a keyword that is the first thing of its line: at column 1, or where all braces are closed.

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include "grammar/base/utf8.h"
+
 namespace weir {
 
 std::uint32_t Sources::add(std::string name, std::string text) {
+    const std::string_view read = without_byte_order_mark(text);
+    if (read.size() != text.size()) text = std::string(read);
     File file{std::move(name), std::move(text), {0}};
     for (std::size_t i = 0; i < file.text.size(); ++i)
         if (file.text[i] == '\n') file.line_starts.push_back(static_cast<std::uint32_t>(i + 1));

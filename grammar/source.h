@@ -26,7 +26,8 @@ struct Position {
 // The texts of one compilation. Files are only ever added, so a Span stays valid as long as its Sources.
 class Sources {
 public:
-    // Takes a file's name as people should read it and its whole text. Returns its number.
+    // Takes a file's name as people should read it and its whole text. Returns its number. A byte order mark at the
+    // start is left out: places count what editors show.
     std::uint32_t add(std::string name, std::string text);
 
     std::size_t size() const { return files_.size(); }

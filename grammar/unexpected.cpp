@@ -7,6 +7,7 @@
 
 #include "grammar/base/nearest.h"
 #include "grammar/literal.h"
+#include "grammar/reserved.h"
 #include "grammar/scan.h"
 
 namespace weir {
@@ -40,8 +41,6 @@ constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"==
                                 {"=", "=="},   {"≥", ">="},  {"≤", "<="},   {"≠", "!="}};
 
 constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "alert", "add", "remove", "capture"};
-constexpr std::string_view kItems[] = {"policy",    "import", "let",   "set",  "default",
-                                       "malformed", "rule",   "alert", "sink", "test"};
 
 // Common mistakes: `expected` is part of the grammar's sentence; the word that people write; help; a replacement, or
 // none.
@@ -246,9 +245,9 @@ bool Scan::misspelt(Diagnostic& said, std::string_view found, const std::string&
     std::string written = lower(found);
     if (written.ends_with(':')) written.pop_back();
     const std::vector<std::string_view> words = words_of(expected);
-    const std::string_view near = nearest_word(words, written);
-    if (near.empty() || is_one_of(kItems, found)) return false;
-    said.fix = Fix{said.span, std::string(near)};
+    std::string near = nearest_word(words, written);
+    if (near.empty() || begins_item(found)) return false;
+    said.fix = Fix{said.span, std::move(near)};
     return true;
 }
 

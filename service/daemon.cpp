@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/printable.h"
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
 #include "service/set_commands.h"
@@ -196,8 +197,8 @@ void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
         samples_->end();
         return refuse(reload, done.error());
     }
-    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", engine_->name(),
-               reload.request.file);
+    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", printable(engine_->name()),
+               printable(reload.request.file));
     const auto now = engine_->in_force();
     reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, outcome.names.manifest.rules.size(),
                              outcome.milliseconds, Compared{outcome.names.manifest.policy, samples_->path()}});
@@ -206,8 +207,8 @@ void Daemon::compare(const Reload& reload, WorkerOutcome outcome) {
 Reply Daemon::reply_of(const Status& changed) const {
     if (!changed) return refusal(changed.error());
     const auto now = engine_->in_force();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,
-               now.generation);
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", printable(engine_->name()),
+               printable(now.policy), printable(now.origin.file), now.generation);
     return ChangeReply{now.policy, now.generation, now.origin.file};
 }
 
@@ -287,10 +288,10 @@ void Daemon::end_reload(WorkerOutcome outcome) {
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - begin_ns) / 1e6;
     request_.options = reload.request.options;
     const auto now = engine_->in_force();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", engine_->name(), now.policy, now.origin.file,
-               now.generation);
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", printable(engine_->name()),
+               printable(now.policy), printable(now.origin.file), now.generation);
     for (const std::string& identity : change.ended)
-        fmt::print(stderr, "{}: the state of `{}` is gone\n", engine_->name(), identity);
+        fmt::print(stderr, "{}: the state of `{}` is gone\n", printable(engine_->name()), printable(identity));
     if (!reload.reply) return;
     const double commit_us = static_cast<double>(engine_->last_commit_ns()) / 1e3;
     reload.reply(ReloadReply{outcome.diagnostics, now.policy, now.generation, now.rules, outcome.milliseconds,

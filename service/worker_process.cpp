@@ -19,6 +19,7 @@
 #include "compiler/compiler.h"
 #include "compiler/object_bytes.h"
 #include "compiler/session.h"
+#include "grammar/base/printable.h"
 #include "runtime/bytes.h"
 #include "service/confine.h"
 #include "service/file_reader.h"
@@ -73,7 +74,7 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
     std::vector<runtime::SourceFile> read;
     tooling::LoadedPolicy loaded =
         tooling::analyse_file(request.file, request.options, tooling::Depth::kMeaning, &read, &session, &files);
-    std::string said = loaded.unreadable ? "weir: " + loaded.unreadable->message + "\n"
+    std::string said = loaded.unreadable ? "weir: " + printable(loaded.unreadable->message) + "\n"
                                          : render(loaded.sources, loaded.diagnostics,
                                                   tooling::diagnostic_format(request.options.format), request.colour);
     WorkerAnswer head;
@@ -84,8 +85,7 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
             object_bytes = bpf::to_bytes(*object);
         } else {
             head.status = kWorldFault;
-            said +=
-                "weir: " + object.error().message + "\n      this is a bug of weir: please report it with the policy\n";
+            said += "weir: " + object.error().message + "\n      " + object.error().help + "\n";
         }
     }
     if (said.size() > kMaxDiagnosticsBytes) {

@@ -14,7 +14,7 @@ namespace {
 // two operands that contradict each other the later one.
 class PacketShaper {
 public:
-    PacketShaper(const policy::TypedPolicy& policy, packet::ProbePacket& packet, packet::Seeded& random)
+    PacketShaper(const policy::TypedPolicy& policy, packet::ProbePacket& packet, Seeded& random)
         : policy_(policy), packet_(packet), random_(random) {}
     void walk(policy::ExprId id, packet::Polarity polarity);
 
@@ -72,7 +72,7 @@ private:
 
     const policy::TypedPolicy& policy_;
     packet::ProbePacket& packet_;
-    packet::Seeded& random_;
+    Seeded& random_;
 };
 
 void PacketShaper::walk(policy::ExprId id, packet::Polarity polarity) {
@@ -98,7 +98,7 @@ void PacketShaper::shape(const policy::AddressIn& node, packet::Polarity polarit
         range = &node.ranges[random_.below(node.ranges.size())];
     IpAddress address = random_.one_in(4)   ? range->first
                         : random_.one_in(3) ? range->last
-                                            : random_.between(range->first, range->last);
+                                            : packet::address_between(random_, range->first, range->last);
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     if (inside ? beyond() : !beyond())
         address = random_.one_in(2) ? neighbour(range->first, packet::Side::kBelow)
@@ -129,7 +129,7 @@ void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {
                                       : element.address.version == 4        ? 32
                                                                             : 128;
             const IpPrefix prefix{element.address, bits};
-            IpAddress address = random_.between(first_address(prefix), last_address(prefix));
+            IpAddress address = packet::address_between(random_, first_address(prefix), last_address(prefix));
             if (i == missed) address = neighbour(last_address(prefix), packet::Side::kAbove);
             packet_.set_address(node.keys[i], address);
         } else if (set.types[i] != policy::SetType::kDomain) {
@@ -166,7 +166,7 @@ void PacketShaper::shape(const policy::PayloadSlice& node, packet::Polarity pola
 
 std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& policy, std::size_t count,
                                                     std::uint64_t seed) {
-    packet::Seeded random(seed);
+    Seeded random(seed);
     std::vector<std::vector<std::uint8_t>> frames;
     frames.reserve(count);
     while (frames.size() < count) {

@@ -2,9 +2,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <random>
 
 #include "bpf/table.h"
+#include "grammar/base/seeded.h"
 
 namespace weir::codegen {
 namespace {
@@ -95,7 +95,7 @@ HostMap HostMap::state(const bpf::StateMap& image) {
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
     HostMap map = array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, WEIR_TABLE_BYTES);
     map.image_ = image;
-    for (std::mt19937_64 random(1);;) {  // nobody attacks here: always the same
+    for (Seeded random(1);;) {  // nobody attacks here: always the same
         __u64 by[WEIR_KEY_WORDS];
         for (__u64& one : by) one = random();
         weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0, image.net_word);

@@ -6,6 +6,8 @@
 
 #include "bpf/abi.h"
 #include "compiler/ir/box.h"
+#include "grammar/base/names.h"
+#include "grammar/base/printable.h"
 #include "grammar/value.h"
 
 namespace weir::ir {
@@ -189,17 +191,12 @@ std::string forest_text(const Forest& forest, std::size_t number) {
         forest.layout.has_residual ? ", residual" : "", fields, forest.depth, forest.longest_leaf);
 }
 
-std::string_view verdict_name(std::uint32_t verdict) {
-    constexpr std::string_view kNames[] = {"pass", "drop", "reject", "redirect"};
-    return kNames[verdict];
-}
-
 }  // namespace
 
 std::string print(const Decision& decision, const policy::TypedPolicy& policy) {
     constexpr std::string_view kStrategies[] = {"straight", "forest"};
     std::string out =
-        fmt::format("policy {}\nstructure {}: {}\nrules {}\n", policy.name,
+        fmt::format("policy {}\nstructure {}: {}\nrules {}\n", printable(policy.name),
                     kStrategies[static_cast<std::size_t>(decision.strategy)], decision.reason, decision.rules.size());
     if (decision.strategy == Strategy::kForest)
         for (std::size_t i = 0; i < WEIR_FORESTS; ++i)

@@ -88,22 +88,13 @@ std::optional<FieldId> find_field(std::string_view name) {
 }
 
 std::string nearest_field(std::string_view name) {
-    constexpr std::size_t kMaxName = 64;  // longer names are no misspelling of ours
-    if (name.size() > kMaxName) return {};
     const bool is_inner = name.starts_with(kInnerPrefix);
     if (is_inner) name.remove_prefix(kInnerPrefix.size());
-    const Field* best = nullptr;
-    std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
-    for (const Field& f : kFields) {
-        if (is_inner && f.layers != Layers::kBoth) continue;
-        const std::size_t distance = edit_distance(name, f.name);
-        if (distance < best_distance) {
-            best = &f;
-            best_distance = distance;
-        }
-    }
-    if (best == nullptr) return {};
-    return field_name(field_id(is_inner ? Layer::kInner : Layer::kOuter, row_of(best->id)));
+    Nearest nearest(name, 2);
+    for (const Field& f : kFields)
+        if (!is_inner || f.layers == Layers::kBoth) nearest.offer(f.name);
+    if (nearest.best().empty()) return {};
+    return is_inner ? std::string(kInnerPrefix) + nearest.best() : nearest.best();
 }
 
 std::uint32_t FieldSet::needs() const {

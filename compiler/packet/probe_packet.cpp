@@ -21,21 +21,21 @@ std::uint16_t checksum_of(const std::uint8_t* header, std::size_t bytes) {
 
 }  // namespace
 
-IpAddress Seeded::between(const IpAddress& first, const IpAddress& last) {
+IpAddress address_between(Seeded& random, const IpAddress& first, const IpAddress& last) {
     IpAddress made = first;
     const std::size_t bytes = address_bytes(first);
     std::size_t i = 0;
     while (i < bytes && first.bytes[i] == last.bytes[i]) ++i;
     if (i == bytes) return made;
-    made.bytes[i] = static_cast<std::uint8_t>(between(first.bytes[i], last.bytes[i]));
-    for (++i; i < bytes; ++i) made.bytes[i] = static_cast<std::uint8_t>(next());
+    made.bytes[i] = static_cast<std::uint8_t>(random.between(first.bytes[i], last.bytes[i]));
+    for (++i; i < bytes; ++i) made.bytes[i] = static_cast<std::uint8_t>(random.next());
     return std::clamp(made, first, last);
 }
 
-IpAddress Seeded::address(std::uint8_t version) {
+IpAddress random_address(Seeded& random, std::uint8_t version) {
     IpAddress made;
     made.version = version;
-    for (std::size_t i = 0; i < address_bytes(made); ++i) made.bytes[i] = static_cast<std::uint8_t>(next());
+    for (std::size_t i = 0; i < address_bytes(made); ++i) made.bytes[i] = static_cast<std::uint8_t>(random.next());
     if (version == 6) made.bytes[0] = 0x20;  // global unicast
     return made;
 }
@@ -57,8 +57,8 @@ ProbePacket::ProbePacket(Seeded& random) : random_(random) {
 
 void ProbePacket::randomise() {
     const std::uint8_t version = packet_.source.version;
-    packet_.source = random_.address(version);
-    packet_.destination = random_.address(version);
+    packet_.source = random_address(random_, version);
+    packet_.destination = random_address(random_, version);
     packet_.source_port = static_cast<std::uint16_t>(random_.next());
     packet_.destination_port =
         random_.one_in(2) ? kServices[random_.below(std::size(kServices))] : static_cast<std::uint16_t>(random_.next());
@@ -74,8 +74,8 @@ void ProbePacket::randomise() {
 
 void ProbePacket::set_version(std::uint8_t version) {
     if (packet_.source.version != version) {
-        packet_.source = random_.address(version);
-        packet_.destination = random_.address(version);
+        packet_.source = random_address(random_, version);
+        packet_.destination = random_address(random_, version);
     }
     if (packet_.protocol == TestProtocol::kArp && version == 6) packet_.protocol = TestProtocol::kTcp;
     if (packet_.protocol == TestProtocol::kIcmp && version == 6) packet_.protocol = TestProtocol::kIcmp6;

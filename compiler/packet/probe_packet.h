@@ -9,33 +9,14 @@
 
 #include "compiler/packet/fields.h"
 #include "compiler/packet/frame_builder.h"
+#include "grammar/base/seeded.h"
 #include "grammar/value.h"
 
 namespace weir::packet {
 
-// Numbers that are the same for the same seed on every machine and library (splitmix64).
-class Seeded {
-public:
-    explicit Seeded(std::uint64_t seed) : state_(seed) {}
-    std::uint64_t next() {
-        std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-        return z ^ z >> 31;
-    }
-    // 0 to `limit` - 1; `limit` is not 0.
-    std::uint64_t below(std::uint64_t limit) { return next() % limit; }
-    bool one_in(std::uint64_t chances) { return below(chances) == 0; }
-    std::uint64_t between(std::uint64_t first, std::uint64_t last) {
-        return last - first == ~std::uint64_t{0} ? next() : first + below(last - first + 1);
-    }
-    // Within a range of one version; ends inclusive.
-    IpAddress between(const IpAddress& first, const IpAddress& last);
-    IpAddress address(std::uint8_t version);
-
-private:
-    std::uint64_t state_;
-};
+// Within a range of addresses of one version; ends inclusive.
+IpAddress address_between(Seeded& random, const IpAddress& first, const IpAddress& last);
+IpAddress random_address(Seeded& random, std::uint8_t version);
 
 enum class Polarity : std::uint8_t { kHolds, kFails };
 constexpr Polarity opposite(Polarity polarity) {

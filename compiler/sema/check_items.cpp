@@ -24,9 +24,9 @@ constexpr std::string_view kSinks[] = {"stdout", "eve", "syslog", "webhook", "ex
 constexpr std::string_view kEveWords[] = {"rotate", "keep"};
 
 std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const ast::Name& name) {
-    const std::string_view near = nearest_word(words, name.text);
+    const std::string near = nearest_word(words, name.text);
     if (near.empty()) return std::nullopt;
-    return Fix{name.span, std::string(near)};
+    return Fix{name.span, near};
 }
 }  // namespace
 

@@ -8,14 +8,14 @@
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/paths.h"
 #include "grammar/base/nearest.h"
+#include "grammar/base/utf8.h"
 
 namespace weir::sema {
 namespace {
 
 constexpr std::size_t kMaxEntries = 4'000'000;  // of a set file: language.md, limits
 constexpr std::size_t kMaxEntriesTogether =
-    12'000'000;  // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    12'000'000;                             // of all sets: 40 bytes each at most, of 512 MB that BPF reaches
 constexpr std::size_t kMaxFileFaults = 10;  // said of one file
 
 std::string_view trimmed(std::string_view text) {
@@ -66,8 +66,8 @@ bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
                 .span = word.span,
                 .message = fmt::format("unknown type of set `{}`", word.text),
                 .help = "the types are ip, net, port, mac, domain, u8, u16, u32, or a tuple of these: (ip, port)"};
-            if (const std::string_view near = nearest_word(kWords, word.text); !near.empty())
-                unknown.fix = Fix{word.span, std::string(near)};
+            if (const std::string near = nearest_word(kWords, word.text); !near.empty())
+                unknown.fix = Fix{word.span, near};
             say(std::move(unknown));
             set.types.clear();
             return false;
@@ -126,14 +126,7 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
     std::vector<policy::SetElement> entry;
     std::string fault;
     std::size_t faults = 0, number = 0;
-    if (text.starts_with(kByteOrderMark)) {
-        ++faults;
-        say({.code = Code::E329,
-             .span = written.file_span,
-             .message = fmt::format("{}:1: a byte order mark stands before the first line", name),
-             .help = "save the file as UTF-8 without a byte order mark"});
-        text.remove_prefix(kByteOrderMark.size());
-    }
+    text = without_byte_order_mark(text);
     for (std::size_t at = 0; at < text.size() && faults < kMaxFileFaults;) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
         std::string_view line = text.substr(at, end - at);

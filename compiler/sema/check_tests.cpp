@@ -114,7 +114,7 @@ public:
             "fin", "syn",     "rst",    "psh",   "ack",         "urg",        "ece",     "cwr", "df",      "mf",
             "ttl", "dscp",    "ecn",    "ip_id", "frag_offset", "flow_label", "vlan",    "pcp", "eth_src", "eth_dst",
             "seq", "ack_seq", "window", "mss",   "type",        "code",       "payload", "dns"};
-        const std::string_view near = nearest_word(kWords, word);
+        const std::string near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("unknown packet option `{}`", word),
              !near.empty() ? fmt::format("did you mean `{}`?", near)
                            : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "

@@ -6,22 +6,19 @@
 #include <fmt/format.h>
 
 #include "compiler/packet/fields.h"
+#include "grammar/reserved.h"
 
 namespace weir::sema {
 namespace {
 
-constexpr std::string_view kReserved[] = {"policy", "import", "let",  "set",  "default",  "malformed",   "rule",
-                                          "alert",  "sink",   "test", "when", "then",     "note",        "observe",
-                                          "and",    "or",     "not",  "in",   "contains", "starts_with", "ends_with",
-                                          "true",   "false",  "pass", "drop", "reject",   "redirect",    "inner"};
-
+// `inner.` will be the fields of the packet within a tunnel.
 bool is_reserved(std::string_view name) {
-    static const auto* const words = [] {
-        auto* all = new std::unordered_set<std::string_view>(std::begin(kReserved), std::end(kReserved));
+    static const auto* const fields = [] {
+        auto* all = new std::unordered_set<std::string_view>{"inner"};
         for (const packet::Field& field : packet::fields()) all->insert(field.name.substr(0, field.name.find('.')));
         return all;
     }();
-    return words->contains(name);
+    return find_reserved(name) != nullptr || fields->contains(name);
 }
 
 class Collector {

@@ -1,7 +1,6 @@
 // What is called what. Every file of a policy shares one set of names; rules, alerts, sinks and tests have one each.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,17 +42,11 @@ Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnosti
 template <typename Table>
 std::string nearest_name(const Table& table, std::string_view name) {
     constexpr std::size_t kMaxLooked = 4096;  // a suggestion is a kindness, not worth a second
-    std::string best;
-    std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1, looked = 0;
-    for (const auto& [known, id] : table) {
-        if (++looked > kMaxLooked) break;
-        const std::size_t distance = edit_distance(name, known);
-        if (distance < best_distance || (distance == best_distance && !best.empty() && known < best)) {
-            best = known;
-            best_distance = distance;
-        }
-    }
-    return best;
+    Nearest nearest(name);
+    std::size_t looked = 0;
+    for (auto known = table.begin(); known != table.end() && looked < kMaxLooked; ++known, ++looked)
+        nearest.offer(known->first);
+    return nearest.best();
 }
 
 }  // namespace weir::sema

@@ -53,10 +53,12 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
         unknown.help = fmt::format("use `{}` or `{}`", meant.field, meant.other);
         near.clear();
     } else if (!dotted) {
-        std::string let = nearest_name(names_.lets, name), set = nearest_name(names_.sets, name);
-        for (const std::string& other : {let, set})
-            if (!other.empty() && (near.empty() || edit_distance(name, other) < edit_distance(name, near)))
-                near = other;
+        Nearest named(name);
+        for (const std::string& known : {nearest_name(names_.lets, name), nearest_name(names_.sets, name)})
+            named.offer(known);
+        if (!named.best().empty() &&
+            (near.empty() || named.distance() < edit_distance(name, near, std::max(name.size(), near.size()))))
+            near = named.best();
         unknown.help = "a name is a field, a let, a set or, inside a function, a parameter";
     }
     if (!near.empty()) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/names.h"
 #include "runtime/engine/accounts.h"
 #include "runtime/kernel.h"
 
@@ -15,10 +16,6 @@ extern "C" const char weir_template_shadow_end[];
 
 namespace weir::runtime {
 namespace {
-
-constexpr const char* kVerdicts[] = {"pass", "drop", "reject", "redirect"};
-
-std::string verdict_name(std::uint32_t verdict) { return verdict < std::size(kVerdicts) ? kVerdicts[verdict] : "?"; }
 
 std::string row_name(const bpf::Manifest& manifest, std::uint32_t row) {
     if (row < manifest.rules.size()) return manifest.rules[row].name;
@@ -110,9 +107,9 @@ Result<ShadowStatus> Shadow::status() const {
     for (; bpf_map_get_next_key(pairs_.get(), before, &pair) == 0; before = &pair) {
         std::uint64_t packets = 0;
         if (bpf_map_lookup_elem(pairs_.get(), &pair, &packets) != 0) continue;
-        status.pairs.push_back({row_name(live_manifest_, pair.live_row), verdict_name(pair.live_verdict),
+        status.pairs.push_back({row_name(live_manifest_, pair.live_row), std::string(verdict_name(pair.live_verdict)),
                                 row_name(candidate_object_.manifest, pair.candidate_row),
-                                verdict_name(pair.candidate_verdict), packets});
+                                std::string(verdict_name(pair.candidate_verdict)), packets});
     }
     std::sort(status.pairs.begin(), status.pairs.end(), [](const auto& a, const auto& b) {
         return a.packets != b.packets ? a.packets > b.packets

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "grammar/base/hash.h"
+#include "grammar/base/printable.h"
 #include "runtime/kernel.h"
 #include "runtime/sinks/event_text.h"
 
@@ -39,12 +41,8 @@ int severity_number(const std::string& severity) {
     return severity == "medium" ? 2 : 3;
 }
 
-// A number that stays with an alert's name (FNV-1a, 31 bits): pipelines count by it.
-std::uint32_t signature_id(const std::string& name) {
-    std::uint32_t hash = 2166136261u;
-    for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619u;
-    return hash & 0x7fffffffu;
-}
+// A number that stays with an alert's name: pipelines count by it. 31 bits.
+std::uint32_t signature_id(const std::string& name) { return fnv1a_32(name) & 0x7fffffffu; }
 
 // "2026-01-02T03:04:05.678901+0000"
 std::string timestamp(std::uint64_t realtime_ns) {

@@ -8,41 +8,11 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/names.h"
+#include "grammar/base/printable.h"
+
 namespace weir::runtime {
 namespace {
-
-constexpr const char* kSeverities[] = {"low", "medium", "high", "critical"};
-constexpr const char* kVerdicts[] = {"pass", "drop", "reject", "redirect"};
-
-struct Character {
-    std::uint32_t code = 0;
-    std::size_t bytes = 0;  // 0: not UTF-8
-};
-
-// The UTF-8 character that `text`, which is not empty, begins with.
-Character first_character(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-    const std::uint8_t lead = byte(0);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};  // of that length: shorter ones are lies
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {};
-    std::uint32_t code = lead & (0xffu >> (bytes + 1));
-    for (std::size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {};
-        code = code << 6 | (byte(i) & 0x3fu);
-    }
-    if (code < kSmallest[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-    return {code, bytes};
-}
-
-bool is_printable(std::uint32_t code) {
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return false;       // C0, DEL, C1
-    if (code == 0x2028 || code == 0x2029 || code == 0xfeff) return false;  // line and paragraph ends, BOM
-    const bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0x200e ||
-                       code == 0x200f || code == 0x061c;
-    return !turns;
-}
 
 std::uint64_t member(const weir_packet& packet, const bpf::FieldRef& field) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(&packet) + field.offset;
@@ -83,20 +53,6 @@ std::string mac_text(std::uint64_t mac) {
     return text;
 }
 
-std::string printable(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const Character character = first_character(text);
-        const std::size_t bytes = character.bytes == 0 ? 1 : character.bytes;
-        if (character.bytes != 0 && is_printable(character.code))
-            out += text.substr(0, bytes);
-        else
-            for (const char c : text.substr(0, bytes)) out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(c));
-        text.remove_prefix(bytes);
-    }
-    return out;
-}
-
 std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface) {
     // A bool that the packet does not have is absent like any other field.
     if (!has(packet, field.present_bit)) return "-";
@@ -117,8 +73,8 @@ std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, co
 }
 
 std::string verdict_text(const weir_event& record) {
-    if (record.verdict >= std::size(kVerdicts)) return {};
-    return fmt::format("{}{}", (record.flags & WEIR_EVENT_WOULD) != 0 ? "would " : "", kVerdicts[record.verdict]);
+    if (record.verdict >= std::size(kVerdictNames)) return {};
+    return fmt::format("{}{}", (record.flags & WEIR_EVENT_WOULD) != 0 ? "would " : "", kVerdictNames[record.verdict]);
 }
 
 Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
@@ -131,7 +87,7 @@ Event make_event(const weir_event& record, const bpf::Manifest& manifest, const 
     event.policy = manifest.policy;
     event.rule = rule.name;
     event.alert = alert.name;
-    event.severity = kSeverities[static_cast<std::size_t>(alert.severity)];
+    event.severity = kSeverityNames[static_cast<std::size_t>(alert.severity)];
     event.interface = printable(interface);
     event.verdict = verdict_text(record);
     std::string message;

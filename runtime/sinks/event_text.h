@@ -20,9 +20,6 @@ std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version);
 // "02:00:00:00:00:01"; the first byte on the wire is the highest.
 std::string mac_text(std::uint64_t mac);
 
-// Control characters, what is not UTF-8, and marks that turn the direction of writing, as \xHH.
-std::string printable(std::string_view text);
-
 // A field of the packet, "-" where it is absent. `interface` is the name of packet.ifindex.
 std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface);
 

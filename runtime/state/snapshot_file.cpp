@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/hash.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
@@ -28,13 +29,6 @@ constexpr std::size_t kBufferBytes = 64 << 10;
 constexpr std::size_t kMaxLineBytes = 512;  // three addresses and a time are 160
 constexpr std::uint64_t kMaxSets = 65536;
 constexpr off_t kMaxBytes = off_t{2} << 30;  // the 12 million entries that a policy's sets have together
-
-// FNV-1a: any one byte that is another changes it.
-constexpr std::uint64_t kNothingHashed = 0xcbf29ce484222325;
-std::uint64_t hashed(std::uint64_t hash, std::string_view bytes) {
-    for (const char byte : bytes) hash = (hash ^ static_cast<std::uint8_t>(byte)) * 0x100000001b3;
-    return hash;
-}
 
 template <typename Number>
 std::optional<Number> number_in(std::string_view text, int base = 10) {
@@ -111,7 +105,7 @@ Result<SnapshotWriter> SnapshotWriter::create(const std::string& folder, std::ui
     UniqueFd file(openat(folder_fd->get(), kUnfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return kernel_error(errno, fmt::format("writing {}/{}", folder, kUnfinished));
     SnapshotWriter writer(folder, std::move(*folder_fd), std::move(file));
-    writer.hash_ = kNothingHashed;
+    writer.hash_ = kFnv1aBegin;
     writer.line(fmt::format("{}{}", kHeader, kVersion));
     writer.line(fmt::format("{}{}", kAt, now_ns));
     return writer;
@@ -128,7 +122,7 @@ void SnapshotWriter::line(std::string_view text) {
 }
 
 void SnapshotWriter::write_out() {
-    hash_ = hashed(hash_, buffer_);
+    hash_ = fnv1a(buffer_, hash_);
     for (std::string_view left = buffer_; !left.empty() && failed_ == 0;) {
         const ssize_t written = write(file_.get(), left.data(), left.size());
         if (written < 0 && errno != EINTR) failed_ = errno;
@@ -184,9 +178,9 @@ Status SnapshotReader::each(const OnEntry& on_entry) { return scan(on_entry); }
 Status SnapshotReader::scan(const OnEntry& on_entry) {
     if (lseek(file_.get(), 0, SEEK_SET) != 0) return kernel_error(errno, "is read, which");
     Lines lines(file_.get());
-    std::uint64_t hash = kNothingHashed, entries = 0, sets = 0;
+    std::uint64_t hash = kFnv1aBegin, entries = 0, sets = 0;
     std::string identity;
-    const auto take = [&](std::string_view line) { hash = hashed(hashed(hash, line), "\n"); };
+    const auto take = [&](std::string_view line) { hash = fnv1a("\n", fnv1a(line, hash)); };
     auto line = lines.next();
     if (!line || !line->starts_with(kHeader)) return broken("is not a sets file of weir");
     if (line->substr(kHeader.size()) != kVersion) return broken("has a version that this weir does not support");

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "grammar/base/seeded.h"
 #include "grammar/value.h"
 #include "tests/bench/source_driver.h"
 
@@ -15,7 +15,7 @@ namespace {
 
 using namespace weir;
 using namespace weir::bench;
-using Random = std::mt19937_64;
+using Random = Seeded;
 
 constexpr int kRounds = 5;
 

@@ -3,10 +3,10 @@
 // whose sources are in no order. bench_shadow
 #include <fmt/core.h>
 
-#include <random>
 #include <string>
 #include <vector>
 
+#include "grammar/base/seeded.h"
 #include "runtime/engine/root.h"
 #include "runtime/engine/shadow.h"
 #include "tests/bench/rule_shapes.h"
@@ -75,7 +75,7 @@ void measure(SourceDriver& driver, int bare_fd, const Pair& pair) {
 
 int main() {
     SourceDriver driver;
-    std::mt19937_64 random(1);
+    Seeded random(1);
     std::vector<IpAddress> sources(kSources);
     for (IpAddress& source : sources) {
         source.version = 4;

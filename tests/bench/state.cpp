@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "grammar/base/seeded.h"
 #include "grammar/value.h"
 #include "runtime/state/live_set.h"
 #include "tests/bench/source_driver.h"
@@ -15,7 +15,7 @@ namespace {
 
 using namespace weir;
 using namespace weir::bench;
-using Random = std::mt19937_64;
+using Random = Seeded;
 
 constexpr int kRounds = 9;
 

@@ -1,6 +1,5 @@
 // The linter is never wrong: what it says of policies made at random holds for each of a few thousand frames, as the
 // oracle judges them. And it sees what is there to see, also in a large policy.
-#include <random>
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -8,6 +7,7 @@
 #include "compiler/analysis/lint.h"
 #include "compiler/oracle/evaluate.h"
 #include "compiler/sema/check.h"
+#include "grammar/base/seeded.h"
 
 using namespace weir;
 
@@ -41,7 +41,7 @@ std::string frames_text() {
     return "test \"frames\" {\n" + steps + "}\n";
 }
 
-std::string condition(std::mt19937& random, int depth) {
+std::string condition(Seeded& random, int depth) {
     constexpr const char* kAtoms[] = {"tcp",
                                       "udp",
                                       "arp",
@@ -88,7 +88,7 @@ std::string condition(std::mt19937& random, int depth) {
     }
 }
 
-std::string policy_text(std::mt19937& random) {
+std::string policy_text(Seeded& random) {
     std::string text = "alert seen { message \"{rule}\" }\n";
     for (int i = 0; i < 8; ++i) {
         constexpr const char* kActions[] = {"pass", "drop", "pass", "drop", "alert seen", "alert seen, drop"};
@@ -132,7 +132,7 @@ std::size_t number_of(const policy::TypedPolicy& policy, const std::string& rule
 TEST_CASE("what the linter says holds for every frame") {
     std::size_t shadowed = 0, redundant = 0, never = 0;
     for (unsigned seed = 0; seed < 300; ++seed) {
-        std::mt19937 random(seed);
+        Seeded random(seed);
         const std::string text = policy_text(random);
         Policy policy = checked(text);
         INFO("seed " << seed << "\n" << text.substr(0, text.find("test ")));

@@ -213,6 +213,38 @@ def check_fields(root, _):
             yield f"docs/language.md: `{row[1]}` is not named among what comes later"
 
 
+def check_words(root, _):
+    """The guide lists the reserved words that the parser has."""
+    words = re.findall(r"^WEIR_RESERVED\((\w+),", text(root / "grammar/reserved.def"), re.M)
+    if not words:
+        yield "grammar/reserved.def: no rows found"
+    listed = re.search(r"`(policy\s+import\s[a-z_\s]+)` and the first word of each field", text(root / "docs/language.md"))
+    written = listed[1].split() if listed else []
+    for word in sorted(set(words) ^ set(written)):
+        yield f"docs/language.md: `{word}` is {'missing among' if word in words else 'listed, but not one of'} the reserved words"
+
+
+TESTED = re.compile(r"^// Tested by (\S+?)\.?(?: with `([^`]+)`)?\.?$", re.M)
+TESTED_ROOMS = ("grammar/", "compiler/")
+
+
+def check_tested(root, _):
+    """Each .cpp says near its top which test holds it; that file is there, and mentions the header or what is named."""
+    for inside, path in files(root, (".cpp",), TESTED_ROOMS):
+        head = "".join(text(path).splitlines(keepends=True)[:12])
+        found = TESTED.search(head)
+        if not found:
+            yield f"{inside}: no line `// Tested by tests/….` near its top"
+            continue
+        test = root / found[1]
+        if not test.is_file():
+            yield f"{inside}: {found[1]} is not there"
+            continue
+        named = found[2] or inside[:-len(".cpp")] + ".h"
+        if named not in text(test):
+            yield f"{inside}: {found[1]} does not mention {named}"
+
+
 def weir_check(weir, path):
     done = subprocess.run([weir, "check", "--deny", "warnings", str(path)], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr

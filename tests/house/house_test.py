@@ -122,6 +122,32 @@ class House(unittest.TestCase):
             self.put("docs/language.md", wrong)
             self.assertEqual(len(self.breaches("fields")), 1)
 
+    def test_reserved_words(self):
+        self.put("grammar/reserved.def", "WEIR_RESERVED(policy, kItem)\nWEIR_RESERVED(import, kItem)\nWEIR_RESERVED(in, 0)\n")
+        self.put("docs/language.md", "- `policy import\n  in` and the first word of each field cannot be names.\n")
+        self.assertEqual(self.breaches("words"), [])
+        self.put("docs/language.md", "- `policy import not` and the first word of each field\n")
+        self.assertEqual(len(self.breaches("words")), 2)     # one is missing, one is none
+        self.put("grammar/reserved.def", "")
+        self.assertEqual(len(self.breaches("words")), 4)
+
+    def test_each_source_names_its_test(self):
+        self.put("tests/unit/a_test.cpp", '#include "grammar/a.h"\nrun("check");\n')
+        self.put("grammar/a.cpp", '// Tested by tests/unit/a_test.cpp.\n#include "grammar/a.h"\n')
+        self.put("compiler/c.cpp", '// Tested by tests/unit/a_test.cpp with `run("check")`.\n')
+        self.assertEqual(self.breaches("tested"), [])
+        for name, head in {
+            "grammar/b.cpp": "",                                                     # no line
+            "grammar/c.cpp": "// Tested by tests/unit/none_test.cpp.\n",             # no such file
+            "grammar/d.cpp": "// Tested by tests/unit/a_test.cpp.\n",                # which says nothing of it
+            "grammar/e.cpp": '// Tested by tests/unit/a_test.cpp with `run("fmt")`.\n',
+            "grammar/f.cpp": "\n" * 20 + "// Tested by tests/unit/a_test.cpp with `run`.\n",
+        }.items():
+            with self.subTest(name):
+                self.put(name, head)
+                self.assertEqual(len(self.breaches("tested")), 1)
+                (self.root / name).unlink()
+
     def test_links(self):
         self.put("README.md", "[a](docs/a.md) [b](docs/a.md#one-two) [c](https://example.com) [d](#top-of-it)\n# Top of it\n")
         self.put("docs/a.md", "## One, two\n[up](../README.md)\n```\n[no](link)\n```\n")

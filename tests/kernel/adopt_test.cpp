@@ -9,10 +9,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <random>
 #include <thread>
 
 #include "bpf/abi.h"
+#include "grammar/base/seeded.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
 #include "tests/kernel/wire.h"
@@ -272,7 +272,7 @@ TEST_CASE("killed again and again, also in the middle of a swap: nothing gets th
             lost = wire.passed(10, sent) != sent;
         }
     });
-    std::mt19937 random(7);  // NOLINT: the same run each time
+    Seeded random(7);
     bool all_started = true;
     std::uint64_t slowest_ns = 0;
     for (int i = 0; i < kills && all_started; ++i) {

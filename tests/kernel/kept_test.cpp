@@ -16,11 +16,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <random>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "grammar/base/seeded.h"
 #include "runtime/kernel.h"
 #include "runtime/state/snapshot_file.h"
 #include "tests/kernel/wire.h"
@@ -305,7 +305,7 @@ TEST_CASE("killed while it writes: a whole file, each time", "[kept]") {
     const int kills = many == nullptr ? 10 : std::atoi(many);
     const Folder folder;
     fs::create_directories(folder.path());
-    std::mt19937 random(1);
+    Seeded random(1);
     const std::string policy = "set banned : u32 size 200000 rule ban { when packet.len in banned then drop }";
     std::uint64_t most = 0;
     int unfinished = 0;

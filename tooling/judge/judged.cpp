@@ -1,12 +1,9 @@
 // Tested by tests/unit/tooling/evaluators_test.cpp.
 #include "tooling/judge/judged.h"
 
-namespace weir::tooling {
+#include "grammar/base/names.h"
 
-std::string_view verdict_name(std::uint32_t verdict) {
-    constexpr std::string_view kNames[] = {"pass", "drop", "reject", "redirect"};
-    return verdict < std::size(kNames) ? kNames[verdict] : "none";
-}
+namespace weir::tooling {
 
 std::string describe(const Judged& judged, const policy::TypedPolicy& policy) {
     std::string text(verdict_name(judged.verdict));

@@ -26,7 +26,6 @@ struct Judged {
     friend bool operator==(const Judged&, const Judged&) = default;
 };
 
-std::string_view verdict_name(std::uint32_t verdict);
 // "drop by known_bad, alert scan": for people.
 std::string describe(const Judged& judged, const policy::TypedPolicy& policy);
 

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
+#include "grammar/base/names.h"
+#include "grammar/base/printable.h"
 #include "grammar/github.h"
 #include "grammar/source_order.h"
 #include "tooling/files/output_file.h"
@@ -25,7 +27,7 @@ std::string json_line(const TestResult& result) {
         line["expected"] = result.failure->expected;
         line["got"] = result.failure->got;
     }
-    return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy) {
@@ -42,7 +44,7 @@ std::string json_line(std::uint64_t number, const Judged& judged, const policy::
     for (const std::uint32_t rule : judged.matched) line["matched"].push_back(policy.rules[rule].name);
     line["alerts"] = nlohmann::ordered_json::array();
     for (const std::uint32_t alert : judged.alerts) line["alerts"].push_back(policy.alerts[alert].name);
-    return line.dump() + "\n";
+    return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 namespace {
@@ -51,13 +53,6 @@ namespace {
 std::string sentence(const TestFailure& failure) {
     return fmt::format("step {} (line {}): expected {}, got {}", failure.step, failure.line, failure.expected,
                        failure.got);
-}
-
-// XML 1.0 has no place for control bytes, however they are escaped.
-std::string xml_text(const std::string& text) {
-    std::string safe;
-    for (const char c : text) safe += static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t' ? c : '?';
-    return safe;
 }
 
 // The document under construction: a suite a file, in the order of the first test of each.
@@ -71,12 +66,12 @@ public:
         if (!result.failure) return;
         ++suite.failures;
         pugi::xml_node failure = test.append_child("failure");
-        failure.append_attribute("message") = xml_text(sentence(*result.failure)).c_str();
+        failure.append_attribute("message") = printable(sentence(*result.failure)).c_str();
         failure.append_attribute("type") = "verdict";
     }
     void add(const PolicyFailure& refused) {
         pugi::xml_node error = case_of(refused.file, "policy", refused.line).append_child("error");
-        error.append_attribute("message") = xml_text(refused.message).c_str();
+        error.append_attribute("message") = printable(refused.message).c_str();
         error.append_attribute("type") = "policy";
         ++suites_[refused.file].errors;
     }
@@ -103,13 +98,13 @@ private:
         Suite& suite = suites_[file];
         if (!suite.node) {
             suite.node = root_.append_child("testsuite");
-            suite.node.append_attribute("name") = xml_text(file).c_str();
+            suite.node.append_attribute("name") = printable(file).c_str();
         }
         ++suite.tests;
         pugi::xml_node test = suite.node.append_child("testcase");
-        test.append_attribute("name") = xml_text(name).c_str();
-        test.append_attribute("classname") = xml_text(file).c_str();
-        test.append_attribute("file") = xml_text(file).c_str();
+        test.append_attribute("name") = printable(name).c_str();
+        test.append_attribute("classname") = printable(file).c_str();
+        test.append_attribute("file") = printable(file).c_str();
         test.append_attribute("line") = line;
         return test;
     }

@@ -1,6 +1,7 @@
 // The canonical layout: what it looks like, that it changes nothing but space, and that it is its own layout.
 #include <catch2/catch.hpp>
 
+#include "grammar/base/seeded.h"
 #include "tests/unit/grammar/parsed.h"
 #include "tests/unit/grammar/policies.h"
 
@@ -70,7 +71,7 @@ TEST_CASE("the policies of rules/ stand in their layout") {
 
 TEST_CASE("random policies") {
     constexpr std::uint64_t kSeed = 20240607;
-    std::mt19937_64 random(kSeed);
+    Seeded random(kSeed);
     for (int i = 0; i < 1500; ++i) {
         INFO("policy " << i << " of seed " << kSeed);
         check_layout(random_policy(random));

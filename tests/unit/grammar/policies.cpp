@@ -1,3 +1,4 @@
+#include "grammar/base/seeded.h"
 #include "tests/unit/grammar/policies.h"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ std::vector<std::string> fences(const std::string& page) {
 
 class Writer {
 public:
-    explicit Writer(std::mt19937_64& random) : random_(random) {}
+    explicit Writer(Seeded& random) : random_(random) {}
 
     std::string policy() {
         if (chance(2)) say("policy p");
@@ -161,7 +162,7 @@ private:
         say(any({"=> no alert", "=> drop by default , alert a 3 times", "=> alert a , alert b", "=> redirect(\"e\")"}));
     }
 
-    std::mt19937_64& random_;
+    Seeded& random_;
     std::string text_;
 };
 
@@ -181,6 +182,6 @@ std::vector<std::pair<std::string, std::string>> policies() {
     return all;
 }
 
-std::string random_policy(std::mt19937_64& random) { return Writer(random).policy(); }
+std::string random_policy(Seeded& random) { return Writer(random).policy(); }
 
 }  // namespace weir

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "grammar/base/seeded.h"
 
 namespace weir {
 
@@ -13,6 +14,6 @@ namespace weir {
 std::vector<std::pair<std::string, std::string>> policies();
 
 // A random policy that parses: every construct turns up, with comments and line ends in random places.
-std::string random_policy(std::mt19937_64& random);
+std::string random_policy(Seeded& random);
 
 }  // namespace weir

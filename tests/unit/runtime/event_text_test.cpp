@@ -87,23 +87,6 @@ TEST_CASE("fields of a packet as text; absent ones are a dash") {
                      "") == "10.0.0.1");
 }
 
-TEST_CASE("what could drive a terminal is escaped; what can be read stays") {
-    CHECK(printable("plain text, 100%") == "plain text, 100%");
-    CHECK(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9f") == "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9f");
-    CHECK(printable("a\nb\r\t\x1b[31m\x7f") == "a\\x0ab\\x0d\\x09\\x1b[31m\\x7f");
-    CHECK(printable("\xc2\x9b"
-                    "31m") == "\\xc2\\x9b31m");             // CSI as one character
-    CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");  // right-to-left override
-    CHECK(printable("\xff\xc3") == "\\xff\\xc3");           // no UTF-8
-    CHECK(printable("\xc0\x8a") == "\\xc0\\x8a");           // overlong newline
-    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
-    CHECK(printable(std::string_view("\0", 1)) == "\\x00");
-    for (int byte = 0; byte < 256; ++byte) {
-        const std::string text = printable(std::string(1, static_cast<char>(byte)));
-        for (const char c : text) CHECK((static_cast<std::uint8_t>(c) >= 0x20 && static_cast<std::uint8_t>(c) < 0x7f));
-    }
-}
-
 TEST_CASE("an event is its record and its manifest's words") {
     bpf::Manifest manifest;
     manifest.policy = "edge";

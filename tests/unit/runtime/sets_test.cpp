@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "compiler/codegen/native.h"
 #include "compiler/compiler.h"
 #include "compiler/oracle/evaluate.h"
+#include "grammar/base/seeded.h"
 #include "grammar/value.h"
 #include "runtime/trial_run.h"
 
@@ -19,7 +19,7 @@ using namespace weir;
 
 namespace {
 
-using Random = std::mt19937_64;
+using Random = Seeded;
 
 // A policy of one set, and a rule that drops what is in it; or a rule alone, where the list is in its text.
 Compiled compiled_of(const std::string& text, const std::string& list) {

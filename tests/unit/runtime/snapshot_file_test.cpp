@@ -9,12 +9,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <random>
 #include <set>
 #include <sstream>
 
 #include <fmt/format.h>
 
+#include "grammar/base/seeded.h"
 #include "runtime/state/set_text.h"
 #include "runtime/state/snapshot_file.h"
 
@@ -210,7 +210,7 @@ TEST_CASE("what is not finished leaves the file as it was") {
 
 // Files that are whole, with anything in them: never a crash, and never an entry that another writing would change.
 TEST_CASE("entries that are no values of their set's type are refused one by one") {
-    std::mt19937_64 random(7);
+    Seeded random(7);
     const Folder folder;
     const std::vector<bpf::SetInfo> sets = {
         {"a", true, 0, "set a: (ip)", 0, 0, {bpf::SetPart::kIp}},
