@@ -22,6 +22,7 @@ public:
     // Without program, tables and contents of maps and sets: what an engine keeps of a policy. At most 64 MB.
     Result<bpf::Object> read_names() const;
     std::uint64_t bytes() const { return bytes_; }
+    int fd() const { return memory_.get(); }
 
 private:
     ObjectImage(UniqueFd memory, std::uint64_t begin, std::uint64_t bytes)

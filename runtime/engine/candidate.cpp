@@ -11,6 +11,17 @@ namespace {
 std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}", generation); }
 }  // namespace
 
+SharedMaps Engine::State::shared_with_shadow() const {
+    return {reader->ring_fd(), &active->program.state(), active->generation.number};
+}
+
+Engine::ShadowPrograms Engine::shadow_programs() const {
+    const State& s = *state_;
+    const std::uint32_t number = s.active->generation.number;
+    return {s.stored.is_unconfirmed() ? nullptr : s.active->source.get(),
+            Shadow::live_options(number, s.shared_with_shadow()), Shadow::candidate_options(number)};
+}
+
 // The policy in force's own program counts nothing while the other one stands in for it.
 Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& origin) {
     finish_swap();
@@ -20,8 +31,9 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
         return Error{"the policy in force is too large, or the previous engine loaded it: it cannot be loaded twice",
                      "weir reload, then compare", ENOTSUP};
     end_shadow();
-    auto loaded = Shadow::load(*active->source, active->generation.number,
-                               {reader->ring_fd(), &active->program.state()}, candidate, origin);
+    auto loaded = Shadow::load(
+        *active->source, active->generation.number, shared_with_shadow(), candidate, origin,
+        [this](const bpf::Object& object, const ProgramOptions& with) { return load_program(object, with); });
     if (!loaded) return loaded.error();
     if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;
     if (Status named = name_interfaces(loaded->candidate(), candidate.manifest); !named) return named;

@@ -11,6 +11,7 @@
 #include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/engine/lifetime.h"
+#include "runtime/engine/program.h"
 #include "runtime/engine/shadow.h"
 #include "runtime/sinks/event.h"
 #include "runtime/state/live_set.h"
@@ -36,7 +37,10 @@ struct EngineOptions {
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
     bool deliver_to_sinks = true;          // false: only on_event gets them (embedding)
-    std::uint32_t ring_bytes = 1 << 20;    // room for events that wait: a power of two, and of pages
+    // Where it is given, in place of Program::load(). The verifier may take half a minute, for which an engine waits;
+    // with programs that were loaded beforehand (Engine::next_program()) it need not.
+    LoadProgram load{};
+    std::uint32_t ring_bytes = 1 << 20;  // room for events that wait: a power of two, and of pages
 };
 
 struct SwapOptions {
@@ -52,6 +56,17 @@ public:
     static Result<std::unique_ptr<Engine>> start(const bpf::Object& object, EngineOptions options);
     // detach(); nothing stays behind.
     ~Engine();
+
+    // What swap() and start() hand to EngineOptions::load with an object; valid until the next swap or rollback. With a
+    // `load` that has the program already, `object` may lack program, tables and contents (ObjectImage::read_names()).
+    ProgramOptions next_program() const;
+    // The same of shadow(): of the policy in force, and of the candidate. `source`: the policy in force, to be loaded
+    // once more; null where it cannot be compared.
+    struct ShadowPrograms {
+        const bpf::Object* source = nullptr;
+        ProgramOptions live{}, candidate{};
+    };
+    ShadowPrograms shadow_programs() const;
 
     // Loads `object` beside the policy in force, then puts it in force with one store. Counters of rules that keep
     // their name go on. On an error the old policy stays, and its generation. Where the new one must be confirmed and

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -18,11 +20,26 @@ namespace weir::runtime {
 struct SharedMaps {
     int events = -1;                   // fd, or -1: a map of its own
     const StateMaps* state = nullptr;  // of the policy before
+    std::uint32_t generation = 0;      // of that policy; 0: there is none
 };
 
 struct ProgramOptions {
     weir_settings settings{};
     SharedMaps shared{};
+};
+
+// The descriptors of a program, for the process that loaded it to hand them on.
+struct ProgramFds {
+    int program = -1;
+    std::vector<std::pair<std::string, int>> maps{};
+    std::vector<int> state{};
+    std::vector<std::uint8_t> taken_over{};  // of `state`
+};
+// The same, once they have arrived.
+struct ProgramParts {
+    std::vector<std::string> map_names{};
+    std::vector<std::uint8_t> taken_over{};
+    std::vector<UniqueFd> fds{};  // the program, its maps, its state
 };
 
 class Program {
@@ -34,6 +51,11 @@ public:
     // A program that runs already, with its maps; `state` are the shapes of what it remembers. Map names are cut to 15
     // bytes by the kernel.
     static Result<Program> adopt(UniqueFd program, const std::vector<bpf::StateMap>& state);
+
+    // One that another process of this engine loaded; `state` are the shapes of what it remembers. The kernel's answers
+    // about its maps are checked: what reads them expects their sizes.
+    static Result<Program> assemble(ProgramParts parts, const std::vector<bpf::StateMap>& state);
+    ProgramFds fds() const;
 
     int fd() const { return program_.get(); }
     // File descriptor of one of its maps, or -1.
@@ -57,5 +79,8 @@ private:
     std::vector<Map> maps_;
     StateMaps state_;
 };
+
+// How an engine has a program loaded.
+using LoadProgram = std::function<Result<Program>(const bpf::Object& object, const ProgramOptions& options)>;
 
 }  // namespace weir::runtime

@@ -24,17 +24,26 @@ std::string row_name(const bpf::Manifest& manifest, std::uint32_t row) {
 
 }  // namespace
 
-Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
-                            const bpf::Object& candidate, Origin origin) {
+ProgramOptions Shadow::live_options(std::uint32_t generation, const SharedMaps& shared) {
     ProgramOptions options;
     options.settings.tells = 1;
     options.settings.generation = generation;
     options.shared = shared;
-    auto live_program = Program::load(live, options);
-    if (!live_program) return live_program.error();
+    return options;
+}
+
+// With a ring that nobody reads: a candidate alerts nobody, and remembers for itself.
+ProgramOptions Shadow::candidate_options(std::uint32_t generation) {
+    ProgramOptions options = live_options(generation, {});
     options.settings.only_tells = 1;
-    options.shared = {};  // a ring that nobody reads: a candidate alerts nobody, and remembers for itself
-    auto candidate_program = Program::load(candidate, options);
+    return options;
+}
+
+Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
+                            const bpf::Object& candidate, Origin origin, const LoadProgram& load_program) {
+    auto live_program = load_program(live, live_options(generation, shared));
+    if (!live_program) return live_program.error();
+    auto candidate_program = load_program(candidate, candidate_options(generation));
     if (!candidate_program) return candidate_program.error();
     Shadow shadow(std::move(*live_program), std::move(*candidate_program));
 

@@ -29,7 +29,10 @@ class Shadow {
 public:
     // `live`: the policy in force, once more, telling what decided; `generation` is its number. Nothing runs yet.
     static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
-                               const bpf::Object& candidate, Origin origin);
+                               const bpf::Object& candidate, Origin origin,
+                               const LoadProgram& load_program = Program::load);
+    static ProgramOptions live_options(std::uint32_t generation, const SharedMaps& shared);
+    static ProgramOptions candidate_options(std::uint32_t generation);
 
     int program_fd() const { return program_.get(); }
     int shadowed_fd() const { return shadowed_.get(); }  // its prog array: has to be held for it to go on

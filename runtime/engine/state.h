@@ -88,6 +88,8 @@ struct Engine::State {
     // swap.cpp
     void abandon(Loaded& loaded);
     bool went_back(InForce now) const;
+    ProgramOptions next_program() const;
+    Result<Program> load_program(const bpf::Object& object, const ProgramOptions& with) const;
     Result<Loaded> load(const bpf::Object& object, const Origin& origin);
     bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
     Status replace(const bpf::Object& object, const SwapOptions& options);
@@ -101,6 +103,7 @@ struct Engine::State {
     void drop_unused();
 
     // candidate.cpp
+    SharedMaps shared_with_shadow() const;
     Status begin_shadow(const bpf::Object& candidate, const Origin& origin);
     void end_shadow();
     void collect_stand_in(Loaded& loaded, const Program& program);

@@ -23,13 +23,25 @@ std::size_t bytes_of(const bpf::Object& object) {
 
 }  // namespace
 
+ProgramOptions Engine::State::next_program() const {
+    ProgramOptions next;
+    next.settings.generation = newest + 1;
+    next.shared.events = reader->ring_fd();
+    if (active) next.shared.state = &active->program.state();
+    if (active) next.shared.generation = active->generation.number;
+    return next;
+}
+
+Result<Program> Engine::State::load_program(const bpf::Object& object, const ProgramOptions& with) const {
+    return options.load ? options.load(object, with) : Program::load(object, with);
+}
+
+ProgramOptions Engine::next_program() const { return state_->next_program(); }
+
 // Loads a policy and puts it into a free slot. On an error nothing of it stays.
 Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& origin) {
-    ProgramOptions program_options;
-    program_options.settings.generation = newest + 1;
-    program_options.shared.events = reader->ring_fd();
-    if (active) program_options.shared.state = &active->program.state();
-    auto program = Program::load(object, program_options);
+    const ProgramOptions program_options = next_program();
+    auto program = load_program(object, program_options);
     if (!program) return program.error();
     if (Status named = name_interfaces(*program, object.manifest); !named) return named.error();
     auto generation = make_generation(program_options.settings.generation, object, origin, options.lifetime);
@@ -38,7 +50,8 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     if (!slot) return slot.error();
     if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
-    if (bytes_of(object) <= kMaxSourceBytes) loaded.source = std::make_unique<const bpf::Object>(object);
+    if (!object.elf.empty() && bytes_of(object) <= kMaxSourceBytes)
+        loaded.source = std::make_unique<const bpf::Object>(object);
     if (Status pinned = pin(loaded); !pinned) {
         abandon(loaded);
         return pinned.error();

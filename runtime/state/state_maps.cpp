@@ -114,6 +114,16 @@ Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes,
     return made;
 }
 
+Result<StateMaps> StateMaps::assemble(const std::vector<bpf::StateMap>& shapes, std::vector<UniqueFd> fds,
+                                      const std::vector<std::uint8_t>& taken_over) {
+    if (fds.size() != shapes.size() || taken_over.size() != shapes.size())
+        return Error{"a loaded policy lacks some of its state", {}, EBADMSG};
+    StateMaps made;
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+        made.maps_.push_back({shapes[i], std::move(fds[i]), taken_over[i] != 0});
+    return made;
+}
+
 std::vector<bpf::StateMap> StateMaps::shapes(const std::vector<bpf::StateMap>& maps) {
     std::vector<bpf::StateMap> shapes = maps;
     for (bpf::StateMap& shape : shapes) shape.keys.clear();
@@ -191,6 +201,12 @@ std::vector<int> StateMaps::fds() const {
     std::vector<int> fds;
     for (const Map& map : maps_) fds.push_back(map.fd.get());
     return fds;
+}
+
+std::vector<std::uint8_t> StateMaps::taken_over() const {
+    std::vector<std::uint8_t> all;
+    for (const Map& map : maps_) all.push_back(map.taken_over ? 1 : 0);
+    return all;
 }
 
 std::vector<bpf::StateMap> StateMaps::shapes() const {

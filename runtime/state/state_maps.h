@@ -25,6 +25,9 @@ public:
     // Those of a program that runs already: `outer` has the descriptors of its maps of maps.
     static Result<StateMaps> adopt(const std::vector<bpf::StateMap>& shapes,
                                    const std::function<int(const std::string&)>& outer);
+    // Those that another process of this engine made: a descriptor for each of `shapes`, and whether it was taken over.
+    static Result<StateMaps> assemble(const std::vector<bpf::StateMap>& shapes, std::vector<UniqueFd> fds,
+                                      const std::vector<std::uint8_t>& taken_over);
     // What to remember of them for that: without contents.
     static std::vector<bpf::StateMap> shapes(const std::vector<bpf::StateMap>& maps);
 
@@ -41,6 +44,7 @@ public:
     int fd(const std::string& identity) const;
     std::vector<bpf::StateMap> shapes() const;
     std::vector<int> fds() const;
+    std::vector<std::uint8_t> taken_over() const;  // 1: the map was another policy's before
     // In the order of the accounts: terms, throttles, sets.
     std::vector<std::string> identities() const;
     // Keys that the map of a term holds now.
