@@ -1,5 +1,4 @@
 // weir run: attaches a policy, in the foreground.
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -18,6 +17,8 @@
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
 #include "service/daemon.h"
+#include "service/prepared_programs.h"
+#include "service/startup.h"
 #include "service/worker.h"
 
 namespace weir::cli {
@@ -60,24 +61,18 @@ std::string places(const runtime::EngineStatus& status) {
     return text;
 }
 
-// True where it is time to go: SIGTERM or SIGINT came. There is nothing yet that SIGHUP could read again.
-bool is_stopped(const runtime::UniqueFd& signals) {
-    signalfd_siginfo signal{};
-    while (read(signals.get(), &signal, sizeof(signal)) == sizeof(signal))
-        if (signal.ssi_signo != SIGHUP) return true;
-    return false;
-}
-
-// The first policy; nothing where the program was told to end meanwhile.
-std::optional<service::WorkerOutcome> compile(service::Worker& worker, const service::WorkerRequest& request,
-                                              const runtime::UniqueFd& signals) {
-    worker.ask(request);
-    for (;;) {
-        pollfd ready[] = {{worker.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
-        poll(ready, std::size(ready), static_cast<int>(worker.timeout_ms().value_or(1000)));
-        if (is_stopped(signals)) return std::nullopt;
-        if (auto outcome = worker.step()) return outcome;
-    }
+runtime::EngineOptions options_of(const RunArguments& arguments, const std::string& name) {
+    runtime::EngineOptions options;
+    options.name = name;
+    options.interfaces = arguments.interfaces;
+    options.lifetime = runtime::Lifetime::kPinned;
+    if (!arguments.state.empty()) options.state_folder = tooling::from_root(arguments.state) + "/" + name;
+    options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
+    options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
+                   : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
+                                                 : runtime::AttachMode::kAuto;
+    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", printable(notice)); };
+    return options;
 }
 
 int run(const RunArguments& arguments) {
@@ -99,7 +94,8 @@ int run(const RunArguments& arguments) {
 
     auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
-    const auto compiled = compile(*worker, request, signals);
+    service::Startup startup(signals, *control);
+    const auto compiled = startup.compile(*worker, request);
     if (!compiled) return kOk;
     std::fputs(compiled->diagnostics.c_str(), stderr);
     if (compiled->status != kOk) {
@@ -108,25 +104,26 @@ int run(const RunArguments& arguments) {
         return compiled->status;
     }
 
-    runtime::EngineOptions options;
-    options.name = name;
-    options.interfaces = arguments.interfaces;
+    runtime::EngineOptions options = options_of(arguments, name);
     options.origin = {request.file, compiled->files};
-    options.lifetime = runtime::Lifetime::kPinned;
-    if (!arguments.state.empty()) options.state_folder = tooling::from_root(arguments.state) + "/" + name;
-    options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
-    options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
-                   : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
-                                                 : runtime::AttachMode::kAuto;
     auto feed = std::make_unique<service::EventFeed>();
     options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
-    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", printable(notice)); };
-    const auto object = compiled->image->read();
+    auto prepared = std::make_unique<service::PreparedPrograms>();
+    prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
+        return startup.load(*compiled->image, with);
+    };
+    options.load = [taker = prepared.get()](const bpf::Object& object, const runtime::ProgramOptions& with) {
+        return taker->take(object, with);
+    };
+    const auto object = service::object_of(*compiled);
     if (!object) return say_error(object.error());
     auto engine = runtime::Engine::start(*object, std::move(options));
+    prepared->otherwise = {};
+    if (startup.is_stopped()) return kOk;
     if (!engine) return say_error(engine.error());
+    if (Status added = startup.add_first_entries(); !added) say_error(added.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
     fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", printable(status->name),
@@ -142,8 +139,8 @@ int run(const RunArguments& arguments) {
         watcher->follow(paths);
     }
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
-                           std::move(*worker), std::move(feed), std::move(samples), std::move(watcher),
-                           [](const Error& error) { say_error(error); })
+                           std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
+                           std::move(watcher), [](const Error& error) { say_error(error); })
         .run();
 }
 

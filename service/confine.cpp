@@ -233,6 +233,14 @@ std::vector<std::string> confine_compiler(int parent) {
     return lacks;
 }
 
+std::vector<std::string> confine_loader() {
+    Lacks lacks;
+    note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    note(lacks, "Landlock", restrict_with_landlock(kFsReadFile | kFsReadDir, Signals::kScoped));
+    note(lacks, "few capabilities", keep_capabilities({CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON}));
+    return lacks;
+}
+
 std::vector<std::string> confine_reader() {
     Lacks lacks;
     note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);

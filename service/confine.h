@@ -16,6 +16,9 @@ std::vector<std::string> confine_compiler(int parent);
 // process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
 std::vector<std::string> confine_reader();
 
+// The process that loads programs: it can do that, and read files.
+std::vector<std::string> confine_loader();
+
 // Keeps these capabilities (CAP_BPF, ...), drops all others for good. Those that the process does not have stay away.
 // Returns whether it worked.
 bool keep_capabilities(std::initializer_list<int> capabilities);

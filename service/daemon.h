@@ -11,7 +11,9 @@
 #include "service/command.h"
 #include "service/control_socket.h"
 #include "service/event_feed.h"
+#include "service/loader.h"
 #include "service/notify.h"
+#include "service/prepared_programs.h"
 #include "service/samples.h"
 #include "service/worker.h"
 #include "tooling/files/watcher.h"
@@ -28,22 +30,35 @@ public:
     // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is
     // reloaded when its files change.
     Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
-           WorkerRequest request, Worker worker, std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
-           std::optional<tooling::Watcher> watcher, OnError on_error);
+           WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
+           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<tooling::Watcher> watcher,
+           OnError on_error);
     // Until SIGTERM or SIGINT. Returns an exit status.
     int run();
 
 private:
     // What made us read the policy again. kWatch: its files changed; where they are the same after all nothing happens.
     enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
+    // What is done with a policy. kPromote: the candidate, which is compiled already.
+    enum class How : std::uint8_t { kReplace, kCompare, kPromote };
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
-        std::function<void(const Reply&)> reply{};  // kAsked; else empty
-        std::uint64_t confirm_within_ms = 0;        // 0: in force for good
-        bool is_candidate = false;                  // it runs beside the policy in force
-        std::string samples{};                      // path; empty: the engine's own
-        runtime::UniqueFd text{};                   // in place of the file
+        std::optional<Peer> peer{};           // kAsked
+        std::uint64_t confirm_within_ms = 0;  // 0: in force for good
+        How how = How::kReplace;
+        std::string samples{};                    // path; empty: the engine's own
+        runtime::UniqueFd text{};                 // in place of the file
+        std::optional<std::uint64_t> if_under{};  // kPromote
+    };
+    // A policy on its way into the kernel.
+    struct Loading {
+        WorkerOutcome compiled{};
+        std::optional<Loader> loader{};
+        std::vector<runtime::ProgramOptions> options{};  // in the order of the programs
+        std::uint32_t base = 0;                          // generation in force when it began
+        std::uint64_t begin_ns = 0;
+        std::optional<Reply> reply{};  // it is in force; first entries of its sets are added
     };
 
     int fail(const Error& error) const;  // the loop cannot go on
@@ -59,17 +74,30 @@ private:
     void carry_out_one(EventsCommand& command, const Peer& peer);
     template <typename SetCommand>
     void carry_out_one(SetCommand& command, const Peer& peer);
-    void compare(const Reload& reload, WorkerOutcome outcome);
     Reply reply_of(const Status& changed) const;
-    void refuse(const Reload& reload, const Error& error);
+
+    // daemon_reload.cpp
+    void reload_own_file(Why why);
+    void start_next();
+    void start_promotion();
+    void end_compile(WorkerOutcome outcome);
+    void begin_loading(WorkerOutcome compiled);
+    Result<std::vector<Loader::Job>> jobs_of(const runtime::ObjectImage& image) const;
+    void step_loading();
+    void commit();
+    Status replace(const bpf::Object& object);
+    Status compare(const bpf::Object& object);
+    void say_in_force(const std::vector<std::string>& forgotten) const;
+    void finish(const Reply& reply);
+    void refuse(const Error& error);
+    bool withdraw();
+
     int poll_timeout_ms() const;
     void notify_ready() const;
-    void reload_own_file(Why why);
-    void start_reload();
-    void end_reload(WorkerOutcome outcome);
 
-    std::unique_ptr<EventFeed> feed_;   // outlives the engine, whose last events it gets
-    std::unique_ptr<Samples> samples_;  // likewise
+    std::unique_ptr<PreparedPrograms> prepared_;  // outlives the engine, which asks it for programs
+    std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
+    std::unique_ptr<Samples> samples_;            // likewise
     std::unique_ptr<runtime::Engine> engine_;
     ControlServer control_;
     runtime::UniqueFd signals_;
@@ -77,7 +105,9 @@ private:
     std::optional<tooling::Watcher> watcher_;
     std::vector<runtime::SourceFile> last_read_{};  // by the last compile, whether or not it was refused
     std::deque<Reload> waiting_;                    // for the worker
-    std::optional<Reload> current_;                 // the worker is at it
+    std::optional<Reload> current_;                 // compiled or loaded now
+    std::optional<Loading> loading_{};              // of current_
+    std::optional<WorkerOutcome> candidate_{};      // beside the policy in force
     std::optional<Worker> worker_;                  // none where it died: the next reload starts one
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;

@@ -136,6 +136,12 @@ std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, 
 
 }  // namespace
 
+Result<bpf::Object> object_of(const WorkerOutcome& outcome) {
+    constexpr std::uint64_t kWhole = 16 << 20;  // an engine holds six
+    if (outcome.image->bytes() <= kWhole) return outcome.image->read();
+    return outcome.names;
+}
+
 Worker::Worker(WorkerOptions options, pid_t process) : options_(std::move(options)), process_(process) {}
 
 Worker::Worker(Worker&& other) noexcept
@@ -189,17 +195,17 @@ Result<Worker> Worker::start(WorkerOptions options) {
     return worker;
 }
 
-void Worker::ask(const WorkerRequest& request, int text) {
+bool Worker::ask(const WorkerRequest& request, int text) {
     begin_ns_ = runtime::monotonic_ns();
     is_asked_ = true;
     unchecked_.reset();
     auto memory = runtime::make_memory_file("weir-answer");
     memory_ = memory ? std::move(*memory) : runtime::UniqueFd();
     const int fd = memory_.get();
-    // A process that is dead, or a request that is too long, is found out by step().
     const bool sent = memory_ && send_job(reader_.get(), request.file, request.options.include_dirs, text) &&
                       send_message(engine_.get(), to_bytes(request), {&fd, 1}, Wait::kNo);
-    if (!sent && is_alive()) kill(process_, SIGKILL);
+    if (!sent && is_alive()) kill(process_, SIGKILL);  // or the request is longer than a message
+    return sent;
 }
 
 std::optional<std::uint64_t> Worker::timeout_ms() const {

@@ -37,6 +37,10 @@ struct WorkerOutcome {
     double milliseconds = 0;  // from question to object
 };
 
+// What an engine is given of it: all where the engine may need it once more, to compare it with a candidate; else the
+// names, for programs that are loaded from the image.
+Result<bpf::Object> object_of(const WorkerOutcome& outcome);
+
 struct WorkerOptions {
     // The program to start, with its arguments; it calls worker_main() (service/worker_process.h).
     std::vector<std::string> program{"/proc/self/exe", "compile-worker"};
@@ -57,7 +61,8 @@ public:
 
     // One policy at a time: the next one when step() has given the outcome. `text`: a regular file with the policy in
     // place of request.file's content, or -1.
-    void ask(const WorkerRequest& request, int text = -1);
+    // False where the process has died since: then it is asked nothing, and step() says why.
+    bool ask(const WorkerRequest& request, int text = -1);
     int fd() const { return poll_.get(); }  // readable where there is something to do
     // Until step() is to be called though fd() is quiet, in ms; nothing where that is not needed.
     std::optional<std::uint64_t> timeout_ms() const;

@@ -234,7 +234,7 @@ class Live(LiveCase):
         subprocess.run(["bpftool", "map", "create", str(folder / "somebodys"), "type", "array", "key", "4", "value", "4", "entries", "1", "name", "x"], check=True)
         refused = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME)
         self.assertEqual(refused.returncode, 3)
-        self.assertIn("not an engine's: somebodys", refused.stderr)
+        self.assertIn("did not create: somebodys", refused.stderr)
         (folder / "somebodys").unlink()
         folder.rmdir()
         folder.parent.rmdir()

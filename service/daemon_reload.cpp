@@ -1,0 +1,276 @@
+// How a running engine gets another policy: compiled by the worker, loaded by a process of its own, put in force here.
+// The loop goes on meanwhile. Held by tests/cli/live_test.py, load_test.py, shadow_test.py and watch_test.py.
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "grammar/base/printable.h"
+#include "runtime/kernel.h"
+#include "service/daemon.h"
+
+namespace weir::service {
+namespace {
+
+// A policy that came as a text has no file.
+bool has_file(const runtime::Origin& origin) { return !origin.file.empty() && !origin.file.ends_with(kStdinName); }
+
+const Error kNoFile{"the policy in force came from standard input: there is no file to read again", "weir reload FILE",
+                    0};
+
+Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.help}; }
+
+}  // namespace
+
+// Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
+void Daemon::reload_own_file(Why why) {
+    for (Reload& reload : waiting_)
+        if (!reload.peer) {
+            if (why == Why::kSignal) reload.why = why;
+            return;
+        }
+    // What is in force may be older than the last reload: a policy that was gone back to.
+    const auto now = engine_->in_force();
+    if (!has_file(now.origin)) return on_error_(kNoFile);
+    request_.file = now.origin.file;
+    waiting_.push_back({request_, why});
+}
+
+void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
+    constexpr std::size_t kMaxWaiting = 64;  // reloads; more are turned away
+    if (waiting_.size() >= kMaxWaiting)
+        return peer.reply(Refusal{kWorldFault, "too many reloads wait already", "wait for one to end"});
+    Reload reload{request_, Why::kAsked, peer, command.confirm_within_ms};
+    reload.how = command.shadow ? How::kCompare : How::kReplace;
+    reload.samples = command.samples;
+    reload.text = std::move(command.text);
+    const auto now = engine_->in_force();
+    if (command.file.empty() && !has_file(now.origin))
+        return peer.reply(Refusal{kUsage, kNoFile.message, kNoFile.help});
+    reload.request.file = command.file.empty() ? now.origin.file : command.file;
+    if (!command.include.empty()) reload.request.options.include_dirs = command.include;
+    reload.request.options.format = command.format;
+    reload.request.options.deny_warnings = command.deny_warnings;
+    reload.request.colour = command.colour ? Colour::kOn : Colour::kOff;
+    waiting_.push_back(std::move(reload));
+}
+
+void Daemon::carry_out_one(PromoteCommand& command, const Peer& peer) {
+    if (command.cancel) {
+        engine_->end_shadow();
+        samples_->end();
+        candidate_.reset();
+        return peer.reply(reply_of(Done{}));
+    }
+    Reload reload{request_, Why::kAsked, peer};
+    reload.how = How::kPromote;
+    reload.if_under = command.if_disagreements_under;
+    waiting_.push_back(std::move(reload));
+}
+
+void Daemon::start_next() {
+    current_ = std::move(waiting_.front());
+    waiting_.pop_front();
+    notify_service(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", runtime::monotonic_ns() / 1000));
+    if (current_->how == How::kPromote) return start_promotion();
+    // One that died while it had nothing to do is replaced.
+    if (worker_ && worker_->ask(current_->request, current_->text.get())) return;
+    worker_.reset();
+    auto started = Worker::start();
+    if (!started) return refuse(started.error());
+    worker_.emplace(std::move(*started));
+    worker_->ask(current_->request, current_->text.get());
+}
+
+void Daemon::start_promotion() {
+    auto now = engine_->status();
+    if (!now) return finish(refusal(now.error()));
+    if (!now->shadow || !candidate_)
+        return finish(Refusal{kWorldFault, "no candidate runs beside the policy in force",
+                              "weir reload --shadow FILE begins that"});
+    if (current_->if_under && now->shadow->disagreements >= *current_->if_under)
+        return finish(Refusal{kPolicyFault,
+                              fmt::format("{} disagreements in {} packets: not under {}", now->shadow->disagreements,
+                                          now->shadow->packets, *current_->if_under),
+                              "weir status says which rules; the policy in force stays"});
+    auto image = candidate_->image->duplicate();
+    if (!image) return finish(refusal(image.error()));
+    WorkerOutcome compiled;
+    compiled.image = std::move(*image);
+    compiled.names = candidate_->names;
+    begin_loading(std::move(compiled));
+}
+
+void Daemon::end_compile(WorkerOutcome outcome) {
+    const Reload& reload = *current_;
+    if (reload.text) std::erase_if(outcome.files, [&](const auto& file) { return file.path == reload.request.file; });
+    const bool same = outcome.files == last_read_;
+    if (reload.how == How::kReplace) last_read_ = outcome.files;
+    if (watcher_ && reload.how == How::kReplace) {
+        std::vector<std::string> paths;
+        for (const runtime::SourceFile& file : outcome.files) paths.push_back(file.path);
+        watcher_->follow(paths);
+    }
+    if (reload.why == Why::kWatch && same) {
+        current_.reset();
+        return notify_ready();
+    }
+    if (!reload.peer) std::fputs(outcome.diagnostics.c_str(), stderr);
+    if (outcome.status == kOk) return withdraw() ? void() : begin_loading(std::move(outcome));
+    ++reload_failed_;
+    const std::string sentence = "the policy is refused; the one in force stays";
+    if (!reload.peer) on_error_({sentence, {}, 0});
+    finish(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
+}
+
+// Beside the policy in force, or in its place.
+Result<std::vector<Loader::Job>> Daemon::jobs_of(const runtime::ObjectImage& image) const {
+    std::vector<Loader::Job> jobs;
+    auto copy = image.duplicate();
+    if (!copy) return copy.error();
+    if (current_->how != How::kCompare) {
+        jobs.push_back({std::move(*copy), engine_->next_program()});
+        return jobs;
+    }
+    const auto programs = engine_->shadow_programs();
+    if (programs.source == nullptr) return jobs;  // the engine itself says why not
+    auto source = runtime::ObjectImage::make(*programs.source);
+    if (!source) return source.error();
+    jobs.push_back({std::move(*source), programs.live});
+    jobs.push_back({std::move(*copy), programs.candidate});
+    return jobs;
+}
+
+void Daemon::begin_loading(WorkerOutcome compiled) {
+    loading_.emplace();
+    loading_->begin_ns = runtime::monotonic_ns();
+    loading_->base = engine_->in_force().generation;
+    loading_->compiled = std::move(compiled);
+    auto jobs = jobs_of(*loading_->compiled.image);
+    if (!jobs) return refuse(jobs.error());
+    if (jobs->empty()) return commit();
+    for (const Loader::Job& job : *jobs) loading_->options.push_back(job.options);
+    auto loader = Loader::start(*jobs);
+    if (!loader) return refuse(loader.error());
+    loading_->loader.emplace(std::move(*loader));
+}
+
+void Daemon::step_loading() {
+    if (loading_->reply) {
+        auto added = loading_->loader->step_entries();
+        if (!added) return;
+        if (!*added)
+            fmt::print(stderr, "{}: a set lacks entries of its file: {}\n", printable(engine_->name()),
+                       printable(added->error().message));
+        return finish(*std::exchange(loading_->reply, std::nullopt));
+    }
+    if (withdraw()) return;
+    auto programs = loading_->loader->step();
+    if (!programs) return;
+    if (!*programs) {
+        Error error = programs->error();
+        error.message += "; the policy in force stays";
+        return refuse(error);
+    }
+    // The policy that it was to follow was gone back from: its state is another.
+    if (loading_->base != engine_->in_force().generation) return begin_loading(std::move(loading_->compiled));
+    for (std::size_t i = 0; i < (**programs).size(); ++i)
+        prepared_->put(loading_->options[i], std::move((**programs)[i]));
+    commit();
+}
+
+void Daemon::commit() {
+    const auto object = object_of(loading_->compiled);
+    Status done = !object                          ? Status(object.error())
+                  : current_->how == How::kCompare ? compare(*object)
+                                                   : replace(*object);
+    prepared_->clear();
+    if (!done) {
+        Error error = done.error();
+        if (current_->how != How::kCompare) error.message += "; the policy in force stays";
+        return refuse(error);
+    }
+    // Who asked hears of it once the sets have what their files say, too.
+    if (loading_->loader) loading_->loader->add_first_entries();
+}
+
+Status Daemon::replace(const bpf::Object& object) {
+    Reload& reload = *current_;
+    WorkerOutcome& compiled = loading_->compiled;
+    const bool promotes = reload.how == How::kPromote;
+    const auto change = engine_->state_change(object);
+    const Status done =
+        promotes ? engine_->promote()
+                 : engine_->swap(object, {{reload.request.file, std::move(compiled.files)}, reload.confirm_within_ms});
+    if (!done) return done;
+    const double load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
+    if (!promotes) request_.options = reload.request.options;
+    samples_->end();
+    candidate_.reset();
+    say_in_force(change.ended);
+    const auto now = engine_->in_force();
+    if (promotes)
+        loading_->reply = ChangeReply{now.policy, now.generation, now.origin.file};
+    else
+        loading_->reply = ReloadReply{compiled.diagnostics,
+                                      now.policy,
+                                      now.generation,
+                                      now.rules,
+                                      compiled.milliseconds,
+                                      Committed{load_ms, static_cast<double>(engine_->last_commit_ns()) / 1e3,
+                                                change.ended, now.confirm_within_ms, now.falls_back_to}};
+    return Done{};
+}
+
+// A candidate, beside the policy in force.
+Status Daemon::compare(const bpf::Object& object) {
+    WorkerOutcome& compiled = loading_->compiled;
+    const std::string& file = current_->request.file;
+    Status done = samples_->begin(engine_->name(), current_->samples);
+    if (done) done = engine_->shadow(object, {file, std::move(compiled.files)});
+    if (!done) {
+        samples_->end();
+        return done;
+    }
+    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", printable(engine_->name()),
+               printable(file));
+    const auto now = engine_->in_force();
+    loading_->reply = ReloadReply{compiled.diagnostics,  now.policy,
+                                  now.generation,        compiled.names.manifest.rules.size(),
+                                  compiled.milliseconds, Compared{compiled.names.manifest.policy, samples_->path()}};
+    candidate_ = std::move(compiled);
+    return Done{};
+}
+
+void Daemon::say_in_force(const std::vector<std::string>& forgotten) const {
+    const auto now = engine_->in_force();
+    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", printable(engine_->name()),
+               printable(now.policy), printable(now.origin.file), now.generation);
+    for (const std::string& identity : forgotten)
+        fmt::print(stderr, "{}: the state of `{}` is gone\n", printable(engine_->name()), printable(identity));
+}
+
+// The reload has ended, one way or the other.
+void Daemon::finish(const Reply& reply) {
+    if (current_->peer) current_->peer->reply(reply);
+    current_.reset();
+    loading_.reset();
+    notify_ready();
+}
+
+// The policy in force stays.
+void Daemon::refuse(const Error& error) {
+    ++reload_failed_;
+    if (!current_->peer) on_error_(error);
+    finish(refusal(error));
+}
+
+// Who asked has left (Ctrl-C) before the policy was in force.
+bool Daemon::withdraw() {
+    if (!current_->peer || current_->peer->is_connected()) return false;
+    fmt::print(stderr, "{}: a reload was withdrawn by who had asked for it\n", printable(engine_->name()));
+    finish(Refusal{kWorldFault, "withdrawn"});
+    return true;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,39 @@
+// What an engine does before it has a policy: compiles and loads the first one, while signals are served and whoever
+// asks gets an answer.
+#pragma once
+
+#include <optional>
+
+#include "runtime/engine/program.h"
+#include "runtime/handles.h"
+#include "runtime/object_image.h"
+#include "service/control_socket.h"
+#include "service/loader.h"
+#include "service/worker.h"
+
+namespace weir::service {
+
+class Startup {
+public:
+    // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP.
+    Startup(const runtime::UniqueFd& signals, ControlServer& control) : signals_(signals), control_(control) {}
+
+    // Nothing where the program was told to end meanwhile.
+    std::optional<WorkerOutcome> compile(Worker& worker, const WorkerRequest& request);
+    Result<runtime::Program> load(const runtime::ObjectImage& image, const runtime::ProgramOptions& options);
+    // Of the policy that load() loaded, once it is in force.
+    Status add_first_entries();
+
+    bool is_stopped() const { return is_stopped_; }  // SIGTERM or SIGINT came
+
+private:
+    // Waits for `fd`; false where it is time to go.
+    bool wait(int fd, std::uint64_t timeout_ms);
+
+    const runtime::UniqueFd& signals_;
+    ControlServer& control_;
+    std::optional<Loader> loader_{};
+    bool is_stopped_ = false;
+};
+
+}  // namespace weir::service
