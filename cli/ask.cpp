@@ -1,3 +1,4 @@
+// Tested by tests/cli/kept_test.py with `"status"`.
 #include "cli/ask.h"
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // `weir bench`: what a policy costs a packet, and what it costs to bring it into force.
+// Tested by tests/cli/hostile_test.py with `"bench"`.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>

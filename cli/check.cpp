@@ -1,4 +1,5 @@
 // weir check: checks a policy.
+// Tested by tests/cli/answers_test.py with `"check"`.
 #include <algorithm>
 #include <cstdio>
 

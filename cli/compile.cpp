@@ -1,4 +1,5 @@
 // weir compile: prints one stage of the compiler.
+// Tested by tests/cli/answers_test.py with `"compile"`.
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // weir completion: completion scripts for shells.
+// Tested by tests/cli/answers_test.py with `"completion"`.
 #include <cstdio>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/cli/live_test.py with `confirm-within`.
 #include "cli/duration.h"
 
 #include <array>

@@ -1,4 +1,5 @@
 // weir events: the alerts of a running engine.
+// Tested by tests/cli/show_test.py with `"events"`.
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // weir explain: explains a diagnostic.
+// Tested by tests/cli/answers_test.py with `"explain"`.
 #include <unistd.h>
 
 #include <cctype>

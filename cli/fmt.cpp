@@ -1,4 +1,5 @@
 // weir fmt: the one canonical layout.
+// Tested by tests/cli/answers_test.py with `"fmt"`.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/cli/answers_test.py with `"check"`.
 #include "cli/load.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // weir: arguments to commands, commands to an exit status.
+// Tested by tests/cli/answers_test.py with `"--help"`.
 #include <csignal>
 #include <cstdio>
 

@@ -1,3 +1,4 @@
+// Tested by tests/cli/answers_test.py with `stderr`.
 #include "cli/nonblocking_stderr.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// Tested by tests/cli/answers_test.py with `"--format"`.
 #include "cli/options.h"
 
 namespace weir::cli {

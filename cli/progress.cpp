@@ -1,3 +1,4 @@
+// Tested by tests/cli/answers_test.py with `"replay"`.
 #include "cli/progress.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // weir reload, confirm, rollback, promote: changes the policy of a running engine.
+// Tested by tests/cli/answers_test.py with `"reload"`.
 #include <unistd.h>
 
 #include <cerrno>

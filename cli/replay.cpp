@@ -1,4 +1,5 @@
 // weir replay: what would a policy have done with a capture?
+// Tested by tests/cli/answers_test.py with `"replay"`.
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // weir run: attaches a policy, in the foreground.
+// Tested by tests/cli/live_test.py with `"run"`.
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // weir set: the sets of a running engine.
+// Tested by tests/cli/kept_test.py with `"set"`.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>

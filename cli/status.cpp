@@ -1,4 +1,5 @@
 // weir status: shows a running engine.
+// Tested by tests/cli/kept_test.py with `"status"`.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // weir test: do a policy's own tests hold?
+// Tested by tests/cli/answers_test.py with `"test"`.
 #include <fnmatch.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
 // weir top: the rules of a running engine by packets a second, live.
+// Tested by tests/cli/show_test.py with `"top"`.
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>

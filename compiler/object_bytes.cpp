@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/session_test.cpp.
 #include "compiler/object_bytes.h"
 
 #include <cstring>

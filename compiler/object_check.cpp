@@ -1,4 +1,5 @@
 // Held by tests/unit/runtime/object_image_test.cpp.
+// Tested by tests/unit/runtime/object_image_test.cpp with `from_bytes`.
 #include "compiler/object_check.h"
 
 #include <algorithm>

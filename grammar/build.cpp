@@ -1,3 +1,4 @@
+// Tested by tests/unit/grammar/parser_test.cpp with `Parsed`.
 #include "grammar/build.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/grammar/errors_test.cpp with `codes()`.
 #include "grammar/diagnostic.h"
 
 #include <array>

@@ -1,4 +1,5 @@
 // ast::Policy as an indented tree. Strings and bytes are quoted, values are written in their base unit.
+// Tested by tests/unit/grammar/parser_test.cpp with `dumped`.
 #include <fmt/format.h>
 
 #include <iterator>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/grammar/format_test.cpp with `formatted`.
 #include "grammar/layout.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/grammar/literal_test.cpp.
 #include "grammar/literal.h"
 
 #include <array>

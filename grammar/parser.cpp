@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/names_test.cpp.
 #include "grammar/parser.h"
 
 #include <condition_variable>

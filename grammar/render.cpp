@@ -1,3 +1,4 @@
+// Tested by tests/unit/base/printable_test.cpp.
 #include "grammar/render.h"
 
 #include <algorithm>

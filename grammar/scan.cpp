@@ -1,3 +1,4 @@
+// Tested by tests/unit/grammar/format_test.cpp with `too`.
 #include "grammar/scan.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Text that the grammar did not expect: the message, and a fix for common mistakes.
+// Tested by tests/unit/grammar/errors_test.cpp with `E1`.
 #include <algorithm>
 #include <array>
 #include <vector>

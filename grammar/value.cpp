@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/sets_test.cpp.
 #include "grammar/value.h"
 
 #include <arpa/inet.h>

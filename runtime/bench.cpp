@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/bench_test.cpp.
 #include "runtime/bench.h"
 
 #include <bpf/bpf.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/accounts_test.cpp.
 #include "runtime/kernel.h"
 
 #include <bpf/bpf.h>

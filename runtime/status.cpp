@@ -1,3 +1,4 @@
+// Tested by tests/kernel/events_test.cpp with `check_settled`.
 #include "runtime/status.h"
 
 namespace weir::runtime {

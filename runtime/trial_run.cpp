@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/sets_test.cpp.
 #include "runtime/trial_run.h"
 
 #include <bpf/bpf.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/service/command_codec_test.cpp.
 #include "service/command_codec.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
 // Held by tests/unit/service/hostile_worker_test.cpp.
+// Tested by tests/unit/service/hostile.cpp with `hostile`.
 #include "service/confine.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/service/control_socket_test.cpp with `weir`.
 #include "service/control_path.h"
 
 #include <sys/socket.h>

@@ -1,4 +1,5 @@
 // Held by tests/unit/service/control_socket_test.cpp and tests/cli/live_test.py.
+// Tested by tests/unit/service/control_socket_test.cpp.
 #include "service/control_socket.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Tested by tests/house/house_test.py.
 #include "service/daemon.h"
 
 #include <poll.h>

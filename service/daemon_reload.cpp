@@ -1,5 +1,6 @@
 // How a running engine gets another policy: compiled by the worker, loaded by a process of its own, put in force here.
-// The loop goes on meanwhile. Held by tests/cli/live_test.py, load_test.py, shadow_test.py and watch_test.py.
+// The loop goes on meanwhile.
+// Tested by tests/cli/load_test.py with `reload`.
 #include <cerrno>
 #include <cstdio>
 

@@ -1,4 +1,5 @@
 // Held by tests/cli/live_test.py and show_test.py.
+// Tested by tests/cli/live_test.py with `"status"`.
 #include "service/engine_connection.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 // Held by tests/unit/service/event_feed_test.cpp.
+// Tested by tests/unit/service/event_feed_test.cpp.
 #include "service/event_feed.h"
 
 #include <fmt/format.h>

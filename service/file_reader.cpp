@@ -1,4 +1,5 @@
 // Held by tests/unit/service/worker_test.cpp and hostile_worker_test.cpp.
+// Tested by tests/unit/service/worker_test.cpp.
 #include "service/file_reader.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// Held by tests/cli/load_test.py.
+// Tested by tests/cli/load_test.py with `reload`.
 #include "service/loader.h"
 
 #include <sys/resource.h>

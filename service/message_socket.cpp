@@ -1,4 +1,5 @@
 // Held by tests/unit/service/worker_test.cpp.
+// Tested by tests/unit/service/worker_test.cpp.
 #include "service/message_socket.h"
 
 #include <sys/socket.h>

@@ -1,4 +1,5 @@
 // Held by tests/unit/service/named_files_test.cpp.
+// Tested by tests/unit/service/named_files_test.cpp.
 #include "service/named_files.h"
 
 #include <algorithm>

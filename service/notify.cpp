@@ -1,3 +1,4 @@
+// Tested by tests/cli/live_test.py with `READY=1`.
 #include "service/notify.h"
 
 #include <sys/socket.h>

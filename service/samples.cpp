@@ -1,3 +1,4 @@
+// Tested by tests/unit/service/samples_test.cpp.
 #include "service/samples.h"
 
 #include <filesystem>

@@ -1,4 +1,5 @@
 // Held by tests/cli/live_test.py (sets).
+// Tested by tests/cli/live_case.py with `"set"`.
 #include "service/set_commands.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Held by tests/cli/live_test.py and load_test.py.
+// Tested by tests/cli/live_test.py with `"run"`.
 #include "service/startup.h"
 
 #include <poll.h>

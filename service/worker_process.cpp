@@ -1,4 +1,5 @@
 // Held by tests/unit/service/worker_test.cpp and hostile_worker_test.cpp.
+// Tested by tests/unit/service/worker_test.cpp with `worker`.
 #include "service/worker_process.h"
 
 #include <fcntl.h>

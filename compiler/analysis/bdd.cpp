@@ -1,3 +1,4 @@
+// Tested by tests/unit/analysis/bdd_test.cpp.
 #include "compiler/analysis/bdd.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/golden/lint_test.cpp.
 #include "compiler/analysis/lint.h"
 
 #include <algorithm>

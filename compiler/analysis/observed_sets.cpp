@@ -1,4 +1,5 @@
 // W405: what an observed rule adds to a set is enforced by another.
+// Tested by tests/golden/golden_test.cpp with `cases`.
 #include <algorithm>
 #include <map>
 #include <set>

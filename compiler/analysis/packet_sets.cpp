@@ -1,3 +1,4 @@
+// Tested by tests/unit/analysis/packet_sets_test.cpp.
 #include "compiler/analysis/packet_sets.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/analysis/probe_frames_test.cpp.
 #include "compiler/analysis/probe_frames.h"
 
 #include <algorithm>

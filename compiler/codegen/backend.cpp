@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/session_test.cpp with `compile`.
 #include "compiler/codegen/backend.h"
 
 #include <llvm/ADT/StringSet.h>

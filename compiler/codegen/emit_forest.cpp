@@ -1,4 +1,5 @@
 // The parts of the forest walker that depend on the policy: how an entry compares, and the residual conditions.
+// Tested by tests/verdict/shapes.cpp with `kernel`.
 #include <llvm/IR/IRBuilder.h>
 
 #include <numeric>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/codegen/emit_key_test.cpp.
 #include "compiler/codegen/emit_key.h"
 
 #include <algorithm>

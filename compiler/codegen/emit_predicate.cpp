@@ -1,3 +1,4 @@
+// Tested by tests/verdict/operators_test.cpp with `payload`.
 #include "compiler/codegen/emit_predicate.h"
 
 #include <algorithm>

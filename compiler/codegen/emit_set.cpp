@@ -1,5 +1,6 @@
 // Set look-ups: sets of single values as ranges; sets that change in maps of their own; other sets with a key as struct
 // weir_set_key or struct weir_net_key.
+// Tested by tests/cli/kept_test.py with `in bad`.
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/emit_predicate.h"
 #include "grammar/base/check.h"

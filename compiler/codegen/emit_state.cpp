@@ -1,5 +1,6 @@
 // State terms and changes of sets: the code that lays out their keys. What is done with them is in
 // bpf/templates/state.h.
+// Tested by tests/verdict/eviction_test.cpp with `rate(`.
 #include <llvm/IR/IRBuilder.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/codegen/native_test.cpp.
 #include "compiler/codegen/native.h"
 
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>

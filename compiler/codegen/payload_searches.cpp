@@ -1,3 +1,4 @@
+// Tested by tests/verdict/operators_test.cpp with `contains`.
 #include "compiler/codegen/payload_searches.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/fields_test.cpp with `not in`.
 #include "compiler/codegen/range_lines.h"
 
 #include <algorithm>

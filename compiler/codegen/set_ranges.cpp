@@ -1,3 +1,4 @@
+// Tested by tests/verdict/operators_test.cpp with `from \"`.
 #include "compiler/codegen/set_ranges.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/state_limits_test.cpp with `rate(`.
 #include "compiler/codegen/state_tables.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/shapes.cpp with `kernel`.
 #include "compiler/codegen/tables.h"
 
 #include <algorithm>

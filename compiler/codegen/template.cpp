@@ -1,3 +1,4 @@
+// Tested by tests/unit/codegen/native_test.cpp with `NativeEngine`.
 #include "compiler/codegen/template.h"
 
 #include <llvm/Bitcode/BitcodeReader.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/box_test.cpp.
 #include "compiler/ir/box.h"
 
 #include <algorithm>

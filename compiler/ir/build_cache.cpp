@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/session_test.cpp with `Session`.
 #include "compiler/ir/build_cache.h"
 
 namespace weir::ir {

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/limits_test.cpp with `E519`.
 #include "compiler/ir/code_size.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // The choice of a node's window: every window of every dimension is tried on the node's boxes, or on a sample of them.
+// Tested by tests/unit/ir/tree_test.cpp with `build_tree`.
 #include <algorithm>
 #include <bit>
 

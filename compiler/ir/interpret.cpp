@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/forest_test.cpp.
 #include "compiler/ir/interpret.h"
 
 #include <algorithm>

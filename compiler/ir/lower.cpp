@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/forest_test.cpp with `interpret_rules`.
 #include "compiler/ir/lower.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/golden/decision_test.cpp.
 #include "compiler/ir/print.h"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/forest_test.cpp with `interpret_forests`.
 #include "compiler/ir/residual.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/ir/tree_test.cpp.
 #include "compiler/ir/tree.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/analysis/probe_frames_test.cpp.
 #include "compiler/oracle/evaluate.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/stateful.cpp with `stateful`.
 #include "compiler/oracle/state.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/packet/fields_test.cpp.
 #include "compiler/packet/fields.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/types_test.cpp.
 #include "compiler/packet/frame_builder.h"
 
 #include <algorithm>

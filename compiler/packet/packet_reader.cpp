@@ -1,5 +1,6 @@
 // How a frame is read, word for word as docs/language.md says it. The compiled path has its own reader, in C
 // (bpf/templates/read/); the two share the field table only, and the tests hold them against each other.
+// Tested by tests/verdict/malformed_test.cpp with `malformed`.
 #include <algorithm>
 
 #include "compiler/packet/packet.h"

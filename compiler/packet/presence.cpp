@@ -1,4 +1,5 @@
 // What follows from what a packet has: the reader of frames (bpf/templates/read/) sets these bits together.
+// Tested by tests/unit/packet/presence_test.cpp.
 #include "compiler/packet/presence.h"
 
 #include <algorithm>

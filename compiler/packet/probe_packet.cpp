@@ -1,3 +1,4 @@
+// Tested by tests/unit/analysis/probe_frames_test.cpp with `probe_frames`.
 #include "compiler/packet/probe_packet.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/verdict/eviction_test.cpp with `distinct(`.
 #include "compiler/policy/distinct.h"
 
 #include <cmath>

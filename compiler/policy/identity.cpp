@@ -1,3 +1,4 @@
+// Tested by tests/kernel/state_test.cpp with `identity`.
 #include "compiler/policy/identity.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/policy/reads_test.cpp.
 #include "compiler/policy/reads.h"
 
 #include <variant>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/policy/set_element_test.cpp.
 #include "compiler/policy/set_element.h"
 
 #include <algorithm>

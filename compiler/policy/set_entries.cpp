@@ -1,3 +1,4 @@
+// Tested by tests/unit/policy/set_element_test.cpp with `parse_element`.
 #include "compiler/policy/set_entries.h"
 
 #include <algorithm>

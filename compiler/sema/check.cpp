@@ -1,3 +1,4 @@
+// Tested by tests/golden/lint_test.cpp.
 #include "compiler/sema/check.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // What rules do to sets, and what holds alerts back: `add X to SET [for DURATION]`, `remove X from SET`, `throttle`.
+// Tested by tests/unit/sema/types_test.cpp with `add ip.src`.
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // `expect SET [not] contains X` of test blocks.
+// Tested by tests/unit/sema/types_test.cpp with `expect`.
 #include <fmt/format.h>
 
 #include "compiler/policy/set_element.h"

@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/names_test.cpp with `alert`.
 #include "compiler/sema/check_items.h"
 
 #include <algorithm>

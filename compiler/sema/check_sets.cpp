@@ -1,4 +1,5 @@
 // Declared sets, and the files that fill them.
+// Tested by tests/unit/sema/names_test.cpp with `set `.
 #include <algorithm>
 
 #include <fmt/format.h>

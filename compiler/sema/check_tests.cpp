@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/types_test.cpp with `test \"`.
 #include "compiler/sema/check_tests.h"
 
 #include <algorithm>

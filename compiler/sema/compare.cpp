@@ -1,4 +1,5 @@
 // Comparisons: each pair of sides becomes one typed expression, or a diagnostic.
+// Tested by tests/unit/sema/types_test.cpp with `operators`.
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/types_test.cpp with `check_mistakes`.
 #include "compiler/sema/condition.h"
 
 #include <algorithm>

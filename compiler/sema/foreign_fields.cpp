@@ -1,3 +1,4 @@
+// Tested by tests/golden/golden_test.cpp with `cases`.
 #include "compiler/sema/foreign_fields.h"
 
 #include <string>

@@ -1,4 +1,5 @@
 // Names, values, lets and functions: what the side of a comparison is.
+// Tested by tests/unit/sema/names_test.cpp with `let `.
 #include "compiler/sema/operand.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/sema/types_test.cpp with `import`.
 #include "compiler/sema/paths.h"
 
 namespace weir::sema {

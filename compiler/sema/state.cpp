@@ -1,4 +1,5 @@
 // State terms: from their text to their typed form.
+// Tested by tests/verdict/eviction_test.cpp with `rate(`.
 #include <algorithm>
 #include <limits>
 

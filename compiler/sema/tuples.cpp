@@ -1,4 +1,5 @@
 // Tuples against literal sets, and ranges in order.
+// Tested by tests/unit/sema/types_test.cpp with `(ip.src, `.
 #include <algorithm>
 
 #include <fmt/format.h>

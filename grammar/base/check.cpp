@@ -1,3 +1,4 @@
+// Tested by tests/unit/base/check_test.cpp.
 #include "grammar/base/check.h"
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/base/nearest_test.cpp.
 #include "grammar/base/nearest.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/base/printable_test.cpp.
 #include "grammar/base/printable.h"
 
 #include <algorithm>

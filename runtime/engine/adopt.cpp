@@ -1,4 +1,5 @@
 // How an engine goes on with what a killed one of its name left: docs/hot-swap.md, "When the engine is killed".
+// Tested by tests/kernel/adopt_test.cpp with `Engine::start`.
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>

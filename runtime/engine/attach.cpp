@@ -1,4 +1,5 @@
 // How the root gets onto interfaces, and back onto those that come back.
+// Tested by tests/kernel/attach_test.cpp with `attach`.
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/attach_test.cpp with `Attach`.
 #include "runtime/engine/attachment.h"
 
 #include <bpf/bpf.h>

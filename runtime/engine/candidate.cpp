@@ -1,4 +1,5 @@
 // A candidate beside the policy in force: docs/hot-swap.md, "Shadow".
+// Tested by tests/kernel/shadow_test.cpp with `shadow`.
 #include <cerrno>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/house/house_test.py.
 #include "runtime/engine/engine.h"
 
 #include <sys/epoll.h>

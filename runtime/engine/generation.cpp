@@ -1,3 +1,4 @@
+// Tested by tests/kernel/swap_test.cpp with `generation`.
 #include "runtime/engine/generation.h"
 
 #include <bpf/bpf.h>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/owner_test.cpp.
 #include "runtime/engine/hook.h"
 
 #include <linux/if_link.h>

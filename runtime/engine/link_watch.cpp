@@ -1,3 +1,4 @@
+// Tested by tests/kernel/links_test.cpp with `link`.
 #include "runtime/engine/link_watch.h"
 
 #include <linux/netlink.h>

@@ -1,4 +1,5 @@
 // What an engine pins: docs/hot-swap.md, "When the engine is killed".
+// Tested by tests/kernel/adopt_test.cpp with `pin`.
 #include <algorithm>
 #include <cerrno>
 

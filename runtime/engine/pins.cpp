@@ -1,3 +1,4 @@
+// Tested by tests/kernel/adopt_test.cpp.
 #include "runtime/engine/pins.h"
 
 #include <bpf/bpf.h>

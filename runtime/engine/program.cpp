@@ -1,3 +1,4 @@
+// Tested by tests/kernel/state_test.cpp.
 #include "runtime/engine/program.h"
 
 #include <bpf/bpf.h>

@@ -1,4 +1,5 @@
-// Programs on their way from the process that loaded them. Held by tests/cli/load_test.py.
+// Programs on their way from the process that loaded them.
+// Tested by tests/cli/load_test.py with `reload`.
 #include <bpf/bpf.h>
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/confirm_test.cpp with `confirm`.
 #include "runtime/engine/root.h"
 
 #include <bpf/bpf.h>

@@ -1,4 +1,5 @@
 // Sets of the policy in force that change while it runs.
+// Tested by tests/kernel/state_test.cpp with `set(`.
 #include <cerrno>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/shadow_test.cpp with `shadow`.
 #include "runtime/engine/shadow.h"
 
 #include <bpf/bpf.h>

@@ -1,4 +1,5 @@
 // Held by tests/unit/runtime/sums_test.cpp.
+// Tested by tests/unit/runtime/sums_test.cpp.
 #include "runtime/engine/sums.h"
 
 #include <cerrno>

@@ -1,4 +1,5 @@
 // How one policy follows another: docs/hot-swap.md.
+// Tested by tests/kernel/swap_test.cpp with `swap`.
 #include "runtime/engine/state.h"
 
 #include <algorithm>

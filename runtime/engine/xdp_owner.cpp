@@ -1,3 +1,4 @@
+// Tested by tests/kernel/owner_test.cpp.
 #include "runtime/engine/xdp_owner.h"
 
 #include <bpf/bpf.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/event_text_test.cpp.
 #include "runtime/sinks/event_text.h"
 
 #include <arpa/inet.h>

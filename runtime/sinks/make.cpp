@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/actions_test.cpp with `eve`.
 #include "runtime/sinks/make.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Tested by tests/house/house_test.py.
 #include "runtime/state/live_set.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/kept_test.cpp with `state_folder`.
 #include "runtime/state/set_saver.h"
 
 #include <algorithm>

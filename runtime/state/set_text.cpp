@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/snapshot_file_test.cpp.
 #include "runtime/state/set_text.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/snapshot_file_test.cpp.
 #include "runtime/state/snapshot_file.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// Tested by tests/kernel/state_test.cpp with `set(`.
 #include "runtime/state/state_maps.h"
 
 #include <bpf/bpf.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/runtime/sets_test.cpp with `table`.
 #include "runtime/state/state_table.h"
 
 #include <bpf/bpf.h>

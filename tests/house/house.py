@@ -224,8 +224,8 @@ def check_words(root, _):
         yield f"docs/language.md: `{word}` is {'missing among' if word in words else 'listed, but not one of'} the reserved words"
 
 
-TESTED = re.compile(r"^// Tested by (\S+?)\.?(?: with `([^`]+)`)?\.?$", re.M)
-TESTED_ROOMS = ("grammar/", "compiler/")
+TESTED = re.compile(r"^// Tested by ([\w/.]+\w)(?: with `([^`]+)`(?:; [^`]*)?|,? and [^`]*)?\.?$", re.M)
+TESTED_ROOMS = ("grammar/", "compiler/", "runtime/", "tooling/", "service/", "cli/")
 
 
 def check_tested(root, _):

@@ -1,4 +1,4 @@
-// Tested by tests/cli/answers_test.py and tests/unit/tooling/bundle_test.cpp.
+// Tested by tests/cli/answers_test.py with `"check"`.
 #include "tooling/files/read.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Tested by tests/unit/tooling/watcher_test.cpp.
 #include "tooling/files/watcher.h"
 
 #include <sys/inotify.h>

@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/capture_test.cpp.
+// Tested by tests/unit/tooling/capture_test.cpp with `gz`.
 #include "tooling/judge/byte_stream.h"
 
 #include <algorithm>

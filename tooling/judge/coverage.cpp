@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/policy_tests_test.cpp.
+// Tested by tests/unit/tooling/policy_tests_test.cpp with `overage`.
 #include "tooling/judge/coverage.h"
 
 #include <algorithm>

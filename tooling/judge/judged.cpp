@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/evaluators_test.cpp.
+// Tested by tests/unit/tooling/evaluators_test.cpp with `judge`.
 #include "tooling/judge/judged.h"
 
 #include "grammar/base/names.h"

@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/capture_test.cpp.
+// Tested by tests/unit/tooling/capture_test.cpp with `IEEE 802.11`.
 #include "tooling/judge/link_type.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/capture_test.cpp, and fuzzed by tests/fuzz/capture.cpp.
+// Tested by tests/unit/tooling/capture_test.cpp with `capture`; tests/fuzz/capture.cpp fuzzes it.
 #include <algorithm>
 #include <array>
 
