@@ -1,4 +1,4 @@
-// Tested by tests/unit/runtime/actions_test.cpp.
+// Tested by tests/unit/runtime/sinks_test.cpp.
 #include "runtime/sinks/dispatcher.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
             continue;
         }
         ids.push_back(next_);
-        sinks_.emplace(next_++, Sink{declared, make_(declared)});
+        sinks_.emplace(next_++, Entry{declared, make_(declared)});
     }
     return ids;
 }
@@ -36,26 +36,26 @@ void Dispatcher::keep_only(const std::vector<SinkId>& sinks) {
 bool Dispatcher::deliver(const Event& event, const std::vector<SinkId>& sinks) {
     bool all = true;
     for (const SinkId id : sinks) {
-        Sink& sink = sinks_.at(id);
-        const bool taken = sink.action->deliver(event);
-        ++(taken ? sink.account.delivered : sink.account.lost);
+        Entry& entry = sinks_.at(id);
+        const bool taken = entry.sink->deliver(event);
+        ++(taken ? entry.account.delivered : entry.account.lost);
         all = all && taken;
     }
     return all;
 }
 
 void Dispatcher::reopen() {
-    for (auto& [id, sink] : sinks_) sink.action->reopen();
+    for (auto& [id, entry] : sinks_) entry.sink->reopen();
 }
 
 void Dispatcher::add(SinkId sink, const weir_alert_account& counts) { add_counts(sinks_.at(sink).account, counts); }
 
 SinkStatus Dispatcher::status(SinkId sink) const {
-    const Sink& known = sinks_.at(sink);
+    const Entry& known = sinks_.at(sink);
     SinkStatus status;
     static_cast<Account&>(status) = known.account;
     status.name = known.declared.name;
-    status.state = known.action->state();
+    status.state = known.sink->state();
     return status;
 }
 

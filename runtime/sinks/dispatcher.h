@@ -1,4 +1,4 @@
-// Hands events to actions, and keeps account of what became of them.
+// Hands events to sinks and counts what became of them.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,10 @@ using SinkId = std::uint32_t;  // never used twice by a dispatcher
 
 class Dispatcher {
 public:
-    using MakeAction = std::unique_ptr<Action> (*)(const bpf::SinkInfo&);
-    explicit Dispatcher(MakeAction make = make_action) : make_(make) {}
+    using MakeSink = std::unique_ptr<Sink> (*)(const bpf::SinkInfo&);
+    explicit Dispatcher(MakeSink make = make_sink) : make_(make) {}
 
-    // An action for each sink, in order. One that is there already, the same in all that the policy says of it, goes
-    // on, with its account.
+    // A sink for each declaration, in order. A sink whose declaration is unchanged stays, with its account.
     std::vector<SinkId> adopt(const std::vector<bpf::SinkInfo>& sinks);
     // Ends all others.
     void keep_only(const std::vector<SinkId>& sinks);
@@ -36,15 +35,15 @@ public:
     SinkStatus status(SinkId sink) const;
 
 private:
-    struct Sink {
+    struct Entry {
         bpf::SinkInfo declared;
-        std::unique_ptr<Action> action;
+        std::unique_ptr<Sink> sink;
         Account account{};
     };
 
-    MakeAction make_;
+    MakeSink make_;
     SinkId next_ = 0;
-    std::map<SinkId, Sink> sinks_;
+    std::map<SinkId, Entry> sinks_;
 };
 
 }  // namespace weir::runtime

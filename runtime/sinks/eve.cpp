@@ -1,4 +1,4 @@
-// Tested by tests/unit/runtime/actions_test.cpp.
+// Tested by tests/unit/runtime/sinks_test.cpp.
 #include "runtime/sinks/eve.h"
 
 #include <fcntl.h>

@@ -12,7 +12,7 @@ namespace weir::runtime {
 // One line, with its newline. ASCII only: whatever a packet brings is data in it, never structure.
 std::string eve_line(const Event& event);
 
-class EveFile : public Action {
+class EveFile : public Sink {
 public:
     // rotate_bytes 0: never; else path is renamed to path.1, path.1 to path.2 and so on before a line that would make
     // it longer, and the oldest beyond path.KEEP goes.

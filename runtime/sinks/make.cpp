@@ -1,4 +1,4 @@
-// Tested by tests/unit/runtime/actions_test.cpp with `eve`.
+// Tested by tests/unit/runtime/sinks_test.cpp with `eve`.
 #include "runtime/sinks/make.h"
 
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 namespace weir::runtime {
 
-std::unique_ptr<Action> make_action(const bpf::SinkInfo& sink) {
+std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink) {
     switch (sink.kind) {
         case bpf::SinkKind::kEve: return std::make_unique<EveFile>(sink.path, sink.rotate_bytes, sink.keep);
         case bpf::SinkKind::kStdout: break;

@@ -1,4 +1,4 @@
-// From the manifest's sinks to actions.
+// From the sinks of a manifest to those that deliver.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace weir::runtime {
 
-// Never fails: what the world refuses shows in the action's state, and it goes on trying.
-std::unique_ptr<Action> make_action(const bpf::SinkInfo& sink);
+// Never fails: what the world refuses shows in the sink's state, and it goes on trying.
+std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink);
 
 }  // namespace weir::runtime

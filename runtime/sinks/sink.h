@@ -1,4 +1,4 @@
-// What the host does about an event. The one virtual base of the project.
+// Delivers events. The one virtual base of the project.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 
 namespace weir::runtime {
 
-class Action {
+class Sink {
 public:
-    Action() = default;
-    Action(const Action&) = delete;
-    Action& operator=(const Action&) = delete;
-    virtual ~Action() = default;
+    Sink() = default;
+    Sink(const Sink&) = delete;
+    Sink& operator=(const Sink&) = delete;
+    virtual ~Sink() = default;
 
     // Takes an event, now. True where it is delivered; false where it is lost, and the dispatcher counts it so. Must
     // not wait for long: all events of an engine come through here.

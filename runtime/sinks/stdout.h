@@ -16,7 +16,7 @@ LineColour line_colour(int fd);
 // "2026-01-02T03:04:05.678901Z high ssh_guessing: SSH guessing from 198.51.100.7 [drop by known_bad on eth0]\n"
 std::string text_line(const Event& event, LineColour colour);
 
-class TextLines : public Action {
+class TextLines : public Sink {
 public:
     // Does not own `fd`.
     TextLines(int fd, LineColour colour);

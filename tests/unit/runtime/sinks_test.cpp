@@ -70,7 +70,7 @@ std::vector<std::string> lines_of(const fs::path& path) {
 }
 
 // Takes every event but each third.
-class Picky : public Action {
+class Picky : public Sink {
 public:
     bool deliver(const Event&) override { return ++seen_ % 3 != 0; }
     std::string state() const override { return "picky"; }
@@ -247,7 +247,7 @@ TEST_CASE("a slow reader of a pipe takes little of the other sinks' time") {
 }
 
 TEST_CASE("the dispatcher's accounts: each event is delivered or lost, sink by sink") {
-    Dispatcher dispatcher([](const bpf::SinkInfo&) -> std::unique_ptr<Action> { return std::make_unique<Picky>(); });
+    Dispatcher dispatcher([](const bpf::SinkInfo&) -> std::unique_ptr<Sink> { return std::make_unique<Picky>(); });
     const auto first =
         dispatcher.adopt({{"a", bpf::SinkKind::kEve, "/a", 0, 0}, {"b", bpf::SinkKind::kStdout, "", 0, 0}});
     REQUIRE(first.size() == 2);
