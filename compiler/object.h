@@ -99,7 +99,6 @@ struct SetInfo {
 
 struct Manifest {
     std::string policy;
-    std::string source_sha;  // of the policy's text, imports and set files; hexadecimal
     std::vector<RuleInfo> rules;
     std::vector<AlertInfo> alerts;
     std::vector<SinkInfo> sinks;  // never empty: stdout where the policy names none

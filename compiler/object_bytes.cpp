@@ -13,7 +13,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-constexpr std::uint32_t kVersion = 5;         // of the layout below
+constexpr std::uint32_t kVersion = 6;         // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -198,7 +198,6 @@ void iface(Io& io, IfaceCondition& condition) {
 template <typename Io>
 void manifest(Io& io, Manifest& m) {
     io.block(m.policy);
-    io.block(m.source_sha);
     list<Io>(io, m.rules, rule<Io>);
     list<Io>(io, m.alerts, alert<Io>);
     list<Io>(io, m.sinks, sink<Io>);

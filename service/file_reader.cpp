@@ -106,17 +106,16 @@ private:
 };
 
 // From the beginning, wherever others who have the file read or wrote last.
-std::optional<std::string> read_all(int fd, std::size_t most_bytes, std::string& error) {
+Result<std::string> read_all(int fd, std::size_t most_bytes) {
     std::string text;
     char buffer[1 << 16];
     for (;;) {
         const ssize_t got = pread(fd, buffer, sizeof(buffer), static_cast<off_t>(text.size()));
         if (got == 0) return text;
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return error = std::strerror(errno), std::nullopt;
+        if (got < 0) return because(std::strerror(errno));
         text.append(buffer, static_cast<std::size_t>(got));
-        if (text.size() > most_bytes)
-            return error = fmt::format("it has more than {} MB", most_bytes >> 20), std::nullopt;
+        if (text.size() > most_bytes) return because(fmt::format("it has more than {} MB", most_bytes >> 20));
     }
 }
 
@@ -165,10 +164,7 @@ Result<std::string> ask_file(int socket, const std::string& path, std::size_t mo
         return because("its name is no path");
     const std::string said(message.bytes.begin() + 1, message.bytes.end());
     if (message.bytes.front() != '1' || message.fds.empty()) return because(said);
-    std::string error;
-    auto text = read_all(message.fds.front().get(), most_bytes, error);
-    if (!text) return because(std::move(error));
-    return std::move(*text);
+    return read_all(message.fds.front().get(), most_bytes);
 }
 
 void serve_files(int engine, int compiler) { Reader(engine, compiler).run(); }
