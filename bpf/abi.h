@@ -12,7 +12,7 @@
 /* Bits of weir_packet.present: what the packet has (language.md, "Which field is there when"), and values of bool
  * fields. What follows from each is in compiler/packet/fields.def. Word 0 has what most policies ask for; a policy
  * loads no other word unless it asks for a bit there. */
-#define WEIR_PRESENT_WORDS 4u
+#define WEIR_PRESENT_WORDS 2u
 #define WEIR_PRESENT_WORD(bit) ((bit) / 32u)
 #define WEIR_BIT(bit) (1u << ((bit) % 32u)) /* within its word */
 enum weir_present {

@@ -109,5 +109,12 @@ TEST_CASE("a tree that exceeds its limits says so") {
     std::vector<std::uint32_t> all(200);
     std::iota(all.begin(), all.end(), 0u);
     CHECK_FALSE(build_tree(table, all, {.entries = 10, .slots = 1u << 20, .work = 1u << 26}).within_limits);
-    CHECK_FALSE(build_tree(table, all, {.entries = 1u << 20, .slots = 4, .work = 1u << 26}).within_limits);
+    // Boxes side by side: cuts copy none of them, and need slots.
+    BoxTable apart = table;
+    for (std::uint32_t box = 0; box < apart.size(); ++box) {
+        apart.first[apart.at(box, 0)] = apart.last[apart.at(box, 0)] = box & kFull;
+        apart.first[apart.at(box, 1)] = apart.last[apart.at(box, 1)] = box >> kBits;
+    }
+    CHECK(build_tree(apart, all, {.entries = 1u << 20, .slots = 1u << 20, .work = 1u << 26}).within_limits);
+    CHECK_FALSE(build_tree(apart, all, {.entries = 1u << 20, .slots = 4, .work = 1u << 26}).within_limits);
 }
