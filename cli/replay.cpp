@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "compiler/policy/verdict.h"
 #include "grammar/base/names.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/capture.h"
@@ -65,14 +66,13 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {
         const policy::Rule& rule = policy.rules[i];
         const std::string verdict =
-            !rule.verdict ? ""
-                          : (rule.observe ? "would " : "") + tinted(static_cast<std::uint32_t>(rule.verdict->kind));
+            !rule.verdict ? "" : (rule.observe ? "would " : "") + tinted(policy::verdict_number(rule.verdict->kind));
         fmt::print("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), counts.matched[i], counts.decided[i], verdict);
     }
     fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", counts.by_default,
-               tinted(static_cast<std::uint32_t>(policy.default_verdict.kind)));
+               tinted(policy::verdict_number(policy.default_verdict.kind)));
     fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", counts.by_malformed,
-               tinted(static_cast<std::uint32_t>(policy.malformed_verdict.kind)));
+               tinted(policy::verdict_number(policy.malformed_verdict.kind)));
     if (!policy.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
     for (std::size_t i = 0; i < policy.alerts.size(); ++i)
         fmt::print("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);

@@ -9,6 +9,7 @@
 #include "bpf/abi.h"
 #include "compiler/codegen/state_tables.h"
 #include "compiler/policy/identity.h"
+#include "compiler/policy/verdict.h"
 
 namespace weir::tooling {
 namespace {
@@ -29,7 +30,7 @@ Judged judged_from(const Trace& trace) {
 
 Judged judged_from(const oracle::Judgement& judgement) {
     Judged judged;
-    judged.verdict = static_cast<std::uint32_t>(judgement.verdict.kind);
+    judged.verdict = policy::verdict_number(judgement.verdict.kind);
     if (judgement.rule)
         judged.by = Judged::By::kRule, judged.rule = static_cast<std::uint32_t>(*judgement.rule);
     else if (judgement.by_malformed)

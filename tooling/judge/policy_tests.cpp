@@ -1,4 +1,5 @@
 // Tested by tests/unit/tooling/policy_tests_test.cpp and tests/cli/answers_test.py.
+#include "compiler/policy/verdict.h"
 #include "tooling/judge/policy_tests.h"
 
 #include <chrono>
@@ -118,7 +119,7 @@ PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, con
     const Judged& judged = answer->judged;
     coverage_.add(judged);
     for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
-    const bool verdict = !expect.verdict || static_cast<std::uint32_t>(expect.verdict->kind) == judged.verdict;
+    const bool verdict = !expect.verdict || policy::verdict_number(expect.verdict->kind) == judged.verdict;
     const bool rule =
         !expect.rule || (judged.by == Judged::By::kRule && judged.rule == static_cast<std::uint32_t>(*expect.rule));
     const bool by = (!expect.by_default || judged.by == Judged::By::kDefault) &&
