@@ -1,7 +1,11 @@
 // weir: arguments to commands, commands to an exit status.
 // Tested by tests/cli/answers_test.py with `"--help"`.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -27,11 +31,19 @@ constexpr const char* kStatuses =
     "kernel\n"
     "or the network failed. The language: docs/language.md. Help on a command: weir COMMAND --help";
 
+// A file that is opened must not become standard output because that was closed.
+void open_standard_descriptors() {
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO; fd = open("/dev/null", O_RDWR)) {}
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (weir::service::is_worker(argc, argv)) return weir::service::worker_main();
-    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error (EPIPE), not a signal
+    open_standard_descriptors();
+    // A closed pipe and a file that is as large as it may be are errors (EPIPE, EFBIG), no ends.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     CLI::App app{kAbout, "weir"};
     app.footer(kStatuses);
     app.set_version_flag("--version", WEIR_VERSION);
@@ -48,6 +60,7 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {  // CLI11 throws it for --help and for wrong usage
         return app.exit(error) == 0 ? weir::kOk : weir::kUsage;
+    } catch (const std::system_error&) {  // fmt throws it where an output cannot be written
     }
     return weir::cli::finish_output(status);
 }

@@ -17,6 +17,7 @@
 #include "cli/terminal.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
+#include "service/confine.h"
 #include "service/daemon.h"
 #include "service/prepared_programs.h"
 #include "service/startup.h"
@@ -42,6 +43,7 @@ runtime::UniqueFd signal_fd() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);  // they mean nothing, and end nothing
     sigprocmask(SIG_BLOCK, &set, nullptr);
     return runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
@@ -139,6 +141,7 @@ int run(const RunArguments& arguments) {
         for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
         watcher->follow(paths);
     }
+    for (const std::string& lack : service::confine_engine()) say_error("the engine keeps its rights: " + lack);
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
                            std::move(watcher), [](const Error& error) { say_error(error); })

@@ -234,6 +234,15 @@ std::vector<std::string> confine_compiler(int parent) {
     return lacks;
 }
 
+// CAP_DAC_OVERRIDE: logs in folders of others. CAP_SYS_RESOURCE: memory of maps, on kernels before 5.11.
+std::vector<std::string> confine_engine() {
+    Lacks lacks;
+    note(lacks, "few capabilities",
+         keep_capabilities({CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
+                            CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}));
+    return lacks;
+}
+
 std::vector<std::string> confine_loader() {
     Lacks lacks;
     note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);

@@ -16,6 +16,10 @@ std::vector<std::string> confine_compiler(int parent);
 // process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
 std::vector<std::string> confine_reader();
 
+// The engine, once it has started: it keeps the rights to load and read programs, to attach them, and to start the
+// processes above. Taking over what a killed engine left, mounting and naming owners of programs happen before.
+std::vector<std::string> confine_engine();
+
 // The process that loads programs: it can do that, and read files.
 std::vector<std::string> confine_loader();
 

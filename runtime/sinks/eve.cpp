@@ -103,9 +103,18 @@ bool EveFile::failed(const char* what) {
     return false;
 }
 
+// A symbolic link is followed where root or this process's user made it: anybody else could have what root writes end
+// up in a file of their choice.
 bool EveFile::open() {
+    struct stat link{};
+    const bool is_link = lstat(path_.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
+    if (is_link && link.st_uid != 0 && link.st_uid != geteuid()) {
+        state_ = fmt::format("{} is a symbolic link of user {}: it is not followed", printable(path_), link.st_uid);
+        return false;
+    }
     // Without O_NONBLOCK a named pipe would keep us until somebody reads it.
-    file_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, kFileMode));
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | (is_link ? 0 : O_NOFOLLOW);
+    file_ = UniqueFd(::open(path_.c_str(), flags, kFileMode));
     if (!file_) return failed("opening");
     is_torn_ = false;
     return true;

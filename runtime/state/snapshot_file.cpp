@@ -41,6 +41,11 @@ std::optional<Number> number_in(std::string_view text, int base = 10) {
 Result<UniqueFd> open_folder(const std::string& folder) {
     UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return kernel_error(errno, fmt::format("opening {}", folder));
+    struct stat facts{};
+    if (fstat(fd.get(), &facts) != 0) return kernel_error(errno, fmt::format("looking at {}", folder));
+    if ((facts.st_uid != 0 && facts.st_uid != geteuid()) || (facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return Error{fmt::format("{} is not a folder that only root or this engine's user can write to", folder),
+                     "chmod go-w and chown it, or choose another: --state DIR", EPERM};
     return fd;
 }
 

@@ -112,6 +112,64 @@ class Live(LiveCase):
         facts = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{self.compiler()}/status").read_text().splitlines() if ":\t" in line)
         self.assertEqual((facts["Uid"].split()[1], facts["CapEff"], facts["NoNewPrivs"], facts["Seccomp"]), ("65534", "0" * 16, "1", "2"))
         self.assertEqual(self.status()["compiler"], {"lacks": []})
+        engine = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{self.running.pid}/status").read_text().splitlines() if ":\t" in line)
+        cap_sys_admin, cap_sys_module, cap_bpf = 21, 16, 39
+        held = int(engine["CapEff"], 16)
+        self.assertEqual([held >> capability & 1 for capability in (cap_sys_admin, cap_sys_module, cap_bpf)], [0, 0, 1])
+
+    def test_signals_that_mean_nothing_end_nothing(self):
+        process = self.start()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXFSZ):
+            process.send_signal(number)
+            self.assertEqual(self.status()["generation"], 1)
+        self.assertIsNone(process.poll())
+
+    def test_without_standard_descriptors(self):
+        self.policy.write_text(FIRST + f'sink e = eve("{self.folder}/eve.json")\n')
+        self.start(before=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
+        self.send(9, 2)
+        self.wait_until(lambda: self.status()["alerts"][0]["delivered"] == 2, "two events")
+        self.assertEqual((self.folder / "eve.json").read_text().count("\n"), 2)
+        self.assertEqual([os.readlink(f"/proc/{self.running.pid}/fd/{fd}") for fd in range(3)], ["/dev/null"] * 3)
+
+    def test_a_reader_that_closes_its_pipe(self):
+        self.policy.write_text("set s : u32 size 50000\nrule r { when ip.len in s then drop }\n")
+        self.start()
+        added = self.set_("add", "s", "-", text="".join(f"{n}\n" for n in range(40000)))
+        self.assertEqual(added.returncode, 0, added.stderr)
+        for command in (["set", "list", "s"], ["set", "list", "s", "--format", "json"], ["status"], ["events"]):
+            read = subprocess.Popen([WEIR, *command, "--name", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            read.stdout.readline()
+            read.stdout.close()
+            self.assertEqual((read.wait(60), read.stderr.read()), (0, ""), command)
+            read.stderr.close()
+
+    def test_a_log_that_is_somebodys_link(self):
+        victim, log = self.folder / "victim", self.folder / "eve.json"
+        log.symlink_to(victim)
+        os.chown(log, 12345, -1, follow_symlinks=False)
+        self.policy.write_text(FIRST + f'sink e = eve("{log}")\n')
+        self.start()
+        self.send(9, 1)
+        self.wait_until(lambda: self.status()["alerts"][0]["lost"] == 1, "the event is lost")
+        self.assertIn("is a symbolic link of user 12345", self.status()["sinks"][0]["state"])
+        self.assertFalse(victim.exists())
+        os.chown(log, 0, -1, follow_symlinks=False)          # root's own is followed
+        self.running.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: self.status()["generation"] == 2, "the policy is read again")
+        self.send(9, 1)
+        self.wait_until(lambda: victim.exists() and victim.read_text().count("\n") == 1, "the event is in root's file")
+
+    def test_a_state_folder_that_others_can_write_to(self):
+        state = self.folder / "state"
+        (state / NAME).mkdir(parents=True)
+        os.chmod(state / NAME, 0o777)
+        self.policy.write_text("set s : ip size 10\nrule r { when ip.src in s then drop }\n")
+        self.start("--state", str(state))
+        self.assertEqual(self.set_("add", "s", "10.0.0.1").returncode, 0)
+        status, _, err = self.end()
+        self.assertIn("is not a folder that only root", err)
+        self.assertFalse((state / NAME / "sets").exists())
 
     def test_reload_reads_its_own_standard_input(self):
         process = self.start()
