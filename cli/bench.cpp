@@ -73,8 +73,8 @@ Result<runtime::Frames> frames_of(const BenchArguments& arguments, const policy:
 Result<bpf::Object> compile_again(const Compiled& first, const BenchArguments& arguments) {
     Sources sources;
     Diagnostics diagnostics;
-    const auto compiled =
-        analyse(sources, first.source_name, first.source_text, tooling::files_of(arguments.options), diagnostics);
+    const auto compiled = analyse(sources, first.source_name, first.source_text, tooling::files_of(arguments.options),
+                                  diagnostics, {.table_bytes = arguments.options.table_bytes});
     if (!compiled) return Error{"a file of the policy changed during the measurement", {}, 0};
     return compile(*compiled, {});
 }
@@ -242,6 +242,7 @@ void add_bench(CLI::App& app, int& status) {
     command->add_option("--engine", arguments.engine, "kernel or native; default: kernel if allowed")
         ->check(CLI::IsMember({"kernel", "native"}));
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command->callback([&status] { status = run_bench(arguments); });
 }
 

@@ -91,6 +91,7 @@ void add_check(CLI::App& app, int& status) {
     command->footer("Diagnostics go to standard error. `weir explain CODE` explains one.");
     command->add_option("FILE", arguments.files, "policies; - is standard input")->required();
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command
         ->add_option("--against", arguments.against,
                      "the policy that FILE will replace: report the state that a reload forgets")

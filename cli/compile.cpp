@@ -81,6 +81,7 @@ void add_compile(CLI::App& app, int& status) {
         ->capture_default_str();
     command->add_option("-o,--output", arguments.out, "output file; default: standard output")->type_name("OUT");
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command->callback([&status] { status = emit(arguments); });
 }
 

@@ -1,6 +1,10 @@
 // Tested by tests/cli/answers_test.py with `"--format"`.
 #include "cli/options.h"
 
+#include <charconv>
+#include <optional>
+#include <string_view>
+
 namespace weir::cli {
 
 void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
@@ -15,6 +19,33 @@ void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
             "--deny", [&options](const std::string&) { options.deny_warnings = true; },
             "`--deny warnings`: treat warnings as errors")
         ->check(CLI::IsMember({"warnings"}));
+}
+
+namespace {
+
+// "64KB", "10MB", "2GB", in powers of 1000 as in a policy.
+std::optional<std::uint64_t> parse_size(const std::string& text) {
+    constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
+        {"KB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}};
+    std::uint64_t number = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (failed != std::errc()) return std::nullopt;
+    for (const auto& [unit, bytes] : kUnits)
+        if (unit == end && number != 0 && number <= ~std::uint64_t{0} / bytes) return number * bytes;
+    return std::nullopt;
+}
+
+}  // namespace
+
+void add_memory_option(CLI::App& command, tooling::PolicyOptions& options) {
+    command
+        .add_option_function<std::string>(
+            "--memory", [&options](const std::string& text) { options.table_bytes = *parse_size(text); },
+            "kernel memory that the policy's sets, state terms and throttles may take together; default: 1GB")
+        ->type_name("SIZE")
+        ->check([](const std::string& text) {
+            return parse_size(text) ? std::string() : "`" + text + "` is not a size such as 500MB or 4GB";
+        });
 }
 
 void add_name_option(CLI::App& command, std::string& name) {

@@ -11,6 +11,8 @@ namespace weir::cli {
 
 // --format, --include, --deny: of every command that reads a policy.
 void add_policy_options(CLI::App& command, tooling::PolicyOptions& options);
+// --memory: of every command that compiles a policy, and of `weir run`, whose reloads keep it.
+void add_memory_option(CLI::App& command, tooling::PolicyOptions& options);
 // --name: the name of a running engine.
 void add_name_option(CLI::App& command, std::string& name);
 // --engine kernel|native|oracle|all

@@ -154,6 +154,7 @@ void add_replay(CLI::App& app, int& status) {
         ->add_option("--out", arguments.out, "write the packets to a pcapng file, each with its verdict as a comment")
         ->type_name("F.pcapng");
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });
 }
 

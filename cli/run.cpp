@@ -184,6 +184,7 @@ void add_run(CLI::App& app, int& status) {
     command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
     command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command->callback([&status] { status = run(arguments); });
 }
 

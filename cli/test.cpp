@@ -112,6 +112,7 @@ void add_test(CLI::App& app, int& status) {
         ->capture_default_str();
     command->add_flag("--coverage", arguments.coverage, "list the rules that no test packet matched");
     add_policy_options(*command, arguments.options);
+    add_memory_option(*command, arguments.options);
     command->callback([&status] { status = test(arguments); });
 }
 

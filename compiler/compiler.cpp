@@ -40,6 +40,29 @@ bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagn
     return false;
 }
 
+std::string size_text(std::uint64_t bytes) {
+    if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
+    return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+// The kernel allocates all tables when the policy is loaded: beyond the limit that is said before, not found out then.
+bool fits_memory(const policy::TypedPolicy& policy, std::uint64_t limit, Diagnostics& diagnostics) {
+    const std::vector<policy::TableBytes> tables = policy::table_bytes(policy);
+    std::uint64_t all = 0;
+    for (const policy::TableBytes& table : tables) all += table.bytes;
+    if (all <= limit) return true;
+    const policy::TableBytes& largest =
+        *std::max_element(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
+    diagnostics.add({.code = Code::E521,
+                     .span = largest.span,
+                     .message = fmt::format("the {} tables of this policy take {} of kernel memory; the limit is {}",
+                                            tables.size(), size_text(all), size_text(limit)),
+                     .label = fmt::format("the largest: {}", size_text(largest.bytes)),
+                     .help = fmt::format("give sets and terms a smaller `size`, or raise the limit: `--memory {}MB`",
+                                         (all + 999'999) / 1'000'000)});
+    return false;
+}
+
 // Which line of the root's text each rule is on, for the program's debug information. Rules of imported files have
 // none there; line 1 stands for them.
 void set_lines(const Sources& sources, std::uint32_t root, const policy::TypedPolicy& policy, ir::Decision& decision) {
@@ -52,7 +75,7 @@ void set_lines(const Sources& sources, std::uint32_t root, const policy::TypedPo
 }  // namespace
 
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
-                                const sema::Files& files, Diagnostics& diagnostics, Session* session) {
+                                const sema::Files& files, Diagnostics& diagnostics, const AnalyseOptions& options) {
     // Parse: the root, and each file that it imports once.
     const std::uint32_t root = sources.add(root_name, std::move(root_text));
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, files, diagnostics);
@@ -61,6 +84,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     // Check: names become ids, types are compared, set files are read, tests become frames.
     std::optional<policy::TypedPolicy> policy = sema::check(sources, policies, files, diagnostics);
     if (!policy) return std::nullopt;
+    if (!fits_memory(*policy, options.table_bytes, diagnostics)) return std::nullopt;
     analysis::warn_observed_sets(*policy, diagnostics);
 
     // Lower: flat predicates and rules, which no longer refer to the text.
@@ -71,7 +95,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     set_lines(sources, root, *policy, compiled.decision);
 
     // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds.
-    ir::build(compiled.decision, session != nullptr ? &session->build_cache() : nullptr);
+    ir::build(compiled.decision, options.session != nullptr ? &options.session->build_cache() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
     return compiled;

@@ -6,6 +6,7 @@
 
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
+#include "compiler/policy/table_bytes.h"
 #include "compiler/policy/typed_policy.h"
 #include "compiler/sema/check.h"
 #include "grammar/base/result.h"
@@ -23,10 +24,15 @@ struct Compiled {
     ir::Decision decision;
 };
 
+struct AnalyseOptions {
+    Session* session = nullptr;                              // where one policy is compiled after another
+    std::uint64_t table_bytes = policy::kDefaultTableBytes;  // that all tables may take in the kernel (E521)
+};
+
 // Adds `root_name` with `root_text` to `sources`, then parses, checks, lowers and builds. Nothing where there was an
-// error; the reasons are in `diagnostics`. Does not touch LLVM. `session`: where one policy is compiled after another.
+// error; the reasons are in `diagnostics`. Does not touch LLVM.
 std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, std::string root_text,
-                                const sema::Files& files, Diagnostics& diagnostics, Session* session = nullptr);
+                                const sema::Files& files, Diagnostics& diagnostics, const AnalyseOptions& options = {});
 
 struct CompileOptions {
     bool observe = false;  // the whole policy observes (`weir run --observe`)

@@ -41,33 +41,42 @@ struct MacAddress {
 
 struct Integer {
     std::uint64_t value = 0;
+    friend bool operator==(const Integer&, const Integer&) = default;
 };
 struct IntegerRange {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
+    friend bool operator==(const IntegerRange&, const IntegerRange&) = default;
 };  // both ends inclusive
 struct Boolean {
     bool value = false;
+    friend bool operator==(const Boolean&, const Boolean&) = default;
 };
 struct Duration {
     std::uint64_t ns = 0;
+    friend bool operator==(const Duration&, const Duration&) = default;
 };
 struct Rate {
     std::uint64_t count = 0;
     std::uint64_t per_ns = 0;
+    friend bool operator==(const Rate&, const Rate&) = default;
 };  // 10/min: 10 per 60'000'000'000
 struct ByteSize {
     std::uint64_t bytes = 0;
+    friend bool operator==(const ByteSize&, const ByteSize&) = default;
 };  // 64KB: 64'000
 struct ByteRate {
     std::uint64_t bytes = 0;
     std::uint64_t per_ns = 0;
+    friend bool operator==(const ByteRate&, const ByteRate&) = default;
 };
 struct Text {
     std::string bytes;
+    friend bool operator==(const Text&, const Text&) = default;
 };  // "…", escapes resolved
 struct HexBytes {
     std::string bytes;
+    friend bool operator==(const HexBytes&, const HexBytes&) = default;
 };  // hex"…"
 
 using Value = std::variant<Integer, IntegerRange, Boolean, Duration, Rate, ByteSize, ByteRate, IpAddress, IpPrefix,

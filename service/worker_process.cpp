@@ -190,6 +190,7 @@ std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
     out.put(request.file);
     out.put(request.options.format);
     out.put(request.options.deny_warnings);
+    out.put(request.options.table_bytes);
     out.put(request.colour);
     out.put(request.observe);
     out.put(request.cpu_seconds);
@@ -203,6 +204,7 @@ WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
     request.file = in.text();
     request.options.format = in.text();
     request.options.deny_warnings = in.get<bool>();
+    request.options.table_bytes = in.get<std::uint64_t>();
     request.colour = in.get<Colour>();
     request.observe = in.get<bool>();
     request.cpu_seconds = in.get<std::uint64_t>();

@@ -14,8 +14,8 @@ public:
     using Node = std::uint32_t;
     using Variable = std::uint32_t;  // smaller ones stand higher up
     static constexpr Node kFalse = 0, kTrue = 1;
-    static constexpr std::size_t kMaxNodes = std::size_t{1} << 23;  // 160 MB
-    static constexpr std::size_t kMaxSteps = std::size_t{1} << 25;  // a few seconds
+    static constexpr std::size_t kMaxNodes = std::size_t{1} << 22;  // 100 MB
+    static constexpr std::size_t kMaxSteps = std::size_t{1} << 24;  // about a second
 
     Bdd();
 

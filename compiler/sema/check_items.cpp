@@ -214,6 +214,7 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     conditions_.set_rule(rule.name);
     const std::size_t searches = conditions_.payload_searches();
     rule.condition = conditions_.condition({&policy, nullptr, true}, written.condition);
+    conditions_.take_condition(rule.condition, rule.condition_span);
     if (conditions_.payload_searches() != searches && ++search_rules_ == kMaxSearchRules + 1)
         say({.code = Code::E507,
              .span = rule.condition_span,

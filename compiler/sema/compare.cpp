@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/sema/condition.h"
+#include "compiler/sema/expansion.h"
 
 namespace weir::sema {
 
@@ -131,6 +132,18 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
 policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, Span span) {
     const Operand lhs = operand(scope, node.lhs), rhs = operand(scope, node.rhs);
     if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
+    const auto key = key_of(lhs, node, rhs);
+    if (!key) return compare_sides(lhs, node, rhs, span);
+    if (const auto known = known_comparisons_.find(*key); known != known_comparisons_.end()) return known->second;
+    if (!take_elements(rhs.values->size(), rhs.span)) return never(span);
+    const std::size_t errors = diagnostics_.errors();
+    const policy::ExprId made = compare_sides(lhs, node, rhs, span);
+    if (diagnostics_.errors() == errors) known_comparisons_.emplace(*key, made);
+    return made;
+}
+
+policy::ExprId ConditionChecker::compare_sides(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
+                                               Span span) {
     if (is_value(lhs.kind)) {
         Diagnostic wrong{.code = Code::E325,
                          .span = lhs.span,
@@ -375,6 +388,10 @@ policy::ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Com
     }
     const bool negated = is_negated(node.op);
     if (rhs.kind == Kind::kValue) return one_text(lhs, node.op, rhs.values->front(), negated, span);
+    if (rhs.values->size() > kMaxExprs) {
+        too_large(span);
+        return never(span);
+    }
     std::vector<policy::ExprId> each;
     for (const PlacedValue& value : *rhs.values) each.push_back(one_text(lhs, node.op, value, negated, span));
     return negated ? add(span, policy::And{std::move(each)}) : add(span, policy::Or{std::move(each)});

@@ -7,15 +7,11 @@
 
 #include "bpf/abi.h"
 #include "compiler/policy/reads.h"
+#include "compiler/sema/expansion.h"
 #include "grammar/base/check.h"
 
 namespace weir::sema {
 namespace {
-
-// Of one condition, names expanded: its code must fit into BPF's jumps of 32,767 instructions, and a comparison takes
-// up to 12. docs/limits.md.
-constexpr std::uint32_t kMaxExprs = 2048;
-constexpr std::uint32_t kMaxDepth = 256;  // of conditions within conditions, names expanded
 
 // A negated comparison of a field that all live traffic has surprises nobody.
 bool always_there(packet::FieldId id) {
@@ -33,6 +29,9 @@ constexpr Opposite kOpposites[] = {{"==", "!="}, {"!=", "=="}, {"<", ">="},     
 }  // namespace
 
 void ConditionChecker::say(Diagnostic diagnostic) {
+    // A function's text is checked once a call, and is wrong once.
+    const Span at = diagnostic.span;
+    if (open_calls_ != 0 && !said_in_calls_.emplace(diagnostic.code, at.file, at.begin, at.end).second) return;
     diagnostic.rule = rule_;
     diagnostics_.add(std::move(diagnostic));
 }
@@ -69,19 +68,12 @@ policy::ExprId ConditionChecker::add(Span span, decltype(policy::Expr::node) nod
         std::for_each(any->operands.begin(), any->operands.end(), take);
     if (const auto* negated = std::get_if<policy::Not>(&node)) take(negated->operand);
     if (size > kMaxExprs || depth > kMaxDepth) {
-        if (!size_said_)
-            say({.code = Code::E506,
-                 .span = span,
-                 .message =
-                     fmt::format("with all names expanded, this condition has more than {} comparisons, or nests "
-                                 "more than {} levels deep",
-                                 kMaxExprs, kMaxDepth),
-                 .help = "split the rule, or put the values into a set"});
-        size_said_ = true;
+        too_large(span);
         node = policy::Constant{false};
         size = 1;
         depth = 0;
     }
+    if (open_calls_ != 0) count_expanded();
     typed_.exprs.push_back({span, std::move(node)});
     sizes_.push_back(static_cast<std::uint32_t>(size));
     depths_.push_back(depth);
@@ -170,6 +162,7 @@ policy::ExprId ConditionChecker::condition(const Scope& scope, ast::ExprId id) {
 
 void ConditionChecker::check_let(const Names::LetPlace& place) {
     if (place.let->is_function) return;  // its parameters have no types until it is used
+    begin_condition();
     let(place, place.let->name.span);
 }
 

@@ -1,8 +1,11 @@
 // Conditions: from names and values to typed expressions.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -37,8 +40,10 @@ public:
     void check_let(const Names::LetPlace& place);
     // What `name` names as a field, supported or not; says what is wrong.
     std::optional<packet::FieldId> field(std::string_view name, Span span);
-    // The rule that diagnostics are about.
-    void set_rule(std::string name) { rule_ = std::move(name); }
+    // The rule that diagnostics are about; a condition starts.
+    void set_rule(std::string name);
+    // Counts a rule's condition towards what all conditions have together. False where that is too much (E520).
+    bool take_condition(policy::ExprId condition, Span span);
     // A field that may be a key of state; nothing where it is none, which has been said.
     std::optional<packet::FieldId> term_field(const Scope& scope, ast::ExprId id);
     // The state terms met since they were last taken, in the order written.
@@ -52,6 +57,36 @@ public:
     void not_yet(Span span, std::string_view what);
 
 private:
+    // ---- bounds on what names expand to (expansion.cpp) ----
+
+    // A call that was expanded without a diagnostic: the same arguments again are the same condition.
+    struct KnownCall {
+        std::vector<Operand> arguments;
+        policy::ExprId body;
+        std::size_t payload_searches;
+    };
+    const KnownCall* known_call(const ast::Let& function, const std::vector<Operand>& arguments) const;
+    Operand expand(const Names::LetPlace& function, std::vector<Operand> arguments, Span span);
+    void begin_condition();
+    // Something more that functions made of the condition being checked.
+    void count_expanded();
+    // The condition is larger than may be: said once a condition.
+    void too_large(Span span);
+    // Elements of set literals that names bring along, or that a comparison copies. False beyond the limit (E503).
+    bool take_elements(std::size_t count, Span span);
+    // Expressions made so far, and what they count.
+    struct Made {
+        std::size_t exprs;
+        std::uint32_t expanded;
+        std::uint64_t together;
+    };
+    Made made() const { return {typed_.exprs.size(), expanded_, together_}; }
+    // Drops the expressions made since, which nothing refers to.
+    void discard_since(const Made& before);
+    // A comparison with the values of a let, once made.
+    using ComparisonKey = std::tuple<std::vector<packet::FieldId>, std::uint64_t, ast::Comparison, const void*>;
+    static std::optional<ComparisonKey> key_of(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
+
     // condition.cpp
     template <typename Wanted, typename Written>
     policy::ExprId junction(const Scope& scope, const Written& written, Span span);
@@ -74,6 +109,7 @@ private:
     Operand set_literal(const Scope& scope, const ast::SetLiteral& node, Span span);
     // compare.cpp
     policy::ExprId compare(const Scope& scope, const ast::Compare& node, Span span);
+    policy::ExprId compare_sides(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     policy::ExprId compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     policy::ExprId compare_flag(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     policy::ExprId compare_number(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
@@ -109,7 +145,15 @@ private:
     std::vector<const ast::Let*> open_lets_;             // being checked
     std::vector<std::uint32_t> sizes_;                   // of each typed expression, once expanded
     std::vector<std::uint32_t> depths_;
-    bool size_said_ = false;
+    bool size_said_ = false;        // of the condition being checked
+    std::uint32_t expanded_ = 0;    // comparisons and calls of that condition that functions made
+    std::uint32_t open_calls_ = 0;  // being expanded
+    Span outermost_call_{};         // of these
+    std::uint64_t together_ = 0;    // comparisons of all conditions so far, names expanded
+    std::uint64_t elements_ = 0;    // of set literals so far that were copied
+    std::set<std::tuple<Code, std::uint32_t, std::uint32_t, std::uint32_t>> said_in_calls_;
+    std::unordered_map<const ast::Let*, std::vector<KnownCall>> known_calls_;
+    std::map<ComparisonKey, policy::ExprId> known_comparisons_;
     std::size_t payload_searches_ = 0;
 };
 

@@ -24,7 +24,12 @@ public:
     void read(std::uint32_t file) {
         open_.push_back(file);
         known_.emplace(normal_path(sources_.name(file)), file);
+        const std::size_t errors = diagnostics_.errors();
         ast::Policy policy = parse(sources_, file, diagnostics_);
+        if (policy.items.empty() && !policy.name && diagnostics_.errors() == errors)
+            say(Code::E111, {file, 0, 0}, "this file has no item",
+                "a policy has at least one item, such as `policy NAME`, `default pass` or a rule; was the file cut "
+                "short?");
         for (ast::Item& item : policy.items)
             if (auto* import = std::get_if<ast::Import>(&item)) follow(*import);
         open_.pop_back();

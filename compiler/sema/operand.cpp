@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "compiler/sema/condition.h"
+#include "compiler/sema/expansion.h"
 #include "compiler/sema/foreign_fields.h"
+#include "grammar/parser.h"
 
 namespace weir::sema {
 
@@ -15,7 +17,6 @@ using Kind = Operand::Kind;
 
 namespace {
 
-constexpr std::uint32_t kMaxLetDepth = 64;    // lets within lets: language.md, nesting
 constexpr std::uint64_t kMaxSliceBytes = 64;  // language.md, conditions
 constexpr std::uint64_t kMaxSliceEnd = 1024;
 
@@ -26,6 +27,15 @@ Operand value_operand(Value value, Span span) {
 }
 
 }  // namespace
+
+bool same_meaning(const Operand& a, const Operand& b) {
+    if (a.kind != b.kind || a.field != b.field || a.mask != b.mask || a.offset != b.offset || a.length != b.length ||
+        a.set != b.set || a.width != b.width || a.fields != b.fields)
+        return false;
+    if (a.values == b.values) return true;
+    return a.values && b.values && a.values->size() == 1 && b.values->size() == 1 &&
+           a.values->front().value == b.values->front().value;
+}
 
 std::string value_kind(const Value& value) {
     constexpr std::string_view kKinds[] = {"an integer",   "a range of integers",  "true or false",   "a duration",
@@ -129,13 +139,13 @@ Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
                  .message = fmt::format("names refer to names more than {} levels deep", kMaxLetDepth)});
             operand = {};
         }
+        operand.is_named = true;
         lets_.emplace(&let, operand);
     }
     operand.span = span;
     return operand;
 }
 
-// A function's body with its arguments put in.
 Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span span) {
     const auto found = names_.lets.find(call.function.text);
     if (found == names_.lets.end() || !found->second.let->is_function) {
@@ -160,18 +170,10 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
              .notes = {{let.name.span, "declared here"}}});
         return {.span = span};
     }
-    if (std::find(open_lets_.begin(), open_lets_.end(), &let) != open_lets_.end() ||
-        open_lets_.size() >= kMaxLetDepth) {
-        say({.code = Code::E205,
-             .span = span,
-             .message = fmt::format("`{}` calls itself", let.name.text),
-             .help = "there is no recursion"});
-        return {.span = span};
-    }
-    Arguments arguments;
+    std::vector<Operand> arguments;
     bool good = true;
-    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-        Operand argument = operand(scope, call.arguments[i]);
+    for (const ast::ExprId written : call.arguments) {
+        Operand argument = operand(scope, written);
         if (argument.kind == Kind::kCondition) {
             say({.code = Code::E212,
                  .span = argument.span,
@@ -179,14 +181,10 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
                  .help = "an argument is a field, a value, or the name of a set"});
         }
         good = good && argument.kind != Kind::kError && argument.kind != Kind::kCondition;
-        arguments.emplace(let.parameters[i].text, std::move(argument));
+        arguments.push_back(std::move(argument));
     }
     if (!good) return {.span = span};
-    open_lets_.push_back(&let);
-    const Scope inner{found->second.policy, &arguments};
-    const policy::ExprId body = condition(inner, let.value);
-    open_lets_.pop_back();
-    return {.kind = Kind::kCondition, .span = span, .condition = body};
+    return expand(found->second, std::move(arguments), span);
 }
 
 Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Span span) {
@@ -274,6 +272,15 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
     const auto add_values = [&](const Operand& element) {
         if (element.kind == Kind::kError) return false;
         if (element.kind == Kind::kValue || element.kind == Kind::kValues) {
+            if (values->size() + element.values->size() > kMaxSetElements) {
+                say({.code = Code::E503,
+                     .span = span,
+                     .message =
+                         fmt::format("with all names expanded, this set has more than {} elements", kMaxSetElements),
+                     .help = "put the elements into a file: `set NAME : TYPE from \"FILE\"`"});
+                return false;
+            }
+            if (element.is_named && !take_elements(element.values->size(), span)) return false;
             for (const PlacedValue& value : *element.values) values->push_back({value.value, element.span});
             return true;
         }

@@ -41,7 +41,11 @@ struct Operand {
     std::vector<packet::FieldId> fields{};
     policy::ExprId condition = policy::kNoExpr;
     std::uint32_t depth = 0;  // lets that name lets
+    bool is_named = false;    // `values` are a let's, and so the same wherever it is used
 };
+
+// Do both mean the same, wherever they stand? False where that takes long to find out.
+bool same_meaning(const Operand& a, const Operand& b);
 
 // "an address", "a port" …: what a value or an operand is, for diagnostics.
 std::string value_kind(const Value& value);

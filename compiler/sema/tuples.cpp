@@ -7,6 +7,7 @@
 #include "bpf/abi.h"
 #include "compiler/policy/set_element.h"
 #include "compiler/sema/condition.h"
+#include "compiler/sema/expansion.h"
 
 namespace weir::sema {
 namespace {
@@ -91,6 +92,10 @@ policy::ExprId ConditionChecker::field_equals(packet::FieldId field, const Place
 
 // Tuples with prefixes or ranges in them: an alternative each.
 policy::ExprId ConditionChecker::one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span) {
+    if (rhs.values->size() > kMaxExprs) {
+        too_large(span);
+        return never(span);
+    }
     policy::Or any;
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
         policy::And all;
@@ -129,11 +134,12 @@ policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand&
         return never(span);
     }
     const std::size_t errors = diagnostics_.errors();
+    const Made before = made();
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
         std::vector<policy::SetElement> entry;
         for (std::size_t i = 0; i < rhs.width; ++i) {
             const PlacedValue& value = (*rhs.values)[at + i];
-            field_equals(lhs.fields[i], value);  // says what does not fit
+            field_equals(lhs.fields[i], value);  // reports what does not fit; the comparison itself is not used
             policy::SetElement element;
             if (const auto* number = std::get_if<Integer>(&value.value)) element.number = number->value;
             if (const auto* address = std::get_if<IpAddress>(&value.value)) element.address = *address;
@@ -141,6 +147,7 @@ policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand&
             entry.push_back(element);
         }
         set.entries.add(set.types, entry);
+        discard_since(before);
     }
     if (diagnostics_.errors() != errors) return never(span);
     set.entries.sort();

@@ -82,6 +82,15 @@ std::vector<Case> large_cases() {
         {"E505_too_many_rules", [rules] { return rules(131073, "ip.id == {}"); }},
         {"E507_too_many_payload_searches", [rules] { return rules(65, "payload contains \"{}\""); }},
         {"E512_too_many_interface_conditions", [rules] { return rules(33, "iface == \"eth{}\""); }},
+        {"E520_too_many_comparisons",
+         [] {
+             std::string text = "let large = tcp";
+             for (int i = 0; i < 2000; ++i) text += fmt::format(" or ip.id == {}", i * 3);
+             text += "\n";
+             for (int i = 0; i < 2200; ++i)
+                 text += fmt::format("rule r{} {{ when large and tcp.dport == {} then pass }}\n", i, i);
+             return text;
+         }},
         {"E519_conditions_too_large_together", [rules] { return rules(45'000, "payload[0:4] == hex\"{:08x}\""); }},
     };
 }

@@ -43,7 +43,8 @@ sema::Files noted(sema::Files files, std::vector<runtime::SourceFile>& read) {
 LoadedPolicy analyse_text(const std::string& name, std::string text, const sema::Files& files,
                           const PolicyOptions& options, Depth depth, Session* session) {
     LoadedPolicy loaded;
-    loaded.compiled = analyse(loaded.sources, name, std::move(text), files, loaded.diagnostics, session);
+    loaded.compiled = analyse(loaded.sources, name, std::move(text), files, loaded.diagnostics,
+                              {.session = session, .table_bytes = options.table_bytes});
     if (loaded.compiled && depth == Depth::kLint)
         loaded.linted = analysis::lint(loaded.compiled->policy, loaded.diagnostics);
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;

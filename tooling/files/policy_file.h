@@ -26,6 +26,7 @@ struct PolicyOptions {
     std::vector<std::string> include_dirs{};
     std::string format = "human";  // human, json, sarif, github
     bool deny_warnings = false;
+    std::uint64_t table_bytes = policy::kDefaultTableBytes;  // that the policy's tables may take in the kernel
 };
 
 DiagnosticFormat diagnostic_format(const std::string& word);

@@ -34,7 +34,8 @@ TEST_CASE("trees built with a cache find what the rules in order find", "[sessio
     for (const auto& rules : changes_of(static_cast<bench::Shape>(shape), 400)) {
         Sources sources;
         Diagnostics diagnostics;
-        const auto made = analyse(sources, "live.rules", bench::policy_text(rules, "live"), {}, diagnostics, &session);
+        const auto made =
+            analyse(sources, "live.rules", bench::policy_text(rules, "live"), {}, diagnostics, {.session = &session});
         REQUIRE(made);
         if (made->decision.strategy != ir::Strategy::kForest) continue;
         for (const auto& frame : bench::make_frames(rules, 1000, 9)) {
@@ -58,7 +59,7 @@ TEST_CASE("a session's objects are those of the compiler alone, byte for byte", 
     for (std::size_t i = 0; i < texts.size(); ++i) {
         Sources sources;
         Diagnostics diagnostics;
-        const auto made = analyse(sources, "live.rules", texts[i], {}, diagnostics, &session);
+        const auto made = analyse(sources, "live.rules", texts[i], {}, diagnostics, {.session = &session});
         REQUIRE(made);
         if (i % 2 == 0) session.prepare();
         const auto with = compile(*made, {}, &session), alone = compile(*made, {});

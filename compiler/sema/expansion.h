@@ -1,0 +1,19 @@
+// How far names are expanded: docs/limits.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weir::sema {
+
+// Of one condition, names expanded: its code must fit into BPF's jumps of 32,767 instructions, and a comparison takes
+// up to 12.
+inline constexpr std::uint32_t kMaxExprs = 2048;
+inline constexpr std::uint32_t kMaxDepth = 256;    // of conditions within conditions, names expanded
+inline constexpr std::uint32_t kMaxLetDepth = 64;  // lets within lets: language.md, nesting
+// Of all conditions together: 32 a rule where there are as many rules as may be. Each becomes boxes or code.
+inline constexpr std::uint64_t kMaxExprsTogether = 4'194'304;
+// Elements of set literals that are copied, because a literal names another or a rule compares with it: 56 bytes each.
+inline constexpr std::uint64_t kMaxElementsTogether = 4'000'000;
+
+}  // namespace weir::sema
