@@ -150,12 +150,12 @@ struct weir_net_key {
 
 /* ---- state ---- */
 
-/* A state term or a set that changes has a map of its own: an entry of a map of maps, weir_term_tables or
- * weir_set_tables; a term that counts distinct values one of weir_few_N or weir_many_N, a hash map. N is the least of
- * WEIR_STATE_WIDTHS that the key fits into; shorter keys end in zero words. A term's key: where an address of either
- * version is in it, the version; then its parts: an address four words, one of ARP one, a MAC address two (high 16 bits
- * first), all else one. A set's key: as in struct weir_set_key, without word 0; a net five words, its version | bits of
- * its prefix << 8 first. What those tables look like is in bpf/table.h. */
+/* A state term or a set that changes has a map of its own, and all throttles have one: an entry of a map of maps,
+ * weir_term_tables or weir_set_tables; a term that counts distinct values one of weir_few_N or weir_many_N, a hash map.
+ * N is the least of WEIR_STATE_WIDTHS that the key fits into; shorter keys end in zero words. A term's key: where an
+ * address of either version is in it, the version; then its parts: an address four words, one of ARP one, a MAC address
+ * two (high 16 bits first), all else one. A set's key: as in struct weir_set_key, without word 0; a net five words, its
+ * version | bits of its prefix << 8 first. What those tables look like is in bpf/table.h. */
 #define WEIR_STATE_WIDTHS 3u /* 2, 6 and 16 words */
 
 /* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as
@@ -175,7 +175,7 @@ struct weir_distinct {
     __u32 unused;
     __u32 words[WEIR_FEW_WORDS]; /* or WEIR_MANY_WORDS: the map's values say */
 };
-enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT, WEIR_TERM_THROTTLE };
+enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT };
 struct weir_term {  /* section .data.weir_terms */
     __u64 limit;    /* rates: tokens a unit; else what the value is compared with */
     __u64 unit_ns;  /* rates: the unit; else the window */
@@ -183,6 +183,31 @@ struct weir_term {  /* section .data.weir_terms */
     __u64 fill_ns;  /* rates: an empty bucket is full after that */
     __u32 kind;     /* enum weir_term_kind */
     __u32 index;    /* in its map of maps */
+};
+
+/* ---- throttles ---- */
+
+/* A throttle by alert, section .data.weir_throttles; limit 0: the alert has none, or no rule raises it. The windows of
+ * all of them are in one table of cells, an entry of weir_term_tables, by identity and key (bpf/table.h). */
+struct weir_throttle {
+    __u64 window_ns;
+    __u32 identity[2]; /* a print of what it belongs to, the same in the next policy: compiler/policy/identity.h */
+    __u32 limit;       /* events that pass in a window */
+    __u32 key;         /* what packets are told apart by: a row of .data.weir_throttle_keys */
+};
+#define WEIR_MOST_HELD_BACK 0xfffffffeu /* events of a key that a throttle counts until the next one passes */
+
+/* Word i of a key: (word `word` of struct weir_packet >> shift) & mask. */
+struct weir_key_word {
+    __u16 word;
+    __u8 shift;
+    __u8 unused;
+    __u32 mask;
+};
+struct weir_throttle_key {
+    __u32 present[WEIR_PRESENT_WORDS]; /* what a packet must have; all that lack some of it share one key */
+    __u32 count;                       /* of words */
+    struct weir_key_word words[WEIR_SET_KEY_WORDS];
 };
 
 #define WEIR_CHANGE_ADDS 1u
@@ -200,7 +225,7 @@ struct weir_sample {
     __u64 reached;
 };
 
-/* Per CPU; the terms, then the live sets. */
+/* Per CPU; the terms, the throttles together where there are any, then the sets that change. */
 struct weir_state_account {
     __u64 inserted; /* keys */
     __u64 refused;  /* the map was full, or the lock never free */
@@ -348,6 +373,11 @@ struct weir_trace {
 };
 #define WEIR_TRACE_MATCHED 8192u /* rules kept a packet; counted beyond */
 #define WEIR_TRACE_ALERTS 8192u
+struct weir_traced_alert {
+    __u32 alert;
+    __u32 suppressed; /* events held back before this one; WEIR_HELD_BACK: its throttle held it back, too */
+};
+#define WEIR_HELD_BACK 0xffffffffu
 
 /* Load-time constants (section .rodata), set before the program is loaded. */
 struct weir_settings {

@@ -1,24 +1,31 @@
-/* Tables of state, as program and user space see them: array maps of elements of WEIR_TABLE_BYTES. Element 0 is the
- * head, then come `groups` groups; in a set's table the tags and the keys follow. Compiles as C and as C++.
+/* Tables of state, as program and user space see them: array maps of elements of WEIR_SET_BYTES or WEIR_TERM_BYTES.
+ * Element 0 is the head, then come `groups` groups; in a set's table the tags and the keys follow. Compiles as C and
+ * as C++.
  *
  * A key is known by its print, a hash of it that nobody outside can foresee: `by` is random, one a table. Of two keys
  * that differ in one word the prints differ; of any other two they are the same with a chance of about 2^-60. The print
  * says which group the key is in, and which line of the group is its home: mostly it is there, so that one cache line
- * is read. A key that found its home full is elsewhere in the group, and its home says so: `strays`. There are so many
- * groups that, at the size the policy asked for, half of a term's cells are free, and two in three of a set's. */
+ * is read. A key that found its home full is elsewhere in the group, and its home says so. There are so many groups
+ * that, at the size the policy asked for, half of a term's cells are free, and two in three of a set's. */
 #ifndef WEIR_BPF_TABLE_H
 #define WEIR_BPF_TABLE_H
 
 #include <linux/types.h>
 
-#define WEIR_TABLE_BYTES 512u
-#define WEIR_GROUP_LINES 8u
+#define WEIR_SET_BYTES 512u   /* of an element: a group */
+#define WEIR_TERM_BYTES 1024u /* likewise */
 #define WEIR_KEY_WORDS 16u
 #define WEIR_REGIONS 1024u
 #define WEIR_PREFIXES 10u /* 5 for IPv4, 5 for IPv6 */
 
+/* What a print is made of: the words of a key, and of a throttle's also what it belongs to (two words), and 1 where
+ * the packet lacks a field of the key. */
+#define WEIR_PRINT_IDENTITY WEIR_KEY_WORDS
+#define WEIR_PRINT_ABSENT (WEIR_KEY_WORDS + 2)
+#define WEIR_PRINT_WORDS (WEIR_KEY_WORDS + 3)
+
 struct weir_table_head {
-    __u64 by[WEIR_KEY_WORDS]; /* odd */
+    __u64 by[WEIR_PRINT_WORDS]; /* odd */
     __u32 groups;
     __u32 size;                    /* entries that a set may have */
     __u32 key_words;               /* 2, 6 or 16: of a set's keys as they are kept */
@@ -32,7 +39,7 @@ struct weir_table_head {
     __u64 swept;                   /* groups, since the table was made */
     __u64 unused_too[4];
     __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
-    __u64 rest[16];
+    __u64 rest[13];
 };
 
 /* The bucket of a rate lacks `taken` nanosecond-tokens at `time_ns`; a count has `taken` packets in the window that
@@ -44,18 +51,21 @@ struct weir_cell {
     __u64 taken;
 };
 #define WEIR_LINE_CELLS 2u
+#define WEIR_TERM_LINES 16u
 struct weir_term_line {
     __u32 lock; /* 1 while a CPU works on the line; who puts a key into a group holds that of line 0, too */
     __u16 touched;
-    __u16 displaced;
-    __u32 used[WEIR_LINE_CELLS]; /* when a packet came last: ns >> WEIR_USED_SHIFT */
+    __u16 displaced;             /* 1: a key whose home it is may be in another line */
+    __u32 ends[WEIR_LINE_CELLS]; /* of a throttle's windows: ns >> WEIR_END_SHIFT, rounded up; else 0 */
     struct weir_cell cells[WEIR_LINE_CELLS];
 };
-#define WEIR_USED_SHIFT 20 /* about a millisecond */
+#define WEIR_END_SHIFT 26 /* 67 ms: half of 2^32 of them is 4.5 years */
+/* A key is in the first cell that was free when it came, from its home on and round the group. Cells are never free
+ * again: in a group that is full a new key takes the place of another. So who looks for a key stops at a free cell. */
 struct weir_term_group {
-    struct weir_term_line lines[WEIR_GROUP_LINES];
+    struct weir_term_line lines[WEIR_TERM_LINES];
 };
-#define WEIR_GROUP_CELLS (WEIR_GROUP_LINES * WEIR_LINE_CELLS)
+#define WEIR_GROUP_CELLS (WEIR_TERM_LINES * WEIR_LINE_CELLS)
 
 /* A set's cells; cell 0 of a group is its lock. Bit 0 of the last print of a line is its `strays`. */
 struct weir_entry {
@@ -63,26 +73,28 @@ struct weir_entry {
     __u64 end_ns; /* CLOCK_MONOTONIC; 0: it has no end */
 };
 #define WEIR_LINE_ENTRIES 4u
+#define WEIR_SET_LINES 8u
 struct weir_set_line {
     struct weir_entry entries[WEIR_LINE_ENTRIES];
 };
 struct weir_set_group {
-    struct weir_set_line lines[WEIR_GROUP_LINES];
+    struct weir_set_line lines[WEIR_SET_LINES];
 };
-#define WEIR_GROUP_ENTRIES (WEIR_GROUP_LINES * WEIR_LINE_ENTRIES)
+#define WEIR_GROUP_ENTRIES (WEIR_SET_LINES * WEIR_LINE_ENTRIES)
 #define WEIR_STRAYS 1ull
 
 /* Of a set's lines: a byte an entry, 0 where it is free, and in the highest bit the line's strays. They are a sixteenth
  * of the groups, and say of most keys that are not there that they are not. */
 struct weir_group_tags {
-    __u32 lines[WEIR_GROUP_LINES];
+    __u32 lines[WEIR_SET_LINES];
 };
-#define WEIR_TAGS_AN_ELEMENT (WEIR_TABLE_BYTES / sizeof(struct weir_group_tags))
+#define WEIR_TAGS_AN_ELEMENT (WEIR_SET_BYTES / sizeof(struct weir_group_tags))
 #define WEIR_TAG_STRAYS 0x80000000u
 #define WEIR_TAGGED_GROUPS 4096u /* with fewer, 2 MB, look-ups go to the groups at once */
 
-/* Cells a key that a table is made with. */
-static inline __u32 weir_term_groups(__u32 size) { return size / 8 + 1; } /* 2 * size / 16 */
+/* Cells a key that a table is made with. A term's: that a group is full before half of the keys are there has a chance
+ * of about 10^-11 (33 keys where 8 are expected). */
+static inline __u32 weir_term_groups(__u32 size) { return size / (WEIR_GROUP_CELLS / 2) + 1; }
 static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 3 / 31) + 1; }
 /* Elements that keep the keys of a group of a set: as many keys to an element as fit. */
 static inline __u32 weir_keys_an_element(__u32 key_words) { return key_words == 2 ? 32 : key_words == 6 ? 21 : 8; }
@@ -107,11 +119,14 @@ struct weir_set_request {
 #define WEIR_SWEEP_GROUPS 32u /* that one change looks at, where the set is full */
 enum weir_put { WEIR_REFUSED, WEIR_RENEWED, WEIR_PUT };
 
+static inline __u64 weir_print_of_sum(__u64 sum) {
+    sum &= ~WEIR_STRAYS;
+    return sum ? sum : 2;
+}
 static inline __u64 weir_print(const __u64* by, const __u32* words, __u32 count) {
-    __u64 print = 0;
-    for (__u32 i = 0; i < count; i++) print += by[i] * words[i];
-    print &= ~WEIR_STRAYS;
-    return print ? print : 2;
+    __u64 sum = 0;
+    for (__u32 i = 0; i < count; i++) sum += by[i] * words[i];
+    return weir_print_of_sum(sum);
 }
 static inline __u64 weir_mix(__u64 print) {
     print ^= print >> 32;
@@ -122,7 +137,8 @@ static inline __u64 weir_mix(__u64 print) {
 static inline __u32 weir_group_of(__u64 print, __u32 groups) {
     return (__u32)(1 + ((weir_mix(print) & 0xffffffff) * groups >> 32));
 }
-static inline __u32 weir_home_of(__u64 print) { return (__u32)(weir_mix(print) >> 40 & (WEIR_GROUP_LINES - 1)); }
+static inline __u32 weir_set_home(__u64 print) { return (__u32)(weir_mix(print) >> 40 & (WEIR_SET_LINES - 1)); }
+static inline __u32 weir_term_home(__u64 print) { return (__u32)(weir_mix(print) >> 40 & (WEIR_TERM_LINES - 1)); }
 
 static inline __u32 weir_tag(__u64 print) {
     __u32 tag = weir_mix(print) >> 48 & 0x7f;
@@ -154,27 +170,27 @@ static inline void weir_mark_prefix(struct weir_table_head* head, const __u32* k
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */
 
 static inline struct weir_entry* weir_entry_of_table(void* elements, __u32 group, __u32 number) {
-    return (struct weir_entry*)((char*)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES) + number;
+    return (struct weir_entry*)((char*)elements + (__u64)(1 + group) * WEIR_SET_BYTES) + number;
 }
 static inline __u32* weir_key_of_entry(void* elements, __u32 group, __u32 number) {
     const struct weir_table_head* head = (const struct weir_table_head*)elements;
     __u32 per = weir_keys_an_element(head->key_words), each = weir_key_elements(head->key_words);
     __u64 element = weir_first_key_element(head->groups) + (__u64)group * each + number / per;
-    return (__u32*)((char*)elements + element * WEIR_TABLE_BYTES) + number % per * head->key_words;
+    return (__u32*)((char*)elements + element * WEIR_SET_BYTES) + number % per * head->key_words;
 }
 
 static inline void weir_tag_line(void* elements, __u32 group, __u32 line) {
     const struct weir_table_head* head = (const struct weir_table_head*)elements;
-    char* element = (char*)elements + (__u64)weir_tag_element(head->groups, group) * WEIR_TABLE_BYTES;
+    char* element = (char*)elements + (__u64)weir_tag_element(head->groups, group) * WEIR_SET_BYTES;
     struct weir_group_tags* tags = (struct weir_group_tags*)element + group % WEIR_TAGS_AN_ELEMENT;
     tags->lines[line] = weir_tags_of_line((const struct weir_set_line*)weir_entry_of_table(elements, group, 0) + line);
 }
 
-/* The head of an empty one; the rest must be zeros. `random` has WEIR_KEY_WORDS numbers. 0 words: a term's. */
+/* The head of an empty one; the rest must be zeros. `random` has WEIR_PRINT_WORDS numbers. 0 words: a term's. */
 static inline void weir_begin_table(void* elements, const __u64* random, __u32 groups, __u32 size, __u32 key_words,
                                     __u32 net_word) {
     struct weir_table_head* head = (struct weir_table_head*)elements;
-    for (__u32 i = 0; i < WEIR_KEY_WORDS; i++) head->by[i] = random[i] | 1;
+    for (__u32 i = 0; i < WEIR_PRINT_WORDS; i++) head->by[i] = random[i] | 1;
     head->groups = groups;
     head->size = size;
     head->key_words = key_words ? key_words : WEIR_KEY_WORDS;
@@ -189,7 +205,7 @@ static inline void weir_begin_table(void* elements, const __u64* random, __u32 g
 static inline int weir_put_first(void* elements, const __u32* key, __u64 end_ns) {
     struct weir_table_head* head = (struct weir_table_head*)elements;
     __u64 print = weir_print(head->by, key, head->key_words);
-    __u32 group = weir_group_of(print, head->groups) - 1, home = weir_home_of(print),
+    __u32 group = weir_group_of(print, head->groups) - 1, home = weir_set_home(print),
           region = (1 + group) >> head->region_shift;
     __u32 place = WEIR_GROUP_ENTRIES;
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES + WEIR_GROUP_ENTRIES; i++) {
@@ -228,12 +244,11 @@ static inline int weir_may_hold(const void* elements, __u32 group) {
 /* As weir_begin_table() left it. */
 static inline void weir_clear_table(void* elements) {
     struct weir_table_head* head = (struct weir_table_head*)elements;
+    __u32 bytes = head->has_tags ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
     for (__u32 group = 0; group < head->groups; group++)
         if (weir_may_hold(elements, group)) {
-            for (__u32 i = 0; i < WEIR_TABLE_BYTES / 8; i++)
-                ((__u64*)((char*)elements + (__u64)(1 + group) * WEIR_TABLE_BYTES))[i] = 0;
-            for (__u32 line = 0; head->has_tags && line < WEIR_GROUP_LINES; line++)
-                weir_tag_line(elements, group, line);
+            for (__u32 i = 0; i < bytes / 8; i++) ((__u64*)((char*)elements + (__u64)(1 + group) * bytes))[i] = 0;
+            for (__u32 line = 0; head->has_tags && line < WEIR_SET_LINES; line++) weir_tag_line(elements, group, line);
         }
     for (__u32 i = 0; i < WEIR_REGIONS / 64; i++) head->regions[i] = 0;
     for (__u32 i = 0; i < WEIR_PREFIXES; i++) head->prefixes[i] = 0;

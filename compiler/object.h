@@ -30,8 +30,8 @@ struct MapSize {
 
 // A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state
 // term or a set that changes (tables: bpf/table.h), or the values of a term that counts distinct ones (an LRU hash
-// map). Entry `index` of the map of maps `outer`.
-enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct };
+// map). All throttles have one. Entry `index` of the map of maps `outer`.
+enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct, kThrottles };
 struct StateMap {
     std::string outer;
     std::uint32_t index = 0;
@@ -40,8 +40,9 @@ struct StateMap {
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
-    std::uint32_t net_word = 0;      // of a set of nets: 1 + the word of its keys that the net begins with
-    std::vector<std::uint8_t> keys;  // there from the start, and without an end: a set's file
+    std::uint32_t net_word = 0;          // of a set of nets: 1 + the word of its keys that the net begins with
+    std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
+    std::vector<std::string> throttles;  // kThrottles: identities of those that are in it
 };
 
 // How user space finds a field in struct weir_packet, to print it.

@@ -227,12 +227,18 @@ void map_size(Io& io, MapSize& size) {
 }
 
 template <typename Io>
+void text(Io& io, std::string& text) {
+    io.block(text);
+}
+
+template <typename Io>
 void state_map(Io& io, StateMap& map) {
     io.block(map.outer);
     io(map.index);
     io.block(map.identity);
     io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.net_word);
     io.block(map.keys);
+    list<Io>(io, map.throttles, text<Io>);
 }
 
 template <typename Io>

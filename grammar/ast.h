@@ -153,6 +153,12 @@ struct DefaultVerdict {
     Span verdict_span;
     Span span;
 };
+// `throttles size N`: of how many keys of all throttles together the windows are kept.
+struct ThrottlesSize {
+    std::uint64_t size = 0;
+    Span size_span;
+    Span span;
+};
 struct Rule {
     Name name;
     std::optional<std::string> note;
@@ -269,7 +275,7 @@ struct Test {
     Span span;
 };
 
-using Item = std::variant<Import, Let, Set, DefaultVerdict, Rule, Alert, Sink, Test>;
+using Item = std::variant<Import, Let, Set, DefaultVerdict, ThrottlesSize, Rule, Alert, Sink, Test>;
 
 struct Comment {
     Span span;

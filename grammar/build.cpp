@@ -28,6 +28,7 @@ private:
     void let(const Node& node);
     void set(const Node& node);
     void default_verdict(const Node& node);
+    void throttles_size(const Node& node);
     void rule(const Node& node);
     void alert(const Node& node);
     void alert_clause(const Node& clause, ast::Alert& alert);
@@ -108,6 +109,12 @@ void ItemBuilder::default_verdict(const Node& node) {
     written.verdict_span = span(node.children[0]);
     written.span = span(node);
     policy().items.emplace_back(std::move(written));
+}
+
+void ItemBuilder::throttles_size(const Node& node) {
+    const Node& value = node.children[0].children[0];
+    if (const auto size = integer(value, "a size"))
+        policy().items.emplace_back(ast::ThrottlesSize{*size, span(value), span(node)});
 }
 
 std::vector<ast::ExprId> ItemBuilder::keys(const Node& node) {
@@ -251,6 +258,7 @@ void ItemBuilder::item(const Node& node) {
         case Kind::kSet: return set(node);
         case Kind::kDefault:
         case Kind::kMalformed: return default_verdict(node);
+        case Kind::kThrottles: return throttles_size(node);
         case Kind::kRule: return rule(node);
         case Kind::kAlert: return alert(node);
         case Kind::kSink: return sink(node);

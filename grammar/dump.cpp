@@ -117,6 +117,7 @@ private:
     void item(const ast::DefaultVerdict& verdict) {
         line(verdict.span, "{} {}", verdict.malformed ? "malformed" : "default", written(verdict.verdict));
     }
+    void item(const ast::ThrottlesSize& throttles) { line(throttles.span, "throttles size {}", throttles.size); }
     void item(const ast::Rule& rule);
     void item(const ast::Alert& alert);
     void item(const ast::Sink& sink);

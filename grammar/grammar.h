@@ -132,6 +132,7 @@ WEIR_KEYWORD(k_capture, "capture")
 WEIR_KEYWORD(k_severity, "severity")
 WEIR_KEYWORD(k_message, "message")
 WEIR_KEYWORD(k_throttle, "throttle")
+WEIR_KEYWORD(k_throttles, "throttles")
 WEIR_KEYWORD(k_per, "per")
 WEIR_KEYWORD(k_every, "every")
 WEIR_KEYWORD(k_escalate, "escalate")
@@ -219,6 +220,7 @@ struct colon : sign<':'> {};
 struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<size, set_ttl, set_from>>> {};
 struct default_item : p::if_must<k_default, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
+struct throttles_item : p::if_must<k_throttles, size> {};
 struct note : p::if_must<k_note, string> {};
 struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then,
                                    actions, rule_end> {};
@@ -275,8 +277,8 @@ struct step : p::sor<after_step, expect_step, replay_step, send_step> {};
 struct test_item_text : p::if_must<k_test, string, open_brace, p::star<step>, close_brace> {};
 struct test_item : p::seq<test_item_text, ws> {};
 
-struct item : p::sor<policy_item, import_item, let_item, set_item, default_item, malformed_item, rule_item, alert_item,
-                     sink_item, test_item> {};
+struct item : p::sor<policy_item, import_item, let_item, set_item, default_item, malformed_item, throttles_item,
+                     rule_item, alert_item, sink_item, test_item> {};
 struct one_item : p::must<item> {};
 
 }  // namespace weir::rules

@@ -83,6 +83,7 @@ WEIR_NODE(set_from, kSetFrom)
 WEIR_NODE(set_item, kSet)
 WEIR_NODE(default_item, kDefault)
 WEIR_NODE(malformed_item, kMalformed)
+WEIR_NODE(throttles_item, kThrottles)
 WEIR_NODE(note, kNote)
 WEIR_NODE(k_observe, kObserve)
 WEIR_NODE(rule_item_text, kRule)
@@ -121,7 +122,9 @@ inline constexpr const char* kExpected = "unexpected text";
 #define WEIR_EXPECTED(rule, text) \
     template <>                   \
     inline constexpr const char* kExpected<rules::rule> = "expected " text;
-WEIR_EXPECTED(item, "`policy`, `import`, `let`, `set`, `default`, `malformed`, `rule`, `alert`, `sink` or `test`")
+WEIR_EXPECTED(item,
+              "`policy`, `import`, `let`, `set`, `default`, `malformed`, `throttles`, `rule`, `alert`, "
+              "`sink` or `test`")
 WEIR_EXPECTED(name, "a name")
 WEIR_EXPECTED(set_name, "a name")
 WEIR_EXPECTED(word, "a value")
@@ -157,6 +160,7 @@ WEIR_EXPECTED(k_per, "`per` and a field")
 WEIR_EXPECTED(k_every, "`every` and a duration")
 WEIR_EXPECTED(k_within, "`within` and a duration")
 WEIR_EXPECTED(k_alert, "`alert`")
+WEIR_EXPECTED(size, "`size` and a number")
 WEIR_EXPECTED(k_x, "`x` and a packet")
 WEIR_EXPECTED(k_contains, "`contains`")
 WEIR_EXPECTED(keys, "a field")

@@ -35,9 +35,13 @@ constexpr const ReservedWord* find_reserved(std::string_view text) {
     return found != std::end(reserved_words::kAll) && found->text == text ? found : nullptr;
 }
 
+// Words only as the first of an item; names elsewhere.
+inline constexpr std::string_view kItemOnlyWords[] = {"throttles"};
+
 constexpr bool begins_item(std::string_view text) {
     const ReservedWord* word = find_reserved(text);
-    return word != nullptr && word->begins_item();
+    if (word != nullptr) return word->begins_item();
+    return std::find(std::begin(kItemOnlyWords), std::end(kItemOnlyWords), text) != std::end(kItemOnlyWords);
 }
 
 }  // namespace weir

@@ -52,6 +52,7 @@ enum class Kind : std::uint8_t {
     kSet,
     kDefault,
     kMalformed,
+    kThrottles,
     kNote,
     kObserve,
     kRule,

@@ -21,12 +21,12 @@ struct TestRunner::State {
     Program program;
     int clock = -1, head = -1, matched = -1, alerts = -1;
     unsigned cpus = 1;
-    std::vector<weir_trace> heads{};  // one a CPU
-    std::vector<std::uint32_t> numbers{};
+    std::vector<weir_trace> heads{};      // one a CPU
     std::vector<std::uint8_t> samples{};  // as they are at the beginning
     StateAccounts before{};               // of the last reset
 
-    Status read_numbers(int map, std::uint32_t count, std::uint32_t kept, std::vector<std::uint32_t>& out);
+    Status read_matched(std::uint32_t count, Trace& trace) const;
+    Status read_alerts(std::uint32_t count, Trace& trace) const;
 };
 
 TestRunner::TestRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -53,13 +53,20 @@ Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object
     return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
 }
 
-// The first `count` entries of an array map.
-Status TestRunner::State::read_numbers(int map, std::uint32_t count, std::uint32_t kept,
-                                       std::vector<std::uint32_t>& out) {
-    count = std::min(count, kept);
-    out.resize(count);
-    for (std::uint32_t i = 0; i < count; ++i)
-        if (bpf_map_lookup_elem(map, &i, &out[i]) != 0) return kernel_error(errno, "reading the trace");
+Status TestRunner::State::read_matched(std::uint32_t count, Trace& trace) const {
+    trace.matched.resize(std::min(count, WEIR_TRACE_MATCHED));
+    for (std::uint32_t i = 0; i < trace.matched.size(); ++i)
+        if (bpf_map_lookup_elem(matched, &i, &trace.matched[i]) != 0) return kernel_error(errno, "reading the trace");
+    return Done{};
+}
+
+Status TestRunner::State::read_alerts(std::uint32_t count, Trace& trace) const {
+    for (std::uint32_t i = 0; i < std::min(count, WEIR_TRACE_ALERTS); ++i) {
+        weir_traced_alert alert{};
+        if (bpf_map_lookup_elem(alerts, &i, &alert) != 0) return kernel_error(errno, "reading the trace");
+        trace.alerts.push_back(alert.alert);
+        trace.suppressed.push_back(alert.suppressed);
+    }
     return Done{};
 }
 
@@ -120,11 +127,9 @@ Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64
         trace.verdict |= head.verdict;
         trace.rule |= head.rule;
         if (head.matched_count != 0)
-            if (Status read = s.read_numbers(s.matched, head.matched_count, WEIR_TRACE_MATCHED, trace.matched); !read)
-                return read.error();
+            if (Status read = s.read_matched(head.matched_count, trace); !read) return read.error();
         if (head.alert_count != 0)
-            if (Status read = s.read_numbers(s.alerts, head.alert_count, WEIR_TRACE_ALERTS, trace.alerts); !read)
-                return read.error();
+            if (Status read = s.read_alerts(head.alert_count, trace); !read) return read.error();
     }
     return trace;
 }

@@ -36,16 +36,18 @@ static __always_inline void weir_trace_rule(__u32 rule) {
     if (entry) *entry = rule;
 }
 
-static __always_inline void weir_trace_alert(__u32 alert) {
+static __always_inline void weir_trace_alert(__u32 alert, __u32 suppressed) {
     __u32 zero = 0;
     struct weir_trace* trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
     if (!trace) return;
     __u32 at = trace->alert_count++;
-    __u32* entry = bpf_map_lookup_elem(&weir_trace_alerts, &at);
-    if (entry) *entry = alert;
+    struct weir_traced_alert* entry = bpf_map_lookup_elem(&weir_trace_alerts, &at);
+    if (!entry) return;
+    entry->alert = alert;
+    entry->suppressed = suppressed;
 }
 
-/* May an event of this alert pass its throttle? The compiler writes it; see weir_passes() of state.h. */
+/* May an event of this alert pass its throttle? See throttle.h. */
 int weir_throttle(struct weir_packet* packet, __u32 alert);
 
 /* The first, and then each `every`th time that this action is reached. */
@@ -58,15 +60,16 @@ static __always_inline int weir_sampled(__u32 action) {
 GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
+    packet->suppressed = 0;
+    int passes = !weir_throttle_count() || weir_throttle(packet, alert);
     if (weir_settings.trace) {
-        weir_trace_alert(alert);
+        weir_trace_alert(alert, passes ? packet->suppressed : WEIR_HELD_BACK);
         return 0;
     }
     struct weir_alert_account* account = bpf_map_lookup_elem(&weir_alert_accounts, &alert);
     if (!account) return 0;
     account->matched++;
-    packet->suppressed = 0;
-    if (weir_throttle_count() && !weir_throttle(packet, alert)) {
+    if (!passes) {
         account->suppressed++;
         return 0;
     }

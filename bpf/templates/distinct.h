@@ -10,7 +10,7 @@ static __always_inline struct weir_distinct* weir_seen_of(void* terms, __u32 ind
     if (!states) return 0;
     struct weir_distinct* state = bpf_map_lookup_elem(states, key);
     if (state) return state;
-    if (!bpf_map_update_elem(states, key, weir_zeros, BPF_NOEXIST)) weir_inserted(account);
+    if (!bpf_map_update_elem(states, key, weir_zeros, BPF_NOEXIST)) weir_inserted(account, 0);
     return bpf_map_lookup_elem(states, key); /* another CPU may have been first */
 }
 
@@ -72,7 +72,7 @@ static __always_inline int weir_sketched(const struct weir_term* term, struct we
 static __always_inline int weir_distinguishes(struct weir_packet* packet, void* terms, const void* key,
                                               const __u32* value, __u32 number, __u32 width) {
     const struct weir_term* term = &weir_terms[number];
-    __u64 now_ns = weir_term_time(packet, term);
+    __u64 now_ns = weir_time_to_within(packet, term->fill_ns);
     struct weir_distinct* seen = weir_seen_of(terms, term->index, key, number);
     if (!seen || !weir_lock(&seen->lock)) {
         weir_refused(number);

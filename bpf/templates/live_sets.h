@@ -46,7 +46,7 @@ static __always_inline void weir_add(struct weir_packet* packet, void* table, co
     if (done == WEIR_REFUSED)
         weir_refused(change->account);
     else if (done == WEIR_PUT)
-        weir_inserted(change->account);
+        weir_inserted(change->account, 0);
 }
 
 static __always_inline void weir_change_set(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number) {

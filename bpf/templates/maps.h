@@ -65,7 +65,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, WEIR_TRACE_ALERTS);
     __type(key, __u32);
-    __type(value, __u32);
+    __type(value, struct weir_traced_alert);
 } weir_trace_alerts SEC(".maps");
 
 struct {
@@ -119,6 +119,8 @@ extern struct weir_forest_tree weir_forest_trees[]; /* by forest, WEIR_TREES eac
 extern __u64 weir_tree_slots[];                     /* see WEIR_LEAF */
 extern __u32 weir_entries[];                        /* words */
 extern struct weir_term weir_terms[];
+extern struct weir_throttle weir_throttles[]; /* by alert */
+extern struct weir_throttle_key weir_throttle_keys[];
 extern struct weir_sample weir_samples[];
 extern __u32 weir_zeros[]; /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
@@ -137,9 +139,12 @@ __u32 weir_slot_count(void);
 __u32 weir_entry_words(void);
 __u32 weir_line_count(void);
 __u32 weir_term_count(void);     /* 0: no rule has state */
-__u32 weir_throttle_count(void); /* 0: no alert has a throttle */
-__u32 weir_sample_count(void);   /* 0: no action samples; else the alert actions */
-__u32 weir_change_count(void);   /* 0: no rule changes a set */
-__u32 weir_change_words(void);   /* of weir_rule_changes */
+__u32 weir_throttle_count(void); /* 0: no rule's alert has a throttle */
+__u32 weir_throttle_key_count(void);
+__u32 weir_throttle_table(void);   /* its entry of weir_term_tables */
+__u32 weir_throttle_account(void); /* and of weir_state_accounts: behind the terms */
+__u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
+__u32 weir_change_count(void);     /* 0: no rule changes a set */
+__u32 weir_change_words(void);     /* of weir_rule_changes */
 
 #endif

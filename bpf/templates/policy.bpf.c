@@ -11,6 +11,7 @@
 #include "bpf/templates/sets.h"
 #include "bpf/templates/state.h"
 #include "bpf/templates/target.h"
+#include "bpf/templates/throttle.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
 __u32 weir_decide(struct weir_packet* packet, weir_ctx* ctx);

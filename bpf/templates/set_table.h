@@ -30,9 +30,9 @@ static __always_inline struct weir_group_tags* weir_tags_at(void* table, const s
 static __always_inline int weir_excluded_by_tags(void* table, const struct weir_set_place* at) {
     if (at->head->groups < WEIR_TAGGED_GROUPS) return 0;
     const struct weir_group_tags* tags = weir_tags_at(table, at->head, weir_group_of(at->print, at->head->groups) - 1);
-    __u64 home = weir_home_of(at->print);
+    __u64 home = weir_set_home(at->print);
     OPAQUE(home);
-    return tags && !weir_may_be_there(*(volatile __u32*)&tags->lines[home & (WEIR_GROUP_LINES - 1)], at->print);
+    return tags && !weir_may_be_there(*(volatile __u32*)&tags->lines[home & (WEIR_SET_LINES - 1)], at->print);
 }
 
 static __always_inline int weir_find_print(void* table, const __u32* key, __u32 width, struct weir_set_place* at) {
@@ -54,7 +54,7 @@ static __always_inline int weir_find_place(void* table, const __u32* key, __u32 
 static __always_inline __u32 weir_home(const struct weir_set_place* at) {
     __u64 print = at->print;
     OPAQUE(print);
-    return weir_home_of(print);
+    return weir_set_home(print);
 }
 static __always_inline __u32 weir_group_element(const struct weir_set_place* at) {
     __u64 print = at->print;
@@ -86,7 +86,7 @@ GLOBAL_FUNCTION __u32 weir_find_displaced(struct weir_set_group* group, __u64 pr
 
 /* The number of its entry in the group, or NOWHERE. A lock is no print: it is 0 or 1. */
 static __always_inline __u32 weir_find_entry(const struct weir_set_place* at) {
-    __u32 home = weir_home_of(at->print), first = home * WEIR_LINE_ENTRIES;
+    __u32 home = weir_set_home(at->print), first = home * WEIR_LINE_ENTRIES;
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++)
         if (weir_print_at(at->group, first + i) == at->print) return first + i;
     if (!(*(volatile __u64*)weir_displaced_of(at->group, home) & WEIR_STRAYS)) return NOWHERE;
@@ -103,7 +103,7 @@ GLOBAL_FUNCTION int weir_clear_displaced(struct weir_set_group* group, __u32 hom
 #pragma clang loop unroll(disable)
     for (__u32 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
         __u64 print = weir_print_at(group, i);
-        if (print && i / WEIR_LINE_ENTRIES != home && weir_home_of(print) == home) return 0;
+        if (print && i / WEIR_LINE_ENTRIES != home && weir_set_home(print) == home) return 0;
     }
     *weir_displaced_of(group, home) &= ~WEIR_STRAYS;
     return 0;
@@ -113,10 +113,10 @@ GLOBAL_FUNCTION int weir_clear_displaced(struct weir_set_group* group, __u32 hom
 GLOBAL_FUNCTION int weir_tag_lines(struct weir_set_group* group, struct weir_group_tags* tags) {
     if (!group || !tags) return 0;
 #pragma clang loop unroll(disable)
-    for (__u64 i = 0; i < WEIR_GROUP_LINES; i++) {
+    for (__u64 i = 0; i < WEIR_SET_LINES; i++) {
         __u64 line = i;
         OPAQUE(line);
-        line &= WEIR_GROUP_LINES - 1;
+        line &= WEIR_SET_LINES - 1;
         *(volatile __u32*)&tags->lines[line] = weir_tags_of_line(&group->lines[line]);
     }
     return 0;
@@ -129,7 +129,7 @@ static __always_inline void weir_tag_group(void* table, const struct weir_table_
 
 static __always_inline void weir_free_entry(struct weir_set_group* group, __u32 number) {
     struct weir_entry* entry = weir_entry_at(group, number);
-    __u32 home = weir_home_of(entry->print & ~WEIR_STRAYS);
+    __u32 home = weir_set_home(entry->print & ~WEIR_STRAYS);
     *(volatile __u64*)&entry->print = entry->print & WEIR_STRAYS;
     entry->end_ns = 0;
     if (home != number / WEIR_LINE_ENTRIES) weir_clear_displaced(group, home);
@@ -177,7 +177,7 @@ static __always_inline void weir_keep_key(void* table, const struct weir_set_pla
     for (__u32 i = 0; i < width; i++) {
         __u64 word = number * key_words + i;
         OPAQUE(word);
-        if (i < key_words) words[word & (WEIR_TABLE_BYTES / 4 - 1)] = key[i];
+        if (i < key_words) words[word & (WEIR_SET_BYTES / 4 - 1)] = key[i];
     }
 }
 

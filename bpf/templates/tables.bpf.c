@@ -14,7 +14,7 @@ struct {
             __uint(max_entries, 1);
             __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
             __type(key, __u32);
-            __uint(value_size, WEIR_TABLE_BYTES);
+            __uint(value_size, WEIR_SET_BYTES);
         });
 } weir_requested_table SEC(".maps");
 

@@ -81,7 +81,12 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_line_count", tables.line_count());
     const StateTables& state = tables.state();
     filled.set_constant("weir_term_count", state.term_count());
-    filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(decision.throttles.size()));
+    filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(state.throttles().rows.size()));
+    filled.set_constant("weir_throttle_key_count", static_cast<std::uint32_t>(state.throttles().keys.size()));
+    filled.set_constant("weir_throttle_table", state.throttle_table());
+    filled.set_constant("weir_throttle_account", state.throttle_account());
+    filled.set_table("weir_throttles", state.throttles().rows.size());
+    filled.set_table("weir_throttle_keys", state.throttles().keys.size());
     filled.set_constant("weir_sample_count", tables.sample_count());
     filled.set_table("weir_samples", tables.sample_count());
     filled.set_constant("weir_change_count", state.change_count());

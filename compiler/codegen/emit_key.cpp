@@ -7,14 +7,11 @@
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
-namespace {
 
 bool has_version(const ir::PacketKey& key) {
     return std::any_of(key.parts.begin(), key.parts.end(),
                        [](const ir::SetKeyPart& part) { return part.is_address && part.address.either_version; });
 }
-
-}  // namespace
 
 std::uint32_t term_key_words(const ir::PacketKey& key) {
     std::uint32_t words = has_version(key) ? 1 : 0;

@@ -52,6 +52,8 @@ private:
     bool reload_;
 };
 
+// Is an address in it that may be of either version? Then its version is word 0.
+bool has_version(const ir::PacketKey& key);
 // How many words store_term_key() has before its zeros.
 std::uint32_t term_key_words(const ir::PacketKey& key);
 // And store_value().

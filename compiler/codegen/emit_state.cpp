@@ -25,23 +25,19 @@ struct Case {
     std::uint32_t number;
     EmitCase emit;
 };
-struct Switch {
-    std::uint32_t words = 0;  // of the place: BPF's stack is 512 bytes for all functions of a chain together
-    bool otherwise = false;   // what it returns for a number without a case
-};
 
-void emit_cases(const Switch& with, llvm::Function& function, const Case* begin, const Case* end) {
+// `words` of the place: BPF's stack is 512 bytes for all functions of a chain together. 0 for a number without a case.
+void emit_cases(std::uint32_t words, llvm::Function& function, const Case* begin, const Case* end) {
     llvm::LLVMContext& context = function.getContext();
     const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, &function); };
     llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
     llvm::IRBuilder<> ir(entry);
     if (llvm::DISubprogram* scope = function.getSubprogram())
         ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
-    llvm::Value* place = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(with.words, 1u)));
+    llvm::Value* place = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(words, 1u)));
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
-    llvm::SwitchInst* cases =
-        ir.CreateSwitch(function.getArg(1), with.otherwise ? yes : no, static_cast<unsigned>(end - begin));
+    llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), no, static_cast<unsigned>(end - begin));
     for (const Case* at = begin; at != end; ++at) {
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
@@ -63,20 +59,20 @@ void make_global(Template& target, llvm::Function& function, const llvm::DISubpr
 }
 
 // One function where they are few, else one that knows which function has which.
-void emit_switch(Template& target, const char* name, const Switch& with, const std::vector<Case>& cases) {
+void emit_switch(Template& target, const char* name, std::uint32_t words, const std::vector<Case>& cases) {
     llvm::Function* function = target.module().getFunction(name);
     if (function == nullptr || !function->isDeclaration()) return;  // nobody calls it
     const llvm::DISubprogram* prototype = function->getSubprogram();
     function->setSubprogram(nullptr);
     make_global(target, *function, prototype);
-    if (cases.size() <= kCasesAFunction) return emit_cases(with, *function, cases.data(), cases.data() + cases.size());
+    if (cases.size() <= kCasesAFunction) return emit_cases(words, *function, cases.data(), cases.data() + cases.size());
     std::vector<Case> calls;
     for (std::size_t begin = 0; begin < cases.size(); begin += kCasesAFunction) {
         const std::size_t end = std::min(begin + kCasesAFunction, cases.size());
         auto* group = llvm::Function::Create(function->getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
                                              std::string(name) + "_from_" + std::to_string(begin), target.module());
         make_global(target, *group, prototype);
-        emit_cases(with, *group, &cases[begin], cases.data() + end);
+        emit_cases(words, *group, &cases[begin], cases.data() + end);
         const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*,
                                       llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
@@ -84,7 +80,7 @@ void emit_switch(Template& target, const char* name, const Switch& with, const s
         };
         for (std::size_t i = begin; i < end; ++i) calls.push_back({cases[i].number, call});
     }
-    emit_cases(with, *function, calls.data(), calls.data() + calls.size());
+    emit_cases(words, *function, calls.data(), calls.data() + calls.size());
 }
 
 // Goes on at a new block where the packet has all that the key is made of.
@@ -164,23 +160,9 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
                                ir.CreateBr(yes);
                            }});
     if (changes.empty()) empty(target, "weir_change_sets");
-    std::vector<Case> throttles;
-    for (const auto& [alert, term] : decision.throttles)
-        throttles.push_back(
-            {alert, [&, number = term](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
-                                       llvm::BasicBlock* yes, llvm::BasicBlock* no) {
-                 const StatePlace& where = state.term(number);
-                 // A packet that lacks the fields has zeros there: one key for all such.
-                 KeyEmitter key(ir, function.getArg(0), true);
-                 key.store_term_key(decision.terms[number].key, place, where.width);
-                 llvm::Value* passes =
-                     ir.CreateCall(&target.function(state_function("weir_throttled", where.width).c_str()),
-                                   {function.getArg(0), place, ir.getInt32(number)});
-                 ir.CreateCondBr(ir.CreateICmpNE(passes, ir.getInt32(0)), yes, no);
-             }});
-    emit_switch(target, "weir_throttle", {state.term_width(), true}, throttles);
-    emit_switch(target, "weir_terms_hold", {term_words, false}, rules);
-    emit_switch(target, "weir_make_change", {state.live_width(), false}, changes);
+    if (decision.throttles.empty()) empty(target, "weir_throttle");
+    emit_switch(target, "weir_terms_hold", term_words, rules);
+    emit_switch(target, "weir_make_change", state.live_width(), changes);
 }
 
 }  // namespace weir::codegen

@@ -94,10 +94,11 @@ HostMap HostMap::state(const bpf::StateMap& image) {
     }
     const std::uint32_t key_words = image.key_size / 4;
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
-    HostMap map = array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, WEIR_TABLE_BYTES);
+    HostMap map =
+        array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, is_set ? WEIR_SET_BYTES : WEIR_TERM_BYTES);
     map.image_ = image;
     for (Seeded random(1);;) {  // nobody attacks here: always the same
-        __u64 by[WEIR_KEY_WORDS];
+        __u64 by[WEIR_PRINT_WORDS];
         for (__u64& one : by) one = random();
         weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0, image.net_word);
         if (map.fill()) return map;

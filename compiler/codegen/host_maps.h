@@ -25,7 +25,7 @@ public:
     // Holds the keys of `image`; values are never looked at.
     static HostMap hash(const bpf::MapImage& image);
     static HostMap prefixes(const bpf::MapImage& image);
-    // What a term or a set that changes keeps: a table (bpf/table.h), or the kernel's LRU hash.
+    // What a term, all throttles or a set that changes keeps: a table (bpf/table.h), or the kernel's LRU hash.
     static HostMap state(const bpf::StateMap& image);
     // A map of maps.
     static HostMap maps();

@@ -49,7 +49,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.emplace("weir_ifaces", HostMap::array(0, 1));
     maps.emplace("weir_trace_head", HostMap::array(1, sizeof(weir_trace)));
     maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));
-    maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(std::uint32_t)));
+    maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(weir_traced_alert)));
     maps.emplace("weir_clock", HostMap::array(1, sizeof(std::uint64_t)));
     bpf::MapImage none;
     none.key_size = none.value_size = sizeof(std::uint32_t);
@@ -244,7 +244,12 @@ NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::ui
     judgement.verdict = trace.verdict;
     judgement.rule = trace.rule;
     judgement.matched = first_numbers(state_->maps.at("weir_trace_matched"), trace.matched_count, WEIR_TRACE_MATCHED);
-    judgement.alerts = first_numbers(state_->maps.at("weir_trace_alerts"), trace.alert_count, WEIR_TRACE_ALERTS);
+    for (std::uint32_t i = 0; i < std::min(trace.alert_count, WEIR_TRACE_ALERTS); ++i) {
+        weir_traced_alert alert{};
+        std::memcpy(&alert, state_->maps.at("weir_trace_alerts").values() + i * sizeof(alert), sizeof(alert));
+        judgement.alerts.push_back(alert.alert);
+        judgement.suppressed.push_back(alert.suppressed);
+    }
     return judgement;
 }
 

@@ -23,6 +23,7 @@ struct NativeJudgement {
     std::uint32_t rule = 0;
     std::vector<std::uint32_t> matched;
     std::vector<std::uint32_t> alerts;
+    std::vector<std::uint32_t> suppressed;  // by entry of `alerts`: struct weir_traced_alert
 };
 
 class NativeEngine {

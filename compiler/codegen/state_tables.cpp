@@ -69,8 +69,7 @@ weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
     static_assert(same_numbers<TermKind, weir_term_kind>({{TermKind::kRate, WEIR_TERM_RATE},
                                                           {TermKind::kByteRate, WEIR_TERM_BYTERATE},
                                                           {TermKind::kCount, WEIR_TERM_COUNT},
-                                                          {TermKind::kDistinct, WEIR_TERM_DISTINCT},
-                                                          {TermKind::kThrottle, WEIR_TERM_THROTTLE}}));
+                                                          {TermKind::kDistinct, WEIR_TERM_DISTINCT}}));
     row.kind = static_cast<std::uint32_t>(term.kind);
     row.index = index;
     row.limit = term.limit;
@@ -121,7 +120,6 @@ void StateTables::set_decision(const ir::Decision& decision) {
     for (const ir::StateTerm& term : decision.terms) {
         terms_.push_back(place_of(term, used, term_count()));
         const StatePlace& where = terms_.back();
-        term_width_ = std::max(term_width_, where.width);
         counts_distinct_ = counts_distinct_ || term.kind == policy::TermKind::kDistinct;
         term_rows_.push_back(row_of(term, where.index));
         bpf::StateMap map;
@@ -130,14 +128,16 @@ void StateTables::set_decision(const ir::Decision& decision) {
         map.identity = term.identity;
         map.kind = term.kind == policy::TermKind::kDistinct ? bpf::StateKind::kDistinct : bpf::StateKind::kTerm;
         map.key_size = where.width * 4;
-        map.value_size = map.kind == bpf::StateKind::kDistinct ? value_bytes(where) : WEIR_TABLE_BYTES;
+        map.value_size = map.kind == bpf::StateKind::kDistinct ? value_bytes(where) : WEIR_TERM_BYTES;
         map.max_entries = static_cast<std::uint32_t>(term.size);
         term_maps_.push_back(std::move(map));
     }
+    add_throttles(decision, used["weir_term_tables"]);
+    const auto first_set_account = static_cast<std::uint32_t>(term_maps_.size());
     for (const ir::SetChange& change : decision.changes) {
         const StatePlace& where = live_set(change.set);
         changes_.push_back(
-            {change.for_ns, where.index, term_count() + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
+            {change.for_ns, where.index, first_set_account + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
     }
     if (decision.changes.empty()) return;
     rule_changes_.resize(decision.rules.size());
@@ -149,6 +149,21 @@ void StateTables::set_decision(const ir::Decision& decision) {
     }
 }
 
+void StateTables::add_throttles(const ir::Decision& decision, std::uint32_t index) {
+    if (decision.throttles.empty()) return;
+    throttles_ = throttle_rows(decision.throttles);
+    throttle_table_ = index;
+    bpf::StateMap map;
+    map.outer = "weir_term_tables";
+    map.index = index;
+    map.identity = "throttles";
+    map.kind = bpf::StateKind::kThrottles;
+    map.value_size = WEIR_TERM_BYTES;
+    map.max_entries = static_cast<std::uint32_t>(decision.throttles_size);
+    for (const ir::Throttle& throttle : decision.throttles) map.throttles.push_back(throttle.identity);
+    term_maps_.push_back(std::move(map));
+}
+
 void StateTables::write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const {
     for (const auto& [number, where] : live_) {
         const policy::Set& set = policy.sets[number];
@@ -158,7 +173,7 @@ void StateTables::write_sets(const policy::TypedPolicy& policy, bpf::Object& obj
         map.identity = policy::identity(set);
         map.kind = bpf::StateKind::kSet;
         map.key_size = where.width * 4;
-        map.value_size = WEIR_TABLE_BYTES;
+        map.value_size = WEIR_SET_BYTES;
         map.max_entries = static_cast<std::uint32_t>(set.size);
         map.net_word = where.net_word;
         for (std::size_t i = 0; i < set.entries.size(); ++i) {
@@ -176,9 +191,12 @@ void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) 
     std::map<std::string, std::uint32_t> entries;
     for (const bpf::StateMap& map : object.state) ++entries[map.outer];
     for (const auto& [outer, count] : entries) object.sizes.push_back({outer, count, 0, 0});
-    object.sizes.push_back({"weir_state_accounts", std::max(term_count() + live_set_count(), 1u), 0, 0});
+    object.sizes.push_back(
+        {"weir_state_accounts", std::max(static_cast<std::uint32_t>(object.state.size()), 1u), 0, 0});
     object.sizes.push_back({"weir_changing", std::max(changing_rules_, 1u), 0, 0});
     add_table(object, ".data.weir_terms", term_rows_);
+    add_table(object, ".data.weir_throttles", throttles_.rows);
+    add_table(object, ".data.weir_throttle_keys", throttles_.keys);
     add_table(object, ".data.weir_changes", changes_);
     add_table(object, ".data.weir_rule_changes", rule_changes_);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/throttle_rows.h"
 #include "compiler/ir/decision.h"
 #include "compiler/object.h"
 #include "compiler/policy/typed_policy.h"
@@ -38,7 +39,10 @@ public:
     const StatePlace& term(std::uint32_t term) const { return terms_.at(term); }
     // Of the widest key; 0 where there is none.
     std::uint32_t live_width() const { return live_width_; }
-    std::uint32_t term_width() const { return term_width_; }
+    const ThrottleRows& throttles() const { return throttles_; }
+    // Of the table of their windows: its place in weir_term_tables. Its account is behind those of the terms.
+    std::uint32_t throttle_table() const { return throttle_table_; }
+    std::uint32_t throttle_account() const { return term_count(); }
 
     std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
     bool counts_distinct() const { return counts_distinct_; }
@@ -49,16 +53,18 @@ public:
     void write(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
 private:
+    void add_throttles(const ir::Decision& decision, std::uint32_t index);
     void write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
     std::map<std::uint32_t, StatePlace> live_;  // by set number
     std::vector<StatePlace> terms_;
-    std::vector<bpf::StateMap> term_maps_;
+    std::vector<bpf::StateMap> term_maps_;  // that of the throttles last
     std::vector<weir_term> term_rows_;
+    ThrottleRows throttles_;
     std::vector<weir_change> changes_;
     std::vector<std::uint32_t> rule_changes_;
     std::uint32_t changing_rules_ = 0;
-    std::uint32_t live_width_ = 0, term_width_ = 0;
+    std::uint32_t live_width_ = 0, throttle_table_ = 0;
     bool counts_distinct_ = false;
 };
 

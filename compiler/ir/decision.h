@@ -119,6 +119,13 @@ struct StateTerm {
     std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;
     std::string identity;  // of its state, from one policy to the next
 };
+// What holds an alert back: `limit` events of a key in a window.
+struct Throttle {
+    std::uint32_t alert = 0;
+    PacketKey key;  // packets that lack a field of it share one window
+    std::uint64_t limit = 0, window_ns = 0;
+    std::string identity;  // as of a state term
+};
 // A change of a set, the same for all rules that make it.
 struct SetChange {
     bool adds = true;
@@ -153,8 +160,9 @@ enum class Strategy : std::uint8_t { kStraight, kForest };
 struct Decision {
     std::vector<Predicate> predicates;
     std::vector<Rule> rules;
-    std::vector<StateTerm> terms;                                    // of rules, then the throttles of alerts
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> throttles;  // alert, term
+    std::vector<StateTerm> terms;      // of rules
+    std::vector<Throttle> throttles;   // of alerts that some rule raises
+    std::uint64_t throttles_size = 0;  // keys of all of them together
     std::vector<SetChange> changes;
     std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;

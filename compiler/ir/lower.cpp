@@ -46,12 +46,7 @@ public:
         decision_.reads = policy::fields_read(policy_);
         decision_.needs = decision_.reads.needs();
         for (const policy::Rule& rule : policy_.rules) add_rule(rule);
-        for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
-            if (!policy_.alerts[alert].throttle) continue;
-            decision_.throttles.push_back({alert, static_cast<std::uint32_t>(decision_.terms.size())});
-            decision_.terms.push_back(
-                typed_term(*policy_.alerts[alert].throttle, policy::identity(policy_.alerts[alert])));
-        }
+        add_throttles();
         decision_.default_verdict = policy::verdict_number(policy_.default_verdict.kind);
         decision_.malformed_verdict = policy::verdict_number(policy_.malformed_verdict.kind);
         return std::move(decision_);
@@ -71,6 +66,19 @@ private:
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs = WEIR_NEED_ALL;
         decision_.rules.push_back(std::move(rule));
+    }
+
+    void add_throttles() {
+        decision_.throttles_size = policy_.throttles_size;
+        std::vector<bool> is_raised(policy_.alerts.size());
+        for (const Rule& rule : decision_.rules)
+            for (const AlertAction& action : rule.alerts) is_raised[action.alert] = true;
+        for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
+            const auto& throttle = policy_.alerts[alert].throttle;
+            if (throttle && is_raised[alert])
+                decision_.throttles.push_back({alert, packet_key(throttle->keys), throttle->limit, throttle->unit_ns,
+                                               policy::identity(policy_.alerts[alert])});
+        }
     }
 
     static PacketKey packet_key(const std::vector<FieldId>& fields) {

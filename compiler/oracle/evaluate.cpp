@@ -194,10 +194,16 @@ bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& 
     return live != state_.sets.end() && live->second.has(key, time_ns);
 }
 
-std::uint64_t Oracle::evictions() const {
-    std::uint64_t sum = 0;
-    for (const auto& [place, term] : state_.terms) sum += term.evictions();
-    return sum;
+std::uint64_t Oracle::evictions() const { return state_.evictions(); }
+
+void Oracle::raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement) {
+    judgement.alerts.push_back(alert);
+    judgement.suppressed.push_back(0);
+    const auto number = static_cast<std::uint32_t>(alert);
+    const std::optional<policy::StateTerm>& throttle = policy_.alerts[number].throttle;
+    if (!throttle) return;
+    const auto key = values_of(throttle->keys, packet);
+    judgement.suppressed.back() = state_.throttles.passes(number, *throttle, key, time_ns);
 }
 
 // Each term counts only the packets for which all before it hold.
@@ -237,7 +243,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {
         judgement.matched.push_back(policy::RuleId{i});
         for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
             if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)
-                judgement.alerts.push_back(rule.alerts[action].alert);
+                raise(rule.alerts[action].alert, packet, time_ns, judgement);
         for (const policy::SetChange& wanted : rule.changes) changes.push_back(&wanted);
         if (!rule.decides()) continue;
         judgement.verdict = *rule.verdict;

@@ -19,6 +19,8 @@ struct Judgement {
     bool by_malformed = false;
     std::vector<policy::RuleId> matched;  // every rule that matched, in order, observed ones too
     std::vector<policy::AlertId> alerts;  // one entry an alert action, in order
+    // By entry of `alerts`: events of its key that its throttle held back before it; kHeldBack: it is one of them.
+    std::vector<std::uint32_t> suppressed;
 };
 
 // A policy with its state. `time_ns` is the packet's time and never goes back.
@@ -36,6 +38,7 @@ public:
     std::uint64_t evictions() const;
 
 private:
+    void raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement);
     bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
     void change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns);
 

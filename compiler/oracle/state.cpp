@@ -6,6 +6,7 @@
 
 #include "compiler/policy/distinct.h"
 #include "compiler/policy/set_element.h"
+#include "grammar/base/check.h"
 
 namespace weir::oracle {
 namespace {
@@ -71,77 +72,136 @@ bool LiveSet::add(const KeyValue& key, std::uint64_t for_ns, std::uint64_t now_n
     return true;
 }
 
-TermState::Bucket& TermState::bucket(const policy::StateTerm& term, const KeyValue& key, std::uint64_t now_ns) {
-    auto found = buckets_.find(key);
-    if (found == buckets_.end()) {
-        if (buckets_.size() >= term.size) {
-            buckets_.erase(by_use_.begin()->second);
-            by_use_.erase(by_use_.begin());
-            ++evictions_;
-        }
-        found = buckets_.emplace(key, Bucket{}).first;
-        const bool is_rate = term.kind == policy::TermKind::kRate || term.kind == policy::TermKind::kByteRate;
-        found->second.time_ns = now_ns;
-        found->second.tokens = is_rate ? term.burst * term.unit_ns : 0;
-    } else {
-        by_use_.erase(found->second.used);
+std::pair<Buckets::Map::iterator, bool> Buckets::find_or_make(const KeyValue& key, std::uint64_t size,
+                                                              std::uint64_t now_ns) {
+    if (const auto found = buckets_.find(key); found != buckets_.end()) {
+        take_out_of_order(found);
+        return {found, false};
     }
-    found->second.used = ++looks_;
-    by_use_.emplace(looks_, key);
-    return found->second;
+    if (buckets_.size() >= size) evict(now_ns);
+    return {buckets_.emplace(key, Placed{}).first, true};
 }
 
-bool TermState::takes(const policy::StateTerm& term, Bucket& bucket, std::uint64_t wanted, std::uint64_t now_ns) {
+void Buckets::take_out_of_order(Map::iterator at) {
+    const Placed& placed = at->second;
+    by_time_.erase({placed.bucket.initial_at_ns, placed.number});
+    by_distance_.erase({placed.bucket.distance, placed.number});
+}
+
+void Buckets::put_in_order(Map::iterator at) {
+    Placed& placed = at->second;
+    placed.number = ++changes_;
+    by_time_.emplace(std::pair{placed.bucket.initial_at_ns, placed.number}, at);
+    by_distance_.emplace(std::pair{placed.bucket.distance, placed.number}, at);
+}
+
+void Buckets::evict(std::uint64_t now_ns) {
+    const Map::iterator first = by_time_.begin()->second;
+    const bool is_initial = first->second.bucket.initial_at_ns <= now_ns;
+    const Map::iterator at = is_initial ? first : by_distance_.begin()->second;
+    if (!is_initial || at->second.bucket.held_back != 0) ++evictions_;
+    take_out_of_order(at);
+    buckets_.erase(at);
+}
+
+namespace {
+
+std::uint64_t later(std::uint64_t time_ns, Wide by_ns) {
+    const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    return by_ns > most - time_ns ? most : time_ns + static_cast<std::uint64_t>(by_ns);
+}
+
+bool takes(const policy::StateTerm& term, Bucket& bucket, bool is_new, std::uint64_t wanted, std::uint64_t now_ns) {
     const Wide full = Wide{term.burst} * term.unit_ns;
-    const Wide tokens = std::min(full, bucket.tokens + Wide{since(bucket.time_ns, now_ns)} * term.limit);
-    const Wide price = Wide{wanted} * term.unit_ns;
+    const Wide had = is_new ? full : Wide{bucket.tokens} + Wide{since(bucket.time_ns, now_ns)} * term.limit;
+    const Wide tokens = std::min(full, had), price = Wide{wanted} * term.unit_ns;
     const bool found = tokens >= price;
     bucket.tokens = static_cast<std::uint64_t>(found ? tokens - price : tokens);
     bucket.time_ns = std::max(bucket.time_ns, now_ns);
+    bucket.initial_at_ns = later(bucket.time_ns, (full - bucket.tokens + term.limit - 1) / term.limit);
+    bucket.distance = bucket.initial_at_ns;  // all fill as fast
     return !found;
 }
 
-bool TermState::counts(const policy::StateTerm& term, Bucket& bucket, std::uint64_t now_ns) {
-    if (bucket.tokens == 0 || since(bucket.time_ns, now_ns) >= term.unit_ns) {
-        bucket.time_ns = now_ns;
-        bucket.tokens = 0;
-    }
-    return ++bucket.tokens > term.limit;
+// Opens the next window where the last one has ended. True where it did.
+bool opens(const policy::StateTerm& term, Bucket& bucket, std::uint64_t now_ns) {
+    if (bucket.tokens != 0 && since(bucket.time_ns, now_ns) < term.unit_ns) return false;
+    bucket.time_ns = now_ns;
+    bucket.initial_at_ns = later(now_ns, term.unit_ns);
+    bucket.tokens = 0;
+    return true;
 }
 
-bool TermState::distinguishes(const policy::StateTerm& term, Bucket& bucket, const packet::FieldValue& value,
-                              std::uint64_t now_ns) {
-    if (bucket.tokens == 0 || since(bucket.time_ns, now_ns) >= term.unit_ns) {
+bool counts(const policy::StateTerm& term, Bucket& bucket, std::uint64_t now_ns) {
+    opens(term, bucket, now_ns);
+    bucket.distance = ++bucket.tokens;
+    return bucket.tokens > term.limit;
+}
+
+bool distinguishes(const policy::StateTerm& term, Bucket& bucket, const packet::FieldValue& value,
+                   std::uint64_t now_ns) {
+    if (opens(term, bucket, now_ns)) {
         bucket.values.clear();
         bucket.marks.clear();
     }
-    counts(term, bucket, now_ns);  // opens the window
+    ++bucket.tokens;
     if (term.limit <= policy::kExactDistinct) {
         bucket.values.insert(value);
+        bucket.distance = bucket.values.size();
         return bucket.values.size() > term.limit;
     }
     const policy::DistinctSketch sketch = policy::distinct_sketch(term.limit);
     const std::uint64_t hash = value_hash(value);
     if ((hash >> 40 & ((std::uint64_t{1} << sketch.sampled_bits) - 1)) == 0) bucket.marks.insert(hash % 2048);
+    bucket.distance = bucket.marks.size();
     return bucket.marks.size() > sketch.marks;
 }
 
+}  // namespace
+
 bool TermState::exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen) {
-    Bucket& found = bucket(term, key, seen.now_ns);
-    switch (term.kind) {
-        case policy::TermKind::kRate: return takes(term, found, 1, seen.now_ns);
-        case policy::TermKind::kByteRate: return takes(term, found, seen.packet_bytes, seen.now_ns);
-        case policy::TermKind::kCount: return counts(term, found, seen.now_ns);
-        case policy::TermKind::kDistinct:
-        case policy::TermKind::kThrottle: break;  // throttles hold back events, which the oracle has none of
-    }
-    return distinguishes(term, found, *seen.value, seen.now_ns);
+    return buckets_.change(key, term.size, seen.now_ns, [&](Bucket& bucket, bool is_new) {
+        switch (term.kind) {
+            case policy::TermKind::kRate: return takes(term, bucket, is_new, 1, seen.now_ns);
+            case policy::TermKind::kByteRate: return takes(term, bucket, is_new, seen.packet_bytes, seen.now_ns);
+            case policy::TermKind::kCount: return counts(term, bucket, seen.now_ns);
+            case policy::TermKind::kDistinct: return distinguishes(term, bucket, *seen.value, seen.now_ns);
+            case policy::TermKind::kThrottle: break;
+        }
+        WEIR_CHECK(!"a term of a rule");
+        return false;
+    });
 }
 
-OracleState::OracleState(const policy::TypedPolicy& policy) {
+std::uint32_t Throttles::passes(std::uint32_t alert, const policy::StateTerm& throttle,
+                                const std::optional<KeyValue>& key, std::uint64_t now_ns) {
+    KeyValue whole{std::uint64_t{alert}};
+    if (key) whole.insert(whole.end(), key->begin(), key->end());
+    return buckets_.change(whole, size_, now_ns, [&](Bucket& bucket, bool) {
+        opens(throttle, bucket, now_ns);
+        std::uint32_t before = kHeldBack;
+        if (bucket.tokens < throttle.limit) {
+            ++bucket.tokens;
+            before = static_cast<std::uint32_t>(bucket.held_back);
+            bucket.held_back = 0;
+        } else if (bucket.held_back < kMostHeldBack) {
+            ++bucket.held_back;
+        }
+        bucket.distance = bucket.held_back << 32 | bucket.tokens;
+        return before;
+    });
+}
+
+OracleState::OracleState(const policy::TypedPolicy& policy) : throttles(policy.throttles_size) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
         if (policy.sets[number].dynamic && !has_net(policy.sets[number].types))
             sets.emplace(number, LiveSet(policy.sets[number]));
+}
+
+std::uint64_t OracleState::evictions() const {
+    std::uint64_t sum = throttles.evictions();
+    for (const auto& [place, term] : terms) sum += term.evictions();
+    return sum;
 }
 
 }  // namespace weir::oracle

@@ -1,4 +1,4 @@
-// What the oracle remembers from packet to packet: sets that change, and the state of terms.
+// What the oracle remembers from packet to packet: sets that change, the state of terms, and throttles.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,52 @@ private:
     std::map<KeyValue, std::uint64_t> until_;  // ns; 0: no end
 };
 
-// The state of one term by key; the least recently used key goes first.
+// What is kept of one key.
+struct Bucket {
+    std::uint64_t time_ns = 0;              // rates: of `tokens`; else the window's first packet
+    std::uint64_t tokens = 0;               // rates: nanosecond-tokens; else packets or events of the window
+    std::uint64_t held_back = 0;            // throttles: events, since the last one that passed
+    std::set<packet::FieldValue> values{};  // of the window
+    std::set<std::uint64_t> marks{};        // of the window: bits of the sketch
+    // Once it comes it is as if the key had never been met. Until then, how far it is from that: of the keys of a full
+    // table the nearest goes.
+    std::uint64_t initial_at_ns = 0;
+    std::uint64_t distance = 0;
+};
+
+// The buckets of a term, or of all throttles: as many as `size`.
+class Buckets {
+public:
+    // Calls `change` with the key's bucket, and true where it is a new one. `change` leaves the last two members right.
+    template <typename Change>
+    auto change(const KeyValue& key, std::uint64_t size, std::uint64_t now_ns, Change change) {
+        const auto [at, is_new] = find_or_make(key, size, now_ns);
+        const auto answer = change(at->second.bucket, is_new);
+        put_in_order(at);
+        return answer;
+    }
+    // Keys that went while they still had something to say.
+    std::uint64_t evictions() const { return evictions_; }
+
+private:
+    struct Placed {
+        Bucket bucket;
+        std::uint64_t number = 0;  // of its place in both orders
+    };
+    using Map = std::map<KeyValue, Placed>;
+    using Order = std::map<std::pair<std::uint64_t, std::uint64_t>, Map::iterator>;  // by time or distance; number
+
+    std::pair<Map::iterator, bool> find_or_make(const KeyValue& key, std::uint64_t size, std::uint64_t now_ns);
+    void take_out_of_order(Map::iterator at);
+    void put_in_order(Map::iterator at);
+    void evict(std::uint64_t now_ns);
+
+    Map buckets_;
+    Order by_time_, by_distance_;
+    std::uint64_t changes_ = 0, evictions_ = 0;
+};
+
+// The state of one term, by key.
 class TermState {
 public:
     struct Seen {
@@ -39,34 +84,38 @@ public:
     };
     // Counts the packet; is the term true for it?
     bool exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen);
-    // Keys that had to go for others.
-    std::uint64_t evictions() const { return evictions_; }
+    std::uint64_t evictions() const { return buckets_.evictions(); }
 
 private:
-    struct Bucket {
-        std::uint64_t used = 0;                 // when, in looks at this term
-        std::uint64_t time_ns = 0;              // rates: of `tokens`; else the window's first packet
-        std::uint64_t tokens = 0;               // rates: nanosecond-tokens; else packets of the window
-        std::set<packet::FieldValue> values{};  // of the window
-        std::set<std::uint64_t> marks{};        // of the window: bits of the sketch
-    };
-    static bool takes(const policy::StateTerm& term, Bucket& bucket, std::uint64_t wanted, std::uint64_t now_ns);
-    static bool distinguishes(const policy::StateTerm& term, Bucket& bucket, const packet::FieldValue& value,
-                              std::uint64_t now_ns);
-    static bool counts(const policy::StateTerm& term, Bucket& bucket, std::uint64_t now_ns);
-    Bucket& bucket(const policy::StateTerm& term, const KeyValue& key, std::uint64_t now_ns);
+    Buckets buckets_;
+};
 
-    std::uint64_t looks_ = 0;
-    std::uint64_t evictions_ = 0;
-    std::map<KeyValue, Bucket> buckets_;
-    std::map<std::uint64_t, KeyValue> by_use_;
+// What Throttles::passes() says of an event that is held back, and how many of a key it counts at most.
+constexpr std::uint32_t kHeldBack = 0xffffffff, kMostHeldBack = 0xfffffffe;
+
+// The windows of all throttles.
+class Throttles {
+public:
+    explicit Throttles(std::uint64_t size) : size_(size) {}
+    // An event of that alert: how many of its key were held back before it, or kHeldBack where it is one of them. No
+    // key: the packet lacks a field of it, and shares a window with all others that do.
+    std::uint32_t passes(std::uint32_t alert, const policy::StateTerm& throttle, const std::optional<KeyValue>& key,
+                         std::uint64_t now_ns);
+    std::uint64_t evictions() const { return buckets_.evictions(); }
+
+private:
+    std::uint64_t size_;
+    Buckets buckets_;
 };
 
 struct OracleState {
     explicit OracleState(const policy::TypedPolicy& policy);
+    std::uint64_t evictions() const;
+
     std::map<std::uint32_t, LiveSet> sets;                                     // by set number: those that rules change
     std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;        // by rule, term
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;  // by rule, alert action: how often
+    Throttles throttles;
 };
 
 // A set's element as the value of a field.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "compiler/policy/set_element.h"
+#include "grammar/base/hash.h"
 
 namespace weir::policy {
 
@@ -39,6 +40,10 @@ std::string identity(const Rule& rule, const StateTerm& term) {
 
 std::string identity(const Alert& alert) {
     return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle);
+}
+
+std::uint64_t identity_print(std::string_view identity) {
+    return fnv1a(identity);
 }
 
 std::string identity(const Set& set) {

@@ -1,7 +1,9 @@
 // What state belongs to, so that the next policy goes on with it: names and types, never places in the file.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "compiler/policy/typed_policy.h"
 
@@ -12,6 +14,8 @@ namespace weir::policy {
 std::string identity(const Rule& rule, const StateTerm& term);
 // "alert scan: throttle(ip.src) per 1m"
 std::string identity(const Alert& alert);
+// A number for it: names of one policy have different ones but for one chance in 2^64 or so, a pair.
+std::uint64_t identity_print(std::string_view identity);
 // "set blocked: (ip, port)"
 std::string identity(const Set& set);
 

@@ -261,6 +261,7 @@ struct TypedPolicy {
     std::vector<Alert> alerts;
     std::vector<Sink> sinks;
     std::vector<Test> tests;
+    std::uint64_t throttles_size = 65536;  // keys of all throttles together
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
 };

@@ -14,8 +14,9 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxRules = 131'072;  // language.md, limits
-constexpr std::size_t kMaxIfaces = 32;      // bits of weir_packet.iface_matches
+constexpr std::size_t kMaxRules = 131'072;             // language.md, limits
+constexpr std::size_t kMaxIfaces = 32;                 // bits of weir_packet.iface_matches
+constexpr std::uint64_t kMaxThrottleKeys = 4'000'000;  // docs/limits.md
 
 template <typename Item, typename Do>
 void each(const std::vector<PlacedItem>& items, Do act) {
@@ -41,6 +42,25 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
             checker.verdict(written.verdict, written.verdict_span);
     });
     if (seen[1] == nullptr) typed.malformed_verdict = typed.default_verdict;
+}
+
+// `throttles size N`, at most once.
+void check_throttles_size(const std::vector<PlacedItem>& items, policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+    const ast::ThrottlesSize* first = nullptr;
+    each<ast::ThrottlesSize>(items, [&](const ast::Policy&, const ast::ThrottlesSize& written) {
+        if (first != nullptr)
+            diagnostics.add({.code = Code::E214,
+                             .span = written.span,
+                             .message = "a second `throttles`",
+                             .notes = {{first->span, "the first one stands here"}}});
+        else if (written.size == 0 || written.size > kMaxThrottleKeys)
+            diagnostics.add({.code = Code::E338,
+                             .span = written.size_span,
+                             .message = fmt::format("throttles of {} keys", written.size),
+                             .help = fmt::format("they keep 1 to {} keys", kMaxThrottleKeys)});
+        first = first == nullptr ? &written : first;
+        typed.throttles_size = written.size;
+    });
 }
 
 // Conditions on the interface share a word of bits.
@@ -83,6 +103,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
     check_defaults(items, checker, typed, diagnostics);
+    check_throttles_size(items, typed, diagnostics);
     each<ast::Let>(items,
                    [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
     std::size_t rules = 0;

@@ -72,6 +72,7 @@ private:
     void add(const PlacedItem&, const ast::Test& test) { fresh(tests_, {"test " + test.name, test.name_span}, "test"); }
     void add(const PlacedItem&, const ast::Import&) {}
     void add(const PlacedItem&, const ast::DefaultVerdict&) {}
+    void add(const PlacedItem&, const ast::ThrottlesSize&) {}
 
     Diagnostics& diagnostics_;
     Names names_;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -22,6 +24,13 @@ constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
            a.max_entries == b.max_entries;
+}
+
+// May what one map has go on in the other? Tables of another size take it along.
+bool goes_on(const bpf::StateMap& earlier, const bpf::StateMap& wanted) {
+    if (earlier.identity != wanted.identity || earlier.kind != wanted.kind || earlier.key_size != wanted.key_size)
+        return false;
+    return wanted.kind != bpf::StateKind::kDistinct || same_shape(earlier, wanted);
 }
 
 // An LRU map hands out free entries to CPUs by up to 128, and evicts where one CPU has none left: with that many more,
@@ -43,6 +52,14 @@ Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
     auto others = StateTable::open(old);
     if (!others) return others.error();
     return StateTable::make_set(shape, wanted.keys, &*others);
+}
+
+Result<UniqueFd> make_cells(const bpf::StateMap& wanted, int old) {
+    const StateTable::Shape shape{wanted.max_entries, 0, 0};
+    if (old < 0) return StateTable::make(shape);
+    auto others = StateTable::open(old);
+    if (!others) return others.error();
+    return StateTable::make_resized(shape, *others);
 }
 
 Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
@@ -83,9 +100,8 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
         return map;
     }
-    const bool goes_on = old != nullptr && old->shape.kind == wanted.kind && old->shape.key_size == wanted.key_size;
-    auto made = wanted.kind == bpf::StateKind::kTerm ? StateTable::make({wanted.max_entries, 0, 0})
-                                                     : make_set(wanted, goes_on ? old->fd.get() : -1);
+    const int others = old != nullptr && goes_on(old->shape, wanted) ? old->fd.get() : -1;
+    auto made = wanted.kind == bpf::StateKind::kSet ? make_set(wanted, others) : make_cells(wanted, others);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;
@@ -241,19 +257,24 @@ Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
 
 StateMaps::Change StateMaps::change(const std::vector<bpf::StateMap>& earlier,
                                     const std::vector<bpf::StateMap>& wanted) {
-    Change change;
-    const auto goes_on = [](const std::vector<bpf::StateMap>& among, const bpf::StateMap& map) {
-        return std::any_of(among.begin(), among.end(), [&](const bpf::StateMap& other) {
-            if (other.identity != map.identity || other.kind != map.kind || other.key_size != map.key_size)
-                return false;
-            return map.kind == bpf::StateKind::kSet || same_shape(other, map);
-        });
+    // Identities of `maps` that nothing of `others` goes on with, or comes from.
+    const auto alone = [](const std::vector<bpf::StateMap>& maps, const std::vector<bpf::StateMap>& others) {
+        std::vector<std::string> identities;
+        for (const bpf::StateMap& map : maps) {
+            const auto same = std::find_if(others.begin(), others.end(),
+                                           [&](const bpf::StateMap& other) { return goes_on(other, map); });
+            if (map.kind != bpf::StateKind::kThrottles) {
+                if (same == others.end()) identities.push_back(map.identity);
+                continue;
+            }
+            std::unordered_set<std::string_view> known;
+            if (same != others.end()) known.insert(same->throttles.begin(), same->throttles.end());
+            for (const std::string& throttle : map.throttles)
+                if (!known.contains(throttle)) identities.push_back(throttle);
+        }
+        return identities;
     };
-    for (const bpf::StateMap& map : wanted)
-        if (!goes_on(earlier, map)) change.begun.push_back(map.identity);
-    for (const bpf::StateMap& map : earlier)
-        if (!goes_on(wanted, map)) change.ended.push_back(map.identity);
-    return change;
+    return {alone(wanted, earlier), alone(earlier, wanted)};
 }
 
 }  // namespace weir::runtime

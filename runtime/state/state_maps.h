@@ -19,7 +19,7 @@ class StateMaps {
 public:
     StateMaps() = default;
     // The maps of `wanted`: those of `earlier` that are the same by identity and shape, else new ones, filled with what
-    // they begin with. A set whose size alone changed takes its entries along. `earlier` may be null.
+    // they begin with. What changed in its size alone takes along what it has. `earlier` may be null.
     static Result<StateMaps> make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier);
 
     // Those of a program that runs already: `outer` has the descriptors of its maps of maps.

@@ -19,22 +19,22 @@ namespace {
 constexpr int kTries = 64;  // of filling a set to its brim: mostly one is enough, bpf/table.h
 
 Status begin(const UniqueMapping& memory, std::uint32_t groups, const StateTable::Shape& shape) {
-    __u64 random[WEIR_KEY_WORDS];
+    __u64 random[WEIR_PRINT_WORDS];
     if (getrandom(random, sizeof(random), 0) != sizeof(random)) return kernel_error(errno, "asking for random numbers");
     weir_begin_table(memory.get(), random, groups, shape.size, shape.key_words, shape.net_word);
     return Done{};
 }
 
-Result<UniqueMapping> mapped(int fd, std::uint32_t elements) {
-    const std::size_t bytes = std::size_t{elements} * WEIR_TABLE_BYTES;
+Result<UniqueMapping> mapped(int fd, std::uint32_t elements, std::uint32_t element_bytes) {
+    const std::size_t bytes = std::size_t{elements} * element_bytes;
     UniqueMapping memory(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), bytes);
     if (!memory) return kernel_error(errno, "reading state");
     return memory;
 }
 
-Result<UniqueFd> made(const char* name, std::uint32_t elements) {
+Result<UniqueFd> made(const char* name, std::uint32_t elements, std::uint32_t element_bytes) {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-    UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), WEIR_TABLE_BYTES, elements, &opts));
+    UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), element_bytes, elements, &opts));
     if (!fd) return kernel_error(errno, "making room for state");
     return fd;
 }
@@ -45,7 +45,7 @@ Result<StateTable> StateTable::open(int fd) {
     bpf_map_info facts{};
     __u32 length = sizeof(facts);
     if (fd < 0 || bpf_obj_get_info_by_fd(fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
-    auto memory = mapped(fd, facts.max_entries);
+    auto memory = mapped(fd, facts.max_entries, facts.value_size);
     if (!memory) return memory.error();
     return StateTable(std::move(*memory));
 }
@@ -54,9 +54,10 @@ Result<UniqueFd> StateTable::make(const Shape& shape) {
     const bool is_set = shape.key_words != 0;
     const std::uint32_t groups = is_set ? weir_set_groups(shape.size) : weir_term_groups(shape.size);
     const std::uint32_t elements = is_set ? weir_set_elements(groups, shape.key_words) : 1 + groups;
-    auto fd = made(is_set ? "weir_set" : "weir_term", elements);
+    const std::uint32_t element_bytes = is_set ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
+    auto fd = made(is_set ? "weir_set" : "weir_term", elements, element_bytes);
     if (!fd) return fd.error();
-    auto memory = mapped(fd->get(), elements);
+    auto memory = mapped(fd->get(), elements, element_bytes);
     if (!memory) return memory.error();
     if (Status begun = begin(*memory, groups, shape); !begun) return begun.error();
     return fd;
@@ -83,6 +84,41 @@ Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::u
         if (Status begun = begin(table->memory_, table->head().groups, shape); !begun) return begun.error();
     }
     return Error{"there are more entries than its size", "remove some first, or leave its size", E2BIG};
+}
+
+// A print says where it is in a table of any size, as long as it is made of the same numbers.
+void StateTable::take_cell(const weir_term_line& line, std::size_t cell) const {
+    const std::uint64_t print = line.cells[cell].print;
+    const std::uint32_t number = weir_group_of(print, head().groups), home = weir_term_home(print);
+    weir_term_group& group = static_cast<weir_term_group*>(memory_.get())[number];
+    for (std::uint32_t i = 0; i < WEIR_GROUP_CELLS; ++i) {
+        const std::uint32_t at = (home * WEIR_LINE_CELLS + i) % WEIR_GROUP_CELLS;
+        weir_term_line& place = group.lines[at / WEIR_LINE_CELLS];
+        if (place.cells[at % WEIR_LINE_CELLS].print != 0) continue;
+        place.cells[at % WEIR_LINE_CELLS] = line.cells[cell];
+        place.ends[at % WEIR_LINE_CELLS] = line.ends[cell];
+        if (at / WEIR_LINE_CELLS != home) group.lines[home].displaced = 1;
+        auto& table = *static_cast<weir_table_head*>(memory_.get());
+        const std::uint32_t region = number >> table.region_shift;
+        table.regions[region / 64] |= std::uint64_t{1} << region % 64;
+        return;
+    }
+}
+
+Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& others) {
+    auto fd = make(shape);
+    if (!fd) return fd.error();
+    auto table = open(fd->get());
+    if (!table) return table.error();
+    std::copy_n(others.head().by, WEIR_PRINT_WORDS, static_cast<weir_table_head*>(table->memory_.get())->by);
+    const auto* groups = static_cast<const weir_term_group*>(others.memory_.get()) + 1;
+    for (std::uint32_t group = 0; group < others.head().groups; ++group) {
+        if (weir_may_hold(others.memory_.get(), group) == 0) continue;
+        for (const weir_term_line& line : groups[group].lines)
+            for (std::size_t cell = 0; cell < WEIR_LINE_CELLS; ++cell)
+                if (line.cells[cell].print != 0) table->take_cell(line, cell);
+    }
+    return fd;
 }
 
 std::uint64_t StateTable::count_cells() const {

@@ -18,11 +18,13 @@ public:
     static Result<StateTable> open(int fd);
     struct Shape {
         std::uint32_t size = 0;       // keys
-        std::uint32_t key_words = 0;  // 0: a term's
+        std::uint32_t key_words = 0;  // 0: of terms or throttles
         std::uint32_t net_word = 0;   // bpf/table.h
     };
     // A new one, with nothing in it.
     static Result<UniqueFd> make(const Shape& shape);
+    // A term's or the throttles', of another size, with what `others` has as far as there is room.
+    static Result<UniqueFd> make_resized(const Shape& shape, const StateTable& others);
     // With `keys` in it, none of which ends, and then with what another table has.
     static Result<UniqueFd> make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others);
 
@@ -59,6 +61,7 @@ public:
     static Status carry_out(int fd, std::vector<weir_set_request>& requests);
 
 private:
+    void take_cell(const weir_term_line& line, std::size_t cell) const;
     explicit StateTable(UniqueMapping memory) : memory_(std::move(memory)) {}
     UniqueMapping memory_;
 };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "bpf/abi.h"
 #include "grammar/render.h"
 #include "tests/support/stack.h"
 
@@ -27,8 +28,13 @@ std::string to_string(const Judged& judged) {
     const std::string by = judged.by == Judged::By::kDefault     ? "default"
                            : judged.by == Judged::By::kMalformed ? "malformed"
                                                                  : std::to_string(judged.rule);
+    std::vector<std::string> alerts;
+    for (std::size_t i = 0; i < judged.alerts.size(); ++i)
+        alerts.push_back(judged.suppressed[i] == WEIR_HELD_BACK
+                             ? fmt::format("({})", judged.alerts[i])
+                             : fmt::format("{}+{}", judged.alerts[i], judged.suppressed[i]));
     return fmt::format("verdict {} by {}, matched [{}], alerts [{}]", judged.verdict, by,
-                       fmt::join(judged.matched, " "), fmt::join(judged.alerts, " "));
+                       fmt::join(judged.matched, " "), fmt::join(alerts, " "));
 }
 
 bool Analysed::has(Code code) const {

@@ -72,3 +72,45 @@ TEST_CASE("64 rules of 260 comparisons: a branch out of the reach of BPF's jumps
     }
     check_loads(policy, tcp4());
 }
+
+TEST_CASE("a packet that lacks a throttle's key shares a window with all that do, and with no others",
+          "[regressions]") {
+    std::string error, difference;
+    const auto engines = Evaluators::create(
+        "rule r { when udp or tcp then alert a }\nalert a { message \"x\" throttle 1 per tcp.dport every 1h }\n",
+        error);
+    INFO(error);
+    REQUIRE(engines);
+    const auto held_back = [&](const Bytes& frame) {
+        const Judged judged = engines->judge(frame, difference, 5);
+        CHECK(difference == "");
+        REQUIRE(judged.suppressed.size() == 1);
+        return judged.suppressed[0] == WEIR_HELD_BACK;
+    };
+    CHECK_FALSE(held_back(udp4({.destination = 53})));
+    CHECK(held_back(udp4({.destination = 80})));  // its port is no tcp.dport
+    CHECK_FALSE(held_back(tcp4({.destination = 80})));
+    CHECK_FALSE(held_back(tcp4({.destination = 0})));  // nor is 0 an absent one
+    CHECK(held_back(tcp4({.destination = 80})));
+    CHECK_FALSE(held_back(tcp4({.destination = 53})));
+}
+
+TEST_CASE("33 and 800 throttled alerts: calls too deep, and too many instructions", "[regressions]") {
+    std::size_t instructions = 0;
+    for (const std::size_t alerts : {2u, 33u, 800u}) {
+        std::string policy;
+        for (std::size_t i = 0; i < alerts; ++i)
+            policy += fmt::format(
+                "rule r{0} {{ when tcp.dport == {0} then alert a{0}, drop }}\n"
+                "alert a{0} {{ message \"x\" throttle 1 per ip.src, eth.src, tcp.dport every {1}s }}\n",
+                i, 1 + i);
+        check_loads(policy, tcp4({.destination = 1}));
+        const Analysed policy_of = analysed(policy);
+        REQUIRE(policy_of.compiled);
+        const auto object = compile(*policy_of.compiled, {});
+        REQUIRE(object);
+        CHECK(object->state.size() == 1);
+        if (alerts == 800) CHECK(object->elf.size() < instructions + 800 * 200);  // rows of tables, no code
+        instructions = object->elf.size();
+    }
+}

@@ -1,5 +1,5 @@
-// Random policies with state, and sequences of packets with times, on all engines. A difference is a failure, whichever
-// engine is right. It prints the seed, the policy, and the sequence up to the packet that shows it.
+// Random policies with state and throttles, and sequences of packets with times, on all engines. A difference is a
+// failure, whichever engine is right. It prints the seed, the policy, and the sequence up to the packet that shows it.
 //   test_stateful [--seed N] [--pairs N] [--sequences N] [--packets N] [--engines native|all] [--show]
 // A pair is a policy and a sequence; --sequences of them a policy, --packets each. WEIR_STATEFUL_PAIRS and
 // WEIR_STATEFUL_SEED in the environment stand for --pairs and --seed. Status 0: no difference; 1: one.
@@ -37,6 +37,13 @@ struct Timed {
     std::uint64_t time_ns = 0;
 };
 
+// "a, b" as "a, by b".
+std::string joined_by(std::string list) {
+    for (std::size_t at = list.find(", "); at != std::string::npos; at = list.find(", ", at + 1))
+        list.replace(at, 2, ", by ");
+    return list;
+}
+
 // Packets come from few places, so that they meet the same keys; tables are never half full, so that nothing is
 // evicted.
 class Generator {
@@ -50,7 +57,9 @@ private:
         std::string name;
         std::vector<std::string> types;
     };
+    std::string fields();
     std::string term();
+    std::string alerts();
     std::string key(const LiveSet& set);
     std::string condition();
     std::string rule(std::size_t number);
@@ -64,6 +73,7 @@ private:
 
     Random& random_;
     std::vector<LiveSet> sets_;
+    std::vector<std::string> alerts_;
     std::vector<std::uint64_t> pauses_;  // what the policy's own times suggest, ns
 };
 
@@ -80,14 +90,35 @@ std::string Generator::duration() {
     return fmt::format("{}{}", count, unit.word);
 }
 
-std::string Generator::term() {
+// One to four, of which packets may lack some.
+std::string Generator::fields() {
     static const std::vector<std::string> kKeys{"ip.src",    "ip.src",        "ip.src",        "ip.dst",  "tcp.dport",
                                                 "udp.dport", "port.src",      "port.dst",      "eth.src", "ip.proto",
                                                 "ip.ttl",    "packet.len",    "arp.sender_ip", "tcp.syn", "vlan.id",
                                                 "rx_queue",  "ip.is_fragment"};
     std::vector<std::string> keys;
     for (std::size_t i = random_.one_in(2) ? 1 : random_.between(1, 4); i > 0; --i) keys.push_back(random_.of(kKeys));
-    const std::string list = fmt::format("{}", fmt::join(keys, ", "));
+    return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+// None to forty alerts, most of them throttled; keys of all throttles are in one table.
+std::string Generator::alerts() {
+    alerts_.clear();
+    std::string text;
+    if (random_.one_in(3)) text += fmt::format("throttles size {}\n", random_.between(4096, 20'000));
+    const std::size_t count = random_.one_in(4) ? random_.between(2, 40) : 2;
+    for (std::size_t i = 0; i < count; ++i) {
+        alerts_.push_back(fmt::format("a{}", i));
+        const std::string throttle = random_.one_in(4) ? ""
+                                                       : fmt::format(" throttle {} per {} every {}",
+                                                                     random_.between(1, 3), fields(), duration());
+        text += fmt::format("alert a{} {{ message \"{}\"{} }}\n", i, i, throttle);
+    }
+    return text;
+}
+
+std::string Generator::term() {
+    const std::string list = fields();
     const std::string size = random_.one_in(3) ? fmt::format(" size {}", random_.between(512, 3000)) : "";
     struct Unit {
         const char* word;
@@ -112,7 +143,7 @@ std::string Generator::term() {
             return fmt::format("distinct({}, by {}, in {}) > {}{}",
                                one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len",
                                       "arp.sender_ip", "udp"),
-                               fmt::join(keys, ", by "), duration(),
+                               joined_by(list), duration(),
                                random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
         default: return fmt::format("count({}, in {}) > {}{}", list, duration(), random_.below(5), size);
     }
@@ -159,8 +190,7 @@ std::string Generator::rule(std::size_t number) {
     std::vector<std::string> actions;
     for (std::size_t i = random_.below(3); i > 0; --i) {
         if (sets_.empty() || random_.one_in(3)) {
-            actions.push_back(
-                one_of("alert first", "alert second", "alert first sample 1/3", "alert second sample 1/2"));
+            actions.push_back("alert " + random_.of(alerts_) + one_of("", "", "", " sample 1/3", " sample 1/2"));
             continue;
         }
         const LiveSet& set = random_.of(sets_);
@@ -198,14 +228,14 @@ std::string Generator::policy() {
                             random_.one_in(2) ? random_.between(1, 3) : random_.between(4, 100),
                             random_.one_in(2) ? " ttl " + duration() : "");
     }
-    text += "alert first { message \"1\" }\nalert second { message \"2\" }\n";
+    text += alerts();
     if (random_.one_in(2)) text += "default drop\n";
     // Few rules are code; many are trees.
     const std::size_t rules = random_.one_in(5) ? random_.between(65, 120) : random_.between(1, 12);
     for (std::size_t i = 0; i < rules; ++i)
         text += rules > 64 && random_.below(6) != 0
                     ? fmt::format("rule s{} {{ when tcp.dport == {} and ip.src in 198.51.{}.0/24 then {} }}\n", i,
-                                  1000 + i, i, one_of("drop", "pass", "alert first"))
+                                  1000 + i, i, one_of("drop", "pass", "alert a0"))
                     : rule(i);
     return text;
 }
@@ -289,7 +319,7 @@ Options read(int argc, char** argv) {
 }
 
 struct Sums {
-    std::uint64_t policies = 0, pairs = 0, packets = 0, kernel_frames = 0, exceeded = 0;
+    std::uint64_t policies = 0, pairs = 0, packets = 0, kernel_frames = 0, exceeded = 0, held_back = 0;
 };
 
 int report(std::uint64_t seed, const std::string& policy, const std::vector<Timed>& sequence, std::size_t last,
@@ -317,6 +347,8 @@ int run(const Options& options, std::uint64_t seed, Sums& sums) {
             std::string difference;
             const Judged judged = engines->judge(sequence[at].frame, difference, sequence[at].time_ns);
             if (!difference.empty()) return report(seed, policy, sequence, at, difference);
+            sums.held_back += static_cast<std::uint64_t>(
+                std::count(judged.suppressed.begin(), judged.suppressed.end(), WEIR_HELD_BACK));
             sums.exceeded += judged.matched.size();
             ++sums.packets;
         }
@@ -339,7 +371,9 @@ int main(int argc, char** argv) {
     for (std::uint64_t seed = options.seed; sums.pairs < options.pairs; ++seed)
         if (run(options, seed, sums) != 0) return 1;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("{} pairs of {} policies, {} packets, {} of them in the kernel, {} rules matched; {:.1f} s\n",
-               sums.pairs, sums.policies, sums.packets, sums.kernel_frames, sums.exceeded, seconds);
+    fmt::print(
+        "{} pairs of {} policies, {} packets, {} of them in the kernel, {} rules matched, {} events held back; {:.1f} "
+        "s\n",
+        sums.pairs, sums.policies, sums.packets, sums.kernel_frames, sums.exceeded, sums.held_back, seconds);
     return 0;
 }

@@ -21,6 +21,7 @@ Judged judged_from(const Trace& trace) {
     judged.verdict = trace.verdict;
     judged.matched = trace.matched;
     judged.alerts = trace.alerts;
+    judged.suppressed = trace.suppressed;
     if (trace.rule == WEIR_RULE_MALFORMED)
         judged.by = Judged::By::kMalformed;
     else if (trace.rule != WEIR_RULE_DEFAULT)
@@ -37,6 +38,7 @@ Judged judged_from(const oracle::Judgement& judgement) {
         judged.by = Judged::By::kMalformed;
     for (const policy::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
     for (const policy::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
+    judged.suppressed = judgement.suppressed;
     return judged;
 }
 

@@ -1,6 +1,7 @@
 // Tested by tests/unit/tooling/evaluators_test.cpp with `judge`.
 #include "tooling/judge/judged.h"
 
+#include "bpf/abi.h"
 #include "grammar/base/names.h"
 
 namespace weir::tooling {
@@ -11,7 +12,10 @@ std::string describe(const Judged& judged, const policy::TypedPolicy& policy) {
         text += " by " + policy.rules[judged.rule].name;
     else
         text += judged.by == Judged::By::kMalformed ? " by malformed" : " by default";
-    for (const std::uint32_t alert : judged.alerts) text += ", alert " + policy.alerts[alert].name;
+    for (std::size_t i = 0; i < judged.alerts.size(); ++i) {
+        text += ", alert " + policy.alerts[judged.alerts[i]].name;
+        if (i < judged.suppressed.size() && judged.suppressed[i] == WEIR_HELD_BACK) text += " (suppressed)";
+    }
     return text;
 }
 

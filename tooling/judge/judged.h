@@ -19,6 +19,9 @@ struct Judged {
     std::uint32_t rule = 0;                // kRule: which
     std::vector<std::uint32_t> matched{};  // every rule that matched, in order, observed ones too
     std::vector<std::uint32_t> alerts{};   // one entry an alert action that ran, in order
+    // For each of `alerts`: how many events of its key its throttle suppressed before this one; WEIR_HELD_BACK if it
+    // suppressed this one, too.
+    std::vector<std::uint32_t> suppressed{};
 
     bool has_matched(std::size_t number) const {
         return std::find(matched.begin(), matched.end(), number) != matched.end();

@@ -1,0 +1,74 @@
+/* Throttles: what holds alerts back. They are rows of a table; the windows of all of them are in one more, by what the
+ * throttle belongs to and the key. */
+#ifndef WEIR_BPF_THROTTLE_H
+#define WEIR_BPF_THROTTLE_H
+
+#include "bpf/templates/cells.h"
+
+/* Packets that lack a field of the key share one window. */
+static __always_inline __u64 weir_throttle_print(const __u64* by, const struct weir_packet* packet,
+                                                 const struct weir_throttle* throttle) {
+    __u64 sum = by[WEIR_PRINT_IDENTITY] * throttle->identity[0] + by[WEIR_PRINT_IDENTITY + 1] * throttle->identity[1];
+    __u32 number = throttle->key;
+    if (number >= weir_throttle_key_count()) return weir_print_of_sum(sum);
+    const struct weir_throttle_key* key = &weir_throttle_keys[BOUNDED(number)];
+    __u32 lacks = 0;
+    for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++) lacks |= key->present[i] & ~packet->present[i];
+    if (lacks) return weir_print_of_sum(sum + by[WEIR_PRINT_ABSENT]);
+#pragma clang loop unroll(disable)
+    for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
+        if (i >= key->count) break;
+        __u64 word = key->words[i].word;
+        OPAQUE(word);
+        if (word >= sizeof(*packet) / sizeof(__u32)) break;
+        __u32 value = ((const __u32*)packet)[word] >> (key->words[i].shift & 31) & key->words[i].mask;
+        sum += by[i] * value;
+    }
+    return weir_print_of_sum(sum);
+}
+
+/* Opens the next window where the last one has ended. How many events of the key passed in it so far. */
+static __always_inline __u32 weir_open_window(const struct weir_throttle* throttle, struct weir_cell* cell, __u32* ends,
+                                              __u64 now_ns) {
+    __u32 passed = (__u32)cell->taken;
+    if (passed && weir_since(cell->time_ns, now_ns) < throttle->window_ns) return passed;
+    __u64 end = (now_ns >> WEIR_END_SHIFT) + (throttle->window_ns >> WEIR_END_SHIFT) + 2;
+    __u64 most = (now_ns >> WEIR_END_SHIFT) + 0x7fffffff;
+    *ends = (__u32)(end < most ? end : most);
+    cell->time_ns = now_ns;
+    return 0;
+}
+
+/* May an event of that alert pass? Then packet->suppressed is how many of its key were held back before it. */
+GLOBAL_FUNCTION int weir_throttle(struct weir_packet* packet, __u32 alert) {
+    if (!packet || alert >= weir_throttle_count()) return 1;
+    const struct weir_throttle* throttle = &weir_throttles[BOUNDED(alert)];
+    if (!throttle->limit) return 1;
+    struct weir_cell_place at = {.number = weir_throttle_account(), .is_window_of_throttle = 1};
+    __u32 index = weir_throttle_table();
+    void* table = bpf_map_lookup_elem(&weir_term_tables, &index);
+    at.head = table ? weir_element(table, 0) : 0;
+    if (!at.head) return 1;
+    at.print = weir_throttle_print(at.head->by, packet, throttle);
+    __u32 locked = weir_find_cells(packet, table, throttle->window_ns, &at) ? weir_lock_cell(&at) : NO_CELL;
+    if (locked == NO_CELL) {
+        weir_refused(at.number);
+        return 1;
+    }
+    struct weir_cell* cell = weir_cell_at(at.group, locked);
+    __u32 passed = weir_open_window(throttle, cell, weir_ends_of(at.group, locked), at.now_ns);
+    __u32 held = cell->taken >> 32;
+    int passes = passed < throttle->limit;
+    if (passes) {
+        passed++;
+        packet->suppressed = held;
+        held = 0;
+    } else if (held != WEIR_MOST_HELD_BACK) {
+        held++;
+    }
+    cell->taken = (__u64)held << 32 | passed;
+    weir_release(&at, locked);
+    return passes;
+}
+
+#endif
