@@ -24,19 +24,27 @@
 #define WEIR_PRINT_ABSENT (WEIR_KEY_WORDS + 2)
 #define WEIR_PRINT_WORDS (WEIR_KEY_WORDS + 3)
 
+/* When the first entry of a group of a set ends: ~end_ns, 0 where none does. That is the group's due: the larger, the
+ * sooner. Dues are in levels: level 0 has one a group, each other level one for 64 of the level below, the largest of
+ * them; the last level is one element. So one step a level finds an entry that has ended, if there is one. */
+#define WEIR_DUES 64u
+#define WEIR_DUE_LEVELS 4u /* 16 million groups */
+struct weir_dues {
+    __u64 dues[WEIR_DUES];
+};
+
 struct weir_table_head {
     __u64 by[WEIR_PRINT_WORDS]; /* odd */
     __u32 groups;
-    __u32 size;                    /* entries that a set may have */
-    __u32 key_words;               /* 2, 6 or 16: of a set's keys as they are kept */
-    __u32 region_shift;            /* a group's region: its number >> region_shift */
-    __u32 has_tags;                /* 1: a set's */
-    __u32 net_word;                /* of a key of a set of nets: 1 + the first of the net; else 0 */
-    __u32 prefixes[WEIR_PREFIXES]; /* of nets that were ever put: weir_mark_prefix() */
-    __u64 entries;                 /* of a set, those that have ended too until they give way */
-    __u64 earliest_ns;             /* none of them ends before */
-    __u64 next_ns;                 /* the same of those that the sweep at hand has seen */
-    __u64 swept;                   /* groups, since the table was made */
+    __u32 size;                       /* entries that a set may have */
+    __u32 key_words;                  /* 2, 6 or 16: of a set's keys as they are kept */
+    __u32 region_shift;               /* a group's region: its number >> region_shift */
+    __u32 has_tags;                   /* 1: a set's */
+    __u32 net_word;                   /* of a key of a set of nets: 1 + the first of the net; else 0 */
+    __u32 prefixes[WEIR_PREFIXES];    /* of nets that were ever put: weir_mark_prefix() */
+    __u64 entries;                    /* of a set, those that have ended too until they give way */
+    __u64 due;                        /* above the last level of dues */
+    __u32 due_first[WEIR_DUE_LEVELS]; /* of a set: the first element of each level of dues; 0: there is none */
     __u64 unused_too[4];
     __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
     __u64 rest[13];
@@ -103,12 +111,21 @@ static inline __u32 weir_tag_element(__u32 groups, __u32 group) {
     return 1 + groups + group / (__u32)WEIR_TAGS_AN_ELEMENT;
 } /* `group` from 0 */
 static inline __u32 weir_first_key_element(__u32 groups) { return weir_tag_element(groups, groups - 1) + 1; }
-static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) {
+static inline __u32 weir_first_due_element(__u32 groups, __u32 key_words) {
     return weir_first_key_element(groups) + groups * weir_key_elements(key_words);
 }
+/* Elements of the level above one of so many dues. */
+static inline __u32 weir_due_elements(__u32 dues) { return (dues + WEIR_DUES - 1) / WEIR_DUES; }
+static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) {
+    __u32 elements = weir_first_due_element(groups, key_words), dues = groups;
+    do elements += dues = weir_due_elements(dues);
+    while (dues > 1);
+    return elements;
+}
+static inline __u64 weir_due_of(__u64 end_ns) { return end_ns ? ~end_ns : 0; }
 
 /* What bpf/templates/tables.bpf.c carries out for user space. */
-enum weir_set_request_kind { WEIR_SET_REQUEST_PUT, WEIR_SET_REQUEST_TAKE_OUT, WEIR_SET_REQUEST_SWEEP };
+enum weir_set_request_kind { WEIR_SET_REQUEST_PUT, WEIR_SET_REQUEST_TAKE_OUT, WEIR_SET_REQUEST_FREE_ENDED };
 struct weir_set_request {
     __u32 key[WEIR_KEY_WORDS]; /* ends in zero words */
     __u64 end_ns;
@@ -116,7 +133,7 @@ struct weir_set_request {
     __u32 answer; /* enum weir_put; taken out: 1 where it was there */
 };
 #define WEIR_SET_REQUESTS 1024u
-#define WEIR_SWEEP_GROUPS 32u /* that one change looks at, where the set is full */
+#define WEIR_FREED_GROUPS 32u /* that one request frees of what has ended */
 enum weir_put { WEIR_REFUSED, WEIR_RENEWED, WEIR_PUT };
 
 static inline __u64 weir_print_of_sum(__u64 sum) {
@@ -198,7 +215,25 @@ static inline void weir_begin_table(void* elements, const __u64* random, __u32 g
     head->net_word = net_word;
     head->region_shift = 0;
     while (groups >> head->region_shift >= WEIR_REGIONS) head->region_shift++;
-    head->earliest_ns = head->next_ns = ~0ull;
+    for (__u32 level = 0, dues = groups, first = weir_first_due_element(groups, key_words); level < WEIR_DUE_LEVELS;
+         level++) {
+        head->due_first[level] = key_words && (level == 0 || dues > 1) ? first : 0;
+        dues = weir_due_elements(dues);
+        first += dues;
+    }
+}
+
+static inline __u64* weir_due_of_table(void* elements, __u32 level, __u32 number) {
+    struct weir_table_head* head = (struct weir_table_head*)elements;
+    if (level == WEIR_DUE_LEVELS || !head->due_first[level]) return &head->due;
+    return (__u64*)((char*)elements + (__u64)head->due_first[level] * WEIR_SET_BYTES) + number;
+}
+/* One more entry of that group. */
+static inline void weir_note_due(void* elements, __u32 group, __u64 due) {
+    for (__u32 level = 0, number = group; level <= WEIR_DUE_LEVELS; level++, number /= WEIR_DUES) {
+        __u64* at = weir_due_of_table(elements, level, number);
+        if (*at < due) *at = due;
+    }
 }
 
 /* 0: the key's group has no place for it, or the set is full. */
@@ -211,8 +246,9 @@ static inline int weir_put_first(void* elements, const __u32* key, __u64 end_ns)
     for (__u32 i = 0; i < WEIR_LINE_ENTRIES + WEIR_GROUP_ENTRIES; i++) {
         __u32 number = i < WEIR_LINE_ENTRIES ? home * WEIR_LINE_ENTRIES + i : i - WEIR_LINE_ENTRIES;
         __u64 there = weir_entry_of_table(elements, group, number)->print & ~WEIR_STRAYS;
-        if (there == print) {
+        if (there == print) { /* of the file, where nothing ends */
             weir_entry_of_table(elements, group, number)->end_ns = end_ns;
+            weir_note_due(elements, group, weir_due_of(end_ns));
             return 1;
         }
         if (number && !there && place == WEIR_GROUP_ENTRIES) place = number;
@@ -229,8 +265,7 @@ static inline int weir_put_first(void* elements, const __u32* key, __u64 end_ns)
     head->entries++;
     weir_mark_prefix(head, key);
     head->regions[region / 64] |= 1ull << region % 64;
-    if (end_ns && end_ns < head->earliest_ns) head->earliest_ns = end_ns;
-    if (end_ns && end_ns < head->next_ns) head->next_ns = end_ns;
+    weir_note_due(elements, group, weir_due_of(end_ns));
     return 1;
 }
 
@@ -249,11 +284,12 @@ static inline void weir_clear_table(void* elements) {
         if (weir_may_hold(elements, group)) {
             for (__u32 i = 0; i < bytes / 8; i++) ((__u64*)((char*)elements + (__u64)(1 + group) * bytes))[i] = 0;
             for (__u32 line = 0; head->has_tags && line < WEIR_SET_LINES; line++) weir_tag_line(elements, group, line);
+            for (__u32 level = 0, number = group; level <= WEIR_DUE_LEVELS; level++, number /= WEIR_DUES)
+                *weir_due_of_table(elements, level, number) = 0;
         }
     for (__u32 i = 0; i < WEIR_REGIONS / 64; i++) head->regions[i] = 0;
     for (__u32 i = 0; i < WEIR_PREFIXES; i++) head->prefixes[i] = 0;
-    head->entries = head->swept = 0;
-    head->earliest_ns = head->next_ns = ~0ull;
+    head->entries = 0;
 }
 
 #endif

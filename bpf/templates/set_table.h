@@ -181,86 +181,157 @@ static __always_inline void weir_keep_key(void* table, const struct weir_set_pla
     }
 }
 
-GLOBAL_FUNCTION int weir_ends_at(__u64* earliest_ns, __u64 end_ns) {
-    if (!earliest_ns) return 0;
+/* ---- dues: when what is in a group ends ---- */
+
+/* Of a group that is locked. */
+GLOBAL_FUNCTION __u64 weir_group_due(struct weir_set_group* group) {
+    __u64 most = 0;
+    if (!group) return 0;
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < 8; i++) {
-        __u64 earliest = *(volatile __u64*)earliest_ns;
-        if (end_ns >= earliest || __sync_val_compare_and_swap(earliest_ns, earliest, end_ns) == earliest) break;
+    for (__u32 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
+        __u64 due = weir_print_at(group, i) ? weir_due_of(weir_entry_at(group, i)->end_ns) : 0;
+        most = due > most ? due : most;
+        OPAQUE(most);
+    }
+    return most;
+}
+
+/* Makes the due above 64 others the largest of them. Several CPUs may do so at once: who has changed it looks again, so
+ * that the last one leaves it right. */
+#define DUE_TRIES 32
+GLOBAL_FUNCTION int weir_settle_due(struct weir_dues* below, __u64* above) {
+    if (!below || !above) return 0;
+#pragma clang loop unroll(disable)
+    for (int try = 0; try < DUE_TRIES; try++) {
+        __u64 was = *(volatile __u64*)above, most = 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < WEIR_DUES; i++) {
+            __u64 due = *(volatile __u64*)&below->dues[i];
+            most = due > most ? due : most;
+            OPAQUE(most);
+        }
+        if (most == was) break;
+        __sync_val_compare_and_swap(above, was, most);
+    }
+    return 0;
+}
+
+/* The element of that level which has due `number`. */
+static __always_inline struct weir_dues* weir_dues_at(void* table, const struct weir_table_head* head, __u64 level,
+                                                      __u32 number) {
+    OPAQUE(level);
+    if (level >= WEIR_DUE_LEVELS || !head->due_first[level]) return 0;
+    return weir_element(table, head->due_first[level] + number / WEIR_DUES);
+}
+static __always_inline __u64* weir_due_at(struct weir_dues* dues, __u64 number) {
+    OPAQUE(number);
+    return &dues->dues[number & (WEIR_DUES - 1)];
+}
+
+#define ANY_END ~0ull
+/* An entry of group `number`, from 0, which is locked, ended at `before_ns` and ends at `after_ns` now; 0: it has no
+ * end, or is not there. ANY_END: something ended before. A function of its own: its callers' stack is deep. */
+static __attribute__((noinline)) int weir_end_changed(void* table, __u32 number, __u64 before_ns, __u64 after_ns) {
+    struct weir_table_head* head = weir_element(table, 0);
+    struct weir_dues* dues = head ? weir_dues_at(table, head, 0, number) : 0;
+    if (!dues) return 0;
+    __u64 *at = weir_due_at(dues, number), before = *at, after = weir_due_of(after_ns);
+    if (after <= before) {
+        if (before_ns != ANY_END && weir_due_of(before_ns) != before) return 0;
+        struct weir_set_group* group = weir_element(table, 1 + number);
+        if (!group) return 0;
+        after = weir_group_due(group);
+    }
+    if (after == before) return 0;
+    __sync_lock_test_and_set(at, after); /* seen by all before what is above it is read */
+#pragma clang loop unroll(disable)
+    for (__u32 level = 1; level <= WEIR_DUE_LEVELS; level++) {
+        number /= WEIR_DUES;
+        struct weir_dues* above = weir_dues_at(table, head, level, number);
+        at = above ? weir_due_at(above, number) : &head->due;
+        __u64 was = *(volatile __u64*)at;
+        if (after <= was && before != was) break; /* it is another's */
+        weir_settle_due(dues, at);
+        before = was;
+        after = *(volatile __u64*)at;
+        if (!above || before == after) break;
+        dues = above;
     }
     return 0;
 }
 
 /* ---- a table that is full ---- */
 
-struct weir_sweep {
-    void* table;
-    __u64 now_ns;
-    __u64 from;
-};
-
-/* How many were freed; *earliest_ns becomes the first end of the others, where that is earlier. */
-GLOBAL_FUNCTION __u32 weir_free_all_ended(struct weir_set_group* group, __u64 now_ns, __u64* earliest_ns) {
+/* How many were freed. */
+GLOBAL_FUNCTION __u32 weir_free_all_ended(struct weir_set_group* group, __u64 now_ns) {
     __u32 freed = 0;
-    if (!group || !earliest_ns) return 0;
+    if (!group) return 0;
 #pragma clang loop unroll(disable)
     for (__u32 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
-        __u64 end_ns = weir_print_at(group, i) ? weir_entry_at(group, i)->end_ns : 0;
-        if (!end_ns) continue;
-        if (end_ns <= now_ns) {
+        if (weir_print_at(group, i) && weir_has_ended(weir_entry_at(group, i), now_ns)) {
             weir_free_entry(group, i);
             freed++;
-        } else if (end_ns < *earliest_ns) {
-            *earliest_ns = end_ns;
         }
         OPAQUE(freed);
     }
     return freed;
 }
 
-static long weir_sweep_group(__u32 i, struct weir_sweep* sweep) {
-    struct weir_table_head* head = weir_element(sweep->table, 0);
-    __u64 swept = sweep->from + i, earliest_ns = ~0ull;
-    if (!head || !head->groups) return 1;
-    __u32 groups = head->groups;
-    struct weir_set_group* group = weir_element(sweep->table, (__u32)(1 + swept % groups));
+#define NO_DUE WEIR_DUES
+GLOBAL_FUNCTION __u32 weir_find_due(struct weir_dues* dues, __u64 least) {
+    if (!dues) return NO_DUE;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_DUES; i++)
+        if (*(volatile __u64*)&dues->dues[i] >= least) return i;
+    return NO_DUE;
+}
+
+/* Frees what has ended in one group. 0 where nothing has in any. */
+static __attribute__((noinline)) int weir_free_some(void* table, __u64 now_ns) {
+    struct weir_table_head* head = weir_element(table, 0);
+    __u64 least = ~now_ns; /* the due of what ends just now */
+    __u32 number = 0;
+    if (!head || *(volatile __u64*)&head->due < least || !head->due) return 0;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 1; i <= WEIR_DUE_LEVELS; i++) {
+        __u64 level = WEIR_DUE_LEVELS - i;
+        OPAQUE(level);
+        if (level >= WEIR_DUE_LEVELS || !head->due_first[level]) continue;
+        struct weir_dues* dues = weir_element(table, head->due_first[level] + number);
+        __u32 found = dues ? weir_find_due(dues, least) : NO_DUE;
+        if (found >= NO_DUE) return 0; /* another CPU was first */
+        number = number * WEIR_DUES + found;
+    }
+    struct weir_set_group* group = weir_element(table, 1 + number);
     if (!group || !weir_lock(weir_group_lock(group))) return 0;
-    __u64 freed = weir_free_all_ended(group, sweep->now_ns, &earliest_ns);
-    if (freed) weir_tag_group(sweep->table, head, group, (__u32)(1 + swept % groups));
+    __u64 freed = weir_free_all_ended(group, now_ns);
+    if (freed) weir_tag_group(table, head, group, 1 + number);
+    weir_end_changed(table, number, ANY_END, 0);
     weir_unlock(weir_group_lock(group));
     __sync_fetch_and_add(&head->entries, -freed);
-    weir_ends_at(&head->next_ns, earliest_ns);
-    if (swept % groups == groups - 1) { /* once round: what was seen, and what was added meanwhile */
-        head->earliest_ns = head->next_ns;
-        head->next_ns = ~0ull;
-    }
-    return 0;
+    return 1;
 }
 
-/* Frees entries that have ended, in `groups` groups, going on where the last sweep stopped. */
-static __always_inline void weir_sweep(void* table, struct weir_table_head* head, __u64 now_ns, __u32 groups) {
-    struct weir_sweep sweep = {table, now_ns, __sync_fetch_and_add(&head->swept, groups)};
-    bpf_loop(groups, weir_sweep_group, &sweep, 0);
-}
-
-/* Before an add: what has ended gives way where the set is full. No packet looks at more than WEIR_SWEEP_GROUPS groups
- * for it. */
+/* Before an add to a set that is full: what has ended gives way. Other CPUs may take the places that were freed. */
+#define SPACE_TRIES 4
 static __always_inline void weir_make_space(void* table, __u64 now_ns) {
     struct weir_table_head* head = weir_element(table, 0);
-    if (head && *(volatile __u64*)&head->entries >= head->size && *(volatile __u64*)&head->earliest_ns <= now_ns)
-        weir_sweep(table, head, now_ns, WEIR_SWEEP_GROUPS);
+#pragma clang loop unroll(disable)
+    for (int try = 0; head && try < SPACE_TRIES; try++)
+        if (*(volatile __u64*)&head->entries < head->size || !weir_free_some(table, now_ns)) break;
 }
 
 /* ---- changes ---- */
 
-/* A place for one more: its number, and the set has it counted. */
-static __always_inline __u32 weir_make_room(const struct weir_set_place* at, __u64 now_ns) {
+/* A place for one more: its number, and the set has it counted. *before_ns: as weir_end_changed() wants it. */
+static __always_inline __u32 weir_make_room(const struct weir_set_place* at, __u64 now_ns, __u64* before_ns) {
     struct weir_table_head* head = at->head;
     if (__sync_fetch_and_add(&head->entries, 1) < head->size) {
         __u32 number = weir_find_free(at->group, weir_home(at));
         if (number < NOWHERE) return number;
     }
     __sync_fetch_and_add(&head->entries, -1);
+    *before_ns = ANY_END;
     return weir_free_ended(at->group, now_ns); /* takes that one's place in the count, too */
 }
 
@@ -268,16 +339,14 @@ static __always_inline __u32 weir_make_room(const struct weir_set_place* at, __u
 static __always_inline int weir_put(void* table, const __u32* key, __u32 width, __u64 end_ns, __u64 now_ns) {
     struct weir_set_place at;
     if (!weir_find_place(table, key, width, &at) || !weir_lock(weir_group_lock(at.group))) return WEIR_REFUSED;
-    if (end_ns) {
-        weir_ends_at(&at.head->earliest_ns, end_ns);
-        weir_ends_at(&at.head->next_ns, end_ns);
-    }
     __u32 number = weir_find_entry(&at);
     int done = WEIR_RENEWED;
+    __u64 before_ns = 0;
     if (number < NOWHERE) {
+        before_ns = weir_entry_at(at.group, number)->end_ns;
         *(volatile __u64*)&weir_entry_at(at.group, number)->end_ns = end_ns;
     } else {
-        number = weir_make_room(&at, now_ns);
+        number = weir_make_room(&at, now_ns, &before_ns);
         done = number < NOWHERE ? WEIR_PUT : WEIR_REFUSED;
     }
     if (done == WEIR_PUT) {
@@ -290,6 +359,7 @@ static __always_inline int weir_put(void* table, const __u32* key, __u32 width, 
         weir_mark_region(at.head, weir_group_element(&at));
         weir_tag_group(table, at.head, at.group, weir_group_element(&at));
     }
+    if (done != WEIR_REFUSED) weir_end_changed(table, weir_group_element(&at) - 1, before_ns, end_ns);
     weir_unlock(weir_group_lock(at.group));
     return done;
 }
@@ -300,8 +370,10 @@ static __always_inline int weir_take_out(void* table, const __u32* key, __u32 wi
     if (!weir_find_place(table, key, width, &at) || !weir_lock(weir_group_lock(at.group))) return 0;
     __u32 number = weir_find_entry(&at);
     if (number < NOWHERE) {
+        __u64 before_ns = weir_entry_at(at.group, number)->end_ns;
         weir_free_entry(at.group, number);
         weir_tag_group(table, at.head, at.group, weir_group_element(&at));
+        weir_end_changed(table, weir_group_element(&at) - 1, before_ns, 0);
         __sync_fetch_and_add(&at.head->entries, -1);
     }
     weir_unlock(weir_group_lock(at.group));

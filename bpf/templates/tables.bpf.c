@@ -26,6 +26,11 @@ struct weir_desk {
     __u64 now_ns;
 };
 
+static __always_inline void weir_free_several(struct weir_desk* desk) {
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_FREED_GROUPS && weir_free_some(desk->table, desk->now_ns); i++) {}
+}
+
 static long weir_carry_out(__u32 i, struct weir_desk* desk) {
     struct weir_set_request* order = &weir_set_requests[i & (WEIR_SET_REQUESTS - 1)];
     struct weir_table_head* head;
@@ -37,9 +42,7 @@ static long weir_carry_out(__u32 i, struct weir_desk* desk) {
             order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
             break;
         case WEIR_SET_REQUEST_TAKE_OUT: order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS); break;
-        default:
-            head = weir_element(desk->table, 0);
-            if (head) weir_sweep(desk->table, head, desk->now_ns, WEIR_SWEEP_GROUPS);
+        default: weir_free_several(desk);
     }
     return 0;
 }

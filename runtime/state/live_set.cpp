@@ -93,11 +93,12 @@ Status LiveSet::tidy() const {
     auto table = StateTable::open(map_);
     if (!table) return table.error();
     const weir_table_head& head = table->head();
-    if (__atomic_load_n(&head.earliest_ns, __ATOMIC_RELAXED) > monotonic_ns()) return Done{};
-    weir_set_request sweep{};
-    sweep.kind = WEIR_SET_REQUEST_SWEEP;
-    std::vector<weir_set_request> sweeps(head.groups / WEIR_SWEEP_GROUPS + 1, sweep);  // once round
-    return StateTable::carry_out(map_, sweeps);
+    const std::uint64_t due = __atomic_load_n(&head.due, __ATOMIC_RELAXED);
+    if (due == 0 || ~due > monotonic_ns()) return Done{};
+    weir_set_request request{};
+    request.kind = WEIR_SET_REQUEST_FREE_ENDED;
+    std::vector<weir_set_request> requests(head.groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
+    return StateTable::carry_out(map_, requests);
 }
 
 }  // namespace weir::runtime

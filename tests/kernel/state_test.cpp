@@ -413,14 +413,33 @@ TEST_CASE(
     send(26, 0, kSize / 2);
     send(23, 0, kSize);
     CHECK(counts().rows[0].packets == kSize + kSize / 2);
-    // Half of it ends. Each add looks at a part of the set; in the end each entry has given way to another.
+    // Half of it ends, and each add finds one of those.
     send(25, 0, kSize / 2);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    send(24, 2 * kSize, 3 * kSize);
+    const std::uint64_t refused = counts().state.front().second.refused;
+    send(24, 2 * kSize, 2 * kSize + kSize / 2);
+    CHECK(counts().state.front().second.refused == refused);
+    send(24, 3 * kSize, 3 * kSize + 10);
+    CHECK(counts().state.front().second.refused == refused + 10);
     send(23, 2 * kSize, 3 * kSize);
     CHECK(counts().rows[0].packets == kSize + kSize);
     send(23, 0, kSize);
     CHECK(counts().rows[0].packets == kSize + kSize + kSize / 2);
+}
+
+TEST_CASE("a flood of 100,000 sources takes no entry out of a set", "[state]") {
+    const auto object = compiled(
+        "set banned : ip size 1000 rule in { when udp.dport == 23 and ip.src in banned then drop } "
+        "rule add { when udp.dport == 24 then add ip.src to banned for 1h }");
+    const auto program = loaded(object, 0);
+    constexpr std::uint32_t kBans = 50, kSources = 100'000, kFirst = 0xc6336400;
+    for (std::uint32_t i = 0; i < kBans; ++i) run(program, from(udp(24), kFirst + i), 1);
+    for (std::uint32_t i = 0; i < kSources; ++i) run(program, from(udp(24), 0x0b000000 + i), 1);
+    for (std::uint32_t i = 0; i < kBans; ++i) run(program, from(udp(23), kFirst + i), 1);
+    const auto counts = *runtime::read_counts(program, object.manifest);
+    CHECK(counts.rows[0].packets == kBans);
+    CHECK(counts.state.front().second.inserted == 1000);
+    CHECK(counts.state.front().second.refused == kSources - (1000 - kBans));
 }
 
 TEST_CASE("thousands of values are added and removed by hand at once", "[state]") {

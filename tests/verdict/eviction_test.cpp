@@ -36,3 +36,33 @@ TEST_CASE("evaluators agree until one of them says that it evicted a key", "[evi
         CHECK_FALSE(engines->have_evicted());
     }
 }
+
+TEST_CASE("in a full set an entry that has ended gives way to an add, wherever it is", "[eviction]") {
+    constexpr std::uint32_t kSize = 3000;  // a hundred groups of the table
+    const auto engines = evaluators(
+        "set s : ip size 3000\nrule in { when udp.dport == 53 and ip.src in s then drop }\n"
+        "rule short { when udp.dport == 1 then add ip.src to s for 1s }\n"
+        "rule long { when udp.dport == 2 then add ip.src to s }\n"
+        "rule again { when udp.dport == 3 then add ip.src to s for 1h }\n"
+        "rule gone { when udp.dport == 4 then remove ip.src from s }\n");
+    std::string difference;
+    const auto send = [&](std::uint16_t port, std::uint32_t source, std::uint64_t time_ns) {
+        return engines->judge(patched(udp4({.destination = port}), 26, be32(source)), difference, time_ns);
+    };
+    const auto has = [&](std::uint32_t source, std::uint64_t time_ns) {
+        return send(53, source, time_ns).verdict == 1;
+    };
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    for (std::uint32_t source = 0; source < kSize; ++source) send(source % 500 == 7 ? 1 : 2, source, 0);
+    send(2, kSize, kSecond - 1);
+    CHECK_FALSE(has(kSize, kSecond - 1));  // full of entries that count
+    send(3, 7, kSecond - 1);               // one of the six has another time, one is removed
+    send(4, 507, kSecond - 1);
+    for (std::uint32_t i = 0; i < 7; ++i) send(2, 2 * kSize + i, kSecond);
+    for (std::uint32_t i = 0; i < 7; ++i) CHECK(has(2 * kSize + i, kSecond) == (i < 5));
+    CHECK(has(7, kSecond));
+    send(2, 3 * kSize, 3601 * kSecond);
+    CHECK(has(3 * kSize, 3601 * kSecond));
+    CHECK_FALSE(has(7, 3601 * kSecond));
+    CHECK(difference == "");
+}
