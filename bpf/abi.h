@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 6
+#define WEIR_ABI_VERSION 7
 
 /* ---- one packet, parsed ---- */
 
@@ -147,6 +147,9 @@ struct weir_net_key {
     __u32 prefix_bits;
     __u32 words[WEIR_SET_KEY_WORDS];
 }; /* words big-endian: bits in wire order */
+
+/* The longest key that the program lays out: that of a net, or the widest of state with the value that it counts. */
+#define WEIR_LONG_KEY_WORDS 22u
 
 /* ---- state ---- */
 

@@ -105,6 +105,17 @@ struct {
     __type(value, __u32);
 } weir_changing SEC(".maps");
 
+/* Where the CPU lays out keys that are too long for the stack: all functions of a chain together have 512 bytes. */
+struct weir_long_key {
+    __u32 words[WEIR_LONG_KEY_WORDS];
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_long_key);
+} weir_long_keys SEC(".maps");
+
 /* Set before the program is loaded. The verifier knows them, and removes what they rule out. */
 const volatile struct weir_settings weir_settings SEC(".rodata");
 

@@ -6,6 +6,11 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
+__attribute__((used)) static __always_inline void* weir_long_key_place(void) {
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&weir_long_keys, &zero);
+}
+
 __attribute__((used)) static __always_inline __u32 weir_in_set(const struct weir_set_key* key) {
     return bpf_map_lookup_elem(&weir_sets_hash, key) != 0;
 }

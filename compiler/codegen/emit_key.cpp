@@ -24,6 +24,31 @@ std::uint32_t term_key_words(const ir::PacketKey& key) {
     return words;
 }
 
+// As many as an address of either version with one more word. All functions of a chain together have 512 bytes of
+// stack.
+constexpr std::uint32_t kMostWordsOnStack = 6;
+
+std::uint32_t KeyMemory::on_stack(std::uint32_t words) { return words <= kMostWordsOnStack ? words : 0; }
+
+KeyMemory::KeyMemory(Template& target, llvm::Function& function, std::uint32_t stack_words)
+    : target_(target), function_(function) {
+    if (stack_words == 0) return;
+    // In the entry block: elsewhere an alloca would be dynamic, which BPF does not support.
+    llvm::BasicBlock& entry = function.getEntryBlock();
+    llvm::IRBuilder<> ir(&entry, entry.begin());
+    stack_ = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), stack_words));
+}
+
+llvm::Value* KeyMemory::place(llvm::IRBuilder<>& ir, std::uint32_t words, llvm::BasicBlock* no) const {
+    if (stack_ != nullptr && on_stack(words) != 0) return stack_;
+    WEIR_CHECK(words <= WEIR_LONG_KEY_WORDS);
+    llvm::Value* place = ir.CreateCall(&target_.function("weir_long_key_place"));
+    llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "place", &function_);
+    ir.CreateCondBr(ir.CreateIsNull(place), no, there);
+    ir.SetInsertPoint(there);
+    return place;
+}
+
 void KeyPlace::put(llvm::Value* word) {
     WEIR_CHECK(next_ < width_);
     ir_.CreateStore(word, ir_.CreateConstInBoundsGEP1_32(ir_.getInt32Ty(), place_, next_++));

@@ -7,12 +7,30 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/codegen/template.h"
 #include "compiler/ir/decision.h"
 #include "compiler/policy/typed_policy.h"
 
 namespace weir::codegen {
 
-// Where a key is laid out. Each word is stored as it comes: what is kept for later is on the stack, too.
+// Memory for the keys of a function, one at a time: on its stack where they are short, else the CPU's own.
+class KeyMemory {
+public:
+    // `stack_words`: of the longest key for which on_stack() has more than 0; 0: no key is on the stack.
+    KeyMemory(Template& target, llvm::Function& function, std::uint32_t stack_words);
+    // The key's words, or 0 where they are not on the stack.
+    static std::uint32_t on_stack(std::uint32_t words);
+    // A pointer to `words` words, none of them written. Goes on at a new block; to `no` where the CPU has no memory,
+    // which the verifier believes to be possible.
+    llvm::Value* place(llvm::IRBuilder<>& ir, std::uint32_t words, llvm::BasicBlock* no) const;
+
+private:
+    Template& target_;
+    llvm::Function& function_;
+    llvm::Value* stack_ = nullptr;
+};
+
+// Writes a key to its place. Each word is stored as it comes: what is kept for later is on the stack, too.
 class KeyPlace {
 public:
     KeyPlace(llvm::IRBuilder<>& ir, llvm::Value* place, std::uint32_t width) : ir_(ir), place_(place), width_(width) {}

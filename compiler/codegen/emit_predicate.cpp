@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "compiler/codegen/emit_key.h"
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
@@ -15,6 +14,17 @@ struct Overloaded : Fs... {
 };
 template <typename... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
+
+// Of the longest key on the stack.
+std::uint32_t stack_words(const ir::Decision& decision, const policy::TypedPolicy& policy, const Tables& tables) {
+    std::uint32_t most = 0;
+    for (const ir::Predicate& predicate : decision.predicates) {
+        const auto* in = std::get_if<ir::InSet>(&predicate.node);
+        if (in == nullptr || is_searched(policy.sets[in->set])) continue;
+        most = std::max(most, KeyMemory::on_stack(tables.key_words(in->set, policy.sets[in->set])));
+    }
+    return most;
+}
 
 }  // namespace
 
@@ -29,20 +39,8 @@ PredicateEmitter::PredicateEmitter(Template& target, llvm::Function& function, l
       tables_(tables),
       reload_(reload),
       packet_(function.getArg(0)),
-      ctx_(function.getArg(1)) {
-    const bool sets = std::any_of(decision.predicates.begin(), decision.predicates.end(), [&](const ir::Predicate& p) {
-        const auto* in = std::get_if<ir::InSet>(&p.node);
-        return in != nullptr && !is_searched(policy.sets[in->set]);
-    });
-    if (!sets) return;
-    // In the entry block: elsewhere an alloca would be dynamic, which BPF does not support.
-    llvm::BasicBlock& entry = function.getEntryBlock();
-    llvm::IRBuilder<> at_entry(&entry, entry.begin());
-    // One place for all keys: a key is written completely before each look-up, and all frames together have 512 bytes
-    // of stack.
-    const std::uint32_t words = std::max({tables.hash_words(), 1 + tables.net_words(), tables.state().live_width()});
-    set_key_ = at_entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt32Ty(), words));
-}
+      ctx_(function.getArg(1)),
+      keys_(target, function, stack_words(decision, policy, tables)) {}
 
 llvm::BasicBlock* PredicateEmitter::block(const char* name) {
     return llvm::BasicBlock::Create(ir_.getContext(), name, &function_);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/tables.h"
 #include "compiler/codegen/template.h"
 #include "compiler/ir/decision.h"
@@ -48,9 +49,10 @@ private:
     llvm::Value* payload_match(const ir::PayloadMatch& node);
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
-    llvm::Value* in_hash(const ir::InSet& node);
-    llvm::Value* in_live(const ir::InSet& node);
-    llvm::Value* in_nets(const ir::InSet& node, const KeyLayout& layout, bool ip6);
+    // `key`: where it is laid out.
+    llvm::Value* in_hash(const ir::InSet& node, llvm::Value* key);
+    llvm::Value* in_live(const ir::InSet& node, llvm::Value* key);
+    llvm::Value* in_nets(const ir::InSet& node, llvm::Value* key, const KeyLayout& layout, bool ip6);
     void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
                     llvm::BasicBlock* no);
     llvm::Value* value(const ir::Predicate& predicate);
@@ -64,7 +66,7 @@ private:
     bool reload_;
     llvm::Value* packet_;
     llvm::Value* ctx_;
-    llvm::Value* set_key_ = nullptr;  // where keys are stored
+    KeyMemory keys_;
 };
 
 }  // namespace weir::codegen

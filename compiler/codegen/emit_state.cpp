@@ -18,23 +18,23 @@ constexpr std::size_t kCasesAFunction = 32;
 constexpr std::uint32_t kValueWords = 6;  // struct weir_key_6: what a `distinct` counts, behind the key
 
 // A case of a function (packet, number): code that ends with a branch to one of the two.
-// `place` is on its stack.
-using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+using EmitCase = std::function<void(llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                                     llvm::BasicBlock* yes, llvm::BasicBlock* no)>;
 struct Case {
     std::uint32_t number;
     EmitCase emit;
 };
 
-// `words` of the place: BPF's stack is 512 bytes for all functions of a chain together. 0 for a number without a case.
-void emit_cases(std::uint32_t words, llvm::Function& function, const Case* begin, const Case* end) {
+// They answer 0 for a number without a case. `stack_words`: of their longest key on the stack.
+void emit_cases(Template& target, std::uint32_t stack_words, llvm::Function& function, const Case* begin,
+                const Case* end) {
     llvm::LLVMContext& context = function.getContext();
     const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, &function); };
     llvm::BasicBlock *entry = block("entry"), *choose = block("choose"), *yes = block("yes"), *no = block("no");
     llvm::IRBuilder<> ir(entry);
     if (llvm::DISubprogram* scope = function.getSubprogram())
         ir.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 1, scope));
-    llvm::Value* place = ir.CreateAlloca(llvm::ArrayType::get(ir.getInt32Ty(), std::max(words, 1u)));
+    const KeyMemory keys(target, function, stack_words);
     ir.CreateCondBr(ir.CreateIsNull(function.getArg(0)), no, choose);
     ir.SetInsertPoint(choose);
     llvm::SwitchInst* cases = ir.CreateSwitch(function.getArg(1), no, static_cast<unsigned>(end - begin));
@@ -42,7 +42,7 @@ void emit_cases(std::uint32_t words, llvm::Function& function, const Case* begin
         llvm::BasicBlock* here = block("case");
         cases->addCase(ir.getInt32(at->number), here);
         ir.SetInsertPoint(here);
-        at->emit(ir, function, place, yes, no);
+        at->emit(ir, function, keys, yes, no);
     }
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
@@ -59,28 +59,29 @@ void make_global(Template& target, llvm::Function& function, const llvm::DISubpr
 }
 
 // One function where they are few, else one that knows which function has which.
-void emit_switch(Template& target, const char* name, std::uint32_t words, const std::vector<Case>& cases) {
+void emit_switch(Template& target, const char* name, std::uint32_t stack_words, const std::vector<Case>& cases) {
     llvm::Function* function = target.module().getFunction(name);
     if (function == nullptr || !function->isDeclaration()) return;  // nobody calls it
     const llvm::DISubprogram* prototype = function->getSubprogram();
     function->setSubprogram(nullptr);
     make_global(target, *function, prototype);
-    if (cases.size() <= kCasesAFunction) return emit_cases(words, *function, cases.data(), cases.data() + cases.size());
+    if (cases.size() <= kCasesAFunction)
+        return emit_cases(target, stack_words, *function, cases.data(), cases.data() + cases.size());
     std::vector<Case> calls;
     for (std::size_t begin = 0; begin < cases.size(); begin += kCasesAFunction) {
         const std::size_t end = std::min(begin + kCasesAFunction, cases.size());
         auto* group = llvm::Function::Create(function->getFunctionType(), llvm::GlobalValue::WeakAnyLinkage,
                                              std::string(name) + "_from_" + std::to_string(begin), target.module());
         make_global(target, *group, prototype);
-        emit_cases(words, *group, &cases[begin], cases.data() + end);
-        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, llvm::Value*,
+        emit_cases(target, stack_words, *group, &cases[begin], cases.data() + end);
+        const EmitCase call = [group](llvm::IRBuilder<>& ir, llvm::Function& caller, const KeyMemory&,
                                       llvm::BasicBlock* yes, llvm::BasicBlock* no) {
             llvm::Value* answer = ir.CreateCall(group, {caller.getArg(0), caller.getArg(1)});
             ir.CreateCondBr(ir.CreateICmpNE(answer, ir.getInt32(0)), yes, no);
         };
         for (std::size_t i = begin; i < end; ++i) calls.push_back({cases[i].number, call});
     }
-    emit_cases(words, *function, calls.data(), calls.data() + calls.size());
+    emit_cases(target, 0, *function, calls.data(), calls.data() + calls.size());
 }
 
 // Goes on at a new block where the packet has all that the key is made of.
@@ -96,11 +97,17 @@ void want_present(llvm::IRBuilder<>& ir, llvm::Function& function, KeyEmitter& k
 
 namespace {
 
+// Of the term's key and the value that it counts.
+std::uint32_t term_words(const ir::StateTerm& term, const StatePlace& where) {
+    return where.width + (term.kind == policy::TermKind::kDistinct ? kValueWords : 0);
+}
+
 // Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
-llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                        const ir::StateTerm& term, const StatePlace& where, llvm::BasicBlock* no) {
     KeyEmitter key(ir, function.getArg(0), true);
     want_present(ir, function, key, term.key.present | term.value.present, no);
+    llvm::Value* place = keys.place(ir, term_words(term, where), no);
     key.store_term_key(term.key, place, where.width);
     std::vector<llvm::Value*> arguments{function.getArg(0), place, ir.getInt32(where.number)};
     if (term.kind == policy::TermKind::kDistinct) {
@@ -126,19 +133,17 @@ void empty(Template& target, const char* name) {
 void emit_state(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy,
                 const StateTables& state) {
     std::vector<Case> rules, changes;
-    std::uint32_t term_words = 0;
+    std::uint32_t in_terms = 0;
     for (std::uint32_t i = 0; i < decision.terms.size(); ++i)
-        term_words =
-            std::max(term_words,
-                     state.term(i).width + (decision.terms[i].kind == policy::TermKind::kDistinct ? kValueWords : 0));
+        in_terms = std::max(in_terms, KeyMemory::on_stack(term_words(decision.terms[i], state.term(i))));
     for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
         const ir::Rule& rule = decision.rules[number];
         if (rule.terms.empty()) continue;
-        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+        rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                                      llvm::BasicBlock* yes, llvm::BasicBlock* no) {
                              for (const std::uint32_t number_of_term : rule.terms) {
                                  llvm::Value* exceeds =
-                                     emit_term(target, ir, function, place, decision.terms[number_of_term],
+                                     emit_term(target, ir, function, keys, decision.terms[number_of_term],
                                                state.term(number_of_term), no);
                                  llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
                                  ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
@@ -148,12 +153,13 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
                          }});
     }
     for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
-        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* place,
+        changes.push_back({number, [&, number](llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                                                llvm::BasicBlock* yes, llvm::BasicBlock* no) {
                                const ir::SetChange& change = decision.changes[number];
                                const StatePlace& where = state.live_set(change.set);
                                KeyEmitter key(ir, function.getArg(0), true);
                                want_present(ir, function, key, change.key.present, no);
+                               llvm::Value* place = keys.place(ir, where.width, no);
                                key.store_entry(change.key.parts, policy.sets[change.set].types, place, where.width);
                                ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
                                              {function.getArg(0), place, ir.getInt32(number)});
@@ -161,8 +167,9 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
                            }});
     if (changes.empty()) empty(target, "weir_change_sets");
     if (decision.throttles.empty()) empty(target, "weir_throttle");
-    emit_switch(target, "weir_terms_hold", term_words, rules);
-    emit_switch(target, "weir_make_change", state.live_width(), changes);
+    emit_switch(target, "weir_terms_hold", in_terms, rules);
+    // The chain of calls that changes a set is the deepest: its keys are not on the stack.
+    emit_switch(target, "weir_make_change", 0, changes);
 }
 
 }  // namespace weir::codegen

@@ -111,7 +111,6 @@ StateTables::StateTables(const policy::TypedPolicy& policy) {
                                .first->second;
         made.net_word = net_word(types);
         if (made.net_word != 0) made.function = "weir_in_live_nets";
-        live_width_ = std::max(live_width_, live_.at(number).width);
     }
 }
 

@@ -37,8 +37,6 @@ public:
 
     const StatePlace& live_set(std::uint32_t set) const { return live_.at(set); }
     const StatePlace& term(std::uint32_t term) const { return terms_.at(term); }
-    // Of the widest key; 0 where there is none.
-    std::uint32_t live_width() const { return live_width_; }
     const ThrottleRows& throttles() const { return throttles_; }
     // Of the table of their windows: its place in weir_term_tables. Its account is behind those of the terms.
     std::uint32_t throttle_table() const { return throttle_table_; }
@@ -64,7 +62,7 @@ private:
     std::vector<weir_change> changes_;
     std::vector<std::uint32_t> rule_changes_;
     std::uint32_t changing_rules_ = 0;
-    std::uint32_t live_width_ = 0, throttle_table_ = 0;
+    std::uint32_t throttle_table_ = 0;
     bool counts_distinct_ = false;
 };
 

@@ -120,6 +120,11 @@ Tables::Tables(const policy::TypedPolicy& policy) : state_(policy) {
     }
 }
 
+std::uint32_t Tables::key_words(std::uint32_t number, const policy::Set& set) const {
+    if (set.dynamic) return state_.live_set(number).width;
+    return key_layout(set).is_net ? 1 + net_words_ : hash_words_;
+}
+
 std::uint32_t Tables::add_literal(const std::string& bytes) {
     WEIR_CHECK(bytes.size() <= WEIR_LITERAL_BYTES);
     weir_literal literal{};

@@ -54,6 +54,8 @@ public:
     // Words of a key in the map that all hash sets share; shorter keys are padded with zero words. The same for nets.
     std::uint32_t hash_words() const { return hash_words_; }
     std::uint32_t net_words() const { return net_words_; }
+    // Of the key that the program lays out to look it up in this set, which is no is_searched() one.
+    std::uint32_t key_words(std::uint32_t number, const policy::Set& set) const;
 
     // The rows of the rules, `default` and `malformed`. `observe`: no verdict is enforced.
     void set_rules(const ir::Decision& decision, bool observe);

@@ -18,7 +18,7 @@ StackChain deepest_chain(std::span<const std::uint8_t> elf);
 
 // What the kernel allows, and how much of its stack we keep free: another version of LLVM, or a slightly different
 // policy, must not get there.
-inline constexpr std::uint32_t kStackBytes = 512, kFreeStackBytes = 16, kMostCalls = 8;
+inline constexpr std::uint32_t kStackBytes = 512, kFreeStackBytes = 48, kMostCalls = 8;
 // Nothing where the program keeps within that.
 std::string stack_complaint(std::span<const std::uint8_t> elf);
 
