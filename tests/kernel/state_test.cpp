@@ -429,7 +429,7 @@ TEST_CASE(
 
 TEST_CASE("a flood of 100,000 sources takes no entry out of a set", "[state]") {
     const auto object = compiled(
-        "set banned : ip size 1000 rule in { when udp.dport == 23 and ip.src in banned then drop } "
+        "set banned : ip size 1000 rule inside { when udp.dport == 23 and ip.src in banned then drop } "
         "rule add { when udp.dport == 24 then add ip.src to banned for 1h }");
     const auto program = loaded(object, 0);
     constexpr std::uint32_t kBans = 50, kSources = 100'000, kFirst = 0xc6336400;

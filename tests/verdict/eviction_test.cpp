@@ -40,7 +40,7 @@ TEST_CASE("evaluators agree until one of them says that it evicted a key", "[evi
 TEST_CASE("in a full set an entry that has ended gives way to an add, wherever it is", "[eviction]") {
     constexpr std::uint32_t kSize = 3000;  // a hundred groups of the table
     const auto engines = evaluators(
-        "set s : ip size 3000\nrule in { when udp.dport == 53 and ip.src in s then drop }\n"
+        "set s : ip size 3000\nrule inside { when udp.dport == 53 and ip.src in s then drop }\n"
         "rule short { when udp.dport == 1 then add ip.src to s for 1s }\n"
         "rule long { when udp.dport == 2 then add ip.src to s }\n"
         "rule again { when udp.dport == 3 then add ip.src to s for 1h }\n"
