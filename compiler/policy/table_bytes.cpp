@@ -25,12 +25,15 @@ std::uint32_t kept_words(const std::vector<SetType>& types) {
 std::uint64_t bytes_of(const Set& set) {
     if (!set.dynamic) return set.entries.size() * kFixedEntryBytes;
     const std::uint32_t groups = weir_set_groups(static_cast<std::uint32_t>(set.size));
-    return std::uint64_t{weir_set_elements(groups, kept_words(set.types))} * WEIR_TABLE_BYTES;
+    return std::uint64_t{weir_set_elements(groups, kept_words(set.types))} * WEIR_SET_BYTES;
+}
+
+std::uint64_t bytes_of_cells(std::uint64_t size) {
+    return (1 + std::uint64_t{weir_term_groups(static_cast<std::uint32_t>(size))}) * WEIR_TERM_BYTES;
 }
 
 std::uint64_t bytes_of(const StateTerm& term) {
-    if (term.kind != TermKind::kDistinct)
-        return (1 + std::uint64_t{weir_term_groups(static_cast<std::uint32_t>(term.size))}) * WEIR_TABLE_BYTES;
+    if (term.kind != TermKind::kDistinct) return bytes_of_cells(term.size);
     const bool lists_addresses =
         term.limit <= WEIR_DISTINCT_EXACT && term.value && packet::field(*term.value).type == packet::Type::kIp;
     return term.size * (lists_addresses ? kManyBytes : kFewBytes);
@@ -44,8 +47,10 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
         tables.push_back({set.name.empty() ? "a set literal" : "`" + set.name + "`", set.span, bytes_of(set)});
     for (const Rule& rule : policy.rules)
         for (const StateTerm& term : rule.terms) tables.push_back({identity(rule, term), term.span, bytes_of(term)});
-    for (const Alert& alert : policy.alerts)
-        if (alert.throttle) tables.push_back({identity(alert), alert.throttle->span, bytes_of(*alert.throttle)});
+    const auto throttled = std::find_if(policy.alerts.begin(), policy.alerts.end(),
+                                        [](const Alert& alert) { return alert.throttle.has_value(); });
+    if (throttled != policy.alerts.end())  // all throttles have one table
+        tables.push_back({"`throttles`", throttled->throttle->span, bytes_of_cells(policy.throttles_size)});
     return tables;
 }
 
