@@ -1,3 +1,4 @@
+// Tested by tests/verdict/regressions_test.cpp with `throttle`.
 #include "compiler/codegen/throttle_rows.h"
 
 #include <algorithm>

@@ -42,9 +42,7 @@ std::string identity(const Alert& alert) {
     return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle);
 }
 
-std::uint64_t identity_print(std::string_view identity) {
-    return fnv1a(identity);
-}
+std::uint64_t identity_print(std::string_view identity) { return fnv1a(identity); }
 
 std::string identity(const Set& set) {
     std::string types;

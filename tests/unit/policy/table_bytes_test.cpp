@@ -26,9 +26,9 @@ std::uint64_t bytes_of_maps(const Compiled& compiled) {
     std::uint64_t bytes = 0;
     for (const bpf::StateMap& map : object.state) {
         const std::uint64_t entries = map.kind == bpf::StateKind::kDistinct ? map.max_entries
-                                      : map.kind == bpf::StateKind::kTerm
-                                          ? 1 + weir_term_groups(map.max_entries)
-                                          : weir_set_elements(weir_set_groups(map.max_entries), map.key_size / 4);
+                                      : map.kind == bpf::StateKind::kSet
+                                          ? weir_set_elements(weir_set_groups(map.max_entries), map.key_size / 4)
+                                          : 1 + weir_term_groups(map.max_entries);
         const std::uint64_t key = map.kind == bpf::StateKind::kDistinct ? map.key_size : 0;  // the others are arrays
         bytes += entries * (key + map.value_size);
     }
