@@ -75,8 +75,14 @@ void print_sets_file(const runtime::EngineStatus& engine) {
 void print_problems(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (interface.gaps != 0)
-            fmt::print("    {} was gone and came back {} times, the last time for {} ms\n", printable(interface.name),
-                       interface.gaps, interface.last_gap_ms);
+            fmt::print("    {} was {} times without the policy, the last time for at most {} ms\n",
+                       printable(interface.name), interface.gaps, interface.last_gap_ms);
+    for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
+        if (!interface.problem.empty())
+            fmt::print("    {}, at {}: {}\n", printable(interface.name), interface.seen_at,
+                       printable(interface.problem));
+    for (const runtime::ProblemStatus& problem : reply.engine.problems)
+        fmt::print("    at {}: {}\n", problem.seen_at, printable(problem.problem));
     for (const std::string& lack : reply.compiler.lacks) fmt::print("    the compiler's process lacks {}\n", lack);
     if (reply.reload_failed != 0) fmt::print("    {} reloads were refused\n", reply.reload_failed);
     if (reply.engine.auto_rollbacks != 0)
@@ -104,7 +110,7 @@ void print_status(const service::StatusReply& reply) {
                colour ? "\x1b[0m" : "", printable(now.policy), now.generation, now.loaded_at);
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
         fmt::print("    on {} ({}){}\n", printable(interface.name), mode_word(interface.mode),
-                   interface.attached ? "" : ": gone, the policy waits for it");
+                   interface.attached ? "" : ": not attached");
     if (now.confirm_within_ms)
         fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
                    now.falls_back_to.value_or(0), static_cast<double>(*now.confirm_within_ms) / 1000);

@@ -45,7 +45,14 @@ bool may_load_programs() {
 }
 
 Result<unsigned> interface_index(const std::string& name) {
-    if (const unsigned index = if_nametoindex(name.c_str()); index != 0) return index;
+    // Not if_nametoindex(): where it has no descriptor for a socket it says the same as where there is no interface.
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!fd) return kernel_error(errno, fmt::format("looking for interface `{}`", name));
+    ifreq wanted{};
+    const bool is_name = !name.empty() && name.size() < sizeof(wanted.ifr_name);
+    if (is_name) std::memcpy(wanted.ifr_name, name.data(), name.size());
+    if (is_name && ioctl(fd.get(), SIOCGIFINDEX, &wanted) == 0) return static_cast<unsigned>(wanted.ifr_ifindex);
+    if (is_name && errno != ENODEV) return kernel_error(errno, fmt::format("looking for interface `{}`", name));
     std::string known;
     if (struct if_nameindex* all = if_nameindex()) {
         for (struct if_nameindex* i = all; i->if_index != 0; ++i)
@@ -59,6 +66,12 @@ std::string interface_name(unsigned index) {
     char name[IF_NAMESIZE] = {};
     if (if_indextoname(index, name) == nullptr) return fmt::format("if{}", index);
     return name;
+}
+
+std::uint32_t program_id(int program_fd) {
+    bpf_prog_info info{};
+    __u32 length = sizeof(info);
+    return bpf_obj_get_info_by_fd(program_fd, &info, &length) == 0 ? info.id : 0;
 }
 
 unsigned possible_cpus() {

@@ -15,12 +15,15 @@ Error kernel_error(int number, const std::string& what);
 // True where this process may load BPF programs.
 bool may_load_programs();
 
-// Number of an interface; an error that lists those there are.
+// Number of an interface. An error ENODEV lists those there are; other errors say nothing about the interface.
 Result<unsigned> interface_index(const std::string& name);
 // Name of an interface, or "if7" where it is gone.
 std::string interface_name(unsigned index);
 
 unsigned possible_cpus();
+
+// The kernel's number of a program; 0 where the descriptor is none.
+std::uint32_t program_id(int program_fd);
 
 // Waits until every packet that was on its way through a BPF program when this was called has left it.
 void wait_for_packets();

@@ -106,6 +106,10 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     fields("name", status.name);
     describe_in_force(fields, status.in_force);
     fields("auto_rollbacks", status.auto_rollbacks);
+    fields.rows("problems", status.problems, [](auto& row, auto& problem) {
+        row("problem", problem.problem);
+        row("seen_at", problem.seen_at);
+    });
     fields.rows("history", status.history, [](auto& row, auto& old) {
         row("generation", old.generation);
         row("policy", old.policy);
@@ -123,6 +127,8 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
         row("attached", interface.attached);
         row("gaps", interface.gaps);
         row("last_gap_ms", interface.last_gap_ms);
+        row.optional("problem", interface.problem);
+        row.optional("seen_at", interface.seen_at);
     });
     describe_counters(fields, status);
     describe_state(fields, status);

@@ -84,12 +84,16 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
             history.finish(generation.number);
             continue;
         }
-        const auto slot = root.slot_of(program->id());
-        if (!slot) {  // its engine was killed while it prepared this one
+        // A program is pinned once it is in a slot: one that is in none was removed by somebody else.
+        auto slot = root.slot_of(program->id());
+        auto found = slot ? Result<std::uint32_t>(*slot) : root.place(program->fd());
+        if (!found) {
+            notice(fmt::format("generation {} is left out: {}", generation.number, found.error().message));
             history.finish(generation.number);
             continue;
         }
-        Loaded& one = loaded.emplace_back(Loaded{std::move(generation), std::move(*program), *slot});
+        if (!slot) report(fmt::format("generation {} was in no slot; it is back", generation.number));
+        Loaded& one = loaded.emplace_back(Loaded{std::move(generation), std::move(*program), *found});
         if (const auto summed = sums.generations.find(one.generation.number);
             summed != sums.generations.end() && fits(summed->second.counted, one.generation.manifest)) {
             one.counted = summed->second.counted;
@@ -102,16 +106,26 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
     return loaded;
 }
 
-// Which of them is in force. While it was compared with a candidate, another program was in its place.
-std::vector<Loaded>::iterator Engine::State::find_in_force(std::vector<Loaded>& loaded) const {
+// Which of them is in force. While it was compared with a candidate, another program was in its place. Where the root
+// names none of them, the one that the sums say was.
+std::vector<Loaded>::iterator Engine::State::find_in_force(std::vector<Loaded>& loaded, const Sums& sums) {
     const std::uint32_t slot = root.in_force().slot();
     const auto in_slot =
         std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) { return one.slot == slot; });
     if (in_slot != loaded.end()) return in_slot;
     const std::vector<std::string> compared = pins->names("shadow-");
-    return std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) {
+    const auto is_compared = std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) {
         return std::find(compared.begin(), compared.end(), std::to_string(one.generation.number)) != compared.end();
     });
+    if (is_compared != loaded.end()) return is_compared;
+    const auto was = std::find_if(loaded.begin(), loaded.end(),
+                                  [&](const Loaded& one) { return one.generation.number == sums.in_force; });
+    if (was == loaded.end()) return was;
+    stored = InForce::permanent(was->slot);
+    root.store(stored);
+    report(fmt::format("the root named slot {}, where no policy is; generation {} is in force again", slot,
+                       was->generation.number));
+    return was;
 }
 
 // Puts the policies that are not in force where they belong. An engine may have been killed between a store into the
@@ -150,7 +164,7 @@ Status Engine::State::adopt_generations() {
     add_taken(generations, sums);
     std::vector<Loaded> loaded = open_programs(std::move(generations), sums);
     stored = root.in_force();
-    auto now = find_in_force(loaded);
+    auto now = find_in_force(loaded, sums);
     if (now == loaded.end())
         return Error{fmt::format("{} holds an engine without a policy", pins->folder()),
                      fmt::format("remove it: rm -r {}", pins->folder()), EPROTO};
@@ -160,6 +174,12 @@ Status Engine::State::adopt_generations() {
     sort_into_history(std::move(loaded), sums);
     accounts.restore(active->left);  // where it was gone back to
     active->left.clear();
+    if (stored.is_unconfirmed() && (history.empty() || history.kept().back().slot != stored.fallback())) {
+        report(fmt::format("generation {} waited to be confirmed, but there is no policy to go back to: it stays",
+                           active->generation.number));
+        stored = InForce::permanent(active->slot);
+        root.store(stored);
+    }
     adopt_shadow();
     drop_unused();
     save();
@@ -196,17 +216,26 @@ void Engine::State::clear_unused_slots() {
 // Takes the links that are there, and attaches where there is none.
 Status Engine::State::adopt_attachments() {
     for (Interface& row : interfaces.rows()) {
-        if (auto attachment = Attachment::adopt(kXdpHook, root, row.name, row.index, *pins)) {
-            interfaces.attach(row, std::move(*attachment), monotonic_ns());
+        if (row.index == 0) {
+            row.problem = "the interface was not there when the engine started; the policy waits for it";
+            row.seen_at_ns = realtime_ns();
+            row.gaps.open(monotonic_ns());
+            notice(fmt::format("{}: {}", row.name, row.problem));
             continue;
         }
-        if (Status named = name_to_all(row, row.index); !named) return named;
-        if (Status attached = attach(row); !attached) return attached;
+        if (auto attachment = Attachment::adopt(kXdpHook, root, row.name, row.index, *pins)) {
+            interfaces.attach(row, std::move(*attachment));
+        } else {
+            if (Status named = name_to_all(row, row.index); !named) return named;
+            if (Status attached = attach(row); !attached) return attached;
+        }
+        interfaces.confirm(row, monotonic_ns());
     }
     return Done{};
 }
 
 Status Engine::State::adopt(const bpf::Object& object) {
+    pins->drop_unfinished();
     if (Status adopted = adopt_generations(); !adopted) return adopted;
     const std::uint32_t number = active->generation.number;
     const std::string policy = active->generation.manifest.policy;

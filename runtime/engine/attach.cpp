@@ -8,22 +8,23 @@
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
-namespace {
-constexpr std::uint64_t kRetry_ns = 1'000'000'000;
-}  // namespace
 
 Status Engine::State::attach(Interface& row) {
     const VlanOffload offload = active->generation.manifest.reads_vlan ? VlanOffload::kOff : VlanOffload::kUnchanged;
     auto attachment =
         Attachment::attach(kXdpHook, root, row.name, options.mode, offload, pins ? &*pins : nullptr, options.on_notice);
     if (!attachment) return attachment.error();
-    interfaces.attach(row, std::move(*attachment), monotonic_ns());
+    if (Status pinned = attachment->pin(); !pinned && !pins_lost) return pinned;
+    interfaces.attach(row, std::move(*attachment));
     return Done{};
 }
 
 Status Engine::State::attach_all() {
     for (Interface& row : interfaces.rows())
-        if (Status attached = attach(row); !attached) return attached;
+        if (Status attached = attach(row); !attached)
+            return attached;
+        else
+            interfaces.confirm(row, monotonic_ns());
     return Done{};
 }
 
@@ -43,8 +44,10 @@ Result<std::vector<Attachment*>> Engine::State::disable_offloads() {
 }
 
 Status Engine::State::name_interfaces(const Program& program, const bpf::Manifest& manifest) const {
-    for (const Interface& row : interfaces.rows())
+    for (const Interface& row : interfaces.rows()) {
+        if (row.index == 0) continue;
         if (Status named = name_interface(program, manifest, row.name, row.index); !named) return named;
+    }
     return Done{};
 }
 
@@ -57,38 +60,6 @@ Status Engine::State::name_to_all(const Interface& row, unsigned index) const {
     if (done && shadow)
         done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, row.name, index);
     return done;
-}
-
-void Engine::State::follow_interfaces() {
-    const std::uint64_t now_ns = monotonic_ns();
-    if (!links.step() && (interfaces.all_attached() || now_ns - last_check_ns < kRetry_ns)) return;
-    last_check_ns = now_ns;
-    for (Interface& row : interfaces.rows()) {
-        if (row.attachment) {
-            auto link = row.attachment->link();
-            if (!link || link->index != 0) continue;
-            interfaces.lose(row, now_ns);
-            notice(fmt::format("{}: the interface has been deleted; the policy waits for it", row.name));
-        }
-        reattach(row);
-    }
-}
-
-// Attaches where the interface is there again.
-void Engine::State::reattach(Interface& row) {
-    auto index = interface_index(row.name);
-    if (!index) return;
-    // `iface` conditions first: no packet may meet a policy that does not know where it is.
-    Status done = name_to_all(row, *index);
-    if (done) done = attach(row);
-    if (!done) {
-        if (!row.failure_reported)
-            notice(fmt::format("{}: {}; trying again each second", row.name, done.error().message));
-        row.failure_reported = true;
-        return;
-    }
-    row.failure_reported = false;
-    notice(fmt::format("{}: attached again, after {} ms without the policy", row.name, row.gaps.last_ms()));
 }
 
 }  // namespace weir::runtime

@@ -26,12 +26,6 @@ Result<UniqueFd> create_link(const Hook& hook, int program_fd, unsigned index, c
     return link;
 }
 
-std::uint32_t program_id(int program_fd) {
-    bpf_prog_info program{};
-    __u32 length = sizeof(program);
-    return bpf_obj_get_info_by_fd(program_fd, &program, &length) == 0 ? program.id : 0;
-}
-
 }  // namespace
 
 std::string Attachment::link_pin() const { return hook_->pin_prefix + interface_; }
@@ -66,8 +60,6 @@ Result<Attachment> Attachment::attach(const Hook& hook, const Root& root, const 
     }
     attachment.link_ = std::move(*link);
     attachment.mode_ = mode->mode;
-    // Killed right here, the link goes with the process: the interface is as it was.
-    if (Status pinned = attachment.pin(); !pinned) return pinned.error();
     return attachment;
 }
 
@@ -76,7 +68,7 @@ std::optional<Attachment> Attachment::adopt(const Hook& hook, const Root& root, 
     Attachment attachment(hook, interface, index, nullptr);
     attachment.link_ = pins.get(attachment.link_pin());
     auto link = attachment.link();
-    if (!link || link->index != index || link->program != program_id(root.program_fd())) return std::nullopt;
+    if (!link || link->index != index || link->program != root.program_id()) return std::nullopt;
     auto on = hook.query(index);
     if (!on) return std::nullopt;
     attachment.mode_ = on->mode;
@@ -105,6 +97,12 @@ Status Attachment::restore(const Root& root) {
 Status Attachment::pin() const {
     if (pins_ == nullptr) return Done{};
     return pins_->keep(link_pin(), link_.get());
+}
+
+std::vector<std::pair<std::string, int>> Attachment::pins() const {
+    std::vector<std::pair<std::string, int>> wanted = {{link_pin(), link_.get()}};
+    if (offload_was_on_) wanted.emplace_back(offload_pin(), link_.get());  // a mark: what is pinned does not matter
+    return wanted;
 }
 
 void Attachment::leave_attached() {

@@ -5,6 +5,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "grammar/base/result.h"
 #include "runtime/engine/hook.h"
@@ -30,7 +32,7 @@ public:
     };
 
     // kAuto: native, else generic, and `notice` says so. The error of an interface that is taken says by whom.
-    // With `pins`, which must outlive this, it stays attached where this process is killed.
+    // `pins`, where pin() pins it, must outlive this; null: nowhere.
     static Result<Attachment> attach(const Hook& hook, const Root& root, const std::string& interface, AttachMode mode,
                                      VlanOffload offload, Pins* pins, const Notice& notice);
     // The one that the previous engine pinned; nothing where the link of that name is not on interface `index`, or
@@ -45,8 +47,10 @@ public:
     Result<Link> link() const;
     // Puts the root program back into the link.
     Status restore(const Root& root);
-    // Pins the link again, where its pin has been removed.
+    // Pins the link, so that it stays attached where this process is killed. Killed before, the interface is as it was.
     Status pin() const;
+    // What must be pinned of it, and under which names.
+    std::vector<std::pair<std::string, int>> pins() const;
     // Another attachment has taken the pin's name: when this is destroyed, the pin stays.
     void release_pin() { pins_ = nullptr; }
     // An adopted attachment stays attached and pinned when this is destroyed, and the offload as it is. One that

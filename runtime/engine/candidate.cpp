@@ -4,13 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "runtime/engine/pin_names.h"
 #include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
-namespace {
-std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}", generation); }
-}  // namespace
 
 SharedMaps Engine::State::shared_with_shadow() const {
     return {reader->ring_fd(), &active->program.state(), active->generation.number};
@@ -38,7 +36,7 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     if (!loaded) return loaded.error();
     if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;
     if (Status named = name_interfaces(loaded->candidate(), candidate.manifest); !named) return named;
-    if (pins)
+    if (pins && !pins_lost)
         if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned)
             return pinned;
     auto slot = root.place(loaded->program_fd());

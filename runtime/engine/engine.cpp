@@ -23,6 +23,7 @@ Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
     };
     auto pins = Pins::open(options.name);
     if (!pins) {
+        if (pins.error().number == EBUSY) return pins.error();
         notice(pins.error().message + ": the policy will end with this process, even where that is killed");
         notice(pins.error().help);
         return std::optional<Pins>();
@@ -92,12 +93,16 @@ Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() { detach(); }
 
 Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineOptions options) {
-    auto interfaces = Interfaces::find(options.interfaces);
-    if (!interfaces) return interfaces.error();
-    if (options.name.empty()) options.name = interfaces->rows().front().name;
+    if (options.name.empty() && !options.interfaces.empty()) options.name = options.interfaces.front();
     auto pins = open_pins(options);
     if (!pins) return pins.error();
     const bool goes_on = *pins && !(*pins)->names("").empty();
+    // An engine that goes on waits for an interface as it would have, had it not been killed.
+    auto interfaces = Interfaces::find(options.interfaces, goes_on ? Missing::kTolerated : Missing::kRefused);
+    if (!interfaces) {
+        if (*pins && !goes_on) (*pins)->drop_all();
+        return interfaces.error();
+    }
     auto root = goes_on ? Root::adopt(**pins) : Root::load();
     if (!root) return root.error();
     auto journal = goes_on ? Journal::adopt((*pins)->get("journal")) : Journal::create(options.lifetime);
@@ -134,12 +139,12 @@ Status Engine::State::wake_by(std::initializer_list<int> fds) {
 Result<int> Engine::poll(int timeout_ms) {
     State& s = *state_;
     s.finish_swap();
-    if (!s.is_detached) s.follow_interfaces();
+    if (!s.is_detached) s.verify_if_due();
     int taken = s.reader->poll();
     if (taken == 0 && timeout_ms != 0) {
         epoll_event event{};
         epoll_wait(s.ready.get(), &event, 1, timeout_ms);
-        if (!s.is_detached) s.follow_interfaces();
+        if (!s.is_detached) s.verify_if_due();
         taken = s.reader->poll();
     }
     s.finish_swap();
@@ -241,6 +246,7 @@ void Engine::State::fill_sinks(EngineStatus& status, const Counts& counts) const
 
 Result<EngineStatus> Engine::status() {
     state_->finish_swap();
+    if (!state_->is_detached) state_->verify();
     const State& s = *state_;
     auto counts = s.uncollected_counts();
     if (!counts) return counts.error();
@@ -248,6 +254,7 @@ Result<EngineStatus> Engine::status() {
     status.name = s.options.name;
     status.in_force = in_force();
     status.auto_rollbacks = s.auto_rollbacks;
+    status.problems.assign(s.problems.begin(), s.problems.end());
     if (s.shadow) {
         auto shadow = s.shadow->status();
         if (!shadow) return shadow.error();
@@ -261,7 +268,8 @@ Result<EngineStatus> Engine::status() {
     if (!s.is_detached)
         for (const Interface& row : s.interfaces.rows())
             status.interfaces.push_back({row.name, row.attachment ? row.attachment->mode() : s.options.mode,
-                                         row.attachment.has_value(), row.gaps.count(), row.gaps.last_ms()});
+                                         row.is_attached, row.gaps.count(), row.gaps.last_ms(), row.problem,
+                                         row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns)});
     s.accounts.fill(status, s.active->generation.manifest, *counts);
     s.fill_sinks(status, *counts);
     return status;

@@ -2,8 +2,8 @@
 //
 // Invariants:
 //   - rows are in the order in which they were named, and no name or number (but 0) is there twice;
-//   - a row with an attachment has that attachment's number;
-//   - a gap is open from the time that an attachment was lost until there is one again, and counted then.
+//   - a row that is attached has an attachment, and its number;
+//   - a gap is open from the time that a row was last seen attached until it is attached again, and counted then.
 #pragma once
 
 #include <cstddef>
@@ -36,16 +36,41 @@ private:
 
 struct Interface {
     std::string name;
-    unsigned index = 0;  // 0: no interface has the name
+    unsigned index = 0;       // 0: no interface has the name
+    unsigned last_index = 0;  // events of the last one may still come
+    // May be on an interface that has another name by now, until one of this name comes.
     std::optional<Attachment> attachment{};
+    bool is_attached = false;            // when the kernel was last asked: packets of that name are judged
+    std::uint64_t last_attached_ns = 0;  // CLOCK_MONOTONIC, of the last time that it was
     Gaps gaps{};
+    std::string problem{};          // what was last found wrong
+    std::uint64_t seen_at_ns = 0;   // CLOCK_REALTIME, when
     bool failure_reported = false;  // that it cannot be attached
 };
 
+// What the kernel has of an interface, at one time.
+struct Observed {
+    unsigned index = 0;             // of the interface that has the name; 0: there is none
+    bool has_root = false;          // the root program is on that one's hook
+    unsigned attached_index = 0;    // where the attachment was made
+    unsigned link_index = 0;        // where its link is; 0: nowhere
+    bool has_root_in_link = false;  // the link has the root program
+    std::string link_interface{};   // name of the link's interface; empty where it is not in this network namespace
+};
+// kWait: until there is an interface of that name. kForget: the attachment is gone, then the same.
+enum class Repair : std::uint8_t { kNone, kWait, kForget, kUpdateLink, kAttach };
+struct Finding {
+    Repair repair = Repair::kNone;
+    std::string problem{};  // one sentence without the interface's name
+};
+Finding examine(bool has_attachment, const Observed& seen);
+
+// Whether all interfaces must be there.
+enum class Missing : std::uint8_t { kRefused, kTolerated };
+
 class Interfaces {
 public:
-    // All must be there.
-    static Result<Interfaces> find(const std::vector<std::string>& names);
+    static Result<Interfaces> find(const std::vector<std::string>& names, Missing missing);
 
     const std::vector<Interface>& rows() const { return rows_; }
     std::vector<Interface>& rows() { return rows_; }
@@ -53,11 +78,13 @@ public:
     const Interface* named(const std::string& name) const;
     // Also of an interface that is none of these.
     std::string name_of(unsigned index) const;
-    bool all_attached() const;
 
     // Takes the place of the attachment that is there, which leaves its pin to this one.
-    void attach(Interface& row, Attachment attachment, std::uint64_t now_ns);
-    void lose(Interface& row, std::uint64_t now_ns);
+    void attach(Interface& row, Attachment attachment);
+    // The kernel has it attached: ends a gap.
+    void confirm(Interface& row, std::uint64_t now_ns);
+    // Its interface has been deleted.
+    void forget(Interface& row);
     void detach_all();
 
 private:

@@ -24,6 +24,7 @@ bool is_ours(std::string_view name) {
 
 std::string program_pin(std::uint32_t generation) { return fmt::format("program-{}", generation); }
 std::string record_pin(std::uint32_t generation) { return fmt::format("record-{}", generation); }
+std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}", generation); }
 
 Result<Pinned> inspect_pins(const Pins& pins) {
     const std::vector<std::string> names = pins.names("");
@@ -54,7 +55,7 @@ Status Engine::State::pin_engine() {
 }
 
 Status Engine::State::pin(const Loaded& loaded) {
-    if (!pins) return Done{};
+    if (!pins || pins_lost) return Done{};
     const std::uint32_t number = loaded.generation.number;
     if (Status pinned = pins->keep(record_pin(number), loaded.generation.record.fd()); !pinned) return pinned;
     return pins->keep(program_pin(number), loaded.program.fd());
@@ -69,7 +70,7 @@ void Engine::State::unpin(std::uint32_t number) {
 // Saves the sums, and what they have of each generation, in one piece. An engine that is killed before it gets here
 // leaves sums and counters that belong together, too: whatever ended since the last time is freed only now.
 void Engine::State::save() {
-    if (pins) {
+    if (pins && !pins_lost) {
         SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed()}, accounts);
         out.add(*active, Stage::kInForce);
         for (const Loaded& old : history.kept()) out.add(old, Stage::kKept);

@@ -2,15 +2,20 @@
 #include "runtime/engine/pins.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -60,6 +65,41 @@ std::vector<std::string> entries(const std::string& folder) {
     return names;
 }
 
+// ", process 123", of who has locked a file, as /proc/locks has it; empty where that is not to be seen.
+std::string locked_by(const struct stat& file) {
+    std::ifstream locks("/proc/locks");
+    const std::string wanted = fmt::format("{:02x}:{:02x}:{}", major(file.st_dev), minor(file.st_dev), file.st_ino);
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream words(line);
+        std::string number, kind, strict, access, process, place;
+        if (words >> number >> kind >> strict >> access >> process >> place && kind == "FLOCK" && place == wanted)
+            return ", process " + process;
+    }
+    return {};
+}
+
+// The folder, made where it is missing, open and locked.
+Result<UniqueFd> lock_folder(const std::string& folder, const std::string& name) {
+    constexpr int kTries = 100;  // another engine that ends removes what we have just made or opened
+    for (int i = 0; i < kTries; ++i) {
+        for (const char* made : {kPinRoot, folder.c_str()})
+            if (mkdir(made, 0700) != 0 && errno != EEXIST && errno != ENOENT)
+                return kernel_error(errno, fmt::format("making {}", made));
+        UniqueFd lock(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!lock && errno == ENOENT) continue;
+        struct stat ours{}, there{};
+        if (!lock || fstat(lock.get(), &ours) != 0) return kernel_error(errno, fmt::format("opening {}", folder));
+        if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno != EWOULDBLOCK) return kernel_error(errno, fmt::format("locking {}", folder));
+            return Error{fmt::format("an engine named `{}` runs already{}", name, locked_by(ours)),
+                         "stop it first, or choose another name: --name NAME", EBUSY};
+        }
+        if (stat(folder.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+            return lock;
+    }
+    return Error{fmt::format("{} is removed again and again", folder), "try once more", EAGAIN};
+}
+
 }  // namespace
 
 Result<Pins> Pins::open(const std::string& name) {
@@ -70,9 +110,24 @@ Result<Pins> Pins::open(const std::string& name) {
         return error;
     }
     std::string folder = fmt::format("{}/{}", kPinRoot, escaped(name));
-    for (const char* made : {kPinRoot, folder.c_str()})
-        if (mkdir(made, 0700) != 0 && errno != EEXIST) return kernel_error(errno, fmt::format("making {}", made));
-    return Pins(std::move(folder));
+    auto lock = lock_folder(folder, name);
+    if (!lock) return lock.error();
+    return Pins(name, std::move(folder), std::move(*lock));
+}
+
+Pins::Place Pins::place() const {
+    if (!is_bpf_file_system(kBpfFolder)) return Place::kNoFileSystem;
+    struct stat ours{}, there{};
+    const bool same = fstat(lock_.get(), &ours) == 0 && stat(folder_.c_str(), &there) == 0 &&
+                      ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+    return same ? Place::kInPlace : Place::kRemoved;
+}
+
+Status Pins::make_again() {
+    auto lock = lock_folder(folder_, name_);
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
+    return Done{};
 }
 
 std::string Pins::path(std::string_view name) const { return folder_ + "/" + escaped(name); }
@@ -87,6 +142,11 @@ Status Pins::keep(std::string_view name, int fd) {
 
 UniqueFd Pins::get(std::string_view name) const { return UniqueFd(bpf_obj_get(path(name).c_str())); }
 
+bool Pins::is_missing(std::string_view name) const {
+    struct stat facts{};
+    return lstat(path(name).c_str(), &facts) != 0 && errno == ENOENT;
+}
+
 void Pins::drop(std::string_view name) { unlink(path(name).c_str()); }
 
 std::vector<std::string> Pins::names(std::string_view prefix) const {
@@ -97,6 +157,11 @@ std::vector<std::string> Pins::names(std::string_view prefix) const {
         if (name.starts_with(prefix)) found.push_back(name.substr(prefix.size()));
     }
     return found;
+}
+
+void Pins::drop_unfinished() {
+    for (const std::string& entry : entries(folder_))
+        if (entry.starts_with(kNext)) unlink((folder_ + "/" + entry).c_str());
 }
 
 void Pins::drop_all() {

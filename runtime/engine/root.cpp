@@ -44,17 +44,17 @@ Result<Root> Root::load() {
 Result<Root> Root::create(UniqueFd program, UniqueFd slots, UniqueFd word) {
     UniqueMapping mapping(mmap(nullptr, kWordBytes, PROT_READ | PROT_WRITE, MAP_SHARED, word.get(), 0), kWordBytes);
     if (!program || !slots || !mapping) return kernel_error(errno, "sharing the active slot with the kernel");
-    return Root(std::move(program), std::move(slots), std::move(word), std::move(mapping));
+    Root root(std::move(program), std::move(slots), std::move(word), std::move(mapping));
+    root.program_id_ = runtime::program_id(root.program_fd());
+    return root;
 }
 
 Result<Root> Root::adopt(const Pins& pins) {
     quiet_libbpf();
     auto root = create(pins.get("root"), pins.get("slots"), pins.get("word"));
     if (!root) return root.error();
-    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot) {
-        std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(root->slots_.get(), &slot, &id) == 0) root->taken_ |= 1u << slot;
-    }
+    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
+        if (root->program_in(slot) != 0) root->taken_ |= 1u << slot;
     root->last_ = root->in_force().slot();
     return root;
 }
@@ -83,13 +83,25 @@ Result<std::uint32_t> Root::pinned_version(const Pins& pins) {
     return version;
 }
 
+std::uint32_t Root::program_in(std::uint32_t slot) const {
+    std::uint32_t id = 0;
+    return bpf_map_lookup_elem(slots_.get(), &slot, &id) == 0 ? id : 0;
+}
+
 std::optional<std::uint32_t> Root::slot_of(std::uint32_t program_id) const {
-    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot) {
-        std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(slots_.get(), &slot, &id) == 0 && id == program_id) return slot;
-    }
+    for (std::uint32_t slot = 0; slot < WEIR_SLOTS; ++slot)
+        if (program_id != 0 && program_in(slot) == program_id) return slot;
     return std::nullopt;
 }
+
+Status Root::restore(std::uint32_t slot, int program_fd) {
+    if (bpf_map_update_elem(slots_.get(), &slot, &program_fd, BPF_ANY) != 0)
+        return kernel_error(errno, fmt::format("filling slot {}", slot));
+    taken_ |= 1u << slot;
+    return Done{};
+}
+
+void Root::restore_version() { std::atomic_ref(shared(word_).abi).store(WEIR_ABI_VERSION); }
 
 InForce Root::in_force() const { return {std::atomic_ref(shared(word_).active).load()}; }
 std::uint64_t Root::deadline_ns() const { return std::atomic_ref(shared(word_).deadline_ns).load(); }

@@ -37,10 +37,20 @@ public:
     static Result<std::uint32_t> pinned_version(const Pins& pins);
 
     int program_fd() const { return program_.get(); }
+    int slots_fd() const { return slots_.get(); }
+    int word_fd() const { return word_map_.get(); }
+    std::uint32_t program_id() const { return program_id_; }  // the kernel's number
     // Puts a policy's program beside the one in force. Returns its slot.
     Result<std::uint32_t> place(int program_fd);
     // Empties a slot. Not before the last packet has left its program.
     void clear(std::uint32_t slot);
+
+    // The kernel's number of the program in a slot; 0: it is empty.
+    std::uint32_t program_in(std::uint32_t slot) const;
+    // Puts a program back into the slot that place() gave it.
+    Status restore(std::uint32_t slot, int program_fd);
+    // The version in the word as this engine stored it.
+    void restore_version();
 
     // Where the program of that number is.
     std::optional<std::uint32_t> slot_of(std::uint32_t program_id) const;
@@ -64,6 +74,7 @@ private:
           word_(std::move(word)) {}
 
     UniqueFd program_;
+    std::uint32_t program_id_ = 0;
     UniqueFd slots_;
     UniqueFd word_map_;
     UniqueMapping word_;       // struct weir_root, as the kernel sees it

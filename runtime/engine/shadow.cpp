@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -79,6 +80,20 @@ Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, c
     shadow.candidate_object_ = candidate;
     shadow.origin_ = std::move(origin);
     return shadow;
+}
+
+std::string Shadow::restore_programs() {
+    std::string restored;
+    const std::tuple<std::uint32_t, const Program&, const char*> wanted[] = {
+        {WEIR_SHADOW_LIVE, live_, "the policy in force"}, {WEIR_SHADOW_CANDIDATE, candidate_, "the candidate"}};
+    for (const auto& [place, program, name] : wanted) {
+        std::uint32_t id = 0;
+        if (bpf_map_lookup_elem(shadowed_.get(), &place, &id) == 0 && id == program.id()) continue;
+        const int fd = program.fd();
+        if (bpf_map_update_elem(shadowed_.get(), &place, &fd, BPF_ANY) != 0) continue;  // the next time
+        restored += (restored.empty() ? "" : " and ") + std::string(name);
+    }
+    return restored;
 }
 
 int Shadow::take_samples(const OnDisagreement& on_disagreement) {

@@ -42,6 +42,8 @@ public:
     const Origin& origin() const { return origin_; }
     std::uint32_t slot = 0;  // of the root
 
+    // Puts programs back that somebody removed; names them. Empty where nothing was missing.
+    std::string restore_programs();
     // Takes samples that wait. Returns how many.
     int take_samples(const OnDisagreement& on_disagreement);
     Result<ShadowStatus> status() const;

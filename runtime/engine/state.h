@@ -59,7 +59,9 @@ struct Engine::State {
     bool is_detached = false;
     LinkWatch links;
     std::optional<SetSaver> saver{};
-    std::uint64_t last_check_ns = 0;
+    std::uint64_t last_check_ns = 0;  // CLOCK_MONOTONIC, of verify()
+    std::deque<ProblemStatus> problems{};
+    bool pins_lost = false;  // they cannot be made now: that has been reported, and all else goes on without
     std::uint64_t last_commit_ns = 0;
     Interfaces interfaces;  // first to go: nothing else may end while packets come
 
@@ -81,9 +83,19 @@ struct Engine::State {
     Status attach_all();
     Status name_interfaces(const Program& program, const bpf::Manifest& manifest) const;
     Status name_to_all(const Interface& row, unsigned index) const;
-    void follow_interfaces();
-    void reattach(Interface& row);
     Result<std::vector<Attachment*>> disable_offloads();
+
+    // verify.cpp
+    void report(const std::string& problem);
+    void verify_if_due();
+    void verify();
+    void verify_root();
+    std::optional<Observed> observe(const Interface& row) const;
+    void verify_interface(Interface& row);
+    void repair(Interface& row, Repair how, unsigned index);
+    void confirm(Interface& row);
+    void verify_pins();
+    std::vector<std::pair<std::string, int>> wanted_pins() const;
 
     // swap.cpp
     void abandon(Loaded& loaded);
@@ -123,7 +135,7 @@ struct Engine::State {
     void undo_interrupted_delivery(std::vector<Generation>& generations);
     void add_taken(const std::vector<Generation>& generations, const Sums& sums);
     std::vector<Loaded> open_programs(std::vector<Generation> generations, const Sums& sums);
-    std::vector<Loaded>::iterator find_in_force(std::vector<Loaded>& loaded) const;
+    std::vector<Loaded>::iterator find_in_force(std::vector<Loaded>& loaded, const Sums& sums);
     void sort_into_history(std::vector<Loaded> others, const Sums& sums);
     void connect_adopted_sinks();
     void clear_unused_slots();

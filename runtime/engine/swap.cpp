@@ -195,6 +195,7 @@ void Engine::State::drop_unused() {
 
 Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {
     finish_swap();
+    verify_pins();
     end_shadow();
     auto loaded = load(object, with.origin);
     if (!loaded) return loaded.error();
@@ -204,6 +205,7 @@ Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with
             return disabled.error();
         }
     commit(std::move(*loaded), with.confirm_within_ms);
+    verify();
     return Done{};
 }
 

@@ -218,8 +218,6 @@ TEST_CASE("another name is told who left what, and how to go on", "[adopt]") {
 }
 
 TEST_CASE("pins that weir did not create, or another version did, are refused and left alone", "[adopt]") {
-    auto pins = runtime::Pins::open("one");
-    REQUIRE(pins);
     LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE);
     const runtime::UniqueFd word(
         bpf_map_create(BPF_MAP_TYPE_ARRAY, ".data.weir_root", 4, sizeof(weir_root), 1, &flags));
@@ -232,21 +230,21 @@ TEST_CASE("pins that weir did not create, or another version did, are refused an
         REQUIRE(bpf_map_update_elem(word.get(), &zero, &old, BPF_ANY) == 0);
         expected = "an engine of ABI " + std::to_string(WEIR_ABI_VERSION - 1);
     }
-    REQUIRE(pins->keep(name, word.get()));
+    REQUIRE(runtime::Pins::open("one")->keep(name, word.get()));
     auto refused = Engine::start(compiled(kPolicy), pinned());
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Catch::Contains(expected));
     CHECK_THAT(refused.error().help, Catch::Contains("rm -r"));
-    CHECK(pins->get(name));
     CHECK_FALSE(has_program("b0"));
+    auto pins = runtime::Pins::open("one");
+    REQUIRE(pins);
+    CHECK(pins->get(name));
     pins->drop_all();
 }
 
 TEST_CASE("the beginnings of an engine that was killed while it started are removed", "[adopt]") {
     killed_engine(pinned(), kPolicy, [](Engine&) {});
-    auto pins = runtime::Pins::open("one");
-    REQUIRE(pins);
-    pins->drop("link-b0");
+    runtime::Pins::open("one")->drop("link-b0");
     std::string said;
     auto options = pinned();
     options.on_notice = [&](const std::string& sentence) { said += sentence; };
