@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/object_image_test.cpp.
 // Tested by tests/unit/runtime/object_image_test.cpp.
 #include "runtime/object_image.h"
 

@@ -35,15 +35,20 @@ void Engine::State::undo_interrupted_delivery(std::vector<Generation>& generatio
 std::vector<Generation> Engine::State::read_records(const Sums& sums) {
     std::vector<Generation> generations;
     for (const std::string& number : pins->names("record-")) {
+        const auto value = static_cast<std::uint32_t>(std::strtoul(number.c_str(), nullptr, 10));
+        newest = std::max(newest, value);  // no number is used twice: the sums know generations by it
+        if (std::find(sums.finished.begin(), sums.finished.end(), value) != sums.finished.end()) {
+            history.finish(value);  // killed before it removed the record: the sums have all of it
+            continue;
+        }
         auto generation = adopt_generation(pins->get("record-" + number));
         if (generation && std::to_string(generation->number) != number)
             generation = Error{"a pinned record is of another generation", {}, EBADMSG};
         if (!generation) {
             notice(fmt::format("generation {} is left out: {}", number, generation.error().message));
-            history.finish(static_cast<std::uint32_t>(std::strtoul(number.c_str(), nullptr, 10)));
+            history.finish(value);
             continue;
         }
-        newest = std::max(newest, generation->number);
         if (const auto summed = sums.generations.find(generation->number);
             summed != sums.generations.end() && summed->second.alerts.size() == generation->manifest.alerts.size()) {
             generation->sent = summed->second.sent;

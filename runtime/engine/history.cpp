@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/history_test.cpp.
 // Tested by tests/unit/runtime/history_test.cpp.
 #include "runtime/engine/history.h"
 

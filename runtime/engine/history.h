@@ -4,7 +4,7 @@
 //   retired   its counts are in the sums, but these sums are not saved yet. Program and slot stay: the engine that
 //             goes on after a kill finds sums without those counts, and reads them once more
 //   draining  the program has ended, but events of it wait in the ring
-//   finished  nothing of it waits; its record may be removed once sums without it are saved
+//   finished  nothing of it waits; its record may be removed once sums that say so are saved
 //
 // Invariants:
 //   - a generation is in one of these, once;
@@ -47,7 +47,8 @@ public:
     // Finishes those whose last event has been read. Returns whether there were any.
     bool finish_drained();
 
-    // Once sums without them are saved: the numbers of those whose records go.
+    const std::vector<std::uint32_t>& finished() const { return finished_; }
+    // Once sums that name them are saved: the numbers of those whose records go.
     std::vector<std::uint32_t> take_finished();
     void finish(std::uint32_t generation) { finished_.push_back(generation); }
 

@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/interfaces_test.cpp and tests/kernel/links_test.cpp.
 // Tested by tests/unit/runtime/interfaces_test.cpp.
 #include "runtime/engine/interfaces.h"
 

@@ -71,7 +71,8 @@ void Engine::State::unpin(std::uint32_t number) {
 // leaves sums and counters that belong together, too: whatever ended since the last time is freed only now.
 void Engine::State::save() {
     if (pins && !pins_lost) {
-        SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed()}, accounts);
+        SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed()}, accounts,
+                       history.finished());
         out.add(*active, Stage::kInForce);
         for (const Loaded& old : history.kept()) out.add(old, Stage::kKept);
         for (const Loaded& old : history.retired()) out.add(old, Stage::kRetired);

@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/record_test.cpp.
 // Tested by tests/unit/runtime/record_test.cpp.
 #include "runtime/engine/record.h"
 

@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/record_test.cpp and tests/kernel/adopt_test.cpp.
 // Tested by tests/unit/runtime/record_test.cpp with `record`.
 #include "runtime/engine/shared_bytes.h"
 

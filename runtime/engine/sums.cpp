@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/sums_test.cpp.
 // Tested by tests/unit/runtime/sums_test.cpp.
 #include "runtime/engine/sums.h"
 
@@ -7,7 +6,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr std::uint32_t kVersion = 2;  // of this layout
+constexpr std::uint32_t kVersion = 3;  // of this layout
 constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
 
 void save_rules(ByteWriter& out, const RuleSums& rules) {
@@ -41,13 +40,14 @@ SummedGeneration load_generation(ByteReader& in) {
 
 }  // namespace
 
-SumsWriter::SumsWriter(const Head& head, const Accounts& accounts) {
+SumsWriter::SumsWriter(const Head& head, const Accounts& accounts, const std::vector<std::uint32_t>& finished) {
     out_.put(kVersion);
     out_.put(head.newest);
     out_.put(head.auto_rollbacks);
     out_.put(head.in_force);
     out_.put(std::uint8_t{head.is_unconfirmed});
     accounts.save(out_);
+    out_.put(finished);
 }
 
 void SumsWriter::add(const Loaded& loaded, Stage stage) {
@@ -94,6 +94,7 @@ Result<Sums> load_sums(std::span<const std::uint8_t> bytes) {
     sums.in_force = in.get<std::uint32_t>();
     sums.is_unconfirmed = in.get<std::uint8_t>() != 0;
     sums.accounts.load(in);
+    sums.finished = in.list<std::uint32_t>();
     while (const auto number = in.get<std::uint32_t>()) {
         SummedGeneration generation = load_generation(in);
         const std::size_t alerts = generation.alerts.size();

@@ -38,6 +38,7 @@ struct Sums {
     bool is_unconfirmed = false;  // it was
     Accounts accounts;
     std::map<std::uint32_t, SummedGeneration> generations;
+    std::vector<std::uint32_t> finished;  // all of theirs is in `accounts`; their records may be there yet
 };
 
 // Writes what load_sums() reads.
@@ -49,7 +50,7 @@ public:
         std::uint32_t in_force;
         bool is_unconfirmed;
     };
-    SumsWriter(const Head& head, const Accounts& accounts);
+    SumsWriter(const Head& head, const Accounts& accounts, const std::vector<std::uint32_t>& finished);
     void add(const Loaded& loaded, Stage stage);
     void add(const Generation& draining);
     // Ends them.

@@ -1,5 +1,6 @@
 // What the kernel has is compared with what this engine left there, repaired where that is ours to do, and reported:
 // other programs can rename, move and detach, and write into maps.
+// Tested by tests/kernel/verify_test.cpp with `problem`.
 #include <algorithm>
 #include <cerrno>
 #include <utility>

@@ -1,4 +1,3 @@
-// Held by tests/kernel/events_test.cpp and tests/kernel/books_test.cpp.
 // Tested by tests/kernel/events_test.cpp with `delivered`.
 #include "runtime/sinks/event_reader.h"
 

@@ -119,51 +119,77 @@ void check_no_orphans(const runtime::EngineStatus& status) {
 
 }  // namespace
 
+namespace {
+
+// Packets that go on while engines come and go.
+class Load {
+public:
+    Load() : thread_([this] { send(); }) {}
+    ~Load() { end(); }
+    void end() {
+        stop_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+    bool missed() const { return missed_; }
+    std::uint64_t sent() const { return sent_; }  // of each class; after end()
+    Wire& wire() { return wire_; }
+
+private:
+    void send() {
+        while (!stop_ && !missed_) {
+            for (int i = 0; i < 8; ++i) wire_.send(udp(9)), wire_.send(udp(10));
+            sent_ += 8;
+            missed_ = wire_.passed(10, sent_) != sent_;
+        }
+    }
+    Wire wire_;
+    std::atomic<bool> stop_ = false, missed_ = false;
+    std::uint64_t sent_ = 0;
+    std::thread thread_;
+};
+
+// A process with an engine that does what `life` does, and whether it came so far. `ready`: read from once it has.
+template <typename Start, typename Life>
+pid_t engine_process(const Start& start, int ready, const Life& life) {
+    const pid_t process = fork();
+    REQUIRE(process >= 0);
+    if (process != 0) return process;
+    auto engine = start();
+    if (!engine) std::fprintf(stderr, "%s\n", engine.error().message.c_str());
+    if (!engine || (ready >= 0 && write(ready, "x", 1) != 1)) _exit(1);
+    life(**engine);
+    kill(getpid(), SIGKILL);
+    _exit(1);
+}
+
+bool was_killed(pid_t process) {
+    int how = 0;
+    return waitpid(process, &how, 0) == process && WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+}
+
+std::uint32_t number_from(const char* variable, std::uint32_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : static_cast<std::uint32_t>(std::atoi(text));
+}
+
+}  // namespace
+
 TEST_CASE("killed in swaps, confirmations, rollbacks and comparisons: each count is what was sent", "[books]") {
-    const char* wanted = std::getenv("WEIR_BOOK_KILLS");
-    const int kills = wanted == nullptr ? 40 : std::atoi(wanted);
-    const char* seeded = std::getenv("WEIR_BOOK_SEED");
-    const auto seed = static_cast<std::uint32_t>(seeded == nullptr ? 1 : std::atoi(seeded));
+    const std::uint32_t kills = number_from("WEIR_BOOK_KILLS", 40), seed = number_from("WEIR_BOOK_SEED", 1);
     const auto one = compiled(kOne), two = compiled(kTwo);
     const Folder folder;
     Heard& heard = shared_heard();
     const auto start = [&] { return Engine::start(one, options_for(folder, heard)); };
-    {  // in force before the first packet
-        const pid_t process = fork();
-        REQUIRE(process >= 0);
-        if (process == 0) {
-            auto engine = start();
-            if (!engine) std::fprintf(stderr, "%s\n", engine.error().message.c_str());
-            if (!engine) _exit(1);
-            kill(getpid(), SIGKILL);
-        }
-        int how = 0;
-        REQUIRE((waitpid(process, &how, 0) == process && WIFSIGNALED(how)));
-    }
-    std::atomic<bool> stop = false;
-    Wire wire;
-    std::uint64_t sent = 0;
-    bool missed = false;
-    std::thread load([&] {
-        while (!stop && !missed) {
-            for (int i = 0; i < 8; ++i) wire.send(udp(9)), wire.send(udp(10));
-            sent += 8;
-            missed = wire.passed(10, sent) != sent;
-        }
-    });
+    // In force before the first packet.
+    REQUIRE(was_killed(engine_process(start, -1, [](Engine&) {})));
+    Load load;
     std::mt19937 random(seed);
     bool all_started = true;
-    for (int i = 0; i < kills && all_started && !missed; ++i) {
+    for (std::uint32_t i = 0; i < kills && all_started && !load.missed(); ++i) {
         int ready[2];
         REQUIRE(pipe(ready) == 0);
-        const pid_t process = fork();
-        REQUIRE(process >= 0);
-        if (process == 0) {
-            auto engine = start();
-            if (!engine) std::fprintf(stderr, "%s\n", engine.error().message.c_str());
-            if (!engine || write(ready[1], "x", 1) != 1) _exit(1);
-            live(**engine, one, two, seed + static_cast<std::uint32_t>(i));
-        }
+        const pid_t process =
+            engine_process(start, ready[1], [&](Engine& engine) { live(engine, one, two, seed + i); });
         close(ready[1]);
         char byte = 0;
         // Some are killed before they are ready, too.
@@ -171,14 +197,12 @@ TEST_CASE("killed in swaps, confirmations, rollbacks and comparisons: each count
         close(ready[0]);
         usleep(static_cast<useconds_t>(random() % 60'000));
         kill(process, SIGKILL);
-        int how = 0;
-        waitpid(process, &how, 0);
-        all_started = all_started && WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+        all_started = was_killed(process) && all_started;
     }
-    stop = true;
-    load.join();
+    load.end();
+    const std::uint64_t sent = load.sent();
     CHECK(all_started);
-    CHECK_FALSE(missed);
+    CHECK_FALSE(load.missed());
     std::string said;
     auto options = options_for(folder, heard);
     options.on_notice = [&](const std::string& sentence) { said += sentence + "\n"; };
@@ -192,7 +216,7 @@ TEST_CASE("killed in swaps, confirmations, rollbacks and comparisons: each count
     }
     REQUIRE((*engine)->poll(0));
     const auto status = status_of(**engine);
-    CHECK(wire.passed(9, 0) == 0);
+    CHECK(load.wire().passed(9, 0) == 0);
     CHECK(rule(status, "marked").packets == sent);
     CHECK(rule(status, "counted").packets == sent);
     CHECK(rule(status, "counted").bytes == sent * udp(10).size());
