@@ -198,7 +198,7 @@ GLOBAL_FUNCTION __u64 weir_group_due(struct weir_set_group* group) {
 
 /* Makes the due above 64 others the largest of them. Several CPUs may do so at once: who has changed it looks again, so
  * that the last one leaves it right. */
-#define DUE_TRIES 32
+#define DUE_TRIES 8
 GLOBAL_FUNCTION int weir_settle_due(struct weir_dues* below, __u64* above) {
     if (!below || !above) return 0;
 #pragma clang loop unroll(disable)

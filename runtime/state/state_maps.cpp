@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 
@@ -38,6 +40,30 @@ bool goes_on(const bpf::StateMap& earlier, const bpf::StateMap& wanted) {
 std::uint32_t allotted(const bpf::StateMap& map) {
     constexpr std::uint32_t kFreeACpu = 128;  // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
     return map.max_entries + kFreeACpu * (possible_cpus() + 1);
+}
+
+// The entries of a map of maps are read and written all at once where the kernel can: for each call it waits until all
+// programs that run have come to their end, which takes milliseconds.
+Status put_all(int outer, const std::vector<std::uint32_t>& places, const std::vector<int>& fds) {
+    auto count = static_cast<std::uint32_t>(places.size());
+    if (count == 0 || (bpf_map_update_batch(outer, places.data(), fds.data(), &count, nullptr) == 0 &&
+                       count == static_cast<std::uint32_t>(places.size())))
+        return Done{};
+    for (std::size_t i = 0; i < places.size(); ++i)
+        if (bpf_map_update_elem(outer, &places[i], &fds[i], BPF_ANY) != 0)
+            return kernel_error(errno, "giving its state to the policy");
+    return Done{};
+}
+
+// The numbers that the kernel has for the first `count` entries; 0 where there is none.
+std::vector<std::uint32_t> ids_in(int outer, std::uint32_t count) {
+    std::vector<std::uint32_t> places(count), ids(count);
+    std::uint32_t read = count, next = 0;
+    if (bpf_map_lookup_batch(outer, nullptr, &next, places.data(), ids.data(), &read, nullptr) == 0 && read == count)
+        return ids;
+    for (std::uint32_t place = 0; place < count; ++place)
+        if (bpf_map_lookup_elem(outer, &place, &ids[place]) != 0) ids[place] = 0;
+    return ids;
 }
 
 Error about(const bpf::StateMap& map, Error error) {
@@ -120,11 +146,15 @@ Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, cons
 Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes,
                                    const std::function<int(const std::string&)>& outer) {
     StateMaps made;
+    std::map<std::string, std::vector<std::uint32_t>> ids;  // by outer map
     for (const bpf::StateMap& shape : shapes) {
-        std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(outer(shape.outer), &shape.index, &id) != 0)
-            return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
-        UniqueFd fd(bpf_map_get_fd_by_id(id));
+        const auto [known, is_new] = ids.try_emplace(shape.outer);
+        if (is_new)
+            known->second = ids_in(
+                outer(shape.outer),
+                static_cast<std::uint32_t>(std::count_if(
+                    shapes.begin(), shapes.end(), [&](const bpf::StateMap& one) { return one.outer == shape.outer; })));
+        UniqueFd fd(shape.index < known->second.size() ? bpf_map_get_fd_by_id(known->second[shape.index]) : -1);
         if (!fd) return kernel_error(errno, fmt::format("finding `{}` again", shape.identity));
         made.maps_.push_back({shape, std::move(fd), true});
     }
@@ -161,12 +191,14 @@ Status StateMaps::describe(bpf_object* object) const {
 }
 
 Status StateMaps::put(bpf_object* object) const {
-    for (const Map& map : maps_) {
-        const int outer = bpf_object__find_map_fd_by_name(object, map.shape.outer.c_str());
-        const int fd = map.fd.get();
+    for (const char* name : kOuters) {
+        const int outer = bpf_object__find_map_fd_by_name(object, name);
         if (outer < 0) continue;  // nothing reads it
-        if (bpf_map_update_elem(outer, &map.shape.index, &fd, BPF_ANY) != 0)
-            return kernel_error(errno, fmt::format("giving `{}` to the policy", map.shape.identity));
+        std::vector<std::uint32_t> places;
+        std::vector<int> fds;
+        for (const Map& map : maps_)
+            if (map.shape.outer == name) places.push_back(map.shape.index), fds.push_back(map.fd.get());
+        if (Status done = put_all(outer, places, fds); !done) return done;
     }
     return Done{};
 }
