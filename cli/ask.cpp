@@ -1,10 +1,13 @@
 // Tested by tests/cli/kept_test.py with `"status"`.
 #include "cli/ask.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "grammar/rendered.h"
 #include "service/command_codec.h"
 #include "service/engine_connection.h"
 
@@ -30,7 +33,7 @@ Result<service::StatusReply> ask_status(const std::string& name) {
 }
 
 int say_refusal(const service::Refusal& refusal) {
-    std::fputs(refusal.diagnostics.c_str(), stderr);
+    std::fputs(printable_rendered(refusal.diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
     say_error({refusal.error, refusal.help, 0});
     return refusal.status;
 }

@@ -13,6 +13,7 @@
 #include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "grammar/rendered.h"
 #include "runtime/kernel.h"
 #include "runtime/object_image.h"
 #include "service/command_codec.h"
@@ -42,7 +43,7 @@ bool print_json(const std::string& format, const service::Reply& reply) {
 void print_compared(const service::ReloadReply& reply, const service::Compared& compared) {
     fmt::print(
         "candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
-        printable(compared.candidate), printable(reply.policy), reply.generation, compared.samples);
+        printable(compared.candidate), printable(reply.policy), reply.generation, printable(compared.samples));
 }
 
 void print_committed(const service::ReloadReply& reply, const service::Committed& committed,
@@ -93,7 +94,7 @@ int reload(const ReloadArguments& arguments) {
     int status = kOk;
     const auto reply = ask(arguments.name, std::move(command), kTimeout_ms, status);
     if (!reply) return status;
-    std::fputs(reply->diagnostics.c_str(), stderr);
+    std::fputs(printable_rendered(reply->diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
     if (print_json(arguments.options.format, *reply)) return kOk;
     if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
         print_compared(*reply, *compared);

@@ -17,7 +17,6 @@
 #include "cli/terminal.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
-#include "service/confine.h"
 #include "service/daemon.h"
 #include "service/prepared_programs.h"
 #include "service/startup.h"
@@ -141,7 +140,6 @@ int run(const RunArguments& arguments) {
         for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
         watcher->follow(paths);
     }
-    for (const std::string& lack : service::confine_engine()) say_error("the engine keeps its rights: " + lack);
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
                            std::move(watcher), [](const Error& error) { say_error(error); })

@@ -53,7 +53,8 @@ void print_state(const runtime::EngineStatus& engine) {
         const std::size_t width = widest(engine.terms, 5);
         fmt::print("\n{}  {:>10}  {:>10}  {:>10}\n", padded("state", width), "keys", "evicted", "refused");
         for (const runtime::TermStatus& term : engine.terms)
-            fmt::print("{}  {:>10}  {:>10}  {:>10}\n", padded(term.name, width), term.keys, term.evicted, term.refused);
+            fmt::print("{}  {:>10}  {:>10}  {:>10}\n", padded(term.name, width),
+                       term.keys ? fmt::to_string(*term.keys) : "-", term.evicted, term.refused);
     }
     if (engine.sets.empty()) return;
     const std::size_t width = widest(engine.sets, 5);
@@ -83,7 +84,9 @@ void print_problems(const service::StatusReply& reply) {
                        printable(interface.problem));
     for (const runtime::ProblemStatus& problem : reply.engine.problems)
         fmt::print("    at {}: {}\n", problem.seen_at, printable(problem.problem));
-    for (const std::string& lack : reply.compiler.lacks) fmt::print("    the compiler's process lacks {}\n", lack);
+    for (const std::string& lack : reply.compiler.lacks)
+        fmt::print("    the compiler's process lacks {}\n", printable(lack));
+    for (const std::string& lack : reply.rights.lacks) fmt::print("    the engine lacks {}\n", printable(lack));
     if (reply.reload_failed != 0) fmt::print("    {} reloads were refused\n", reply.reload_failed);
     if (reply.engine.auto_rollbacks != 0)
         fmt::print("    {} policies were not confirmed in time\n", reply.engine.auto_rollbacks);
@@ -96,8 +99,8 @@ void print_shadow(const service::StatusReply& reply) {
                printable(shadow.origin.file), shadow.disagreements, shadow.packets,
                reply.samples ? printable(reply.samples->path) : "");
     for (const runtime::ShadowStatus::Pair& pair : shadow.pairs)
-        fmt::print("        {:>12}  {} by {}; candidate: {} by {}\n", pair.packets, pair.live_verdict, pair.live,
-                   pair.candidate_verdict, pair.candidate);
+        fmt::print("        {:>12}  {} by {}; candidate: {} by {}\n", pair.packets, printable(pair.live_verdict),
+                   printable(pair.live), printable(pair.candidate_verdict), printable(pair.candidate));
 }
 
 const char* mode_word(runtime::AttachMode mode) { return mode == runtime::AttachMode::kGeneric ? "generic" : "native"; }

@@ -8,6 +8,7 @@
 
 #include "grammar/base/printable.h"
 #include "grammar/github.h"
+#include "grammar/rendered.h"
 #include "grammar/sarif.h"
 #include "grammar/source_order.h"
 
@@ -144,6 +145,22 @@ std::string render(const Sources& sources, const Diagnostics& diagnostics, Diagn
     }
     if (format == DiagnosticFormat::kHuman && diagnostics.dropped() != 0)
         out += fmt::format("… and {} more\n", diagnostics.dropped());
+    return out;
+}
+
+std::string printable_rendered(std::string_view text, Colour colour) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t plain = std::min(text.find_first_of("\n\x1b"), text.size());
+        out += printable(text.substr(0, plain));
+        text.remove_prefix(plain);
+        std::size_t kept = text.starts_with('\n') ? 1 : 0;
+        if (colour == Colour::kOn)
+            for (const std::string_view one : {kRed, kYellow, kBlue, kBold, kReset})
+                if (text.starts_with(one)) kept = one.size();
+        out += kept != 0 ? std::string(text.substr(0, kept)) : printable(text.substr(0, 1));
+        text.remove_prefix(std::min(std::max<std::size_t>(kept, 1), text.size()));
+    }
     return out;
 }
 

@@ -75,9 +75,9 @@ struct SetStatus {
 // The state of a term or of a throttle, by what it belongs to: "rule r: rate(ip.src) per 1s".
 struct TermStatus {
     std::string name;
-    std::uint64_t keys = 0;
-    std::uint64_t evicted = 0;  // keys that others took the place of
-    std::uint64_t refused = 0;  // packets that were not counted
+    std::optional<std::uint64_t> keys{};  // nothing: the engine has just started, and they are not counted yet
+    std::uint64_t evicted = 0;            // keys that others took the place of
+    std::uint64_t refused = 0;            // packets that were not counted
 };
 struct InForceStatus {
     std::string policy;

@@ -13,6 +13,7 @@
 #include "runtime/handles.h"
 #include "runtime/state/live_set.h"
 #include "runtime/status.h"
+#include "service/confine.h"
 #include "tooling/exit_status.h"
 
 namespace weir::service {
@@ -81,6 +82,7 @@ struct StatusReply {
     std::optional<Samples> samples{};
     std::uint64_t reload_failed = 0;
     Compiler compiler{};
+    Rights rights{};  // the engine's own, since it has started
 };
 // The policy is in force.
 struct Committed {

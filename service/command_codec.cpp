@@ -198,15 +198,6 @@ void describe(Fields& fields, Of<SetRemovedReply, Fields>& reply) {
     fields("removed", reply.removed);
 }
 
-std::string text(const Json& object) { return object.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-Json fields_of(const Reply& reply) {
-    Json out = Json::object();
-    FieldWriter fields(out);
-    std::visit([&](const auto& one) { describe(fields, one); }, reply);
-    return out;
-}
-
 }  // namespace
 
 std::variant<Command, Refusal> decode_command(std::string_view line, runtime::UniqueFd attached) {
@@ -230,25 +221,33 @@ std::variant<Command, Refusal> decode_command(std::string_view line, runtime::Un
 
 std::string encode(const Command& command) {
     const Row& row = kRows[command.index()];
-    Json out{{"command", row.command}};
-    if (row.action != nullptr) out["action"] = row.action;
-    FieldWriter fields(out);
-    std::visit([&](const auto& one) { describe(fields, one); }, command);
-    return text(out);
+    std::string out;
+    {
+        FieldWriter fields(out);
+        fields("command", row.command);
+        if (row.action != nullptr) fields("action", row.action);
+        std::visit([&](const auto& one) { describe(fields, one); }, command);
+    }
+    return out;
 }
 
 std::string encode(const Reply& reply) {
     const auto* refusal = std::get_if<Refusal>(&reply);
-    Json out{{"ok", refusal == nullptr}, {"status", refusal == nullptr ? kOk : refusal->status}};
-    out.update(fields_of(reply));
-    return text(out);
+    std::string out;
+    {
+        FieldWriter fields(out);
+        fields("ok", refusal == nullptr);
+        fields("status", static_cast<int>(refusal == nullptr ? kOk : refusal->status));
+        std::visit([&](const auto& one) { describe(fields, one); }, reply);
+    }
+    return out;
 }
 
 std::string encode_result(const Reply& reply) {
-    Json out = fields_of(reply);
-    if (std::holds_alternative<StatusReply>(reply)) return text(out["engine"]);
-    out.erase("diagnostics");
-    return text(out);
+    Json out = Json::parse(encode(reply));
+    if (std::holds_alternative<StatusReply>(reply)) return out["engine"].dump();
+    for (const char* key : {"ok", "status", "diagnostics"}) out.erase(key);
+    return out.dump();
 }
 
 Result<Reply> decode_reply(std::string_view line, const Command& asked) {

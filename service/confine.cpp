@@ -35,17 +35,36 @@ void note(Lacks& lacks, const char* what, bool done) {
 
 // ---- capabilities ----
 
-bool set_capabilities(std::uint64_t kept) {
+using CapabilityWords = __user_cap_data_struct[2];
+
+bool get_capabilities(CapabilityWords& now) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct now[2] = {};
-    if (syscall(SYS_capget, &header, now) != 0) return false;
+    return syscall(SYS_capget, &header, now) == 0;
+}
+
+std::uint64_t held_capabilities() {
+    CapabilityWords now = {};
+    get_capabilities(now);
+    return now[0].permitted | std::uint64_t{now[1].permitted} << 32;
+}
+
+// Of those that it holds. Programs that it starts have `handed_on`, whoever its user is; those of root have all that
+// the bounding set leaves.
+bool set_capabilities(std::uint64_t kept, std::uint64_t handed_on = 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilityWords now = {};
+    if (!get_capabilities(now)) return false;
     for (int word = 0; word < 2; ++word) {
-        const auto mask = static_cast<std::uint32_t>(kept >> (32 * word));
-        now[word].permitted &= mask;
+        now[word].permitted &= static_cast<std::uint32_t>(kept >> (32 * word));
         now[word].effective = now[word].permitted;
-        now[word].inheritable = 0;
+        now[word].inheritable = now[word].permitted & static_cast<std::uint32_t>(handed_on >> (32 * word));
     }
-    return syscall(SYS_capset, &header, now) == 0;
+    if (syscall(SYS_capset, &header, now) != 0) return false;
+    for (int capability = 0; capability < 64; ++capability)
+        if ((now[capability / 32].inheritable >> (capability % 32) & 1) != 0 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0)
+            return false;
+    return true;
 }
 
 // Without CAP_SETPCAP the bounding set stays: with no new privileges, nothing can make use of it.
@@ -235,12 +254,34 @@ std::vector<std::string> confine_compiler(int parent) {
 }
 
 // CAP_DAC_OVERRIDE: logs in folders of others. CAP_SYS_RESOURCE: memory of maps, on kernels before 5.11.
-std::vector<std::string> confine_engine() {
-    Lacks lacks;
-    note(lacks, "few capabilities",
-         keep_capabilities({CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-                            CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}));
-    return lacks;
+Rights confine_engine() {
+    constexpr struct {
+        int number;
+        const char* name;
+        bool is_handed_on;
+    } kKept[] = {{CAP_BPF, "CAP_BPF", false},
+                 {CAP_NET_ADMIN, "CAP_NET_ADMIN", false},
+                 {CAP_PERFMON, "CAP_PERFMON", false},
+                 {CAP_SETUID, "CAP_SETUID", true},
+                 {CAP_SETGID, "CAP_SETGID", true},
+                 {CAP_SETPCAP, "CAP_SETPCAP", true},
+                 {CAP_KILL, "CAP_KILL", true},
+                 {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE", false},
+                 {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", true},
+                 {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", false}};
+    std::uint64_t kept = 0, handed_on = 0;
+    for (const auto& one : kKept) {
+        kept |= std::uint64_t{1} << one.number;
+        if (one.is_handed_on && geteuid() != 0) handed_on |= std::uint64_t{1} << one.number;
+    }
+    Rights rights{geteuid(), {}, {}};
+    drop_bounds(kept);
+    note(rights.lacks, "few capabilities", set_capabilities(kept, handed_on));
+    const std::uint64_t held = held_capabilities();
+    for (const auto& one : kKept)
+        if ((held >> one.number & 1) != 0) rights.capabilities.emplace_back(one.name);
+    if ((held & ~kept) != 0) rights.lacks.emplace_back("few capabilities: the engine has others still");
+    return rights;
 }
 
 std::vector<std::string> confine_loader() {

@@ -1,6 +1,7 @@
 // What a process gives up before it meets what others wrote: docs/limits.md, "The compiler's process".
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -18,7 +19,13 @@ std::vector<std::string> confine_reader();
 
 // The engine, once it has started: it keeps the rights to load and read programs, to attach them, and to start the
 // processes above. Taking over what a killed engine left, mounting and naming owners of programs happen before.
-std::vector<std::string> confine_engine();
+// Where it is not root's, it hands those that its compiler's process needs on to what it starts (ambient).
+struct Rights {
+    std::uint32_t user = 0;
+    std::vector<std::string> capabilities{};  // "CAP_BPF"
+    std::vector<std::string> lacks{};         // as confine_compiler() says it
+};
+Rights confine_engine();
 
 // The process that loads programs: it can do that, and read files.
 std::vector<std::string> confine_loader();

@@ -16,6 +16,7 @@
 #include "grammar/base/printable.h"
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
+#include "service/ended_processes.h"
 #include "service/set_commands.h"
 
 namespace weir::service {
@@ -44,6 +45,8 @@ Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, r
 }
 
 int Daemon::run() {
+    rights_ = confine_engine();
+    for (const std::string& lack : rights_.lacks) on_error_({"the engine keeps its rights: " + lack, {}, 0});
     notify_ready();
     for (;;) {
         watchdog_.beat();
@@ -64,7 +67,7 @@ int Daemon::run() {
                 if (current_ && !loading_) end_compile(std::move(*outcome));
             }
         if (loading_ && loading_->loader) step_loading();
-        Loader::reap();
+        reap_ended();
         if ((ready[0].revents & POLLIN) != 0 && !take_signals()) break;
         if (watcher_ && watcher_->step()) reload_own_file(Why::kWatch);
         if (!current_ && !waiting_.empty()) start_next();
@@ -134,7 +137,7 @@ void Daemon::carry_out(Command command, Peer peer) {
 void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
-    StatusReply status{std::move(*now), {}, reload_failed_, {}};
+    StatusReply status{std::move(*now), {}, reload_failed_, {}, rights_};
     if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
     peer.reply(status);

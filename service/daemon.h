@@ -33,7 +33,7 @@ public:
            WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
            std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<tooling::Watcher> watcher,
            OnError on_error);
-    // Until SIGTERM or SIGINT. Returns an exit status.
+    // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
 private:
@@ -109,6 +109,7 @@ private:
     std::optional<Loading> loading_{};              // of current_
     std::optional<WorkerOutcome> candidate_{};      // beside the policy in force
     std::optional<Worker> worker_;                  // none where it died: the next reload starts one
+    Rights rights_{};                               // since it runs
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;
     Watchdog watchdog_{};

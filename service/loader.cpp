@@ -2,7 +2,6 @@
 #include "service/loader.h"
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
 #include "service/confine.h"
+#include "service/ended_processes.h"
 #include "service/message_socket.h"
 
 namespace weir::service {
@@ -115,12 +115,6 @@ void work(const std::vector<Loader::Job>& jobs, int socket) {
     _exit(0);
 }
 
-// Processes that were ended and not waited for: the verifier may take a moment to see that.
-std::vector<pid_t>& ended() {
-    static std::vector<pid_t> processes;
-    return processes;
-}
-
 }  // namespace
 
 Loader::Loader(pid_t process, runtime::UniqueFd socket, std::uint64_t deadline_ns)
@@ -136,14 +130,7 @@ Loader::Loader(Loader&& other) noexcept
 Loader::~Loader() { end(); }
 
 void Loader::end() {
-    if (process_ <= 1) return;  // kill() takes 0 and -1 for many processes
-    kill(process_, SIGKILL);
-    ended().push_back(std::exchange(process_, -1));
-    reap();
-}
-
-void Loader::reap() {
-    std::erase_if(ended(), [](pid_t process) { return waitpid(process, nullptr, WNOHANG) != 0; });
+    if (process_ > 1) end_process(std::exchange(process_, -1));
 }
 
 Result<Loader> Loader::start(const std::vector<Job>& jobs, std::uint64_t deadline_ms) {
@@ -231,11 +218,7 @@ std::optional<Status> Loader::step_entries() {
     runtime::ByteReader in(message.bytes);
     const bool is_answer = received == Received::kMessage && in.get<Kind>() == Kind::kEntries;
     Error error{in.text(), in.text(), in.get<std::int32_t>()};
-    if (is_answer) {  // it was the last that it had to say
-        while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {}
-        process_ = -1;
-    }
-    end();
+    end();  // it was the last that it had to say
     if (!is_answer) return Status(Error{"the process that adds them died", {}, 0});
     if (!error.message.empty()) return Status(std::move(error));
     return Status(Done{});

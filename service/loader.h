@@ -29,8 +29,6 @@ public:
     Loader(Loader&&) noexcept;
     Loader& operator=(Loader&&) = delete;
     ~Loader();  // ends the process; does not wait for it
-    // Buries the processes that were ended: to be called now and then.
-    static void reap();
 
     int fd() const { return socket_.get(); }  // readable where there is something to do
     std::uint64_t timeout_ms() const;         // until step() is to be called though fd() is quiet

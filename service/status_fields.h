@@ -2,6 +2,8 @@
 // the codec alone.
 #pragma once
 
+#include <type_traits>
+
 #include "runtime/status.h"
 #include "service/command.h"
 
@@ -115,11 +117,13 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
         row("policy", old.policy);
         row("loaded_at", old.loaded_at);
     });
-    fields.part("shadow", status.shadow, [](auto& part, auto& shadow) { describe_shadow(part, shadow); });
-    fields.part("shadow", reply.samples, [](auto& part, auto& samples) {
-        part("samples", samples.path);
-        part("sampled", samples.written);
-        part("samples_state", samples.state);
+    fields.part("shadow", status.shadow, [&](auto& part, auto& shadow) {
+        describe_shadow(part, shadow);
+        if constexpr (!std::is_const_v<std::remove_reference_t<decltype(reply)>>) reply.samples.emplace();  // read
+        if (!reply.samples) return;
+        part("samples", reply.samples->path);
+        part("sampled", reply.samples->written);
+        part("samples_state", reply.samples->state);
     });
     fields.rows("interfaces", status.interfaces, [](auto& row, auto& interface) {
         row("name", interface.name);
@@ -135,6 +139,11 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     describe_accounts(fields, status);
     fields("reload_failed", reply.reload_failed);
     fields.part("compiler", reply.compiler, [](auto& part, auto& compiler) { part("lacks", compiler.lacks); });
+    fields.part("rights", reply.rights, [](auto& part, auto& rights) {
+        part("user", rights.user);
+        part("capabilities", rights.capabilities);
+        part("lacks", rights.lacks);
+    });
 }
 
 }  // namespace weir::service

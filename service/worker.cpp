@@ -19,9 +19,11 @@
 
 #include <fmt/format.h>
 
-#include "grammar/base/check.h"
+#include "grammar/base/printable.h"
+#include "grammar/rendered.h"
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
+#include "service/ended_processes.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
 #include "service/worker_process.h"
@@ -32,7 +34,7 @@ namespace weir::service {
 namespace {
 
 constexpr std::size_t kMaxLastWords = 2000;
-constexpr std::size_t kMaxLacks = 16;
+constexpr std::size_t kMaxLacks = 16, kMaxLackBytes = 200;
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 
 WorkerOutcome failed(std::string sentence) {
@@ -158,19 +160,14 @@ Worker::Worker(Worker&& other) noexcept
       is_ready_(other.is_ready_),
       is_asked_(other.is_asked_),
       unchecked_(std::move(other.unchecked_)),
-      begin_ns_(other.begin_ns_) {}
+      begin_ns_(other.begin_ns_),
+      colour_(other.colour_) {}
 
 Worker::~Worker() {
     if (is_alive()) end();
 }
 
-// kill() takes 0 and -1 for many processes: neither may ever get there.
-void Worker::end() {
-    WEIR_CHECK(process_ > 1);
-    kill(process_, SIGKILL);
-    while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {}
-    process_ = -1;
-}
+void Worker::end() { end_process(std::exchange(process_, -1)); }
 
 Result<Worker> Worker::start(WorkerOptions options) {
     auto engine = make_socket_pair(), reader = make_socket_pair();
@@ -199,6 +196,7 @@ Result<Worker> Worker::start(WorkerOptions options) {
 bool Worker::ask(const WorkerRequest& request, int text) {
     begin_ns_ = runtime::monotonic_ns();
     is_asked_ = true;
+    colour_ = request.colour;
     unchecked_.reset();
     auto memory = runtime::make_memory_file("weir-answer");
     memory_ = memory ? std::move(*memory) : runtime::UniqueFd();
@@ -239,7 +237,7 @@ void Worker::take_ready(const std::vector<std::uint8_t>& bytes) {
     is_ready_ = true;
     runtime::ByteReader in(bytes);
     for (auto left = in.get<std::uint32_t>(); left != 0 && in.good() && lacks_.size() < kMaxLacks; --left)
-        lacks_.push_back(in.text());
+        lacks_.push_back(printable(in.text().substr(0, kMaxLackBytes)));
 }
 
 // Nothing where it has to be checked first.
@@ -248,7 +246,7 @@ std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>
     if (!answer) return stopped("the compiler's answer cannot be read");
     WorkerOutcome outcome;
     outcome.status = static_cast<Exit>(answer->status);
-    outcome.diagnostics = read_part(memory_.get(), 0, answer->diagnostics_bytes);
+    outcome.diagnostics = printable_rendered(read_part(memory_.get(), 0, answer->diagnostics_bytes), colour_);
     const std::string paths = read_part(memory_.get(), answer->diagnostics_bytes, answer->files_bytes);
     runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(paths.data()), paths.size()});
     for (std::string path = files.text(); files.good(); path = files.text())
@@ -292,10 +290,8 @@ std::string Worker::last_words() const {
     std::string words(kMaxLastWords, '\0');
     const ssize_t got = read(said_.get(), words.data(), words.size());
     words.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    for (char& c : words)
-        if (c != '\n' && (c < ' ' || c > '~')) c = '?';
     while (words.ends_with('\n')) words.pop_back();
-    return words;
+    return printable_rendered(words, Colour::kOff);
 }
 
 WorkerOutcome Worker::died() {

@@ -93,6 +93,7 @@ private:
     bool is_asked_ = false;
     std::optional<WorkerOutcome> unchecked_;  // until it is known that the policy names what the answer does
     std::uint64_t begin_ns_ = 0;
+    Colour colour_ = Colour::kOff;  // that was asked for
 };
 
 }  // namespace weir::service

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include <fmt/format.h>
-
 #include "grammar/base/utf8.h"
 
 namespace weir {
@@ -57,6 +55,11 @@ std::string printable(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
+        const auto plain = static_cast<std::size_t>(
+            std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }) - text.begin());
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (text.empty()) break;
         const Character character = first_character(text);
         const std::size_t bytes = std::max<std::size_t>(character.bytes, 1);
         const bool shown =
@@ -64,7 +67,13 @@ std::string printable(std::string_view text) {
         if (shown)
             out += text.substr(0, bytes);
         else
-            for (const char c : text.substr(0, bytes)) out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(c));
+            for (const char c : text.substr(0, bytes)) {
+                constexpr std::string_view kDigits = "0123456789abcdef";
+                const auto byte = static_cast<std::uint8_t>(c);
+                out += "\\x";
+                out += kDigits[byte >> 4];
+                out += kDigits[byte & 15];
+            }
         text.remove_prefix(bytes);
     }
     return out;

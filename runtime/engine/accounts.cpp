@@ -230,7 +230,8 @@ void Accounts::load(ByteReader& in) {
 
 void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& kept,
                          const std::vector<std::string>& state) {
-    std::unordered_set<std::string> rules, alerts;
+    std::unordered_set<std::string_view> rules, alerts;
+    rules.reserve(manifest.rules.size());
     for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
     for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
     for (const bpf::Manifest* old : kept)
@@ -243,6 +244,7 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
 
 RuleSums Accounts::of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const {
     std::unordered_set<std::string_view> stay;
+    stay.reserve(after.rules.size());
     for (const bpf::RuleInfo& rule : after.rules) stay.insert(rule.name);
     RuleSums leave;
     for (const bpf::RuleInfo& rule : before.rules)

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -206,27 +208,32 @@ Result<Counts> Engine::State::uncollected_counts() const {
     return counts;
 }
 
-Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) const {
+Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
+    const StateMaps& state = active->program.state();
+    const std::vector<std::string> identities = state.identities();
+    const std::vector<CountedMap> maps = state.counted();
+    const auto held = upkeep.count(maps);
+    if (!held) return held.error();
+    std::unordered_map<std::string_view, std::uint64_t> entries;
+    for (std::size_t i = 0; i < maps.size(); ++i)
+        if (maps[i].kind == bpf::StateKind::kSet) entries[identities[i]] = (*held)[i].value_or(0);
     for (const bpf::SetInfo& info : active->generation.manifest.sets) {
         SetStatus row{info.name, info.entries, 0};
         if (info.dynamic) {
-            auto live = LiveSet::open(info, active->program.state().fd(info.identity));
-            auto entries = live ? live->count() : live.error();
-            if (!entries) return entries.error();
-            row.entries = *entries;
+            row.entries = entries[info.identity];
             row.refused = accounts.state(info.identity, counts).refused;
         }
         status.sets.push_back(std::move(row));
     }
-    auto terms = active->program.state().term_keys();
-    if (!terms) return terms.error();
-    for (const StateMaps::Keys& term : *terms) {
-        const weir_state_account account = accounts.state(term.identity, counts);
+    for (std::size_t i = 0; i < maps.size(); ++i) {
+        if (maps[i].kind == bpf::StateKind::kSet) continue;
+        const weir_state_account account = accounts.state(identities[i], counts);
         // The map of a `distinct` evicts by itself, and counts nothing.
-        const std::uint64_t evicted = term.kind == bpf::StateKind::kDistinct
-                                          ? account.inserted - std::min<std::uint64_t>(account.inserted, term.count)
-                                          : account.evicted;
-        status.terms.push_back({term.identity, term.count, evicted, account.refused});
+        const std::uint64_t evicted =
+            maps[i].kind == bpf::StateKind::kDistinct
+                ? account.inserted - std::min<std::uint64_t>(account.inserted, (*held)[i].value_or(account.inserted))
+                : account.evicted;
+        status.terms.push_back({identities[i], (*held)[i], evicted, account.refused});
     }
     return Done{};
 }
@@ -247,7 +254,7 @@ void Engine::State::fill_sinks(EngineStatus& status, const Counts& counts) const
 Result<EngineStatus> Engine::status() {
     state_->finish_swap();
     if (!state_->is_detached) state_->verify();
-    const State& s = *state_;
+    State& s = *state_;
     auto counts = s.uncollected_counts();
     if (!counts) return counts.error();
     EngineStatus status;

@@ -21,14 +21,7 @@ Result<LiveSet> Engine::set(const std::string& name) const {
                  others.empty() ? "it has none at all" : "it has " + others, ENOENT};
 }
 
-void Engine::tidy_sets() {
-    for (const bpf::SetInfo& info : state_->active->generation.manifest.sets) {
-        if (!info.dynamic) continue;
-        if (auto live = set(info.name))
-            if (auto gone = live->tidy(); !gone && state_->options.on_notice)
-                state_->options.on_notice(gone.error().message);
-    }
-}
+void Engine::tidy_sets() { state_->upkeep.begin(state_->active->program.state().counted()); }
 
 // With descriptors of their own. One that cannot be had is missing: the kernel has no room for anything then.
 std::vector<SavedSet> Engine::State::changing_sets(const Loaded& loaded) const {

@@ -22,6 +22,7 @@
 #include "runtime/sinks/dispatcher.h"
 #include "runtime/sinks/event_reader.h"
 #include "runtime/state/set_saver.h"
+#include "runtime/state/state_upkeep.h"
 
 namespace weir::runtime {
 
@@ -62,6 +63,7 @@ struct Engine::State {
     std::uint64_t last_check_ns = 0;  // CLOCK_MONOTONIC, of verify()
     std::deque<ProblemStatus> problems{};
     bool pins_lost = false;  // they cannot be made now: that has been reported, and all else goes on without
+    StateUpkeep upkeep{[this](const std::string& sentence) { notice(sentence); }};
     std::uint64_t last_commit_ns = 0;
     Interfaces interfaces;  // first to go: nothing else may end while packets come
 
@@ -72,7 +74,7 @@ struct Engine::State {
     Generation* find_generation(std::uint32_t number);
     void notice(const std::string& sentence) const;
     Result<Counts> uncollected_counts() const;
-    Status fill_state(EngineStatus& status, const Counts& counts) const;
+    Status fill_state(EngineStatus& status, const Counts& counts);
     void fill_sinks(EngineStatus& status, const Counts& counts) const;
 
     // sets.cpp

@@ -9,6 +9,7 @@
 
 #include "runtime/kernel.h"
 #include "runtime/state/set_text.h"
+#include "runtime/state/state_count.h"
 
 namespace weir::runtime {
 
@@ -39,14 +40,7 @@ Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
     return entries;
 }
 
-Result<std::uint64_t> LiveSet::count() const {
-    auto table = StateTable::open(map_);
-    if (!table) return table.error();
-    std::uint64_t entries = 0;
-    const std::uint64_t now_ns = monotonic_ns();
-    table->each([&](const std::uint32_t*, std::uint64_t end_ns) { entries += end_ns == 0 || end_ns > now_ns ? 1 : 0; });
-    return entries;
-}
+Result<std::uint64_t> LiveSet::count() const { return count_held({bpf::StateKind::kSet, 0, 0, map_}); }
 
 Result<std::vector<weir_set_request>> LiveSet::requests(const std::vector<std::string>& values,
                                                         weir_set_request_kind kind) const {
@@ -87,18 +81,6 @@ Result<std::uint64_t> LiveSet::remove(const std::vector<std::string>& values) co
     std::uint64_t removed = 0;
     for (const weir_set_request& order : *wanted) removed += order.answer;
     return removed;
-}
-
-Status LiveSet::tidy() const {
-    auto table = StateTable::open(map_);
-    if (!table) return table.error();
-    const weir_table_head& head = table->head();
-    const std::uint64_t due = __atomic_load_n(&head.due, __ATOMIC_RELAXED);
-    if (due == 0 || ~due > monotonic_ns()) return Done{};
-    weir_set_request request{};
-    request.kind = WEIR_SET_REQUEST_FREE_ENDED;
-    std::vector<weir_set_request> requests(head.groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
-    return StateTable::carry_out(map_, requests);
 }
 
 }  // namespace weir::runtime

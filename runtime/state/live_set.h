@@ -36,8 +36,6 @@ public:
     Result<Added> add(const std::vector<std::string>& values, std::optional<std::uint64_t> for_ns) const;
     // How many there were. Where one value is wrong, nothing is removed.
     Result<std::uint64_t> remove(const std::vector<std::string>& values) const;
-    // Takes out entries whose time is over; the packet path does not see them anyway.
-    Status tidy() const;
 
 private:
     using Key = std::vector<std::uint32_t>;

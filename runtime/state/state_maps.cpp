@@ -88,24 +88,6 @@ Result<UniqueFd> make_cells(const bpf::StateMap& wanted, int old) {
     return StateTable::make_resized(shape, *others);
 }
 
-Result<std::uint64_t> count_hashed(const bpf::StateMap& shape, int fd) {
-    constexpr std::uint32_t kBatch = 4096;
-    std::vector<std::uint8_t> names(std::size_t{kBatch} * shape.key_size),
-        values(std::size_t{kBatch} * shape.value_size);
-    std::uint64_t keys = 0;
-    std::uint32_t place = 0;
-    int failed = 0;
-    for (bool first = true; failed == 0; first = false) {
-        std::uint32_t count = kBatch;
-        failed =
-            bpf_map_lookup_batch(fd, first ? nullptr : &place, &place, names.data(), values.data(), &count, nullptr);
-        if (failed != 0 && errno != ENOENT)
-            return kernel_error(errno, fmt::format("counting the keys of `{}`", shape.identity));
-        keys += count;
-    }
-    return keys;
-}
-
 }  // namespace
 
 Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
@@ -270,19 +252,21 @@ std::vector<std::string> StateMaps::identities() const {
     return identities;
 }
 
+std::vector<CountedMap> StateMaps::counted() const {
+    std::vector<CountedMap> all;
+    for (const Map& map : maps_)
+        all.push_back({map.shape.kind, map.shape.key_size, map.shape.value_size, map.fd.get()});
+    return all;
+}
+
 Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
     std::vector<Keys> all;
-    for (const Map& map : maps_) {
-        if (map.shape.kind == bpf::StateKind::kSet) continue;
-        if (map.shape.kind == bpf::StateKind::kDistinct) {
-            auto count = count_hashed(map.shape, map.fd.get());
-            if (!count) return count.error();
-            all.push_back({map.shape.identity, map.shape.kind, *count});
-            continue;
-        }
-        auto table = StateTable::open(map.fd.get());
-        if (!table) return table.error();
-        all.push_back({map.shape.identity, map.shape.kind, table->count_cells()});
+    const std::vector<CountedMap> maps = counted();
+    for (std::size_t i = 0; i < maps.size(); ++i) {
+        if (maps[i].kind == bpf::StateKind::kSet) continue;
+        auto held = count_held(maps[i]);
+        if (!held) return about(maps_[i].shape, held.error());
+        all.push_back({maps_[i].shape.identity, maps[i].kind, *held});
     }
     return all;
 }

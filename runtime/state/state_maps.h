@@ -12,6 +12,7 @@
 #include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
+#include "runtime/state/state_count.h"
 
 namespace weir::runtime {
 
@@ -54,6 +55,8 @@ public:
         std::uint64_t count = 0;
     };
     Result<std::vector<Keys>> term_keys() const;
+    // All of them, in the order of identities(): valid as long as this is.
+    std::vector<CountedMap> counted() const;
     // Identities of `wanted` that would begin anew, and of `earlier` that nothing would go on with.
     struct Change {
         std::vector<std::string> begun, ended;

@@ -121,18 +121,6 @@ Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& 
     return fd;
 }
 
-std::uint64_t StateTable::count_cells() const {
-    std::uint64_t count = 0;
-    const auto* groups = static_cast<const weir_term_group*>(memory_.get()) + 1;
-    for (std::uint32_t group = 0; group < head().groups; ++group) {
-        if (weir_may_hold(memory_.get(), group) == 0) continue;
-        for (const weir_term_line& line : groups[group].lines)
-            for (const weir_cell& cell : line.cells)
-                count += __atomic_load_n(&cell.print, __ATOMIC_RELAXED) != 0 ? 1 : 0;
-    }
-    return count;
-}
-
 const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
     const std::uint64_t print = weir_print(head().by, key.data(), static_cast<std::uint32_t>(key.size()));
     const std::uint32_t group = weir_group_of(print, head().groups) - 1;

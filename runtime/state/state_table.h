@@ -49,8 +49,6 @@ public:
             }
         }
     }
-    // A term's: how many keys it has.
-    std::uint64_t count_cells() const;
     // When the entry of that key ends, ns, 0: never; or nothing. `key` has the table's key words.
     const weir_entry* find(std::span<const std::uint32_t> key) const;
     bool put_first(const std::uint32_t* key, std::uint64_t end_ns) const {

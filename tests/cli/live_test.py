@@ -116,6 +116,9 @@ class Live(LiveCase):
         cap_sys_admin, cap_sys_module, cap_bpf = 21, 16, 39
         held = int(engine["CapEff"], 16)
         self.assertEqual([held >> capability & 1 for capability in (cap_sys_admin, cap_sys_module, cap_bpf)], [0, 0, 1])
+        rights = self.status()["rights"]
+        self.assertEqual((rights["user"], rights["lacks"], len(rights["capabilities"])), (0, [], bin(held).count("1")))
+        self.assertIn("CAP_BPF", rights["capabilities"])
 
     def test_signals_that_mean_nothing_end_nothing(self):
         process = self.start()

@@ -50,6 +50,17 @@ class Watch(LiveCase):
         self.wait_for("e")
         self.assertEqual(self.status()["reload_failed"], 2)
 
+    def test_a_file_that_is_emptied(self):
+        """As an editor or a full disk leaves it for a while: no policy, so the one in force stays."""
+        self.policy.write_text(policy("a"))
+        self.start("--watch")
+        for failed, text in enumerate(("", "# nothing yet\n", "\ufeff"), 1):
+            self.policy.write_text(text)
+            self.wait_until(lambda: self.status()["reload_failed"] == failed, f"{text!r} is a failed reload")
+            self.assertEqual((self.in_force(), self.status()["generation"]), ({"a"}, 1))
+        self.policy.write_text(policy("b"))
+        self.wait_for("b")
+
     def test_the_same_again_is_no_reload(self):
         self.policy.write_text(policy("a"))
         self.start("--watch")

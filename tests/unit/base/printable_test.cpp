@@ -4,6 +4,7 @@
 
 #include "grammar/base/utf8.h"
 #include "grammar/render.h"
+#include "grammar/rendered.h"
 
 namespace weir {
 namespace {
@@ -134,6 +135,27 @@ TEST_CASE("nothing of a policy or its name drives a terminal, in the formats tha
     // One annotation is one line: a line end in a message would begin another command.
     const std::string annotations = rendered(DiagnosticFormat::kGithub);
     CHECK(std::count(annotations.begin(), annotations.end(), '\n') == 1);
+}
+
+TEST_CASE("what another process rendered keeps its lines and the colours of a diagnostic, nothing else") {
+    const std::string said =
+        "\x1b[1;31merror\x1b[0m: \x1b]0;owned\x07\n\x1b[2J\x1b[1;35m \xe2\x80\xae\xff\r\n\x1b[1;31";
+    const std::string filtered = "\\x1b]0;owned\\x07\n\\x1b[2J\\x1b[1;35m \\xe2\\x80\\xae\\xff\\x0d\n\\x1b[1;31";
+    CHECK(printable_rendered(said, Colour::kOn) == "\x1b[1;31merror\x1b[0m: " + filtered);
+    CHECK(printable_rendered(said, Colour::kOff) == "\\x1b[1;31merror\\x1b[0m: " + filtered);
+    CHECK(printable_rendered(printable_rendered(said, Colour::kOn), Colour::kOn) ==
+          printable_rendered(said, Colour::kOn));
+    Sources sources;
+    Diagnostics diagnostics;
+    const std::uint32_t file = sources.add("a.rules", "rule \x1b[2J r { when tcp then drop }\n");
+    diagnostics.add({.code = Code::E101, .span = {file, 5, 9}, .message = "m"});
+    diagnostics.add({.code = Code::W401, .span = {file, 0, 4}, .message = "w"});
+    for (const Colour colour : {Colour::kOff, Colour::kOn})
+        for (const DiagnosticFormat format :
+             {DiagnosticFormat::kHuman, DiagnosticFormat::kJson, DiagnosticFormat::kSarif, DiagnosticFormat::kGithub}) {
+            const std::string text = render(sources, diagnostics, format, colour);
+            CHECK(printable_rendered(text, colour) == text);  // what render() wrote it leaves as it is
+        }
 }
 
 TEST_CASE("carets stand below what was printed") {

@@ -169,6 +169,7 @@ TEST_CASE("a status keeps everything on its way") {
     reply.samples = StatusReply::Samples{"/s", 15, "ok"};
     reply.reload_failed = 16;
     reply.compiler.lacks = {"Landlock: no"};
+    reply.rights = {17, {"CAP_BPF"}, {"few capabilities: no"}};
     const std::string line = encode(Reply(reply));
     const auto read = decode_reply(line, StatusCommand{});
     REQUIRE(read);

@@ -76,6 +76,18 @@ std::string attempts(const WorkerEnds& ends, const Question& question) {
     const char* pinned = "/sys/fs/bpf/weir";
     attribute.pathname = reinterpret_cast<std::uintptr_t>(pinned);
     note("opened a pin", syscall(SYS_bpf, BPF_OBJ_GET, &attribute, sizeof(attribute)));
+    const std::uint32_t key = 0, value = 0;
+    for (int fd = 0; fd < 64; ++fd) {  // whatever it was left with
+        std::memset(&attribute, 0, sizeof(attribute));
+        attribute.map_fd = static_cast<std::uint32_t>(fd);
+        attribute.key = reinterpret_cast<std::uintptr_t>(&key);
+        attribute.value = reinterpret_cast<std::uintptr_t>(&value);
+        note("changed a map", syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attribute, sizeof(attribute)));
+        note("mapped a map",
+             mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED || fd == question.memory.get()
+                 ? -1
+                 : 0);
+    }
     note("signalled the engine", kill(engine, 0));
     note("signalled a thread of the engine", syscall(SYS_tgkill, engine, engine, 0));
     note("signalled its parent", kill(getppid(), 0));
@@ -124,6 +136,7 @@ std::vector<std::uint8_t> out_of_range(const std::string& what) {
 void act(const WorkerEnds& ends, const Question& question) {
     const std::string& what = question.what;
     if (what == "attempts") return answer_text(ends, question, attempts(ends, question));
+    if (what == "terminal") return answer_text(ends, question, "\x1b]0;owned\x07\x1b[2J\x1b[1;31m\xc2\x9b\n");
     if (what == "wrap") return say(ends, {kOk, ~0ull - 10, 4, 11});
     if (what == "negative") return say(ends, {-7, 0, 0, 0});
     if (what == "long") return say(ends, {kPolicyFault, 1ull << 40, 0, 0});

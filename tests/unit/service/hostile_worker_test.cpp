@@ -98,6 +98,14 @@ TEST_CASE("a compiler that is taken over gets nothing done") {
     CHECK(worker.is_alive());
 }
 
+TEST_CASE("diagnostics of a compiler that is taken over drive no terminal") {
+    const Folder folder;
+    Worker worker = start_hostile();
+    const WorkerOutcome outcome = outcome_of(worker, folder.write("terminal", ""));
+    CHECK(outcome.status == kPolicyFault);
+    CHECK(outcome.diagnostics == "\\x1b]0;owned\\x07\\x1b[2J\\x1b[1;31m\\xc2\\x9b\n");
+}
+
 TEST_CASE("answers of a compiler that is taken over are refused, and take no memory") {
     const Folder folder;
     const char* kinds[] = {"wrap",       "negative",    "long",        "short",      "names",  "garbage",

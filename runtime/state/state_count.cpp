@@ -1,0 +1,179 @@
+// Tested by tests/kernel/upkeep_test.cpp.
+#include "runtime/state/state_count.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "runtime/handles.h"
+#include "runtime/kernel.h"
+#include "runtime/state/state_table.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr std::uint32_t kPieceGroups = 4096;  // 2 or 4 MB: the kernel makes all page table entries of a mapping at once
+constexpr std::uint32_t kBatch = 4096;
+constexpr std::size_t kElementBytes = 64;  // of a hash map: what reading one costs, more or less
+
+std::size_t element_bytes(bpf::StateKind kind) {
+    return kind == bpf::StateKind::kSet ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
+}
+
+// Elements [first, end) of a table.
+class Part {
+public:
+    static Result<Part> map(const CountedMap& map, std::size_t first, std::size_t end) {
+        static const auto kPage = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        const std::size_t begin = first * element_bytes(map.kind), page = begin / kPage * kPage;
+        const std::size_t bytes = end * element_bytes(map.kind) - page;
+        Part part;
+        part.memory_ =
+            UniqueMapping(mmap(nullptr, bytes, PROT_READ, MAP_SHARED, map.fd, static_cast<off_t>(page)), bytes);
+        if (!part.memory_) return kernel_error(errno, "reading state");
+        part.offset_ = begin - page;
+        return part;
+    }
+    template <typename T>
+    const T* as() const {
+        return reinterpret_cast<const T*>(static_cast<const char*>(memory_.get()) + offset_);
+    }
+
+private:
+    UniqueMapping memory_;
+    std::size_t offset_ = 0;
+};
+
+std::uint64_t cells_of(const weir_term_group& group) {
+    std::uint64_t cells = 0;
+    for (const weir_term_line& line : group.lines)
+        for (const weir_cell& cell : line.cells) cells += __atomic_load_n(&cell.print, __ATOMIC_RELAXED) != 0 ? 1 : 0;
+    return cells;
+}
+
+std::uint64_t entries_of(const weir_set_group& group, std::uint64_t now_ns) {
+    std::uint64_t entries = 0;
+    const auto* all = reinterpret_cast<const weir_entry*>(&group);
+    for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i) {  // the first is the group's lock
+        const std::uint64_t end_ns = __atomic_load_n(&all[i].end_ns, __ATOMIC_RELAXED);
+        const bool is_there = (__atomic_load_n(&all[i].print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) != 0;
+        entries += is_there && (end_ns == 0 || end_ns > now_ns) ? 1 : 0;
+    }
+    return entries;
+}
+
+// Of the entries of a set, one at least.
+bool has_ended(const weir_table_head& head, std::uint64_t now_ns) {
+    const std::uint64_t due = __atomic_load_n(&head.due, __ATOMIC_RELAXED);
+    return due != 0 && ~due <= now_ns;
+}
+
+// What the head of a set says where none of its entries has ended.
+std::optional<std::uint64_t> entries_by_head(const weir_table_head& head, std::uint64_t now_ns) {
+    const std::uint64_t entries = __atomic_load_n(&head.entries, __ATOMIC_RELAXED);
+    if (entries != 0 && has_ended(head, now_ns)) return std::nullopt;
+    return entries;
+}
+
+std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
+    const std::uint64_t next = (((std::uint64_t{1} + group) >> head.region_shift) + 1) << head.region_shift;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(next - 1, head.groups));
+}
+
+Result<std::uint64_t> count_table(const CountedMap& map, const std::atomic<bool>& stop) {
+    const std::uint64_t now_ns = monotonic_ns();
+    auto first = Part::map(map, 0, 1);
+    if (!first) return first.error();
+    const weir_table_head& head = *(*first).as<weir_table_head>();
+    const bool is_set = map.kind == bpf::StateKind::kSet;
+    if (is_set)
+        if (const auto entries = entries_by_head(head, now_ns)) return *entries;
+    std::uint64_t held = 0;
+    for (std::uint32_t begin = 0; begin < head.groups && !stop;) {
+        std::uint32_t end = end_of_region(head, begin);
+        if (weir_may_hold(&head, begin) == 0) {
+            begin = end;
+            continue;
+        }
+        while (end < head.groups && end - begin < kPieceGroups && weir_may_hold(&head, end) != 0)
+            end = end_of_region(head, end);
+        end = std::min(end, begin + kPieceGroups);
+        auto part = Part::map(map, std::size_t{1} + begin, std::size_t{1} + end);
+        if (!part) return part.error();
+        for (std::uint32_t group = 0; group < end - begin; ++group)
+            held += is_set ? entries_of((*part).as<weir_set_group>()[group], now_ns)
+                           : cells_of((*part).as<weir_term_group>()[group]);
+        begin = end;
+    }
+    return held;
+}
+
+Result<std::uint64_t> count_hashed(const CountedMap& map, const std::atomic<bool>& stop) {
+    std::vector<std::uint8_t> names(std::size_t{kBatch} * map.key_size), values(std::size_t{kBatch} * map.value_size);
+    std::uint64_t keys = 0;
+    std::uint32_t place = 0;
+    int failed = 0;
+    for (bool first = true; failed == 0 && !stop; first = false) {
+        std::uint32_t count = kBatch;
+        failed = bpf_map_lookup_batch(map.fd, first ? nullptr : &place, &place, names.data(), values.data(), &count,
+                                      nullptr);
+        if (failed != 0 && errno != ENOENT) return kernel_error(errno, "counting keys");
+        keys += count;
+    }
+    return keys;
+}
+
+}  // namespace
+
+Result<std::size_t> bytes_to_count(const CountedMap& map) {
+    if (map.kind == bpf::StateKind::kDistinct) {
+        bpf_map_info facts{};
+        __u32 length = sizeof(facts);
+        if (bpf_obj_get_info_by_fd(map.fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
+        return facts.max_entries * kElementBytes;
+    }
+    auto first = Part::map(map, 0, 1);
+    if (!first) return first.error();
+    const weir_table_head& head = *(*first).as<weir_table_head>();
+    if (map.kind == bpf::StateKind::kSet && entries_by_head(head, monotonic_ns())) return std::size_t{0};
+    std::size_t regions = 0;
+    for (const __u64& bits : head.regions)
+        regions += static_cast<std::size_t>(std::popcount(__atomic_load_n(&bits, __ATOMIC_RELAXED)));
+    return (regions << head.region_shift) * element_bytes(map.kind);
+}
+
+Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
+    return map.kind == bpf::StateKind::kDistinct ? count_hashed(map, stop) : count_table(map, stop);
+}
+
+Result<std::uint64_t> count_with_expired(int set) {
+    auto first = Part::map({bpf::StateKind::kSet, 0, 0, set}, 0, 1);
+    if (!first) return first.error();
+    return __atomic_load_n(&(*first).as<weir_table_head>()->entries, __ATOMIC_RELAXED);
+}
+
+Result<std::uint64_t> count_held(const CountedMap& map) {
+    const std::atomic<bool> never{false};
+    return count_held(map, never);
+}
+
+Status remove_expired(int set) {
+    std::uint32_t groups = 0;
+    {
+        auto first = Part::map({bpf::StateKind::kSet, 0, 0, set}, 0, 1);
+        if (!first) return first.error();
+        const weir_table_head& head = *(*first).as<weir_table_head>();
+        if (!has_ended(head, monotonic_ns())) return Done{};
+        groups = head.groups;
+    }
+    weir_set_request request{};
+    request.kind = WEIR_SET_REQUEST_FREE_ENDED;
+    std::vector<weir_set_request> requests(groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
+    return StateTable::carry_out(set, requests);
+}
+
+}  // namespace weir::runtime
