@@ -68,21 +68,20 @@ Status Evaluators::add(Kernel kernel) {
     return added;
 }
 
-std::unique_ptr<Evaluators> Evaluators::create(Analysed analysed, std::string& error, Kernel kernel) {
-    if (analysed.compiled == nullptr) {
-        error = analysed.said;
-        return nullptr;
-    }
+Result<std::unique_ptr<Evaluators>> Evaluators::create(Analysed analysed, Kernel kernel) {
+    if (analysed.compiled == nullptr) return Error{analysed.said, {}, 0};
     std::unique_ptr<Evaluators> evaluators(new Evaluators(std::move(analysed.loaded)));
-    const Status added = evaluators->add(kernel);
-    if (added) return evaluators;
-    error = added.error().message;
-    return nullptr;
+    if (Status added = evaluators->add(kernel); !added) return added.error();
+    return evaluators;
 }
 
-std::unique_ptr<Evaluators> Evaluators::create(const std::string& policy, std::string& error, const FileTexts& files,
-                                               Kernel kernel) {
-    return create(analysed(policy, files), error, kernel);
+Result<std::unique_ptr<Evaluators>> Evaluators::create(const std::string& policy, const FileTexts& files,
+                                                       Kernel kernel) {
+    return create(analysed(policy, files), kernel);
+}
+
+std::string why_not(const Result<std::unique_ptr<Evaluators>>& created) {
+    return created ? std::string() : created.error().message;
 }
 
 void Evaluators::reset() {

@@ -32,11 +32,11 @@ Analysed analysed(const std::string& policy, const FileTexts& files = {}, const 
 class Evaluators {
 public:
     enum class Kernel { kToo, kNot };  // kNot: the oracle and the native evaluator alone
-    // All three; without the kernel where programs may not be loaded. Where the policy is refused by the compiler, LLVM
-    // or the verifier, or takes more of the stack than it should, nothing, and a sentence in `error`.
-    static std::unique_ptr<Evaluators> create(const std::string& policy, std::string& error,
-                                              const FileTexts& files = {}, Kernel kernel = Kernel::kToo);
-    static std::unique_ptr<Evaluators> create(Analysed analysed, std::string& error, Kernel kernel = Kernel::kToo);
+    // All three; without the kernel where programs may not be loaded. An error where the policy is refused by the
+    // compiler, LLVM or the verifier, or takes more of the stack than it should.
+    static Result<std::unique_ptr<Evaluators>> create(const std::string& policy, const FileTexts& files = {},
+                                                      Kernel kernel = Kernel::kToo);
+    static Result<std::unique_ptr<Evaluators>> create(Analysed analysed, Kernel kernel = Kernel::kToo);
     // True where the kernel's evaluator runs, too.
     static bool kernel_runs() { return tooling::kernel_is_allowed(); }
 
@@ -68,5 +68,8 @@ private:
     std::uint64_t kernel_frames_ = 0;
     double load_seconds_ = 0;
 };
+
+// The error's message; empty where they were created.
+std::string why_not(const Result<std::unique_ptr<Evaluators>>& created);
 
 }  // namespace weir::tests

@@ -20,10 +20,10 @@ void check_part(const std::vector<Row>& rows, const std::vector<std::string>& co
         policy += fmt::format("rule r{} {{ observe when {} then drop }}\n", numbers.size(), condition);
         numbers.emplace(condition, numbers.size());
     }
-    std::string error;
-    const auto engines = Evaluators::create(policy, error, files);
-    INFO(policy << "\n" << error);
-    REQUIRE(engines);
+    auto created = Evaluators::create(policy, files);
+    INFO(policy << "\n" << why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
     std::map<Bytes, Judged> judged;
     for (const Row& row : rows) {
         const auto number = numbers.find(row.condition);

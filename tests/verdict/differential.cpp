@@ -100,10 +100,10 @@ struct Sums {
 // What is wrong with the policy for one of the packets; empty where all engines agree.
 std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packets, bool kernel, Bytes& guilty,
                      Sums& sums) {
-    std::string error;
-    const auto engines = Evaluators::create(policy.to_text(), error, policy.files,
-                                            kernel ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot);
-    if (!engines) return "the policy is refused:\n" + error;
+    auto created = Evaluators::create(policy.to_text(), policy.files,
+                                      kernel ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot);
+    if (!created) return "the policy is refused:\n" + created.error().message;
+    auto& engines = *created;
     if (engines->load_seconds() > kLoadSeconds)
         return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
     Claims claims(engines->compiled().policy);

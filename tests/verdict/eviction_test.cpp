@@ -11,11 +11,10 @@ namespace {
 Bytes from(std::uint32_t source) { return patched(udp4(), 26, be32(source)); }
 
 std::unique_ptr<Evaluators> evaluators(const std::string& policy) {
-    std::string error;
-    auto engines = Evaluators::create(policy, error);
-    INFO(policy << "\n" << error);
-    REQUIRE(engines);
-    return engines;
+    auto created = Evaluators::create(policy);
+    INFO(policy << "\n" << why_not(created));
+    REQUIRE(created);
+    return std::move(*created);
 }
 
 }  // namespace

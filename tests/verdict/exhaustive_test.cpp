@@ -12,12 +12,13 @@ namespace {
 
 // Every condition as an observed rule of its own; what each is for each frame.
 void check_all(const std::vector<std::string>& conditions, const std::vector<Bytes>& frames, const auto& expected) {
-    std::string policy, error;
+    std::string policy;
     for (std::size_t i = 0; i < conditions.size(); ++i)
         policy += fmt::format("rule r{} {{ observe when {} then drop }}\n", i, conditions[i]);
-    const auto engines = Evaluators::create(policy, error);
-    INFO(error);
-    REQUIRE(engines);
+    auto created = Evaluators::create(policy);
+    INFO(why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
     for (std::size_t f = 0; f < frames.size(); ++f) {
         std::string difference;
         const Judged judged = engines->judge(frames[f], difference);

@@ -16,10 +16,11 @@ std::string rule(const std::string& condition) { return "rule big { when " + con
 // Loads on every engine; `frame` meets the first rule.
 void check_loads(const std::string& about, const std::string& policy, const Bytes& frame) {
     INFO(about);
-    std::string error, difference;
-    const auto engines = Evaluators::create(policy, error);
-    INFO(error.substr(0, 2000));
-    REQUIRE(engines);
+    std::string difference;
+    auto created = Evaluators::create(policy);
+    INFO(why_not(created).substr(0, 2000));
+    REQUIRE(created);
+    auto& engines = *created;
     const Judged judged = engines->judge(frame, difference);
     CHECK(difference == "");
     CHECK(judged.verdict == WEIR_DROP);

@@ -85,9 +85,9 @@ std::string fault_of(const std::string& name, const std::string& text, const Fil
     if (!accepted) return result.diagnostics().has_errors() ? "" : "refused without a reason\n";
     Diagnostics said;
     [[maybe_unused]] const bool whole = analysis::lint(result.compiled->policy, said);  // it may give up on large ones
-    std::string error;
-    const auto engines = Evaluators::create(std::move(result), error, options.kernel);
-    if (!engines) return "not compiled: " + error + "\n";
+    auto created = Evaluators::create(std::move(result), options.kernel);
+    if (!created) return "not compiled: " + created.error().message + "\n";
+    auto& engines = *created;
     std::string difference;
     for (int i = 0; i < kPackets && difference.empty(); ++i)
         engines->judge(random_packet(random, {}), difference, 1'000'000'000ull * static_cast<unsigned>(i));

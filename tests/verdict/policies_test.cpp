@@ -43,10 +43,10 @@ TEST_CASE("policies with tests of their own", "[policies]") {
         INFO(name << "\n" << policy.said);
         REQUIRE(policy.compiled);
         CHECK(!policy.compiled->policy.tests.empty());
-        std::string error;
-        const auto engines = Evaluators::create(std::move(policy), error);
-        INFO(error);
-        REQUIRE(engines);
+        auto created = Evaluators::create(std::move(policy));
+        INFO(why_not(created));
+        REQUIRE(created);
+        auto& engines = *created;
         tooling::PolicyTests tests(engines->loaded(), engines->all());
         for (const policy::Test& test : engines->compiled().policy.tests) {
             auto result = tests.run(test);

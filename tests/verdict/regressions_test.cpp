@@ -11,10 +11,11 @@ using namespace weir::tests;
 namespace {
 
 void check_loads(const std::string& policy, const Bytes& frame) {
-    std::string error, difference;
-    const auto engines = Evaluators::create(policy, error);
-    INFO(policy << "\n" << error);
-    REQUIRE(engines);
+    std::string difference;
+    auto created = Evaluators::create(policy);
+    INFO(policy << "\n" << why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
     engines->judge(frame, difference);
     CHECK(difference == "");
 }
@@ -53,10 +54,11 @@ TEST_CASE("a set of tuples whose file is empty", "[regressions]") {
         "set none : (net, u8) from \"none\"\nset exact : (ip, port) from \"none\"\n"
         "rule a { when (ip.src, ip.ttl) in none or (ip.dst, tcp.dport) in exact then drop }\n"
         "rule b { observe when (ip.src, ip.ttl) not in none and (ip.dst, tcp.dport) not in exact then drop }\n";
-    std::string error, difference;
-    const auto engines = Evaluators::create(policy, error, {{"none", "# nothing yet\n"}});
-    INFO(error);
-    REQUIRE(engines);
+    std::string difference;
+    auto created = Evaluators::create(policy, {{"none", "# nothing yet\n"}});
+    INFO(why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
     CHECK(engines->judge(tcp4(), difference).matched == std::vector<std::uint32_t>{1});
     CHECK(difference == "");
 }
@@ -75,12 +77,12 @@ TEST_CASE("64 rules of 260 comparisons: a branch out of the reach of BPF's jumps
 
 TEST_CASE("a packet that lacks a throttle's key shares a window with all that do, and with no others",
           "[regressions]") {
-    std::string error, difference;
-    const auto engines = Evaluators::create(
-        "rule r { when udp or tcp then alert a }\nalert a { message \"x\" throttle 1 per tcp.dport every 1h }\n",
-        error);
-    INFO(error);
-    REQUIRE(engines);
+    std::string difference;
+    auto created = Evaluators::create(
+        "rule r { when udp or tcp then alert a }\nalert a { message \"x\" throttle 1 per tcp.dport every 1h }\n");
+    INFO(why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
     const auto held_back = [&](const Bytes& frame) {
         const Judged judged = engines->judge(frame, difference, 5);
         CHECK(difference == "");

@@ -44,12 +44,12 @@ Options read(int argc, char** argv) {
 // False, and says why, where the engines differ.
 bool agree(const Options& options, bench::Shape shape, std::string_view name) {
     const auto rules = bench::make_rules(shape, options.rules, options.seed);
-    std::string error;
-    const auto engines = Evaluators::create(bench::policy_text(rules, "shapes"), error);
-    if (!engines) {
-        fmt::print("{}: {}\n", name, error);
+    auto created = Evaluators::create(bench::policy_text(rules, "shapes"));
+    if (!created) {
+        fmt::print("{}: {}\n", name, created.error().message);
         return false;
     }
+    auto& engines = *created;
     std::uint64_t decided = 0;
     for (const auto& frame : bench::make_frames(rules, options.packets, options.seed + 1)) {
         std::string difference;

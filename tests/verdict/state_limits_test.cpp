@@ -16,10 +16,11 @@ namespace {
 // Loads on every engine; the frame meets the rule of that number, or the default.
 void check_decides(const std::string& about, const std::string& policy, std::optional<std::uint32_t> rule) {
     INFO(about);
-    std::string error, difference;
-    const auto engines = Evaluators::create(policy, error);
-    INFO(error.substr(0, 4000));
-    REQUIRE(engines);
+    std::string difference;
+    auto created = Evaluators::create(policy);
+    INFO(why_not(created).substr(0, 4000));
+    REQUIRE(created);
+    auto& engines = *created;
     Judged judged;
     for (int i = 0; i < 8; ++i) judged = engines->judge(tcp4(), difference, 5);
     CHECK(difference == "");

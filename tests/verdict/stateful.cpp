@@ -336,10 +336,10 @@ int run(const Options& options, std::uint64_t seed, Sums& sums) {
     Generator generator(random);
     const std::string policy = generator.policy();
     if (options.show) fmt::print("# seed {}\n{}\n", seed, policy);
-    std::string error;
-    const auto engines = Evaluators::create(
-        policy, error, {}, options.engines == "native" ? Evaluators::Kernel::kNot : Evaluators::Kernel::kToo);
-    if (!engines) return report(seed, policy, {}, 0, "the policy is refused:\n" + error);
+    auto created = Evaluators::create(
+        policy, {}, options.engines == "native" ? Evaluators::Kernel::kNot : Evaluators::Kernel::kToo);
+    if (!created) return report(seed, policy, {}, 0, "the policy is refused:\n" + created.error().message);
+    auto& engines = *created;
     for (std::uint64_t i = 0; i < options.sequences; ++i) {
         const std::vector<Timed> sequence = generator.sequence(options.packets);
         engines->reset();
