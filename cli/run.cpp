@@ -63,6 +63,14 @@ std::string places(const runtime::EngineStatus& status) {
     return text;
 }
 
+// An engine that goes on after a kill waits for what is missing.
+Status find_interfaces(const std::vector<std::string>& interfaces, const std::string& engine) {
+    if (!runtime::interfaces_left_by(engine).empty()) return Done{};
+    for (const std::string& interface : interfaces)
+        if (auto index = runtime::interface_index(interface); !index) return index.error();
+    return Done{};
+}
+
 runtime::EngineOptions options_of(const RunArguments& arguments, const std::string& name) {
     runtime::EngineOptions options;
     options.name = name;
@@ -88,9 +96,8 @@ int run(const RunArguments& arguments) {
     if (!runtime::may_load_programs())
         return say_error({"this process may not load BPF programs",
                           "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
-    for (const std::string& interface : arguments.interfaces)
-        if (auto index = runtime::interface_index(interface); !index) return say_error(index.error());
     const std::string name = arguments.name.empty() ? arguments.interfaces.front() : arguments.name;
+    if (Status found = find_interfaces(arguments.interfaces, name); !found) return say_error(found.error());
     auto control = service::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 

@@ -186,6 +186,32 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     for (const auto& [identity, account] : counts.state) add_state(state_[identity], account);
 }
 
+void Accounts::add(const Accounts& other) {
+    for (const auto& [name, counter] : other.rules_) add_counter(rules_[name], counter);
+    for (const auto& [name, more] : other.alerts_) {
+        Account& account = alerts_[name];
+        account.matched += more.matched;
+        account.delivered += more.delivered;
+        account.suppressed += more.suppressed;
+        account.lost += more.lost;
+        account.repeated += more.repeated;
+    }
+    for (const auto& [identity, more] : other.state_) add_state(state_[identity], more);
+    add_counter(default_, other.default_);
+    add_counter(malformed_, other.malformed_);
+}
+
+std::uint64_t Accounts::lose_pending() {
+    std::uint64_t lost = 0;
+    for (auto& [name, account] : alerts_) {
+        const std::uint64_t known = account.delivered + account.suppressed + account.lost;
+        if (account.matched <= known) continue;
+        lost += account.matched - known;
+        account.lost += account.matched - known;
+    }
+    return lost;
+}
+
 weir_state_account Accounts::state(const std::string& identity, const Counts& counts) const {
     weir_state_account sum = find_or_zero(state_, identity);
     for (const auto& [name, account] : counts.state)

@@ -48,6 +48,10 @@ class Accounts {
 public:
     // Adds what a program counted.
     void add(const bpf::Manifest& manifest, const Counts& counts);
+    // Those of another engine, whose place this one takes.
+    void add(const Accounts& other);
+    // Events that wait will not be read: they are lost. Returns how many.
+    std::uint64_t lose_pending();
     // An event of an alert was handed to its sinks.
     void add_event(const std::string& alert, Record::Outcome outcome);
     // What user space took of an alert's events since the sums were saved.

@@ -164,6 +164,7 @@ Status Engine::State::adopt_generations() {
     accounts = sums.accounts;
     newest = sums.newest;
     auto_rollbacks = sums.auto_rollbacks;
+    replaced_root = sums.replaced_root;
     std::vector<Generation> generations = read_records(sums);
     undo_interrupted_delivery(generations);
     add_taken(generations, sums);
@@ -245,6 +246,7 @@ Status Engine::State::adopt(const bpf::Object& object) {
     const std::uint32_t number = active->generation.number;
     const std::string policy = active->generation.manifest.policy;
     Status done = adopt_attachments();
+    if (done && older) finish_upgrade();
     // One that waits to be confirmed is not confirmed because its engine died: what comes now waits in its place.
     finish_swap();
     const std::uint64_t wait_ms =

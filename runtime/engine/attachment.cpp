@@ -68,7 +68,9 @@ std::optional<Attachment> Attachment::adopt(const Hook& hook, const Root& root, 
     Attachment attachment(hook, interface, index, nullptr);
     attachment.link_ = pins.get(attachment.link_pin());
     auto link = attachment.link();
-    if (!link || link->index != index || link->program != root.program_id()) return std::nullopt;
+    if (!link || link->index != index) return std::nullopt;
+    // Another program: of an engine of another version, whose link this was, or somebody gave it to the link.
+    if (link->program != root.program_id() && !attachment.restore(root)) return std::nullopt;
     auto on = hook.query(index);
     if (!on) return std::nullopt;
     attachment.mode_ = on->mode;

@@ -35,8 +35,8 @@ public:
     // `pins`, where pin() pins it, must outlive this; null: nowhere.
     static Result<Attachment> attach(const Hook& hook, const Root& root, const std::string& interface, AttachMode mode,
                                      VlanOffload offload, Pins* pins, const Notice& notice);
-    // The one that the previous engine pinned; nothing where the link of that name is not on interface `index`, or
-    // holds another program than the root's.
+    // The one that the previous engine pinned; nothing where the link of that name is not on interface `index`. It
+    // gets the root program where it has another.
     static std::optional<Attachment> adopt(const Hook& hook, const Root& root, const std::string& interface,
                                            unsigned index, Pins& pins);
     Attachment(Attachment&& other) noexcept;

@@ -17,9 +17,33 @@
 namespace weir::runtime {
 namespace {
 
-// The folder of the engine's pins: empty, or with an engine that was killed.
-Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
-    if (options.lifetime == Lifetime::kProcess) return std::optional<Pins>();
+// The folder of the engine's pins: empty, or with an engine that was killed. `older`: of one of another version.
+struct OpenedPins {
+    std::optional<Pins> own{}, older{};
+    bool has_engine() const { return own && !own->names("").empty(); }
+};
+
+// A second folder is what an upgrade leaves that is killed: before it has taken the place of the older engine the
+// folder has ours, of which nothing is in force; later it has that one's.
+Result<OpenedPins> open_beside(OpenedPins opened, const std::string& name, Pinned found) {
+    if (found != Pinned::kOtherVersion && !Pins::has_beside(name)) return opened;
+    auto beside = Pins::open_beside(name);
+    if (!beside) return beside.error();
+    if (found == Pinned::kEngine) {
+        opened.older = std::move(*beside);
+        return opened;
+    }
+    beside->drop_all();
+    if (found != Pinned::kOtherVersion) return opened;
+    beside = Pins::open_beside(name);
+    if (!beside) return beside.error();
+    opened.older = std::move(*opened.own);
+    opened.own = std::move(*beside);
+    return opened;
+}
+
+Result<OpenedPins> open_pins(const EngineOptions& options) {
+    if (options.lifetime == Lifetime::kProcess) return OpenedPins();
     const auto notice = [&](const std::string& sentence) {
         if (options.on_notice && !sentence.empty()) options.on_notice(sentence);
     };
@@ -28,7 +52,7 @@ Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
         if (pins.error().number == EBUSY) return pins.error();
         notice(pins.error().message + ": the policy will end with this process, even where that is killed");
         notice(pins.error().help);
-        return std::optional<Pins>();
+        return OpenedPins();
     }
     auto found = inspect_pins(*pins);
     if (!found) return found.error();
@@ -38,7 +62,7 @@ Result<std::optional<Pins>> open_pins(const EngineOptions& options) {
         pins = Pins::open(options.name);
         if (!pins) return pins.error();
     }
-    return std::optional<Pins>(std::move(*pins));
+    return open_beside(OpenedPins{std::move(*pins), {}}, options.name, *found);
 }
 
 }  // namespace
@@ -98,21 +122,23 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (options.name.empty() && !options.interfaces.empty()) options.name = options.interfaces.front();
     auto pins = open_pins(options);
     if (!pins) return pins.error();
-    const bool goes_on = *pins && !(*pins)->names("").empty();
+    const bool goes_on = pins->has_engine(), is_upgrade = !goes_on && pins->older;
     // An engine that goes on waits for an interface as it would have, had it not been killed.
-    auto interfaces = Interfaces::find(options.interfaces, goes_on ? Missing::kTolerated : Missing::kRefused);
+    auto interfaces =
+        Interfaces::find(options.interfaces, goes_on || is_upgrade ? Missing::kTolerated : Missing::kRefused);
     if (!interfaces) {
-        if (*pins && !goes_on) (*pins)->drop_all();
+        if (pins->own && !goes_on) pins->own->drop_all();
         return interfaces.error();
     }
-    auto root = goes_on ? Root::adopt(**pins) : Root::load();
+    auto root = goes_on ? Root::adopt(*pins->own) : Root::load();
     if (!root) return root.error();
-    auto journal = goes_on ? Journal::adopt((*pins)->get("journal")) : Journal::create(options.lifetime);
+    auto journal = goes_on ? Journal::adopt(pins->own->get("journal")) : Journal::create(options.lifetime);
     if (!journal) return journal.error();
     auto links = LinkWatch::create();
     if (!links) return links.error();
-    auto state = std::make_unique<State>(std::move(options), std::move(*pins), std::move(*root), std::move(*journal),
-                                         std::move(*interfaces), std::move(*links));
+    auto state = std::make_unique<State>(std::move(options), std::move(pins->own), std::move(*root),
+                                         std::move(*journal), std::move(*interfaces), std::move(*links));
+    state->older = std::move(pins->older);
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
@@ -122,7 +148,10 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
     if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd()}); !woken) return woken.error();
-    if (Status begun = goes_on ? state->adopt(object) : state->begin(object); !begun) return begun.error();
+    const Status begun = goes_on      ? state->adopt(object)
+                         : is_upgrade ? state->replace_older(object)
+                                      : state->begin(object);
+    if (!begun) return begun.error();
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 

@@ -39,11 +39,8 @@ Result<Pinned> inspect_pins(const Pins& pins) {
     if (std::find(names.begin(), names.end(), "word") == names.end()) return Pinned::kIncomplete;
     auto version = Root::pinned_version(pins);
     if (!version) return Error{version.error().message, remove, version.error().number};
-    if (*version != WEIR_ABI_VERSION)
-        return Error{
-            fmt::format("{} holds an engine of ABI {}; this weir knows {}", pins.folder(), *version, WEIR_ABI_VERSION),
-            "go on with the weir that left it, or detach it: " + remove, EPROTO};
-    return pins.names("link-").empty() ? Pinned::kIncomplete : Pinned::kEngine;
+    if (pins.names("link-").empty()) return Pinned::kIncomplete;
+    return *version == WEIR_ABI_VERSION ? Pinned::kEngine : Pinned::kOtherVersion;
 }
 
 // The version is in the word, which root.pin() pins: from then on what is there says what it is.
@@ -71,8 +68,8 @@ void Engine::State::unpin(std::uint32_t number) {
 // leaves sums and counters that belong together, too: whatever ended since the last time is freed only now.
 void Engine::State::save() {
     if (pins && !pins_lost) {
-        SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed()}, accounts,
-                       history.finished());
+        SumsWriter out({newest, auto_rollbacks, active->generation.number, stored.is_unconfirmed(), replaced_root},
+                       accounts, history.finished());
         out.add(*active, Stage::kInForce);
         for (const Loaded& old : history.kept()) out.add(old, Stage::kKept);
         for (const Loaded& old : history.retired()) out.add(old, Stage::kRetired);

@@ -26,7 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kBpfFolder = "/sys/fs/bpf";
-constexpr std::string_view kNext = "next%";  // a pin that is about to take its place; no escaped name begins so
+constexpr std::string_view kBeside = "%beside";  // ends the name of a second folder; no escaped name ends so
+constexpr std::string_view kNext = "next%";      // a pin that is about to take its place; no escaped name begins so
 
 // The BPF file system takes no dots, and no file system a slash.
 std::string escaped(std::string_view name) {
@@ -52,6 +53,8 @@ std::string plain(std::string_view text) {
     }
     return name;
 }
+
+std::string folder_of(const std::string& name) { return fmt::format("{}/{}", kPinRoot, escaped(name)); }
 
 bool is_bpf_file_system(const char* folder) {
     struct statfs facts{};
@@ -102,14 +105,29 @@ Result<UniqueFd> lock_folder(const std::string& folder, const std::string& name)
 
 }  // namespace
 
-Result<Pins> Pins::open(const std::string& name) {
+Result<Pins> Pins::open(const std::string& name) { return open_folder(name, folder_of(name)); }
+
+Result<Pins> Pins::open_beside(const std::string& name) { return open_folder(name, folder_of(name).append(kBeside)); }
+
+bool Pins::has_beside(const std::string& name) {
+    struct stat facts{};
+    return stat(folder_of(name).append(kBeside).c_str(), &facts) == 0;
+}
+
+Status Pins::exchange(Pins& other) {
+    if (renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, other.folder_.c_str(), RENAME_EXCHANGE) != 0)
+        return kernel_error(errno, fmt::format("putting {} in the place of {}", folder_, other.folder_));
+    std::swap(folder_, other.folder_);
+    return Done{};
+}
+
+Result<Pins> Pins::open_folder(const std::string& name, std::string folder) {
     if (!is_bpf_file_system(kBpfFolder) &&
         mount("bpf", kBpfFolder, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
         Error error = kernel_error(errno, fmt::format("mounting a BPF file system on {}", kBpfFolder));
         error.help = fmt::format("mount one: mount -t bpf bpf {}", kBpfFolder);
         return error;
     }
-    std::string folder = fmt::format("{}/{}", kPinRoot, escaped(name));
     auto lock = lock_folder(folder, name);
     if (!lock) return lock.error();
     return Pins(name, std::move(folder), std::move(*lock));
@@ -173,7 +191,7 @@ void Pins::drop_all() {
 std::vector<std::string> interfaces_left_by(const std::string& name) {
     std::vector<std::string> interfaces;
     constexpr std::string_view kLink = "link-";
-    for (const std::string& entry : entries(fmt::format("{}/{}", kPinRoot, escaped(name))))
+    for (const std::string& entry : entries(folder_of(name)))
         if (entry.starts_with(kLink)) interfaces.push_back(plain(std::string_view(entry).substr(kLink.size())));
     return interfaces;
 }
@@ -185,7 +203,9 @@ std::string engine_that_pins_link(std::uint32_t id) {
             const UniqueFd fd(bpf_obj_get(fmt::format("{}/{}/{}", kPinRoot, engine, pin).c_str()));
             bpf_link_info info{};
             __u32 length = sizeof(info);
-            if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &length) == 0 && info.id == id) return plain(engine);
+            if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0 || info.id != id) continue;
+            const std::string_view folder = engine;
+            return plain(folder.substr(0, folder.size() - (folder.ends_with(kBeside) ? kBeside.size() : 0)));
         }
     }
     return {};

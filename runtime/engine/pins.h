@@ -20,6 +20,11 @@ public:
     // EBUSY where another process, or another Pins, has it. Mounts a BPF file system where /sys/fs/bpf has none; the
     // error of one that cannot be mounted says how to.
     static Result<Pins> open(const std::string& name);
+    // A second folder of that engine, while it takes the place of one of another version.
+    static Result<Pins> open_beside(const std::string& name);
+    static bool has_beside(const std::string& name);
+    // Each gets the other's place, in one step.
+    Status exchange(Pins& other);
 
     const std::string& folder() const { return folder_; }
     // Whether the path still leads to the folder: somebody may unmount the file system, or remove the folder.
@@ -42,6 +47,7 @@ public:
     void drop_all();
 
 private:
+    static Result<Pins> open_folder(const std::string& name, std::string folder);
     Pins(std::string name, std::string folder, UniqueFd lock)
         : name_(std::move(name)), folder_(std::move(folder)), lock_(std::move(lock)) {}
     std::string path(std::string_view name) const;

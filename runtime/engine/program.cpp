@@ -89,6 +89,19 @@ Status fill_maps(bpf_object* object, const bpf::Object& compiled) {
     return Done{};
 }
 
+// The object may come from a compiler that somebody has taken over: libbpf would pin and load what it asks for.
+Status restrict_to(const bpf_program* only, bpf_object* object) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object) {
+        if (program != only) return Error{"the compiled policy has more than one program", {}, EBADMSG};
+    }
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        if (bpf_map__set_pin_path(map, nullptr) != 0) return kernel_error(errno, "keeping a map from being pinned");
+    }
+    return Done{};
+}
+
 // The verifier's last words; a program that it refuses is a bug of ours.
 std::string tail(const std::string& log) {
     const std::size_t length = std::strlen(log.c_str());
@@ -107,6 +120,7 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options, 
     Opened opened{ObjectPtr(raw)};
     opened.program = bpf_object__find_program_by_name(raw, "weir_policy");
     if (opened.program == nullptr) return missing("program");
+    if (Status restricted = restrict_to(opened.program, raw); !restricted) return restricted.error();
     bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
     if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
     if (Status described = state.describe(raw); !described) return described.error();

@@ -15,6 +15,7 @@
 #include "runtime/engine/interfaces.h"
 #include "runtime/engine/journal.h"
 #include "runtime/engine/link_watch.h"
+#include "runtime/engine/older.h"
 #include "runtime/engine/pins.h"
 #include "runtime/engine/root.h"
 #include "runtime/engine/shadow.h"
@@ -26,9 +27,10 @@
 
 namespace weir::runtime {
 
-// What the folder of an engine's pins has: all of it, or what one left that was killed before it was attached.
-enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete };
-// An error where weir did not create it, or another version did.
+// What the folder of an engine's pins has: all of it, or what one left that was killed before it was attached, or what
+// one of another ABI version left.
+enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete, kOtherVersion };
+// An error where weir did not create it.
 Result<Pinned> inspect_pins(const Pins& pins);
 
 struct Engine::State {
@@ -42,7 +44,9 @@ struct Engine::State {
           interfaces(std::move(found)) {}
 
     EngineOptions options;
-    std::optional<Pins> pins;  // nothing: all ends with this process
+    std::optional<Pins> pins;         // nothing: all ends with this process
+    std::optional<Pins> older{};      // of an engine of another version, until its counts are in the sums
+    std::uint32_t replaced_root = 0;  // the kernel's number of its root program, once they are
     Dispatcher dispatcher{};
     Accounts accounts{};
     std::unique_ptr<EventReader> reader{};
@@ -110,6 +114,7 @@ struct Engine::State {
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
     void finish_swap();
     void retire_replaced();
+    void carry_late_entries(const Loaded& old) const;
     void restore_previous();
     void collect_counts(Loaded& loaded);
     void keep(Loaded old);
@@ -129,6 +134,14 @@ struct Engine::State {
     void unpin(std::uint32_t number);
     Status pin_engine();
     void save();
+
+    // upgrade.cpp
+    Status replace_older(const bpf::Object& object);
+    Status take_place(const bpf::Object& object, const std::optional<OlderEngine>& left);
+    Status begin_beside(const bpf::Object& object, const std::optional<OlderEngine>& left);
+    std::optional<OlderEngine> read_left() const;
+    void add_entries(const std::vector<OlderSet>& sets, const Loaded& to) const;
+    void finish_upgrade();
 
     // adopt.cpp
     Status adopt(const bpf::Object& object);

@@ -46,6 +46,7 @@ SumsWriter::SumsWriter(const Head& head, const Accounts& accounts, const std::ve
     out_.put(head.auto_rollbacks);
     out_.put(head.in_force);
     out_.put(std::uint8_t{head.is_unconfirmed});
+    out_.put(head.replaced_root);
     accounts.save(out_);
     out_.put(finished);
 }
@@ -93,6 +94,7 @@ Result<Sums> load_sums(std::span<const std::uint8_t> bytes) {
     sums.auto_rollbacks = in.get<std::uint64_t>();
     sums.in_force = in.get<std::uint32_t>();
     sums.is_unconfirmed = in.get<std::uint8_t>() != 0;
+    sums.replaced_root = in.get<std::uint32_t>();
     sums.accounts.load(in);
     sums.finished = in.list<std::uint32_t>();
     while (const auto number = in.get<std::uint32_t>()) {

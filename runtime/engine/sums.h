@@ -34,8 +34,9 @@ struct SummedGeneration {
 struct Sums {
     std::uint32_t newest = 0;  // number of the generation that was last in force for the first time
     std::uint64_t auto_rollbacks = 0;
-    std::uint32_t in_force = 0;   // when they were saved
-    bool is_unconfirmed = false;  // it was
+    std::uint32_t in_force = 0;       // when they were saved
+    bool is_unconfirmed = false;      // it was
+    std::uint32_t replaced_root = 0;  // the kernel's number of an older engine's root, whose counts are in `accounts`
     Accounts accounts;
     std::map<std::uint32_t, SummedGeneration> generations;
     std::vector<std::uint32_t> finished;  // all of theirs is in `accounts`; their records may be there yet
@@ -49,6 +50,7 @@ public:
         std::uint64_t auto_rollbacks;
         std::uint32_t in_force;
         bool is_unconfirmed;
+        std::uint32_t replaced_root;
     };
     SumsWriter(const Head& head, const Accounts& accounts, const std::vector<std::uint32_t>& finished);
     void add(const Loaded& loaded, Stage stage);

@@ -2,18 +2,29 @@
 // Tested by tests/kernel/swap_test.cpp with `swap`.
 #include "runtime/engine/state.h"
 
+#include <bpf/bpf.h>
+
 #include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/state/set_entries.h"
 
 namespace weir::runtime {
 namespace {
 
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 constexpr std::size_t kMaxSourceBytes = 16 << 20;  // six policies of them are held
+
+bool is_same_map(int fd, int other_fd) {
+    bpf_map_info one{}, other{};
+    __u32 length = sizeof(one);
+    if (bpf_obj_get_info_by_fd(fd, &one, &length) != 0) return false;
+    length = sizeof(other);
+    return bpf_obj_get_info_by_fd(other_fd, &other, &length) == 0 && one.id == other.id;
+}
 
 std::size_t bytes_of(const bpf::Object& object) {
     std::size_t bytes = object.elf.size();
@@ -104,12 +115,30 @@ void Engine::State::retire_replaced() {
     Loaded old = std::move(*replaced);
     replaced.reset();
     collect_counts(old);
+    carry_late_entries(old);
     if (replaced_unconfirmed)
         history.retire(std::move(old));
     else
         keep(std::move(old));
     drop_unused();
     save();
+}
+
+// A set whose size changed has a new table, filled when the policy was loaded: what packets added to the old one until
+// the last of them left it comes now.
+void Engine::State::carry_late_entries(const Loaded& old) const {
+    const StateMaps &before = old.program.state(), &now = active->program.state();
+    for (const bpf::StateMap& shape : now.shapes()) {
+        const int from = before.fd(shape.identity), to = now.fd(shape.identity);
+        if (shape.kind != bpf::StateKind::kSet || from < 0 || is_same_map(from, to)) continue;
+        auto table = StateTable::open(from);
+        auto refused = table ? add_missing(entries_of(*table), to) : table.error();
+        if (!refused)
+            notice(
+                fmt::format("`{}` may lack entries of the policy before: {}", shape.identity, refused.error().message));
+        else if (*refused != 0)
+            notice(fmt::format("`{}`: {} entries of the policy before have no room", shape.identity, *refused));
+    }
 }
 
 // All that a commit left to be done. Where the time of an unconfirmed policy has ended, the policy before it is in

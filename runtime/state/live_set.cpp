@@ -19,7 +19,7 @@ Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
                      "change its file, then `weir reload`; or use a second set without a file", EINVAL};
     auto table = StateTable::open(map);
     if (!table) return table.error();
-    return LiveSet(info, map, table->head().key_words);
+    return LiveSet(info, map, table->key_words());
 }
 
 Result<LiveSet::Key> LiveSet::key(const std::string& value) const {

@@ -51,7 +51,7 @@ public:
     RestoreResult put(std::string_view value, std::uint64_t end_ns) const {
         auto words = set_words(*info_, std::string(value));
         if (!words) return kWrong;
-        words->resize(table_.head().key_words);
+        words->resize(table_.key_words());
         // An entry of the set's file has no end, as after a reload.
         if (const weir_entry* there = table_.find(*words); there != nullptr && there->end_ns == 0) return kBack;
         return table_.put_first(words->data(), end_ns) ? kBack : kRefused;
@@ -167,7 +167,7 @@ SetSaver::Look SetSaver::look(const std::vector<SavedSet>& sets) {
         auto table = StateTable::open(set.table.get());
         if (!table) continue;  // write_all() says so
         table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
-            for (std::uint32_t i = 0; i < table->head().key_words; ++i) seen.hash = mixed(seen.hash, words[i]);
+            for (std::uint32_t i = 0; i < table->key_words(); ++i) seen.hash = mixed(seen.hash, words[i]);
             seen.hash = mixed(seen.hash, end_ns);
         });
     }

@@ -45,9 +45,26 @@ Result<StateTable> StateTable::open(int fd) {
     bpf_map_info facts{};
     __u32 length = sizeof(facts);
     if (fd < 0 || bpf_obj_get_info_by_fd(fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
+    const Error foreign{"a table of state is not as weir made it", {}, EBADMSG};
+    if (facts.type != BPF_MAP_TYPE_ARRAY ||
+        (facts.value_size != WEIR_SET_BYTES && facts.value_size != WEIR_TERM_BYTES) ||
+        std::size_t{facts.max_entries} * facts.value_size < sizeof(weir_table_head))
+        return foreign;
     auto memory = mapped(fd, facts.max_entries, facts.value_size);
     if (!memory) return memory.error();
-    return StateTable(std::move(*memory));
+    StateTable table(std::move(*memory), facts.value_size);
+    const bool is_set = facts.value_size == WEIR_SET_BYTES;
+    if (!table.fits(facts.max_entries) || is_set != (table.key_words_ != 0)) return foreign;
+    return table;
+}
+
+// Are all places that are computed from the head inside of the memory?
+bool StateTable::fits(std::uint32_t elements) const {
+    if (groups_ == 0 || groups_ >= elements || region_shift_ > 31 || groups_ >> region_shift_ >= WEIR_REGIONS)
+        return false;
+    if (key_words_ == 0) return true;
+    return (key_words_ == 2 || key_words_ == 6 || key_words_ == 16) &&
+           weir_set_elements(groups_, key_words_) <= elements;
 }
 
 Result<UniqueFd> StateTable::make(const Shape& shape) {
@@ -81,7 +98,7 @@ Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::u
         if (fits) return fd;
         if (table->head().entries >= shape.size) break;  // no other numbers would help
         table->clear();
-        if (Status begun = begin(table->memory_, table->head().groups, shape); !begun) return begun.error();
+        if (Status begun = begin(table->memory_, table->groups_, shape); !begun) return begun.error();
     }
     return Error{"there are more entries than its size", "remove some first, or leave its size", E2BIG};
 }
@@ -89,7 +106,7 @@ Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::u
 // A print says where it is in a table of any size, as long as it is made of the same numbers.
 void StateTable::take_cell(const weir_term_line& line, std::size_t cell) const {
     const std::uint64_t print = line.cells[cell].print;
-    const std::uint32_t number = weir_group_of(print, head().groups), home = weir_term_home(print);
+    const std::uint32_t number = weir_group_of(print, groups_), home = weir_term_home(print);
     weir_term_group& group = static_cast<weir_term_group*>(memory_.get())[number];
     for (std::uint32_t i = 0; i < WEIR_GROUP_CELLS; ++i) {
         const std::uint32_t at = (home * WEIR_LINE_CELLS + i) % WEIR_GROUP_CELLS;
@@ -112,8 +129,8 @@ Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& 
     if (!table) return table.error();
     std::copy_n(others.head().by, WEIR_PRINT_WORDS, static_cast<weir_table_head*>(table->memory_.get())->by);
     const auto* groups = static_cast<const weir_term_group*>(others.memory_.get()) + 1;
-    for (std::uint32_t group = 0; group < others.head().groups; ++group) {
-        if (weir_may_hold(others.memory_.get(), group) == 0) continue;
+    for (std::uint32_t group = 0; group < others.groups_; ++group) {
+        if (!others.may_hold(group)) continue;
         for (const weir_term_line& line : groups[group].lines)
             for (std::size_t cell = 0; cell < WEIR_LINE_CELLS; ++cell)
                 if (line.cells[cell].print != 0) table->take_cell(line, cell);
@@ -122,8 +139,9 @@ Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& 
 }
 
 const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
+    if (key.size() != key_words_) return nullptr;
     const std::uint64_t print = weir_print(head().by, key.data(), static_cast<std::uint32_t>(key.size()));
-    const std::uint32_t group = weir_group_of(print, head().groups) - 1;
+    const std::uint32_t group = weir_group_of(print, groups_) - 1;
     for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i)
         if (const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
             (entry->print & ~WEIR_STRAYS) == print)

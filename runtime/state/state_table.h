@@ -14,7 +14,8 @@ namespace weir::runtime {
 
 class StateTable {
 public:
-    // The memory of map `fd`, which packets may be at work on.
+    // The memory of map `fd`, which packets may be at work on. An error where its head is not one that weir wrote for a
+    // map of that size. What the head says later is not believed: programs can write it, and one may be hostile.
     static Result<StateTable> open(int fd);
     struct Shape {
         std::uint32_t size = 0;       // keys
@@ -28,19 +29,22 @@ public:
     // With `keys` in it, none of which ends, and then with what another table has.
     static Result<UniqueFd> make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others);
 
+    std::uint32_t groups() const { return groups_; }
+    std::uint32_t key_words() const { return key_words_; }  // of a set; 0: of terms or throttles
+    // What changes in it: no place or size may be computed from that.
     const weir_table_head& head() const { return *static_cast<const weir_table_head*>(memory_.get()); }
     void clear() const { weir_clear_table(memory_.get()); }
     // A set's: calls `visit` with each entry's words and end, ns. What packets change meanwhile may be left out.
     template <typename Visit>
     void each(Visit visit) const {
         std::uint32_t words[WEIR_KEY_WORDS];
-        for (std::uint32_t group = 0; group < head().groups; ++group) {
-            if (weir_may_hold(memory_.get(), group) == 0) continue;
+        for (std::uint32_t group = 0; group < groups_ && key_words_ != 0; ++group) {
+            if (!may_hold(group)) continue;
             for (std::uint32_t i = 1; i < WEIR_GROUP_ENTRIES; ++i) {
                 const weir_entry* entry = weir_entry_of_table(memory_.get(), group, i);
                 const std::uint64_t print = __atomic_load_n(&entry->print, __ATOMIC_ACQUIRE) & ~WEIR_STRAYS;
                 if (print == 0) continue;
-                std::memcpy(words, weir_key_of_entry(memory_.get(), group, i), head().key_words * sizeof(words[0]));
+                std::memcpy(words, key_of_entry(group, i), key_words_ * sizeof(words[0]));
                 const std::uint64_t end_ns = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
                 __atomic_thread_fence(__ATOMIC_ACQUIRE);
                 // Else another key came there: what was read may be half of each.
@@ -60,8 +64,26 @@ public:
 
 private:
     void take_cell(const weir_term_line& line, std::size_t cell) const;
-    explicit StateTable(UniqueMapping memory) : memory_(std::move(memory)) {}
+    StateTable(UniqueMapping memory, std::uint32_t element_bytes)
+        : memory_(std::move(memory)),
+          groups_(head().groups),
+          key_words_(element_bytes == WEIR_SET_BYTES ? head().key_words : 0),
+          region_shift_(head().region_shift) {}
+    bool fits(std::uint32_t elements) const;
+    bool may_hold(std::uint32_t group) const {
+        const std::uint32_t region = (1 + group) >> region_shift_;
+        return (head().regions[region / 64] >> region % 64 & 1) != 0;
+    }
+    const std::uint32_t* key_of_entry(std::uint32_t group, std::uint32_t number) const {
+        const std::uint32_t an_element = weir_keys_an_element(key_words_);
+        const std::uint64_t element = weir_first_key_element(groups_) +
+                                      std::uint64_t{group} * weir_key_elements(key_words_) + number / an_element;
+        const auto* bytes = static_cast<const std::uint8_t*>(memory_.get()) + element * WEIR_SET_BYTES;
+        return reinterpret_cast<const std::uint32_t*>(bytes) + std::size_t{number % an_element} * key_words_;
+    }
+
     UniqueMapping memory_;
+    std::uint32_t groups_, key_words_, region_shift_;  // as they were when this was opened
 };
 
 }  // namespace weir::runtime

@@ -3,14 +3,13 @@
 #include <catch2/catch.hpp>
 
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "runtime/engine/pins.h"
+#include "tests/kernel/stops.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;
@@ -127,29 +126,10 @@ public:
     }
     void go_on() { REQUIRE(write(to_, "x", 1) == 1); }
 
-    // Kills it at that stop of any of its threads. False where it had ended its operation before.
     bool kill_at(int stop) {
-        int how = 0;
-        REQUIRE((waitpid(process_, &how, 0) == process_ && WIFSTOPPED(how)));
-        REQUIRE(ptrace(PTRACE_SETOPTIONS, process_, nullptr, PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL) == 0);
-        pid_t stopped = process_;
-        for (int i = 0; i < stop;) {
-            ptrace(PTRACE_SYSCALL, stopped, nullptr, nullptr);  // fails where that thread has just ended
-            stopped = waitpid(-1, &how, __WALL);
-            REQUIRE(stopped > 0);
-            if (WIFSTOPPED(how)) {
-                ++i;
-            } else if (stopped == process_) {
-                INFO("status " << how);
-                REQUIRE((WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL));
-                process_ = 0;
-                return false;
-            }
-        }
-        kill(process_, SIGKILL);
-        while (waitpid(-1, &how, __WALL) != process_ || WIFSTOPPED(how)) continue;
+        const bool killed = kill_at_stop(process_, stop);
         process_ = 0;
-        return true;
+        return killed;
     }
 
 private:
@@ -164,8 +144,7 @@ private:
         const Totals totals = totals_of(*status);
         char byte = 0;
         if (write(to_test, &totals, sizeof(totals)) != sizeof(totals) || read(from_test, &byte, 1) != 1) _exit(1);
-        ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-        raise(SIGSTOP);
+        begin_stops();
         operation.carry_out(**engine, one);
         kill(getpid(), SIGKILL);
         _exit(1);
@@ -193,7 +172,7 @@ struct Run {
 };
 
 void kill_at_each_stop(const Operation& operation, const bpf::Object& one, const bpf::Object& two, Run& run) {
-    const int stride = std::getenv("WEIR_EACH_STOP") == nullptr ? operation.stride : 1;
+    const int stride = stop_stride(operation.stride);
     bool killed = true;
     for (int stop = 1; killed; stop += stride) {
         INFO(operation.name << ", killed at stop " << stop << " or, of the one before, at " << stop - stride);

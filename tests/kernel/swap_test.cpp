@@ -1,9 +1,13 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "tests/kernel/wire.h"
+
+extern "C" const char weir_template_hostile_begin[], weir_template_hostile_end[];
+extern "C" const char weir_template_hostile_two_begin[], weir_template_hostile_two_end[];
 
 using namespace weir;
 using namespace weir::test;
@@ -164,6 +168,25 @@ TEST_CASE("a refused swap changes nothing and leaks nothing", "[swap]") {
     CHECK(rule(status_of(**engine), "a").packets == 2);
     REQUIRE((*engine)->swap(good));
     CHECK(status_of(**engine).in_force.generation == 2);
+}
+
+TEST_CASE("an object that asks for more than a policy gets none of it", "[swap]") {
+    constexpr const char* kPin = "/sys/fs/bpf/weir_counters";
+    auto engine = Engine::start(compiled("rule a { when udp.dport == 9 then drop }"), on("b0"));
+    REQUIRE(engine);
+    auto hostile = compiled("default pass");
+    hostile.elf.assign(weir_template_hostile_begin, weir_template_hostile_end);
+    hostile.tables.clear();
+    SECTION("a map that is pinned stays in no file system") {
+        REQUIRE((*engine)->swap(hostile));
+        CHECK_FALSE(std::filesystem::exists(kPin));
+    }
+    SECTION("a second program is refused") {
+        hostile.elf.assign(weir_template_hostile_two_begin, weir_template_hostile_two_end);
+        const auto refused = (*engine)->swap(hostile);
+        REQUIRE_FALSE(refused);
+        CHECK_THAT(refused.error().message, Catch::Contains("more than one program"));
+    }
 }
 
 TEST_CASE("two hundred swaps leave the same file descriptors, and nothing of the old policies", "[swap]") {

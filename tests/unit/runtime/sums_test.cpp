@@ -29,7 +29,7 @@ std::vector<std::uint8_t> written() {
     Accounts accounts;
     accounts.add(active.generation.manifest, active.counted);
     accounts.add_event("hit", Record::Outcome::kLost);
-    SumsWriter out({4, 1, 3, true}, accounts, {7, 8});
+    SumsWriter out({4, 1, 3, true, 55}, accounts, {7, 8});
     out.add(active, Stage::kInForce);
     out.add(old, Stage::kKept);
     out.add(loaded(1).generation);
@@ -44,6 +44,7 @@ TEST_CASE("sums come back as they were saved") {
     REQUIRE(sums);
     CHECK(((*sums).newest == 4 && (*sums).auto_rollbacks == 1 && (*sums).in_force == 3 && (*sums).is_unconfirmed));
     CHECK((*sums).accounts.alert("hit").matched == 9);
+    CHECK((*sums).replaced_root == 55);
     CHECK((*sums).finished == std::vector<std::uint32_t>{7, 8});
     CHECK((*sums).accounts.alert("hit").lost == 2);
     REQUIRE((*sums).generations.size() == 3);

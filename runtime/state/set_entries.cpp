@@ -1,0 +1,44 @@
+// Tested by tests/kernel/state_test.cpp with `set(`.
+#include "runtime/state/set_entries.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "runtime/kernel.h"
+
+namespace weir::runtime {
+
+SetEntries entries_of(const StateTable& table) {
+    SetEntries entries{table.key_words()};
+    const std::uint64_t now_ns = monotonic_ns();
+    table.each([&](const std::uint32_t* words, std::uint64_t end_ns) {
+        if (end_ns != 0 && end_ns <= now_ns) return;
+        entries.keys.insert(entries.keys.end(), words, words + entries.key_words);
+        entries.ends_ns.push_back(end_ns);
+    });
+    return entries;
+}
+
+Result<std::uint64_t> add_missing(const SetEntries& entries, int fd) {
+    auto table = StateTable::open(fd);
+    if (!table) return table.error();
+    if (table->key_words() != entries.key_words) return Error{"the entries are of another type", {}, EINVAL};
+    std::vector<weir_set_request> requests;
+    for (std::size_t i = 0; i < entries.ends_ns.size(); ++i) {
+        const std::span<const std::uint32_t> key(entries.keys.data() + i * entries.key_words, entries.key_words);
+        const std::uint64_t end_ns = entries.ends_ns[i];
+        const weir_entry* there = table->find(key);
+        if (there != nullptr && (there->end_ns == 0 || (end_ns != 0 && there->end_ns >= end_ns))) continue;
+        weir_set_request& request = requests.emplace_back();
+        std::memcpy(request.key, key.data(), key.size_bytes());
+        request.end_ns = end_ns;
+        request.kind = WEIR_SET_REQUEST_PUT;
+    }
+    if (Status done = StateTable::carry_out(fd, requests); !done) return done.error();
+    return static_cast<std::uint64_t>(std::count_if(
+        requests.begin(), requests.end(), [](const auto& request) { return request.answer == WEIR_REFUSED; }));
+}
+
+}  // namespace weir::runtime
