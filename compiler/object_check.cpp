@@ -1,4 +1,3 @@
-// Held by tests/unit/runtime/object_image_test.cpp.
 // Tested by tests/unit/runtime/object_image_test.cpp with `from_bytes`.
 #include "compiler/object_check.h"
 
@@ -42,8 +41,9 @@ bool is_sound(const SetInfo& set) {
 }
 
 bool is_sound(const StateMap& map) {
-    const bool is_keyed = map.kind == StateKind::kTerm || map.key_size <= kMaxKeyBytes;
-    return map.kind <= StateKind::kDistinct && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
+    const bool has_cells = map.kind == StateKind::kTerm || map.kind == StateKind::kThrottles;
+    const bool is_keyed = has_cells || map.key_size <= kMaxKeyBytes;
+    return map.kind <= StateKind::kThrottles && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
            (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
 }
 
