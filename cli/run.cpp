@@ -59,7 +59,9 @@ std::string places(const runtime::EngineStatus& status) {
     std::string text;
     for (const auto& interface : status.interfaces)
         text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", interface.name,
-                            interface.mode == runtime::AttachMode::kNative ? "native" : "generic");
+                            !interface.attached                              ? "not attached"
+                            : interface.mode == runtime::AttachMode::kNative ? "native"
+                                                                             : "generic");
     return text;
 }
 

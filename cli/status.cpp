@@ -76,8 +76,8 @@ void print_sets_file(const runtime::EngineStatus& engine) {
 void print_problems(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (interface.gaps != 0)
-            fmt::print("    {} was {} times without the policy, the last time for at most {} ms\n",
-                       printable(interface.name), interface.gaps, interface.last_gap_ms);
+            fmt::print("    {} was without the policy {}, the last time for at most {} ms\n", printable(interface.name),
+                       interface.gaps == 1 ? "once" : fmt::format("{} times", interface.gaps), interface.last_gap_ms);
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (!interface.problem.empty())
             fmt::print("    {}, at {}: {}\n", printable(interface.name), interface.seen_at,

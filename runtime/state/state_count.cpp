@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -48,6 +49,24 @@ private:
     std::size_t offset_ = 0;
 };
 
+// The head as it is now: programs go on writing into the memory, and one may be hostile. An error where a place that is
+// computed from it would be outside of the table.
+Result<weir_table_head> read_head(const CountedMap& map) {
+    bpf_map_info facts{};
+    __u32 length = sizeof(facts);
+    if (bpf_obj_get_info_by_fd(map.fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
+    const Error foreign{"a table of state is not as weir made it", {}, EBADMSG};
+    if (facts.value_size != element_bytes(map.kind)) return foreign;
+    auto first = Part::map(map, 0, 1);
+    if (!first) return first.error();
+    weir_table_head head;
+    std::memcpy(&head, (*first).as<weir_table_head>(), sizeof(head));
+    const bool is_inside =
+        head.groups < facts.max_entries && head.region_shift <= 31 && head.groups >> head.region_shift < WEIR_REGIONS;
+    if (!is_inside) return foreign;
+    return head;
+}
+
 std::uint64_t cells_of(const weir_term_group& group) {
     std::uint64_t cells = 0;
     for (const weir_term_line& line : group.lines)
@@ -67,16 +86,12 @@ std::uint64_t entries_of(const weir_set_group& group, std::uint64_t now_ns) {
 }
 
 // Of the entries of a set, one at least.
-bool has_ended(const weir_table_head& head, std::uint64_t now_ns) {
-    const std::uint64_t due = __atomic_load_n(&head.due, __ATOMIC_RELAXED);
-    return due != 0 && ~due <= now_ns;
-}
+bool has_ended(const weir_table_head& head, std::uint64_t now_ns) { return head.due != 0 && ~head.due <= now_ns; }
 
 // What the head of a set says where none of its entries has ended.
 std::optional<std::uint64_t> entries_by_head(const weir_table_head& head, std::uint64_t now_ns) {
-    const std::uint64_t entries = __atomic_load_n(&head.entries, __ATOMIC_RELAXED);
-    if (entries != 0 && has_ended(head, now_ns)) return std::nullopt;
-    return entries;
+    if (head.entries != 0 && has_ended(head, now_ns)) return std::nullopt;
+    return head.entries;
 }
 
 std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
@@ -86,9 +101,9 @@ std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
 
 Result<std::uint64_t> count_table(const CountedMap& map, const std::atomic<bool>& stop) {
     const std::uint64_t now_ns = monotonic_ns();
-    auto first = Part::map(map, 0, 1);
-    if (!first) return first.error();
-    const weir_table_head& head = *(*first).as<weir_table_head>();
+    const auto read = read_head(map);
+    if (!read) return read.error();
+    const weir_table_head& head = *read;
     const bool is_set = map.kind == bpf::StateKind::kSet;
     if (is_set)
         if (const auto entries = entries_by_head(head, now_ns)) return *entries;
@@ -136,14 +151,12 @@ Result<std::size_t> bytes_to_count(const CountedMap& map) {
         if (bpf_obj_get_info_by_fd(map.fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
         return facts.max_entries * kElementBytes;
     }
-    auto first = Part::map(map, 0, 1);
-    if (!first) return first.error();
-    const weir_table_head& head = *(*first).as<weir_table_head>();
-    if (map.kind == bpf::StateKind::kSet && entries_by_head(head, monotonic_ns())) return std::size_t{0};
+    const auto head = read_head(map);
+    if (!head) return head.error();
+    if (map.kind == bpf::StateKind::kSet && entries_by_head(*head, monotonic_ns())) return std::size_t{0};
     std::size_t regions = 0;
-    for (const __u64& bits : head.regions)
-        regions += static_cast<std::size_t>(std::popcount(__atomic_load_n(&bits, __ATOMIC_RELAXED)));
-    return (regions << head.region_shift) * element_bytes(map.kind);
+    for (const __u64& bits : head->regions) regions += static_cast<std::size_t>(std::popcount(bits));
+    return (regions << head->region_shift) * element_bytes(map.kind);
 }
 
 Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
@@ -151,9 +164,9 @@ Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>&
 }
 
 Result<std::uint64_t> count_with_expired(int set) {
-    auto first = Part::map({bpf::StateKind::kSet, 0, 0, set}, 0, 1);
-    if (!first) return first.error();
-    return __atomic_load_n(&(*first).as<weir_table_head>()->entries, __ATOMIC_RELAXED);
+    const auto head = read_head({bpf::StateKind::kSet, 0, 0, set});
+    if (!head) return head.error();
+    return head->entries;
 }
 
 Result<std::uint64_t> count_held(const CountedMap& map) {
@@ -162,17 +175,12 @@ Result<std::uint64_t> count_held(const CountedMap& map) {
 }
 
 Status remove_expired(int set) {
-    std::uint32_t groups = 0;
-    {
-        auto first = Part::map({bpf::StateKind::kSet, 0, 0, set}, 0, 1);
-        if (!first) return first.error();
-        const weir_table_head& head = *(*first).as<weir_table_head>();
-        if (!has_ended(head, monotonic_ns())) return Done{};
-        groups = head.groups;
-    }
+    const auto head = read_head({bpf::StateKind::kSet, 0, 0, set});
+    if (!head) return head.error();
+    if (!has_ended(*head, monotonic_ns())) return Done{};
     weir_set_request request{};
     request.kind = WEIR_SET_REQUEST_FREE_ENDED;
-    std::vector<weir_set_request> requests(groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
+    std::vector<weir_set_request> requests(head->groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
     return StateTable::carry_out(set, requests);
 }
 

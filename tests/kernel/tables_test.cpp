@@ -7,6 +7,7 @@
 
 #include "bpf/table.h"
 #include "runtime/engine/program.h"
+#include "runtime/state/state_count.h"
 #include "runtime/state/state_table.h"
 #include "tests/kernel/wire.h"
 
@@ -57,7 +58,15 @@ TEST_CASE("a table whose head a program has written is refused, or read inside o
         head.groups = groups;
         CHECK_FALSE(runtime::StateTable::open(made->get()));
     }
+    for (const std::uint32_t groups : {1000u, 1u << 20, ~0u}) {
+        head.groups = groups;
+        CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, 8, 0, made->get()}));
+        CHECK_FALSE(runtime::remove_expired(made->get()));
+    }
     head.groups = good.groups;
+    head.region_shift = 40;
+    CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, 8, 0, made->get()}));
+    head.region_shift = good.region_shift;
     for (const std::uint32_t words : {0u, 1u, 16u, ~0u}) {
         head.key_words = words;
         CHECK_FALSE(runtime::StateTable::open(made->get()));
