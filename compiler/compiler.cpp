@@ -40,6 +40,27 @@ bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagn
     return false;
 }
 
+// Each is code in one function, which BPF's jumps must cross: 32,767 instructions, up to 100 for the widest key.
+constexpr std::size_t kMaxSetChanges = 256;
+
+bool fits_changes(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
+    if (decision.changes.size() <= kMaxSetChanges) return true;
+    const auto beyond = std::find_if(decision.rules.begin(), decision.rules.end(), [](const ir::Rule& rule) {
+        return std::any_of(rule.changes.begin(), rule.changes.end(),
+                           [](std::uint32_t change) { return change >= kMaxSetChanges; });
+    });
+    const policy::Rule& rule = policy.rules[static_cast<std::size_t>(beyond - decision.rules.begin())];
+    diagnostics.add(
+        {.code = Code::E522,
+         .span = rule.span,
+         .message = fmt::format("the rules of this policy change sets in {} different ways; the limit is {}",
+                                decision.changes.size(), kMaxSetChanges),
+         .label = "the first beyond the limit",
+         .help = "rules that add the same field to the same set for the same time count once",
+         .rule = rule.name});
+    return false;
+}
+
 std::string size_text(std::uint64_t bytes) {
     if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
     return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
@@ -92,6 +113,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     compiled.source_name = root_name;
     compiled.source_text = sources.text(root);
     compiled.decision = ir::lower(*policy);
+    if (!fits_changes(compiled.decision, *policy, diagnostics)) return std::nullopt;
     set_lines(sources, root, *policy, compiled.decision);
 
     // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds.

@@ -197,6 +197,11 @@ ast::ExprId ExprBuilder::set_literal(const Node& node) {
                 kMaxSetElements));
         return add(span(node), ast::SetLiteral{});
     }
+    if (policy_.exprs.size() + node.children.size() > kMaxValues) {
+        say(Code::E503, span(node), fmt::format("the file has more than {} values and names up to here", kMaxValues),
+            "put the elements into a file: `set NAME : TYPE from \"FILE\"`");
+        return add(span(node), ast::SetLiteral{});
+    }
     ast::SetLiteral set;
     set.elements.reserve(node.children.size());
     for (const Node& child : node.children) set.elements.push_back(expr(child));

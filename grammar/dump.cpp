@@ -56,8 +56,22 @@ std::string written(const Value& value) {
                       value);
 }
 
+constexpr std::string_view name_of(ast::VerdictKind verdict) {
+    return kVerdictNames[static_cast<std::size_t>(verdict)];
+}
+static_assert(name_of(ast::VerdictKind::kPass) == "pass" && name_of(ast::VerdictKind::kDrop) == "drop" &&
+              name_of(ast::VerdictKind::kReject) == "reject" && name_of(ast::VerdictKind::kRedirect) == "redirect" &&
+              std::size(kVerdictNames) == 4);
+
+constexpr std::string_view name_of(ast::AlertSeverity severity) {
+    return kSeverityNames[static_cast<std::size_t>(severity)];
+}
+static_assert(name_of(ast::AlertSeverity::kLow) == "low" && name_of(ast::AlertSeverity::kMedium) == "medium" &&
+              name_of(ast::AlertSeverity::kHigh) == "high" && name_of(ast::AlertSeverity::kCritical) == "critical" &&
+              std::size(kSeverityNames) == 4);
+
 std::string written(const ast::Verdict& verdict) {
-    const std::string_view word = kVerdictNames[static_cast<std::size_t>(verdict.kind)];
+    const std::string_view word = name_of(verdict.kind);
     if (verdict.kind != ast::VerdictKind::kRedirect) return std::string(word);
     return fmt::format("{}({})", word, quoted(verdict.interface));
 }
@@ -219,7 +233,7 @@ void Dumper::item(const ast::Rule& rule) {
 void Dumper::item(const ast::Alert& alert) {
     line(alert.span, "alert {}", alert.name.text);
     const Level level(*this);
-    if (alert.severity) line(alert.span, "severity {}", kSeverityNames[static_cast<std::size_t>(*alert.severity)]);
+    if (alert.severity) line(alert.span, "severity {}", name_of(*alert.severity));
     if (alert.message) line(alert.message_span, "message {}", quoted(*alert.message));
     if (const auto& throttle = alert.throttle) {
         line(throttle->span, "throttle {} every {}", throttle->count, written(throttle->every.value));

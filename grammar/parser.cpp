@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <tao/pegtl.hpp>
 
 #include "grammar/base/check.h"
@@ -299,6 +300,18 @@ Item read_item(std::uint32_t begin, Tree& tree) {
     }
 }
 
+// Builds the item. False where the file has too many values by then, which is reported: nothing after it is read.
+bool build_next(const Sources& sources, const syntax::Node& item, ast::Policy& policy, Diagnostics& diagnostics) {
+    build_item(sources, item, policy, diagnostics);
+    if (policy.exprs.size() <= kMaxValues) return true;
+    diagnostics.add({.code = Code::E502,
+                     .span = {policy.file, item.begin, item.end},
+                     .message = fmt::format("the file has more than {} values, names and comparisons", kMaxValues),
+                     .label = "up to here",
+                     .help = "put long lists into files: `set NAME : TYPE from \"FILE\"`"});
+    return false;
+}
+
 // ---- long texts: a thread reads items while earlier items are built ----
 
 constexpr std::size_t kLongText = 256 << 10;
@@ -377,7 +390,9 @@ std::uint32_t build_ahead(const Scan& scan, const Sources& sources, ast::Policy&
     try {
         ReadAhead ahead(scan);
         while (const auto batch = ahead.next()) {
-            for (const syntax::Node& item : batch->items) build_item(sources, item, policy, diagnostics);
+            for (const syntax::Node& item : batch->items)
+                if (!build_next(sources, item, policy, diagnostics))
+                    return static_cast<std::uint32_t>(scan.text().size());
             at = batch->end;
         }
     } catch (const std::system_error&) {
@@ -406,7 +421,7 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
         }
         const Item item = read_item(at, tree);
         if (item.expected.empty()) {
-            build_item(sources, item.node, policy, diagnostics);
+            if (!build_next(sources, item.node, policy, diagnostics)) return policy;
             at = item.next;
         } else {
             scan.unexpected(at, item.at, item.expected);

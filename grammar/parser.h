@@ -13,6 +13,7 @@ namespace weir {
 inline constexpr std::size_t kMaxFileBytes = 16u << 20;  // language.md, lexical rules
 inline constexpr std::size_t kMaxNesting = 64;
 inline constexpr std::size_t kMaxSetElements = 65536;  // literal elements of one set
+inline constexpr std::size_t kMaxValues = 3'000'000;   // names and comparisons of a file together: 200 bytes each
 inline constexpr std::size_t kMaxNameBytes = 63;
 
 // Parses file `file` of `sources`. All syntax errors of the text go to `diagnostics` in one run: after an error the

@@ -38,6 +38,7 @@ void Bdd::grow() {
 
 Bdd::Node Bdd::choice(Variable variable, Node low, Node high) {
     if (low == high) return low;
+    ++steps_;
     if (spent()) return kFalse;
     const std::size_t at = hash(variable, low, high);
     for (Node id = buckets_[at & (buckets_.size() - 1)]; id != 0; id = nodes_[id].next) {

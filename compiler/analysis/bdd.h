@@ -15,7 +15,7 @@ public:
     using Variable = std::uint32_t;  // smaller ones stand higher up
     static constexpr Node kFalse = 0, kTrue = 1;
     static constexpr std::size_t kMaxNodes = std::size_t{1} << 22;  // 100 MB
-    static constexpr std::size_t kMaxSteps = std::size_t{1} << 24;  // about a second
+    static constexpr std::size_t kMaxSteps = std::size_t{3} << 22;  // about a second
 
     Bdd();
 

@@ -31,6 +31,15 @@ Status verify(const llvm::Function& made) {
     return bug_of_ours("the compiler made a function that LLVM refuses: " + complaint);
 }
 
+// The text behind the program's lines. LLVM keeps each line as a string, so not of a text of very many. Code for trees
+// has the policy's first line alone: the others would make another program of it with each change.
+std::string lines_of(const std::string& text, const ir::Decision& decision) {
+    constexpr std::ptrdiff_t kMostLines = 100'000;
+    const bool all =
+        decision.strategy == ir::Strategy::kStraight && std::count(text.begin(), text.end(), '\n') <= kMostLines;
+    return all ? text : text.substr(0, text.find('\n'));
+}
+
 }  // namespace
 
 LlvmErrors::LlvmErrors(llvm::LLVMContext& context) {
@@ -55,13 +64,10 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     ir::Decision observed;
     if (options.observe) observed = ir::observed(compiled.decision);
     const ir::Decision& decision = options.observe ? observed : compiled.decision;
-    // Code for trees has the policy's first line alone: the others would make another program of it with each change.
-    const bool has_lines = decision.strategy == ir::Strategy::kStraight;
     llvm::StringSet<> given;
     for (const llvm::Function& function : module)
         if (!function.isDeclaration()) given.insert(function.getName());
-    Template filled(module, compiled.source_name,
-                    has_lines ? compiled.source_text : compiled.source_text.substr(0, compiled.source_text.find('\n')));
+    Template filled(module, compiled.source_name, lines_of(compiled.source_text, decision));
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);

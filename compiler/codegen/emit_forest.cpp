@@ -131,14 +131,8 @@ void emit_residuals(const ResidualCode& code, llvm::Function& function, std::uin
     if (begins.empty())
         ir.CreateBr(no);
     else
-        emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
-            for (const ir::PredicateId predicate : code.decision.residuals[begins[i]]) {
-                llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "and", &function);
-                predicates.branch(predicate, next, no);
-                ir.SetInsertPoint(next);
-            }
-            ir.CreateBr(yes);
-        });
+        emit_choice(ir, function, begins, 0, begins.size(),
+                    [&](std::size_t i) { predicates.branch_all(code.decision.residuals[begins[i]], false, yes, no); });
     ir.SetInsertPoint(yes);
     ir.CreateRet(ir.getInt32(1));
     ir.SetInsertPoint(no);

@@ -219,18 +219,20 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
         predicate.node);
 }
 
-// Evaluates operands in order until one is `stop_at`.
+// Evaluates operands in order until one is `stop_at`. The last goes straight to where all lead: LLVM's time to remove
+// an empty block grows with the number of those that end at the same place.
 void PredicateEmitter::branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
                                   llvm::BasicBlock* no) {
-    for (const ir::PredicateId operand : operands) {
+    if (operands.empty()) {
+        ir_.CreateBr(stop_at ? no : yes);
+        return;
+    }
+    for (std::size_t i = 0; i + 1 < operands.size(); ++i) {
         llvm::BasicBlock* next = block("and");
-        if (stop_at)
-            branch(operand, yes, next);
-        else
-            branch(operand, next, no);
+        branch(operands[i], stop_at ? yes : next, stop_at ? next : no);
         ir_.SetInsertPoint(next);
     }
-    ir_.CreateBr(stop_at ? no : yes);
+    branch(operands.back(), yes, no);
 }
 
 void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no) {

@@ -23,6 +23,9 @@ public:
 
     // Emits code that continues at `yes` or at `no`.
     void branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::BasicBlock* no);
+    // The same of several, in order, until one is `stop_at`: all of them (false), or any (true).
+    void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
+                    llvm::BasicBlock* no);
 
 private:
     llvm::BasicBlock* block(const char* name);
@@ -53,8 +56,6 @@ private:
     llvm::Value* in_hash(const ir::InSet& node, llvm::Value* key);
     llvm::Value* in_live(const ir::InSet& node, llvm::Value* key);
     llvm::Value* in_nets(const ir::InSet& node, llvm::Value* key, const KeyLayout& layout, bool ip6);
-    void branch_all(const std::vector<ir::PredicateId>& operands, bool stop_at, llvm::BasicBlock* yes,
-                    llvm::BasicBlock* no);
     llvm::Value* value(const ir::Predicate& predicate);
 
     Template& target_;

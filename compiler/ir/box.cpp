@@ -2,6 +2,7 @@
 #include "compiler/ir/box.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <map>
 #include <optional>
@@ -15,6 +16,13 @@ static_assert(std::endian::native == std::endian::little, "words of struct weir_
 
 constexpr std::uint32_t kBoxesBeyond = 65536;  // of a policy, whatever its number of rules
 constexpr std::uint32_t kBoxesARule = 8;       // on average, above that
+
+// Bounds on the work, so that a large condition that many rules share costs each of them little. Pairs of boxes that
+// are tried, of a policy: a third of a second at 10,000 rules.
+constexpr std::uint64_t kMeetsBeyond = 1 << 20;
+constexpr std::uint64_t kMeetsARule = 256;
+constexpr std::size_t kFactors = 128;       // operands of a conjunction that are tried
+constexpr std::size_t kResidualsABox = 16;  // that a conjunction leaves; more are one
 
 constexpr std::uint32_t kPresentWord = offsetof(weir_packet, present) / 4;
 
@@ -43,12 +51,15 @@ Ranges complement(const Ranges& ranges, std::uint64_t max) {
 class Expansion {
 public:
     Expansion(Decision& decision, const BoxLimits& limits) : decision_(decision), limits_(limits) {
+        for (auto* flags : {&no_boxes_, &several_})
+            for (std::vector<bool>& each : *flags) each.resize(decision.predicates.size());
         for (std::uint8_t i = 0; i < kPresentDimensions; ++i)
             dimension({static_cast<std::uint8_t>(kPresentWord + i), 0, 32, SideKind::kBits});
     }
 
     Boxes make() {
         const auto rules = static_cast<std::uint32_t>(decision_.rules.size());
+        most_meets_ = rules * kMeetsARule + kMeetsBeyond;
         std::size_t left = limits_.boxes != 0 ? limits_.boxes : std::size_t{rules} * kBoxesARule + kBoxesBeyond;
         for (std::uint32_t rule = 0; rule < rules; ++rule) {
             // Whatever earlier rules took, each rule has room for one box.
@@ -90,24 +101,32 @@ private:
     }
     // The same, as a residual where it is no boxes.
     Disjunction whole(PredicateId id, bool negated) {
+        std::vector<bool>& never = no_boxes_[negated ? 1 : 0];
+        if (never[static_cast<std::size_t>(id)]) return residual(id, negated);
         std::optional<Disjunction> boxes = expand(id, negated);
-        return boxes ? std::move(*boxes) : residual(id, negated);
+        if (boxes) return std::move(*boxes);
+        never[static_cast<std::size_t>(id)] = true;  // for later rules as well: `most_` does not grow
+        return residual(id, negated);
     }
     Disjunction residual(PredicateId id, bool negated) {
-        if (negated) {
-            const auto known = opposites_.find(id);
-            if (known != opposites_.end()) {
-                id = known->second;
-            } else {
-                const auto opposite = static_cast<PredicateId>(decision_.predicates.size() + added_.size());
-                added_.push_back({Negation{id}});
-                opposites_.emplace(id, opposite);
-                id = opposite;
-            }
-        }
         Box box;
-        box.residuals.push_back(id);
+        box.residuals.push_back(negated ? opposite(id) : id);
         return {std::move(box)};
+    }
+    PredicateId add(Predicate predicate) {
+        added_.push_back(std::move(predicate));
+        return static_cast<PredicateId>(decision_.predicates.size() + added_.size() - 1);
+    }
+    PredicateId opposite(PredicateId id) {
+        const auto known = opposites_.find(id);
+        return known != opposites_.end() ? known->second : opposites_[id] = add({Negation{id}});
+    }
+    // A long list becomes one conjunction: boxes and rules that share it keep a number.
+    void shorten(std::vector<PredicateId>& residuals) {
+        if (residuals.size() <= kResidualsABox) return;
+        const auto [at, added] = conjunctions_.try_emplace(std::move(residuals), PredicateId{});
+        if (added) at->second = add({AllOf{at->first}});
+        residuals = {at->second};
     }
 
     std::optional<Disjunction> any(const std::vector<PredicateId>& operands, bool negated) {
@@ -119,46 +138,76 @@ private:
         }
         return boxes;
     }
+
+    // The operands of a conjunction.
+    struct Factors {
+        Box one;                                                        // all that are one box, together
+        std::vector<std::pair<PredicateId, Disjunction>> alternatives;  // those that are several
+        std::vector<PredicateId> rest;                                  // several as well, but too many to try
+    };
     // The product of as many operands as stay within bounds, smallest first; the others are residuals.
     Disjunction every(const std::vector<PredicateId>& operands, bool negated) {
-        Box one;                                                   // all operands of one box together
-        std::vector<std::pair<PredicateId, Disjunction>> factors;  // the others
-        if (!collect(operands, negated, one, factors)) return {};
-        std::stable_sort(factors.begin(), factors.end(),
+        Factors factors;
+        if (!collect(operands, negated, factors)) return {};
+        std::stable_sort(factors.alternatives.begin(), factors.alternatives.end(),
                          [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+        std::vector<PredicateId> rest = std::move(factors.rest);
         Disjunction product;
-        product.push_back(std::move(one));
-        for (auto& [id, factor] : factors) {
-            Disjunction next = multiply(product, factor);
-            product = next.size() <= most_ ? std::move(next) : multiply(product, residual(id, negated));
+        product.push_back(std::move(factors.one));
+        for (const auto& [id, factor] : factors.alternatives) {
+            std::optional<Disjunction> next = multiply(product, factor);
+            if (next)
+                product = std::move(*next);
+            else
+                rest.push_back(id);
+        }
+        if (negated)
+            std::transform(rest.begin(), rest.end(), rest.begin(), [&](PredicateId id) { return opposite(id); });
+        shorten(rest);
+        for (Box& box : product) {
+            box.residuals.insert(box.residuals.end(), rest.begin(), rest.end());
+            shorten(box.residuals);
         }
         return product;
     }
     // False where nothing is in all of them.
-    bool collect(const std::vector<PredicateId>& operands, bool negated, Box& one,
-                 std::vector<std::pair<PredicateId, Disjunction>>& factors) {
+    bool collect(const std::vector<PredicateId>& operands, bool negated, Factors& factors) {
+        std::vector<bool>& several = several_[negated ? 1 : 0];
         for (const PredicateId operand : operands) {
             const auto* inner = negated ? nullptr : std::get_if<AllOf>(&decision_.predicate(operand).node);
             if (inner != nullptr) {
-                if (!collect(inner->operands, false, one, factors)) return false;
+                if (!collect(inner->operands, false, factors)) return false;
+                continue;
+            }
+            const bool full = factors.alternatives.size() >= kFactors;
+            if (full && several[static_cast<std::size_t>(operand)]) {
+                factors.rest.push_back(operand);
                 continue;
             }
             Disjunction factor = whole(operand, negated);
             if (factor.empty()) return false;
-            if (factor.size() > 1)
-                factors.emplace_back(operand, std::move(factor));
-            else if (!meet(one, factor.front(), made_.dimensions))
-                return false;
+            several[static_cast<std::size_t>(operand)] = factor.size() > 1;
+            if (factor.size() == 1) {
+                if (!meet(factors.one, factor.front(), made_.dimensions)) return false;
+            } else if (full) {
+                factors.rest.push_back(operand);
+            } else {
+                factors.alternatives.emplace_back(operand, std::move(factor));
+            }
         }
         return true;
     }
-    Disjunction multiply(const Disjunction& left, const Disjunction& right) {
+    // Nothing where that is too many boxes, or too much work for what this policy may take.
+    std::optional<Disjunction> multiply(const Disjunction& left, const Disjunction& right) {
         Disjunction product;
         for (const Box& a : left)
             for (const Box& b : right) {
-                if (product.size() > most_) return product;
+                if (made_.meets == most_meets_) return std::nullopt;
+                ++made_.meets;
                 Box both = a;
-                if (meet(both, b, made_.dimensions)) product.push_back(std::move(both));
+                if (!meet(both, b, made_.dimensions)) continue;
+                if (product.size() == most_) return std::nullopt;
+                product.push_back(std::move(both));
             }
         return product;
     }
@@ -383,9 +432,13 @@ private:
     Boxes made_;
     std::map<Dimension, std::uint32_t> numbers_;
     std::map<PredicateId, PredicateId> opposites_;
+    std::map<std::vector<PredicateId>, PredicateId> conjunctions_;
+    std::array<std::vector<bool>, 2> no_boxes_;  // by predicate, as it is and negated: it is a residual
+    std::array<std::vector<bool>, 2> several_;   // the same: as an operand it was several boxes
     std::map<packet::Presence, std::optional<packet::Presence>> reduced_;  // nothing: no packet is so
     std::vector<Predicate> added_;  // become predicates when all is done: references stay good till then
     std::size_t most_ = 1;
+    std::uint64_t most_meets_ = 0;
 };
 
 }  // namespace

@@ -26,9 +26,11 @@ struct BoxLimits {
 struct Boxes {
     std::vector<Dimension> dimensions;  // the first kPresentDimensions are the words of `present`
     std::vector<Box> boxes;             // by rule, in the policy's order; a rule that cannot match has none
+    std::uint64_t meets = 0;            // pairs of boxes that were tried for them
 };
 
-// The boxes of all rules. Adds to `decision.predicates` where a residual is a predicate's opposite.
+// The boxes of all rules. The work is bounded (`Boxes::meets`), whatever the rules share. Adds to `decision.predicates`
+// where a residual is a predicate's opposite.
 Boxes make_boxes(Decision& decision, const BoxLimits& limits);
 
 // Can both be? False where `other` is narrower than the empty box. Leaves the meeting in `box`.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -99,10 +100,8 @@ private:
     std::uint32_t state_term(const policy::Rule& rule, const policy::StateTerm& typed) {
         StateTerm term = typed_term(typed, policy::identity(rule, typed));
         // The same term once more in a rule counts by itself.
-        std::size_t same = 0;
-        for (const StateTerm& other : decision_.terms)
-            if (other.identity == term.identity || other.identity.starts_with(term.identity + " #")) ++same;
-        if (same != 0) term.identity += " #" + std::to_string(same + 1);
+        const std::uint32_t times = ++identities_[term.identity];
+        if (times > 1) term.identity += " #" + std::to_string(times);
         decision_.terms.push_back(std::move(term));
         return static_cast<std::uint32_t>(decision_.terms.size() - 1);
     }
@@ -263,7 +262,8 @@ private:
 
     const policy::TypedPolicy& policy_;
     Decision decision_;
-    std::vector<std::optional<PredicateId>> lowered_;  // by policy::ExprId
+    std::vector<std::optional<PredicateId>> lowered_;            // by policy::ExprId
+    std::unordered_map<std::string, std::uint32_t> identities_;  // terms so far that are the same
     std::map<std::tuple<bool, policy::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
 };
 

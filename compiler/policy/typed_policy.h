@@ -224,9 +224,10 @@ struct Expectation {
     std::string text;  // as written, for reports
 };
 struct SendFrames {
-    std::vector<std::vector<std::uint8_t>> frames;
+    std::vector<std::vector<std::uint8_t>> frames;  // ranges unrolled
+    std::uint64_t times = 1;                        // that all of them are sent, one after another
     Expectation expect;
-};  // repeats and ranges unrolled
+};
 struct AdvanceClock {
     std::uint64_t ns;
 };

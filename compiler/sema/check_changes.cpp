@@ -15,7 +15,7 @@ policy::Set* ItemChecker::changed_set(const ast::Name& name) {
     if (found == names_.sets.end()) {
         Diagnostic unknown{
             .code = Code::E202, .span = name.span, .message = fmt::format("unknown set `{}`", name.text)};
-        if (const std::string near = nearest_name(names_.sets, name.text); !near.empty())
+        if (const std::string near = nearest_name(names_.sets, name.text, conditions_.diagnostics()); !near.empty())
             unknown.fix = Fix{name.span, near};
         say(std::move(unknown));
         return nullptr;

@@ -32,7 +32,7 @@ policy::ExpectMember TestChecker::member(const ast::Policy& policy, const ast::E
     if (found == names_.sets.end()) {
         Diagnostic unknown{
             .code = Code::E202, .span = step.set.span, .message = fmt::format("unknown set `{}`", step.set.text)};
-        if (const std::string near = nearest_name(names_.sets, step.set.text); !near.empty())
+        if (const std::string near = nearest_name(names_.sets, step.set.text, conditions_.diagnostics()); !near.empty())
             unknown.fix = Fix{step.set.span, near};
         conditions_.say(std::move(unknown));
         return expected;

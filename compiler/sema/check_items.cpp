@@ -160,7 +160,7 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
                            .span = sink.span,
                            .message = fmt::format("unknown sink `{}`", sink.text),
                            .help = fmt::format("declare it: `sink {} = stdout()`", sink.text)};
-        if (const std::string near = nearest_name(names_.sinks, sink.text); !near.empty())
+        if (const std::string near = nearest_name(names_.sinks, sink.text, conditions_.diagnostics()); !near.empty())
             unknown.fix = Fix{sink.span, near};
         say(std::move(unknown));
     }
@@ -191,7 +191,8 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
                                .span = alert->alert.span,
                                .message = fmt::format("unknown alert `{}`", alert->alert.text),
                                .help = fmt::format("declare it: `alert {} {{ message \"…\" }}`", alert->alert.text)};
-            if (const std::string near = nearest_name(names_.alerts, alert->alert.text); !near.empty())
+            if (const std::string near = nearest_name(names_.alerts, alert->alert.text, conditions_.diagnostics());
+                !near.empty())
                 unknown.fix = Fix{alert->alert.span, near};
             say(std::move(unknown));
         }

@@ -13,7 +13,9 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxFrames = 1'000'000;  // of all tests of a policy: docs/limits.md
+// Of all tests of a policy: docs/limits.md.
+constexpr std::uint64_t kMaxFrames = 1'000'000;        // that are sent
+constexpr std::uint64_t kMaxFrameBytes = 256'000'000;  // that are kept: a repeated packet is kept once
 
 struct ProtocolWord {
     std::string_view word;
@@ -263,29 +265,35 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
             packet.source_port = static_cast<std::uint16_t>(source);
             packet.destination_port = static_cast<std::uint16_t>(destination);
             frames.push_back(build_frame(packet));
+            frame_bytes_ += frames.back().size();
+            if (frame_bytes_ <= kMaxFrameBytes) continue;
+            if (frame_bytes_ - frames.back().size() <= kMaxFrameBytes) too_large(spec.span);
+            return {};
         }
     }
     return frames;
 }
 
-std::vector<std::vector<std::uint8_t>> TestChecker::repeated(const ast::SendStep& send) {
-    std::vector<std::vector<std::uint8_t>> once = frames(send.packet);
-    if (send.repeat == 1) {
-        frames_ += once.size();
-        if (frames_ <= kMaxFrames) return once;
-    }
+void TestChecker::too_large(Span span) {
+    conditions_.say({.code = Code::E513,
+                     .span = span,
+                     .message = fmt::format("the packets of this policy's tests have more than {} MB together",
+                                            kMaxFrameBytes / 1'000'000),
+                     .help = "a range of ports is a packet for each port; give such packets a shorter payload"});
+}
+
+policy::SendFrames TestChecker::sent(const ast::SendStep& send) {
+    policy::SendFrames sent{frames(send.packet), send.repeat, expectation(send.outcome)};
     if (send.repeat == 0) wrong(send.packet.span, "a packet cannot be sent 0 times");
-    if (!once.empty() && (send.repeat > kMaxFrames / once.size() || frames_ + send.repeat * once.size() > kMaxFrames)) {
+    if (sent.frames.empty()) return sent;
+    const bool had_room = frames_ <= kMaxFrames;
+    frames_ = send.repeat > kMaxFrames ? kMaxFrames + 1 : frames_ + send.repeat * sent.frames.size();
+    if (had_room && frames_ > kMaxFrames)
         conditions_.say({.code = Code::E513,
                          .span = send.packet.span,
                          .message = "the tests of this policy send too many packets",
                          .help = fmt::format("the limit is {} for all tests together", kMaxFrames)});
-        return {};
-    }
-    std::vector<std::vector<std::uint8_t>> all;
-    for (std::uint64_t i = 0; i < send.repeat && !once.empty(); ++i) all.insert(all.end(), once.begin(), once.end());
-    if (send.repeat != 1) frames_ += all.size();
-    return all;
+    return sent;
 }
 
 policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
@@ -304,7 +312,8 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
             Diagnostic unknown{.code = Code::E208,
                                .span = outcome.rule->span,
                                .message = fmt::format("unknown rule `{}`", outcome.rule->text)};
-            if (const std::string near = nearest_name(names_.rules, outcome.rule->text); !near.empty())
+            if (const std::string near = nearest_name(names_.rules, outcome.rule->text, conditions_.diagnostics());
+                !near.empty())
                 unknown.fix = Fix{outcome.rule->span, near};
             conditions_.say(std::move(unknown));
         }
@@ -318,7 +327,8 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
         Diagnostic unknown{.code = Code::E209,
                            .span = alert.alert.span,
                            .message = fmt::format("unknown alert `{}`", alert.alert.text)};
-        if (const std::string near = nearest_name(names_.alerts, alert.alert.text); !near.empty())
+        if (const std::string near = nearest_name(names_.alerts, alert.alert.text, conditions_.diagnostics());
+            !near.empty())
             unknown.fix = Fix{alert.alert.span, near};
         conditions_.say(std::move(unknown));
     }
@@ -330,7 +340,7 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
 policy::TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& step) {
     policy::TestStep typed{step.span, {}};
     if (const auto* send = std::get_if<ast::SendStep>(&step.node)) {
-        typed.node = policy::SendFrames{repeated(*send), expectation(send->outcome)};
+        typed.node = sent(*send);
     } else if (const auto* after = std::get_if<ast::AfterStep>(&step.node)) {
         const auto* duration = std::get_if<Duration>(&after->duration.value);
         if (duration == nullptr) wrong(step.span, "`after` takes a duration", "write `after 59m`");

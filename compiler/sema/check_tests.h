@@ -22,14 +22,17 @@ private:
     policy::Expectation expectation(const ast::Outcome& outcome);
     // check_expect.cpp
     policy::ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
-    std::vector<std::vector<std::uint8_t>> repeated(const ast::SendStep& send);
+    policy::SendFrames sent(const ast::SendStep& send);
+    // The frames of all tests take too much memory.
+    void too_large(Span span);
     void wrong(Span span, std::string message, std::string help = {});
 
     const Sources& sources_;
     const Names& names_;
     const policy::TypedPolicy& typed_;
     ConditionChecker& conditions_;
-    std::size_t frames_ = 0;  // of the whole policy
+    std::uint64_t frames_ = 0;       // sent by all tests of the policy
+    std::uint64_t frame_bytes_ = 0;  // of those that are kept
 };
 
 }  // namespace weir::sema

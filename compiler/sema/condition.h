@@ -40,6 +40,7 @@ public:
     void check_let(const Names::LetPlace& place);
     // What `name` names as a field, supported or not; says what is wrong.
     std::optional<packet::FieldId> field(std::string_view name, Span span);
+    const Diagnostics& diagnostics() const { return diagnostics_; }
     // The rule that diagnostics are about; a condition starts.
     void set_rule(std::string name);
     // Counts a rule's condition towards what all conditions have together. False where that is too much (E520).

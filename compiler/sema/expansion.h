@@ -11,8 +11,9 @@ namespace weir::sema {
 inline constexpr std::uint32_t kMaxExprs = 2048;
 inline constexpr std::uint32_t kMaxDepth = 256;    // of conditions within conditions, names expanded
 inline constexpr std::uint32_t kMaxLetDepth = 64;  // lets within lets: language.md, nesting
-// Of all conditions together: 32 a rule where there are as many rules as may be. Each becomes boxes or code.
-inline constexpr std::uint64_t kMaxExprsTogether = 4'194'304;
+// Of all conditions together: 16 a rule where there are as many rules as may be, 200 where there are 10,000. Each that
+// no other rule shares takes up to 1 KB until it is boxes or code.
+inline constexpr std::uint64_t kMaxExprsTogether = 2'097'152;
 // Elements of set literals that are copied, because a literal names another or a rule compares with it: 56 bytes each.
 inline constexpr std::uint64_t kMaxElementsTogether = 4'000'000;
 

@@ -22,6 +22,7 @@ public:
 
     // Reads `file` and, before it, what it imports.
     void read(std::uint32_t file) {
+        if (open_.empty()) bytes_ = sources_.text(file).size();
         open_.push_back(file);
         known_.emplace(normal_path(sources_.name(file)), file);
         const std::size_t errors = diagnostics_.errors();
@@ -64,7 +65,7 @@ private:
                 return;
             }
         }
-        if (known_.size() >= kMaxFiles || open_.size() >= kMaxImportDepth) {
+        if (known_.size() + unread_ >= kMaxFiles || open_.size() >= kMaxImportDepth) {
             say(Code::E514, import.path_span,
                 fmt::format("more than {} files, or an import depth of more than {}", kMaxFiles, kMaxImportDepth),
                 "merge some of the files");
@@ -72,9 +73,17 @@ private:
         }
         Result<FileText> found = files_.first_of(places);
         if (!found) {
+            ++unread_;
             say(Code::E207, import.path_span,
                 fmt::format("`{}` cannot be read: {}", import.path, found.error().message),
                 "a path is relative to the file that names it, then to the --include folders");
+            return;
+        }
+        bytes_ += found->text.size();
+        if (bytes_ > kMaxFileBytes) {
+            say(Code::E502, import.path_span,
+                fmt::format("with this file the policy has more than {} MB of text", kMaxFileBytes >> 20),
+                "the limit is for all files of a policy together; addresses by the thousand belong into set files");
             return;
         }
         import.file = sources_.add(found->path, std::move(found->text));
@@ -87,6 +96,8 @@ private:
     std::vector<ast::Policy> policies_;
     std::vector<std::uint32_t> open_;                       // being read: the way from the root
     std::unordered_map<std::string, std::uint32_t> known_;  // by path
+    std::size_t unread_ = 0;                                // imports without a file
+    std::size_t bytes_ = 0;                                 // of the files read so far
 };
 
 }  // namespace

@@ -38,14 +38,18 @@ struct Names {
 // Fills `names` with numbers in the order of the items; says which are reserved or given twice.
 Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics);
 
+// A suggestion is a comparison with every name: after so many errors none is searched.
+inline bool suggests(const Diagnostics& diagnostics) {
+    constexpr std::size_t kMaxSuggesting = 100;
+    return diagnostics.errors() < kMaxSuggesting;
+}
+
 // The known name nearest to a misspelt one, or empty where none is near.
 template <typename Table>
-std::string nearest_name(const Table& table, std::string_view name) {
-    constexpr std::size_t kMaxLooked = 4096;  // a suggestion is a kindness, not worth a second
+std::string nearest_name(const Table& table, std::string_view name, const Diagnostics& diagnostics) {
+    if (!suggests(diagnostics)) return {};
     Nearest nearest(name);
-    std::size_t looked = 0;
-    for (auto known = table.begin(); known != table.end() && looked < kMaxLooked; ++known, ++looked)
-        nearest.offer(known->first);
+    for (const auto& [known, unused] : table) nearest.offer(known);
     return nearest.best();
 }
 

@@ -55,7 +55,8 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
     const FieldSuggestion meant = suggest_field(name);
-    std::string near = meant.field.empty() ? packet::nearest_field(name) : std::string(meant.field);
+    std::string near(meant.field);
+    if (near.empty() && suggests(diagnostics_)) near = packet::nearest_field(name);
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
                        .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
@@ -65,7 +66,8 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
         near.clear();
     } else if (!dotted) {
         Nearest named(name);
-        for (const std::string& known : {nearest_name(names_.lets, name), nearest_name(names_.sets, name)})
+        for (const std::string& known :
+             {nearest_name(names_.lets, name, diagnostics_), nearest_name(names_.sets, name, diagnostics_)})
             named.offer(known);
         if (!named.best().empty() &&
             (near.empty() || named.distance() < edit_distance(name, near, std::max(name.size(), near.size()))))
@@ -155,7 +157,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
                            .help =
                                "functions are `let NAME(a, b) = CONDITION`; built in are len(), rate(), byterate(), "
                                "count() and distinct()"};
-        if (const std::string near = nearest_name(names_.lets, call.function.text);
+        if (const std::string near = nearest_name(names_.lets, call.function.text, diagnostics_);
             !near.empty() && found == names_.lets.end())
             unknown.fix = Fix{call.function.span, near};
         say(std::move(unknown));
@@ -272,7 +274,7 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
     const auto add_values = [&](const Operand& element) {
         if (element.kind == Kind::kError) return false;
         if (element.kind == Kind::kValue || element.kind == Kind::kValues) {
-            if (values->size() + element.values->size() > kMaxSetElements) {
+            if (values->size() + element.values->size() > kMaxSetElements * std::max<std::size_t>(width, 1)) {
                 say({.code = Code::E503,
                      .span = span,
                      .message =

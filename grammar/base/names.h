@@ -1,5 +1,6 @@
 // The words of the language that are numbers everywhere else, in the order of their numbers: enum weir_verdict
-// (bpf/abi.h), ast::VerdictKind, ast::AlertSeverity and bpf::Severity are the same.
+// (bpf/abi.h), ast::VerdictKind, ast::AlertSeverity and bpf::AlertSeverity are the same: static_asserts hold them to it
+// (grammar/dump.cpp, runtime/sinks/event_text.cpp).
 #pragma once
 
 #include <cstddef>

@@ -73,10 +73,21 @@ std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, co
     return std::to_string(member(packet, field));
 }
 
+static_assert(kVerdictNames[WEIR_PASS] == "pass" && kVerdictNames[WEIR_DROP] == "drop" &&
+              kVerdictNames[WEIR_REJECT] == "reject" && kVerdictNames[WEIR_REDIRECT] == "redirect");
+
 std::string verdict_text(const weir_event& record) {
     if (record.verdict >= std::size(kVerdictNames)) return {};
     return fmt::format("{}{}", (record.flags & WEIR_EVENT_WOULD) != 0 ? "would " : "", kVerdictNames[record.verdict]);
 }
+
+constexpr std::string_view severity_name(bpf::AlertSeverity severity) {
+    return kSeverityNames[static_cast<std::size_t>(severity)];
+}
+static_assert(severity_name(bpf::AlertSeverity::kLow) == "low" &&
+              severity_name(bpf::AlertSeverity::kMedium) == "medium" &&
+              severity_name(bpf::AlertSeverity::kHigh) == "high" &&
+              severity_name(bpf::AlertSeverity::kCritical) == "critical");
 
 Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
                  std::uint64_t boot_ns) {
@@ -88,7 +99,7 @@ Event make_event(const weir_event& record, const bpf::Manifest& manifest, const 
     event.policy = manifest.policy;
     event.rule = rule.name;
     event.alert = alert.name;
-    event.severity = kSeverityNames[static_cast<std::size_t>(alert.severity)];
+    event.severity = severity_name(alert.severity);
     event.interface = printable(interface);
     event.verdict = verdict_text(record);
     std::string message;

@@ -72,9 +72,11 @@ PolicyTests::Outcome PolicyTests::run_steps(const policy::Test& test) {
 PolicyTests::Outcome PolicyTests::run_step(const policy::TestStep& step) {
     alerts_.clear();
     if (const auto* send = std::get_if<policy::SendFrames>(&step.node)) {
-        for (const std::vector<std::uint8_t>& frame : send->frames) {
-            Outcome failure = judge(frame, send->expect);
-            if (!failure || *failure) return failure;
+        for (std::uint64_t i = 0; i < send->times; ++i) {
+            for (const std::vector<std::uint8_t>& frame : send->frames) {
+                Outcome failure = judge(frame, send->expect);
+                if (!failure || *failure) return failure;
+            }
         }
         return check_alerts(send->expect);
     }

@@ -57,3 +57,14 @@ TEST_CASE("random functions of six variables") {
     }
     CHECK_FALSE(bdd.spent());
 }
+
+TEST_CASE("every node that is asked for counts as work, found or made") {
+    Bdd bdd;
+    std::size_t asked = 0;
+    while (!bdd.spent() && asked <= Bdd::kMaxSteps) {
+        bdd.variable(static_cast<Bdd::Variable>(asked % 64));
+        ++asked;
+    }
+    CHECK(bdd.spent());
+    CHECK(asked <= Bdd::kMaxSteps);
+}

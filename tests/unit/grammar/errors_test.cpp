@@ -136,6 +136,21 @@ TEST_CASE("limits") {
     };
     CHECK(Parsed(set(kMaxSetElements)).codes() == "");
     CHECK(Parsed(set(kMaxSetElements + 1)).codes() == "E503");
+    // Small enough each, too many together.
+    std::string sets;
+    for (std::size_t i = 0; i <= kMaxValues / kMaxSetElements; ++i) {
+        sets += "let s" + std::to_string(i) + " = { 1";
+        for (std::size_t element = 1; element < kMaxSetElements; ++element) sets += ",1";
+        sets += " }\n";
+    }
+    CHECK(Parsed(sets).codes() == "E503");
+    std::string rules;  // each is a field, a number and a comparison; the rule after the limit is not read
+    for (std::size_t i = 0; i <= kMaxValues / 300; ++i) {
+        rules += "rule r" + std::to_string(i) + " { when ip.id==1";
+        for (int more = 1; more < 100; ++more) rules += " or ip.id==1";
+        rules += " then drop }\n";
+    }
+    CHECK(Parsed(rules + "rule").codes() == "E502");
 
     CHECK(Parsed(std::string(kMaxFileBytes, ' ')).codes() == "");
     CHECK(Parsed(std::string(kMaxFileBytes + 1, ' ')).codes() == "E502");

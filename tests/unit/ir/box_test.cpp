@@ -1,7 +1,9 @@
 // Predicates as boxes.
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include "compiler/ir/box.h"
+#include "compiler/ir/lower.h"
 #include "tests/unit/ir/support.h"
 
 using namespace weir;
@@ -70,4 +72,45 @@ TEST_CASE("beyond the limit the widest part is a residual") {
     REQUIRE(boxes.boxes.size() == 2);
     CHECK(boxes.boxes[0].residuals.size() == 1);
     CHECK(boxes_of("port.src == port.dst").boxes[0].residuals.size() == 1);
+}
+
+// Each comparison alone is two boxes; their product would be as many as may be, tried again for each rule.
+TEST_CASE("a large condition that many rules share costs each of them little") {
+    constexpr int kRules = 400;
+    const char* const shapes[] = {"ip.id != {}", "not (ip.id == {} or ip.ttl == 3)",
+                                  "tcp.dport in {{ 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, {} }}"};
+    for (const char* shape : shapes) {
+        std::string text = "let large = tcp";
+        for (int i = 0; i < 400; ++i) text += " and " + fmt::format(fmt::runtime(shape), 40 + i * 3);
+        text += "\n";
+        for (int i = 0; i < kRules; ++i)
+            text += fmt::format("rule r{} {{ when large and tcp.dport == {} then drop }}\n", i, i);
+        Sources sources;
+        Diagnostics diagnostics;
+        const auto policies = sema::parse_all(sources, sources.add("test.rules", text), {}, diagnostics);
+        const auto typed = sema::check(sources, policies, {}, diagnostics);
+        INFO(shape);
+        REQUIRE(typed);
+        Decision decision = lower(*typed);
+        const Boxes boxes = make_boxes(decision, {});
+        CHECK(boxes.meets <= (1 << 20) + 256 * kRules);
+        for (const Box& box : boxes.boxes) CHECK(box.residuals.size() <= 32);
+    }
+}
+
+TEST_CASE("what a conjunction leaves over is still part of it") {
+    std::string condition = "tcp.dport == 22";
+    for (int i = 0; i < 300; ++i) condition += fmt::format(" and ip.id != {}", 10 + 2 * i);
+    Compiled made = ir::test::compiled("policy p\nrule r { when " + condition + " then drop }\n");
+    const Boxes boxes = make_boxes(made.decision, {});
+    REQUIRE(!boxes.boxes.empty());
+    // Each number is excluded by every box: by a side, or by a residual, in whichever conjunction.
+    for (const Box& box : boxes.boxes) {
+        std::size_t left = 0;
+        for (const PredicateId residual : box.residuals) {
+            const auto* all = std::get_if<AllOf>(&made.decision.predicate(residual).node);
+            left += all != nullptr ? all->operands.size() : 1;
+        }
+        CHECK(left >= 300 - 64);
+    }
 }

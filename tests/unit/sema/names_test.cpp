@@ -67,6 +67,9 @@ TEST_CASE("the first words of fields are no names of lets") {
 
 TEST_CASE("the nearest known name") {
     const Collected policy("set blocked : ip\nset allowed : ip\n");
-    CHECK(nearest_name(policy.names.sets, "bloked") == "blocked");
-    CHECK(nearest_name(policy.names.sets, "something") == "");
+    CHECK(nearest_name(policy.names.sets, "bloked", {}) == "blocked");
+    CHECK(nearest_name(policy.names.sets, "something", {}) == "");
+    Diagnostics many;
+    for (int i = 0; i < 100; ++i) many.add({.code = Code::E202});
+    CHECK(nearest_name(policy.names.sets, "bloked", many) == "");
 }

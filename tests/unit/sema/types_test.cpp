@@ -321,6 +321,24 @@ TEST_CASE("imports") {
     CHECK(check("import \"b\"\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}}).compiled);
     CHECK(check("import \"b\"\n", {{"b", "import \"test.rules\"\n"}, {"test.rules", ""}}).has(Code::E206));
     CHECK(check("import \"none\"\n").has(Code::E207));
+    // Imports that cannot be read count as files, too.
+    std::string many;
+    for (int i = 0; i < 5000; ++i) many += "import \"none" + std::to_string(i) + "\"\n";
+    Sources sources;
+    Diagnostics diagnostics;
+    int reads = 0;
+    sema::Files none;
+    none.read = [&](const std::string&) -> Result<std::string> {
+        ++reads;
+        return Error{"No such file or directory", {}, 0};
+    };
+    sema::parse_all(sources, sources.add("test.rules", many), none, diagnostics);
+    CHECK(diagnostics.errors() == 5000);
+    CHECK(reads < 1024);
+    // The limit on text is of all files together.
+    const std::string half = "let a = 1\n" + std::string(9 << 20, '\n');
+    CHECK(check("import \"b\"\nimport \"c\"\n", {{"b", half}, {"c", "let c = 1\n" + half.substr(10)}}).has(Code::E502));
+    CHECK(!check("import \"b\"\n", {{"b", half}}).has(Code::E502));
     CHECK(check("import \"b\"\nimport \"./b\"\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}})
               .compiled);
     CHECK(check("import \"b\"\nlet shared = udp\nrule r { when shared then drop }", {{"b", "let shared = tcp\n"}})
@@ -378,4 +396,27 @@ TEST_CASE("rules, alerts, verdicts") {
     CHECK(check("rule r { when inner.ip.src == 10.0.0.1 then drop }").has(Code::E599));
     CHECK(check("rule r { when dns.qname == \"a\" then drop }").has(Code::E599));
     CHECK(check("test \"t\" { tcp 10.0.0.1:1 -> 10.0.0.2:2 => drop by none }").has(Code::E208));
+}
+
+TEST_CASE("packets that tests repeat are kept once, and what is kept is bounded") {
+    const std::string payload = " payload \"" + std::string(8900, 'a') + "\"";
+    const Checked repeated =
+        check("rule r { when tcp then drop }\ntest \"t\" { 1000000 x tcp 10.0.0.1:1 -> 10.0.0.2:2 syn" + payload +
+              " => drop }\n");
+    REQUIRE(repeated.compiled);
+    const auto& sent = std::get<policy::SendFrames>(repeated.compiled->policy.tests.at(0).steps.at(0).node);
+    CHECK(sent.frames.size() == 1);
+    CHECK(sent.times == 1'000'000);
+    // 40,000 packets of 9 KB.
+    const Checked ports =
+        check("rule r { when tcp then drop }\ntest \"t\" { tcp 10.0.0.1:1..200 -> 10.0.0.2:1..200 syn" + payload +
+              " => drop }\n");
+    CHECK(ports.has(Code::E513));
+    CHECK(check("rule r { when tcp then drop }\ntest \"t\" { 600000 x tcp 10.0.0.1:1 -> 10.0.0.2:2 syn => drop\n"
+                "500000 x tcp 10.0.0.1:1 -> 10.0.0.2:2 syn => drop }\n")
+              .has(Code::E513));
+    CHECK(
+        check("rule r { when tcp then drop }\ntest \"t\" { 18446744073709551615 x tcp 10.0.0.1:1..3 -> 10.0.0.2:2 syn "
+              "=> drop }\n")
+            .has(Code::E513));
 }
