@@ -58,6 +58,8 @@ int Daemon::run() {
                           {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
         if (poll(ready, std::size(ready), poll_timeout_ms()) < 0 && errno != EINTR)
             return fail(runtime::kernel_error(errno, "waiting for events"));
+        // Who waits for a reload is answered before the engine waits for the last packets of the old policy.
+        if (loading_ && loading_->reply) step_loading();
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
         feed_->publish();
         take_requests();
