@@ -17,7 +17,7 @@
 namespace weir::runtime {
 namespace {
 
-// The folder of the engine's pins: empty, or with an engine that was killed. `older`: of one of another version.
+// The folder of the engine's pins: empty, or with an engine that was killed. `older`: of one that is replaced.
 struct OpenedPins {
     std::optional<Pins> own{}, older{};
     bool has_engine() const { return own && !own->names("").empty(); }
@@ -26,7 +26,7 @@ struct OpenedPins {
 // A second folder is what an upgrade leaves that is killed: before it has taken the place of the older engine the
 // folder has ours, of which nothing is in force; later it has that one's.
 Result<OpenedPins> open_beside(OpenedPins opened, const std::string& name, Pinned found) {
-    if (found != Pinned::kOtherVersion && !Pins::has_beside(name)) return opened;
+    if (found != Pinned::kUnusable && !Pins::has_beside(name)) return opened;
     auto beside = Pins::open_beside(name);
     if (!beside) return beside.error();
     if (found == Pinned::kEngine) {
@@ -34,7 +34,7 @@ Result<OpenedPins> open_beside(OpenedPins opened, const std::string& name, Pinne
         return opened;
     }
     beside->drop_all();
-    if (found != Pinned::kOtherVersion) return opened;
+    if (found != Pinned::kUnusable) return opened;
     beside = Pins::open_beside(name);
     if (!beside) return beside.error();
     opened.older = std::move(*opened.own);

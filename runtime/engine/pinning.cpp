@@ -20,6 +20,24 @@ bool is_ours(std::string_view name) {
                        [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
+// Without the record of the policy in force nobody knows what its rules are called. Which one it is:
+// Engine::State::find_in_force().
+bool knows_policy_in_force(const Pins& pins) {
+    auto root = Root::adopt(pins);
+    if (!root) return false;
+    std::string saved;
+    if (auto memory = SharedBytes::adopt(pins.get("sums")))
+        if (auto sums = load_sums(memory->bytes())) saved = std::to_string(sums->in_force);
+    const std::uint32_t in_slot = root->program_in(root->in_force().slot());
+    for (const std::string& number : pins.names("record-")) {
+        const UniqueFd program = pins.get("program-" + number);
+        if (!program || !adopt_generation(pins.get("record-" + number))) continue;
+        if (number == saved || !pins.is_missing("shadow-" + number) || program_id(program.get()) == in_slot)
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string program_pin(std::uint32_t generation) { return fmt::format("program-{}", generation); }
@@ -40,7 +58,7 @@ Result<Pinned> inspect_pins(const Pins& pins) {
     auto version = Root::pinned_version(pins);
     if (!version) return Error{version.error().message, remove, version.error().number};
     if (pins.names("link-").empty()) return Pinned::kIncomplete;
-    return *version == WEIR_ABI_VERSION ? Pinned::kEngine : Pinned::kOtherVersion;
+    return *version == WEIR_ABI_VERSION && knows_policy_in_force(pins) ? Pinned::kEngine : Pinned::kUnusable;
 }
 
 // The version is in the word, which root.pin() pins: from then on what is there says what it is.

@@ -28,8 +28,8 @@
 namespace weir::runtime {
 
 // What the folder of an engine's pins has: all of it, or what one left that was killed before it was attached, or what
-// one of another ABI version left.
-enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete, kOtherVersion };
+// nobody can go on with: one of another ABI version left it, or the record of its policy in force has changed.
+enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete, kUnusable };
 // An error where weir did not create it.
 Result<Pinned> inspect_pins(const Pins& pins);
 
@@ -45,7 +45,7 @@ struct Engine::State {
 
     EngineOptions options;
     std::optional<Pins> pins;         // nothing: all ends with this process
-    std::optional<Pins> older{};      // of an engine of another version, until its counts are in the sums
+    std::optional<Pins> older{};      // of an engine that is replaced, until its counts are in the sums
     std::uint32_t replaced_root = 0;  // the kernel's number of its root program, once they are
     Dispatcher dispatcher{};
     Accounts accounts{};

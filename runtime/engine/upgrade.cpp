@@ -1,20 +1,56 @@
-// How an engine takes the place of one of another version: docs/hot-swap.md, "Upgrades".
+// How an engine takes the place of one that it cannot go on with: docs/hot-swap.md, "Upgrades".
 // Tested by tests/kernel/upgrade_test.cpp with `older`.
+#include <cerrno>
+
 #include <fmt/format.h>
 
 #include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
+namespace {
+
+// One of this version, whose policy in force cannot be known: what it had counted when it saved the sums last.
+Result<OlderEngine> read_saved(const Pins& pins) {
+    auto memory = SharedBytes::adopt(pins.get("sums"));
+    if (!memory) return memory.error();
+    auto sums = load_sums(memory->bytes());
+    if (!sums) return sums.error();
+    OlderEngine left;
+    left.generation = sums->in_force;
+    left.newest = sums->newest;
+    left.auto_rollbacks = sums->auto_rollbacks;
+    left.accounts = std::move(sums->accounts);
+    left.lost = left.accounts.lose_pending();
+    return left;
+}
+
+std::string description(const OlderEngine& left) {
+    if (left.policy.empty())
+        return fmt::format(
+            "took the place of a killed engine whose record of generation {} has changed; its counts go on "
+            "from when they were last saved, its sets and state terms do not; {} events are lost",
+            left.generation, left.lost);
+    return fmt::format(
+        "took the place of an engine of an older version: policy {}, generation {}; its counts and sets go "
+        "on, its state terms and what it could go back to do not; {} events that waited are lost",
+        left.policy, left.generation, left.lost);
+}
+
+}  // namespace
+
 // What can be read of it; says what cannot.
 std::optional<OlderEngine> Engine::State::read_left() const {
     auto version = Root::pinned_version(*older);
-    auto left = !version ? version.error()
-                : *version == kAbiOf01
-                    ? read_older(*older)
-                    : Error{fmt::format("its ABI is {}, which this weir cannot read", *version), {}, 0};
+    const auto unknown = [&] {
+        return Error{fmt::format("its ABI is {}, which this weir cannot read", *version), {}, ENOTSUP};
+    };
+    auto left = !version                       ? version.error()
+                : *version == kAbiOf01         ? read_older(*older)
+                : *version == WEIR_ABI_VERSION ? read_saved(*older)
+                                               : unknown();
     if (left) return std::move(*left);
-    notice(fmt::format("counts and sets of the engine of another version begin anew: {}", left.error().message));
+    notice(fmt::format("counts and sets of the engine before begin anew: {}", left.error().message));
     return std::nullopt;
 }
 
@@ -41,10 +77,9 @@ Status Engine::State::begin_beside(const bpf::Object& object, const std::optiona
     if (left) newest = left->newest;  // generations go on, too
     auto loaded = load(object, options.origin);
     if (!loaded) return loaded.error();
-    if (left)
-        add_entries(left->sets, *loaded);
-    else if (saver)
-        saver->restore(changing_sets(*loaded));
+    const bool has_sets = left && !left->policy.empty();
+    if (has_sets) add_entries(left->sets, *loaded);
+    if (saver && !has_sets) saver->restore(changing_sets(*loaded));
     stored = InForce::permanent(loaded->slot);
     root.store(stored);
     newest = loaded->generation.number;
@@ -94,11 +129,7 @@ void Engine::State::finish_upgrade() {
             accounts.add(left->accounts);
             auto_rollbacks += left->auto_rollbacks;
             add_entries(left->sets, *active);
-            notice(
-                fmt::format("took the place of an engine of an older version: policy {}, generation {}; its counts "
-                            "and sets go on, its state terms and what it could go back to do not; {} events that "
-                            "waited are lost",
-                            left->policy, left->generation, left->lost));
+            notice(description(*left));
         }
         for (const std::string& other : older->names("link-"))
             if (interfaces.named(other) == nullptr)

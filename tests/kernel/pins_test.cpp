@@ -188,10 +188,14 @@ TEST_CASE("a changed byte of a record or of the sums is noticed", "[pins]") {
     }
     auto engine = one.start();
     if (pin == "record-2") {
-        // Of the policy in force: nobody knows what its rules are called.
-        REQUIRE_FALSE(engine);
-        CHECK(has_program("b0"));  // it stays in force
-        Pins::open("owned")->drop_all();
+        // Of the policy in force: nobody knows what its rules are called. It is replaced, and nothing passes meanwhile.
+        REQUIRE(engine);
+        CHECK_THAT(one.said, Catch::Contains("whose record of generation 2 has changed"));
+        CHECK(rule(status_of(**engine), "bad").packets == 0);
+        CHECK(status_of(**engine).in_force.generation == 3);
+        send_three(2);
+        CHECK(rule(status_of(**engine), "bad").packets == 2);
+        CHECK_FALSE(Pins::has_beside("owned"));
         return;
     }
     REQUIRE(engine);
