@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -90,21 +89,26 @@ private:
     void begin(const char* key) {
         if (is_begun_) out_ += ',';
         is_begun_ = true;
-        fmt::format_to(std::back_inserter(out_), "\"{}\":", key);
+        out_ += '"';
+        out_ += key;
+        out_ += "\":";
     }
     void write(std::string_view text) {
         const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
         if (std::all_of(text.begin(), text.end(), is_plain))
-            fmt::format_to(std::back_inserter(out_), "\"{}\"", text);
+            ((out_ += '"') += text) += '"';
         else
             out_ += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     void write(const std::string& text) { write(std::string_view(text)); }
     void write(const char* text) { write(std::string_view(text)); }
     void write(bool value) { out_ += value ? "true" : "false"; }
-    void write(std::uint64_t value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
+    void write(std::uint64_t value) {
+        const fmt::format_int digits(value);
+        out_.append(digits.data(), digits.size());
+    }
     void write(std::uint32_t value) { write(std::uint64_t{value}); }
-    void write(int value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
+    void write(int value) { out_ += fmt::to_string(value); }
     void write(double value) { out_ += Json(value).dump(); }
     void write(const std::vector<std::string>& texts) {
         out_ += '[';

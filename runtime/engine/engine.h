@@ -105,7 +105,8 @@ public:
     const std::vector<bpf::SetInfo>& sets() const;
     // One of them that changes, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
-    // Removes expired entries from sets, in another thread; packets do not see them anyway.
+    // In other threads: expired entries are removed from sets (packets do not see them anyway), and what the first
+    // change of a set by hand needs is made ready. To be called now and then.
     void tidy_sets();
     std::uint64_t last_commit_ns() const;  // how long the commit of the last swap took
 

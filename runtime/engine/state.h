@@ -67,6 +67,7 @@ struct Engine::State {
     std::uint64_t last_check_ns = 0;  // CLOCK_MONOTONIC, of verify()
     std::deque<ProblemStatus> problems{};
     bool pins_lost = false;  // they cannot be made now: that has been reported, and all else goes on without
+    SetChanger changer{};
     StateUpkeep upkeep{[this](const std::string& sentence) { notice(sentence); }};
     std::uint64_t last_commit_ns = 0;
     Interfaces interfaces;  // first to go: nothing else may end while packets come
@@ -114,7 +115,7 @@ struct Engine::State {
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
     void finish_swap();
     void retire_replaced();
-    void carry_late_entries(const Loaded& old) const;
+    void carry_late_entries(const Loaded& old);
     void restore_previous();
     void collect_counts(Loaded& loaded);
     void keep(Loaded old);
@@ -140,7 +141,7 @@ struct Engine::State {
     Status take_place(const bpf::Object& object, const std::optional<OlderEngine>& left);
     Status begin_beside(const bpf::Object& object, const std::optional<OlderEngine>& left);
     std::optional<OlderEngine> read_left() const;
-    void add_entries(const std::vector<OlderSet>& sets, const Loaded& to) const;
+    void add_entries(const std::vector<OlderSet>& sets, const Loaded& to);
     void finish_upgrade();
 
     // adopt.cpp

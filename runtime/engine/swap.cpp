@@ -126,13 +126,13 @@ void Engine::State::retire_replaced() {
 
 // A set whose size changed has a new table, filled when the policy was loaded: what packets added to the old one until
 // the last of them left it comes now.
-void Engine::State::carry_late_entries(const Loaded& old) const {
+void Engine::State::carry_late_entries(const Loaded& old) {
     const StateMaps &before = old.program.state(), &now = active->program.state();
     for (const bpf::StateMap& shape : now.shapes()) {
         const int from = before.fd(shape.identity), to = now.fd(shape.identity);
         if (shape.kind != bpf::StateKind::kSet || from < 0 || is_same_map(from, to)) continue;
         auto table = StateTable::open(from);
-        auto refused = table ? add_missing(entries_of(*table), to) : table.error();
+        auto refused = table ? add_missing(entries_of(*table), to, changer) : table.error();
         if (!refused)
             notice(
                 fmt::format("`{}` may lack entries of the policy before: {}", shape.identity, refused.error().message));
@@ -204,6 +204,7 @@ void Engine::State::finish_drained() {
 
 // A policy that is kept closes its sinks once its last event has been read: two policies may write to the same file.
 void Engine::State::drop_unused() {
+    changer.forget();
     std::vector<SinkId> sinks = active->generation.sinks;
     std::vector<std::string> state = active->program.state().identities();
     std::vector<const bpf::Manifest*> manifests;

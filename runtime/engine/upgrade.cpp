@@ -54,7 +54,7 @@ std::optional<OlderEngine> Engine::State::read_left() const {
     return std::nullopt;
 }
 
-void Engine::State::add_entries(const std::vector<OlderSet>& sets, const Loaded& to) const {
+void Engine::State::add_entries(const std::vector<OlderSet>& sets, const Loaded& to) {
     for (const OlderSet& set : sets) {
         if (set.entries.ends_ns.empty()) continue;
         const int fd = to.program.state().fd(set.identity);
@@ -63,7 +63,7 @@ void Engine::State::add_entries(const std::vector<OlderSet>& sets, const Loaded&
                                set.identity, set.entries.ends_ns.size()));
             continue;
         }
-        const auto refused = add_missing(set.entries, fd);
+        const auto refused = add_missing(set.entries, fd, changer);
         if (!refused)
             notice(fmt::format("`{}` lacks entries of the older engine: {}", set.identity, refused.error().message));
         else if (*refused != 0)

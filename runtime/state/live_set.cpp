@@ -13,13 +13,18 @@
 
 namespace weir::runtime {
 
-Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map) {
+Result<LiveSet> LiveSet::open(const bpf::SetInfo& info, int map, SetChanger* changer) {
     if (!info.dynamic)
         return Error{fmt::format("the set `{}` does not change while the policy runs", info.name),
                      "change its file, then `weir reload`; or use a second set without a file", EINVAL};
     auto table = StateTable::open(map);
     if (!table) return table.error();
-    return LiveSet(info, map, table->key_words());
+    return LiveSet(info, map, table->key_words(), changer);
+}
+
+Status LiveSet::change(std::vector<weir_set_request>& requests) const {
+    SetChanger own;
+    return (changer_ != nullptr ? *changer_ : own).carry_out(map_, requests);
 }
 
 Result<LiveSet::Key> LiveSet::key(const std::string& value) const {
@@ -68,7 +73,7 @@ Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std:
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     for (weir_set_request& order : *wanted)
         order.end_ns = lasts_ns == 0 ? 0 : lasts_ns > most - now_ns ? most : now_ns + lasts_ns;
-    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
+    if (Status done = change(*wanted); !done) return done.error();
     Added added;
     for (const weir_set_request& order : *wanted) ++(order.answer == WEIR_REFUSED ? added.refused : added.added);
     return added;
@@ -77,7 +82,7 @@ Result<LiveSet::Added> LiveSet::add(const std::vector<std::string>& values, std:
 Result<std::uint64_t> LiveSet::remove(const std::vector<std::string>& values) const {
     auto wanted = requests(values, WEIR_SET_REQUEST_TAKE_OUT);
     if (!wanted) return wanted.error();
-    if (Status done = StateTable::carry_out(map_, *wanted); !done) return done.error();
+    if (Status done = change(*wanted); !done) return done.error();
     std::uint64_t removed = 0;
     for (const weir_set_request& order : *wanted) removed += order.answer;
     return removed;

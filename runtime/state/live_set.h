@@ -8,6 +8,7 @@
 
 #include "compiler/object.h"
 #include "grammar/base/result.h"
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
@@ -23,8 +24,8 @@ public:
         std::uint64_t refused = 0;  // no room
     };
 
-    // `map`, its table, stays open as long as this is used.
-    static Result<LiveSet> open(const bpf::SetInfo& info, int map);
+    // `map`, its table, and `changer` stay as long as this is used. Without a changer each change loads one.
+    static Result<LiveSet> open(const bpf::SetInfo& info, int map, SetChanger* changer = nullptr);
 
     // Entries whose time is not over, in no order.
     Result<std::vector<Entry>> list() const;
@@ -39,7 +40,9 @@ public:
 
 private:
     using Key = std::vector<std::uint32_t>;
-    LiveSet(bpf::SetInfo info, int map, std::size_t words) : info_(std::move(info)), map_(map), words_(words) {}
+    LiveSet(bpf::SetInfo info, int map, std::size_t words, SetChanger* changer)
+        : info_(std::move(info)), map_(map), words_(words), changer_(changer) {}
+    Status change(std::vector<weir_set_request>& requests) const;
     Result<Key> key(const std::string& value) const;
     Result<std::vector<weir_set_request>> requests(const std::vector<std::string>& values,
                                                    weir_set_request_kind kind) const;
@@ -47,6 +50,7 @@ private:
     bpf::SetInfo info_;
     int map_;
     std::size_t words_;  // of a key
+    SetChanger* changer_;
 };
 
 }  // namespace weir::runtime

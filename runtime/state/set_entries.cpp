@@ -21,7 +21,7 @@ SetEntries entries_of(const StateTable& table) {
     return entries;
 }
 
-Result<std::uint64_t> add_missing(const SetEntries& entries, int fd) {
+Result<std::uint64_t> add_missing(const SetEntries& entries, int fd, SetChanger& changer) {
     auto table = StateTable::open(fd);
     if (!table) return table.error();
     if (table->key_words() != entries.key_words) return Error{"the entries are of another type", {}, EINVAL};
@@ -36,7 +36,7 @@ Result<std::uint64_t> add_missing(const SetEntries& entries, int fd) {
         request.end_ns = end_ns;
         request.kind = WEIR_SET_REQUEST_PUT;
     }
-    if (Status done = StateTable::carry_out(fd, requests); !done) return done.error();
+    if (Status done = changer.carry_out(fd, requests); !done) return done.error();
     return static_cast<std::uint64_t>(std::count_if(
         requests.begin(), requests.end(), [](const auto& request) { return request.answer == WEIR_REFUSED; }));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "grammar/base/result.h"
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
@@ -20,6 +21,6 @@ SetEntries entries_of(const StateTable& table);
 
 // Adds to the table in map `fd`, which packets may be at work on, what it lacks or has with an earlier end. Returns how
 // many found no room.
-Result<std::uint64_t> add_missing(const SetEntries& entries, int fd);
+Result<std::uint64_t> add_missing(const SetEntries& entries, int fd, SetChanger& changer);
 
 }  // namespace weir::runtime

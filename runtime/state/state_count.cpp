@@ -12,6 +12,7 @@
 
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
@@ -181,7 +182,7 @@ Status remove_expired(int set) {
     weir_set_request request{};
     request.kind = WEIR_SET_REQUEST_FREE_ENDED;
     std::vector<weir_set_request> requests(head->groups / WEIR_FREED_GROUPS + 1, request);  // enough for all
-    return StateTable::carry_out(set, requests);
+    return SetChanger().carry_out(set, requests);
 }
 
 }  // namespace weir::runtime

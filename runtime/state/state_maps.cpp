@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
@@ -186,6 +187,7 @@ Status StateMaps::put(bpf_object* object) const {
 }
 
 Status StateMaps::add_first_entries() const {
+    SetChanger changer;
     for (const Map& map : maps_) {
         if (!map.taken_over) continue;
         std::vector<weir_set_request> requests;
@@ -194,7 +196,7 @@ Status StateMaps::add_first_entries() const {
             std::memcpy(order.key, map.shape.keys.data() + at, map.shape.key_size);
             order.kind = WEIR_SET_REQUEST_PUT;
         }
-        if (Status done = StateTable::carry_out(map.fd.get(), requests); !done) return done;
+        if (Status done = changer.carry_out(map.fd.get(), requests); !done) return done;
         if (std::any_of(requests.begin(), requests.end(),
                         [](const weir_set_request& order) { return order.answer == WEIR_REFUSED; }))
             return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`",

@@ -10,9 +10,6 @@
 
 #include "runtime/kernel.h"
 
-extern "C" const char weir_template_tables_begin[];
-extern "C" const char weir_template_tables_end[];
-
 namespace weir::runtime {
 namespace {
 
@@ -147,37 +144,6 @@ const weir_entry* StateTable::find(std::span<const std::uint32_t> key) const {
             (entry->print & ~WEIR_STRAYS) == print)
             return entry;
     return nullptr;
-}
-
-Status StateTable::carry_out(int fd, std::vector<weir_set_request>& requests) {
-    if (requests.empty()) return Done{};
-    LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "weir_tables");
-    ObjectPtr object(
-        bpf_object__open_mem(weir_template_tables_begin,
-                             static_cast<std::size_t>(weir_template_tables_end - weir_template_tables_begin), &open));
-    if (!object) return kernel_error(errno, "reading the program that changes sets");
-    if (const int failed = bpf_object__load(object.get()); failed != 0)
-        return kernel_error(failed, "loading the program that changes sets");
-    const auto map = [&](const char* name) { return bpf_object__find_map_fd_by_name(object.get(), name); };
-    const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(map("weir_requested_table"), &zero, &fd, BPF_ANY) != 0)
-        return kernel_error(errno, "changing a set");
-    std::vector<weir_set_request> some(WEIR_SET_REQUESTS);
-    for (std::size_t first = 0; first < requests.size(); first += WEIR_SET_REQUESTS) {
-        const auto count =
-            static_cast<std::uint32_t>(std::min<std::size_t>(WEIR_SET_REQUESTS, requests.size() - first));
-        std::copy_n(requests.begin() + static_cast<std::ptrdiff_t>(first), count, some.begin());
-        const std::uint8_t frame[64] = {};
-        LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-        if (bpf_map_update_elem(map(".data.weir_set_requests"), &zero, some.data(), BPF_ANY) != 0 ||
-            bpf_map_update_elem(map(".data.weir_set_request_count"), &zero, &count, BPF_ANY) != 0 ||
-            bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_change_table")),
-                                   &run) != 0 ||
-            bpf_map_lookup_elem(map(".data.weir_set_requests"), &zero, some.data()) != 0)
-            return kernel_error(errno, "changing a set");
-        std::copy_n(some.begin(), count, requests.begin() + static_cast<std::ptrdiff_t>(first));
-    }
-    return Done{};
 }
 
 }  // namespace weir::runtime

@@ -59,9 +59,6 @@ public:
         return weir_put_first(memory_.get(), key, end_ns) != 0;
     }
 
-    // Carries them out, in their order, and leaves the answers in them.
-    static Status carry_out(int fd, std::vector<weir_set_request>& requests);
-
 private:
     void take_cell(const weir_term_line& line, std::size_t cell) const;
     StateTable(UniqueMapping memory, std::uint32_t element_bytes)

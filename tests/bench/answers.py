@@ -56,8 +56,8 @@ def table(folder, turn):
 
 
 def terms(_, turn):
-    """256 state terms, all of which each reload makes again, of 65,536 keys each."""
-    return "".join(f"rule r{i} {{ when udp.dport == {i} and rate(ip.src) > {i + 1 + turn * 1000}/s then drop }}\n" for i in range(256))
+    """256 state terms, all of which each reload makes again: nearly all the memory that tables of a policy may have."""
+    return "".join(f"rule r{i} {{ when udp.dport == {i} and rate(ip.src) > {i + 1}/s size {60_000 + turn % 2} then drop }}\n" for i in range(256))
 
 
 POLICIES = {"rules": rules, "most": most, "entries": entries, "table": table, "terms": terms}

@@ -1,11 +1,14 @@
 // Counting what tables hold, and taking expired entries out of sets: while somebody waits for a status, and beside it.
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <functional>
+#include <iterator>
 #include <thread>
 
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_count.h"
 #include "runtime/state/state_upkeep.h"
 #include "tests/kernel/wire.h"
@@ -19,6 +22,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr const char* kSet =
+    "set s : ip size 200000 rule r { when ip.src in s then drop }"
+    "rule w { when udp.dport == 7 then add ip.src to s }";
 constexpr std::uint32_t kMany = 100'000;  // entries and keys: tables of several pieces
 
 runtime::Program loaded(const std::string& text) {
@@ -53,15 +59,10 @@ void wait_until(const std::function<bool()>& holds) {
 
 // A set of kMany entries, of which ten have ended.
 struct SetWithExpired {
-    runtime::Program program = loaded(
-        "set s : ip size 200000 rule r { when ip.src in s then drop }"
-        "rule w { when udp.dport == 7 then add ip.src to s }");
+    runtime::Program program = loaded(kSet);
     CountedMap map = program.state().counted().front();
     SetWithExpired() {
-        bpf::SetInfo info = compiled(
-                                "set s : ip size 200000 rule r { when ip.src in s then drop }"
-                                "rule w { when udp.dport == 7 then add ip.src to s }")
-                                .manifest.sets.front();
+        const bpf::SetInfo info = compiled(kSet).manifest.sets.front();
         auto set = runtime::LiveSet::open(info, map.fd);
         REQUIRE(set);
         REQUIRE(set->add(values(0, kMany - 10), std::nullopt)->added == kMany - 10);
@@ -97,6 +98,29 @@ TEST_CASE("large tables are counted beside it, and said as they were then", "[up
     const SetWithExpired set;
     CHECK(*upkeep.count({set.map}) == std::vector<std::optional<std::uint64_t>>{kMany});  // those that ended, too
     wait_until([&] { return (*upkeep.count({set.map}))[0] == kMany - 10; });
+}
+
+TEST_CASE("a set that was changed by hand goes with the last policy that has it", "[upkeep]") {
+    auto engine = Engine::start(compiled(kSet), on("b0"));
+    REQUIRE(engine);
+    (*engine)->tidy_sets();
+    const std::set<std::string> with_set = held();
+    for (int i = 0; i < 3; ++i) {
+        auto set = (*engine)->set("s");
+        REQUIRE(set);
+        CHECK(set->add({"192.0.2." + std::to_string(i)}, std::nullopt)->added == 1);
+    }
+    CHECK(members(**engine, "s").size() == 3);
+    const bpf::Object other = compiled("rule r { when udp.dport == 9 then drop }");
+    for (int i = 0; i < 8; ++i) {  // more than are kept
+        REQUIRE((*engine)->swap(other));
+        REQUIRE((*engine)->poll(0));
+    }
+    std::set<std::string> gone;
+    const std::set<std::string> now = held();
+    std::set_difference(with_set.begin(), with_set.end(), now.begin(), now.end(), std::inserter(gone, gone.end()));
+    REQUIRE_FALSE(gone.empty());  // the set's table among them
+    CHECK(are_gone(gone));
 }
 
 TEST_CASE("expired entries are taken out of sets", "[upkeep]") {
