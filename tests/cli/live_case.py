@@ -39,6 +39,13 @@ def udp_frame(port):
     return b"\xff" * 6 + bytes(6) + b"\x08\x00" + ip + struct.pack(">HHHH", 4000, port, 8, 0)
 
 
+def command_of(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:                                       # it has ended
+        return b""
+
+
 class LiveCase(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -60,6 +67,15 @@ class LiveCase(unittest.TestCase):
                 return process
             time.sleep(0.02)
         self.fail(f"weir run did not start: {process.communicate(timeout=5)}")
+
+    def compiler(self):
+        """The process that compiles: the child of the one that opens files, which is the engine's. Others of its children
+        end just now (the newest counts), or load a policy."""
+        process = self.running.pid
+        for _ in range(2):
+            children = pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()
+            process = [int(child) for child in children if b"compile-worker" in command_of(child)][-1]
+        return process
 
     def end(self, with_signal=signal.SIGTERM):
         if self.running is None:
