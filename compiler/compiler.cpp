@@ -31,8 +31,8 @@ bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagn
     diagnostics.add(
         {.code = Code::E519,
          .span = rule.span,
-         .message = fmt::format("the conditions that must be code have {} comparisons together; the kernel can "
-                                "verify {}; the largest condition is in rule `{}`",
+         .message = fmt::format("the conditions that must be code have {} comparisons together; the limit is {}; "
+                                "the largest condition is in rule `{}`",
                                 size, ir::kMaxCodeSize, rule.name),
          .help =
              "put the values that a field is compared with into a set; compare fields with values, not with each other",

@@ -8,10 +8,11 @@ namespace weir::ir {
 namespace {
 
 constexpr std::size_t kRangesInCode = 8;   // more ranges are one search in a table
+constexpr std::uint32_t kSearchSize = 3;   // as much code as so many comparisons
 constexpr std::uint32_t kMost = 1u << 30;  // sums of conditions that share parts can be huge
 
 std::uint32_t of_ranges(std::size_t ranges, std::uint32_t each) {
-    return ranges > kRangesInCode ? 1 : std::max<std::uint32_t>(1, static_cast<std::uint32_t>(ranges) * each);
+    return ranges > kRangesInCode ? kSearchSize : std::max<std::uint32_t>(1, static_cast<std::uint32_t>(ranges) * each);
 }
 
 std::uint32_t own_size(const decltype(Predicate::node)& node) {
