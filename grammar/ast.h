@@ -72,7 +72,7 @@ struct Call {
 
 enum class StateKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct };
 
-// rate(KEY…) > LIMIT [burst B] [size N]; `op` is kept so that another operator can be diagnosed.
+// rate(KEY…) > LIMIT [burst B] [size N], or `<=`; `op` is kept so that another operator can be diagnosed.
 struct StateTerm {
     StateKind kind;
     std::optional<ExprId> value;  // distinct: what is counted

@@ -161,7 +161,7 @@ struct set_literal : p::seq<set_literal_text, ws> {};
 struct in_duration : p::if_must<k_in, word> {};
 struct by_key : p::if_must<k_by, operand> {};
 struct argument : p::sor<in_duration, by_key, operand> {};
-struct call_text : p::if_must<open_paren, argument, p::star<p::if_must<comma, argument>>, close_paren> {};
+struct call_text : p::if_must<open_paren, p::opt<argument, p::star<p::if_must<comma, argument>>>, close_paren> {};
 struct call : p::seq<call_text, ws> {};
 struct slice_text : p::if_must<open_bracket, word, close_bracket> {};
 struct slice : p::seq<slice_text, ws> {};

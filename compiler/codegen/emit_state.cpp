@@ -102,7 +102,7 @@ std::uint32_t term_words(const ir::StateTerm& term, const StatePlace& where) {
     return where.width + (term.kind == policy::TermKind::kDistinct ? kValueWords : 0);
 }
 
-// Counts the packet: an i32, not 0 where the term is true. Goes to `no` where the packet has no such key.
+// Counts the packet: an i32, not 0 where its limit is exceeded. Goes to `no` where the packet has no such key.
 llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                        const ir::StateTerm& term, const StatePlace& where, llvm::BasicBlock* no) {
     KeyEmitter key(ir, function.getArg(0), true);
@@ -142,11 +142,12 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
         rules.push_back({number, [&](llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                                      llvm::BasicBlock* yes, llvm::BasicBlock* no) {
                              for (const std::uint32_t number_of_term : rule.terms) {
+                                 const ir::StateTerm& term = decision.terms[number_of_term];
                                  llvm::Value* exceeds =
-                                     emit_term(target, ir, function, keys, decision.terms[number_of_term],
-                                               state.term(number_of_term), no);
+                                     emit_term(target, ir, function, keys, term, state.term(number_of_term), no);
                                  llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "and", &function);
-                                 ir.CreateCondBr(ir.CreateICmpNE(exceeds, ir.getInt32(0)), next, no);
+                                 llvm::Value* is_within = ir.CreateICmpEQ(exceeds, ir.getInt32(0));
+                                 ir.CreateCondBr(is_within, term.within ? next : no, term.within ? no : next);
                                  ir.SetInsertPoint(next);
                              }
                              ir.CreateBr(yes);

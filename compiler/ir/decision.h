@@ -114,6 +114,7 @@ struct PacketKey {
 // A state term: policy::StateTerm with its fields found.
 struct StateTerm {
     policy::TermKind kind{};
+    bool within = false;
     PacketKey key;
     PacketKey value;  // kDistinct
     std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;

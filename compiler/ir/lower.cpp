@@ -92,8 +92,8 @@ private:
         return key;
     }
     StateTerm typed_term(const policy::StateTerm& typed, std::string identity) {
-        StateTerm term{typed.kind, packet_key(typed.keys), {}, typed.limit, typed.unit_ns, typed.burst,
-                       typed.size, std::move(identity)};
+        StateTerm term{typed.kind,  typed.within, packet_key(typed.keys), {}, typed.limit, typed.unit_ns,
+                       typed.burst, typed.size,   std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
         return term;
     }

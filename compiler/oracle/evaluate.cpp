@@ -217,7 +217,7 @@ bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::u
             seen.value = packet.value(*terms[i].value);
             if (!seen.value) return false;
         }
-        if (!key || !state_.terms[{rule, i}].exceeds(terms[i], *key, seen)) return false;
+        if (!key || state_.terms[{rule, i}].exceeds(terms[i], *key, seen) == terms[i].within) return false;
     }
     return true;
 }

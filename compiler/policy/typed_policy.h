@@ -139,13 +139,14 @@ struct Set {
 using Verdict = ast::Verdict;
 using VerdictKind = ast::VerdictKind;
 
-// A state term: true where its value is above the limit. State belongs to (rule, term, key).
+// A state term: true where its value is above the limit, or where it is not. State belongs to (rule, term, key).
 // kThrottle: of an alert, true where an event passes.
 enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrottle };
 struct StateTerm {
     TermKind kind = TermKind::kRate;
     Span span;
-    std::vector<packet::FieldId> keys;     // one to four, each once
+    bool within = false;                   // `<=`: true where the limit is kept
+    std::vector<packet::FieldId> keys;     // up to four, each once; none: the rule has one key
     std::optional<packet::FieldId> value;  // kDistinct: what is counted
     std::uint64_t limit = 0;               // rates: tokens in `unit_ns`; else what the value is compared with
     std::uint64_t unit_ns = 0;             // rates: the unit; else the window

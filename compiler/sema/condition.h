@@ -98,6 +98,7 @@ private:
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed);
     bool term_limit(const ast::StateTerm& term, policy::StateTerm& typed);
+    void wrong_operator(const ast::StateTerm& term);
     void wrong_term(Span span, std::string message, std::string help);
     // operand.cpp
     Operand path(const Scope& scope, const std::string& name, Span span);

@@ -17,6 +17,13 @@ using Kind = Operand::Kind;
 
 namespace {
 
+// How the state term of that name is written; empty where there is none.
+std::string_view state_term_like(std::string_view name) {
+    for (const std::string_view written : {"rate(ip.src) > 10/s", "byterate(ip.src) > 1MB/s"})
+        if (written.substr(0, written.find('(')) == name) return written;
+    return {};
+}
+
 constexpr std::uint64_t kMaxSliceBytes = 64;  // language.md, conditions
 constexpr std::uint64_t kMaxSliceEnd = 1024;
 
@@ -61,7 +68,10 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
                        .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
     if (dotted && packet::find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
-    if (!meant.other.empty()) {
+    if (const std::string_view term = state_term_like(name); !term.empty()) {
+        unknown.help = fmt::format("write `{}`; without a key, `{}()`", term, name);
+        near.clear();
+    } else if (!meant.other.empty()) {
         unknown.help = fmt::format("use `{}` or `{}`", meant.field, meant.other);
         near.clear();
     } else if (!dotted) {

@@ -30,6 +30,25 @@ void ConditionChecker::wrong_term(Span span, std::string message, std::string he
     say({.code = Code::E334, .span = span, .message = std::move(message), .help = std::move(help)});
 }
 
+// Counts are whole numbers: `>= N` is `> N - 1`. Of rates `<` and `>=` have no such equal.
+void ConditionChecker::wrong_operator(const ast::StateTerm& term) {
+    Diagnostic wrong{.code = Code::E334,
+                     .span = term.op_span,
+                     .message = fmt::format("a state term has no `{}`", text(term.op_span)),
+                     .help = "`>` is true above the limit, `<=` within it"};
+    const auto* number = term.limit ? std::get_if<Integer>(&term.limit->value) : nullptr;
+    const bool is_ge = term.op == ast::Comparison::kGe, is_lt = term.op == ast::Comparison::kLt;
+    const char* sign = is_ge ? ">" : "<=";
+    if (number != nullptr && number->value > 0 && (is_ge || is_lt)) {
+        const std::string same = fmt::format("{} {}", sign, number->value - 1);
+        wrong.help = "a count is a whole number";
+        wrong.fix = Fix{{term.op_span.file, term.op_span.begin, term.limit_span.end}, same};
+    } else if (is_ge || is_lt) {
+        wrong.help = fmt::format("write `{}`: a packet that just reaches the limit is within it", sign);
+    }
+    say(std::move(wrong));
+}
+
 // Are the parts there that this kind of term has?
 bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term, Span span) {
     const std::size_t errors = diagnostics_.errors();
@@ -37,9 +56,9 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
         say({.code = Code::E335,
              .span = span,
              .message = "a state term inside `or`, `not` or a name",
-             .help = "a state term may only be an operand of the outermost `and` of a rule's `when`"});
-    if (term.op != ast::Comparison::kGt)
-        wrong_term(term.op_span, "the only operator of a state term is `>`", "write `>`");
+             .help = "a state term may only be an operand of the outermost `and` of a rule's `when`; instead of "
+                     "`not rate(ip.src) > 10/s` write `rate(ip.src) <= 10/s`"});
+    if (term.op != ast::Comparison::kGt && term.op != ast::Comparison::kLe) wrong_operator(term);
     const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
     if (!term.limit)
         wrong_term(span, "this state term has no limit", "compare it: `rate(ip.src) > 10/s`");
@@ -50,9 +69,9 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
         wrong_term(span, windowed ? "the window is missing" : "this term takes no window",
                    "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have a window; rates do not");
-    if (term.keys.empty() || term.keys.size() > kMaxKeys)
+    if (term.keys.size() > kMaxKeys)
         wrong_term(span, fmt::format("a state term cannot have {} keys", term.keys.size()),
-                   "a key is one to four fields");
+                   "a key is up to four fields; without one, all packets of the rule count together");
     if (term.burst && windowed) wrong_term(span, "this term takes no burst", "only `rate` and `byterate` have a burst");
     if (term.size && (*term.size == 0 || *term.size > kMaxTermSize))
         wrong_term(span, fmt::format("a state term cannot keep {} keys", *term.size),
@@ -140,7 +159,8 @@ void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term
     const bool shaped = term_shape(scope, term, span);
     const bool keyed = term_keys(scope, term, typed);
     if (!shaped || !keyed || !term_limit(term, typed)) return;
-    typed.size = term.size.value_or(typed.size);
+    typed.within = term.op == ast::Comparison::kLe;
+    typed.size = term.size.value_or(typed.keys.empty() ? 1 : typed.size);
     if (typed.value && typed.limit > policy::kMaxDistinct)
         return wrong_term(term.limit_span, fmt::format("{} distinct values are too many", typed.limit),
                           fmt::format("the limit is {}", policy::kMaxDistinct));

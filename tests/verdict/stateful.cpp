@@ -118,7 +118,9 @@ std::string Generator::alerts() {
 }
 
 std::string Generator::term() {
-    const std::string list = fields();
+    const std::string list = random_.one_in(8) ? "" : fields();  // without a key: the rule has one
+    const std::string listed = list.empty() ? "" : list + ", ";
+    const std::string sign = random_.one_in(3) ? "<=" : ">";
     const std::string size = random_.one_in(3) ? fmt::format(" size {}", random_.between(512, 3000)) : "";
     struct Unit {
         const char* word;
@@ -131,21 +133,21 @@ std::string Generator::term() {
             const std::uint64_t count = random_.one_in(3) ? random_.between(1, 100'000) : random_.between(1, 5);
             pauses_.push_back(unit.ns / count);
             const std::string burst = random_.one_in(2) ? fmt::format(" burst {}", random_.between(1, 7)) : "";
-            return fmt::format("rate({}) > {}/{}{}{}", list, count, unit.word, burst, size);
+            return fmt::format("rate({}) {} {}/{}{}{}", list, sign, count, unit.word, burst, size);
         }
         case 1: {
             const std::uint64_t bytes = random_.one_in(3) ? random_.between(1, 1'000'000) : random_.between(1, 300);
             pauses_.push_back(unit.ns / bytes * 60);
             const std::string burst = random_.below(4) != 0 ? fmt::format(" burst {}B", random_.between(1, 400)) : "";
-            return fmt::format("byterate({}) > {}B/s{}{}", list, bytes, burst, size);
+            return fmt::format("byterate({}) {} {}B/s{}{}", list, sign, bytes, burst, size);
         }
         case 2:
-            return fmt::format("distinct({}, by {}, in {}) > {}{}",
+            return fmt::format("distinct({}, {}in {}) {} {}{}",
                                one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len",
                                       "arp.sender_ip", "udp"),
-                               joined_by(list), duration(),
+                               list.empty() ? "" : "by " + joined_by(list) + ", ", duration(), sign,
                                random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
-        default: return fmt::format("count({}, in {}) > {}{}", list, duration(), random_.below(5), size);
+        default: return fmt::format("count({}in {}) {} {}{}", listed, duration(), sign, random_.below(5), size);
     }
 }
 
