@@ -12,14 +12,14 @@
 namespace weir::sema {
 namespace {
 
-// `inner.` will be the fields of the packet within a tunnel.
-bool is_reserved(std::string_view name) {
+// The first word of a field. `inner.` will be the fields of the packet within a tunnel.
+bool begins_field(std::string_view name) {
     static const auto* const fields = [] {
         auto* all = new std::unordered_set<std::string_view>{"inner"};
         for (const packet::Field& field : packet::fields()) all->insert(field.name.substr(0, field.name.find('.')));
         return all;
     }();
-    return find_reserved(name) != nullptr || fields->contains(name);
+    return fields->contains(name);
 }
 
 class Collector {
@@ -41,8 +41,10 @@ private:
         if (fresh(seen, name, what)) table.emplace(name.text, id);
     }
 
+    // What a condition names may not look like a field; a rule, an alert or a sink may.
     bool fresh(Seen& seen, const ast::Name& name, const char* what) {
-        if (is_reserved(name.text)) {
+        const bool in_conditions = &seen != &rules_ && &seen != &alerts_ && &seen != &sinks_;
+        if (find_reserved(name.text) != nullptr || (in_conditions && begins_field(name.text))) {
             diagnostics_.add({.code = Code::E204,
                               .span = name.span,
                               .message = fmt::format("`{}` is a reserved word", name.text),
