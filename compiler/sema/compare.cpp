@@ -130,7 +130,11 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
 }
 
 policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare& node, Span span) {
-    const Operand lhs = operand(scope, node.lhs), rhs = operand(scope, node.rhs);
+    const Operand lhs = operand(scope, node.lhs);
+    Scope values = scope;
+    if (lhs.kind == Kind::kField) values.compared = {&lhs.field, 1};
+    if (lhs.kind == Kind::kTuple) values.compared = lhs.fields;
+    const Operand rhs = operand(values, node.rhs);
     if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
     const auto key = key_of(lhs, node, rhs);
     if (!key) return compare_sides(lhs, node, rhs, span);

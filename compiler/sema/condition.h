@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -27,7 +28,8 @@ public:
     struct Scope {
         const ast::Policy* policy;
         const Arguments* arguments = nullptr;
-        bool top_level = false;  // of a rule's `when`: where state terms may stand
+        bool top_level = false;                       // of a rule's `when`: where state terms may stand
+        std::span<const packet::FieldId> compared{};  // what values are compared with: names of its values are known
     };
 
     ConditionChecker(const Sources& sources, const Names& names, policy::TypedPolicy& typed, Diagnostics& diagnostics)
@@ -103,6 +105,7 @@ private:
     // operand.cpp
     Operand path(const Scope& scope, const std::string& name, Span span);
     Operand let(const Names::LetPlace& place, Span span);
+    std::optional<Operand> named_value(packet::FieldId of, std::string_view name, Span span);
     Operand call(const Scope& scope, const ast::Call& call, Span span);
     Operand masked(const Scope& scope, const ast::Masked& node, Span span);
     Operand length(const Scope& scope, const ast::Length& node, Span span);

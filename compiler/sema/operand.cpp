@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/packet/value_names.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/expansion.h"
 #include "compiler/sema/foreign_fields.h"
@@ -105,9 +106,32 @@ Operand ConditionChecker::path(const Scope& scope, const std::string& name, Span
     if (const auto found = names_.lets.find(name); found != names_.lets.end()) return let(found->second, span);
     if (const auto found = names_.sets.find(name); found != names_.sets.end())
         return {.kind = Kind::kSet, .span = span, .set = found->second};
+    if (scope.compared.size() == 1)
+        if (auto value = named_value(scope.compared.front(), name, span)) return std::move(*value);
     const auto id = field(name, span);
     if (!id) return {.span = span};
     return {.kind = Kind::kField, .span = span, .field = *id};
+}
+
+// Nothing where the name is none of the field's values, but may be another field. Says what is wrong where it is
+// neither.
+std::optional<Operand> ConditionChecker::named_value(packet::FieldId of, std::string_view name, Span span) {
+    const std::span<const packet::ValueName> values = packet::value_names(of);
+    const auto found =
+        std::find_if(values.begin(), values.end(), [&](const packet::ValueName& one) { return one.name == name; });
+    if (found != values.end()) return value_operand(Integer{found->value}, span);
+    if (values.empty() || packet::find_field(name) || name.find('.') != std::string_view::npos) return std::nullopt;
+    Diagnostic unknown{.code = Code::E202,
+                       .span = span,
+                       .message = fmt::format("`{}` has no value named `{}`", packet::field(of).name, name),
+                       .help = "docs/language.md lists the names of values"};
+    constexpr std::size_t kTellsApart = 5;  // letters; `af11` and `af12` are both meant as they are
+    Nearest near(name);
+    if (suggests(diagnostics_) && name.size() >= kTellsApart)
+        for (const packet::ValueName& one : values) near.offer(one.name);
+    if (!near.best().empty()) unknown.fix = Fix{span, near.best()}, unknown.help.clear();
+    say(std::move(unknown));
+    return Operand{.span = span};
 }
 
 Operand ConditionChecker::let(const Names::LetPlace& place, Span span) {
@@ -318,8 +342,11 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
             if (!add_values(operand(scope, id))) return {.span = span};
             continue;
         }
-        for (const ast::ExprId part : tuple->elements) {
-            const Operand value = operand(scope, part);
+        for (std::size_t i = 0; i < tuple->elements.size(); ++i) {
+            Scope part = scope;
+            part.compared =
+                i < scope.compared.size() ? scope.compared.subspan(i, 1) : std::span<const packet::FieldId>();
+            const Operand value = operand(part, tuple->elements[i]);
             if (value.kind == Kind::kValues) {
                 say({.code = Code::E324,
                      .span = value.span,
@@ -348,6 +375,7 @@ Operand ConditionChecker::operand(const Scope& scope, ast::ExprId id) {
     if (const auto* node = std::get_if<ast::Tuple>(&expr.node)) return tuple(scope, *node, expr.span);
     Scope inner = scope;
     inner.top_level = false;
+    inner.compared = {};
     return {.kind = Kind::kCondition, .span = expr.span, .condition = condition(inner, id)};
 }
 
