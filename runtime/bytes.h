@@ -47,6 +47,7 @@ public:
     }
     // As they are, without their number.
     void append(std::span<const std::uint8_t> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void reserve(std::size_t more) { bytes_.reserve(bytes_.size() + more); }
     const std::vector<std::uint8_t>& bytes() const { return bytes_; }
 
 private:

@@ -232,6 +232,9 @@ void Accounts::add_taken(const std::string& alert, const Record::Taken& more) {
 }
 
 void Accounts::save(ByteWriter& out) const {
+    std::size_t bytes = 0;
+    for (const auto& [name, counter] : rules_) bytes += sizeof(std::uint64_t) + name.size() + sizeof(counter);
+    out.reserve(bytes);
     out.put(std::uint64_t{rules_.size()});
     for (const auto& [name, counter] : rules_) out.put(name), out.put(counter);
     out.put(std::uint64_t{alerts_.size()});
@@ -256,13 +259,19 @@ void Accounts::load(ByteReader& in) {
 
 void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& kept,
                          const std::vector<std::string>& state) {
-    std::unordered_set<std::string_view> rules, alerts;
-    rules.reserve(manifest.rules.size());
-    for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
+    // Mostly all stay, and there may be 131,072.
+    const auto stay = std::count_if(manifest.rules.begin(), manifest.rules.end(),
+                                    [&](const bpf::RuleInfo& rule) { return rules_.contains(rule.name); });
+    if (static_cast<std::size_t>(stay) != rules_.size()) {
+        std::unordered_set<std::string_view> rules;
+        rules.reserve(manifest.rules.size());
+        for (const bpf::RuleInfo& rule : manifest.rules) rules.insert(rule.name);
+        std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
+    }
+    std::unordered_set<std::string_view> alerts;
     for (const bpf::AlertInfo& alert : manifest.alerts) alerts.insert(alert.name);
     for (const bpf::Manifest* old : kept)
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
-    std::erase_if(rules_, [&](const auto& entry) { return !rules.contains(entry.first); });
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
     std::erase_if(state_,
                   [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
