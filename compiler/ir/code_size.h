@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kGroupSize =
 inline constexpr std::uint32_t kInlineSize = 256;  // of code that may be part of the program's main function
 // Of a policy. LLVM takes 2 seconds for it; the verifier, which follows 1,000,000 instructions, could take twice as
 // much.
-inline constexpr std::uint32_t kMaxCodeSize = 24'576;
+inline constexpr std::uint32_t kMaxCodeSize = 36'864;
 
 class CodeSizes {
 public:
