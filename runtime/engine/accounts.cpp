@@ -178,7 +178,8 @@ Counts load_counts(ByteReader& in) {
 
 void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     const std::size_t rules = manifest.rules.size();
-    for (std::size_t i = 0; i < rules; ++i) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
+    for (std::size_t i = 0; i < rules; ++i)  // of 131,072 rules most match nothing, and have no place here
+        if (counts.rows[i].packets != 0) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
