@@ -70,6 +70,13 @@ class Live(LiveCase):
         fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         return int(fields[11]) + int(fields[12])
 
+    def has_ended(self, process):
+        """Its descriptors are closed then, too."""
+        try:
+            return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+        except FileNotFoundError:
+            return True
+
     def large_policy(self):
         large = self.folder / "large.rules"
         large.write_text("\n".join(f"rule r{i} {{ when ip.src in 10.{i >> 8 & 255}.{i & 255}.0/24 and udp.dport in {i % 999}..{i % 999 + i % 77} then drop }}"
@@ -97,7 +104,9 @@ class Live(LiveCase):
         for failed, (what, end) in enumerate({"process died (Segmentation": signal.SIGSEGV, "took more than": signal.SIGXCPU}.items(), 1):
             with self.subTest(what):
                 self.refused_reload(process, large, what, failed, end)
-        os.kill(self.compiler(), signal.SIGKILL)                                     # while it has nothing to do
+        compiler = self.compiler()
+        os.kill(compiler, signal.SIGKILL)                                            # while it has nothing to do
+        self.wait_until(lambda: self.has_ended(compiler), "it has ended")
         self.assertEqual(self.ask("reload", self.policy).returncode, 0)
 
     def test_a_compiler_without_memory_is_an_error_message(self):
