@@ -22,6 +22,9 @@ class Watch(LiveCase):
     def in_force(self):
         return {rule["name"] for rule in self.status()["rules"]}
 
+    def failed(self):
+        return self.status()["reload_failed"]
+
     def wait_for(self, *names):
         """Of a file in pieces some make a policy of that name, too: it is in force once its hash is the whole file's."""
         def is_in_force():
@@ -38,25 +41,28 @@ class Watch(LiveCase):
         other.write_text(policy("c"))
         other.rename(self.policy)
         self.wait_for("c")
+        # A file that is written anew is empty for a moment: read just then, it is one more failed reload.
+        failed = self.failed()
         self.policy.unlink()
-        self.wait_until(lambda: self.status()["reload_failed"] == 1, "a policy that is gone is a failed reload")
+        self.wait_until(lambda: self.failed() > failed, "a policy that is gone is a failed reload")
         self.assertEqual(self.in_force(), {"c"})
         self.policy.write_text(policy("d"))
         self.wait_for("d")
+        failed = self.failed()
         self.policy.write_text("rule d {")
-        self.wait_until(lambda: self.status()["reload_failed"] == 2, "a bad policy is a failed reload")
+        self.wait_until(lambda: self.failed() > failed, "a bad policy is a failed reload")
         self.assertEqual(self.in_force(), {"d"})
         self.policy.write_text(policy("e"))
         self.wait_for("e")
-        self.assertEqual(self.status()["reload_failed"], 2)
 
     def test_a_file_that_is_emptied(self):
         """As an editor or a full disk leaves it for a while: no policy, so the one in force stays."""
         self.policy.write_text(policy("a"))
         self.start("--watch")
-        for failed, text in enumerate(("", "# nothing yet\n", "\ufeff"), 1):
+        for text in ("", "# nothing yet\n", "\ufeff"):
+            failed = self.failed()
             self.policy.write_text(text)
-            self.wait_until(lambda: self.status()["reload_failed"] == failed, f"{text!r} is a failed reload")
+            self.wait_until(lambda: self.failed() > failed, f"{text!r} is a failed reload")
             self.assertEqual((self.in_force(), self.status()["generation"]), ({"a"}, 1))
         self.policy.write_text(policy("b"))
         self.wait_for("b")
