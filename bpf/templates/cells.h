@@ -124,17 +124,19 @@ static __always_inline void weir_inserted(__u32 account, __u32 cell) {
 }
 
 /* Where a new key goes: the first free cell from its home on; in a group that is full, that of the key which is nearest
- * to its initial state. So a key over its limit goes only where all are. Of a term, and of the throttles. */
-GLOBAL_FUNCTION __u32 weir_choose_cell(struct weir_term_group* group, __u64 print, __u32 number, __u64 now_ns) {
-    if (!group || number >= weir_term_count()) return 0;
+ * to its initial state. So a key over its limit goes only where all are. No term: of the throttles. */
+static __always_inline __u32 weir_choose(struct weir_term_group* group, __u64 print, const struct weir_term* term,
+                                         __u64 now_ns) {
     __u32 nearest = 0;
     __u64 least = ~0ull;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++) {
         __u32 at = weir_cell_from_home(print, i);
         const struct weir_cell* cell = weir_cell_at(group, at);
-        __u64 distance =
-            *(volatile __u64*)&cell->print ? weir_term_distance(&weir_terms[BOUNDED(number)], cell, now_ns) : 0;
+        __u64 distance = 0;
+        if (*(volatile __u64*)&cell->print)
+            distance = term ? weir_term_distance(term, cell, now_ns)
+                            : weir_throttle_distance(cell, *weir_ends_of(group, at), now_ns);
         if (distance < least) {
             nearest = at;
             least = distance;
@@ -144,24 +146,12 @@ GLOBAL_FUNCTION __u32 weir_choose_cell(struct weir_term_group* group, __u64 prin
     }
     return least ? nearest | WEIR_EVICTS : nearest;
 }
+GLOBAL_FUNCTION __u32 weir_choose_cell(struct weir_term_group* group, __u64 print, __u32 number, __u64 now_ns) {
+    if (!group || number >= weir_term_count()) return 0;
+    return weir_choose(group, print, &weir_terms[BOUNDED(number)], now_ns);
+}
 GLOBAL_FUNCTION __u32 weir_choose_window(struct weir_term_group* group, __u64 print, __u64 now_ns) {
-    if (!group) return 0;
-    __u32 nearest = 0;
-    __u64 least = ~0ull;
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++) {
-        __u32 at = weir_cell_from_home(print, i);
-        const struct weir_cell* cell = weir_cell_at(group, at);
-        __u64 distance =
-            *(volatile __u64*)&cell->print ? weir_throttle_distance(cell, *weir_ends_of(group, at), now_ns) : 0;
-        if (distance < least) {
-            nearest = at;
-            least = distance;
-        }
-        if (!least) break;
-        OPAQUE(least);
-    }
-    return least ? nearest | WEIR_EVICTS : nearest;
+    return group ? weir_choose(group, print, 0, now_ns) : 0;
 }
 
 /* Gives the cell, whose line is locked, to the key. */

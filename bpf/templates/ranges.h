@@ -84,5 +84,7 @@ __attribute__((used)) static __always_inline __u32 weir_in_bitmap(__u32 first, _
     const __u64* word = bytes_at(first * sizeof(struct weir_line) + (bit >> 6) * sizeof(*word), sizeof(*word));
     return word ? *word >> (bit & 63) & 1 : 0;
 }
+/* The same where a policy has many: as code of its own each would take LLVM 0.3 ms. */
+GLOBAL_FUNCTION int weir_in_shared_bitmap(__u32 first, __u64 bit) { return weir_in_bitmap(first, bit); }
 
 #endif

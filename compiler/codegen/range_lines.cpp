@@ -253,11 +253,14 @@ Search once(Known& known, const Key& key, std::size_t ranges, Add add) {
 Search RangeLines::add(const Ranges64& ranges, std::uint64_t largest) {
     // With fewer ranges a tree is smaller than a bitmap, and as fast.
     constexpr std::size_t kRangesInTree = 32;
+    constexpr std::size_t kBitmapsInCode = 256;  // a call costs the packet 1 to 2 ns, and LLVM less
     WEIR_CHECK(largest <= kLow63);
     if (ranges.size() <= kRangesInCode) return {};
     return once(known_, std::pair(largest, ranges), ranges.size(), [&]() -> Search {
         const Ranges64 there = up_to(ranges, largest);
-        if (largest <= 0xffff && there.size() > kRangesInTree) return {"weir_in_bitmap", add_bitmap(lines_, there)};
+        if (largest <= 0xffff && there.size() > kRangesInTree)
+            return {known_.size() < kBitmapsInCode ? "weir_in_bitmap" : "weir_in_shared_bitmap",
+                    add_bitmap(lines_, there)};
         if (largest <= kOnes >> 32) return {"weir_in_ranges32", add_tree<Keys32>(lines_, there, largest)};
         return {"weir_in_ranges64", add_tree<Keys63>(lines_, there, largest)};
     });

@@ -187,6 +187,17 @@ TEST_CASE("payload searches", "[limits]") {
     check_loads("64 in one rule", in_one(64), udp4({}, Bytes(504, 'x') + text("needle63")));
 }
 
+TEST_CASE("more lists of ports than are looked up by code of their own", "[limits]") {
+    // Each list has 40 ports of its own, two apart, so that it is a bitmap.
+    const std::string policy = joined(700, "", [](std::size_t r) {
+        return fmt::format("rule p{} {{ when udp.dport in {{ {} }} then drop }}\n", r,
+                           joined(40, ", ", [&](std::size_t i) { return std::to_string(80 * r + 2 * i); }));
+    });
+    for (const std::size_t port : {std::size_t{78}, std::size_t{80 * 300}, std::size_t{80 * 699 + 78}})
+        check_loads(fmt::format("port {}", port), policy,
+                    patched(udp4(), 36, {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port)}));
+}
+
 TEST_CASE("64 rules of many searches each", "[limits]") {
     const std::string policy = joined(64, "\n", [](std::size_t r) {
         return fmt::format("rule s{} {{ when {} then drop }}", r, joined(16, " or ", [&](std::size_t i) {

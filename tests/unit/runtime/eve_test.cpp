@@ -10,22 +10,13 @@
 #include <fstream>
 
 #include "runtime/sinks/eve.h"
+#include "tests/unit/runtime/folder.h"
 
 using namespace weir;
 using namespace weir::runtime;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        std::string shape = fs::temp_directory_path() / "weir-unit-XXXXXX";
-        REQUIRE(mkdtemp(shape.data()) != nullptr);
-        path = shape;
-    }
-    ~Folder() { fs::remove_all(path); }
-    fs::path path;
-};
 
 Event numbered(int number) {
     Event event;

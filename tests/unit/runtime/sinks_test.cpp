@@ -16,6 +16,7 @@
 #include "runtime/sinks/dispatcher.h"
 #include "runtime/sinks/eve.h"
 #include "runtime/sinks/stdout.h"
+#include "tests/unit/runtime/folder.h"
 
 using namespace weir;
 using namespace weir::runtime;
@@ -23,16 +24,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        std::string shape = fs::temp_directory_path() / "weir-unit-XXXXXX";
-        REQUIRE(mkdtemp(shape.data()) != nullptr);
-        path = shape;
-    }
-    ~Folder() { fs::remove_all(path); }
-    fs::path path;
-};
 
 Event an_event() {
     Event event;
