@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 ROOMS = ("bpf", "grammar", "compiler", "runtime", "tooling", "service", "cli")
 CODE = (".cpp", ".h", ".c", ".def")
@@ -245,26 +246,64 @@ def check_tested(root, _):
             yield f"{inside}: {found[1]} does not mention {named}"
 
 
-def weir_check(weir, path):
-    done = subprocess.run([weir, "check", "--deny", "warnings", str(path)], capture_output=True, text=True, timeout=60)
+def weir_says(weir, *words):
+    done = subprocess.run([weir, *map(str, words)], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 
+def weir_check(weir, path):
+    return weir_says(weir, "check", "--deny", "warnings", path)
+
+
+def weir_test(weir, path):
+    """The tests in a policy, judged by the evaluators that need no privileges."""
+    for engine in ("oracle", "native"):
+        status, said = weir_says(weir, "test", "--engine", engine, path)
+        if status != 0:
+            break
+    return status, said
+
+
 def fences(page):
-    """(line, words after `rules`, heading above, text) of each ```rules fence."""
+    """(line, words after `rules`, heading above, text) of each ```rules fence, in a list too."""
     heading, opened = "", None
     for number, line in enumerate(page.splitlines(), 1):
         if opened is None and line.startswith("#"):
             heading = line.lstrip("# ").split(" ")[0]
-        if line.startswith("```") and opened is not None:
+        is_fence = line.lstrip().startswith("```")
+        if is_fence and opened is not None:
             first, words, lines = opened
             if words[:1] == ["rules"]:
-                yield first, words[1:], heading, "\n".join(lines) + "\n"
+                yield first, words[1:], heading, textwrap.dedent("\n".join(lines)) + "\n"
             opened = None
-        elif line.startswith("```"):
-            opened = (number, line[3:].split(), [])
+        elif is_fence:
+            opened = (number, line.strip()[3:].split(), [])
         elif opened is not None:
             opened[2].append(line)
+
+
+def sheet(page):
+    """(line, text) of what the last column of a cheat sheet's tables says in the language: conditions, or whole items."""
+    for number, line in enumerate(page.splitlines(), 1):
+        if line.startswith("| "):
+            last = re.split(r"(?<!\\)\|", line)[-2]
+            for words in re.findall(r"`([^`]+)`", last):
+                if " " in words and not re.match(r"(weir|systemctl|import) ", words):
+                    yield number, words
+
+
+def check_sheet(weir, page, folder):
+    """The lines of a cheat sheet that weir refuses, and what it says of all."""
+    policies = []
+    for number, words in sheet(page):
+        policies.append(pathlib.Path(folder, f"line-{number}-{len(policies)}.rules"))
+        is_items = re.match(r"(default|let|set|rule|alert) ", words)
+        policies[-1].write_text(words if is_items else f"rule line {{ when {words} then pass }}\n")
+    if not policies:
+        return ["no"], "the page has no tables of lines"
+    status, said = weir_says(weir, "check", "--deny", "warnings", *policies)
+    refused = sorted(set(re.findall(r"--> \S*/line-(\d+)-", said)))
+    return (refused or ["?"]) if status != 0 else [], said
 
 
 def check_rules(root, weir):
@@ -278,15 +317,26 @@ def check_rules(root, weir):
     if count == 0:
         yield "rules/: no policies found"
     for inside, path in files(root, (".md",)):
+        if inside.startswith("docs/from-"):
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copytree(root / "rules/sets", pathlib.Path(folder, "sets"))
+                numbers, said = check_sheet(weir, text(path), folder)
+            if numbers:
+                yield f"{inside}: lines {', '.join(numbers)} of a cheat sheet are refused\n{said}"
         for number, words, heading, example in fences(text(path)):
             with tempfile.TemporaryDirectory() as folder:
                 shutil.copytree(root / "rules/sets", pathlib.Path(folder, "sets"))
                 policy = pathlib.Path(folder, "example.rules")
                 policy.write_text(example)
                 status, said = weir_check(weir, policy)
+                failed = None
+                if status == 0 and re.search(r"^test ", example, re.M):
+                    failed = weir_test(weir, policy)
             where = f"{inside}:{number}"
             if "bad" not in words and status != 0:
                 yield f"{where}: a good example is refused\n{said}"
+            if failed and failed[0] != 0:
+                yield f"{where}: the tests of an example fail\n{failed[1]}"
             if "bad" in words and status != 1:
                 yield f"{where}: a bad example ends with status {status}\n{said}"
             if "bad" in words and inside == "docs/diagnostics.md" and heading not in said:

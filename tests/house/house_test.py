@@ -178,6 +178,26 @@ class House(unittest.TestCase):
         self.put("docs/diagnostics.md", f"### E202\n```rules bad\n{bad}```\n```rules\n{bad}```\n```rules bad\n{good}```\n")
         self.assertEqual(len(self.breaches("rules", WEIR)), 5)     # the last: status, and no E202 in it
 
+    @unittest.skipUnless(WEIR, "needs weir")
+    def test_cheat_sheets(self):
+        self.put("rules/a.rules", "rule a { when tcp then drop }\n")
+        good = "| theirs | weir |\n| --- | --- |\n| `a \\| b` | `tcp.dport == 1`, or `rule a { when udp then drop }` |\n"
+        self.put("docs/from-a.md", good + "| `x` | `weir status` |\n")
+        self.assertEqual(self.breaches("rules", WEIR), [])
+        self.put("docs/from-a.md", good + "| `x` | `tcp.dprot == 1` |\n| `y` | `rule a { when tcp }` |\n")
+        self.assertIn("lines 4, 5 of", "".join(self.breaches("rules", WEIR)))
+
+    @unittest.skipUnless(WEIR, "needs weir")
+    def test_examples_whose_tests_fail_and_examples_in_lists(self):
+        self.put("rules/a.rules", "rule a { when tcp then drop }\n")
+        example = 'rule a {{ when tcp then drop }}\ntest "t" {{ {} 192.0.2.1:1 -> 192.0.2.2:2 => drop }}\n'
+        self.put("docs/a.md", "```rules\n" + example.format("tcp") + "```\n")
+        self.assertEqual(self.breaches("rules", WEIR), [])
+        self.put("docs/a.md", "```rules\n" + example.format("udp") + "```\n")
+        self.assertEqual(len(self.breaches("rules", WEIR)), 1)
+        self.put("docs/a.md", "1. An example:\n\n   ```rules\n   rule a { when tcp.dprot == 1 then drop }\n   ```\n")
+        self.assertEqual(len(self.breaches("rules", WEIR)), 1)
+
     def test_a_source_file_that_is_not_formatted(self):
         shutil.copy(pathlib.Path(house.__file__).parents[2] / ".clang-format", self.root)
         self.put("runtime/a.cpp", "int add(int a, int b) { return a + b; }\n")
