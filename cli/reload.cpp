@@ -31,6 +31,7 @@ struct ReloadArguments {
     std::string confirm_within{};
     std::string samples{};
     bool shadow = false;
+    bool no_tests = false;
 };
 
 // What programs read. People read what the commands below print.
@@ -90,6 +91,7 @@ int reload(const ReloadArguments& arguments) {
     command.format = arguments.options.format;
     command.colour = colour_of(STDERR_FILENO) == Colour::kOn;
     command.shadow = arguments.shadow;
+    command.no_tests = arguments.no_tests;
     if (!arguments.samples.empty()) command.samples = tooling::from_root(arguments.samples);
     int status = kOk;
     const auto reply = ask(arguments.name, std::move(command), kTimeout_ms, status);
@@ -134,7 +136,9 @@ void add_reload(CLI::App& app, int& status) {
     static ReloadArguments arguments;
     CLI::App* command =
         app.add_subcommand("reload", "swaps the policy of a running engine; returns when it is in force or refused");
-    command->footer("A refused policy changes nothing. Counters continue for rules that keep their name.");
+    command->footer(
+        "The tests in FILE run first; one that fails refuses the policy. A refused policy changes nothing.\n"
+        "Counters continue for rules that keep their name.");
     command->add_option("FILE", arguments.file, "policy; - is standard input; default: read the file in force again");
     add_name_option(*command, arguments.name);
     command
@@ -155,6 +159,7 @@ void add_reload(CLI::App& app, int& status) {
         ->type_name("F.pcapng")
         ->needs(shadow);
     shadow->excludes("--confirm-within");
+    command->add_flag("--no-tests", arguments.no_tests, "put the policy in force without running its tests first");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = reload(arguments); });
 }

@@ -35,6 +35,7 @@ struct RunArguments {
     std::string keep_every = "30s";
     bool observe = false;
     bool watch = false;
+    bool no_tests = false;
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -93,7 +94,8 @@ int run(const RunArguments& arguments) {
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
     service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),
-                                   arguments.observe};
+                                   arguments.observe,
+                                   arguments.no_tests ? service::TestsFirst::kLeaveOut : service::TestsFirst::kRun};
     for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
     if (!runtime::may_load_programs())
         return say_error({"this process may not load BPF programs",
@@ -162,6 +164,7 @@ void add_run(CLI::App& app, int& status) {
     CLI::App* command =
         app.add_subcommand("run", "compiles and attaches a policy, and delivers its alerts; in the foreground");
     command->footer(
+        "The tests in FILE run first, for 5 s at most; one that fails refuses the policy (status 1).\n"
         "SIGHUP reloads the file and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
         "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
     command->add_option("FILE", arguments.file, "policy")->required()->check([](const std::string& file) {
@@ -189,6 +192,8 @@ void add_run(CLI::App& app, int& status) {
         ->type_name("TIME")
         ->capture_default_str();
     command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
+    command->add_flag("--no-tests", arguments.no_tests,
+                      "put the policy in force without running its tests first; reloads by SIGHUP and --watch, too");
     command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);

@@ -30,6 +30,7 @@ struct ReloadCommand {
     bool colour = false;
     bool shadow = false;    // beside the policy in force, enforcing nothing
     std::string samples{};  // with `shadow`: path of the capture; empty: the engine's own
+    bool no_tests = false;  // the tests of the policy's own file are left out
     // A regular file with the policy's text, in place of `file`, which is then only the name that diagnostics have. A
     // door that gets a text puts it into a file in memory.
     runtime::UniqueFd text{};

@@ -30,6 +30,7 @@ void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
     fields.optional_word("format", command.format, "human", "json", "sarif", "github");
     fields.optional("colour", command.colour);
     fields.optional("shadow", command.shadow);
+    fields.optional("no_tests", command.no_tests);
     fields.optional("samples", command.samples);
     // Written where there is a text; read, it says that one came along.
     bool is_attached = std::is_same_v<Fields, FieldWriter> && command.text;

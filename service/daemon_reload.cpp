@@ -52,6 +52,7 @@ void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     if (!command.include.empty()) reload.request.options.include_dirs = command.include;
     reload.request.options.format = command.format;
     reload.request.options.deny_warnings = command.deny_warnings;
+    reload.request.tests = command.no_tests ? TestsFirst::kLeaveOut : TestsFirst::kRun;
     reload.request.colour = command.colour ? Colour::kOn : Colour::kOff;
     waiting_.push_back(std::move(reload));
 }

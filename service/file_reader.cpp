@@ -157,14 +157,20 @@ int receive_quoted(int socket) {
     return message.bytes.front();
 }
 
-Result<std::string> ask_file(int socket, const std::string& path, std::size_t most_bytes) {
+Result<runtime::UniqueFd> ask_descriptor(int socket, const std::string& path) {
     Message message;
     if (!send_message(socket, {reinterpret_cast<const std::uint8_t*>(path.data()), path.size()}) ||
         receive_message(socket, message, 1, Wait::kYes) != Received::kMessage)
         return because("its name is no path");
     const std::string said(message.bytes.begin() + 1, message.bytes.end());
     if (message.bytes.front() != '1' || message.fds.empty()) return because(said);
-    return read_all(message.fds.front().get(), most_bytes);
+    return std::move(message.fds.front());
+}
+
+Result<std::string> ask_file(int socket, const std::string& path, std::size_t most_bytes) {
+    const auto file = ask_descriptor(socket, path);
+    if (!file) return file.error();
+    return read_all((*file).get(), most_bytes);
 }
 
 void serve_files(int engine, int compiler) { Reader(engine, compiler).run(); }

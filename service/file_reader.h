@@ -22,6 +22,8 @@ int receive_quoted(int socket);
 
 // ---- the compiler's side, which is not ----
 
+// The file at `path`, open to be read from its beginning; the error as of ask_file().
+Result<runtime::UniqueFd> ask_descriptor(int socket, const std::string& path);
 // The content of the file at `path`; the error of a refusal is half a sentence ("it is a directory").
 Result<std::string> ask_file(int socket, const std::string& path, std::size_t most_bytes);
 

@@ -20,11 +20,15 @@
 
 namespace weir::service {
 
+// The tests of the policy's own file, before it may be put in force.
+enum class TestsFirst : std::uint8_t { kRun, kLeaveOut };
+
 struct WorkerRequest {
     std::string file{};  // from the root; where a text is given, only the name that it has
     tooling::PolicyOptions options{};
     Colour colour = Colour::kOff;
-    bool observe = false;             // the whole policy
+    bool observe = false;  // the whole policy
+    TestsFirst tests = TestsFirst::kRun;
     std::uint64_t cpu_seconds = 120;  // RLIMIT_CPU of the compiler: 131,072 rules take 3 s
 };
 

@@ -25,6 +25,7 @@
 #include "service/confine.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
+#include "tooling/judge/own_tests.h"
 
 namespace weir::service {
 namespace {
@@ -67,6 +68,27 @@ bool write_all(int fd, const void* bytes, std::size_t count) {
     return true;
 }
 
+constexpr std::uint64_t kTests_ms = 5000;  // of processor time
+
+// Runs the tests of the policy's own file. Adds what failed to `said`, which has the diagnostics.
+int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, const WorkerEnds& ends, std::string& said) {
+    const auto open = [&](const std::string& path) -> Result<tooling::Capture> {
+        auto file = ask_descriptor(ends.files, path);
+        if (!file) return tooling::unreadable(path, file.error());
+        return tooling::Capture::of_file(path, std::move(*file));
+    };
+    const auto tests = tooling::run_own_tests(loaded, open, kTests_ms);
+    if (!tests) {
+        said += "weir: " + printable(tests.error().message) + "\n";
+        return kWorldFault;
+    }
+    if (tests->failed.empty()) return kOk;
+    const std::string failed = render(*tests, loaded, request.options.format);
+    if (request.options.format == "sarif") said.clear();  // one document has both
+    said += failed;
+    return kPolicyFault;
+}
+
 // False where nobody takes the answer.
 bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& ends, runtime::UniqueFd memory) {
     const tooling::FileSource files{
@@ -80,6 +102,8 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
                                                   tooling::diagnostic_format(request.options.format), request.colour);
     WorkerAnswer head;
     head.status = loaded.status;
+    if (loaded.compiled && request.tests == TestsFirst::kRun) head.status = test(request, loaded, ends, said);
+    if (head.status != kOk) loaded.compiled.reset();
     std::vector<std::uint8_t> object_bytes;
     if (loaded.compiled) {
         if (const auto object = weir::compile(*loaded.compiled, {request.observe}, &session)) {
@@ -193,6 +217,7 @@ std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
     out.put(request.options.table_bytes);
     out.put(request.colour);
     out.put(request.observe);
+    out.put(request.tests);
     out.put(request.cpu_seconds);
     for (const std::string& folder : request.options.include_dirs) out.put(folder);
     return out.bytes();
@@ -207,6 +232,7 @@ WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
     request.options.table_bytes = in.get<std::uint64_t>();
     request.colour = in.get<Colour>();
     request.observe = in.get<bool>();
+    request.tests = in.get<TestsFirst>();
     request.cpu_seconds = in.get<std::uint64_t>();
     for (std::string folder = in.text(); in.good(); folder = in.text()) request.options.include_dirs.push_back(folder);
     return request;

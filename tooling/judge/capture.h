@@ -33,6 +33,8 @@ public:
     static Result<Capture> open(const std::string& path);
     // A regular file: what a policy names.
     static Result<Capture> open_regular(const std::string& path);
+    // The same of one that is open, to be read from its beginning, and is called `name`.
+    static Result<Capture> of_file(const std::string& name, runtime::UniqueFd file);
     // `bytes` of a file that is called `name`.
     static Result<Capture> of_bytes(const std::string& name, std::string_view bytes);
 
@@ -45,7 +47,6 @@ public:
 
 private:
     Capture(std::string name, ByteStream stream) : name_(std::move(name)), stream_(std::move(stream)) {}
-    static Result<Capture> of_file(const std::string& name, runtime::UniqueFd file);
     Status begin();
     Error failed(const Error& error) const;
     Error no_ethernet(std::uint16_t link_type) const;

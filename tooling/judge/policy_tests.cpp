@@ -58,6 +58,7 @@ Result<TestResult> PolicyTests::run(const policy::Test& test) {
 
 PolicyTests::Outcome PolicyTests::run_steps(const policy::Test& test) {
     now_ns_ = 0;
+    asked_ = 0;
     for (std::size_t i = 0; i < test.steps.size(); ++i) {
         auto failure = run_step(test.steps[i]);
         if (!failure) return failure.error();
@@ -114,7 +115,14 @@ PolicyTests::Outcome PolicyTests::replay(const policy::ReplayCapture& step) {
     }
 }
 
+// Reading the clock takes as long as the oracle takes for a packet.
+bool PolicyTests::is_over() {
+    constexpr std::uint64_t kInterval = 64;
+    return is_over_ && asked_++ % kInterval == 0 && is_over_();
+}
+
 PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect) {
+    if (is_over()) return failure(expect.text, "no end");
     auto answer = evaluators_.judge(frame, now_ns_);
     if (!answer) return answer.error();
     if (!answer->difference.empty()) return failure(expect.text, "evaluators that differ: " + answer->difference);

@@ -29,6 +29,9 @@ public:
     // it. A step fails at its first packet that goes wrong, or where its capture cannot be read; errors are the world's
     // (the kernel).
     Result<TestResult> run(const policy::Test& test);
+    // Asked at times while packets are judged, the first of each test among them: where it says true, the test that
+    // runs fails there.
+    void stop_when(std::function<bool()> is_over) { is_over_ = std::move(is_over); }
     // Of all tests that ran.
     const Coverage& coverage() const { return coverage_; }
 
@@ -42,12 +45,15 @@ private:
     Outcome check_member(const policy::ExpectMember& expect);
     Outcome judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
     Outcome check_alerts(const policy::Expectation& expect);
+    bool is_over();
 
     const LoadedPolicy& loaded_;
     const policy::TypedPolicy& policy_;
     Evaluators& evaluators_;
     OpenCapture open_;
     Coverage coverage_;
+    std::function<bool()> is_over_{};
+    std::uint64_t asked_ = 0;
     std::uint64_t now_ns_ = 0;
     std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
 };

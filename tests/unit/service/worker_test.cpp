@@ -12,6 +12,7 @@
 
 #include "service/file_reader.h"
 #include "service/message_socket.h"
+#include "tests/unit/tooling/captures.h"
 
 using namespace weir;
 using namespace weir::service;
@@ -102,6 +103,45 @@ TEST_CASE("one policy after another, by the same process") {
     CHECK_FALSE(bad.image);
     CHECK(compile(worker, file).status == kOk);
     CHECK(compiler_of(worker) == compiler);
+}
+
+TEST_CASE("the policy's own tests run first, with the captures that they name") {
+    const Folder folder;
+    // One TCP segment to port 22, of 54 bytes.
+    const std::string frame(
+        "\xff\xff\xff\xff\xff\xff\0\0\0\0\0\1\x08\0"
+        "\x45\0\0\x28\0\0\0\0\x40\6\0\0\x0a\0\0\1\x0a\0\0\2"
+        "\0\1\0\x16\0\0\0\0\0\0\0\0\x50\2\0\0\0\0\0\0",
+        54);
+    folder.write("ssh.pcap", tests::pcap_head() + tests::pcap_packet(frame));
+    const std::string fails = "test \"web\" { tcp 10.0.0.1:1 -> 10.0.0.2:80 => drop }\n";
+    const std::string file = folder.write("own.rules", kPolicy + fails);
+    Worker worker = started();
+    const WorkerOutcome refused = compile(worker, file);
+    CHECK(refused.status == kPolicyFault);
+    CHECK_FALSE(refused.image);
+    CHECK(refused.diagnostics.find(file + ":2: test \"web\" failed in step 1: expected drop, got pass by default") !=
+          std::string::npos);
+
+    WorkerRequest request;
+    request.file = file;
+    request.tests = TestsFirst::kLeaveOut;
+    worker.ask(request);
+    CHECK(wait_for(worker).status == kOk);
+
+    const std::string replays =
+        folder.write("replays.rules", std::string(kPolicy) + "test \"c\" { replay \"ssh.pcap\" => drop by r }\n");
+    const WorkerOutcome replayed = compile(worker, replays);
+    INFO(replayed.diagnostics);
+    CHECK(replayed.status == kOk);
+    std::filesystem::remove(folder.path / "ssh.pcap");
+    const WorkerOutcome missing = compile(worker, replays);
+    CHECK(missing.status == kPolicyFault);
+    INFO(missing.diagnostics);
+    CHECK(missing.diagnostics.find("No such file") != std::string::npos);
+
+    folder.write("import.rules", kPolicy + fails);
+    CHECK(compile(worker, folder.write("imports.rules", "import \"import.rules\"\n")).status == kOk);
 }
 
 TEST_CASE("the process has no rights left") {
