@@ -47,6 +47,12 @@ const Node* as_state_call(const Node& node, std::string_view first_word) {
     return known && node.children.size() == 2 && node.children[1].kind == Kind::kCall ? &node : nullptr;
 }
 
+// tcp.flags == S, tcp.flags == SYN
+bool is_flags_in_letters(std::string_view left, std::string_view right) {
+    const auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+    return left.starts_with("tcp.flags") && !right.empty() && std::all_of(right.begin(), right.end(), capital);
+}
+
 }  // namespace
 
 void ExprBuilder::say(Code code, Span where, std::string message, std::string help) {
@@ -131,6 +137,12 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
             fmt::format("`{}` is only allowed in a state term", text(node.children[i])),
             "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` accept it");
     const auto op = comparator(node.children[1]);
+    if (is_flags_in_letters(text(left), text(node.children[2]))) {
+        say(Code::E301, span(node.children[2]),
+            fmt::format("`{}` is neither a name nor a value", text(node.children[2])),
+            "each flag is a condition: `tcp.syn and not tcp.ack`");
+        return add(span(node), ast::Literal{Boolean{false}});
+    }
     const ast::ExprId lhs = expr(left), rhs = expr(node.children[2]);
     return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
 }

@@ -1,10 +1,14 @@
 // Tested by tests/unit/grammar/literal_test.cpp.
 #include "grammar/literal.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 
 #include <fmt/format.h>
+
+#include "grammar/mistakes.h"
 
 namespace weir {
 namespace {
@@ -84,7 +88,60 @@ private:
         diagnostics_.add(std::move(diagnostic));
         return std::nullopt;
     }
+    // What other tools would read here, and how it is written in weir.
+    bool foreign_literal() {
+        if (const std::size_t colon = text_.find(':'); colon != std::string_view::npos) {
+            const std::string range = fmt::format("{}..{}", text_.substr(0, colon), text_.substr(colon + 1));
+            const bool is_range = parse_literal_quiet(range).has_value();
+            if (!is_range && text_.find_first_not_of("0123456789:") != std::string_view::npos) return false;
+            say(Code::E301, fmt::format("`{}` is not a value", text_),
+                "a range is written with two dots: `1024..65535`", is_range ? range : "");
+            return true;
+        }
+        if (const auto mac = parse_dotted_mac()) {
+            say(Code::E301, fmt::format("`{}` is not a value", text_), "write a MAC address with colons", *mac);
+            return true;
+        }
+        const auto digits = leading_digits(text_);
+        if (!digits || digits->rest.empty()) return false;
+        const std::string_view unit = digits->rest, number = text_.substr(0, text_.size() - unit.size());
+        constexpr Unit kOtherSizes[] = {{"kB", 1'000},    {"kb", 1'000},     {"Kb", 1'000},    {"KiB", 1 << 10},
+                                        {"MiB", 1 << 20}, {"mb", 1'000'000}, {"GiB", 1 << 30}, {"gb", 1'000'000'000},
+                                        {"bytes", 1},     {"byte", 1}};
+        const Unit* size = find_unit(kOtherSizes, unit);
+        std::string ours;
+        if (size != nullptr && !digits->overflow && digits->value <= kMax / size->factor) {
+            const Unit* same = std::find_if(std::begin(kSizes), std::end(kSizes),
+                                            [&](const Unit& one) { return one.factor == size->factor; });
+            ours = same != std::end(kSizes) ? fmt::format("{}{}", number, same->name)
+                                            : fmt::format("{}B", digits->value * size->factor);
+        } else if (const std::string_view duration = duration_unit(unit); !duration.empty()) {
+            ours = fmt::format("{}{}", number, duration);
+        }
+        if (ours.empty()) return false;
+        say(Code::E301, fmt::format("unknown unit `{}` in `{}`", unit, text_),
+            "durations end in us, ms, s, m, h or d; sizes in B, KB, MB or GB (1000-based)", std::move(ours));
+        return true;
+    }
+    // 0200.0000.0001
+    std::optional<std::string> parse_dotted_mac() const {
+        if (text_.size() != 14 || text_[4] != '.' || text_[9] != '.') return std::nullopt;
+        std::string mac;
+        for (const char c : text_) {
+            if (c == '.') continue;
+            if (mac.size() % 3 == 2) mac += ':';
+            mac += c;
+        }
+        return parse_mac(mac) ? std::optional(mac) : std::nullopt;
+    }
     std::nullopt_t no_literal() {
+        if (foreign_literal()) return std::nullopt;
+        const std::size_t slash = text_.find('/');
+        if (slash != std::string_view::npos)
+            if (const std::string prefix = whole_prefix(text_.substr(0, slash), text_.substr(slash + 1));
+                !prefix.empty())
+                return say(Code::E301, fmt::format("`{}` is not a prefix", text_),
+                           "write all four numbers of an address", prefix);
         if (text_.find_first_not_of("0123456789./") == std::string_view::npos &&
             text_.find('.') != std::string_view::npos)
             return say(Code::E301, fmt::format("`{}` is not an address", text_),
@@ -135,9 +192,7 @@ private:
         const auto digits = leading_digits(left);
         const Unit* per = find_unit(kPer, right);
         if (!digits) return no_literal();
-        if (per == nullptr)
-            return say(Code::E301, fmt::format("`{}` is not a rate", text_),
-                       "rates are per s, min, h or d: `10/min`, `10MB/s`");
+        if (per == nullptr) return no_rate(left, right);
         if (const Unit* size = find_unit(kSizes, digits->rest)) {
             const auto bytes = scaled(*digits, size->factor);
             if (!bytes) return too_large();
@@ -150,8 +205,43 @@ private:
         return Rate{*count, per->factor};
     }
 
+    // 10/minute; 10/8 and 192.168/16, as tcpdump and pf write prefixes.
+    std::nullopt_t no_rate(std::string_view left, std::string_view right) {
+        if (const std::string prefix = whole_prefix(left, right); !prefix.empty())
+            return say(Code::E301, fmt::format("`{}` is not a prefix", text_), "write all four numbers of an address",
+                       prefix);
+        const std::string_view unit = rate_unit(right);
+        return say(Code::E301, fmt::format("`{}` is not a rate", text_),
+                   "rates are per s, min, h or d: `10/min`, `10MB/s`",
+                   unit.empty() ? std::string() : fmt::format("{}/{}", left, unit));
+    }
+    // The prefix with the parts that are missing as 0; empty where it is none.
+    static std::string whole_prefix(std::string_view left, std::string_view right) {
+        if (left.find_first_not_of("0123456789.") != std::string_view::npos) return {};
+        std::string prefix(left);
+        for (auto dots = std::count(left.begin(), left.end(), '.'); dots < 3; ++dots) prefix += ".0";
+        prefix += fmt::format("/{}", right);
+        return parse_prefix(prefix) ? prefix : std::string();
+    }
+    // 10.0.0.0/255.0.0.0, and 10.0.0.0/0.255.255.255 as Cisco's access lists have it: the length in bits.
+    static std::optional<int> mask_bits(std::string_view mask) {
+        const auto address = parse_ip(mask);
+        if (!address || address->version != 4) return std::nullopt;
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < 4; ++i) bits = bits << 8 | address->bytes[i];
+        if (bits == 0) return std::nullopt;  // /0 to one, /32 to the other
+        if ((bits & 0x80000000) == 0) bits = ~bits;
+        const int length = std::countl_one(bits);
+        return length == std::popcount(bits) ? std::optional(length) : std::nullopt;
+    }
+
     std::optional<Value> prefix(std::string_view length) {
         const auto read = parse_prefix(text_);
+        const auto bits = mask_bits(length);
+        if (!read && bits && text_.find(':') == std::string_view::npos)
+            return say(Code::E305, fmt::format("`{}` is a mask, not a prefix length", length),
+                       "write the number of its leading bits",
+                       fmt::format("{}{}", text_.substr(0, text_.size() - length.size()), *bits));
         if (!read)
             return say(Code::E305, fmt::format("`/{}` is not a prefix length", length),
                        "a prefix length is 0 to 32 for IPv4, 0 to 128 for IPv6");

@@ -110,7 +110,15 @@ Json json_object(const Sources& sources, const Diagnostic& d) {
                 {"line", begin.line},        {"column", begin.column},
                 {"end_line", end.line},      {"end_column", end.column}};
     if (!d.help.empty()) object["help"] = d.help;
-    if (d.fix) object["fix"] = {{"replace", d.fix->replacement}};
+    if (d.fix) {
+        const Span at = d.fix->span;
+        object["fix"] = {{"replace", d.fix->replacement}};
+        if (at.begin != d.span.begin || at.end != d.span.end || at.file != d.span.file) {
+            const Position first = sources.position(at.file, at.begin), last = sources.position(at.file, at.end);
+            object["fix"].update(
+                {{"line", first.line}, {"column", first.column}, {"end_line", last.line}, {"end_column", last.column}});
+        }
+    }
     if (!d.rule.empty()) object["rule"] = d.rule;
     if (!d.blockers.empty()) object["blockers"] = d.blockers;
     return object;

@@ -41,6 +41,30 @@ private:
     bool skipped(Diagnostic& said, std::string_view found, const std::string& expected) const;
     bool known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const;
     bool misspelt(Diagnostic& said, std::string_view found, const std::string& expected) const;
+    // Whether nothing but the end of a clause follows: its end of line, a brace, a comma, the next clause.
+    bool ends_clause(std::uint32_t end) const;
+    // idioms.cpp: what takes more than one word to recognise
+    struct Word {
+        std::uint32_t begin;
+        std::uint32_t end;
+        std::string_view text;
+    };
+    Word word_before(std::uint32_t at) const;
+    Word word_after(std::uint32_t at) const;
+    bool starts_line(std::uint32_t at) const;
+    // The grammar's sentence, with "`then`" also where the operand of a let or of parentheses has ended.
+    std::string place_of(std::uint32_t at, const std::string& expected) const;
+    bool idiom(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool split_field(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool dashed(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool wildcard_address(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool block_comment(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool enclosed(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool rate_in_words(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool between(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool dollar_name(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool left_out(Diagnostic& said, std::string_view found, const std::string& place) const;
+    bool content(Diagnostic& said, std::string_view found, const std::string& place) const;
     // scan.cpp
     std::uint32_t skip_string(std::uint32_t at) const;
     std::uint32_t skip_line(std::uint32_t at) const;

@@ -8,6 +8,7 @@
 
 #include "grammar/base/nearest.h"
 #include "grammar/literal.h"
+#include "grammar/mistakes.h"
 #include "grammar/reserved.h"
 #include "grammar/scan.h"
 
@@ -42,54 +43,6 @@ constexpr Foreign kForeign[] = {{"&&", "and"}, {"||", "or"}, {"!", "not "}, {"==
                                 {"=", "=="},   {"≥", ">="},  {"≤", "<="},   {"≠", "!="}};
 
 constexpr std::string_view kActions[] = {"pass", "drop", "reject", "redirect", "alert", "add", "remove", "capture"};
-
-// Common mistakes: `expected` is part of the grammar's sentence; the word that people write; help; a replacement, or
-// none.
-struct Mistake {
-    std::string_view expected;
-    std::string_view found;
-    std::string_view help;
-    const char* replacement;
-};
-constexpr Mistake kMistakes[] = {
-    {"verdict", "accept", "the verdicts are pass, drop, reject and redirect", "pass"},
-    {"verdict", "allow", "the verdicts are pass, drop, reject and redirect", "pass"},
-    {"verdict", "permit", "the verdicts are pass, drop, reject and redirect", "pass"},
-    {"verdict", "deny", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"verdict", "block", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"verdict", "blocked", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"verdict", "dropped", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"verdict", "passed", "the verdicts are pass, drop, reject and redirect", "pass"},
-    {"verdict", "discard", "the verdicts are pass, drop, reject and redirect", "drop"},
-    {"an action", "log",
-     "to log a packet, raise an alert: `then alert NAME`, and declare `alert NAME { message \"…\" }`", nullptr},
-    {"an action", "observe", "write `observe` before `when`", nullptr},
-    {"verdict", "=", "write `default drop`, with nothing between the two words", ""},
-    {"`then`", "is", "use `==` for equality", "=="},
-    {"`then`", "equals", "use `==` for equality", "=="},
-    {"`then`", "has", "use `contains` to search text", "contains"},
-    {"`then`", "matches", "there are no regular expressions: use contains, starts_with, ends_with or ==", nullptr},
-    {"`then`", "like", "there are no regular expressions: use contains, starts_with, ends_with or ==", nullptr},
-    {"`then`", "not", "write `not in` for values outside a set", "not in"},
-    {"`then`", ",", "write several values in braces and look them up with `in`: `tcp.dport in { 80, 443 }`", nullptr},
-    {"`then`", "-", "write a range as `80..443`, a MAC address with colons", nullptr},
-    {"`then`", "–", "write a range as `80..443`", nullptr},
-    {"`then`", "{", "write a rule's actions after `then`, without braces", nullptr},
-    {"`when`", "if", "a rule's condition starts with `when`", "when"},
-    {"a set after", "[", "write several values in braces: `{ 80, 443 }`", nullptr},
-    {"an element", "}", "a set has at least one element", nullptr},
-    {"`=`", ":", "write `=` before the value of a let", "="},
-    {"`:` and a type", "=", "write `:` before the type of a set", ":"},
-    {"`=>`", "->", "write the outcome after `=>`", "=>"},
-    {"`=>`", "-", "write the outcome after `=>`", nullptr},
-    {"`=>`", "=", "write the outcome after `=>`", nullptr},
-    {"", "//", "a comment starts with `#`", "#"},
-    {"`policy`", "}", "this brace has no opening brace", ""},
-    {"`policy`", "when", "a condition belongs to a rule: `rule NAME { when … then … }`", nullptr},
-    {"a name", "{", "write a name before the brace", nullptr},
-    {"`{`", "when", "write the body in braces: `rule NAME { when … then … }`", nullptr},
-    {"", "\xc2\xa0", "this is a no-break space", " "},
-};
 
 // Sentences after which an equals sign is not a comparison.
 constexpr std::string_view kNoComparison[] = {"a condition", "verdict", "`:`",      "`=>`",
@@ -208,8 +161,8 @@ bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& 
         said.fix = Fix{said.span, last ? "" : ","};
         return true;
     }
-    if (contains(expected, "a string") && is_name(found)) {
-        said.fix = Fix{said.span, fmt::format("\"{}\"", found)};
+    if (contains(expected, "a string") && ends_clause(said.span.end)) {
+        if (std::all_of(found.begin(), found.end(), is_word)) said.fix = Fix{said.span, fmt::format("\"{}\"", found)};
         return true;
     }
     const bool value = is_digit(found[0]) || (contains(found, ".") && is_path(found));
@@ -226,11 +179,13 @@ bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& 
 
 bool Scan::known_mistake(Diagnostic& said, std::string_view found, const std::string& expected) const {
     const bool action = expected.starts_with("expected an action");
-    for (const Mistake& mistake : kMistakes) {
+    const std::string word =
+        lower(found.ends_with(':') && found.size() > 1 ? found.substr(0, found.size() - 1) : found);
+    for (const Mistake& mistake : mistakes()) {
         bool place = contains(expected, mistake.expected);
         if (mistake.expected == "an action") place = action;
         if (mistake.expected == "verdict") place = action || contains(expected, "a verdict");
-        if (!place || lower(found) != mistake.found) continue;
+        if (!place || (!mistake.found.empty() && word != mistake.found)) continue;
         said.help = mistake.help;
         if (mistake.replacement != nullptr) said.fix = Fix{said.span, mistake.replacement};
         return true;
@@ -271,7 +226,7 @@ void Scan::unexpected(std::uint32_t begin, std::uint32_t at, const std::string& 
     if (broken_name(at, expected) || foreign_operator(at, expected)) return;
     std::uint32_t end = at;
     while (end < size && is_word(text_[end])) ++end;
-    if (starts(at, "//")) end = at + 2;
+    if (starts(at, "//") || starts(at, "/*") || starts(at, "--")) end = at + 2;
     if (starts(at, "<=") || starts(at, ">=")) end = at + 2;
     if (starts(at, "->") || starts(at, "=>") || starts(at, "==") || starts(at, "!=")) end = at + 2;
     while (end == at || (end < size && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80)) ++end;
@@ -279,8 +234,12 @@ void Scan::unexpected(std::uint32_t begin, std::uint32_t at, const std::string& 
     said.span = span(at, end);
     said.message = fmt::format("{}, found `{}`", expected, found);
     said.label = "not expected here";
-    if (!quoted_otherwise(said, at) && !(unclosed && at_item_keyword(at)) && !skipped(said, found, expected) &&
-        !known_mistake(said, found, expected))
+    const std::string place = place_of(at, expected);
+    const bool closes_late = unclosed && at_item_keyword(at) && starts_line(at);
+    if (closes_late)
+        said.help = "close it with `}`";
+    else if (!quoted_otherwise(said, at) && !idiom(said, found, place) && !skipped(said, found, place) &&
+             !known_mistake(said, found, place))
         misspelt(said, found, expected);
     diagnostics_.add(std::move(said));
 }

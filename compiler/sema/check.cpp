@@ -34,6 +34,7 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
             diagnostics.add({.code = Code::E214,
                              .span = written.span,
                              .message = fmt::format("duplicate `{}`", written.malformed ? "malformed" : "default"),
+                             .help = "keep one of the two",
                              .notes = {{first->span, "first given here"}}});
             return;
         }

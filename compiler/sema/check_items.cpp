@@ -170,11 +170,6 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
 // ---- rules ----
 
 void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule) {
-    if (rule.verdict)
-        say({.code = Code::E330,
-             .span = written.span,
-             .message = "an action follows the verdict",
-             .help = "a verdict ends the rule: write it last"});
     if (const auto* given = std::get_if<ast::Verdict>(&written.node)) {
         rule.verdict = verdict(*given, written.span);
     } else if (const auto* alert = std::get_if<ast::AlertAction>(&written.node)) {
@@ -204,6 +199,23 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
     }
 }
 
+// A verdict ends the rule. One that stands too early moves behind the other actions, which stay in their order.
+void ItemChecker::check_verdict_last(const ast::Rule& written) {
+    const auto is_verdict = [](const ast::Action& one) { return std::holds_alternative<ast::Verdict>(one.node); };
+    const auto first = std::find_if(written.actions.begin(), written.actions.end(), is_verdict);
+    if (first == written.actions.end() || first + 1 == written.actions.end()) return;
+    Diagnostic wrong{.code = Code::E330,
+                     .span = (first + 1)->span,
+                     .message = "an action follows the verdict",
+                     .help = "a verdict ends the rule: write it last"};
+    const Span all{written.span.file, first->span.begin, written.actions.back().span.end};
+    const Span rest{written.span.file, (first + 1)->span.begin, written.actions.back().span.end};
+    const bool has_comment = sources_.text(all).find('#') != std::string_view::npos;
+    if (std::none_of(first + 1, written.actions.end(), is_verdict) && !has_comment)
+        wrong.fix = Fix{all, fmt::format("{}, {}", sources_.text(rest), sources_.text(first->span))};
+    say(std::move(wrong));
+}
+
 void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     constexpr std::size_t kMaxSearchRules = 64, kMaxStateRules = 256;  // language.md, limits
     policy::Rule rule;
@@ -228,6 +240,7 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
              .message = fmt::format("more than {} rules have a state term", kMaxStateRules),
              .help = "use one rule for several: a set can choose the packets that it counts"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
+    check_verdict_last(written);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
         say({.code = Code::E511,
              .span = written.name.span,

@@ -38,6 +38,7 @@ private:
     // check_changes.cpp
     std::optional<policy::StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
     void action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
+    void check_verdict_last(const ast::Rule& written);
     // check_changes.cpp
     policy::Set* changed_set(const ast::Name& name);
     void set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);

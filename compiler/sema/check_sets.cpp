@@ -101,7 +101,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
             say({.code = Code::E336,
                  .span = written.ttl_span,
                  .message = "`ttl` takes a duration",
-                 .help = "write `ttl 10m`"});
+                 .help = "write a number and its unit: `ttl 600s`, `ttl 10m`"});
         else if (std::get<Duration>(written.ttl->value).ns == 0)
             say({.code = Code::E336,
                  .span = written.ttl_span,

@@ -241,7 +241,7 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     for (const ast::Endpoint* end : {&spec.source, &spec.destination}) {
         if (end->port && !known->ports) wrong(end->port->span, fmt::format("`{}` has no ports", known->word));
         if (!end->port && known->ports && end == &spec.destination)
-            wrong(end->span, "a port is missing", "write `192.0.2.1:80`");
+            wrong(end->span, "a port is missing", "write `192.0.2.1:80`, of IPv6 `[2001:db8::1]:80`");
         if (end->port && (end->port->last > 65535 || end->port->first > end->port->last))
             return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "ports are 0 to 65535"),
                    std::vector<std::vector<std::uint8_t>>();
@@ -311,10 +311,11 @@ policy::Expectation TestChecker::expectation(const ast::Outcome& outcome) {
         } else {
             Diagnostic unknown{.code = Code::E208,
                                .span = outcome.rule->span,
-                               .message = fmt::format("unknown rule `{}`", outcome.rule->text)};
+                               .message = fmt::format("unknown rule `{}`", outcome.rule->text),
+                               .help = "`by` takes a rule of this policy, `default` or `malformed`"};
             if (const std::string near = nearest_name(names_.rules, outcome.rule->text, conditions_.diagnostics());
                 !near.empty())
-                unknown.fix = Fix{outcome.rule->span, near};
+                unknown.fix = Fix{outcome.rule->span, near}, unknown.help.clear();
             conditions_.say(std::move(unknown));
         }
     }

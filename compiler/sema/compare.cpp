@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "compiler/policy/set_element.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/expansion.h"
+#include "compiler/sema/foreign_values.h"
 
 namespace weir::sema {
 
@@ -50,6 +52,14 @@ std::string_view with_article(packet::Type type) {
     return "something";
 }
 
+// "ip", "(ip, port)"
+std::string types_text(const policy::Set& set) {
+    std::string text;
+    for (const policy::SetType type : set.types)
+        text += fmt::format("{}{}", text.empty() ? "" : ", ", policy::set_type_name(type));
+    return set.types.size() == 1 ? text : fmt::format("({})", text);
+}
+
 bool set_type_fits(policy::SetType set, const packet::Field& field) {
     switch (set) {
         case policy::SetType::kIp:
@@ -84,13 +94,15 @@ policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare
     };
     const bool protocol = lhs.kind == Kind::kField && lhs.field == packet::FieldId::kIpProto &&
                           rhs.kind == Kind::kField && packet::field(rhs.field).type == packet::Type::kBool;
-    say({.code = Code::E320,
-         .span = rhs.span,
-         .message =
-             fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span), kind_of(rhs)),
-         .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span))
-                          : "types never convert: compare values of one type",
-         .notes = {{node.op_span, "compared here"}}});
+    Diagnostic wrong{.code = Code::E320,
+                     .span = rhs.span,
+                     .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), kind_of(lhs), text(rhs.span),
+                                            kind_of(rhs)),
+                     .help = protocol ? fmt::format("a protocol's name is a condition by itself: `{}`", text(rhs.span))
+                                      : "types never convert: compare values of one type",
+                     .notes = {{node.op_span, "compared here"}}};
+    if (lhs.kind == Kind::kField && rhs.kind == Kind::kField) take_suggestion(wrong, lhs.field, text(rhs.span));
+    say(std::move(wrong));
     return never(rhs.span);
 }
 
@@ -239,8 +251,8 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
                 .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(field.type),
                                        text(element.span), value_kind(element.value)),
                 .help = "types never convert: compare values of one type"};
-            if (field.type == packet::Type::kPort && std::holds_alternative<Text>(element.value))
-                wrong.help = "write the port number: ssh is 22, http 80, https 443";
+            if (const auto* quoted = std::get_if<Text>(&element.value))
+                take_suggestion(wrong, lhs.field, quoted->bytes);
             if (const auto* size = std::get_if<ByteSize>(&element.value))
                 wrong.fix = Fix{element.span, std::to_string(size->bytes)};
             say(std::move(wrong));
@@ -298,6 +310,16 @@ std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Opera
             const auto* quoted = std::get_if<Text>(&element.value);
             if (quoted != nullptr && (parse_ip(quoted->bytes) || parse_prefix(quoted->bytes)))
                 wrong.fix = Fix{element.span, quoted->bytes};
+            else if (quoted != nullptr)
+                take_suggestion(wrong, packet::FieldId::kIpSrc, quoted->bytes);
+            if (const auto* number = std::get_if<Integer>(&element.value)) {
+                constexpr std::uint64_t kShortest = 1 << 24, kMost = 0xffffffff;  // of four numbers, the first not 0
+                wrong.help = "write an address as four numbers: 192.0.2.1";
+                if (number->value >= kShortest && number->value <= kMost)
+                    wrong.fix =
+                        Fix{element.span, fmt::format("{}.{}.{}.{}", number->value >> 24, number->value >> 16 & 255,
+                                                      number->value >> 8 & 255, number->value & 255)};
+            }
             say(std::move(wrong));
             return std::nullopt;
         }
@@ -415,7 +437,11 @@ bool ConditionChecker::fits_set(const std::vector<packet::FieldId>& keys, const 
     if (!fits)
         say({.code = Code::E320,
              .span = span,
-             .message = fmt::format("the set `{}` holds another type", set.name),
+             .message = fmt::format("`{}` is a set of {}", set.name, types_text(set)),
+             .label = keys.size() == 1 ? fmt::format("`{}` is {}", packet::field(keys.front()).name,
+                                                     with_article(packet::field(keys.front()).type))
+                                       : fmt::format("a tuple of {} fields", keys.size()),
+             .help = "use a field of the set's type, or a set of another type",
              .notes = {{set.span, "its type is given here"}}});
     return fits;
 }

@@ -84,6 +84,7 @@ template <typename Wanted, typename Written>
 policy::ExprId ConditionChecker::junction(const Scope& scope, const Written& written, Span span) {
     Scope inner = scope;
     inner.top_level = scope.top_level && std::is_same_v<Wanted, policy::And>;
+    if (std::is_same_v<Wanted, policy::Or>) inner.inside = "or";
     Wanted wanted;
     for (const ast::ExprId operand : written.operands) wanted.operands.push_back(condition(inner, operand));
     return add(span, std::move(wanted));
@@ -92,6 +93,7 @@ policy::ExprId ConditionChecker::junction(const Scope& scope, const Written& wri
 policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& node, Span span) {
     Scope inner = scope;
     inner.top_level = false;
+    inner.inside = "not";
     const policy::ExprId operand = condition(inner, node.operand);
     const ast::Expr& written = scope.policy->expr(node.operand);
     const std::vector<packet::FieldId> fields = policy::compared_fields(typed_.expr(operand));
@@ -109,7 +111,6 @@ policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& no
             const std::string turned = fmt::format("{} {} {}", text(scope.policy->expr(comparison->lhs).span),
                                                    opposite->other, text(scope.policy->expr(comparison->rhs).span));
             warning.help = fmt::format("to match only packets that have the field, write `{}`", turned);
-            warning.fix = Fix{span, turned};
         } else {
             warning.help =
                 fmt::format("to exclude packets without the field, add `and` and a condition that requires it");

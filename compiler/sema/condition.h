@@ -29,6 +29,7 @@ public:
         const ast::Policy* policy;
         const Arguments* arguments = nullptr;
         bool top_level = false;                       // of a rule's `when`: where state terms may stand
+        std::string_view inside{};                    // "or", "not": why this is not the top level; "": a name
         std::span<const packet::FieldId> compared{};  // what values are compared with: names of its values are known
     };
 
@@ -40,8 +41,9 @@ public:
     Operand operand(const Scope& scope, ast::ExprId id);
     // A let that no rule uses is checked too.
     void check_let(const Names::LetPlace& place);
-    // What `name` names as a field, supported or not; says what is wrong.
-    std::optional<packet::FieldId> field(std::string_view name, Span span);
+    // What `name` names as a field, supported or not; says what is wrong. `compared`: the field that it stands beside.
+    std::optional<packet::FieldId> field(std::string_view name, Span span,
+                                         std::span<const packet::FieldId> compared = {});
     const Diagnostics& diagnostics() const { return diagnostics_; }
     // The rule that diagnostics are about; a condition starts.
     void set_rule(std::string name);

@@ -56,6 +56,7 @@ private:
         diagnostics_.add({.code = Code::E203,
                           .span = name.span,
                           .message = fmt::format("duplicate {} `{}`", what, name.text),
+                          .help = "give one of them another name",
                           .notes = {{place->second, "first given here"}}});
         return false;
     }

@@ -10,6 +10,7 @@
 #include "compiler/sema/condition.h"
 #include "compiler/sema/expansion.h"
 #include "compiler/sema/foreign_fields.h"
+#include "compiler/sema/foreign_values.h"
 #include "grammar/parser.h"
 
 namespace weir::sema {
@@ -54,9 +55,15 @@ std::string value_kind(const Value& value) {
     return std::string(kKinds[value.index()]);
 }
 
-std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Span span) {
+std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Span span,
+                                                       std::span<const packet::FieldId> compared) {
     if (const auto id = packet::find_field(name)) {
         if (packet::is_supported(*id)) return id;
+        Diagnostic service{.code = Code::E202, .span = span, .message = fmt::format("`{}` is not a value", name)};
+        if (compared.size() == 1 && take_suggestion(service, compared.front(), name)) {
+            say(std::move(service));
+            return std::nullopt;
+        }
         not_yet(span, fmt::format("`{}`", name));
         return std::nullopt;
     }
@@ -65,10 +72,21 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
     const FieldSuggestion meant = suggest_field(name);
     std::string near(meant.field);
     if (near.empty() && suggests(diagnostics_)) near = packet::nearest_field(name);
+    constexpr std::size_t kShort = 3;  // letters: two of them changed make another word
+    if (meant.field.empty() && name.size() <= kShort && edit_distance(name, near, 1) > 1) near.clear();
     Diagnostic unknown{.code = dotted ? Code::E201 : Code::E202,
                        .span = span,
                        .message = fmt::format("unknown {} `{}`", dotted ? "field" : "name", name)};
     if (dotted && packet::find_field(group)) unknown.label = fmt::format("not a field of `{}`", group);
+    if (compared.size() == 1 && take_suggestion(unknown, compared.front(), name)) {
+        say(std::move(unknown));
+        return std::nullopt;
+    }
+    if (!meant.help.empty()) {
+        unknown.help = meant.help;
+        say(std::move(unknown));
+        return std::nullopt;
+    }
     if (const std::string_view term = state_term_like(name); !term.empty()) {
         unknown.help = fmt::format("write `{}`; without a key, `{}()`", term, name);
         near.clear();
@@ -83,7 +101,8 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
         if (!named.best().empty() &&
             (near.empty() || named.distance() < edit_distance(name, near, std::max(name.size(), near.size()))))
             near = named.best();
-        unknown.help = "a name is a field, a let, a set or, inside a function, a parameter";
+        unknown.help = compared.size() == 1 ? declaration_of(compared.front(), name)
+                                            : "a name is a field, a let, a set or, inside a function, a parameter";
     }
     if (!near.empty()) {
         unknown.fix = Fix{span, near};
@@ -108,7 +127,7 @@ Operand ConditionChecker::path(const Scope& scope, const std::string& name, Span
         return {.kind = Kind::kSet, .span = span, .set = found->second};
     if (scope.compared.size() == 1)
         if (auto value = named_value(scope.compared.front(), name, span)) return std::move(*value);
-    const auto id = field(name, span);
+    const auto id = field(name, span, scope.compared);
     if (!id) return {.span = span};
     return {.kind = Kind::kField, .span = span, .field = *id};
 }
@@ -191,8 +210,13 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
                            .help =
                                "functions are `let NAME(a, b) = CONDITION`; built in are len(), rate(), byterate(), "
                                "count() and distinct()"};
-        if (const std::string near = nearest_name(names_.lets, call.function.text, diagnostics_);
-            !near.empty() && found == names_.lets.end())
+        constexpr std::string_view kByteOrder[] = {"htons", "htonl", "ntohs", "ntohl"};
+        if (call.arguments.size() == 1 &&
+            std::find(std::begin(kByteOrder), std::end(kByteOrder), call.function.text) != std::end(kByteOrder)) {
+            unknown.help = "fields and values have one byte order: write the value alone";
+            unknown.fix = Fix{span, text(scope.policy->expr(call.arguments.front()).span)};
+        } else if (const std::string near = nearest_name(names_.lets, call.function.text, diagnostics_);
+                   !near.empty() && found == names_.lets.end())
             unknown.fix = Fix{call.function.span, near};
         say(std::move(unknown));
         return {.span = span};
@@ -203,6 +227,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
              .span = span,
              .message = fmt::format("`{}` takes {} argument{}, not {}", let.name.text, let.parameters.size(),
                                     let.parameters.size() == 1 ? "" : "s", call.arguments.size()),
+             .help = "give one argument for each parameter",
              .notes = {{let.name.span, "declared here"}}});
         return {.span = span};
     }
@@ -230,7 +255,11 @@ Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Sp
         say({.code = Code::E326,
              .span = inner.span,
              .message = fmt::format("`{}` is not an integer field", text(inner.span)),
-             .help = "a mask applies to integers only: `tcp.flags & 0x3f == 0x02`"});
+             .help = inner.kind == Kind::kField && packet::field(inner.field).type == packet::Type::kPort
+                         ? "ports have ranges: `tcp.dport in 8000..8191`"
+                     : inner.kind == Kind::kField && packet::field(inner.field).type == packet::Type::kIp
+                         ? "addresses have prefixes: `ip.src in 10.0.0.0/8`"
+                         : "a mask applies to integers only: `tcp.flags & 0x3f == 0x02`"});
         return {.span = span};
     }
     inner.mask &= node.mask;
@@ -320,10 +349,12 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
             for (const PlacedValue& value : *element.values) values->push_back({value.value, element.span});
             return true;
         }
-        say({.code = Code::E324,
-             .span = element.span,
-             .message = fmt::format("`{}` is not a value", text(element.span)),
-             .help = "a set literal contains values and names of values"});
+        Diagnostic wrong{.code = Code::E324,
+                         .span = element.span,
+                         .message = fmt::format("`{}` is not a value", text(element.span)),
+                         .help = "a set literal contains values and names of values"};
+        if (scope.compared.size() == 1) take_suggestion(wrong, scope.compared.front(), text(element.span));
+        say(std::move(wrong));
         return false;
     };
     for (const ast::ExprId id : node.elements) {

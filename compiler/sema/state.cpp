@@ -24,6 +24,15 @@ bool limit_fits(ast::StateKind kind, const Value& limit) {
     return std::holds_alternative<Integer>(limit);
 }
 
+std::string_view limit_help(const ast::StateTerm& term) {
+    switch (term.kind) {
+        case ast::StateKind::kRate: return "write a number and its unit: `rate(ip.src) > 10/s`, `10/min`";
+        case ast::StateKind::kByteRate: return "write a size and its unit: `byterate(ip.src) > 10MB/s`";
+        case ast::StateKind::kCount: return "write a number, of packets in the window: `count(ip.src, in 10s) > 20`";
+        default: return "write a number, of values in the window: `distinct(tcp.dport, by ip.src, in 10s) > 20`";
+    }
+}
+
 }  // namespace
 
 void ConditionChecker::wrong_term(Span span, std::string message, std::string help) {
@@ -55,9 +64,13 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     if (!scope.top_level)
         say({.code = Code::E335,
              .span = span,
-             .message = "a state term inside `or`, `not` or a name",
-             .help = "a state term may only be an operand of the outermost `and` of a rule's `when`; instead of "
-                     "`not rate(ip.src) > 10/s` write `rate(ip.src) <= 10/s`"});
+             .message = scope.inside.empty() ? std::string("a state term in a name")
+                                             : fmt::format("a state term inside `{}`", scope.inside),
+             .help = scope.inside == "or"    ? "write a rule for each side of the `or`: a state term is an operand of "
+                                               "the outermost `and` of a rule's `when`"
+                     : scope.inside == "not" ? "write the opposite instead of `not`: `rate(ip.src) <= 10/s` is true "
+                                               "within the limit"
+                                             : "write the term in the `when` of each rule: state belongs to a rule"});
     if (term.op != ast::Comparison::kGt && term.op != ast::Comparison::kLe) wrong_operator(term);
     const bool windowed = term.kind == ast::StateKind::kCount || term.kind == ast::StateKind::kDistinct;
     if (!term.limit)
@@ -65,7 +78,7 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     else if (!limit_fits(term.kind, term.limit->value))
         wrong_term(term.limit_span,
                    fmt::format("this state term does not compare with {}", value_kind(term.limit->value)),
-                   "rate takes a rate (10/s), byterate a byte rate (10MB/s), count and distinct a number");
+                   std::string(limit_help(term)));
     if (windowed != term.window.has_value() || (term.window && !std::holds_alternative<Duration>(term.window->value)))
         wrong_term(span, windowed ? "the window is missing" : "this term takes no window",
                    "`count(ip.src, in 10s)` and `distinct(tcp.dport, by ip.src, in 10s)` have a window; rates do not");

@@ -11,6 +11,7 @@
 
 #include "compiler/analysis/lint.h"
 #include "compiler/compiler.h"
+#include "grammar/source_order.h"
 
 namespace weir::golden {
 namespace {
@@ -102,6 +103,23 @@ Analysed analyse_case(const std::string& name, std::string text) {
     if (compiled && !analysis::lint(compiled->policy, analysed.diagnostics))
         analysed.diagnostics.add({.code = Code::E506, .message = "lint gave up"});
     return analysed;
+}
+
+std::string with_fixes(std::string text, const Diagnostics& diagnostics) {
+    std::vector<Fix> fixes;
+    for (const Diagnostic* d : in_source_order(diagnostics))
+        if (d->fix && d->fix->span.file == 0) fixes.push_back(*d->fix);
+    std::stable_sort(fixes.begin(), fixes.end(),
+                     [](const Fix& a, const Fix& b) { return a.span.begin < b.span.begin; });
+    std::uint32_t end = 0;
+    std::erase_if(fixes, [&](const Fix& fix) {
+        const bool overlaps = end != 0 && fix.span.begin < end;
+        end = std::max(end, fix.span.end);
+        return overlaps;
+    });
+    for (std::size_t i = fixes.size(); i-- > 0;)
+        text.replace(fixes[i].span.begin, fixes[i].span.end - fixes[i].span.begin, fixes[i].replacement);
+    return text;
 }
 
 }  // namespace weir::golden

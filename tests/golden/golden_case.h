@@ -27,6 +27,9 @@ struct Analysed {
 // Parsed, checked and linted; its imports and set files are read from cases/.
 Analysed analyse_case(const std::string& name, std::string text);
 
+// The text with every fix applied, the last first; of fixes that overlap the first alone.
+std::string with_fixes(std::string text, const Diagnostics& diagnostics);
+
 // What the policies import and read: cases/files/, and chains of imports.
 sema::Files case_files();
 

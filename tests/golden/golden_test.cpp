@@ -1,8 +1,8 @@
 // A case is a policy cases/CODE_situation.rules that is wrong in the one way that its name says, and beside it, in
-// CODE_situation.txt, all that is said of it, as people read it. `ok_….rules` are in order: nothing is said of them.
+// CODE_situation.txt, all that is said of it, as people read it; where it has fixes, CODE_situation.fixed is the policy
+// that was meant. `ok_….rules` are in order: nothing is said of them.
 // cases/files/ has what they import and read. After a change of wording: WEIR_UPDATE_GOLDEN=1 ctest -R golden, then
 // read `git diff tests/golden` line by line, since that is what this test holds you to.
-#include <map>
 #include <set>
 
 #include <catch2/catch.hpp>
@@ -17,15 +17,6 @@ using namespace weir::golden;
 namespace {
 
 std::string code_of(const std::string& name) { return name.substr(0, name.find('_')); }
-
-// The text with every fix applied, the last first.
-std::string fixed(std::string text, const Diagnostics& diagnostics) {
-    std::map<std::uint32_t, Fix, std::greater<>> fixes;
-    for (const Diagnostic& d : diagnostics.all())
-        if (d.fix && d.fix->span.file == 0) fixes.emplace(d.fix->span.begin, *d.fix);
-    for (const auto& [begin, fix] : fixes) text.replace(begin, fix.span.end - begin, fix.replacement);
-    return text;
-}
 
 }  // namespace
 
@@ -71,12 +62,16 @@ TEST_CASE("each fix puts its fault right") {
             if (d.fix) wanted.insert(d.code);
         if (wanted.empty()) continue;
         ++fixes;
-        const std::string after_text = fixed(text, before.diagnostics);
+        const std::string after_text = with_fixes(text, before.diagnostics);
         const Analysed after = analyse_case(one.name, after_text);
         INFO(one.name << "\n"
                       << after_text
                       << render(after.sources, after.diagnostics, DiagnosticFormat::kHuman, Colour::kOff));
         for (const Diagnostic& d : after.diagnostics.all()) CHECK(wanted.count(d.code) == 0);
+        // What the author of the case wanted to say.
+        const std::string meant = cases_folder() + "/" + one.name + ".fixed";
+        INFO(meant << " is written by hand: the policy that the fixes must give");
+        CHECK(after_text == read_text(meant));
     }
     CHECK(fixes >= 20);
 }

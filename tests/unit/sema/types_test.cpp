@@ -232,11 +232,11 @@ TEST_CASE("W404: a negated comparison of a field that may be absent") {
         INFO(text << "\n" << checked.said);
         CHECK(checked.compiled);
         CHECK(checked.has(Code::W404));
-        CHECK(checked.fixed() == "rule a { when " + fixed + " then drop }");
-        CHECK(!check(checked.fixed()).has(Code::W404));
+        CHECK(checked.said.find("write `" + fixed + "`") != std::string::npos);
+        CHECK(checked.fixed().empty());  // it would not be what was written
+        CHECK(!condition(fixed).has(Code::W404));
     }
     CHECK(condition("not payload contains \"a\"").has(Code::W404));
-    CHECK(condition("not payload contains \"a\"").fixed().empty());
     for (const char* silent :
          {"not tcp", "not tcp.syn", "not packet.len == 60", "not malformed == true", "not (tcp.dport == 22 and ip4)",
           "not (tcp.dport == 22 or tcp.dport == 23)", "tcp.dport != 22"}) {
