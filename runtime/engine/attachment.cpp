@@ -2,6 +2,10 @@
 #include "runtime/engine/attachment.h"
 
 #include <bpf/bpf.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,6 +30,21 @@ Result<UniqueFd> create_link(const Hook& hook, int program_fd, unsigned index, c
     return link;
 }
 
+// The kernel attaches to devices without an Ethernet header too (tun, WireGuard, GRE); every field would be read from
+// the wrong place there.
+Status check_ethernet(const std::string& interface) {
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+    if (!fd || ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
+        return kernel_error(errno, fmt::format("asking for the link type of {}", interface));
+    const unsigned type = request.ifr_hwaddr.sa_family;
+    if (type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK) return Done{};
+    return Error{
+        fmt::format("packets of {} have no Ethernet header (link type {}): weir cannot judge them", interface, type),
+        "attach to the interface that carries this one's packets; there weir sees the outer packets", EPROTOTYPE};
+}
+
 }  // namespace
 
 std::string Attachment::link_pin() const { return hook_->pin_prefix + interface_; }
@@ -35,6 +54,7 @@ Result<Attachment> Attachment::attach(const Hook& hook, const Root& root, const 
                                       AttachMode wanted, VlanOffload offload, Pins* pins, const Notice& notice) {
     auto index = interface_index(interface);
     if (!index) return index.error();
+    if (Status is_ethernet = check_ethernet(interface); !is_ethernet) return is_ethernet.error();
     Attachment attachment(hook, interface, *index, pins);
     if (offload == VlanOffload::kOff)
         if (auto disabled = attachment.disable_offload(notice); !disabled) return disabled.error();

@@ -1,6 +1,12 @@
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "runtime/kernel.h"
@@ -60,6 +66,23 @@ TEST_CASE("auto falls back to generic mode and says so", "[attach]") {
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Catch::Contains("lo in native mode"));
     CHECK_FALSE(has_program("lo"));
+}
+
+TEST_CASE("an interface whose packets have no Ethernet header is refused", "[attach]") {
+    const runtime::UniqueFd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    if (!tun) {
+        WARN("no /dev/net/tun here: " << std::strerror(errno));
+        return;
+    }
+    ifreq request{};
+    std::strncpy(request.ifr_name, "tun0", IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    REQUIRE(ioctl(tun.get(), TUNSETIFF, &request) == 0);
+    auto refused = Engine::start(compiled(kPolicy), on("tun0"));
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, Catch::Contains("tun0 have no Ethernet header"));
+    CHECK_FALSE(refused.error().help.empty());
+    CHECK_FALSE(has_program("tun0"));
 }
 
 TEST_CASE("an interface that is taken is refused, with the reason; the first one stays in force", "[attach]") {
