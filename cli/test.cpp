@@ -38,8 +38,8 @@ void say(const tooling::TestResult& result, const std::string& format) {
     fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
                printable(result.name));
     if (!result.failure) return;
-    fmt::print("        {}:{}: step {}\n        expected  {}\n        got       {}\n", printable(result.file),
-               result.failure->line, result.failure->step, printable(result.failure->expected),
+    fmt::print("        {}:{}: {}\n        expected  {}\n        got       {}\n", printable(result.file),
+               result.failure->line, tooling::place_of(*result.failure), printable(result.failure->expected),
                printable(result.failure->got));
     if (format == "github") std::fputs(tooling::github_annotation(result).c_str(), stdout);
 }

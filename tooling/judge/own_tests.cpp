@@ -21,9 +21,8 @@ std::uint64_t processor_time_ms() {
 // "edge.rules:9: test "telnet is closed" failed in step 2: expected drop by telnet, got pass by default"
 std::string line_of(const TestResult& result) {
     const TestFailure& failure = *result.failure;
-    return fmt::format("{}:{}: test \"{}\" failed in step {}: expected {}, got {}\n", printable(result.file),
-                       failure.line, printable(result.name), failure.step, printable(failure.expected),
-                       printable(failure.got));
+    return fmt::format("{}:{}: test \"{}\" failed in {}: expected {}, got {}\n", printable(result.file), failure.line,
+                       printable(result.name), place_of(failure), printable(failure.expected), printable(failure.got));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 std::optional<TestFailure> nothing() { return std::nullopt; }
 std::optional<TestFailure> failure(const std::string& expected, std::string got) {
-    return TestFailure{0, 0, expected, std::move(got)};
+    return TestFailure{0, 0, expected, std::move(got), 0};
 }
 
 }  // namespace
@@ -72,10 +72,12 @@ PolicyTests::Outcome PolicyTests::run_steps(const policy::Test& test) {
 
 PolicyTests::Outcome PolicyTests::run_step(const policy::TestStep& step) {
     alerts_.clear();
+    judged_ = 0;
     if (const auto* send = std::get_if<policy::SendFrames>(&step.node)) {
+        const bool is_one = send->times == 1 && send->frames.size() == 1;
         for (std::uint64_t i = 0; i < send->times; ++i) {
             for (const std::vector<std::uint8_t>& frame : send->frames) {
-                Outcome failure = judge(frame, send->expect);
+                Outcome failure = is_one ? judge(frame, send->expect) : judge_next(frame, send->expect);
                 if (!failure || *failure) return failure;
             }
         }
@@ -110,7 +112,7 @@ PolicyTests::Outcome PolicyTests::replay(const policy::ReplayCapture& step) {
         if (!*frame) return check_alerts(step.expect);
         if (!first_ns) first_ns = (*frame)->time_ns;
         now_ns_ = begin_ns + ((*frame)->time_ns - *first_ns);
-        Outcome outcome = judge((*frame)->bytes, step.expect);
+        Outcome outcome = judge_next((*frame)->bytes, step.expect);
         if (!outcome || *outcome) return outcome;
     }
 }
@@ -119,6 +121,14 @@ PolicyTests::Outcome PolicyTests::replay(const policy::ReplayCapture& step) {
 bool PolicyTests::is_over() {
     constexpr std::uint64_t kInterval = 64;
     return is_over_ && asked_++ % kInterval == 0 && is_over_();
+}
+
+// One of several: a failure names its number.
+PolicyTests::Outcome PolicyTests::judge_next(std::span<const std::uint8_t> frame, const policy::Expectation& expect) {
+    ++judged_;
+    Outcome outcome = judge(frame, expect);
+    if (outcome && *outcome) (*outcome)->packet = judged_;
+    return outcome;
 }
 
 PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect) {

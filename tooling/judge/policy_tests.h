@@ -44,6 +44,7 @@ private:
     Outcome replay(const policy::ReplayCapture& capture);
     Outcome check_member(const policy::ExpectMember& expect);
     Outcome judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
+    Outcome judge_next(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
     Outcome check_alerts(const policy::Expectation& expect);
     bool is_over();
 
@@ -55,6 +56,7 @@ private:
     std::function<bool()> is_over_{};
     std::uint64_t asked_ = 0;
     std::uint64_t now_ns_ = 0;
+    std::uint64_t judged_ = 0;                         // packets of this step
     std::map<std::uint32_t, std::uint64_t> alerts_{};  // of this step, by alert
 };
 

@@ -16,6 +16,11 @@
 
 namespace weir::tooling {
 
+std::string place_of(const TestFailure& failure) {
+    if (failure.packet == 0) return fmt::format("step {}", failure.step);
+    return fmt::format("step {}, packet {}", failure.step, failure.packet);
+}
+
 std::string json_line(const TestResult& result) {
     nlohmann::ordered_json line{{"test", result.name},
                                 {"file", result.file},
@@ -24,6 +29,7 @@ std::string json_line(const TestResult& result) {
                                 {"engine", result.engine}};
     if (result.failure) {
         line["step"] = result.failure->step;
+        if (result.failure->packet != 0) line["packet"] = result.failure->packet;
         line["expected"] = result.failure->expected;
         line["got"] = result.failure->got;
     }
@@ -51,7 +57,7 @@ namespace {
 
 // "step 2 (line 8): expected drop, got pass"
 std::string sentence(const TestFailure& failure) {
-    return fmt::format("step {} (line {}): expected {}, got {}", failure.step, failure.line, failure.expected,
+    return fmt::format("{} (line {}): expected {}, got {}", place_of(failure), failure.line, failure.expected,
                        failure.got);
 }
 

@@ -19,6 +19,7 @@ struct TestFailure {
     std::uint32_t line = 0;  // of the step
     std::string expected{};
     std::string got{};
+    std::uint64_t packet = 0;  // of the step, from 1; 0: the step has one, or the fault is none of a packet
 };
 struct TestResult {
     std::string name{};
@@ -38,6 +39,9 @@ struct PolicyFailure {
 };
 // Of the first error; `path` as the command line has it. `loaded` has no policy.
 PolicyFailure failure_of(const LoadedPolicy& loaded, const std::string& path);
+
+// "step 2", "step 2, packet 51"
+std::string place_of(const TestFailure& failure);
 
 // One object and a newline: of a test, of a packet (`number` from 1).
 std::string json_line(const TestResult& result);

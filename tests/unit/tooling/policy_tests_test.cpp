@@ -84,6 +84,21 @@ TEST_CASE("a test that holds, and those that fail at a packet, a verdict, an ale
     }
 }
 
+TEST_CASE("a step of several packets that fails names the packet") {
+    const std::string policy =
+        "rule over { when udp and count(ip.src, in 10s) > 4 then drop }\nrule shut { when tcp.dport == 3 then drop }\n"
+        "test \"times\" { 3 x udp 1.2.3.4:5 -> 1.2.3.5:6 => pass\n 4 x udp 1.2.3.4:5 -> 1.2.3.5:6 => pass }\n"
+        "test \"ports\" { 2 x tcp 1.2.3.4:5 -> 1.2.3.5:{1..4} => pass }\n"
+        "test \"one\" { tcp 1.2.3.4:5 -> 1.2.3.5:3 => pass }\n"
+        "test \"alerts\" { 2 x tcp 1.2.3.4:5 -> 1.2.3.5:3 => drop, alert a }\nalert a { message \"x\" }\n";
+    const Run run(policy, "oracle");
+    CHECK(place_of(*run.results[0].failure) == "step 2, packet 2");
+    CHECK(place_of(*run.results[1].failure) == "step 1, packet 3");
+    CHECK(place_of(*run.results[2].failure) == "step 1");
+    CHECK(place_of(*run.results[3].failure) == "step 1");
+    CHECK_THAT(json_line(run.results[1]), Catch::Contains(R"("step":1,"packet":3,"expected":"pass")"));
+}
+
 TEST_CASE("captures of tests: their clock, and what cannot be read fails at its step") {
     const std::string frame = text_of(udp4());
     const std::map<std::string, std::string> captures{
