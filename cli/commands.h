@@ -21,6 +21,7 @@ void add_promote(CLI::App& app, int& status);
 void add_confirm(CLI::App& app, int& status);
 void add_rollback(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);
+void add_stop(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_events(CLI::App& app, int& status);
 void add_set(CLI::App& app, int& status);

@@ -7,14 +7,18 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "service/command_codec.h"
+#include "service/engine_connection.h"
 
 namespace weir::cli {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 struct StatusArguments {
     std::string format = "human";
@@ -129,13 +133,35 @@ void print_status(const service::StatusReply& reply) {
                    sink.pending, sink.state == "ok" ? "" : ": " + printable(sink.state));
 }
 
+Json json_of(const std::vector<runtime::LeftEngine>& killed) {
+    Json rows = Json::array();
+    for (const runtime::LeftEngine& one : killed) rows.push_back({{"name", one.name}, {"interfaces", one.interfaces}});
+    return rows;
+}
+
+void print_json(Json status, const std::vector<runtime::LeftEngine>& killed) {
+    if (!killed.empty()) status["killed"] = json_of(killed);
+    fmt::print("{}\n", status.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 int status_of(const StatusArguments& arguments) {
+    const std::vector<runtime::LeftEngine> killed = service::killed_engines();
     const auto reply = ask_status(arguments.name);
-    if (!reply) return say_error(reply.error());
-    if (arguments.format == "json")
-        fmt::print("{}\n", service::encode_result(*reply));
-    else
-        print_status(*reply);
+    if (!reply) {
+        if (arguments.format == "json" && !killed.empty()) print_json(Json::object(), killed);
+        return say_error(reply.error());
+    }
+    if (arguments.format == "json") {
+        print_json(Json::parse(service::encode_result(*reply)), killed);
+        return kOk;
+    }
+    print_status(*reply);
+    if (!killed.empty()) fmt::print("\n");
+    for (const runtime::LeftEngine& one : killed)
+        fmt::print(
+            "{}: no engine runs; the policy that a killed engine left is in force on {}\n"
+            "    weir stop --leave --name {} detaches it\n",
+            printable(one.name), printable(runtime::in_words(one.interfaces)), printable(one.name));
     return kOk;
 }
 
@@ -145,6 +171,8 @@ void add_status(CLI::App& app, int& status) {
     static StatusArguments arguments;
     CLI::App* command =
         app.add_subcommand("status", "shows a running engine: attachment, counters, state, accounts of alerts");
+    command->footer(
+        "Engines that were killed and whose policy is in force still are listed; if no engine runs, status 3.");
     add_asking_options(*command, arguments.name, arguments.format);
     command->callback([&status] { status = status_of(arguments); });
 }

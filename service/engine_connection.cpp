@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,15 +47,56 @@ std::vector<std::string> running_engines() {
     return names;
 }
 
+std::vector<runtime::LeftEngine> killed_engines() {
+    std::vector<runtime::LeftEngine> left = runtime::engines_left();
+    const std::vector<std::string> running = running_engines();
+    std::erase_if(left, [&](const runtime::LeftEngine& one) {
+        return std::find(running.begin(), running.end(), one.name) != running.end();
+    });
+    return left;
+}
+
 namespace {
+
+std::string names_of(const std::vector<runtime::LeftEngine>& engines) {
+    std::vector<std::string> names;
+    for (const runtime::LeftEngine& one : engines) names.push_back(one.name);
+    return runtime::in_words(names);
+}
+
+Error was_killed(const runtime::LeftEngine& left) {
+    return {fmt::format("no engine named `{}` runs; the policy that a killed engine left is in force on {}", left.name,
+                        runtime::in_words(left.interfaces)),
+            fmt::format("take it over: weir run FILE -i {} --name {}; detach it: weir stop --leave --name {}",
+                        fmt::join(left.interfaces, " -i "), left.name, left.name),
+            ENOENT};
+}
+
+// Which engines there are, for who named another one.
+std::string which_there_are(const std::vector<std::string>& running, const std::vector<runtime::LeftEngine>& killed) {
+    if (running.empty() && killed.empty()) return "start one: weir run FILE -i INTERFACE";
+    std::string text = running.empty() ? "" : "running: " + runtime::in_words(running);
+    if (!killed.empty())
+        text += fmt::format("{}killed, {} still in force: {}", text.empty() ? "" : "; ",
+                            killed.size() == 1 ? "its policy" : "their policies", names_of(killed));
+    return text;
+}
+
+Error no_such_engine(const std::string& name) {
+    const std::vector<runtime::LeftEngine> killed = killed_engines();
+    for (const runtime::LeftEngine& one : killed)
+        if (one.name == name) return was_killed(one);
+    return {fmt::format("no engine named `{}` runs here", name), which_there_are(running_engines(), killed), ENOENT};
+}
 
 Result<std::string> the_only_engine() {
     const std::vector<std::string> running = running_engines();
     if (running.size() == 1) return running.front();
-    if (running.empty()) return Error{"no engine of weir runs here", "start one: weir run FILE -i INTERFACE", ENOENT};
-    std::string names;
-    for (const std::string& name : running) names += (names.empty() ? "" : ", ") + name;
-    return Error{"several engines run here: " + names, "say which one: --name NAME", 0};
+    if (!running.empty())
+        return Error{"several engines run here: " + runtime::in_words(running), "say which one: --name NAME", 0};
+    const std::vector<runtime::LeftEngine> killed = killed_engines();
+    if (killed.size() == 1) return was_killed(killed.front());
+    return Error{"no engine of weir runs here", which_there_are({}, killed), ENOENT};
 }
 
 // Waits until `fd` is ready; 0 where the time is over.
@@ -79,9 +122,20 @@ Result<EngineConnection> EngineConnection::open(const std::string& name) {
     if (fd.error().number == EACCES || fd.error().number == EPERM)
         return Error{fmt::format("engine `{}` listens to its owner only", who),
                      "run this as root, or as who started it", EACCES};
-    std::string help = "start one: weir run FILE -i INTERFACE";
-    for (const std::string& running : running_engines()) help = "running: " + running;
-    return Error{fmt::format("no engine named `{}` runs here", who), help, ENOENT};
+    return no_such_engine(who);
+}
+
+// Who listens is the engine. As long as the connection is there, so is its process, and the number is of no other.
+Result<runtime::UniqueFd> EngineConnection::process() const {
+    ucred engine{};
+    socklen_t length = sizeof(engine);
+    if (getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &engine, &length) != 0)
+        return runtime::kernel_error(errno, fmt::format("asking for the process of engine `{}`", name_));
+    if (engine.pid <= 1) return Error{fmt::format("engine `{}` runs in another PID namespace", name_), {}, ESRCH};
+    runtime::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, engine.pid, 0)));
+    pollfd now{fd_.get(), POLLRDHUP, 0};
+    if (!process || poll(&now, 1, 0) != 0) return Error{fmt::format("engine `{}` has ended", name_), {}, ESRCH};
+    return process;
 }
 
 Status EngineConnection::send(const std::string& request, int timeout_ms, int attached) {

@@ -5,12 +5,15 @@
 #include <vector>
 
 #include "grammar/base/result.h"
+#include "runtime/engine/left.h"
 #include "runtime/handles.h"
 
 namespace weir::service {
 
 // Names of the engines that run, sorted.
 std::vector<std::string> running_engines();
+// Those that were killed, and whose policy is in force still.
+std::vector<runtime::LeftEngine> killed_engines();
 // To engine `name`, or to the only one running where it is empty.
 class EngineConnection {
 public:
@@ -19,6 +22,10 @@ public:
     Status send(const std::string& request, int timeout_ms, int attached = -1);
     // The next line. `timeout_ms` -1: whenever it comes.
     Result<std::string> receive(int timeout_ms);
+
+    const std::string& name() const { return name_; }
+    // A descriptor (pidfd) of the engine's process: readable once it has ended.
+    Result<runtime::UniqueFd> process() const;
 
 private:
     EngineConnection(std::string name, runtime::UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}

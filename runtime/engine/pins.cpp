@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -194,6 +195,22 @@ std::vector<std::string> interfaces_left_by(const std::string& name) {
     for (const std::string& entry : entries(folder_of(name)))
         if (entry.starts_with(kLink)) interfaces.push_back(plain(std::string_view(entry).substr(kLink.size())));
     return interfaces;
+}
+
+UniqueFd pinned_link(const std::string& name, const std::string& interface) {
+    return UniqueFd(bpf_obj_get(fmt::format("{}/link-{}", folder_of(name), escaped(interface)).c_str()));
+}
+
+std::vector<std::string> engines_without_process() {
+    std::vector<std::string> names;
+    for (const std::string& entry : entries(kPinRoot)) {
+        struct stat facts{};
+        const std::string folder = fmt::format("{}/{}", kPinRoot, entry);
+        if (entry.ends_with(kBeside) || stat(folder.c_str(), &facts) != 0 || !locked_by(facts).empty()) continue;
+        names.push_back(plain(entry));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 std::string engine_that_pins_link(std::uint32_t id) {

@@ -60,6 +60,11 @@ private:
 // Interfaces on which an engine of that name left a policy in force; none where there is no such engine.
 std::vector<std::string> interfaces_left_by(const std::string& name);
 
+// The pinned link of one of them, or empty.
+UniqueFd pinned_link(const std::string& name, const std::string& interface);
+// Names of the engines that have pins and whose folder no process has locked: those that were killed. By name.
+std::vector<std::string> engines_without_process();
+
 // Name of the engine that pins link number `id`, or empty.
 std::string engine_that_pins_link(std::uint32_t id);
 
