@@ -292,7 +292,7 @@ def sheet(page):
                     yield number, words
 
 
-def check_sheet(weir, page, folder):
+def refused_lines(weir, page, folder):
     """The lines of a cheat sheet that weir refuses, and what it says of all."""
     policies = []
     for number, words in sheet(page):
@@ -320,7 +320,7 @@ def check_rules(root, weir):
         if inside.startswith("docs/from-"):
             with tempfile.TemporaryDirectory() as folder:
                 shutil.copytree(root / "rules/sets", pathlib.Path(folder, "sets"))
-                numbers, said = check_sheet(weir, text(path), folder)
+                numbers, said = refused_lines(weir, text(path), folder)
             if numbers:
                 yield f"{inside}: lines {', '.join(numbers)} of a cheat sheet are refused\n{said}"
         for number, words, heading, example in fences(text(path)):
@@ -341,6 +341,25 @@ def check_rules(root, weir):
                 yield f"{where}: a bad example ends with status {status}\n{said}"
             if "bad" in words and inside == "docs/diagnostics.md" and heading not in said:
                 yield f"{where}: the bad example does not bring about {heading}\n{said}"
+
+
+def check_commands(root, weir):
+    """The page of the command line has each command of the program, and each long option."""
+    page = text(root / "docs/cli.md")
+    waiting, count = [()], 0
+    while waiting:
+        command = waiting.pop()
+        said = weir_says(weir, *command, "--help")[1]
+        _, _, below = said.partition("Subcommands:\n")
+        waiting += [(*command, name) for name in re.findall(r"^  ([a-z]+) ", below, re.M)]
+        count += 1
+        if command and not re.search(r"\bweir " + r"\b.*\b".join(command) + r"\b", page):
+            yield f"docs/cli.md: `weir {' '.join(command)}` is missing"
+        for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", said)) - {"--help", "--version"}):
+            if not re.search(rf"{option}(?![a-z-])", page):
+                yield f"docs/cli.md: `{option}` of `weir {' '.join(command)}` is missing"
+    if count < 2:
+        yield f"{weir} --help: no commands found"
 
 
 def slug(heading):

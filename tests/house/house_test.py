@@ -178,6 +178,23 @@ class House(unittest.TestCase):
         self.put("docs/diagnostics.md", f"### E202\n```rules bad\n{bad}```\n```rules\n{bad}```\n```rules bad\n{good}```\n")
         self.assertEqual(len(self.breaches("rules", WEIR)), 5)     # the last: status, and no E202 in it
 
+    def test_commands(self):
+        program = self.root / "weir"
+        program.write_text("""#!/bin/sh
+case $1$2 in
+--help) printf 'Options:\\n  --version  x\\nSubcommands:\\n  run   runs\\n  set   sets\\n' ;;
+run--help) printf 'Options:\\n  -i,--iface  x\\n  --if-so  x\\n' ;;
+set--help) printf 'Subcommands:\\n  add   adds\\n' ;;
+esac
+""")
+        program.chmod(0o755)
+        page = "`weir run -i IFACE [--if-so]`, long: `--iface`. `weir set list|add`\n"
+        self.put("docs/cli.md", page)
+        self.assertEqual(self.breaches("commands", program), [])
+        for word in ("weir run", "--if-so", "--iface", "|add"):
+            self.put("docs/cli.md", page.replace(word, ""))
+            self.assertEqual(len(self.breaches("commands", program)), 1, word)
+
     @unittest.skipUnless(WEIR, "needs weir")
     def test_cheat_sheets(self):
         self.put("rules/a.rules", "rule a { when tcp then drop }\n")
