@@ -200,11 +200,12 @@ struct weir_throttle {
 };
 #define WEIR_MOST_HELD_BACK 0xfffffffeu /* events of a key that a throttle counts until the next one passes */
 
-/* Word i of a key: (word `word` of struct weir_packet >> shift) & mask. */
+/* Word i of a key: (word `word` of struct weir_packet >> shift) & mask; of an IPv4 packet its first `ip4_bits` bits
+ * instead, where that is not 0. */
 struct weir_key_word {
     __u16 word;
     __u8 shift;
-    __u8 unused;
+    __u8 ip4_bits;
     __u32 mask;
 };
 struct weir_throttle_key {

@@ -44,6 +44,16 @@ struct Compare {
 struct Path {
     std::string text;
 };
+// The first bits of an address as a key: `ip.src/24` (of IPv6 as many as sema says), `ip.src/24/56`.
+struct Cut {
+    struct Bits {
+        std::uint64_t count = 0;
+        Span span{};
+    };
+    Name field;
+    Bits ip4;
+    std::optional<Bits> ip6;
+};
 struct Slice {
     Name field;
     std::uint64_t offset;
@@ -92,7 +102,8 @@ struct StateRef {
 
 struct Expr {
     Span span;
-    std::variant<Or, And, Not, Compare, Path, Slice, Masked, Length, Tuple, Literal, SetLiteral, Call, StateRef> node;
+    std::variant<Or, And, Not, Compare, Path, Cut, Slice, Masked, Length, Tuple, Literal, SetLiteral, Call, StateRef>
+        node;
 };
 
 // ---- actions and items ----

@@ -224,7 +224,40 @@ ast::ExprId ExprBuilder::word(const Node& node) {
     const std::string_view written = text(node);
     if (written != "true" && written != "false" && is_path(written))
         return add(span(node), ast::Path{std::string(written)});
+    if (const std::size_t slash = written.find('/');
+        slash != std::string_view::npos && is_path(written.substr(0, slash)))
+        return cut(node);
     return add(span(node), literal(node));
+}
+
+// FIELD/BITS, FIELD/BITS/BITS
+ast::ExprId ExprBuilder::cut(const Node& node) {
+    const std::string_view written = text(node);
+    const auto place = [&](std::size_t begin, std::size_t end) {
+        return Span{policy_.file, node.begin + static_cast<std::uint32_t>(begin),
+                    node.begin + static_cast<std::uint32_t>(end)};
+    };
+    const std::size_t slash = written.find('/');
+    ast::Cut cut{{std::string(written.substr(0, slash)), place(0, slash)}, {}, {}};
+    std::vector<ast::Cut::Bits> bits;
+    for (std::size_t at = slash; at < written.size();) {
+        const std::size_t end = std::min(written.find('/', at + 1), written.size());
+        const std::string_view digits = written.substr(at + 1, end - at - 1);
+        const auto value = parse_literal_quiet(digits);
+        const auto* number = value ? std::get_if<Integer>(&*value) : nullptr;
+        if (number == nullptr || bits.size() == 2) {
+            say(Code::E340, place(at, end),
+                number == nullptr ? fmt::format("`/{}` is not a number of bits", digits)
+                                  : fmt::format("`{}` has more than two numbers of bits", written),
+                "write the bits of IPv4, then those of IPv6: `ip.src/24`, `ip.src/24/64`");
+            return add(span(node), ast::Path{std::move(cut.field.text)});
+        }
+        bits.push_back({number->value, place(at, end)});
+        at = end;
+    }
+    cut.ip4 = bits.front();
+    if (bits.size() == 2) cut.ip6 = bits.back();
+    return add(span(node), std::move(cut));
 }
 
 ast::ExprId ExprBuilder::term(const Node& node) {

@@ -44,6 +44,7 @@ private:
     ast::ExprId call(const syntax::Node& node);
     ast::ExprId slice(const syntax::Node& node);
     ast::ExprId word(const syntax::Node& node);
+    ast::ExprId cut(const syntax::Node& node);
     std::optional<ast::Comparison> comparator(const syntax::Node& node) const;
 
     const Sources& sources_;

@@ -152,6 +152,10 @@ void Dumper::expr(ast::ExprId id) {
             [&](const ast::Not& n) { named("not", e.span, {n.operand}); },
             [&](const ast::Compare& n) { named(kComparisons[static_cast<std::size_t>(n.op)], e.span, {n.lhs, n.rhs}); },
             [&](const ast::Path& n) { line(e.span, "path {}", n.text); },
+            [&](const ast::Cut& n) {
+                line(e.span, "cut {}/{}{}", n.field.text, n.ip4.count,
+                     n.ip6 ? fmt::format("/{}", n.ip6->count) : std::string());
+            },
             [&](const ast::Slice& n) { line(e.span, "slice {}[{}:{}]", n.field.text, n.offset, n.length); },
             [&](const ast::Masked& n) {
                 line(e.span, "mask {}", n.mask);

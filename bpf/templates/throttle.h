@@ -21,7 +21,9 @@ static __always_inline __u64 weir_throttle_print(const __u64* by, const struct w
         __u64 word = key->words[i].word;
         OPAQUE(word);
         if (word >= sizeof(*packet) / sizeof(__u32)) break;
-        __u32 value = ((const __u32*)packet)[word] >> (key->words[i].shift & 31) & key->words[i].mask;
+        __u32 mask = key->words[i].mask, bits = key->words[i].ip4_bits;
+        if (bits && packet->ip_version == 4) mask = ~0u << ((32 - bits) & 31);
+        __u32 value = ((const __u32*)packet)[word] >> (key->words[i].shift & 31) & mask;
         sum += by[i] * value;
     }
     return weir_print_of_sum(sum);

@@ -80,14 +80,29 @@ llvm::Value* KeyEmitter::present(const packet::PresentBits& bits) {
     return all == nullptr ? ir_.getTrue() : all;
 }
 
+std::uint32_t address_mask(std::uint32_t bits, std::uint32_t word) {
+    constexpr std::uint32_t kWordBits = 32;
+    if (bits >= (word + 1) * kWordBits) return ~0u;
+    return bits <= word * kWordBits ? 0 : ~0u << ((word + 1) * kWordBits - bits);
+}
+
+// The words behind an IPv4 address are zero, and stay so.
+llvm::Value* KeyEmitter::address_word(const ir::SetKeyPart& part, std::uint32_t number) {
+    llvm::Value* value = ir_.CreateTrunc(load(part.address.offset + number * 4, 4), ir_.getInt32Ty());
+    const std::uint32_t mask4 = address_mask(part.bits.ip4, number), mask6 = address_mask(part.bits.ip6, number);
+    if (!part.address.either_version) return mask4 == ~0u ? value : ir_.CreateAnd(value, mask4);
+    if (number != 0 || mask4 == mask6) return mask6 == ~0u ? value : ir_.CreateAnd(value, mask6);
+    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(offsetof(weir_packet, ip_version), 1), ir_.getInt64(4));
+    return ir_.CreateAnd(value, ir_.CreateSelect(is_ip4, ir_.getInt32(mask4), ir_.getInt32(mask6)));
+}
+
 void KeyEmitter::put_set_part(const ir::SetKeyPart& part, policy::SetType type, Put put) {
     llvm::Type* i32 = ir_.getInt32Ty();
     if (part.is_address) {
         WEIR_CHECK(type == policy::SetType::kIp || type == policy::SetType::kNet);
         const bool either = part.address.either_version;
         put(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
-        for (std::uint32_t i = 0; i < 4; ++i)
-            put(either || i == 0 ? ir_.CreateTrunc(load(part.address.offset + i * 4, 4), i32) : ir_.getInt32(0));
+        for (std::uint32_t i = 0; i < 4; ++i) put(either || i == 0 ? address_word(part, i) : ir_.getInt32(0));
         return;
     }
     llvm::Value* number = word(part.word);
@@ -109,8 +124,7 @@ void KeyEmitter::store_term_key(const ir::PacketKey& key, llvm::Value* place, st
     if (has_version(key)) at.put(ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32));
     for (const ir::SetKeyPart& part : key.parts) {
         if (part.is_address) {
-            for (std::uint32_t i = 0; i < (part.address.either_version ? 4 : 1); ++i)
-                at.put(ir_.CreateTrunc(load(part.address.offset + i * 4, 4), i32));
+            for (std::uint32_t i = 0; i < (part.address.either_version ? 4 : 1); ++i) at.put(address_word(part, i));
             continue;
         }
         llvm::Value* number = word(part.word);

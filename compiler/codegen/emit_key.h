@@ -65,11 +65,15 @@ public:
     void store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width);
 
 private:
+    llvm::Value* address_word(const ir::SetKeyPart& part, std::uint32_t number);
+
     llvm::IRBuilder<>& ir_;
     llvm::Value* packet_;
     bool reload_;
 };
 
+// Of word `word` of an address, what of it is within the first `bits` bits: words are numbers, the first one first.
+std::uint32_t address_mask(std::uint32_t bits, std::uint32_t word);
 // Is an address in it that may be of either version? Then its version is word 0.
 bool has_version(const ir::PacketKey& key);
 // How many words store_term_key() has before its zeros.

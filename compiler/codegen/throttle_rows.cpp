@@ -24,10 +24,16 @@ public:
         row_.words[row_.count++] = {static_cast<std::uint16_t>(offset / kWordBytes), static_cast<std::uint8_t>(shift),
                                     0, mask};
     }
+    void put_address_word(const ir::SetKeyPart& part, std::uint32_t number) {
+        const std::uint32_t offset = part.address.offset + number * kWordBytes;
+        if (!part.address.either_version) return put(offset, 0, address_mask(part.bits.ip4, number));
+        put(offset, 0, address_mask(part.bits.ip6, number));
+        const bool differs = address_mask(part.bits.ip4, 0) != address_mask(part.bits.ip6, 0);
+        if (number == 0 && differs) row_.words[row_.count - 1].ip4_bits = part.bits.ip4;
+    }
     void put(const ir::SetKeyPart& part) {
         if (part.is_address) {
-            for (std::uint32_t i = 0; i < (part.address.either_version ? 4u : 1u); ++i)
-                put(part.address.offset + i * kWordBytes, 0, ~0u);
+            for (std::uint32_t i = 0; i < (part.address.either_version ? 4u : 1u); ++i) put_address_word(part, i);
             return;
         }
         const ir::Word& word = part.word;

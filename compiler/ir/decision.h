@@ -77,6 +77,7 @@ struct AddressEqual {
 struct SetKeyPart {
     bool is_address = false;
     AddressRef address;
+    policy::AddressBits bits;  // of the address; the others are zero in the key
     Word word;
 };
 struct InSet {

@@ -82,11 +82,12 @@ private:
         }
     }
 
-    static PacketKey packet_key(const std::vector<FieldId>& fields) {
+    static PacketKey packet_key(const std::vector<policy::KeyField>& fields) {
         PacketKey key;
-        for (const FieldId id : fields) {
-            key.present |= bit(id);
-            key.parts.push_back(key_part(id));
+        for (const policy::KeyField& field : fields) {
+            key.present |= bit(field.field);
+            key.parts.push_back(key_part(field.field));
+            key.parts.back().bits = field.bits;
         }
         key.present.remove(WEIR_HAS_ALWAYS);
         return key;
@@ -264,7 +265,7 @@ private:
     Decision decision_;
     std::vector<std::optional<PredicateId>> lowered_;            // by policy::ExprId
     std::unordered_map<std::string, std::uint32_t> identities_;  // terms so far that are the same
-    std::map<std::tuple<bool, policy::SetId, std::uint64_t, std::vector<FieldId>>, std::uint32_t> changes_;
+    std::map<std::tuple<bool, policy::SetId, std::uint64_t, std::vector<policy::KeyField>>, std::uint32_t> changes_;
 };
 
 }  // namespace

@@ -20,6 +20,28 @@ std::optional<KeyValue> values_of(const std::vector<packet::FieldId>& fields, co
     return values;
 }
 
+// The field's value, of an address its first bits and zeros behind them. Nothing where the packet lacks it.
+std::optional<packet::FieldValue> value_of(const policy::KeyField& key, const packet::Packet& packet) {
+    std::optional<packet::FieldValue> value = packet.value(key.field);
+    if (!value) return std::nullopt;
+    if (auto* address = std::get_if<IpAddress>(&*value)) {
+        const unsigned bits = address->version == 4 ? key.bits.ip4 : key.bits.ip6;
+        for (unsigned bit = bits; bit < 8 * address->bytes.size(); ++bit)
+            address->bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
+    }
+    return value;
+}
+
+std::optional<KeyValue> values_of(const std::vector<policy::KeyField>& keys, const packet::Packet& packet) {
+    KeyValue values;
+    for (const policy::KeyField& key : keys) {
+        auto value = value_of(key, packet);
+        if (!value) return std::nullopt;
+        values.push_back(std::move(*value));
+    }
+    return values;
+}
+
 // Whether a condition holds for a packet. One overload a kind of condition; a comparison with an absent field is
 // false, negated or not.
 class Evaluation {
@@ -214,7 +236,7 @@ bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::u
         const auto key = values_of(terms[i].keys, packet);
         TermState::Seen seen{bytes, {}, time_ns};
         if (terms[i].value) {
-            seen.value = packet.value(*terms[i].value);
+            seen.value = value_of(*terms[i].value, packet);
             if (!seen.value) return false;
         }
         if (!key || state_.terms[{rule, i}].exceeds(terms[i], *key, seen) == terms[i].within) return false;

@@ -23,10 +23,19 @@ std::string duration_text(std::uint64_t ns) {
     return fmt::format("{}ns", ns);
 }
 
+// Both numbers wherever an address may be of either version: `ip.src/24` and `ip.src/24/64` have the same state.
+std::string key_text(const KeyField& key) {
+    const packet::Field& field = packet::field(key.field);
+    if (key.bits.all()) return std::string(field.name);
+    constexpr std::uint8_t kIp4Bits = 32;  // of the fields of ARP
+    return field.bits == kIp4Bits ? fmt::format("{}/{}", field.name, key.bits.ip4)
+                                  : fmt::format("{}/{}/{}", field.name, key.bits.ip4, key.bits.ip6);
+}
+
 std::string with_keys(std::string text, const StateTerm& term) {
-    if (term.value) text += fmt::format("{} by ", field(*term.value).name);
+    if (term.value) text += fmt::format("{} by ", key_text(*term.value));
     for (std::size_t i = 0; i < term.keys.size(); ++i)
-        text += fmt::format("{}{}", i == 0 ? "" : ", ", field(term.keys[i]).name);
+        text += fmt::format("{}{}", i == 0 ? "" : ", ", key_text(term.keys[i]));
     const bool is_window = term.kind == TermKind::kCount || term.kind == TermKind::kDistinct;
     return text + fmt::format(") {} {}", is_window ? "in" : "per", duration_text(term.unit_ns));
 }

@@ -16,7 +16,7 @@ public:
         for (const Rule& rule : policy_.rules) {
             condition(rule.condition);
             for (const StateTerm& one : rule.terms) term(one);
-            for (const SetChange& change : rule.changes) fields(change.keys);
+            for (const SetChange& change : rule.changes) keys(change.keys);
             for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
         }
         return read_;
@@ -25,6 +25,9 @@ public:
 private:
     void fields(const std::vector<FieldId>& ids) {
         for (const FieldId id : ids) read_.add(id);
+    }
+    void keys(const std::vector<KeyField>& keys) {
+        for (const KeyField& key : keys) read_.add(key.field);
     }
     void condition(ExprId id) {
         if (id == kNoExpr || seen_[static_cast<std::size_t>(id)]) return;
@@ -39,8 +42,8 @@ private:
         for (const ExprId operand : operands) condition(operand);
     }
     void term(const StateTerm& term) {
-        fields(term.keys);
-        if (term.value) read_.add(*term.value);
+        keys(term.keys);
+        if (term.value) read_.add(term.value->field);
     }
     void alert(const Alert& alert) {
         if (alert.throttle) term(*alert.throttle);

@@ -35,7 +35,7 @@ std::uint64_t bytes_of_cells(std::uint64_t size) {
 std::uint64_t bytes_of(const StateTerm& term) {
     if (term.kind != TermKind::kDistinct) return bytes_of_cells(term.size);
     const bool lists_addresses =
-        term.limit <= WEIR_DISTINCT_EXACT && term.value && packet::field(*term.value).type == packet::Type::kIp;
+        term.limit <= WEIR_DISTINCT_EXACT && term.value && packet::field(term.value->field).type == packet::Type::kIp;
     return term.size * (lists_addresses ? kManyBytes : kFewBytes);
 }
 

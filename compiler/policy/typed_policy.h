@@ -134,6 +134,24 @@ struct Set {
     SetEntries entries;    // sorted
 };
 
+// ---- keys ----
+
+// How many bits of an address count, the first ones.
+struct AddressBits {
+    std::uint8_t ip4 = 32;
+    std::uint8_t ip6 = 128;
+
+    bool all() const { return ip4 == 32 && ip6 == 128; }
+    friend auto operator<=>(const AddressBits&, const AddressBits&) = default;
+};
+// What packets are told apart by.
+struct KeyField {
+    packet::FieldId field{};
+    AddressBits bits{};  // of an address
+
+    friend auto operator<=>(const KeyField&, const KeyField&) = default;
+};
+
 // ---- rules ----
 
 using Verdict = ast::Verdict;
@@ -145,21 +163,21 @@ enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrot
 struct StateTerm {
     TermKind kind = TermKind::kRate;
     Span span;
-    bool within = false;                   // `<=`: true where the limit is kept
-    std::vector<packet::FieldId> keys;     // up to four, each once; none: the rule has one key
-    std::optional<packet::FieldId> value;  // kDistinct: what is counted
-    std::uint64_t limit = 0;               // rates: tokens in `unit_ns`; else what the value is compared with
-    std::uint64_t unit_ns = 0;             // rates: the unit; else the window
-    std::uint64_t burst = 0;               // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
-    std::uint64_t size = 65536;            // keys
+    bool within = false;            // `<=`: true where the limit is kept
+    std::vector<KeyField> keys;     // up to four, each once; none: the rule has one key
+    std::optional<KeyField> value;  // kDistinct: what is counted
+    std::uint64_t limit = 0;        // rates: tokens in `unit_ns`; else what the value is compared with
+    std::uint64_t unit_ns = 0;      // rates: the unit; else the window
+    std::uint64_t burst = 0;        // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
+    std::uint64_t size = 65536;     // keys
 };
 
 // Once the packet's verdict is known. An absent field: nothing is done.
 struct SetChange {
     bool adds = true;
     SetId set{};
-    std::vector<packet::FieldId> keys;  // in the set's type order
-    std::uint64_t for_ns = 0;           // how long it stays; 0: without an end
+    std::vector<KeyField> keys;  // in the set's type order
+    std::uint64_t for_ns = 0;    // how long it stays; 0: without an end
 };
 
 struct AlertAction {

@@ -39,15 +39,17 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     change.adds = add != nullptr;
     change.set = static_cast<policy::SetId>(set - typed_.sets.data());
     if (value.kind == Operand::Kind::kField && value.mask == ~std::uint64_t{0})
-        change.keys = {value.field};
+        change.keys = {{value.field}};
     else if (value.kind == Operand::Kind::kTuple)
-        change.keys = value.fields;
+        for (const packet::FieldId field : value.fields) change.keys.push_back({field});
     else
         return say({.code = Code::E337,
                     .span = value.span,
                     .message = fmt::format("`{}` is not a field", sources_.text(value.span)),
                     .help = "a rule adds and removes fields of the packet: `add ip.src to blocked`"});
-    if (!conditions_.fits_set(change.keys, *set, value.span)) return;
+    std::vector<packet::FieldId> fields;
+    for (const policy::KeyField& key : change.keys) fields.push_back(key.field);
+    if (!conditions_.fits_set(fields, *set, value.span)) return;
     if (add != nullptr) change.for_ns = set->ttl_ns.value_or(0);
     if (add != nullptr && add->duration) {
         const auto* duration = std::get_if<Duration>(&add->duration->value);
@@ -76,7 +78,7 @@ std::optional<policy::StateTerm> ItemChecker::throttle(const ast::Policy& policy
     throttle.span = written.span;
     bool keyed = true;
     for (const ast::ExprId id : written.keys) {
-        const auto key = conditions_.term_field({&policy}, id);
+        const auto key = conditions_.key_field({&policy}, id);
         keyed = keyed && key;
         if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end())
             throttle.keys.push_back(*key);

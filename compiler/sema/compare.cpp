@@ -148,6 +148,7 @@ policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare&
     if (lhs.kind == Kind::kTuple) values.compared = lhs.fields;
     const Operand rhs = operand(values, node.rhs);
     if (lhs.kind == Kind::kError || rhs.kind == Kind::kError) return never(span);
+    if (is_cut(lhs) || is_cut(rhs)) return cut_compared(lhs, node, rhs, span);
     const auto key = key_of(lhs, node, rhs);
     if (!key) return compare_sides(lhs, node, rhs, span);
     if (const auto known = known_comparisons_.find(*key); known != known_comparisons_.end()) return known->second;

@@ -49,8 +49,8 @@ public:
     void set_rule(std::string name);
     // Counts a rule's condition towards what all conditions have together. False where that is too much (E520).
     bool take_condition(policy::ExprId condition, Span span);
-    // A field that may be a key of state; nothing where it is none, which has been said.
-    std::optional<packet::FieldId> term_field(const Scope& scope, ast::ExprId id);
+    // A field, or the first bits of one, that may be a key of state; nothing where it is none, which has been said.
+    std::optional<policy::KeyField> key_field(const Scope& scope, ast::ExprId id);
     // The state terms met since they were last taken, in the order written.
     std::vector<policy::StateTerm> take_terms() { return std::exchange(terms_, {}); }
     // Says what is wrong where the fields are not what the set holds.
@@ -97,6 +97,10 @@ private:
     policy::ExprId junction(const Scope& scope, const Written& written, Span span);
     policy::ExprId negation(const Scope& scope, const ast::Not& node, Span span);
     policy::ExprId as_condition(const Operand& operand);
+    // keys.cpp
+    Operand cut(const Scope& scope, const ast::Cut& node, Span span);
+    bool cut_bits(const ast::Cut::Bits& written, unsigned most, std::uint8_t& bits);
+    policy::ExprId cut_compared(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     // state.cpp
     void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);

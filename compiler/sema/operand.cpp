@@ -39,7 +39,7 @@ Operand value_operand(Value value, Span span) {
 
 bool same_meaning(const Operand& a, const Operand& b) {
     if (a.kind != b.kind || a.field != b.field || a.mask != b.mask || a.offset != b.offset || a.length != b.length ||
-        a.set != b.set || a.width != b.width || a.fields != b.fields)
+        a.set != b.set || a.width != b.width || a.fields != b.fields || a.bits != b.bits || a.cuts != b.cuts)
         return false;
     if (a.values == b.values) return true;
     return a.values && b.values && a.values->size() == 1 && b.values->size() == 1 &&
@@ -318,6 +318,11 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
                  .fix = Fix{span, fmt::format("{{ {} }}", std::string_view(written).substr(1, written.size() - 2))}});
             return {.span = span};
         }
+        if (element.kind == Kind::kCut) {
+            tuple.fields.push_back(element.field);
+            tuple.cuts.push_back(element.bits);
+            continue;
+        }
         if (element.kind != Kind::kField || element.mask != ~std::uint64_t{0}) {
             say({.code = Code::E337,
                  .span = element.span,
@@ -326,6 +331,7 @@ Operand ConditionChecker::tuple(const Scope& scope, const ast::Tuple& node, Span
             return {.span = span};
         }
         tuple.fields.push_back(element.field);
+        tuple.cuts.push_back(element.bits);
     }
     return tuple;
 }
@@ -397,6 +403,7 @@ Operand ConditionChecker::set_literal(const Scope& scope, const ast::SetLiteral&
 Operand ConditionChecker::operand(const Scope& scope, ast::ExprId id) {
     const ast::Expr& expr = scope.policy->expr(id);
     if (const auto* path = std::get_if<ast::Path>(&expr.node)) return this->path(scope, path->text, expr.span);
+    if (const auto* node = std::get_if<ast::Cut>(&expr.node)) return cut(scope, *node, expr.span);
     if (const auto* literal = std::get_if<ast::Literal>(&expr.node)) return value_operand(literal->value, expr.span);
     if (const auto* set = std::get_if<ast::SetLiteral>(&expr.node)) return set_literal(scope, *set, expr.span);
     if (const auto* called = std::get_if<ast::Call>(&expr.node)) return call(scope, *called, expr.span);

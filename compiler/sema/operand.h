@@ -21,6 +21,7 @@ struct Operand {
     enum class Kind : std::uint8_t {
         kError,      // said already
         kField,      // `field`, perhaps masked; len(payload) is payload.len
+        kCut,        // the first `bits` of `field`, an address
         kSlice,      // payload[offset:length]
         kValue,      // values[0]
         kValues,     // { … }: values
@@ -39,10 +40,15 @@ struct Operand {
     std::size_t width = 1;
     policy::SetId set{};
     std::vector<packet::FieldId> fields{};
+    std::vector<policy::AddressBits> cuts{};  // of each of `fields`
+    policy::AddressBits bits{};
     policy::ExprId condition = policy::kNoExpr;
     std::uint32_t depth = 0;  // lets that name lets
     bool is_named = false;    // `values` are a let's, and so the same wherever it is used
 };
+
+// The first bits of an address, or a tuple with some in it.
+bool is_cut(const Operand& operand);
 
 // Do both mean the same, wherever they stand? False where that takes long to find out.
 bool same_meaning(const Operand& a, const Operand& b);

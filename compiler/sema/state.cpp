@@ -97,34 +97,14 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
     return diagnostics_.errors() == errors;
 }
 
-std::optional<packet::FieldId> ConditionChecker::term_field(const Scope& scope, ast::ExprId id) {
-    const Operand keyed = operand(scope, id);
-    if (keyed.kind == Operand::Kind::kError) return std::nullopt;
-    const bool plain = keyed.kind == Operand::Kind::kField && keyed.mask == ~std::uint64_t{0};
-    if (!plain) {
-        say({.code = Code::E337,
-             .span = keyed.span,
-             .message = fmt::format("`{}` is not a field", text(keyed.span)),
-             .help = "a key is a field of the packet"});
-        return std::nullopt;
-    }
-    const packet::Type type = packet::field(keyed.field).type;
-    if (type == packet::Type::kText || type == packet::Type::kBytes || type == packet::Type::kDomain) {
-        wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)),
-                   "keys are addresses, ports, integers and bool fields");
-        return std::nullopt;
-    }
-    return keyed.field;
-}
-
 bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed) {
     const std::size_t errors = diagnostics_.errors();
     for (const ast::ExprId id : term.keys) {
-        const auto key = term_field(scope, id);
+        const auto key = key_field(scope, id);
         if (key && std::find(typed.keys.begin(), typed.keys.end(), *key) == typed.keys.end())
             typed.keys.push_back(*key);
     }
-    if (term.value) typed.value = term_field(scope, *term.value);
+    if (term.value) typed.value = key_field(scope, *term.value);
     return diagnostics_.errors() == errors;
 }
 

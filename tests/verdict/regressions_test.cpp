@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/packet/frame_builder.h"
 #include "tests/support/table.h"
 
 using namespace weir;
@@ -95,6 +96,42 @@ TEST_CASE("a packet that lacks a throttle's key shares a window with all that do
     CHECK_FALSE(held_back(tcp4({.destination = 0})));  // nor is 0 an absent one
     CHECK(held_back(tcp4({.destination = 80})));
     CHECK_FALSE(held_back(tcp4({.destination = 53})));
+}
+
+TEST_CASE("a throttle's key may be the first bits of an address", "[regressions]") {
+    std::string difference;
+    auto created = Evaluators::create(
+        "rule r { when udp then alert a }\nrule s { when tcp then alert b }\nrule t { when arp then alert c }\n"
+        "alert a { message \"x\" throttle 1 per ip.src/24/48 every 1h }\n"
+        "alert b { message \"x\" throttle 1 per ip.src/24/20 every 1h }\n"
+        "alert c { message \"x\" throttle 1 per arp.target_ip/8, arp.op every 1h }\n");
+    INFO(why_not(created));
+    REQUIRE(created);
+    auto& engines = *created;
+    const auto held_back = [&](packet::TestProtocol protocol, const char* source, const char* destination) {
+        packet::TestPacket packet;
+        packet.protocol = protocol;
+        packet.source = *parse_ip(source);
+        packet.destination = *parse_ip(destination);
+        const Judged judged = engines->judge(packet::build_frame(packet), difference, 5);
+        CHECK(difference == "");
+        REQUIRE(judged.suppressed.size() == 1);
+        return judged.suppressed[0] == WEIR_HELD_BACK;
+    };
+    const auto udp = packet::TestProtocol::kUdp, tcp = packet::TestProtocol::kTcp, arp = packet::TestProtocol::kArp;
+    CHECK_FALSE(held_back(udp, "198.51.100.1", "192.0.2.1"));
+    CHECK(held_back(udp, "198.51.100.254", "192.0.2.1"));
+    CHECK_FALSE(held_back(udp, "198.51.101.1", "192.0.2.1"));
+    CHECK_FALSE(held_back(udp, "2001:db8::1", "2001:db8::9"));
+    CHECK(held_back(udp, "2001:db8:0:ffff::1", "2001:db8::9"));
+    CHECK_FALSE(held_back(udp, "2001:db8:1::1", "2001:db8::9"));
+    CHECK_FALSE(held_back(tcp, "198.51.100.1", "192.0.2.1"));
+    CHECK_FALSE(held_back(tcp, "198.51.107.1", "192.0.2.1"));  // 24 bits, although IPv6 has 20
+    CHECK_FALSE(held_back(tcp, "2001:db8::1", "2001:db8::9"));
+    CHECK(held_back(tcp, "2001:fff::1", "2001:db8::9"));
+    CHECK_FALSE(held_back(arp, "198.51.100.1", "192.0.2.1"));
+    CHECK(held_back(arp, "198.51.100.1", "192.99.2.1"));
+    CHECK_FALSE(held_back(arp, "198.51.100.1", "191.0.2.1"));
 }
 
 TEST_CASE("33 and 800 throttled alerts: calls too deep, and too many instructions", "[regressions]") {

@@ -57,6 +57,7 @@ private:
         std::string name;
         std::vector<std::string> types;
     };
+    std::string perhaps_cut(const std::string& field);
     std::string fields();
     std::string term();
     std::string alerts();
@@ -90,6 +91,17 @@ std::string Generator::duration() {
     return fmt::format("{}{}", count, unit.word);
 }
 
+// Now and then the first bits of an address.
+std::string Generator::perhaps_cut(const std::string& field) {
+    const bool either_version = field.starts_with("ip.src") || field.starts_with("ip.dst");
+    if ((!either_version && field != "arp.sender_ip") || random_.below(5) < 3) return field;
+    // Packets differ in their last two bits.
+    static const std::vector<unsigned> kBits4{1, 8, 24, 24, 30, 31, 32},
+        kBits6{1, 20, 32, 33, 64, 64, 96, 126, 127, 128};
+    const std::string cut = fmt::format("{}/{}", field, random_.of(kBits4));
+    return either_version && random_.one_in(2) ? fmt::format("{}/{}", cut, random_.of(kBits6)) : cut;
+}
+
 // One to four, of which packets may lack some.
 std::string Generator::fields() {
     static const std::vector<std::string> kKeys{"ip.src",    "ip.src",        "ip.src",        "ip.dst",  "tcp.dport",
@@ -97,7 +109,8 @@ std::string Generator::fields() {
                                                 "ip.ttl",    "packet.len",    "arp.sender_ip", "tcp.syn", "vlan.id",
                                                 "rx_queue",  "ip.is_fragment"};
     std::vector<std::string> keys;
-    for (std::size_t i = random_.one_in(2) ? 1 : random_.between(1, 4); i > 0; --i) keys.push_back(random_.of(kKeys));
+    for (std::size_t i = random_.one_in(2) ? 1 : random_.between(1, 4); i > 0; --i)
+        keys.push_back(perhaps_cut(random_.of(kKeys)));
     return fmt::format("{}", fmt::join(keys, ", "));
 }
 
@@ -143,8 +156,8 @@ std::string Generator::term() {
         }
         case 2:
             return fmt::format("distinct({}, {}in {}) {} {}{}",
-                               one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl", "packet.len",
-                                      "arp.sender_ip", "udp"),
+                               perhaps_cut(one_of("tcp.dport", "port.src", "ip.src", "ip.dst", "eth.src", "ip.ttl",
+                                                  "packet.len", "arp.sender_ip", "udp")),
                                list.empty() ? "" : "by " + joined_by(list) + ", ", duration(), sign,
                                random_.one_in(6) ? random_.between(33, 40) : random_.below(6), size);
         default: return fmt::format("count({}in {}) {} {}{}", listed, duration(), sign, random_.below(5), size);
@@ -250,8 +263,8 @@ Bytes Generator::packet() {
                                  : packet::TestProtocol::kArp;
     if (kind == 7 && random_.one_in(2)) packet.protocol = packet::TestProtocol::kIcmp;
     const bool six = kind < 6 && random_.one_in(4);
-    packet.source = *parse_ip(six ? fmt::format("2001:db8::{}", random_.between(1, 2))
-                                  : fmt::format("198.51.100.{}", random_.between(1, 3)));
+    packet.source = *parse_ip(six ? fmt::format("2001:db8:{}::{}", random_.one_in(4) ? "1" : "0", random_.between(1, 2))
+                                  : fmt::format("198.51.{}.{}", random_.one_in(8) ? 101 : 100, random_.between(1, 3)));
     packet.destination = *parse_ip(six ? "2001:db8::9" : fmt::format("192.0.2.{}", random_.between(1, 2)));
     static const std::vector<std::uint16_t> kPorts{22, 22, 80, 53, 1001};
     packet.source_port = random_.of(kPorts);

@@ -93,6 +93,20 @@ TEST_CASE("an entry of a set: an address with its version, a MAC address in two 
     CHECK(entry({kSource, kPort}, {policy::SetType::kIp, policy::SetType::kPort}, 6) == "wwwwww");
 }
 
+TEST_CASE("the first bits of an address, word by word") {
+    CHECK(codegen::address_mask(24, 0) == 0xffffff00);
+    CHECK(codegen::address_mask(1, 0) == 0x80000000);
+    CHECK(codegen::address_mask(32, 0) == 0xffffffff);
+    CHECK(codegen::address_mask(32, 1) == 0);
+    CHECK(codegen::address_mask(33, 1) == 0x80000000);
+    CHECK(codegen::address_mask(56, 1) == 0xffffff00);
+    CHECK(codegen::address_mask(127, 3) == 0xfffffffe);
+    CHECK(codegen::address_mask(128, 3) == 0xffffffff);
+    ir::SetKeyPart network = kSource;
+    network.bits = {24, 33};
+    CHECK(term_key({network}, 6) == "wwwwwz");
+}
+
 TEST_CASE("what a distinct counts") {
     const auto value = [](const ir::SetKeyPart& part, std::uint32_t width) {
         return stored([&](KeyEmitter& keys, llvm::Value* place) { keys.store_value(part, place, width); });

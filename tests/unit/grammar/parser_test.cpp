@@ -66,6 +66,11 @@ TEST_CASE("precedence: or, and, not, comparison, mask") {
     CHECK(condition("((((tcp))))") == "path tcp\n");
 }
 
+TEST_CASE("the first bits of an address") {
+    CHECK(condition("a.b/24 == c/0/128") == "==\n    cut a.b/24\n    cut c/0/128\n");
+    CHECK(condition("a.b/24 == 5/s") == "==\n    cut a.b/24\n    literal 5/1000000000ns\n");
+}
+
 TEST_CASE("operators and operands") {
     for (const std::string op :
          {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"})

@@ -9,6 +9,7 @@
 
 #include "compiler/compiler.h"
 #include "compiler/packet/frame_builder.h"
+#include "compiler/policy/identity.h"
 #include "grammar/render.h"
 
 using namespace weir;
@@ -419,4 +420,26 @@ TEST_CASE("packets that tests repeat are kept once, and what is kept is bounded"
         check("rule r { when tcp then drop }\ntest \"t\" { 18446744073709551615 x tcp 10.0.0.1:1..3 -> 10.0.0.2:2 syn "
               "=> drop }\n")
             .has(Code::E513));
+}
+
+TEST_CASE("keys by prefix: the bits that count, and whose state it is") {
+    const auto keys = [](const std::string& term) {
+        const Checked checked = check("rule r { when " + term + " > 1/s then drop }");
+        INFO(checked.said);
+        REQUIRE(checked.compiled);
+        return checked.compiled->policy.rules[0].terms[0];
+    };
+    const auto bits = [&](const std::string& key) { return keys("rate(" + key + ")").keys[0].bits; };
+    CHECK((bits("ip.src/24") == policy::AddressBits{24, 64}));
+    CHECK((bits("ip.src/24/56") == policy::AddressBits{24, 56}));
+    CHECK((bits("ip.src/32/128") == policy::AddressBits{}));
+    CHECK((bits("arp.sender_ip/8") == policy::AddressBits{8, 128}));
+    CHECK(keys("rate(ip.src/24, ip.src/24/64, ip.src)").keys.size() == 2);
+    policy::Rule rule;
+    rule.name = "r";
+    CHECK(identity(rule, keys("rate(ip.src/24)")) == "rule r: rate(ip.src/24/64) per 1s");
+    CHECK(identity(rule, keys("rate(ip.src/24/64)")) == identity(rule, keys("rate(ip.src/24)")));
+    CHECK(identity(rule, keys("rate(ip.src/24/56)")) != identity(rule, keys("rate(ip.src/24)")));
+    CHECK(identity(rule, keys("rate(ip.src/32/128)")) == identity(rule, keys("rate(ip.src)")));
+    CHECK(identity(rule, keys("rate(arp.sender_ip/8)")) == "rule r: rate(arp.sender_ip/8) per 1s");
 }
