@@ -32,6 +32,7 @@ struct ReplayArguments {
     std::string capture{};
     std::string engine{};
     std::string out{};
+    std::string interface{};
 };
 
 // Who judged, and whether those that did agree.
@@ -109,8 +110,9 @@ int replay(const ReplayArguments& arguments) {
     const policy::TypedPolicy& policy = loaded.compiled->policy;
     tooling::ReplayCounts counts(policy);
     Progress progress("packets", facts->frames);
-    const Status replayed =
-        tooling::replay(*capture, *facts, *evaluators, [&](const tooling::ReplayedPacket& packet) -> Status {
+    const Status replayed = tooling::replay(
+        *capture, *facts, *evaluators,
+        [&](const tooling::ReplayedPacket& packet) -> Status {
             counts.add(packet);
             const tooling::Evaluators::Answer& answer = packet.answer;
             if (!answer.difference.empty() && counts.differences <= kMostDifferences)
@@ -123,7 +125,8 @@ int replay(const ReplayArguments& arguments) {
             progress.step(packet.number);
             if (arguments.out.empty()) return Done{};
             return annotated.write(packet.frame, tooling::describe(answer.judged, policy));
-        });
+        },
+        arguments.interface);
     progress.finish();
     if (!replayed) return say_error(replayed.error());
     if (!arguments.out.empty())
@@ -153,6 +156,11 @@ void add_replay(CLI::App& app, int& status) {
     command
         ->add_option("--out", arguments.out, "write the packets to a pcapng file, each with its verdict as a comment")
         ->type_name("F.pcapng");
+    command
+        ->add_option("--iface", arguments.interface,
+                     "the interface that all packets came in on; without it, the one that a pcapng names")
+        ->type_name("NAME")
+        ->check([](const std::string& name) { return name.empty() ? "an interface has a name" : std::string(); });
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });

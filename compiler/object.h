@@ -86,6 +86,8 @@ struct IfaceCondition {
     IfaceOp op = IfaceOp::kEq;
     std::string text;
 };
+// weir_packet.iface_matches for an interface of that name.
+std::uint32_t iface_matches(const std::vector<IfaceCondition>& conditions, std::string_view name);
 
 enum class SetPart : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
 struct SetInfo {

@@ -13,6 +13,16 @@ constexpr std::uint32_t kNoVerdict = ~0u;
 constexpr std::size_t kMaxIfaceConditions = 32;  // bits of weir_packet.iface_matches
 constexpr std::uint32_t kMaxKeyBytes = WEIR_KEY_WORDS * sizeof(std::uint32_t);
 
+bool matches(const IfaceCondition& condition, std::string_view name) {
+    switch (condition.op) {
+        case IfaceOp::kEq: return name == condition.text;
+        case IfaceOp::kContains: return name.find(condition.text) != std::string_view::npos;
+        case IfaceOp::kStartsWith: return name.starts_with(condition.text);
+        case IfaceOp::kEndsWith: break;
+    }
+    return name.ends_with(condition.text);
+}
+
 bool is_verdict(std::uint32_t verdict) { return verdict <= WEIR_REDIRECT; }
 
 // The bytes of struct weir_packet that it names are there, and fit into what they are read into.
@@ -62,6 +72,13 @@ bool is_sound(const Manifest& manifest) {
 }
 
 }  // namespace
+
+std::uint32_t iface_matches(const std::vector<IfaceCondition>& conditions, std::string_view name) {
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < conditions.size(); ++i)
+        if (matches(conditions[i], name)) bits |= 1u << i;
+    return bits;
+}
 
 bool is_sound(const Object& object) {
     const auto is_whole = [](const MapImage& map) {

@@ -24,6 +24,11 @@ struct TestRunner::State {
     std::vector<weir_trace> heads{};      // one a CPU
     std::vector<std::uint8_t> samples{};  // as they are at the beginning
     StateAccounts before{};               // of the last reset
+    std::vector<bpf::IfaceCondition> ifaces{};
+    std::string interface{};  // that weir_ifaces is about
+
+    // bpf/templates/read/frame.h, read_interface().
+    Status name_interface(std::string_view name);
 
     Status read_matched(std::uint32_t count, Trace& trace) const;
     Status read_alerts(std::uint32_t count, Trace& trace) const;
@@ -48,6 +53,7 @@ Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object
     state->alerts = state->program.map("weir_trace_alerts");
     state->cpus = possible_cpus();
     state->heads.resize(state->cpus);
+    state->ifaces = object.manifest.ifaces;
     for (const bpf::TableImage& table : object.tables)
         if (table.map == ".data.weir_samples") state->samples = table.bytes;
     return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
@@ -67,6 +73,16 @@ Status TestRunner::State::read_alerts(std::uint32_t count, Trace& trace) const {
         trace.alerts.push_back(alert.alert);
         trace.suppressed.push_back(alert.suppressed);
     }
+    return Done{};
+}
+
+Status TestRunner::State::name_interface(std::string_view name) {
+    const int map = program.map("weir_ifaces");
+    if (name == interface || map < 0) return Done{};  // no map: no rule reads `iface`
+    const std::uint32_t zero = 0, bits = bpf::iface_matches(ifaces, name);
+    const int failed = name.empty() ? bpf_map_delete_elem(map, &zero) : bpf_map_update_elem(map, &zero, &bits, BPF_ANY);
+    if (failed != 0) return kernel_error(errno, "naming an interface");
+    interface = name;
     return Done{};
 }
 
@@ -107,8 +123,10 @@ Result<bool> TestRunner::contains(const std::string& identity, std::span<const s
     return entry != nullptr && (entry->end_ns == 0 || time_ns < entry->end_ns);
 }
 
-Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                std::string_view interface) {
     State& s = *state_;
+    if (Status named = s.name_interface(interface); !named) return named.error();
     const std::uint32_t zero = 0;
     std::fill(s.heads.begin(), s.heads.end(), weir_trace{});
     if (bpf_map_update_elem(s.head, &zero, s.heads.data(), BPF_ANY) != 0)

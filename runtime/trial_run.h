@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/object.h"
@@ -36,7 +37,8 @@ public:
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     Result<std::uint64_t> evictions() const;
-    Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
+    Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
 
 private:
     struct State;

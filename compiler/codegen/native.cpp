@@ -46,7 +46,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
                  HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
     maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
     maps.emplace("weir_events", HostMap::array(0, 1));
-    maps.emplace("weir_ifaces", HostMap::array(0, 1));
+    maps.emplace("weir_ifaces", HostMap::array(0, sizeof(std::uint32_t)));
     maps.emplace("weir_trace_head", HostMap::array(1, sizeof(weir_trace)));
     maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));
     maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(weir_traced_alert)));
@@ -129,11 +129,13 @@ struct NativeEngine::State {
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
     const Compiled* compiled = nullptr;
+    std::string interface;              // that weir_ifaces is about
     weir_sample* samples_at = nullptr;  // the program's, and as they were
     std::vector<weir_sample> samples;
     std::unique_ptr<Tables> tables;  // where state is
 
     Status fill_tables(const bpf::Object& object);
+    void name_interface(std::string_view name);
     template <typename T>
     Result<T*> address_of(const std::string& name) {
         auto found = jit->lookup(name);
@@ -152,6 +154,16 @@ Status NativeEngine::State::fill_tables(const bpf::Object& object) {
         samples.assign(samples_at, samples_at + table.bytes.size() / sizeof(weir_sample));
     }
     return Done{};
+}
+
+// bpf/templates/read/frame.h, read_interface().
+void NativeEngine::State::name_interface(std::string_view name) {
+    if (name == interface) return;
+    interface = name;
+    HostMap& ifaces = maps.at("weir_ifaces");
+    const std::uint32_t bits = bpf::iface_matches(compiled->decision.ifaces, name);
+    ifaces = HostMap::array(name.empty() ? 0 : 1, sizeof(bits));
+    if (!name.empty()) std::memcpy(ifaces.values(), &bits, sizeof(bits));
 }
 
 NativeEngine::NativeEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -234,7 +246,9 @@ std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {
     return static_cast<std::uint32_t>(state_->policy(&host));
 }
 
-NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                    std::string_view interface) {
+    state_->name_interface(interface);
     HostMap& head = state_->maps.at("weir_trace_head");
     weir_trace trace{};
     std::memcpy(head.values(), &trace, sizeof(trace));

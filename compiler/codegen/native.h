@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -38,7 +39,8 @@ public:
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     std::uint64_t evictions() const;
-    NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
+    NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
     // Only the verdict; for benchmarks.
     std::uint32_t run(std::span<const std::uint8_t> frame);
 

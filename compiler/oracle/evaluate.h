@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "compiler/oracle/state.h"
@@ -27,7 +28,8 @@ struct Judgement {
 class Oracle {
 public:
     explicit Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {}
-    Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
+    Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
     Judgement judge(const packet::Packet& packet, std::uint64_t time_ns);
     // A stateless condition; sets as they are at `time_ns`.
     bool holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns = 0) const;

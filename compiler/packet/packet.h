@@ -23,7 +23,7 @@ public:
     // Nothing where the packet does not have the field.
     const std::optional<FieldValue>& value(FieldId field) const;
     bool malformed() const { return malformed_; }
-    // Live traffic has one; tests and replays have none.
+    // Live traffic has one; tests and replays where they say it.
     void set_interface(std::string name);
 
 private:

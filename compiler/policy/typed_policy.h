@@ -245,6 +245,7 @@ struct Expectation {
 struct SendFrames {
     std::vector<std::vector<std::uint8_t>> frames;  // ranges unrolled
     std::uint64_t times = 1;                        // that all of them are sent, one after another
+    std::string interface;                          // that they come in on; empty: not said
     Expectation expect;
 };
 struct AdvanceClock {

@@ -14,20 +14,6 @@
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
-namespace {
-
-bool matches(const bpf::IfaceCondition& condition, const std::string& name) {
-    switch (condition.op) {
-        case bpf::IfaceOp::kEq: return name == condition.text;
-        case bpf::IfaceOp::kContains: return name.find(condition.text) != std::string::npos;
-        case bpf::IfaceOp::kStartsWith: return name.starts_with(condition.text);
-        case bpf::IfaceOp::kEndsWith: break;
-    }
-    return name.ends_with(condition.text);
-}
-
-}  // namespace
-
 std::uint64_t Generation::waiting(std::size_t alert) const {
     const Record::Taken& taken = record.alerts()[alert];
     const std::uint64_t done = taken.delivered + taken.lost;
@@ -108,9 +94,7 @@ void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
 Status name_interface(const Program& program, const bpf::Manifest& manifest, const std::string& name, unsigned index) {
     const int map = program.map("weir_ifaces");
     if (map < 0) return Done{};  // no rule reads `iface`
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < manifest.ifaces.size(); ++i)
-        if (matches(manifest.ifaces[i], name)) bits |= 1u << i;
+    const std::uint32_t bits = bpf::iface_matches(manifest.ifaces, name);
     if (bpf_map_update_elem(map, &index, &bits, BPF_ANY) != 0)
         return kernel_error(errno, fmt::format("naming {} to the policy", name));
     return Done{};

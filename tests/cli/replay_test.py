@@ -38,6 +38,19 @@ def pcap(frames, link_type=1, originals=None):
     return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link_type) + packets
 
 
+def pcapng(interface, packet):
+    """One packet of an interface that has a name."""
+    def block(kind, body):
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    def padded(data):
+        return data + bytes(-len(data) % 4)
+    name = interface.encode()
+    return (block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
+            + block(1, struct.pack("<HHIHH", 1, 0, 0, 2, len(name)) + padded(name) + bytes(4))
+            + block(6, struct.pack("<IIIII", 0, 0, 0, len(packet), len(packet)) + padded(packet)))
+
+
 def lengths(pcapng):
     """(captured, original) of each packet of what weir wrote."""
     at, found = 0, []
@@ -104,6 +117,28 @@ class Replay(unittest.TestCase):
         self.assertIn("note: 1 of 2 frames were captured short", said.stderr)
         self.assertEqual(lengths(out.read_bytes()), [(54, 454), (54, 54)])
         self.assertNotIn("captured short", run("replay", self.policy, self.file("a.pcap", self.ssh)).stderr)
+
+    def test_interfaces(self):
+        policy = self.file("iface.rules", b'rule a { when iface == "eth1" then drop }\n'
+                                          b'test "t" { replay "named.pcapng" => drop by a }\n')
+        plain = self.file("plain.pcap", self.ssh)
+        self.file("named.pcapng", pcapng("eth1", frame(6, 22)))
+
+        def verdicts(capture, *options):
+            engines = ["--engine", "all"] if os.geteuid() == 0 else []
+            said = run("replay", "--format", "json", *engines, *options, policy, capture)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            return [json.loads(line)["verdict"] for line in said.stdout.splitlines()]
+        self.assertEqual(verdicts(plain), ["pass", "pass"])
+        self.assertEqual(verdicts(plain, "--iface", "eth1"), ["drop", "drop"])
+        self.assertEqual(verdicts(plain, "--iface", "eth2"), ["pass", "pass"])
+        self.assertEqual(verdicts(self.folder / "named.pcapng"), ["drop"])
+        out = self.folder / "o.pcapng"
+        self.assertEqual(verdicts(self.folder / "named.pcapng", "--iface", "eth2", "--out", out), ["pass"])
+        self.assertEqual(verdicts(plain, "--iface", "eth1", "--out", out), ["drop", "drop"])
+        self.assertEqual(verdicts(out), ["drop", "drop"])  # it keeps them
+        self.assertEqual(run("replay", "--iface", "", policy, plain).returncode, 2)
+        self.assertEqual(run("test", policy).returncode, 0)
 
     def test_gzip_pipes_and_standard_input(self):
         packed = self.file("a.pcap.gz", gzip.compress(self.ssh))

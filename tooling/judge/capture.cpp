@@ -164,7 +164,7 @@ Result<std::optional<CapturedFrame>> Capture::next() {
     if (record_.link_type != kEthernet) return no_ethernet(record_.link_type);
     ++frames_;
     last_ns_ = std::max(last_ns_, record_.time_ns.value_or(0));
-    return std::optional(CapturedFrame{record_.bytes, record_.original_bytes, last_ns_});
+    return std::optional(CapturedFrame{record_.bytes, record_.original_bytes, last_ns_, record_.interface});
 }
 
 Status Capture::rewind() {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "grammar/base/result.h"
@@ -13,10 +14,12 @@
 
 namespace weir::tooling {
 
+// `bytes` and `interface` are valid until the next one is read.
 struct CapturedFrame {
-    std::span<const std::uint8_t> bytes{};  // what was captured of it; valid until the next one is read
+    std::span<const std::uint8_t> bytes{};  // what was captured of it
     std::uint32_t original_bytes = 0;       // on the wire
     std::uint64_t time_ns = 0;              // since 1970. Never goes back: one before the last counts as the last
+    std::string_view interface{};  // where it was captured, as pcapng names it; empty: the capture does not say
 };
 
 // What a whole capture has in it.

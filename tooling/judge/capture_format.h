@@ -22,6 +22,7 @@ struct CaptureRecord {
     std::uint32_t original_bytes = 0;
     std::optional<std::uint64_t> time_ns{};  // since 1970; pcapng's simple packets have none
     std::uint16_t link_type = 0;
+    std::string interface{};  // its name, of pcapng; empty: not said
 };
 
 enum class ByteOrder : std::uint8_t { kLittle, kBig };
@@ -56,6 +57,7 @@ private:
         std::uint32_t snap_bytes = 0;  // 0: no limit
         std::uint8_t resolution = 6;   // if_tsresol: 10^-n s, with the highest bit 2^-n s
         std::int64_t offset_s = 0;     // if_tsoffset
+        std::string name{};            // if_name
     };
     // A block's body, of which some is left to be read.
     struct Body {

@@ -1,6 +1,8 @@
-// Captures that weir writes: pcapng with Ethernet frames, each with a comment.
+// Captures that weir writes: pcapng with Ethernet frames, each with a comment and its interface.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -21,7 +23,10 @@ public:
     Status close() { return file_->commit(); }
 
 private:
+    std::string interface_block(const std::string& name);
+
     std::optional<OutputFile> file_{};
+    std::map<std::string, std::uint32_t> interfaces_{};  // described so far, by name; the one without a name is 0
 };
 
 }  // namespace weir::tooling

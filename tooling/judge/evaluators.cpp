@@ -122,15 +122,16 @@ Status Evaluators::begin(Kernel kernel) {
     return kernel_ ? kernel_->reset() : Done{};
 }
 
-Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                      std::string_view interface) {
     switch (evaluator) {
-        case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns));
-        case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns));
+        case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns, interface));
+        case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns, interface));
         case Evaluator::kKernel: break;
     }
     if (!kernel_takes(frame.size()))
         return Error{fmt::format("the kernel takes no test run of a frame of {} bytes", frame.size()), {}, EINVAL};
-    auto trace = kernel_->judge(frame, time_ns);
+    auto trace = kernel_->judge(frame, time_ns, interface);
     if (!trace) return trace.error();
     return judged_from(*trace);
 }
@@ -157,10 +158,11 @@ Result<std::string> Evaluators::comparable(std::string difference) {
     return std::string();
 }
 
-Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                             std::string_view interface) {
     Answer answer;
     for (const Evaluator one : judging_) {
-        auto judged = judge_with(one, frame, time_ns);
+        auto judged = judge_with(one, frame, time_ns, interface);
         if (!judged) return judged.error();
         if (one == judging_.front())
             answer.judged = std::move(*judged);

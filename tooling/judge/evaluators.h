@@ -55,10 +55,12 @@ public:
 
     // Empty state, the clock at 0. Called before the first packet and between tests and captures.
     Status begin(Kernel kernel = Kernel::kTakesAll);
-    // `time_ns` never goes back.
-    Result<Answer> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    // `time_ns` never goes back. `interface`: the name of the one that the packet came in on; empty: not known, so that
+    // `iface` is absent.
+    Result<Answer> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
     // One evaluator's answer; the others do not see the packet.
-    Result<Judged> judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+    Result<Judged> judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                              std::string_view interface = {});
     // Does the set, one that changes, have the entry at `time_ns`?
     Result<Membership> contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
     Result<bool> contains_with(Evaluator evaluator, policy::SetId set, const std::vector<policy::SetElement>& entry,

@@ -14,12 +14,13 @@ __extension__ using Wide = unsigned __int128;
 
 // Section numbers are those of draft-ietf-opsawg-pcapng.
 constexpr std::uint32_t kSection = 0x0a0d0d0a, kInterface = 1, kPacket = 2, kSimplePacket = 3,
-                        kEnhancedPacket = 6;                                       // 4
-constexpr std::uint32_t kOrderMagic = 0x1a2b3c4d;                                  // 4.1
-constexpr std::uint16_t kEndOfOptions = 0, kTimeResolution = 9, kTimeOffset = 14;  // 4.2
+                        kEnhancedPacket = 6;                                                  // 4
+constexpr std::uint32_t kOrderMagic = 0x1a2b3c4d;                                             // 4.1
+constexpr std::uint16_t kEndOfOptions = 0, kName = 2, kTimeResolution = 9, kTimeOffset = 14;  // 4.2
 constexpr std::uint32_t kFrameBytes = 12;                      // of a block around its body: type and twice the length
 constexpr std::size_t kMaxInterfaces = 65'536;                 // of a section
 constexpr std::size_t kMaxOptionBytes = 65'536;                // of an interface that are looked at
+constexpr std::size_t kMaxNameBytes = 256;                     // of an interface's name; a longer one is not kept
 constexpr std::uint64_t kMaxTime_ns = std::uint64_t{1} << 62;  // the year 2116, behind what pcap can say
 
 // As many ns as fit.
@@ -75,7 +76,9 @@ Status PcapngReader::interface(ByteStream& stream, Body& body) {
     if (interfaces_.size() == kMaxInterfaces) return damaged(fmt::format("more than {} interfaces", kMaxInterfaces));
     if (Status read = read_all(stream, head); !read) return read;
     body.left -= head.size();
-    Interface interface{read16(head.data(), order_), read32(head.data() + 4, order_)};
+    Interface interface;
+    interface.link_type = read16(head.data(), order_);
+    interface.snap_bytes = read32(head.data() + 4, order_);
     std::vector<std::uint8_t> options(std::min<std::uint64_t>(body.left, kMaxOptionBytes));
     if (Status read = read_all(stream, options); !read) return read;
     body.left -= options.size();
@@ -83,6 +86,10 @@ Status PcapngReader::interface(ByteStream& stream, Body& body) {
         const std::uint16_t code = read16(&options[at], order_), length = read16(&options[at + 2], order_);
         at += 4;
         if (code == kEndOfOptions || at + length > options.size()) break;
+        if (code == kName && length <= kMaxNameBytes) {
+            const auto text = options.begin() + static_cast<std::ptrdiff_t>(at);
+            interface.name.assign(text, std::find(text, text + length, std::uint8_t{0}));
+        }
         if (code == kTimeResolution && length == 1) interface.resolution = options[at];
         if (code == kTimeOffset && length == 8) {
             const std::uint64_t low = read32(&options[at], order_), high = read32(&options[at + 4], order_);
@@ -91,7 +98,7 @@ Status PcapngReader::interface(ByteStream& stream, Body& body) {
         }
         at += (std::size_t{length} + 3) / 4 * 4;
     }
-    interfaces_.push_back(interface);
+    interfaces_.push_back(std::move(interface));
     return Done{};
 }
 
@@ -130,6 +137,7 @@ Status PcapngReader::timed_packet(ByteStream& stream, Body& body, std::uint32_t 
     if (interface >= interfaces_.size()) return damaged("a packet of an interface that is not described");
     const std::uint64_t high = read32(head.data() + 4, order_), low = read32(head.data() + 8, order_);
     record.link_type = interfaces_[interface].link_type;
+    record.interface = interfaces_[interface].name;
     record.time_ns = time_ns(interfaces_[interface], high << 32 | low);
     record.original_bytes = read32(head.data() + 16, order_);
     return frame(stream, body, read32(head.data() + 12, order_), record);
@@ -144,6 +152,7 @@ Status PcapngReader::simple_packet(ByteStream& stream, Body& body, CaptureRecord
     if (interfaces_.empty()) return damaged("a packet of an interface that is not described");
     const Interface& interface = interfaces_.front();
     record.link_type = interface.link_type;
+    record.interface = interface.name;
     record.time_ns.reset();
     record.original_bytes = read32(head.data(), order_);
     std::uint32_t captured = record.original_bytes;

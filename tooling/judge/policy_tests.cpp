@@ -77,7 +77,8 @@ PolicyTests::Outcome PolicyTests::run_step(const policy::TestStep& step) {
         const bool is_one = send->times == 1 && send->frames.size() == 1;
         for (std::uint64_t i = 0; i < send->times; ++i) {
             for (const std::vector<std::uint8_t>& frame : send->frames) {
-                Outcome failure = is_one ? judge(frame, send->expect) : judge_next(frame, send->expect);
+                Outcome failure = is_one ? judge(frame, send->interface, send->expect)
+                                         : judge_next(frame, send->interface, send->expect);
                 if (!failure || *failure) return failure;
             }
         }
@@ -112,7 +113,7 @@ PolicyTests::Outcome PolicyTests::replay(const policy::ReplayCapture& step) {
         if (!*frame) return check_alerts(step.expect);
         if (!first_ns) first_ns = (*frame)->time_ns;
         now_ns_ = begin_ns + ((*frame)->time_ns - *first_ns);
-        Outcome outcome = judge_next((*frame)->bytes, step.expect);
+        Outcome outcome = judge_next((*frame)->bytes, (*frame)->interface, step.expect);
         if (!outcome || *outcome) return outcome;
     }
 }
@@ -124,16 +125,18 @@ bool PolicyTests::is_over() {
 }
 
 // One of several: a failure names its number.
-PolicyTests::Outcome PolicyTests::judge_next(std::span<const std::uint8_t> frame, const policy::Expectation& expect) {
+PolicyTests::Outcome PolicyTests::judge_next(std::span<const std::uint8_t> frame, std::string_view interface,
+                                             const policy::Expectation& expect) {
     ++judged_;
-    Outcome outcome = judge(frame, expect);
+    Outcome outcome = judge(frame, interface, expect);
     if (outcome && *outcome) (*outcome)->packet = judged_;
     return outcome;
 }
 
-PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect) {
+PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, std::string_view interface,
+                                        const policy::Expectation& expect) {
     if (is_over()) return failure(expect.text, "no end");
-    auto answer = evaluators_.judge(frame, now_ns_);
+    auto answer = evaluators_.judge(frame, now_ns_, interface);
     if (!answer) return answer.error();
     if (!answer->difference.empty()) return failure(expect.text, "evaluators that differ: " + answer->difference);
     const Judged& judged = answer->judged;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "compiler/policy/typed_policy.h"
 #include "grammar/base/result.h"
@@ -43,8 +44,9 @@ private:
     Outcome run_step(const policy::TestStep& step);
     Outcome replay(const policy::ReplayCapture& capture);
     Outcome check_member(const policy::ExpectMember& expect);
-    Outcome judge(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
-    Outcome judge_next(std::span<const std::uint8_t> frame, const policy::Expectation& expect);
+    Outcome judge(std::span<const std::uint8_t> frame, std::string_view interface, const policy::Expectation& expect);
+    Outcome judge_next(std::span<const std::uint8_t> frame, std::string_view interface,
+                       const policy::Expectation& expect);
     Outcome check_alerts(const policy::Expectation& expect);
     bool is_over();
 

@@ -4,7 +4,7 @@
 namespace weir::tooling {
 
 Status replay(Capture& capture, const CaptureFacts& facts, Evaluators& evaluators,
-              const std::function<Status(const ReplayedPacket&)>& take) {
+              const std::function<Status(const ReplayedPacket&)>& take, std::string_view interface) {
     const bool fits = kernel_takes(facts);
     if (Status ready = evaluators.begin(fits ? Evaluators::Kernel::kTakesAll : Evaluators::Kernel::kNot); !ready)
         return ready;
@@ -13,9 +13,11 @@ Status replay(Capture& capture, const CaptureFacts& facts, Evaluators& evaluator
         const auto frame = capture.next();
         if (!frame) return frame.error();
         if (!*frame) return Error{"the capture became shorter while it was read", {}, 0};
-        const auto answer = evaluators.judge((*frame)->bytes, (*frame)->time_ns);
+        CapturedFrame shown = **frame;
+        if (!interface.empty()) shown.interface = interface;
+        const auto answer = evaluators.judge(shown.bytes, shown.time_ns, shown.interface);
         if (!answer) return answer.error();
-        if (Status taken = take({number, **frame, *answer, evaluators.compares()}); !taken) return taken;
+        if (Status taken = take({number, shown, *answer, evaluators.compares()}); !taken) return taken;
     }
     return Done{};
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "compiler/policy/typed_policy.h"
@@ -21,8 +22,9 @@ struct ReplayedPacket {
 // From empty state, with the capture's time stamps as the clock. `facts`: the capture's, read beforehand; where the
 // kernel does not take one of the frames, the capture is judged without it. Calls `take` with each packet, in order;
 // its error ends it.
+// `interface`: the one that all packets came in on; empty: as the capture says.
 Status replay(Capture& capture, const CaptureFacts& facts, Evaluators& evaluators,
-              const std::function<Status(const ReplayedPacket&)>& take);
+              const std::function<Status(const ReplayedPacket&)>& take, std::string_view interface = {});
 
 // The counters that the capture would have left. Vectors are by rule and by alert.
 class ReplayCounts {

@@ -32,15 +32,19 @@ static __always_inline __u32 read_network(weir_ctx* ctx, struct weir_packet* p, 
     return found | read_transport(ctx, p, place, found);
 }
 
-/* Where live traffic came in. */
+/* Where the packet came in. In tests that is entry 0 of weir_ifaces, which is no interface's number; without that entry
+ * the test does not say where. */
 static __always_inline __u32 read_interface(weir_ctx* ctx, struct weir_packet* p) {
-    if (weir_settings.trace) return 0;
-    if (weir_needs() & WEIR_NEED_IFACE) {
+    if (!(weir_needs() & WEIR_NEED_IFACE)) return weir_settings.trace ? 0 : WEIR_BIT(WEIR_HAS_IFACE);
+    if (!weir_settings.trace) {
         p->ifindex = ctx->ingress_ifindex;
         p->rx_queue = ctx->rx_queue_index;
-        const __u32* matches = bpf_map_lookup_elem(&weir_ifaces, &p->ifindex);
-        if (matches) p->iface_matches = *matches;
     }
+    const __u32* matches = bpf_map_lookup_elem(&weir_ifaces, &p->ifindex);
+    if (matches)
+        p->iface_matches = *matches;
+    else if (weir_settings.trace)
+        return 0;
     return WEIR_BIT(WEIR_HAS_IFACE);
 }
 

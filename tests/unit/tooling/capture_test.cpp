@@ -23,6 +23,7 @@ struct Frame {
     std::string bytes{};
     std::uint64_t time_ns = 0;
     std::uint32_t original_bytes = 0;
+    std::string interface{};
     friend bool operator==(const Frame&, const Frame&) = default;
 };
 std::ostream& operator<<(std::ostream& out, const Frame& frame) {
@@ -38,7 +39,8 @@ std::vector<Frame> frames_of(Result<Capture> capture, std::string& fault) {
         if (!frame) return fault = frame.error().message, frames;
         if (!*frame) return frames;
         const CapturedFrame& one = **frame;
-        frames.push_back({std::string(one.bytes.begin(), one.bytes.end()), one.time_ns, one.original_bytes});
+        frames.push_back({std::string(one.bytes.begin(), one.bytes.end()), one.time_ns, one.original_bytes,
+                          std::string(one.interface)});
     }
 }
 std::vector<Frame> frames_of(const std::string& bytes) {
@@ -124,6 +126,25 @@ TEST_CASE("pcapng: all kinds of packets, options, and blocks that nobody knows")
                     block(0x0bad, "custom!!") +
                     enhanced_packet(0, "a", 0, Order::kLittle, 0, option(1, "a comment") + option(0, "")))
               .size() == 1);
+}
+
+TEST_CASE("pcapng: names of interfaces, as far as they are kept") {
+    const auto named = [](const std::string& name, Order order = Order::kLittle) {
+        return interface(1, 0, option(2, name, order) + option(9, "\x09", order) + u32(0, order), order);
+    };
+    const std::vector<Frame> frames =
+        frames_of(section() + named("eth0") + interface() + named("lo") + enhanced_packet(2, "a") +
+                  enhanced_packet(0, "b") + enhanced_packet(1, "c") + section(Order::kBig) +
+                  named("wlan0", Order::kBig) + enhanced_packet(0, "d", 3, Order::kBig));
+    REQUIRE(frames.size() == 4);
+    CHECK(frames[0].interface == "lo");
+    CHECK(frames[1].interface == "eth0");
+    CHECK(frames[2].interface.empty());
+    CHECK(frames[3].interface == "wlan0");
+    CHECK(frames_of(section() + named(std::string(256, 'x')) + enhanced_packet(0, "a")).at(0).interface.size() == 256);
+    CHECK(frames_of(section() + named(std::string(257, 'x')) + enhanced_packet(0, "a")).at(0).interface.empty());
+    CHECK(frames_of(section() + named(std::string("a\0b", 3)) + enhanced_packet(0, "a")).at(0).interface == "a");
+    CHECK(frames_of(section() + named("") + enhanced_packet(0, "a")).at(0).interface.empty());
 }
 
 TEST_CASE("pcapng: resolutions and offsets of time") {
@@ -238,15 +259,20 @@ TEST_CASE("what a policy names is a regular file; what a command names may be a 
     CHECK(fault.empty());
 }
 
-TEST_CASE("what weir writes, it reads: bytes, times, original lengths") {
+TEST_CASE("what weir writes, it reads: bytes, times, original lengths, interfaces") {
     const Folder folder;
     CaptureWriter writer;
     REQUIRE(writer.open(folder.path("out.pcapng"), CaptureWriter::Appears::kWhole));
-    const std::vector<Frame> frames{{"abc", 5, 1500}, {"", kSecond_ns, 0}, {std::string(4096, 'x'), 1ull << 61, 4096}};
+    const std::vector<Frame> frames{{"abc", 5, 1500},
+                                    {"", kSecond_ns, 0, "eth0"},
+                                    {"d", kSecond_ns, 1, "eth1"},
+                                    {"e", kSecond_ns, 1, "eth0"},
+                                    {std::string(4096, 'x'), 1ull << 61, 4096}};
     for (const Frame& frame : frames)
         CHECK(writer.write({{reinterpret_cast<const std::uint8_t*>(frame.bytes.data()), frame.bytes.size()},
                             frame.original_bytes,
-                            frame.time_ns},
+                            frame.time_ns,
+                            frame.interface},
                            "drop by r"));
     CHECK(!std::filesystem::exists(folder.path("out.pcapng")));
     REQUIRE(writer.close());
