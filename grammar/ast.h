@@ -72,6 +72,12 @@ struct Tuple {
 struct Literal {
     Value value;
 };
+// A literal, or the name of a let that stands for one: `10/min`, `lim`. `let` is empty where it is a literal.
+struct Given {
+    Value value{};
+    std::string let{};
+    Span span{};
+};
 struct SetLiteral {
     std::vector<ExprId> elements;
 };  // { 80, 443 }: literals, names, tuples
@@ -87,13 +93,13 @@ struct StateTerm {
     StateKind kind;
     std::optional<ExprId> value;  // distinct: what is counted
     std::vector<ExprId> keys;
-    std::optional<Literal> window;  // count, distinct: `in DURATION`
+    std::optional<Given> window;  // count, distinct: `in DURATION`
     Comparison op = Comparison::kGt;
     Span op_span;
-    std::optional<Literal> limit;  // Integer, Rate or ByteRate
+    std::optional<Given> limit;  // Integer, Rate or ByteRate
     Span limit_span;
-    std::optional<Literal> burst;  // Integer or ByteSize
-    std::optional<std::uint64_t> size;
+    std::optional<Given> burst;  // Integer or ByteSize
+    std::optional<Given> size;   // Integer
 };
 
 struct StateRef {
@@ -121,7 +127,7 @@ struct AlertAction {
 struct AddAction {
     ExprId value;
     Name set;
-    std::optional<Literal> duration;
+    std::optional<Given> duration;
 };
 struct RemoveAction {
     ExprId value;
@@ -150,9 +156,9 @@ struct Set {
     Name name;
     std::vector<Name> types;  // one, or a tuple's
     bool is_tuple = false;
-    std::optional<std::uint64_t> size;
+    std::optional<Given> size;  // Integer
     Span size_span;
-    std::optional<Literal> ttl;
+    std::optional<Given> ttl;
     Span ttl_span;
     std::optional<std::string> file;
     Span file_span;
@@ -166,7 +172,7 @@ struct DefaultVerdict {
 };
 // `throttles size N`: of how many keys of all throttles together the windows are kept.
 struct ThrottlesSize {
-    std::uint64_t size = 0;
+    Given size;  // Integer
     Span size_span;
     Span span;
 };
@@ -181,15 +187,15 @@ struct Rule {
 
 enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
 struct Throttle {
-    std::uint64_t count;
+    Given count;  // Integer
     std::vector<ExprId> keys;
-    Literal every;
+    Given every;
     Span span;
 };
 struct Escalate {
     Name sink;
-    std::uint64_t count;
-    Literal within;
+    Given count;  // Integer
+    Given within;
     std::vector<ExprId> keys;
     Span span;
 };
@@ -263,7 +269,7 @@ struct SendStep {
     Outcome outcome;
 };
 struct AfterStep {
-    Literal duration;
+    Given duration;
 };
 struct ReplayStep {
     std::string path;

@@ -87,11 +87,11 @@ void ItemBuilder::set(const Node& node) {
         const Node& value = clause.children[0];
         if (clause.kind == Kind::kSize) {
             twice(clause, set.size.has_value());
-            set.size = integer(value, "a size");
+            set.size = given_integer(value, "a size");
             set.size_span = span(value);
         } else if (clause.kind == Kind::kSetTtl) {
             twice(clause, set.ttl.has_value());
-            set.ttl = literal(value);
+            set.ttl = given(value);
             set.ttl_span = span(value);
         } else {
             twice(clause, set.file.has_value());
@@ -113,8 +113,7 @@ void ItemBuilder::default_verdict(const Node& node) {
 
 void ItemBuilder::throttles_size(const Node& node) {
     const Node& value = node.children[0].children[0];
-    if (const auto size = integer(value, "a size"))
-        policy().items.emplace_back(ast::ThrottlesSize{*size, span(value), span(node)});
+    policy().items.emplace_back(ast::ThrottlesSize{given_integer(value, "a size"), span(value), span(node)});
 }
 
 std::vector<ast::ExprId> ItemBuilder::keys(const Node& node) {
@@ -143,7 +142,7 @@ ast::Action ItemBuilder::action(const Node& node) {
         }
         case Kind::kAddAction: {
             ast::AddAction add{expr(node.children[0]), name(node.children[1]), {}};
-            if (node.children.size() > 2) add.duration = literal(node.children[2].children[0]);
+            if (node.children.size() > 2) add.duration = given(node.children[2].children[0]);
             action.node = std::move(add);
             break;
         }
@@ -200,8 +199,8 @@ void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
             break;
         case Kind::kThrottle:
             twice(clause, alert.throttle.has_value());
-            alert.throttle = ast::Throttle{integer(clause.children[0], "a number of events").value_or(1),
-                                           keys(clause.children[1]), literal(clause.children[2]), span(clause)};
+            alert.throttle = ast::Throttle{given_integer(clause.children[0], "a number of events"),
+                                           keys(clause.children[1]), given(clause.children[2]), span(clause)};
             break;
         case Kind::kSinks:
             twice(clause, !alert.sinks.empty());
@@ -209,8 +208,8 @@ void ItemBuilder::alert_clause(const Node& clause, ast::Alert& alert) {
             break;
         case Kind::kEscalate:
             alert.escalations.push_back({name(clause.children[0]),
-                                         integer(clause.children[1], "a number of events").value_or(1),
-                                         literal(clause.children[2]), keys(clause.children[3]), span(clause)});
+                                         given_integer(clause.children[1], "a number of events"),
+                                         given(clause.children[2]), keys(clause.children[3]), span(clause)});
             break;
         default:
             twice(clause, !alert.responses.empty());

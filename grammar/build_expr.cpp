@@ -94,6 +94,18 @@ ast::Literal ExprBuilder::literal(const Node& node) {
     return {value.value_or(Integer{})};
 }
 
+ast::Given ExprBuilder::given(const Node& node) {
+    const std::string_view written = text(node);
+    const bool is_let = node.kind == Kind::kWord && written != "true" && written != "false" && is_path(written);
+    if (is_let) return {{}, std::string(written), span(node)};
+    return {literal(node).value, {}, span(node)};
+}
+
+ast::Given ExprBuilder::given_integer(const Node& node, std::string_view what) {
+    if (ast::Given named = given(node); !named.let.empty()) return named;
+    return {Integer{integer(node, what).value_or(1)}, {}, span(node)};
+}
+
 std::optional<std::uint64_t> ExprBuilder::integer(const Node& node, std::string_view what) {
     const auto value = parse_literal(text(node), span(node), diagnostics_);
     if (!value) return std::nullopt;
@@ -157,7 +169,7 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
     for (const Node& argument : call_term.children[1].children) {
         if (argument.kind == Kind::kInDuration) {
             if (state.window) say(Code::E108, span(argument), "duplicate window");
-            state.window = literal(argument.children[0]);
+            state.window = given(argument.children[0]);
         } else if (argument.kind == Kind::kByKey) {
             state.keys.push_back(expr(argument.children[0]));
         } else if (state.kind == ast::StateKind::kDistinct && !plain_seen) {
@@ -174,14 +186,14 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
         const Node* limit = &node.children[2];
         while (!limit->children.empty()) limit = &limit->children[0];
         state.limit_span = span(node.children[2]);
-        state.limit = literal(*limit);
+        state.limit = given(*limit);
     }
     for (std::size_t i = 3; i < node.children.size(); ++i) {
         const Node& extra = node.children[i];
         if (extra.kind == Kind::kBurst)
-            state.burst = literal(extra.children[0]);
+            state.burst = given(extra.children[0]);
         else
-            state.size = integer(extra.children[0], "a size");
+            state.size = given_integer(extra.children[0], "a size");
     }
     policy_.state_terms.push_back(std::move(state));
     return add(span(node), ast::StateRef{static_cast<std::uint32_t>(policy_.state_terms.size() - 1)});

@@ -21,6 +21,10 @@ public:
     ast::ExprId expr(const syntax::Node& node);
     // A word, string or hex"…". Integer 0 after an error, which has been reported.
     ast::Literal literal(const syntax::Node& node);
+    // The same, or the name of a let.
+    ast::Given given(const syntax::Node& node);
+    // Of a whole number; 1 after an error, which has been reported.
+    ast::Given given_integer(const syntax::Node& word, std::string_view what);
     std::optional<std::uint64_t> integer(const syntax::Node& word, std::string_view what);
     ast::Name name(const syntax::Node& node);
     std::string string(const syntax::Node& node);

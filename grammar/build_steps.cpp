@@ -137,6 +137,7 @@ ast::PacketSpec TestBuilder::packet(const Node& node) {
     if (first.kind == Kind::kHex) {
         spec.protocol = {"hex", b_.span(first)};
         spec.frame = std::get<HexBytes>(b_.literal(first).value).bytes;
+        if (node.children.size() > 1) spec.options = options(node.children[1]);
         return spec;
     }
     spec.protocol = {std::string(b_.text(first)), b_.span(first)};
@@ -185,7 +186,7 @@ ast::SendStep TestBuilder::send(const Node& node) {
 ast::Step TestBuilder::step(const Node& node) {
     ast::Step step{b_.span(node), {}};
     switch (node.kind) {
-        case Kind::kAfterStep: step.node = ast::AfterStep{b_.literal(node.children[0])}; break;
+        case Kind::kAfterStep: step.node = ast::AfterStep{b_.given(node.children[0])}; break;
         case Kind::kReplayStep:
             step.node =
                 ast::ReplayStep{b_.string(node.children[0]), b_.span(node.children[0]), outcome(node.children[1])};

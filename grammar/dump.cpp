@@ -70,6 +70,7 @@ static_assert(name_of(ast::AlertSeverity::kLow) == "low" && name_of(ast::AlertSe
               name_of(ast::AlertSeverity::kHigh) == "high" && name_of(ast::AlertSeverity::kCritical) == "critical" &&
               std::size(kSeverityNames) == 4);
 
+std::string written(const ast::Given& given) { return given.let.empty() ? written(given.value) : "let " + given.let; }
 std::string written(const ast::Verdict& verdict) {
     const std::string_view word = name_of(verdict.kind);
     if (verdict.kind != ast::VerdictKind::kRedirect) return std::string(word);
@@ -106,6 +107,7 @@ private:
         const Position position = sources_.position(span.file, span.begin);
         fmt::format_to(std::back_inserter(text_), " <{}:{}>\n", position.line, position.column);
     }
+    void value(Span span, std::string_view name, const ast::Given& given) { line(span, "{} {}", name, written(given)); }
     void value(Span span, std::string_view name, const ast::Literal& literal) {
         line(span, "{} {}", name, written(literal.value));
     }
@@ -131,7 +133,9 @@ private:
     void item(const ast::DefaultVerdict& verdict) {
         line(verdict.span, "{} {}", verdict.malformed ? "malformed" : "default", written(verdict.verdict));
     }
-    void item(const ast::ThrottlesSize& throttles) { line(throttles.span, "throttles size {}", throttles.size); }
+    void item(const ast::ThrottlesSize& throttles) {
+        line(throttles.span, "throttles size {}", written(throttles.size));
+    }
     void item(const ast::Rule& rule);
     void item(const ast::Alert& alert);
     void item(const ast::Sink& sink);
@@ -183,7 +187,7 @@ void Dumper::state_term(Span span, const ast::StateTerm& state) {
     if (state.window) value(span, "window", *state.window);
     if (state.limit) value(state.limit_span, "limit", *state.limit);
     if (state.burst) value(span, "burst", *state.burst);
-    if (state.size) line(span, "size {}", *state.size);
+    if (state.size) line(span, "size {}", written(*state.size));
 }
 
 void Dumper::action(const ast::Action& action) {
@@ -221,7 +225,7 @@ void Dumper::item(const ast::Set& set) {
     line(set.span, "set {}{}", set.name.text, set.is_tuple ? " of tuples" : "");
     const Level level(*this);
     for (const ast::Name& type : set.types) line(type.span, "type {}", type.text);
-    if (set.size) line(set.size_span, "size {}", *set.size);
+    if (set.size) line(set.size_span, "size {}", written(*set.size));
     if (set.ttl) value(set.ttl_span, "ttl", *set.ttl);
     if (set.file) line(set.file_span, "from {}", quoted(*set.file));
 }
@@ -240,12 +244,12 @@ void Dumper::item(const ast::Alert& alert) {
     if (alert.severity) line(alert.span, "severity {}", name_of(*alert.severity));
     if (alert.message) line(alert.message_span, "message {}", quoted(*alert.message));
     if (const auto& throttle = alert.throttle) {
-        line(throttle->span, "throttle {} every {}", throttle->count, written(throttle->every.value));
+        line(throttle->span, "throttle {} every {}", written(throttle->count), written(throttle->every));
         exprs(throttle->keys);
     }
     for (const ast::Name& sink : alert.sinks) line(sink.span, "to {}", sink.text);
     for (const ast::Escalate& each : alert.escalations) {
-        line(each.span, "escalate to {} when {} within {}", each.sink.text, each.count, written(each.within.value));
+        line(each.span, "escalate to {} when {} within {}", each.sink.text, written(each.count), written(each.within));
         exprs(each.keys);
     }
     if (alert.responses.empty()) return;
@@ -274,11 +278,10 @@ void Dumper::endpoint(std::string_view name, const ast::Endpoint& endpoint) {
 }
 
 void Dumper::packet(const ast::PacketSpec& packet) {
-    if (packet.protocol.text == "hex") return line(packet.span, "frame {}", hex(packet.frame));
-    line(packet.span, "packet {}", packet.protocol.text);
+    const bool is_frame = packet.protocol.text == "hex";
+    line(packet.span, "{} {}", is_frame ? "frame" : "packet", is_frame ? hex(packet.frame) : packet.protocol.text);
     const Level level(*this);
-    endpoint("from", packet.source);
-    endpoint("to", packet.destination);
+    if (!is_frame) endpoint("from", packet.source), endpoint("to", packet.destination);
     for (const ast::PacketOption& option : packet.options) {
         line(option.span, "option {}", option.word.text);
         const Level deeper(*this);

@@ -257,7 +257,7 @@ struct protocol : word {};
 // A whole frame: hex "…", with a space or without.
 struct frame_text : p::seq<TAO_PEGTL_STRING("hex"), p::star<p::blank>, string_text> {};
 struct frame : p::seq<frame_text, ws> {};
-struct packet : p::sor<frame, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
+struct packet : p::sor<p::seq<frame, option_words>, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
 struct by_rule_name
     : p::seq<
           p::sor<p::seq<TAO_PEGTL_STRING("default"), p::not_at<word_char>>, p::seq<p::not_at<reserved>, name_text>>> {};

@@ -46,21 +46,23 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
 }
 
 // `throttles size N`, at most once.
-void check_throttles_size(const std::vector<PlacedItem>& items, policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+void check_throttles_size(const std::vector<PlacedItem>& items, ConditionChecker& conditions,
+                          policy::TypedPolicy& typed, Diagnostics& diagnostics) {
     const ast::ThrottlesSize* first = nullptr;
     each<ast::ThrottlesSize>(items, [&](const ast::Policy&, const ast::ThrottlesSize& written) {
+        const std::uint64_t size = conditions.given_integer(written.size).value_or(1);
         if (first != nullptr)
             diagnostics.add({.code = Code::E214,
                              .span = written.span,
                              .message = "a second `throttles`",
                              .notes = {{first->span, "the first one stands here"}}});
-        else if (written.size == 0 || written.size > kMaxThrottleKeys)
+        else if (size == 0 || size > kMaxThrottleKeys)
             diagnostics.add({.code = Code::E338,
                              .span = written.size_span,
-                             .message = fmt::format("throttles of {} keys", written.size),
+                             .message = fmt::format("throttles of {} keys", size),
                              .help = fmt::format("they keep 1 to {} keys", kMaxThrottleKeys)});
         first = first == nullptr ? &written : first;
-        typed.throttles_size = written.size;
+        typed.throttles_size = size;
     });
 }
 
@@ -104,7 +106,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
     check_defaults(items, checker, typed, diagnostics);
-    check_throttles_size(items, typed, diagnostics);
+    check_throttles_size(items, conditions, typed, diagnostics);
     each<ast::Let>(items,
                    [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
     std::size_t rules = 0;

@@ -52,7 +52,9 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     if (!conditions_.fits_set(fields, *set, value.span)) return;
     if (add != nullptr) change.for_ns = set->ttl_ns.value_or(0);
     if (add != nullptr && add->duration) {
-        const auto* duration = std::get_if<Duration>(&add->duration->value);
+        const auto given = conditions_.given(*add->duration, Duration{});
+        if (!given) return;
+        const auto* duration = std::get_if<Duration>(&*given);
         if (duration == nullptr || duration->ns == 0)
             return say({.code = Code::E336,
                         .span = written.span,
@@ -83,11 +85,14 @@ std::optional<policy::StateTerm> ItemChecker::throttle(const ast::Policy& policy
         if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end())
             throttle.keys.push_back(*key);
     }
-    const auto* every = std::get_if<Duration>(&written.every.value);
-    throttle.limit = written.count;
+    const auto window = conditions_.given(written.every, Duration{});
+    const auto count = conditions_.given_integer(written.count);
+    if (!window || !count) return std::nullopt;
+    const auto* every = std::get_if<Duration>(&*window);
+    throttle.limit = *count;
     throttle.unit_ns = every == nullptr ? 0 : every->ns;
-    if (written.count == 0 || written.count > kMostEvents)
-        wrong(fmt::format("a throttle cannot pass {} events", written.count));
+    if (throttle.limit == 0 || throttle.limit > kMostEvents)
+        wrong(fmt::format("a throttle cannot pass {} events", throttle.limit));
     else if (throttle.unit_ns == 0)
         wrong("this throttle has no window");
     else if (written.keys.empty() || written.keys.size() > kMaxKeys)

@@ -36,9 +36,13 @@ void ItemChecker::eve_argument(const ast::SinkArgument& argument, policy::EveSin
         say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
     };
     constexpr std::string_view kShape = "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`";
-    if (argument.values.size() != 1 || !argument.words.empty())
+    const bool is_let = argument.keyword && argument.values.empty() && argument.words.size() == 1;
+    if (!is_let && (argument.values.size() != 1 || !argument.words.empty()))
         return wrong("not an argument of eve()", std::string(kShape));
-    const Value& value = argument.values.front().value;
+    const Value* of_let =
+        is_let ? conditions_.let_value(argument.words.front().text, argument.words.front().span) : nullptr;
+    if (is_let && of_let == nullptr) return;  // said
+    const Value& value = is_let ? *of_let : argument.values.front().value;
     if (!argument.keyword) {
         const auto* path = std::get_if<Text>(&value);
         if (path == nullptr || path->bytes.empty() || path->bytes.find('\0') != std::string::npos || !eve.path.empty())

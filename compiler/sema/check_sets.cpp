@@ -92,32 +92,34 @@ bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
 
 void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
     if (written.ttl) {
+        const auto ttl = conditions_.given(*written.ttl, Duration{});
+        if (!ttl) return;  // said
         if (has_net(set.types))
             say({.code = Code::E336,
                  .span = written.ttl_span,
                  .message = "a set of nets cannot have a `ttl`",
                  .help = "it is filled from its file, or by `weir set` if it has no file"});
-        else if (!std::holds_alternative<Duration>(written.ttl->value))
+        else if (!std::holds_alternative<Duration>(*ttl))
             say({.code = Code::E336,
                  .span = written.ttl_span,
                  .message = "`ttl` takes a duration",
                  .help = "write a number and its unit: `ttl 600s`, `ttl 10m`"});
-        else if (std::get<Duration>(written.ttl->value).ns == 0)
+        else if (std::get<Duration>(*ttl).ns == 0)
             say({.code = Code::E336,
                  .span = written.ttl_span,
                  .message = "a `ttl` cannot be 0",
                  .help = "write `ttl 10m`"});
         else {
-            set.ttl_ns = std::get<Duration>(written.ttl->value).ns;
+            set.ttl_ns = std::get<Duration>(*ttl).ns;
             set.dynamic = true;
         }
     } else if (!written.file) {
         set.dynamic = true;
     }
-    if (written.size && (*written.size == 0 || *written.size > kMaxEntries))
+    if (written.size && (set.size == 0 || set.size > kMaxEntries))
         say({.code = Code::E508,
              .span = written.size_span,
-             .message = fmt::format("a set cannot have {} entries", *written.size),
+             .message = fmt::format("a set cannot have {} entries", set.size),
              .help = fmt::format("a set has 1 to {} entries", kMaxEntries)});
 }
 
@@ -168,11 +170,10 @@ void ItemChecker::read_set_file(const ast::Set& written, policy::Set& set) {
              .span = written.file_span,
              .message = fmt::format("{} has more than {} entries", name, kMaxEntries),
              .help = "split it, or write networks instead of addresses"});
-    if (written.size && set.entries.size() > *written.size)
+    if (written.size && set.entries.size() > set.size)
         say({.code = Code::E509,
              .span = written.size_span,
-             .message =
-                 fmt::format("`size {}` is too small: {} has {} entries", *written.size, name, set.entries.size()),
+             .message = fmt::format("`size {}` is too small: {} has {} entries", set.size, name, set.entries.size()),
              .help = "without `size` the set is as large as its file",
              .fix = Fix{written.size_span, std::to_string(set.entries.size())}});
     if (!written.size) set.size = std::max<std::uint64_t>(set.size, set.entries.size());
@@ -196,11 +197,11 @@ void ItemChecker::set(const ast::Set& written) {
     set.name = written.name.text;
     set.span = written.name.span;
     const bool typed = set_types(written, set);
-    if (written.size) set.size = *written.size;
+    if (written.size) set.size = conditions_.given_integer(*written.size).value_or(kMaxEntries);
     if (typed) {
         set_clauses(written, set);
         if (written.file) read_set_file(written, set);
-        room_for(written, set.dynamic ? set.size : written.size.value_or(set.entries.size()));
+        room_for(written, set.dynamic || written.size ? set.size : set.entries.size());
     }
     typed_.sets.push_back(std::move(set));
 }

@@ -40,6 +40,7 @@ struct NumberOption {
     std::uint64_t limit;
     void (*set)(packet::TestPacket&, std::uint64_t);
     std::string_view protocols;  // that have it, a letter each: t u s i(cmp, icmp6) a; all but ARP: "tusi"
+    std::string_view field{};    // whose names of values it takes; for `icmp.type` also `icmp6.type`
 };
 template <auto Member>
 void store(packet::TestPacket& packet, std::uint64_t value) {
@@ -53,7 +54,7 @@ void store_optional(packet::TestPacket& packet, std::uint64_t value) {
 }
 constexpr NumberOption kNumbers[] = {
     {"ttl", 255, store<&packet::TestPacket::ttl>, "tusi"},
-    {"dscp", 63, store<&packet::TestPacket::dscp>, "tusi"},
+    {"dscp", 63, store<&packet::TestPacket::dscp>, "tusi", "ip.dscp"},
     {"ecn", 3, store<&packet::TestPacket::ecn>, "tusi"},
     {"ip_id", 0xffffffff, store<&packet::TestPacket::ip_id>, "tusi"},
     {"frag_offset", 65528, store<&packet::TestPacket::fragment_offset>, "tusi"},
@@ -65,10 +66,10 @@ constexpr NumberOption kNumbers[] = {
     {"ack_seq", 0xffffffff, store<&packet::TestPacket::ack_seq>, "t"},
     {"window", 0xffff, store<&packet::TestPacket::window>, "t"},
     {"mss", 0xffff, store_optional<&packet::TestPacket::mss>, "t"},
-    {"type", 255, store_optional<&packet::TestPacket::icmp_type>, "i"},
+    {"type", 255, store_optional<&packet::TestPacket::icmp_type>, "i", "icmp.type"},
     {"code", 255, store<&packet::TestPacket::icmp_code>, "i"},
     {"id", 0xffff, store<&packet::TestPacket::icmp_id>, "i"},
-    {"op", 0xffff, store<&packet::TestPacket::arp_op>, "a"},
+    {"op", 0xffff, store<&packet::TestPacket::arp_op>, "a", "arp.op"},
 };
 
 struct DnsType {
@@ -77,6 +78,43 @@ struct DnsType {
 };
 constexpr DnsType kDnsTypes[] = {{"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},    {"PTR", 12}, {"MX", 15},
                                  {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},  {"HTTPS", 65}, {"ANY", 255}};
+
+const DnsType* dns_type(std::string word) {
+    for (char& c : word) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    const auto* known =
+        std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes), [&](const DnsType& t) { return t.word == word; });
+    return known == std::end(kDnsTypes) ? nullptr : known;
+}
+
+const NumberOption* number_option(std::string_view word) {
+    const auto* known =
+        std::find_if(std::begin(kNumbers), std::end(kNumbers), [&](const NumberOption& n) { return n.word == word; });
+    return known == std::end(kNumbers) ? nullptr : known;
+}
+
+bool takes_value(std::string_view word) {
+    return number_option(word) != nullptr || word == "on" || word == "payload" || word == "eth_src" ||
+           word == "eth_dst";
+}
+
+// A word after an option that takes a value is that value: `type echo_request`, `dns query "example.com" aaaa`.
+std::vector<ast::PacketOption> with_values(const std::vector<ast::PacketOption>& written) {
+    std::vector<ast::PacketOption> options;
+    for (const ast::PacketOption& option : written) {
+        const bool is_bare = option.values.empty() && option.words.empty();
+        ast::PacketOption* before = options.empty() ? nullptr : &options.back();
+        const bool lacks_value = before != nullptr && before->values.empty() && before->words.empty();
+        const bool is_type = before != nullptr && before->word.text == "dns" && before->words.size() == 1 &&
+                             dns_type(option.word.text) != nullptr;
+        if (is_bare && ((lacks_value && takes_value(before->word.text)) || is_type)) {
+            before->words.push_back(option.word);
+            before->span.end = option.span.end;
+        } else {
+            options.push_back(option);
+        }
+    }
+    return options;
+}
 
 char letter(packet::TestProtocol protocol) {
     switch (protocol) {
@@ -102,8 +140,7 @@ public:
             packet_.tcp_flags |= flag.bit;
             return expect_values(option, 0);
         }
-        for (const NumberOption& number : kNumbers)
-            if (number.word == word) return read_number(option, number);
+        if (const NumberOption* number = number_option(word)) return read_number(option, *number);
         if (word == "df" || word == "mf") {
             if (packet_.protocol == packet::TestProtocol::kArp || (word == "df" && packet_.source.version == 6))
                 return unfit(option);
@@ -113,16 +150,18 @@ public:
         if (word == "eth_src" || word == "eth_dst") return read_mac(option);
         if (word == "payload") return read_payload(option);
         if (word == "dns") return read_dns(option);
+        if (word == "on") return;  // TestChecker::interface
         constexpr std::string_view kWords[] = {
-            "fin", "syn",     "rst",    "psh",   "ack",         "urg",        "ece",     "cwr", "df",      "mf",
-            "ttl", "dscp",    "ecn",    "ip_id", "frag_offset", "flow_label", "vlan",    "pcp", "eth_src", "eth_dst",
-            "seq", "ack_seq", "window", "mss",   "type",        "code",       "payload", "dns"};
+            "fin",  "syn",  "rst",     "psh",     "ack", "urg",     "ece",         "cwr",
+            "df",   "mf",   "ttl",     "dscp",    "ecn", "ip_id",   "frag_offset", "flow_label",
+            "vlan", "pcp",  "eth_src", "eth_dst", "seq", "ack_seq", "window",      "mss",
+            "type", "code", "payload", "dns",     "op",  "id",      "on"};
         const std::string near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("unknown packet option `{}`", word),
              !near.empty() ? fmt::format("did you mean `{}`?", near)
                            : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
                              "flow_label vlan pcp eth_src eth_dst seq "
-                             "ack_seq window mss type code id op payload dns");
+                             "ack_seq window mss type code id op payload dns on");
     }
 
 private:
@@ -185,9 +224,8 @@ private:
                 shaped = response || word == "query";
                 continue;
             }
-            const auto* known = std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes),
-                                             [&](const DnsType& t) { return t.word == word; });
-            shaped = i == 1 && known != std::end(kDnsTypes);
+            const DnsType* known = dns_type(word);
+            shaped = i == 1 && known != nullptr;
             if (shaped) type = known->number;
         }
         if (!shaped) return say_(option.span, "this is not a DNS message", "write `dns query \"example.com\" A`");
@@ -217,7 +255,13 @@ void TestChecker::wrong(Span span, std::string message, std::string help) {
 }
 
 std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec& spec) {
-    if (spec.protocol.text == "hex") return {{spec.frame.begin(), spec.frame.end()}};
+    if (spec.protocol.text == "hex") {
+        for (const ast::PacketOption& option : with_values(spec.options))
+            if (option.word.text != "on")
+                wrong(option.span, fmt::format("a whole frame takes no `{}`", option.word.text),
+                      "`on \"eth1\"` may follow it");
+        return {{spec.frame.begin(), spec.frame.end()}};
+    }
     const auto* known = std::find_if(std::begin(kProtocols), std::end(kProtocols),
                                      [&](const ProtocolWord& row) { return row.word == spec.protocol.text; });
     if (known == std::end(kProtocols)) {
@@ -248,7 +292,8 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     }
     OptionReader options(packet,
                          [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
-    for (const ast::PacketOption& option : spec.options) options.read(option);
+    for (const ast::PacketOption& option : named_values(with_values(spec.options), packet.protocol))
+        options.read(option);
     const ast::PortSpec from = spec.source.port.value_or(ast::PortSpec{packet.source_port, packet.source_port, {}});
     const ast::PortSpec to = spec.destination.port.value_or(ast::PortSpec{});
     const std::uint64_t count = (from.last - from.first + 1) * (to.last - to.first + 1);
@@ -274,6 +319,63 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
     return frames;
 }
 
+// Words become the values that they name: those of a field, or a let. An option with an unknown one is left out, which
+// has been said.
+std::vector<ast::PacketOption> TestChecker::named_values(std::vector<ast::PacketOption> options,
+                                                         packet::TestProtocol protocol) {
+    const bool is_icmp6 = protocol == packet::TestProtocol::kIcmp6;
+    std::erase_if(options, [&](ast::PacketOption& option) {
+        if (option.words.size() != 1 || !option.values.empty() || !takes_value(option.word.text)) return false;
+        if (option.word.text == "on") return false;  // interface()
+        const ast::Name name = option.words.front();
+        const NumberOption* number = number_option(option.word.text);
+        std::optional<Value> value;
+        if (number != nullptr) {
+            const bool is_type = number->field == "icmp.type" && is_icmp6;
+            value = conditions_.named_integer(packet::find_field(is_type ? "icmp6.type" : number->field), name);
+        } else if (const Value* of_let = conditions_.let_value(name.text, name.span)) {
+            value = *of_let;
+        }
+        if (!value) return true;
+        option.words.clear();
+        option.values.push_back({*value});
+        return false;
+    });
+    return options;
+}
+
+std::string TestChecker::interface(const ast::PacketSpec& spec) {
+    constexpr std::size_t kMaxBytes = 15;  // IFNAMSIZ, less the zero at the end
+    std::string name;
+    for (const ast::PacketOption& option : with_values(spec.options)) {
+        if (option.word.text != "on") continue;
+        const Value* value = option.values.size() == 1 && option.words.empty() ? &option.values[0].value : nullptr;
+        if (option.values.empty() && option.words.size() == 1) {
+            const ast::Name& word = option.words.front();
+            if (!names_.lets.contains(word.text)) {
+                conditions_.say({.code = Code::E333,
+                                 .span = word.span,
+                                 .message = "`on` takes the name of an interface in quotes",
+                                 .fix = Fix{word.span, fmt::format("\"{}\"", word.text)}});
+                continue;
+            }
+            value = conditions_.let_value(word.text, word.span);
+            if (value == nullptr) continue;  // said
+        }
+        const auto* text = value == nullptr ? nullptr : std::get_if<Text>(value);
+        if (text == nullptr)
+            wrong(option.span, "`on` takes the name of an interface", "write `on \"eth1\"`");
+        else if (text->bytes.empty() || text->bytes.size() > kMaxBytes)
+            wrong(option.span, fmt::format("an interface's name of {} bytes", text->bytes.size()),
+                  fmt::format("it has 1 to {}", kMaxBytes));
+        else if (!name.empty())
+            wrong(option.span, "a second `on`", "a packet comes in on one interface");
+        else
+            name = text->bytes;
+    }
+    return name;
+}
+
 void TestChecker::too_large(Span span) {
     conditions_.say({.code = Code::E513,
                      .span = span,
@@ -283,7 +385,7 @@ void TestChecker::too_large(Span span) {
 }
 
 policy::SendFrames TestChecker::sent(const ast::SendStep& send) {
-    policy::SendFrames sent{frames(send.packet), send.repeat, expectation(send.outcome)};
+    policy::SendFrames sent{frames(send.packet), send.repeat, interface(send.packet), expectation(send.outcome)};
     if (send.repeat == 0) wrong(send.packet.span, "a packet cannot be sent 0 times");
     if (sent.frames.empty()) return sent;
     const bool had_room = frames_ <= kMaxFrames;
@@ -343,8 +445,9 @@ policy::TestStep TestChecker::step(const ast::Policy& policy, const ast::Step& s
     if (const auto* send = std::get_if<ast::SendStep>(&step.node)) {
         typed.node = sent(*send);
     } else if (const auto* after = std::get_if<ast::AfterStep>(&step.node)) {
-        const auto* duration = std::get_if<Duration>(&after->duration.value);
-        if (duration == nullptr) wrong(step.span, "`after` takes a duration", "write `after 59m`");
+        const auto value = conditions_.given(after->duration, Duration{});
+        const auto* duration = value ? std::get_if<Duration>(&*value) : nullptr;
+        if (value && duration == nullptr) wrong(step.span, "`after` takes a duration", "write `after 59m`");
         typed.node = policy::AdvanceClock{duration == nullptr ? 0 : duration->ns};
     } else if (const auto* replay = std::get_if<ast::ReplayStep>(&step.node)) {
         const auto places = candidate_paths(sources_.name(policy.file), replay->path, {});

@@ -1,6 +1,7 @@
 // Test blocks: names resolved, packets made into frames.
 #pragma once
 
+#include "compiler/packet/frame_builder.h"
 #include "compiler/policy/typed_policy.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/names.h"
@@ -16,6 +17,8 @@ public:
     policy::Test check(const ast::Policy& policy, const ast::Test& test);
     // The one packet of a text such as "tcp 10.0.0.1:4000 -> 10.0.0.2:22 syn"; several where a port is a range.
     std::vector<std::vector<std::uint8_t>> frames(const ast::PacketSpec& spec);
+    // The interface that the packet comes in on; empty where its text does not say.
+    std::string interface(const ast::PacketSpec& spec);
 
 private:
     policy::TestStep step(const ast::Policy& policy, const ast::Step& step);
@@ -23,6 +26,7 @@ private:
     // check_expect.cpp
     policy::ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
     policy::SendFrames sent(const ast::SendStep& send);
+    std::vector<ast::PacketOption> named_values(std::vector<ast::PacketOption> options, packet::TestProtocol protocol);
     // The frames of all tests take too much memory.
     void too_large(Span span);
     void wrong(Span span, std::string message, std::string help = {});

@@ -51,6 +51,15 @@ public:
     bool take_condition(policy::ExprId condition, Span span);
     // A field, or the first bits of one, that may be a key of state; nothing where it is none, which has been said.
     std::optional<policy::KeyField> key_field(const Scope& scope, ast::ExprId id);
+    // ---- lets for values (given.cpp); what is wrong has been said where they return nothing ----
+
+    // The literal that a let stands for, of the type of `like` where that is given.
+    const Value* let_value(const std::string& name, Span span, const Value* like = nullptr);
+    // A literal as written, of whatever type, or that of a let, of the type of `like`.
+    std::optional<Value> given(const ast::Given& written, const Value& like);
+    std::optional<std::uint64_t> given_integer(const ast::Given& written);
+    // What a name stands for where a value of the field may stand: a let, or the name of a value in capitals or not.
+    std::optional<Value> named_integer(std::optional<packet::FieldId> of, const ast::Name& name);
     // The state terms met since they were last taken, in the order written.
     std::vector<policy::StateTerm> take_terms() { return std::exchange(terms_, {}); }
     // Says what is wrong where the fields are not what the set holds.
@@ -102,7 +111,8 @@ private:
     bool cut_bits(const ast::Cut::Bits& written, unsigned most, std::uint8_t& bits);
     policy::ExprId cut_compared(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     // state.cpp
-    void state_term(const Scope& scope, const ast::StateTerm& term, Span span);
+    void state_term(const Scope& scope, const ast::StateTerm& written, Span span);
+    bool term_values(ast::StateTerm& term);
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed);
     bool term_limit(const ast::StateTerm& term, policy::StateTerm& typed);

@@ -58,6 +58,23 @@ void ConditionChecker::wrong_operator(const ast::StateTerm& term) {
     say(std::move(wrong));
 }
 
+// Lets become what they stand for. False where one does not fit, which has been said.
+bool ConditionChecker::term_values(ast::StateTerm& term) {
+    const bool is_rate = term.kind == ast::StateKind::kRate, is_bytes = term.kind == ast::StateKind::kByteRate;
+    bool good = true;
+    const auto resolve = [&](std::optional<ast::Given>& part, const Value& like) {
+        if (!part || part->let.empty()) return;
+        const auto value = given(*part, like);
+        good = good && value;
+        if (value) part = ast::Given{*value, {}, part->span};
+    };
+    resolve(term.limit, is_rate ? Value(Rate{}) : is_bytes ? Value(ByteRate{}) : Value(Integer{}));
+    resolve(term.burst, is_bytes ? Value(ByteSize{}) : Value(Integer{}));
+    resolve(term.window, Duration{});
+    resolve(term.size, Integer{});
+    return good;
+}
+
 // Are the parts there that this kind of term has?
 bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term, Span span) {
     const std::size_t errors = diagnostics_.errors();
@@ -86,8 +103,9 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
         wrong_term(span, fmt::format("a state term cannot have {} keys", term.keys.size()),
                    "a key is up to four fields; without one, all packets of the rule count together");
     if (term.burst && windowed) wrong_term(span, "this term takes no burst", "only `rate` and `byterate` have a burst");
-    if (term.size && (*term.size == 0 || *term.size > kMaxTermSize))
-        wrong_term(span, fmt::format("a state term cannot keep {} keys", *term.size),
+    const std::uint64_t size = term.size ? std::get<Integer>(term.size->value).value : 1;
+    if (size == 0 || size > kMaxTermSize)
+        wrong_term(span, fmt::format("a state term cannot keep {} keys", size),
                    fmt::format("`size` is 1 to {}", kMaxTermSize));
     if (terms_.size() == kMaxTermsARule)
         say({.code = Code::E517,
@@ -140,7 +158,9 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
     return diagnostics_.errors() == errors;
 }
 
-void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term, Span span) {
+void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& written, Span span) {
+    ast::StateTerm term = written;
+    const bool valued = term_values(term);
     policy::StateTerm typed;
     using ast::StateKind, policy::TermKind;
     static_assert(same_numbers<StateKind, TermKind>({{StateKind::kRate, TermKind::kRate},
@@ -149,11 +169,14 @@ void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& term
                                                      {StateKind::kDistinct, TermKind::kDistinct}}));
     typed.kind = static_cast<policy::TermKind>(term.kind);
     typed.span = span;
-    const bool shaped = term_shape(scope, term, span);
+    const bool shaped = valued && term_shape(scope, term, span);
     const bool keyed = term_keys(scope, term, typed);
     if (!shaped || !keyed || !term_limit(term, typed)) return;
     typed.within = term.op == ast::Comparison::kLe;
-    typed.size = term.size.value_or(typed.keys.empty() ? 1 : typed.size);
+    if (term.size)
+        typed.size = std::get<Integer>(term.size->value).value;
+    else if (typed.keys.empty())
+        typed.size = 1;
     if (typed.value && typed.limit > policy::kMaxDistinct)
         return wrong_term(term.limit_span, fmt::format("{} distinct values are too many", typed.limit),
                           fmt::format("the limit is {}", policy::kMaxDistinct));

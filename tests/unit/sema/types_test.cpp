@@ -443,3 +443,36 @@ TEST_CASE("keys by prefix: the bits that count, and whose state it is") {
     CHECK(identity(rule, keys("rate(ip.src/32/128)")) == identity(rule, keys("rate(ip.src)")));
     CHECK(identity(rule, keys("rate(arp.sender_ip/8)")) == "rule r: rate(arp.sender_ip/8) per 1s");
 }
+
+TEST_CASE("lets for values: through other lets, of the type that is needed") {
+    const Checked policy = check(
+        "let lim = 10/min\nlet again = lim\nlet many = 20\nlet time = 90s\nset s : ip size many ttl time\n"
+        "alert a { message \"x\" throttle many per ip.src every time }\n"
+        "rule r { when tcp and rate(ip.src) > again burst many size many then add ip.src to s for time, alert a }\n");
+    REQUIRE(policy.compiled);
+    const policy::TypedPolicy& typed = policy.compiled->policy;
+    const policy::StateTerm& term = typed.rules.at(0).terms.at(0);
+    CHECK(term.limit == 10);
+    CHECK(term.unit_ns == 60'000'000'000);
+    CHECK(term.burst == 20);
+    CHECK(term.size == 20);
+    CHECK(typed.sets.at(0).size == 20);
+    CHECK(typed.sets.at(0).ttl_ns == 90'000'000'000);
+    CHECK(typed.rules.at(0).changes.at(0).for_ns == 90'000'000'000);
+    CHECK(typed.alerts.at(0).throttle->limit == 20);
+    CHECK(typed.alerts.at(0).throttle->unit_ns == 90'000'000'000);
+    const auto limited = [](const std::string& let) {
+        return check(let + "rule r { when tcp and rate(ip.src) > lim then drop }\n");
+    };
+    for (const char* unfit : {"let lim = 10s\n", "let lim = { 1 }\n", "let lim = tcp.syn or udp\n",
+                              "let lim = ip.src\n", "let lim(a) = ip.src == a\n", "set lim : ip\n", "let lim = tcp\n"})
+        CHECK(limited(unfit).has(Code::E350));
+    CHECK(limited("").has(Code::E202));
+    CHECK(limited("let lim = other\nlet other = lim\n").has(Code::E205));
+    CHECK_FALSE(limited("let lim = other\nlet other = lim\n").has(Code::E350));
+    CHECK(limited("let lim = none\n").has(Code::E202));
+    CHECK(limited("let lim = 0/s\n").has(Code::E334));
+    CHECK(check("let c = ip.src in s\nset s : ip size c\n").has(Code::E350));  // sets ask before sets are known
+    CHECK(check("let n = 0\nset s : ip size n\n").has(Code::E508));
+    CHECK(check("let n = 0\nthrottles size n\nrule r { when tcp then drop }\n").has(Code::E338));
+}
