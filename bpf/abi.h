@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 7
+#define WEIR_ABI_VERSION 8
 
 /* ---- one packet, parsed ---- */
 
@@ -154,30 +154,19 @@ struct weir_net_key {
 /* ---- state ---- */
 
 /* A state term or a set that changes has a map of its own, and all throttles have one: an entry of a map of maps,
- * weir_term_tables or weir_set_tables; a term that counts distinct values one of weir_few_N or weir_many_N, a hash map.
- * N is the least of WEIR_STATE_WIDTHS that the key fits into; shorter keys end in zero words. A term's key: where an
- * address of either version is in it, the version; then its parts: an address four words, one of ARP one, a MAC address
- * two (high 16 bits first), all else one. A set's key: as in struct weir_set_key, without word 0; a net five words, its
- * version | bits of its prefix << 8 first. What those tables look like is in bpf/table.h. */
+ * weir_term_tables or weir_set_tables. A key has as many words as the least of WEIR_STATE_WIDTHS that it fits into;
+ * shorter keys end in zero words. A term's key: where an address of either version is in it, the version; then its
+ * parts: an address four words, one of ARP one, a MAC address two (high 16 bits first), all else one. A set's key: as
+ * in struct weir_set_key, without word 0; a net five words, its version | bits of its prefix << 8 first. What those
+ * tables look like is in bpf/table.h. */
 #define WEIR_STATE_WIDTHS 3u /* 2, 6 and 16 words */
 
-/* The value of a `distinct`. Up to a limit of WEIR_DISTINCT_EXACT, `count` values of the window, as many words each as
- * the value has (a number one, a MAC address two, low first, an address five: version, words); nothing is added beyond
- * the limit. Else a bitmap of WEIR_SKETCH_BITS, of which `count` are set. A value's hash: hash = 0; for five words,
- * zeros behind the value's: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value is sampled where
- * (hash >> 40 & mask) is 0, and then sets bit hash % WEIR_SKETCH_BITS. */
+/* What a `distinct` counts, in words: a number one, a MAC address two, low first, an address five: version, words; then
+ * zeros. Up to a limit of WEIR_DISTINCT_EXACT the values of the window are listed. Else they are marked in a bitmap of
+ * WEIR_SKETCH_BITS: hash = 0; for five words: hash = (hash ^ word) * 0xff51afd7ed558ccd, hash ^= hash >> 32. The value
+ * is sampled where (hash >> 40 & mask) is 0, and then sets bit hash % WEIR_SKETCH_BITS. */
 #define WEIR_DISTINCT_EXACT 32u
 #define WEIR_SKETCH_BITS 2048u
-#define WEIR_FEW_WORDS 66u   /* lists of values of one or two words; bitmaps (64) */
-#define WEIR_MANY_WORDS 165u /* lists of addresses */
-struct weir_distinct {
-    __u32 lock;
-    __u32 count;
-    __u64 time_ns;
-    __u32 opened; /* 1: a window has been opened */
-    __u32 unused;
-    __u32 words[WEIR_FEW_WORDS]; /* or WEIR_MANY_WORDS: the map's values say */
-};
 enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT };
 struct weir_term {  /* section .data.weir_terms */
     __u64 limit;    /* rates: tokens a unit; else what the value is compared with */
@@ -233,7 +222,7 @@ struct weir_sample {
 struct weir_state_account {
     __u64 inserted; /* keys */
     __u64 refused;  /* the map was full, or the lock never free */
-    __u64 evicted;  /* keys of terms that others took the place of; not of a `distinct`, whose map evicts by itself */
+    __u64 evicted;  /* keys of terms that others took the place of */
 };
 
 /* ---- payload literals ---- */

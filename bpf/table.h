@@ -51,8 +51,9 @@ struct weir_table_head {
 };
 
 /* The bucket of a rate lacks `taken` nanosecond-tokens at `time_ns`; a count has `taken` packets in the window that
- * opened at `time_ns`; a throttle has let `taken` & 0xffffffff events pass in it, and held back `taken` >> 32 since.
- * Zero: a bucket that is full, a window that has not opened. */
+ * opened at `time_ns`; a `distinct` has one value or mark less than `taken` in it; a throttle has let
+ * `taken` & 0xffffffff events pass in it, and held back `taken` >> 32 since. Zero: a bucket that is full, a window that
+ * has not opened. */
 struct weir_cell {
     __u64 print; /* 0: free */
     __u64 time_ns;
@@ -74,6 +75,13 @@ struct weir_term_group {
     struct weir_term_line lines[WEIR_TERM_LINES];
 };
 #define WEIR_GROUP_CELLS (WEIR_TERM_LINES * WEIR_LINE_CELLS)
+
+/* Behind the groups of a `distinct` each cell has WEIR_CELL_VALUES words: prints of the values of its window, in the
+ * order in which they came, or the bitmap (bpf/abi.h). They are what an earlier window left where the cell says less.
+ */
+#define WEIR_CELL_VALUES 32u
+#define WEIR_VALUE_CELLS (WEIR_TERM_BYTES / 8 / WEIR_CELL_VALUES) /* cells an element */
+#define WEIR_VALUE_ELEMENTS (WEIR_GROUP_CELLS / WEIR_VALUE_CELLS) /* of a group */
 
 /* A set's cells; cell 0 of a group is its lock. Bit 0 of the last print of a line is its `strays`. */
 struct weir_entry {
@@ -103,6 +111,14 @@ struct weir_group_tags {
 /* Cells a key that a table is made with. A term's: that a group is full before half of the keys are there has a chance
  * of about 10^-11 (33 keys where 8 are expected). */
 static inline __u32 weir_term_groups(__u32 size) { return size / (WEIR_GROUP_CELLS / 2) + 1; }
+/* The element that has the values of a cell; a group's element is `group`, from 1. */
+static inline __u32 weir_value_element(__u32 groups, __u32 group, __u32 cell) {
+    return 1 + groups + (group - 1) * WEIR_VALUE_ELEMENTS + cell / WEIR_VALUE_CELLS;
+}
+static inline __u32 weir_first_value(__u32 cell) { return cell % WEIR_VALUE_CELLS * WEIR_CELL_VALUES; }
+static inline __u32 weir_term_elements(__u32 groups, int has_values) {
+    return 1 + groups + (has_values ? groups * WEIR_VALUE_ELEMENTS : 0);
+}
 static inline __u32 weir_set_groups(__u32 size) { return (__u32)((__u64)size * 3 / 31) + 1; }
 /* Elements that keep the keys of a group of a set: as many keys to an element as fit. */
 static inline __u32 weir_keys_an_element(__u32 key_words) { return key_words == 2 ? 32 : key_words == 6 ? 21 : 8; }

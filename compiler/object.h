@@ -29,9 +29,13 @@ struct MapSize {
 };  // 0: as in the ELF
 
 // A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state
-// term or a set that changes (tables: bpf/table.h), or the values of a term that counts distinct ones (an LRU hash
-// map). All throttles have one. Entry `index` of the map of maps `outer`.
-enum class StateKind : std::uint8_t { kTerm, kSet, kDistinct, kThrottles };
+// term or the entries of a set that changes (tables: bpf/table.h). All throttles have one. Entry `index` of the map of
+// maps `outer`.
+enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles };
+// What a `distinct` keeps behind its cells: nothing (other terms), a list, or, with one more for each halving of the
+// values that are sampled, a bitmap (bpf/abi.h).
+using CellValues = std::uint32_t;
+constexpr CellValues kNoValues = 0, kListedValues = 1, kSketchedValues = 2;
 struct StateMap {
     std::string outer;
     std::uint32_t index = 0;
@@ -40,6 +44,7 @@ struct StateMap {
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
+    CellValues values = kNoValues;       // of a kTerm
     std::uint32_t net_word = 0;          // of a set of nets: 1 + the word of its keys that the net begins with
     std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
     std::vector<std::string> throttles;  // kThrottles: identities of those that are in it

@@ -236,7 +236,7 @@ void state_map(Io& io, StateMap& map) {
     io.block(map.outer);
     io(map.index);
     io.block(map.identity);
-    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.net_word);
+    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.values), io(map.net_word);
     io.block(map.keys);
     list<Io>(io, map.throttles, text<Io>);
 }

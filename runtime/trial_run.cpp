@@ -101,15 +101,9 @@ Status TestRunner::reset() {
 Result<std::uint64_t> TestRunner::evictions() const {
     auto accounts = read_state_accounts(state_->program);
     if (!accounts) return accounts.error();
-    auto keys = state_->program.state().term_keys();
-    if (!keys) return keys.error();
     std::uint64_t evictions = 0;
-    for (std::size_t i = 0; i < keys->size(); ++i) {  // terms come first in the accounts
-        const weir_state_account before = state_->before.empty() ? weir_state_account{} : state_->before[i].second;
-        const weir_state_account& now = (*accounts)[i].second;
-        evictions += (*keys)[i].kind == bpf::StateKind::kDistinct ? now.inserted - before.inserted - (*keys)[i].count
-                                                                  : now.evicted - before.evicted;
-    }
+    for (std::size_t i = 0; i < accounts->size(); ++i)
+        evictions += (*accounts)[i].second.evicted - (state_->before.empty() ? 0 : state_->before[i].second.evicted);
     return evictions;
 }
 

@@ -34,6 +34,7 @@ static __always_inline void weir_refused(__u32 account) {
 
 /* Where a key would be. */
 struct weir_cell_place {
+    void* table;
     struct weir_table_head* head;
     struct weir_term_group* group;
     __u64 print;
@@ -75,7 +76,7 @@ static __always_inline __u64 weir_term_distance(const struct weir_term* term, co
                                                 __u64 now_ns) {
     __u64 since = weir_since(cell->time_ns, now_ns), taken = cell->taken;
     if (since >= term->fill_ns) return 0;
-    if (term->kind == WEIR_TERM_COUNT) return taken;
+    if (term->kind == WEIR_TERM_COUNT || term->kind == WEIR_TERM_DISTINCT) return taken;
     __u64 filled = since * term->limit; /* below the capacity */
     return taken > filled ? taken - filled : 0;
 }
@@ -185,11 +186,10 @@ static __always_inline __u32 weir_lock_new_cell(const struct weir_cell_place* at
     return (cell & (NO_CELL - 1)) | WEIR_GROUP_IS_LOCKED;
 }
 
-/* Once `head`, `print` and `number` are known. Fetches the group's home line while the clock is read: the clock waits
- * until all that was read before is there, but not until a store is done. */
-static __always_inline int weir_find_cells(struct weir_packet* packet, void* table, __u64 span_ns,
-                                           struct weir_cell_place* at) {
-    at->group = weir_element(table, weir_group_of(at->print, at->head->groups));
+/* Once `table`, `head`, `print` and `number` are known. Fetches the group's home line while the clock is read: the
+ * clock waits until all that was read before is there, but not until a store is done. */
+static __always_inline int weir_find_cells(struct weir_packet* packet, __u64 span_ns, struct weir_cell_place* at) {
+    at->group = weir_element(at->table, weir_group_of(at->print, at->head->groups));
     if (!at->group) return 0;
     *(volatile __u16*)&weir_line_at(at->group, weir_home_line(at->print))->touched = 1;
     at->now_ns = weir_time_to_within(packet, span_ns);

@@ -85,10 +85,6 @@ struct {
     } name SEC(".maps")
 STATE_MAPS(weir_term_tables);
 STATE_MAPS(weir_set_tables);
-STATE_MAPS(weir_few_6); /* terms that count distinct values: bpf/abi.h, struct weir_distinct */
-STATE_MAPS(weir_few_16);
-STATE_MAPS(weir_many_6);
-STATE_MAPS(weir_many_16);
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -133,7 +129,6 @@ extern struct weir_term weir_terms[];
 extern struct weir_throttle weir_throttles[]; /* by alert */
 extern struct weir_throttle_key weir_throttle_keys[];
 extern struct weir_sample weir_samples[];
-extern __u32 weir_zeros[]; /* what a fresh struct weir_distinct is made of */
 extern struct weir_change weir_changes[];
 extern __u32 weir_rule_changes[];     /* by rule: how many << 24, first; then change numbers */
 extern struct weir_line weir_lines[]; /* trees and bitmaps of ranges and sets; in .bss, so that the ELF has no zeros */

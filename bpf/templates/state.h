@@ -18,12 +18,12 @@ static __always_inline __u32 weir_lock_cell_of_term(struct weir_packet* packet, 
                                                     struct weir_cell_place* at) {
     const struct weir_term* term = &weir_terms[at->number];
     __u32 index = term->index;
-    void* table = bpf_map_lookup_elem(&weir_term_tables, &index);
-    if (!table) return NO_CELL;
-    at->head = weir_element(table, 0);
+    at->table = bpf_map_lookup_elem(&weir_term_tables, &index);
+    if (!at->table) return NO_CELL;
+    at->head = weir_element(at->table, 0);
     if (!at->head) return NO_CELL;
     at->print = weir_print(at->head->by, key, width);
-    return weir_find_cells(packet, table, term->fill_ns, at) ? weir_lock_cell(at) : NO_CELL;
+    return weir_find_cells(packet, term->fill_ns, at) ? weir_lock_cell(at) : NO_CELL;
 }
 
 /* True where the bucket has too little; then nothing is taken. */

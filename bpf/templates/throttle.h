@@ -48,11 +48,11 @@ GLOBAL_FUNCTION int weir_throttle(struct weir_packet* packet, __u32 alert) {
     if (!throttle->limit) return 1;
     struct weir_cell_place at = {.number = weir_throttle_account(), .is_window_of_throttle = 1};
     __u32 index = weir_throttle_table();
-    void* table = bpf_map_lookup_elem(&weir_term_tables, &index);
-    at.head = table ? weir_element(table, 0) : 0;
+    at.table = bpf_map_lookup_elem(&weir_term_tables, &index);
+    at.head = at.table ? weir_element(at.table, 0) : 0;
     if (!at.head) return 1;
     at.print = weir_throttle_print(at.head->by, packet, throttle);
-    __u32 locked = weir_find_cells(packet, table, throttle->window_ns, &at) ? weir_lock_cell(&at) : NO_CELL;
+    __u32 locked = weir_find_cells(packet, throttle->window_ns, &at) ? weir_lock_cell(&at) : NO_CELL;
     if (locked == NO_CELL) {
         weir_refused(at.number);
         return 1;

@@ -98,8 +98,6 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_change_count", state.change_count());
     filled.set_constant("weir_change_words", std::max(state.change_words(), 1u));
     filled.set_table("weir_terms", state.term_count());
-    filled.set_table("weir_zeros",
-                     state.counts_distinct() ? offsetof(weir_distinct, words) / 4 + WEIR_MANY_WORDS + 1 : 0);
     filled.set_table("weir_changes", state.change_count());
     filled.set_table("weir_rule_changes", state.change_words());
     filled.set_table("weir_rule_rows", rules + 2);

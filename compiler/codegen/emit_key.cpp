@@ -134,8 +134,6 @@ void KeyEmitter::store_term_key(const ir::PacketKey& key, llvm::Value* place, st
     at.fill_with_zeros();
 }
 
-std::uint32_t value_word_count(const ir::SetKeyPart& part) { return part.is_address ? 5 : part.word.size == 8 ? 2 : 1; }
-
 void KeyEmitter::store_value(const ir::SetKeyPart& part, llvm::Value* place, std::uint32_t width) {
     KeyPlace at(ir_, place, width);
     if (part.is_address) {

@@ -78,7 +78,5 @@ std::uint32_t address_mask(std::uint32_t bits, std::uint32_t word);
 bool has_version(const ir::PacketKey& key);
 // How many words store_term_key() has before its zeros.
 std::uint32_t term_key_words(const ir::PacketKey& key);
-// And store_value().
-std::uint32_t value_word_count(const ir::SetKeyPart& part);
 
 }  // namespace weir::codegen

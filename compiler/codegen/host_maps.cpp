@@ -71,7 +71,6 @@ void* HostMap::look_up(const void* key) {
         }
         case Kind::kHash:
             return keys_.contains(std::string(static_cast<const char*>(key), key_size_)) ? values_.data() : nullptr;
-        case Kind::kLru: return find(key_of(key));
         case Kind::kMaps: {
             std::uint32_t index = 0;
             std::memcpy(&index, key, sizeof(index));
@@ -84,18 +83,10 @@ void* HostMap::look_up(const void* key) {
 
 HostMap HostMap::state(const bpf::StateMap& image) {
     const bool is_set = image.kind == bpf::StateKind::kSet;
-    if (image.kind == bpf::StateKind::kDistinct) {
-        HostMap map;
-        map.kind_ = Kind::kLru;
-        map.key_size_ = image.key_size;
-        map.value_size_ = image.value_size;
-        map.max_entries_ = image.max_entries;
-        return map;
-    }
     const std::uint32_t key_words = image.key_size / 4;
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
-    HostMap map =
-        array(is_set ? weir_set_elements(groups, key_words) : 1 + groups, is_set ? WEIR_SET_BYTES : WEIR_TERM_BYTES);
+    HostMap map = is_set ? array(weir_set_elements(groups, key_words), WEIR_SET_BYTES)
+                         : array(weir_term_elements(groups, image.values != bpf::kNoValues), WEIR_TERM_BYTES);
     map.image_ = image;
     for (Seeded random(1);;) {  // nobody attacks here: always the same
         __u64 by[WEIR_PRINT_WORDS];
@@ -137,44 +128,9 @@ HostMap& HostMap::put(std::uint32_t index, HostMap map) {
 
 void HostMap::reset() {
     for (const auto& map : maps_) map->reset();
-    entries_.clear();
-    uses_.clear();
-    evictions_ = 0;
     if (!image_) return;
     weir_clear_table(values());
     fill();
-}
-
-std::uint64_t HostMap::evictions() const {
-    std::uint64_t sum = evictions_;
-    for (const auto& map : maps_) sum += map->evictions();
-    return sum;
-}
-
-void* HostMap::find(const std::string& key) {
-    const auto found = entries_.find(key);
-    if (found == entries_.end()) return nullptr;
-    uses_.splice(uses_.end(), uses_, found->second.use);
-    return found->second.value.data();
-}
-
-long HostMap::update(const void* key, const void* value, std::uint64_t flags) {
-    constexpr std::uint64_t kNoExist = 1;  // BPF_NOEXIST
-    const auto* bytes = static_cast<const std::uint8_t*>(value);
-    const std::string name = key_of(key);
-    if (void* place = find(name)) {
-        if (flags == kNoExist) return -EEXIST;
-        std::memcpy(place, value, value_size_);
-        return 0;
-    }
-    if (entries_.size() >= max_entries_) {
-        entries_.erase(uses_.front());
-        uses_.pop_front();
-        ++evictions_;
-    }
-    uses_.push_back(name);
-    entries_.emplace(name, Entry{{bytes, bytes + value_size_}, std::prev(uses_.end())});
-    return 0;
 }
 
 }  // namespace weir::codegen

@@ -19,21 +19,19 @@ namespace weir::codegen {
 
 class HostMap {
 public:
-    enum class Kind : std::uint8_t { kArray, kHash, kPrefixes, kLru, kMaps };
+    enum class Kind : std::uint8_t { kArray, kHash, kPrefixes, kMaps };
 
     static HostMap array(std::size_t entries, std::size_t value_size);
     // Holds the keys of `image`; values are never looked at.
     static HostMap hash(const bpf::MapImage& image);
     static HostMap prefixes(const bpf::MapImage& image);
-    // What a term, all throttles or a set that changes keeps: a table (bpf/table.h), or the kernel's LRU hash.
+    // What a term, all throttles or a set that changes keeps: a table (bpf/table.h).
     static HostMap state(const bpf::StateMap& image);
     // A map of maps.
     static HostMap maps();
 
     // The value's place, or null. `key` has key_size bytes. Of a map of maps, the map itself.
     void* look_up(const void* key);
-    // As the kernel's call of that name: 0, or a negative errno. LRU hashes only.
-    long update(const void* key, const void* value, std::uint64_t flags);
     // When the entry of a set's table ends, ns; 0: never. Nothing where there is none. `key` has the table's key words.
     std::optional<std::uint64_t> end_of(const std::uint32_t* key);
 
@@ -44,29 +42,17 @@ public:
     std::uint8_t* values() { return values_.data(); }
     const std::uint8_t* values() const { return values_.data(); }
     std::size_t entries() const { return values_.size() / value_size_; }  // of an array
-    // Of a map of maps: keys that LRU hashes let go for others, since they were made or reset.
-    std::uint64_t evictions() const;
 
 private:
-    struct Entry {
-        std::vector<std::uint8_t> value;
-        std::list<std::string>::iterator use;  // in uses_
-    };
     bool has_prefix(const std::uint8_t* key) const;
-    void* find(const std::string& key);
     bool fill();  // a table, with what its image has; false: there is no room
-    std::string key_of(const void* key) const { return {static_cast<const char*>(key), key_size_}; }
 
     Kind kind_ = Kind::kArray;
     std::size_t key_size_ = sizeof(std::uint32_t);
     std::size_t value_size_ = 0;
     std::vector<std::uint8_t> values_;
     std::unordered_set<std::string> keys_;
-    std::set<std::uint32_t> lengths_;                 // kPrefixes: those that occur, in bits
-    std::unordered_map<std::string, Entry> entries_;  // kLru
-    std::list<std::string> uses_;                     // kLru: keys, the one used last at the end
-    std::size_t max_entries_ = 0;
-    std::uint64_t evictions_ = 0;
+    std::set<std::uint32_t> lengths_;             // kPrefixes: those that occur, in bits
     std::optional<bpf::StateMap> image_;          // of a table: its beginning
     std::vector<std::unique_ptr<HostMap>> maps_;  // kMaps
 };

@@ -28,17 +28,13 @@ struct HostFrame {
 
 // The kernel's helpers, as far as policies call them.
 void* look_up(void* map, const void* key) { return static_cast<HostMap*>(map)->look_up(key); }
-long update(void* map, const void* key, const void* value, std::uint64_t flags) {
-    return static_cast<HostMap*>(map)->update(key, value, flags);
-}
 std::uint64_t no_clock() { return 0; }                                  // the clock is virtual here
 void* no_room(void*, std::uint64_t, std::uint64_t) { return nullptr; }  // events go to the trace
 void ignore_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
-constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_few_6",
-                                      "weir_few_16",      "weir_many_6",     "weir_many_16"};
+constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
@@ -99,7 +95,6 @@ Status define_symbols(llvm::orc::LLJIT& jit, Maps& maps) {
     };
     for (auto& [name, map] : maps) define(name, &map);
     define("bpf_map_lookup_elem", &look_up);
-    define("bpf_map_update_elem", &update);
     define("bpf_ktime_get_ns", &no_clock);
     define("bpf_ktime_get_coarse_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
@@ -228,7 +223,6 @@ std::uint64_t NativeEngine::evictions() const {
         std::memcpy(&account, accounts.values() + i * sizeof(account), sizeof(account));
         sum += account.evicted;
     }
-    for (const char* outer : kStateMaps) sum += state_->maps.at(outer).evictions();
     return sum;
 }
 

@@ -29,10 +29,6 @@ using Used = std::map<std::string, std::uint32_t>;
 StatePlace place(const std::string& maps, const char* function, std::uint32_t width, Used& used, std::uint32_t number) {
     return {maps, function, width, used[maps]++, number};
 }
-StatePlace place_of_distinct(const char* maps, const char* function, std::uint32_t width, Used& used,
-                             std::uint32_t number) {
-    return place(state_function(maps, width), function, width, used, number);
-}
 
 std::uint32_t live_words(const std::vector<policy::SetType>& types) {
     return static_cast<std::uint32_t>(policy::key_words(types) - 1);
@@ -48,19 +44,14 @@ constexpr std::uint32_t kDistinctWidth = 6;  // the least for terms that count d
 StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
     const std::uint32_t width = width_of(term_key_words(term.key));
     if (term.kind != policy::TermKind::kDistinct) return place("weir_term_tables", "weir_term", width, used, number);
-    const std::uint32_t wide = std::max(width, kDistinctWidth);
-    if (term.limit > WEIR_DISTINCT_EXACT) return place_of_distinct("weir_few", "weir_sketched", wide, used, number);
-    switch (value_word_count(term.value.parts.front())) {
-        case 1: return place_of_distinct("weir_few", "weir_listed1", wide, used, number);
-        case 2: return place_of_distinct("weir_few", "weir_listed2", wide, used, number);
-        default: break;
-    }
-    return place_of_distinct("weir_many", "weir_listed5", wide, used, number);
+    return place("weir_term_tables", term.limit > WEIR_DISTINCT_EXACT ? "weir_sketched" : "weir_listed",
+                 std::max(width, kDistinctWidth), used, number);
 }
 
-std::uint32_t value_bytes(const StatePlace& where) {
-    const std::uint32_t words = where.maps.starts_with("weir_few") ? WEIR_FEW_WORDS : WEIR_MANY_WORDS;
-    return (static_cast<std::uint32_t>(offsetof(weir_distinct, words)) + words * 4 + 7) / 8 * 8;
+bpf::CellValues values_of(const ir::StateTerm& term) {
+    if (term.kind != policy::TermKind::kDistinct) return bpf::kNoValues;
+    if (term.limit <= WEIR_DISTINCT_EXACT) return bpf::kListedValues;
+    return bpf::kSketchedValues + policy::distinct_sketch(term.limit).sampled_bits;
 }
 
 weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
@@ -119,15 +110,15 @@ void StateTables::set_decision(const ir::Decision& decision) {
     for (const ir::StateTerm& term : decision.terms) {
         terms_.push_back(place_of(term, used, term_count()));
         const StatePlace& where = terms_.back();
-        counts_distinct_ = counts_distinct_ || term.kind == policy::TermKind::kDistinct;
         term_rows_.push_back(row_of(term, where.index));
         bpf::StateMap map;
         map.outer = where.maps;
         map.index = where.index;
         map.identity = term.identity;
-        map.kind = term.kind == policy::TermKind::kDistinct ? bpf::StateKind::kDistinct : bpf::StateKind::kTerm;
+        map.kind = bpf::StateKind::kTerm;
+        map.values = values_of(term);
         map.key_size = where.width * 4;
-        map.value_size = map.kind == bpf::StateKind::kDistinct ? value_bytes(where) : WEIR_TERM_BYTES;
+        map.value_size = WEIR_TERM_BYTES;
         map.max_entries = static_cast<std::uint32_t>(term.size);
         term_maps_.push_back(std::move(map));
     }

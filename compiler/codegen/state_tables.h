@@ -43,7 +43,6 @@ public:
     std::uint32_t throttle_account() const { return term_count(); }
 
     std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
-    bool counts_distinct() const { return counts_distinct_; }
     std::uint32_t live_set_count() const { return static_cast<std::uint32_t>(live_.size()); }
     std::uint32_t change_count() const { return static_cast<std::uint32_t>(changes_.size()); }
     std::uint32_t change_words() const { return static_cast<std::uint32_t>(rule_changes_.size()); }
@@ -63,7 +62,6 @@ private:
     std::vector<std::uint32_t> rule_changes_;
     std::uint32_t changing_rules_ = 0;
     std::uint32_t throttle_table_ = 0;
-    bool counts_distinct_ = false;
 };
 
 }  // namespace weir::codegen

@@ -257,12 +257,7 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
     for (std::size_t i = 0; i < maps.size(); ++i) {
         if (maps[i].kind == bpf::StateKind::kSet) continue;
         const weir_state_account account = accounts.state(identities[i], counts);
-        // The map of a `distinct` evicts by itself, and counts nothing.
-        const std::uint64_t evicted =
-            maps[i].kind == bpf::StateKind::kDistinct
-                ? account.inserted - std::min<std::uint64_t>(account.inserted, (*held)[i].value_or(account.inserted))
-                : account.evicted;
-        status.terms.push_back({identities[i], (*held)[i], evicted, account.refused});
+        status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
     }
     return Done{};
 }

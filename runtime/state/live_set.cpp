@@ -45,7 +45,7 @@ Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
     return entries;
 }
 
-Result<std::uint64_t> LiveSet::count() const { return count_held({bpf::StateKind::kSet, 0, 0, map_}); }
+Result<std::uint64_t> LiveSet::count() const { return count_held({bpf::StateKind::kSet, map_}); }
 
 Result<std::vector<weir_set_request>> LiveSet::requests(const std::vector<std::string>& values,
                                                         weir_set_request_kind kind) const {

@@ -19,8 +19,6 @@ namespace weir::runtime {
 namespace {
 
 constexpr std::uint32_t kPieceGroups = 4096;  // 2 or 4 MB: the kernel makes all page table entries of a mapping at once
-constexpr std::uint32_t kBatch = 4096;
-constexpr std::size_t kElementBytes = 64;  // of a hash map: what reading one costs, more or less
 
 std::size_t element_bytes(bpf::StateKind kind) {
     return kind == bpf::StateKind::kSet ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
@@ -100,7 +98,9 @@ std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(next - 1, head.groups));
 }
 
-Result<std::uint64_t> count_table(const CountedMap& map, const std::atomic<bool>& stop) {
+}  // namespace
+
+Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
     const std::uint64_t now_ns = monotonic_ns();
     const auto read = read_head(map);
     if (!read) return read.error();
@@ -128,30 +128,7 @@ Result<std::uint64_t> count_table(const CountedMap& map, const std::atomic<bool>
     return held;
 }
 
-Result<std::uint64_t> count_hashed(const CountedMap& map, const std::atomic<bool>& stop) {
-    std::vector<std::uint8_t> names(std::size_t{kBatch} * map.key_size), values(std::size_t{kBatch} * map.value_size);
-    std::uint64_t keys = 0;
-    std::uint32_t place = 0;
-    int failed = 0;
-    for (bool first = true; failed == 0 && !stop; first = false) {
-        std::uint32_t count = kBatch;
-        failed = bpf_map_lookup_batch(map.fd, first ? nullptr : &place, &place, names.data(), values.data(), &count,
-                                      nullptr);
-        if (failed != 0 && errno != ENOENT) return kernel_error(errno, "counting keys");
-        keys += count;
-    }
-    return keys;
-}
-
-}  // namespace
-
 Result<std::size_t> bytes_to_count(const CountedMap& map) {
-    if (map.kind == bpf::StateKind::kDistinct) {
-        bpf_map_info facts{};
-        __u32 length = sizeof(facts);
-        if (bpf_obj_get_info_by_fd(map.fd, &facts, &length) != 0) return kernel_error(errno, "looking for state");
-        return facts.max_entries * kElementBytes;
-    }
     const auto head = read_head(map);
     if (!head) return head.error();
     if (map.kind == bpf::StateKind::kSet && entries_by_head(*head, monotonic_ns())) return std::size_t{0};
@@ -160,12 +137,8 @@ Result<std::size_t> bytes_to_count(const CountedMap& map) {
     return (regions << head->region_shift) * element_bytes(map.kind);
 }
 
-Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
-    return map.kind == bpf::StateKind::kDistinct ? count_hashed(map, stop) : count_table(map, stop);
-}
-
 Result<std::uint64_t> count_with_expired(int set) {
-    const auto head = read_head({bpf::StateKind::kSet, 0, 0, set});
+    const auto head = read_head({bpf::StateKind::kSet, set});
     if (!head) return head.error();
     return head->entries;
 }
@@ -176,7 +149,7 @@ Result<std::uint64_t> count_held(const CountedMap& map) {
 }
 
 Status remove_expired(int set) {
-    const auto head = read_head({bpf::StateKind::kSet, 0, 0, set});
+    const auto head = read_head({bpf::StateKind::kSet, set});
     if (!head) return head.error();
     if (!has_ended(*head, monotonic_ns())) return Done{};
     weir_set_request request{};

@@ -12,7 +12,6 @@ namespace weir::runtime {
 
 struct CountedMap {
     bpf::StateKind kind{};
-    std::uint32_t key_size = 0, value_size = 0;  // of a kDistinct
     int fd = -1;
 };
 

@@ -21,26 +21,17 @@
 namespace weir::runtime {
 namespace {
 
-constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables", "weir_few_6",
-                                   "weir_few_16",      "weir_many_6",     "weir_many_16"};
+constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables"};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
-           a.max_entries == b.max_entries;
+           a.max_entries == b.max_entries && a.values == b.values;
 }
 
 // May what one map has go on in the other? Tables of another size take it along.
 bool goes_on(const bpf::StateMap& earlier, const bpf::StateMap& wanted) {
-    if (earlier.identity != wanted.identity || earlier.kind != wanted.kind || earlier.key_size != wanted.key_size)
-        return false;
-    return wanted.kind != bpf::StateKind::kDistinct || same_shape(earlier, wanted);
-}
-
-// An LRU map hands out free entries to CPUs by up to 128, and evicts where one CPU has none left: with that many more,
-// nothing goes before the map holds what the policy asked for.
-std::uint32_t allotted(const bpf::StateMap& map) {
-    constexpr std::uint32_t kFreeACpu = 128;  // LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c
-    return map.max_entries + kFreeACpu * (possible_cpus() + 1);
+    return earlier.identity == wanted.identity && earlier.kind == wanted.kind && earlier.key_size == wanted.key_size &&
+           earlier.values == wanted.values;
 }
 
 // The entries of a map of maps are read and written all at once where the kernel can: for each call it waits until all
@@ -74,7 +65,8 @@ Error about(const bpf::StateMap& map, Error error) {
 
 Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
     const StateTable::Shape shape{wanted.max_entries,
-                                  static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word};
+                                  static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t)), wanted.net_word,
+                                  false};
     if (old < 0) return StateTable::make_set(shape, wanted.keys, nullptr);
     auto others = StateTable::open(old);
     if (!others) return others.error();
@@ -82,7 +74,7 @@ Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
 }
 
 Result<UniqueFd> make_cells(const bpf::StateMap& wanted, int old) {
-    const StateTable::Shape shape{wanted.max_entries, 0, 0};
+    const StateTable::Shape shape{wanted.max_entries, 0, 0, wanted.values != bpf::kNoValues};
     if (old < 0) return StateTable::make(shape);
     auto others = StateTable::open(old);
     if (!others) return others.error();
@@ -101,12 +93,6 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         map.fd = UniqueFd(fcntl(old->fd.get(), F_DUPFD_CLOEXEC, 0));
         map.taken_over = true;
         if (!map.fd) return kernel_error(errno, "keeping state");
-        return map;
-    }
-    if (wanted.kind == bpf::StateKind::kDistinct) {
-        map.fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "weir_distinct", wanted.key_size, wanted.value_size,
-                                         allotted(wanted), nullptr));
-        if (!map.fd) return kernel_error(errno, fmt::format("making room for `{}`", wanted.identity));
         return map;
     }
     const int others = old != nullptr && goes_on(old->shape, wanted) ? old->fd.get() : -1;
@@ -207,13 +193,6 @@ Status StateMaps::add_first_entries() const {
 
 Status StateMaps::reset() const {
     for (const Map& map : maps_) {
-        if (map.shape.kind == bpf::StateKind::kDistinct) {
-            std::vector<std::uint8_t> key(map.shape.key_size);
-            while (bpf_map_get_next_key(map.fd.get(), nullptr, key.data()) == 0)
-                if (bpf_map_delete_elem(map.fd.get(), key.data()) != 0 && errno != ENOENT)
-                    return kernel_error(errno, "forgetting state");
-            continue;
-        }
         auto table = StateTable::open(map.fd.get());
         if (!table) return table.error();
         table->clear();
@@ -256,20 +235,7 @@ std::vector<std::string> StateMaps::identities() const {
 
 std::vector<CountedMap> StateMaps::counted() const {
     std::vector<CountedMap> all;
-    for (const Map& map : maps_)
-        all.push_back({map.shape.kind, map.shape.key_size, map.shape.value_size, map.fd.get()});
-    return all;
-}
-
-Result<std::vector<StateMaps::Keys>> StateMaps::term_keys() const {
-    std::vector<Keys> all;
-    const std::vector<CountedMap> maps = counted();
-    for (std::size_t i = 0; i < maps.size(); ++i) {
-        if (maps[i].kind == bpf::StateKind::kSet) continue;
-        auto held = count_held(maps[i]);
-        if (!held) return about(maps_[i].shape, held.error());
-        all.push_back({maps_[i].shape.identity, maps[i].kind, *held});
-    }
+    for (const Map& map : maps_) all.push_back({map.shape.kind, map.fd.get()});
     return all;
 }
 

@@ -48,13 +48,6 @@ public:
     std::vector<std::uint8_t> taken_over() const;  // 1: the map was another policy's before
     // In the order of the accounts: terms, throttles, sets.
     std::vector<std::string> identities() const;
-    // Keys that the map of a term holds now.
-    struct Keys {
-        std::string identity;
-        bpf::StateKind kind{};
-        std::uint64_t count = 0;
-    };
-    Result<std::vector<Keys>> term_keys() const;
     // All of them, in the order of identities(): valid as long as this is.
     std::vector<CountedMap> counted() const;
     // Identities of `wanted` that would begin anew, and of `earlier` that nothing would go on with.

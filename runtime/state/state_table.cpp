@@ -49,7 +49,7 @@ Result<StateTable> StateTable::open(int fd) {
         return foreign;
     auto memory = mapped(fd, facts.max_entries, facts.value_size);
     if (!memory) return memory.error();
-    StateTable table(std::move(*memory), facts.value_size);
+    StateTable table(std::move(*memory), facts.max_entries, facts.value_size);
     const bool is_set = facts.value_size == WEIR_SET_BYTES;
     if (!table.fits(facts.max_entries) || is_set != (table.key_words_ != 0)) return foreign;
     return table;
@@ -67,7 +67,8 @@ bool StateTable::fits(std::uint32_t elements) const {
 Result<UniqueFd> StateTable::make(const Shape& shape) {
     const bool is_set = shape.key_words != 0;
     const std::uint32_t groups = is_set ? weir_set_groups(shape.size) : weir_term_groups(shape.size);
-    const std::uint32_t elements = is_set ? weir_set_elements(groups, shape.key_words) : 1 + groups;
+    const std::uint32_t elements =
+        is_set ? weir_set_elements(groups, shape.key_words) : weir_term_elements(groups, shape.has_values ? 1 : 0);
     const std::uint32_t element_bytes = is_set ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
     auto fd = made(is_set ? "weir_set" : "weir_term", elements, element_bytes);
     if (!fd) return fd.error();
@@ -101,7 +102,7 @@ Result<UniqueFd> StateTable::make_set(const Shape& shape, std::span<const std::u
 }
 
 // A print says where it is in a table of any size, as long as it is made of the same numbers.
-void StateTable::take_cell(const weir_term_line& line, std::size_t cell) const {
+void StateTable::take_cell(const weir_term_line& line, std::size_t cell, const std::uint64_t* values) const {
     const std::uint64_t print = line.cells[cell].print;
     const std::uint32_t number = weir_group_of(print, groups_), home = weir_term_home(print);
     weir_term_group& group = static_cast<weir_term_group*>(memory_.get())[number];
@@ -111,6 +112,7 @@ void StateTable::take_cell(const weir_term_line& line, std::size_t cell) const {
         if (place.cells[at % WEIR_LINE_CELLS].print != 0) continue;
         place.cells[at % WEIR_LINE_CELLS] = line.cells[cell];
         place.ends[at % WEIR_LINE_CELLS] = line.ends[cell];
+        if (values != nullptr) std::copy_n(values, WEIR_CELL_VALUES, values_of(number - 1, at));
         if (at / WEIR_LINE_CELLS != home) group.lines[home].displaced = 1;
         auto& table = *static_cast<weir_table_head*>(memory_.get());
         const std::uint32_t region = number >> table.region_shift;
@@ -120,6 +122,8 @@ void StateTable::take_cell(const weir_term_line& line, std::size_t cell) const {
 }
 
 Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& others) {
+    if (shape.has_values && weir_term_elements(others.groups_, 1) > others.elements_)
+        return Error{"a table of state is not as weir made it", {}, EBADMSG};
     auto fd = make(shape);
     if (!fd) return fd.error();
     auto table = open(fd->get());
@@ -128,9 +132,12 @@ Result<UniqueFd> StateTable::make_resized(const Shape& shape, const StateTable& 
     const auto* groups = static_cast<const weir_term_group*>(others.memory_.get()) + 1;
     for (std::uint32_t group = 0; group < others.groups_; ++group) {
         if (!others.may_hold(group)) continue;
-        for (const weir_term_line& line : groups[group].lines)
-            for (std::size_t cell = 0; cell < WEIR_LINE_CELLS; ++cell)
-                if (line.cells[cell].print != 0) table->take_cell(line, cell);
+        for (std::uint32_t cell = 0; cell < WEIR_GROUP_CELLS; ++cell) {
+            const weir_term_line& line = groups[group].lines[cell / WEIR_LINE_CELLS];
+            if (line.cells[cell % WEIR_LINE_CELLS].print != 0)
+                table->take_cell(line, cell % WEIR_LINE_CELLS,
+                                 shape.has_values ? others.values_of(group, cell) : nullptr);
+        }
     }
     return fd;
 }

@@ -21,10 +21,12 @@ public:
         std::uint32_t size = 0;       // keys
         std::uint32_t key_words = 0;  // 0: of terms or throttles
         std::uint32_t net_word = 0;   // bpf/table.h
+        bool has_values = false;      // of a `distinct`
     };
     // A new one, with nothing in it.
     static Result<UniqueFd> make(const Shape& shape);
-    // A term's or the throttles', of another size, with what `others` has as far as there is room.
+    // A term's or the throttles', of another size, with what `others` has as far as there is room. An error where the
+    // shape has values, and `others` no room for them.
     static Result<UniqueFd> make_resized(const Shape& shape, const StateTable& others);
     // With `keys` in it, none of which ends, and then with what another table has.
     static Result<UniqueFd> make_set(const Shape& shape, std::span<const std::uint8_t> keys, const StateTable* others);
@@ -60,9 +62,15 @@ public:
     }
 
 private:
-    void take_cell(const weir_term_line& line, std::size_t cell) const;
-    StateTable(UniqueMapping memory, std::uint32_t element_bytes)
+    void take_cell(const weir_term_line& line, std::size_t cell, const std::uint64_t* values) const;
+    std::uint64_t* values_of(std::uint32_t group, std::uint32_t cell) const {  // both from 0
+        return static_cast<std::uint64_t*>(memory_.get()) +
+               std::size_t{weir_value_element(groups_, 1 + group, cell)} * (WEIR_TERM_BYTES / 8) +
+               weir_first_value(cell);
+    }
+    StateTable(UniqueMapping memory, std::uint32_t elements, std::uint32_t element_bytes)
         : memory_(std::move(memory)),
+          elements_(elements),
           groups_(head().groups),
           key_words_(element_bytes == WEIR_SET_BYTES ? head().key_words : 0),
           region_shift_(head().region_shift) {}
@@ -80,7 +88,7 @@ private:
     }
 
     UniqueMapping memory_;
-    std::uint32_t groups_, key_words_, region_shift_;  // as they were when this was opened
+    std::uint32_t elements_, groups_, key_words_, region_shift_;  // as they were when this was opened
 };
 
 }  // namespace weir::runtime

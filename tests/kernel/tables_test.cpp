@@ -60,12 +60,12 @@ TEST_CASE("a table whose head a program has written is refused, or read inside o
     }
     for (const std::uint32_t groups : {1000u, 1u << 20, ~0u}) {
         head.groups = groups;
-        CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, 8, 0, made->get()}));
+        CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, made->get()}));
         CHECK_FALSE(runtime::remove_expired(made->get()));
     }
     head.groups = good.groups;
     head.region_shift = 40;
-    CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, 8, 0, made->get()}));
+    CHECK_FALSE(runtime::count_held({bpf::StateKind::kSet, made->get()}));
     head.region_shift = good.region_shift;
     for (const std::uint32_t words : {0u, 1u, 16u, ~0u}) {
         head.key_words = words;

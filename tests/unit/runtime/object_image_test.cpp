@@ -27,7 +27,7 @@ bpf::Object object() {
     made.state[0].kind = bpf::StateKind::kSet;
     made.state[0].key_size = 4;
     made.state[0].keys.assign(40, 1);
-    for (const bpf::StateKind kind : {bpf::StateKind::kTerm, bpf::StateKind::kDistinct, bpf::StateKind::kThrottles}) {
+    for (const bpf::StateKind kind : {bpf::StateKind::kTerm, bpf::StateKind::kThrottles}) {
         made.state.emplace_back().kind = kind;
         made.state.back().throttles = {"alert x: throttle(ip.src) per 1s"};
     }
