@@ -204,9 +204,10 @@ struct weir_throttle_key {
 };
 
 #define WEIR_CHANGE_ADDS 1u
-struct weir_change { /* section .data.weir_changes */
-    __u64 for_ns;    /* 0: without an end */
-    __u32 index;     /* in its map of maps */
+#define WEIR_CHANGE_IS_NET 2u /* of a set of nets */
+struct weir_change {          /* section .data.weir_changes */
+    __u64 for_ns;             /* 0: without an end */
+    __u32 index;              /* in its map of maps */
     __u32 account;
     __u32 flags; /* WEIR_CHANGE_* */
 };

@@ -193,11 +193,13 @@ static inline int weir_may_be_there(__u32 tags, __u64 print) {
 
 /* A look-up asks for each prefix of an address that a net of the set may have. Those of 32 * i - n bits, n < 32, are
  * bit n of word i; IPv6's words are behind IPv4's. */
-static inline void weir_mark_prefix(struct weir_table_head* head, const __u32* key) {
-    if (!head->net_word) return;
-    __u32 net = key[(head->net_word - 1) & (WEIR_KEY_WORDS - 1)], bits = net >> 8;
+static inline void weir_mark_net(struct weir_table_head* head, __u32 net) {
+    __u32 bits = net >> 8;
     __u64 word = ((net & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0) + (bits + 31) / 32;
     if (word < WEIR_PREFIXES) __sync_fetch_and_or(&head->prefixes[word], 1u << ((0u - bits) & 31));
+}
+static inline void weir_mark_prefix(struct weir_table_head* head, const __u32* key) {
+    if (head->net_word) weir_mark_net(head, key[(head->net_word - 1) & (WEIR_KEY_WORDS - 1)]);
 }
 
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */

@@ -162,6 +162,7 @@ struct Set {
     Span ttl_span;
     std::optional<std::string> file;
     Span file_span;
+    std::optional<ExprId> entries;  // a SetLiteral
     Span span;
 };
 struct DefaultVerdict {

@@ -93,6 +93,9 @@ void ItemBuilder::set(const Node& node) {
             twice(clause, set.ttl.has_value());
             set.ttl = given(value);
             set.ttl_span = span(value);
+        } else if (clause.kind == Kind::kSetEntries) {
+            twice(clause, set.entries.has_value());
+            set.entries = expr(value);
         } else {
             twice(clause, set.file.has_value());
             set.file = string(value);

@@ -228,6 +228,7 @@ void Dumper::item(const ast::Set& set) {
     if (set.size) line(set.size_span, "size {}", written(*set.size));
     if (set.ttl) value(set.ttl_span, "ttl", *set.ttl);
     if (set.file) line(set.file_span, "from {}", quoted(*set.file));
+    if (set.entries) expr(*set.entries);
 }
 
 void Dumper::item(const ast::Rule& rule) {

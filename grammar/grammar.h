@@ -214,10 +214,12 @@ struct set_types
     : p::sor<p::if_must<open_paren, set_type, p::star<p::if_must<comma, set_type>>, close_paren, ws>, set_type> {};
 struct set_ttl : p::if_must<k_ttl, word> {};
 struct set_from : p::if_must<k_from, string> {};
+struct set_entries : p::if_must<equals, set_literal> {};
 struct set_name_text : p::plus<p::sor<p::alnum, p::one<'_', '.'>>> {};  // a colon may follow at once
 struct set_name : p::seq<p::not_at<reserved>, set_name_text, ws> {};
 struct colon : sign<':'> {};
-struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<size, set_ttl, set_from>>> {};
+struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<size, set_ttl, set_from, set_entries>>> {
+};
 struct default_item : p::if_must<k_default, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
 struct throttles_item : p::if_must<k_throttles, size> {};

@@ -49,6 +49,7 @@ enum class Kind : std::uint8_t {
     kSetTypes,
     kSetTtl,
     kSetFrom,
+    kSetEntries,
     kSet,
     kDefault,
     kMalformed,

@@ -60,16 +60,32 @@ static __always_inline void weir_change_set(struct weir_packet* packet, const __
         weir_take_out(table, key, width);
 }
 
+/* Look-ups ask for the lengths that are marked: that of a net is before the net is there. */
+static __always_inline void weir_mark_length(const __u32* key, __u32 width, __u32 index) {
+    void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    struct weir_table_head* head = table ? weir_element(table, 0) : 0;
+    if (!head) return;
+    __u64 first = head->net_word - 1ull;
+    OPAQUE(first);
+    if (first < width) weir_mark_net(head, key[first]);
+}
+
 /* Is the key in the set of that index now? Carries out change `number`. */
 #define SETS_OF_WIDTH(width)                                                                                          \
+    GLOBAL_FUNCTION int weir_mark_length_##width(struct weir_key_##width* key, __u32 index) {                         \
+        if (key) weir_mark_length(key->words, width, index);                                                          \
+        return 0;                                                                                                     \
+    }                                                                                                                 \
     GLOBAL_FUNCTION int weir_in_live_set_##width(struct weir_packet* packet, struct weir_key_##width* key,            \
                                                  __u32 index) {                                                       \
         return packet && key &&                                                                                       \
                weir_in_live_set(packet, bpf_map_lookup_elem(&weir_set_tables, &index), key->words, width);            \
     }                                                                                                                 \
     GLOBAL_FUNCTION int weir_change_##width(struct weir_packet* packet, struct weir_key_##width* key, __u32 number) { \
-        if (packet && key && number < weir_change_count())                                                            \
-            weir_change_set(packet, key->words, width, BOUNDED(number));                                              \
+        if (!packet || !key || number >= weir_change_count()) return 0;                                               \
+        const struct weir_change* change = &weir_changes[BOUNDED(number)];                                            \
+        if (change->flags == (WEIR_CHANGE_ADDS | WEIR_CHANGE_IS_NET)) weir_mark_length_##width(key, change->index);   \
+        weir_change_set(packet, key->words, width, BOUNDED(number));                                                  \
         return 0;                                                                                                     \
     }
 SETS_OF_WIDTH(2)

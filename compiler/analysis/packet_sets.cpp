@@ -229,25 +229,27 @@ Bdd::Node PacketSets::entry(const policy::InSet& node, const policy::Set& set,
                             std::span<const policy::SetElement> entry) {
     Bdd::Node all = Bdd::kTrue;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
-        const bool address = set.types[i] == policy::SetType::kIp;
-        all = bdd_.both(all, address ? address_in(node.keys[i], {{entry[i].address, entry[i].address}})
-                                     : number_in(bits(node.keys[i], kAll), {{entry[i].number, entry[i].number}}));
+        const IpPrefix net{entry[i].address, entry[i].prefix_length};
+        const Bdd::Node part = set.types[i] == policy::SetType::kIp
+                                   ? address_in(node.keys[i], {{net.address, net.address}})
+                               : set.types[i] == policy::SetType::kNet
+                                   ? address_in(node.keys[i], {{first_address(net), last_address(net)}})
+                                   : number_in(bits(node.keys[i], kAll), {{entry[i].number, entry[i].number}});
+        all = bdd_.both(all, part);
     }
     return all;
 }
 
-// A literal's entries stand in the policy; what a named set holds may change while the policy runs.
+// What a set holds may change while the policy runs, or with its file.
 Bdd::Node PacketSets::holds(const policy::InSet& node) {
     const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
-    if (!set.name.empty() || set.entries.size() > kMaxSpeltEntries) {
+    if (set.dynamic || set.from_file || set.entries.size() > kMaxSpeltEntries) {
         std::string text = fmt::format("in {}", static_cast<std::uint32_t>(node.set));
         for (const packet::FieldId id : node.keys) text += fmt::format(" {}", static_cast<int>(id));
         return when_present(node.keys, opaque(std::move(text)), node.negated);
     }
     Bdd::Node in = Bdd::kFalse;
-    const std::span<const policy::SetElement> rows = set.entries.rows();  // a literal without a name is of tuples
-    for (std::size_t at = 0; at < rows.size(); at += set.entries.width())
-        in = bdd_.either(in, entry(node, set, rows.subspan(at, set.entries.width())));
+    for (std::size_t i = 0; i < set.entries.size(); ++i) in = bdd_.either(in, entry(node, set, set.entries.entry(i)));
     return when_present(node.keys, in, node.negated);
 }
 

@@ -118,6 +118,28 @@ void KeyEmitter::store_entry(const std::vector<ir::SetKeyPart>& parts, const std
     at.fill_with_zeros();
 }
 
+void KeyEmitter::store_change(const std::vector<ir::SetKeyPart>& parts, const std::vector<policy::SetType>& types,
+                              llvm::Value* place, std::uint32_t width) {
+    KeyPlace at(ir_, place, width);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        bool is_length = types[i] == policy::SetType::kNet;  // the first word: the version, the length too
+        put_set_part(parts[i], types[i], [&](llvm::Value* word) {
+            at.put(is_length ? ir_.CreateOr(word, net_length(parts[i])) : word);
+            is_length = false;
+        });
+    }
+    at.fill_with_zeros();
+}
+
+llvm::Value* KeyEmitter::net_length(const ir::SetKeyPart& part) {
+    constexpr std::uint32_t kShift = 8;  // bpf/abi.h, state
+    llvm::Value *bits4 = ir_.getInt32(std::uint32_t{part.bits.ip4} << kShift),
+                *bits6 = ir_.getInt32(std::uint32_t{part.bits.ip6} << kShift);
+    if (!part.address.either_version) return bits4;
+    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(offsetof(weir_packet, ip_version), 1), ir_.getInt64(4));
+    return ir_.CreateSelect(is_ip4, bits4, bits6);
+}
+
 void KeyEmitter::store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width) {
     llvm::Type* i32 = ir_.getInt32Ty();
     KeyPlace at(ir_, place, width);

@@ -57,8 +57,11 @@ public:
     using Put = llvm::function_ref<void(llvm::Value*)>;  // takes 32-bit words, one after the other
     // A part of a set's entry; a net is to be looked for around the address.
     void put_set_part(const ir::SetKeyPart& part, policy::SetType type, Put put);
-    // A whole entry of a set that changes, the key of a state term, and what a `distinct` counts (a number, low word
-    // first, or an address's version and words), with zeros behind them.
+    // What a rule adds or removes: of a net its length, too.
+    void store_change(const std::vector<ir::SetKeyPart>& parts, const std::vector<policy::SetType>& types,
+                      llvm::Value* place, std::uint32_t width);
+    // A whole entry of a set that changes, as it is looked for, the key of a state term, and what a `distinct` counts
+    // (a number, low word first, or an address's version and words), with zeros behind them.
     void store_entry(const std::vector<ir::SetKeyPart>& parts, const std::vector<policy::SetType>& types,
                      llvm::Value* place, std::uint32_t width);
     void store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width);
@@ -66,6 +69,7 @@ public:
 
 private:
     llvm::Value* address_word(const ir::SetKeyPart& part, std::uint32_t number);
+    llvm::Value* net_length(const ir::SetKeyPart& part);
 
     llvm::IRBuilder<>& ir_;
     llvm::Value* packet_;

@@ -161,7 +161,7 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
                                KeyEmitter key(ir, function.getArg(0), true);
                                want_present(ir, function, key, change.key.present, no);
                                llvm::Value* place = keys.place(ir, where.width, no);
-                               key.store_entry(change.key.parts, policy.sets[change.set].types, place, where.width);
+                               key.store_change(change.key.parts, policy.sets[change.set].types, place, where.width);
                                ir.CreateCall(&target.function(state_function("weir_change", where.width).c_str()),
                                              {function.getArg(0), place, ir.getInt32(number)});
                                ir.CreateBr(yes);

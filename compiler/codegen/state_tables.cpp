@@ -126,8 +126,9 @@ void StateTables::set_decision(const ir::Decision& decision) {
     const auto first_set_account = static_cast<std::uint32_t>(term_maps_.size());
     for (const ir::SetChange& change : decision.changes) {
         const StatePlace& where = live_set(change.set);
-        changes_.push_back(
-            {change.for_ns, where.index, first_set_account + where.number, change.adds ? WEIR_CHANGE_ADDS : 0});
+        const std::uint32_t flags =
+            (change.adds ? WEIR_CHANGE_ADDS : 0) | (where.net_word != 0 ? WEIR_CHANGE_IS_NET : 0);
+        changes_.push_back({change.for_ns, where.index, first_set_account + where.number, flags});
     }
     if (decision.changes.empty()) return;
     rule_changes_.resize(decision.rules.size());

@@ -24,11 +24,8 @@ std::optional<KeyValue> values_of(const std::vector<packet::FieldId>& fields, co
 std::optional<packet::FieldValue> value_of(const policy::KeyField& key, const packet::Packet& packet) {
     std::optional<packet::FieldValue> value = packet.value(key.field);
     if (!value) return std::nullopt;
-    if (auto* address = std::get_if<IpAddress>(&*value)) {
-        const unsigned bits = address->version == 4 ? key.bits.ip4 : key.bits.ip6;
-        for (unsigned bit = bits; bit < 8 * address->bytes.size(); ++bit)
-            address->bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
-    }
+    if (const auto* address = std::get_if<IpAddress>(&*value))
+        return first_bits(*address, address->version == 4 ? key.bits.ip4 : key.bits.ip6);
     return value;
 }
 
@@ -131,7 +128,15 @@ private:
         const auto key = values_of(node.keys, packet_);
         if (!key) return false;
         const auto live = state_.sets.find(static_cast<std::uint32_t>(node.set));
-        return (live != state_.sets.end() ? live->second.has(*key, now_ns_) : has(set, *key)) != node.negated;
+        const bool in =
+            live != state_.sets.end() ? live->second.has(whole(live->second, *key), now_ns_) : has(set, *key);
+        return in != node.negated;
+    }
+    // Its address as the longest net there is.
+    static SetKey whole(const LiveSet& set, const KeyValue& values) {
+        if (!set.net_part()) return {values};
+        const bool is_ip4 = std::get<IpAddress>(values[*set.net_part()]).version == 4;
+        return {values, is_ip4 ? std::uint8_t{32} : std::uint8_t{128}};
     }
     static bool has(const policy::Set& set, const std::vector<packet::FieldValue>& key) {
         if (set.types.size() > 1) return has_row(set, key);
@@ -210,9 +215,11 @@ bool Oracle::holds(policy::ExprId condition, const packet::Packet& packet, std::
 
 bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) const {
     const policy::Set& typed = policy_.sets[static_cast<std::size_t>(set)];
-    KeyValue key;
-    for (std::size_t i = 0; i < entry.size(); ++i) key.push_back(field_value(typed.types[i], entry[i]));
+    SetKey key;
+    for (std::size_t i = 0; i < entry.size(); ++i) key.values.push_back(field_value(typed.types[i], entry[i]));
     const auto live = state_.sets.find(static_cast<std::uint32_t>(set));
+    if (live != state_.sets.end() && live->second.net_part())
+        key.net_length = entry[*live->second.net_part()].prefix_length;
     return live != state_.sets.end() && live->second.has(key, time_ns);
 }
 
@@ -245,13 +252,18 @@ bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::u
 }
 
 void Oracle::change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns) {
-    const auto key = values_of(change.keys, packet);
+    const auto values = values_of(change.keys, packet);
     LiveSet& set = state_.sets.at(static_cast<std::uint32_t>(change.set));
-    if (!key) return;
+    if (!values) return;
+    SetKey key{*values};
+    if (const auto net = set.net_part()) {
+        const policy::AddressBits& bits = change.keys[*net].bits;
+        key.net_length = std::get<IpAddress>((*values)[*net]).version == 4 ? bits.ip4 : bits.ip6;
+    }
     if (change.adds)
-        set.add(*key, change.for_ns, time_ns);
+        set.add(key, change.for_ns, time_ns);
     else
-        set.remove(*key);
+        set.remove(key);
 }
 
 Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {

@@ -39,26 +39,47 @@ std::uint64_t since(std::uint64_t then_ns, std::uint64_t now_ns) { return now_ns
 }  // namespace
 
 packet::FieldValue field_value(policy::SetType type, const policy::SetElement& element) {
-    if (type == policy::SetType::kIp) return element.address;
+    if (type == policy::SetType::kIp || type == policy::SetType::kNet) return element.address;
     return element.number;
 }
 
+IpAddress first_bits(IpAddress address, unsigned bits) {
+    for (unsigned bit = bits; bit < 8 * address.bytes.size(); ++bit)
+        address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
+    return address;
+}
+
 LiveSet::LiveSet(const policy::Set& set) : size_(set.size) {
+    for (std::size_t part = 0; part < set.types.size(); ++part)
+        if (set.types[part] == policy::SetType::kNet) net_part_ = part;
     for (std::size_t i = 0; i < set.entries.size(); ++i) {
         const std::vector<policy::SetElement> entry = set.entries.entry(i);
-        KeyValue key;
+        SetKey key;
         for (std::size_t part = 0; part < entry.size(); ++part)
-            key.push_back(field_value(set.types[part], entry[part]));
+            key.values.push_back(field_value(set.types[part], entry[part]));
+        if (net_part_) key.net_length = entry[*net_part_].prefix_length;
         until_.emplace(std::move(key), 0);
     }
 }
 
-bool LiveSet::has(const KeyValue& key, std::uint64_t now_ns) const {
+bool LiveSet::has(const SetKey& key, std::uint64_t now_ns) const {
+    if (!net_part_) return has_entry(key, now_ns);
+    SetKey around = key;
+    auto& address = std::get<IpAddress>(around.values[*net_part_]);
+    for (unsigned length = key.net_length + 1u; length-- > 0;) {
+        around.net_length = static_cast<std::uint8_t>(length);
+        address = first_bits(address, length);
+        if (has_entry(around, now_ns)) return true;
+    }
+    return false;
+}
+
+bool LiveSet::has_entry(const SetKey& key, std::uint64_t now_ns) const {
     const auto found = until_.find(key);
     return found != until_.end() && (found->second == 0 || now_ns < found->second);
 }
 
-bool LiveSet::add(const KeyValue& key, std::uint64_t for_ns, std::uint64_t now_ns) {
+bool LiveSet::add(const SetKey& key, std::uint64_t for_ns, std::uint64_t now_ns) {
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     const std::uint64_t until = for_ns == 0 ? 0 : for_ns > most - now_ns ? most : now_ns + for_ns;
     if (const auto found = until_.find(key); found != until_.end()) {
@@ -194,8 +215,7 @@ std::uint32_t Throttles::passes(std::uint32_t alert, const policy::StateTerm& th
 
 OracleState::OracleState(const policy::TypedPolicy& policy) : throttles(policy.throttles_size) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
-        if (policy.sets[number].dynamic && !has_net(policy.sets[number].types))
-            sets.emplace(number, LiveSet(policy.sets[number]));
+        if (policy.sets[number].dynamic) sets.emplace(number, LiveSet(policy.sets[number]));
 }
 
 std::uint64_t OracleState::evictions() const {

@@ -15,18 +15,32 @@ namespace weir::oracle {
 
 using KeyValue = std::vector<packet::FieldValue>;
 
+// An entry of a set: a net in it has its host bits zero, and its length.
+struct SetKey {
+    KeyValue values;
+    std::uint8_t net_length = 0;
+
+    friend auto operator<=>(const SetKey&, const SetKey&) = default;
+};
+
 // A set that changes. An entry whose time is over is not in it.
 class LiveSet {
 public:
     explicit LiveSet(const policy::Set& set);
-    bool has(const KeyValue& key, std::uint64_t now_ns) const;
+    // An address is in a net that contains it, and so is a net of that length or more.
+    bool has(const SetKey& key, std::uint64_t now_ns) const;
     // `for_ns` 0: without an end. False where the set is full of live entries.
-    bool add(const KeyValue& key, std::uint64_t for_ns, std::uint64_t now_ns);
-    void remove(const KeyValue& key) { until_.erase(key); }
+    bool add(const SetKey& key, std::uint64_t for_ns, std::uint64_t now_ns);
+    void remove(const SetKey& key) { until_.erase(key); }
+    // Which of its types is the net.
+    std::optional<std::size_t> net_part() const { return net_part_; }
 
 private:
+    bool has_entry(const SetKey& key, std::uint64_t now_ns) const;
+
     std::uint64_t size_;
-    std::map<KeyValue, std::uint64_t> until_;  // ns; 0: no end
+    std::optional<std::size_t> net_part_;
+    std::map<SetKey, std::uint64_t> until_;  // ns; 0: no end
 };
 
 // What is kept of one key.
@@ -117,6 +131,9 @@ struct OracleState {
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;  // by rule, alert action: how often
     Throttles throttles;
 };
+
+// The address with zeros behind its first bits.
+IpAddress first_bits(IpAddress address, unsigned bits);
 
 // A set's element as the value of a field.
 packet::FieldValue field_value(policy::SetType type, const policy::SetElement& element);

@@ -88,4 +88,27 @@ std::optional<SetElement> parse_element(SetType type, std::string_view text) {
     return element;
 }
 
+std::optional<SetElement> element_of(SetType type, const Value& value) {
+    SetElement element;
+    if (const auto* address = std::get_if<IpAddress>(&value)) {
+        if (type != SetType::kIp && type != SetType::kNet) return std::nullopt;
+        element.address = *address;
+        if (type == SetType::kNet) element.prefix_length = address->version == 4 ? 32 : 128;
+        return element;
+    }
+    if (const auto* prefix = std::get_if<IpPrefix>(&value)) {
+        if (type != SetType::kNet) return std::nullopt;
+        element.address = prefix->address;
+        element.prefix_length = prefix->length;
+        return element;
+    }
+    if (const auto* mac = std::get_if<MacAddress>(&value)) {
+        if (type != SetType::kMac) return std::nullopt;
+        element.number = mac_number(*mac);
+        return element;
+    }
+    const auto* number = std::get_if<Integer>(&value);
+    return number == nullptr ? std::nullopt : parse_element(type, std::to_string(number->value));
+}
+
 }  // namespace weir::policy

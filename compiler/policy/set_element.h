@@ -25,5 +25,7 @@ std::size_t key_words(const std::vector<SetType>& types);
 // One value as a set file or `weir set` writes it. Nothing where it is no value of the type. An element of a `net`
 // set may be a bare address; its host bits must be zero otherwise.
 std::optional<SetElement> parse_element(SetType type, std::string_view text);
+// The same of a literal.
+std::optional<SetElement> element_of(SetType type, const Value& value);
 
 }  // namespace weir::policy

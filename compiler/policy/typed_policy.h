@@ -130,8 +130,9 @@ struct Set {
     std::vector<SetType> types;  // one, or a tuple's
     std::uint64_t size = 65536;
     std::optional<std::uint64_t> ttl_ns;
-    bool dynamic = false;  // some rule or response adds or removes, or it has a ttl
-    SetEntries entries;    // sorted
+    bool dynamic = false;    // some rule or response adds or removes, or it has a ttl
+    bool from_file = false;  // some of its entries may be others when the file is read again
+    SetEntries entries;      // sorted
 };
 
 // ---- keys ----

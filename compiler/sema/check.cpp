@@ -103,6 +103,9 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     ItemChecker checker(sources, names, files, conditions, typed);
 
     each<ast::Set>(items, [&](const ast::Policy&, const ast::Set& set) { checker.set(set); });
+    std::size_t set_number = 0;
+    each<ast::Set>(
+        items, [&](const ast::Policy& policy, const ast::Set& set) { checker.set_entries(policy, set, set_number++); });
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
     check_defaults(items, checker, typed, diagnostics);
@@ -119,6 +122,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
                              .help = "put the values that they have in common into sets"});
     });
     check_ifaces(typed, diagnostics);
+    checker.net_lengths();
     TestChecker tests(sources, names, typed, conditions);
     each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) {
         typed.tests.push_back(tests.check(policy, test));

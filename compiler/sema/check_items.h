@@ -18,9 +18,13 @@ public:
 
     // A set's number is its place among the sets, whatever is wrong with it; so it is with sinks, alerts and rules.
     void set(const ast::Set& written);
+    // Once all sets are declared: the entries that stand in the policy, and what set number `number` has in all.
+    void set_entries(const ast::Policy& policy, const ast::Set& written, std::size_t number);
     void sink(const ast::Sink& written);
     void alert(const ast::Policy& policy, const ast::Alert& written);
     void rule(const ast::Policy& policy, const ast::Rule& written);
+    // Once all rules are there: sets of nets that change, and how many lengths their nets have.
+    void net_lengths();
     policy::Verdict verdict(const ast::Verdict& written, Span span);
 
 private:
@@ -29,6 +33,10 @@ private:
     void set_clauses(const ast::Set& written, policy::Set& set);
     void read_set_file(const ast::Set& written, policy::Set& set);
     void set_lines(const ast::Set& written, const std::string& name, std::string_view text, policy::Set& set);
+    void has_size_for(const ast::Set& written, const std::string& name, policy::Set& set);
+    void literal_entries(const Operand& literal, const ast::Set& written, policy::Set& set);
+    std::optional<policy::SetElement> literal_element(const PlacedValue& value, policy::SetType type,
+                                                      const policy::Set& set);
     void room_for(const ast::Set& written, std::uint64_t entries);
     // check_items.cpp
     void eve_argument(const ast::SinkArgument& argument, policy::EveSink& eve);
@@ -41,6 +49,7 @@ private:
     void check_verdict_last(const ast::Rule& written);
     // check_changes.cpp
     policy::Set* changed_set(const ast::Name& name);
+    std::optional<std::vector<policy::KeyField>> changed_keys(const Operand& value, const policy::Set& set);
     void set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
 

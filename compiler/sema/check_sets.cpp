@@ -94,12 +94,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
     if (written.ttl) {
         const auto ttl = conditions_.given(*written.ttl, Duration{});
         if (!ttl) return;  // said
-        if (has_net(set.types))
-            say({.code = Code::E336,
-                 .span = written.ttl_span,
-                 .message = "a set of nets cannot have a `ttl`",
-                 .help = "it is filled from its file, or by `weir set` if it has no file"});
-        else if (!std::holds_alternative<Duration>(*ttl))
+        if (!std::holds_alternative<Duration>(*ttl))
             say({.code = Code::E336,
                  .span = written.ttl_span,
                  .message = "`ttl` takes a duration",
@@ -113,7 +108,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
             set.ttl_ns = std::get<Duration>(*ttl).ns;
             set.dynamic = true;
         }
-    } else if (!written.file) {
+    } else if (!written.file && !written.entries) {
         set.dynamic = true;
     }
     if (written.size && (set.size == 0 || set.size > kMaxEntries))
@@ -170,13 +165,95 @@ void ItemChecker::read_set_file(const ast::Set& written, policy::Set& set) {
              .span = written.file_span,
              .message = fmt::format("{} has more than {} entries", name, kMaxEntries),
              .help = "split it, or write networks instead of addresses"});
+    if (!written.entries) has_size_for(written, name, set);
+}
+
+void ItemChecker::has_size_for(const ast::Set& written, const std::string& name, policy::Set& set) {
     if (written.size && set.entries.size() > set.size)
         say({.code = Code::E509,
              .span = written.size_span,
              .message = fmt::format("`size {}` is too small: {} has {} entries", set.size, name, set.entries.size()),
-             .help = "without `size` the set is as large as its file",
+             .help = "without `size` the set is as large as its entries",
              .fix = Fix{written.size_span, std::to_string(set.entries.size())}});
     if (!written.size) set.size = std::max<std::uint64_t>(set.size, set.entries.size());
+}
+
+namespace {
+
+std::string_view elements_of(policy::SetType type) {
+    switch (type) {
+        case policy::SetType::kIp: return "addresses";
+        case policy::SetType::kNet: return "networks";
+        case policy::SetType::kPort: return "ports";
+        case policy::SetType::kMac: return "MAC addresses";
+        case policy::SetType::kDomain: return "domain names";
+        case policy::SetType::kU8: return "integers of 8 bits";
+        case policy::SetType::kU16: return "integers of 16 bits";
+        case policy::SetType::kU32: break;
+    }
+    return "integers of 32 bits";
+}
+
+bool is_number(policy::SetType type) {
+    return type == policy::SetType::kPort || type == policy::SetType::kU8 || type == policy::SetType::kU16 ||
+           type == policy::SetType::kU32;
+}
+
+}  // namespace
+
+// Nothing where it is of another type, which has been said.
+std::optional<policy::SetElement> ItemChecker::literal_element(const PlacedValue& value, policy::SetType type,
+                                                               const policy::Set& set) {
+    const auto element = policy::element_of(type, value.value);
+    if (element) return element;
+    if (const auto* number = std::get_if<Integer>(&value.value); number != nullptr && is_number(type)) {
+        say({.code = Code::E322,
+             .span = value.span,
+             .message = fmt::format("{} does not fit in `{}`", number->value, set_type_name(type)),
+             .help = fmt::format("`{}` holds {}", set.name, elements_of(type))});
+        return std::nullopt;
+    }
+    Diagnostic wrong{.code = Code::E320,
+                     .span = value.span,
+                     .message = fmt::format("`{}` is {}, and `{}` holds {}", sources_.text(value.span),
+                                            value_kind(value.value), set.name, elements_of(type)),
+                     .notes = {{set.span, "its type is given here"}}};
+    if (std::holds_alternative<IpPrefix>(value.value) && type == policy::SetType::kIp)
+        wrong.help = "networks are entries of a set of `net`";
+    else if (std::holds_alternative<IpRange>(value.value) || std::holds_alternative<IntegerRange>(value.value))
+        wrong.help = type == policy::SetType::kNet ? "write it as networks" : "write each value";
+    say(std::move(wrong));
+    return std::nullopt;
+}
+
+void ItemChecker::literal_entries(const Operand& literal, const ast::Set& written, policy::Set& set) {
+    const std::size_t width = set.types.size();
+    if (literal.width != width)
+        return say({.code = Code::E320,
+                    .span = literal.span,
+                    .message = fmt::format("these entries have {} part{}, and those of `{}` have {}", literal.width,
+                                           literal.width == 1 ? "" : "s", set.name, width),
+                    .notes = {{set.span, "its type is given here"}}});
+    std::vector<policy::SetElement> entry;
+    for (std::size_t at = 0; at < literal.values->size(); at += width) {
+        entry.clear();
+        for (std::size_t i = 0; i < width; ++i)
+            if (const auto element = literal_element((*literal.values)[at + i], set.types[i], set))
+                entry.push_back(*element);
+        if (entry.size() == width) set.entries.add(set.types, entry);
+    }
+    set.entries.sort();
+    has_size_for(written, fmt::format("`{}`", set.name), set);
+}
+
+void ItemChecker::set_entries(const ast::Policy& policy, const ast::Set& written, std::size_t number) {
+    if (typed_.sets[number].types.empty()) return;  // said
+    if (written.entries) {
+        const Operand literal = conditions_.operand({&policy}, *written.entries);
+        if (literal.kind != Operand::Kind::kError) literal_entries(literal, written, typed_.sets[number]);
+    }
+    const policy::Set& set = typed_.sets[number];
+    room_for(written, set.dynamic || written.size ? set.size : set.entries.size());
 }
 
 void ItemChecker::room_for(const ast::Set& written, std::uint64_t entries) {
@@ -196,12 +273,12 @@ void ItemChecker::set(const ast::Set& written) {
     policy::Set set;
     set.name = written.name.text;
     set.span = written.name.span;
+    set.from_file = written.file.has_value();
     const bool typed = set_types(written, set);
     if (written.size) set.size = conditions_.given_integer(*written.size).value_or(kMaxEntries);
     if (typed) {
         set_clauses(written, set);
         if (written.file) read_set_file(written, set);
-        room_for(written, set.dynamic || written.size ? set.size : set.entries.size());
     }
     typed_.sets.push_back(std::move(set));
 }

@@ -86,6 +86,19 @@ class Kept(LiveCase):
         self.assertEqual(self.rules()["bad"], 2)
         self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"listed": 1, "bad": 1})
 
+    def test_networks_that_packets_add(self):
+        self.policy.write_text('set bad : net ttl 1h = { 192.0.2.0/24 }\nrule ban { when udp.dport == 7 then add ip.src/8 to bad }\nrule bad { when ip.src in bad then drop }\n')
+        self.begin()
+        self.send(7, 1)
+        listed = r"^10\.0\.0\.0/8 for 59m\d+s\n192\.0\.2\.0/24\n$"
+        self.assertRegex("".join(sorted(self.ask("set", "list", "bad").stdout.splitlines(True))), listed)
+        self.assertEqual(self.ask("set", "remove", "bad", "192.0.2.0/24").stdout, "1 removed\n")
+        self.end()
+        self.begin()
+        self.assertRegex("".join(sorted(self.ask("set", "list", "bad").stdout.splitlines(True))), listed)
+        self.send(9, 2)
+        self.assertEqual(self.rules()["bad"], 2)
+
     def test_without_it_nothing_is_kept(self):
         self.start()
         self.send(9, 1)

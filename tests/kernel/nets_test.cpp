@@ -142,3 +142,32 @@ TEST_CASE("nets in tuples, wherever they stand", "[nets]") {
     CHECK_FALSE(running.drops());
     CHECK(wide.list()->front().value == "10.0.0.3, 0.0.0.0/0, 64");
 }
+
+TEST_CASE("packets add and remove their network; a reload keeps it, and adds what the policy begins with again",
+          "[nets]") {
+    const std::string policy =
+        "set bad : net size 100 ttl 1h = { 192.0.2.0/24, 2001:db8::/48 } "
+        "rule ban { when udp.dport == 7 then add ip.src/24 to bad } "
+        "rule wide { when udp.dport == 6 then add ip.src/8 to bad for 2h } "
+        "rule unban { when udp.dport == 8 then remove ip.src/24 from bad } "
+        "rule bad { when ip.src in bad then drop } ";
+    Running running(policy);
+    const auto change = [&](std::uint16_t port) {
+        running.wire.send(udp(port));
+        running.drops();  // waits until both are judged
+    };
+    CHECK_FALSE(running.drops());
+    change(7);
+    CHECK(running.drops());
+    CHECK(running.members() == std::vector<std::string>{"10.0.0.0/24", "192.0.2.0/24", "2001:db8::/48"});
+    CHECK(*running.set().remove({"192.0.2.0/24"}) == 1);
+    REQUIRE(running.engine->swap(compiled(policy + "rule other { when tcp.dport == 9 then drop }")));
+    CHECK(running.members() == std::vector<std::string>{"10.0.0.0/24", "192.0.2.0/24", "2001:db8::/48"});
+    CHECK(running.drops());
+    change(6);
+    change(8);
+    CHECK(running.members() == std::vector<std::string>{"10.0.0.0/8", "192.0.2.0/24", "2001:db8::/48"});
+    CHECK(running.drops());
+    CHECK(*running.set().remove({"10.0.0.0/8"}) == 1);
+    CHECK_FALSE(running.drops());
+}

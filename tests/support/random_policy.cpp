@@ -378,6 +378,8 @@ void Generator::add_sets() {
         const Kind& kind = random_.of(kKinds);
         const std::string words = kind.words, name = fmt::format("set{}", i);
         std::string lines;
+        std::vector<std::string> elements;  // that stand in the policy
+        const bool has_file = random_.one_in(2), has_both = random_.one_in(3);
         for (std::size_t k = random_.one_in(6) ? 0 : random_.between(1, 12); k > 0; --k) {
             std::vector<std::string> parts;
             for (const Type type : kind.types) {
@@ -392,10 +394,17 @@ void Generator::add_sets() {
                     parts.push_back(std::to_string(number(*field)));
                 }
             }
-            lines += fmt::format("{}\n", fmt::join(parts, ", "));
+            const std::string entry = fmt::format("{}", fmt::join(parts, ", "));
+            if (has_both ? random_.one_in(2) : !has_file)
+                elements.push_back(parts.size() == 1 ? entry : "(" + entry + ")");
+            else
+                lines += entry + "\n";
         }
         policy_.files[name + ".list"] = lines;
-        policy_.items.push_back(fmt::format("set {} : {} from \"{}.list\"", name, words, name));
+        const bool is_listed = has_file || has_both || elements.empty();
+        policy_.items.push_back(
+            fmt::format("set {} : {}{}{}", name, words, is_listed ? fmt::format(" from \"{}.list\"", name) : "",
+                        elements.empty() ? "" : fmt::format(" = {{ {} }}", fmt::join(elements, ", "))));
         sets_.push_back({name, kind.types, kind.bits});
     }
 }

@@ -61,7 +61,9 @@ private:
     std::string fields();
     std::string term();
     std::string alerts();
-    std::string key(const LiveSet& set);
+    std::string key(const LiveSet& set);          // looked for
+    std::string changed_key(const LiveSet& set);  // of a net perhaps a part
+    std::string entries(const LiveSet& set);
     std::string condition();
     std::string rule(std::size_t number);
     std::string duration();
@@ -167,7 +169,7 @@ std::string Generator::term() {
 std::string Generator::key(const LiveSet& set) {
     std::vector<std::string> fields;
     for (const std::string& type : set.types) {
-        if (type == "ip")
+        if (type == "ip" || type == "net")
             fields.push_back(one_of("ip.src", "ip.src", "ip.dst", "arp.sender_ip"));
         else if (type == "port")
             fields.push_back(one_of("tcp.dport", "udp.dport", "port.src", "port.dst"));
@@ -177,6 +179,33 @@ std::string Generator::key(const LiveSet& set) {
             fields.push_back(one_of("ip.ttl", "ip.proto", "tcp.flags"));
     }
     return fields.size() == 1 ? fields[0] : fmt::format("({})", fmt::join(fields, ", "));
+}
+
+std::string Generator::changed_key(const LiveSet& set) {
+    std::string text = key(set);
+    const auto net = std::find(set.types.begin(), set.types.end(), "net") - set.types.begin();
+    if (net == static_cast<std::ptrdiff_t>(set.types.size())) return text;
+    for (const std::string field : {"ip.src", "ip.dst", "arp.sender_ip"})
+        if (const std::size_t at = text.find(field); at != std::string::npos)
+            return text.replace(at, field.size(), perhaps_cut(field));
+    return text;
+}
+
+// Entries to begin with, or none.
+std::string Generator::entries(const LiveSet& set) {
+    static const std::map<std::string, std::vector<std::string>> kElements{
+        {"ip", {"198.51.100.1", "198.51.100.2", "192.0.2.1", "2001:db8::1", "2001:db8::9"}},
+        {"net", {"198.51.100.0/30", "198.51.0.0/16", "198.51.100.1", "0.0.0.0/0", "2001:db8::/64", "2001:db8::1"}},
+        {"port", {"22", "80", "53"}},
+        {"mac", {"02:00:00:00:00:01", "02:00:00:00:00:07"}},
+        {"u8", {"64", "6", "17"}}};
+    std::vector<std::string> all;
+    for (std::size_t i = random_.below(4); i > 0; --i) {
+        std::vector<std::string> parts;
+        for (const std::string& type : set.types) parts.push_back(random_.of(kElements.at(type)));
+        all.push_back(parts.size() == 1 ? parts[0] : fmt::format("({})", fmt::join(parts, ", ")));
+    }
+    return all.empty() ? "" : fmt::format(" = {{ {} }}", fmt::join(all, ", "));
 }
 
 std::string Generator::condition() {
@@ -209,7 +238,7 @@ std::string Generator::rule(std::size_t number) {
             continue;
         }
         const LiveSet& set = random_.of(sets_);
-        const std::string what = key(set);
+        const std::string what = changed_key(set);
         if (random_.one_in(4))
             actions.push_back(fmt::format("remove {} from {}", what, set.name));
         else
@@ -225,23 +254,18 @@ std::string Generator::policy() {
     sets_.clear();
     pauses_.clear();
     std::string text;
-    static const std::vector<std::vector<std::string>> kTypes{{"ip"},
-                                                              {"ip"},
-                                                              {"port"},
-                                                              {"mac"},
-                                                              {"u8"},
-                                                              {"ip", "port"},
-                                                              {"ip", "ip"},
-                                                              {"port", "mac", "u8"},
-                                                              {"ip", "ip", "ip"}};
+    static const std::vector<std::vector<std::string>> kTypes{
+        {"ip"},  {"ip"}, {"net"},        {"net"},      {"net", "port"},       {"u8", "net"},     {"port"},
+        {"mac"}, {"u8"}, {"ip", "port"}, {"ip", "ip"}, {"port", "mac", "u8"}, {"ip", "ip", "ip"}};
     for (std::size_t i = random_.below(4); i > 0; --i) {
         sets_.push_back({fmt::format("live{}", i), random_.of(kTypes)});
         const std::string types = sets_.back().types.size() == 1
                                       ? sets_.back().types[0]
                                       : fmt::format("({})", fmt::join(sets_.back().types, ", "));
-        text += fmt::format("set live{} : {} size {}{}\n", i, types,
-                            random_.one_in(2) ? random_.between(1, 3) : random_.between(4, 100),
-                            random_.one_in(2) ? " ttl " + duration() : "");
+        const std::string first = random_.one_in(3) ? entries(sets_.back()) : "";
+        text += fmt::format("set live{} : {} size {}{}{}\n", i, types,
+                            random_.one_in(2) ? random_.between(first.empty() ? 1 : 3, 3) : random_.between(4, 100),
+                            random_.one_in(2) ? " ttl " + duration() : "", first);
     }
     text += alerts();
     if (random_.one_in(2)) text += "default drop\n";

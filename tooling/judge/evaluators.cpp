@@ -177,12 +177,37 @@ Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame
     return answer;
 }
 
+namespace {
+
+// The entries of a set that an entry is in: of a set of nets those around it, the longest first.
+std::vector<std::vector<policy::SetElement>> around(const policy::Set& set, std::vector<policy::SetElement> entry) {
+    std::vector<std::vector<policy::SetElement>> all{entry};
+    const auto net = static_cast<std::size_t>(std::find(set.types.begin(), set.types.end(), policy::SetType::kNet) -
+                                              set.types.begin());
+    if (net == set.types.size()) return all;
+    while (entry[net].prefix_length > 0) {
+        const auto length = static_cast<std::uint8_t>(entry[net].prefix_length - 1);
+        entry[net].prefix_length = length;
+        entry[net].address = network({entry[net].address, length}).address;
+        all.push_back(entry);
+    }
+    return all;
+}
+
+}  // namespace
+
 Result<bool> Evaluators::contains_with(Evaluator evaluator, policy::SetId set,
                                        const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {
-    if (evaluator == Evaluator::kNative) return native_->contains(set, entry, time_ns);
     if (evaluator == Evaluator::kOracle) return oracle_->contains(set, entry, time_ns);
     const policy::Set& typed = compiled_->policy.sets[static_cast<std::size_t>(set)];
-    return kernel_->contains(policy::identity(typed), codegen::live_key(typed, entry), time_ns);
+    for (const std::vector<policy::SetElement>& one : around(typed, entry)) {
+        const Result<bool> in =
+            evaluator == Evaluator::kNative
+                ? Result<bool>(native_->contains(set, one, time_ns))
+                : kernel_->contains(policy::identity(typed), codegen::live_key(typed, one), time_ns);
+        if (!in || *in) return in;
+    }
+    return false;
 }
 
 Result<Evaluators::Membership> Evaluators::contains(policy::SetId set, const std::vector<policy::SetElement>& entry,

@@ -24,7 +24,10 @@ Relation relation(const std::string& a, const std::string& b) {
     Sources sources;
     Diagnostics diagnostics;
     const std::string text =
-        "set some : ip from \"some.list\"\nrule a { when " + a + " then pass }\nrule b { when " + b + " then drop }\n";
+        "set some : ip from \"some.list\"\nset two : net = { 10.0.0.0/8, 2001:db8::/32 }\nset pair : (ip, port) = { "
+        "(10.0.0.1, 80) }\n"
+        "set filled : ip ttl 1h = { 10.0.0.1 }\nrule a { when " +
+        a + " then pass }\nrule b { when " + b + " then drop }\n";
     sema::Files files;
     files.read = [](const std::string&) -> Result<std::string> { return std::string("192.0.2.1\n192.0.2.7\n"); };
     const auto compiled = analyse(sources, "test.rules", text, files, diagnostics);
@@ -51,6 +54,10 @@ TEST_CASE("how the packets of two conditions stand to one another") {
     // clang-format off
     const Row rows[] = {
         {"tcp.dport == 80", "tcp", Relation::kWithin},
+        {"ip.src in two", "ip.src in { 10.0.0.0/8, 2001:db8::/32 }", Relation::kEqual},  // fixed, and in the policy
+        {"ip.src in two and ip.src == 192.0.2.1", "tcp", Relation::kEmpty},
+        {"(ip.src, tcp.dport) in pair", "ip.src in two", Relation::kWithin},
+        {"ip.src == 10.0.0.1", "ip.src in filled", Relation::kNeither},  // it may be taken out
         {"tcp.dport == 80", "port.dst == 80", Relation::kWithin},
         {"tcp.dport in 80..81", "tcp.dport == 80 or tcp.dport == 81", Relation::kEqual},
         {"tcp and udp", "ip", Relation::kEmpty},

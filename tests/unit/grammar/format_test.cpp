@@ -100,6 +100,7 @@ TEST_CASE("clauses a line each, words of alerts in a column") {
 TEST_CASE("literals keep their spelling, signs get one kind of space") {
     CHECK(formatted("let a=0x16\nlet bcd=1_000\nset s:net from \"f\"") ==
           "let a   = 0x16\nlet bcd = 1_000\nset s   : net from \"f\"\n");
+    CHECK(formatted("set s:ip size 5={1.2.3.4,}") == "set s : ip size 5 = { 1.2.3.4, }\n");
     CHECK(formatted("let a = payload [ 2:4 ]==hex\"CAFE\"or len ( x )>8k and tcp.flags&0x3F==2") ==
           "let a = payload[2:4] == hex\"CAFE\" or len(x) > 8k and tcp.flags & 0x3F == 2\n");
     CHECK(formatted("let a = not(tcp)and(ip.src,tcp.dport)in{(::1,2),}") ==
