@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -203,6 +204,7 @@ Status measure(const Compiled& compiled, const BenchArguments& arguments, Report
 }
 
 int run_bench(const BenchArguments& arguments) {
+    end_on_interrupt();
     const bool allowed = tooling::kernel_is_allowed();
     Report report;
     report.engine = !arguments.engine.empty() ? arguments.engine : allowed ? "kernel" : "native";
@@ -214,7 +216,12 @@ int run_bench(const BenchArguments& arguments) {
     const auto begin = std::chrono::steady_clock::now();
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    if (const auto object = compile(*loaded.compiled, {}); !object) return say_error(object.error());
+    {
+        Progress progress("compiling " + arguments.file);
+        const auto object = compile(*loaded.compiled, {});
+        progress.finish();
+        if (!object) return say_error(object.error());
+    }
     report.first_compile_ms = ms_since(begin);
     report.policy = loaded.compiled->policy.name;
     report.rules = loaded.compiled->policy.rules.size();

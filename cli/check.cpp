@@ -5,14 +5,20 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
+#include "cli/usage.h"
 #include "compiler/codegen/state_tables.h"
 #include "runtime/engine/program.h"
 #include "runtime/state/state_maps.h"
+#include "tooling/files/fixes.h"
+#include "tooling/files/output_file.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
@@ -22,14 +28,17 @@ struct CheckArguments {
     tooling::PolicyOptions options{};
     std::vector<std::string> files{};
     bool load = false;
+    bool fix = false;
     std::string against{};
 };
 
 // Compiles the policy and runs the kernel's verifier. Nothing stays in the kernel.
 int load_in_kernel(const Compiled& compiled, const std::string& file) {
+    Progress progress("loading " + file);
     const auto object = compile(compiled, {});
-    if (!object) return say_error(object.error());
+    if (!object) return progress.finish(), say_error(object.error());
     auto program = runtime::Program::load(*object, {});
+    progress.finish();
     if (!program) {
         Error said = program.error();
         said.message = file + ": " + said.message;
@@ -52,33 +61,100 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, Pol
     if (!old.compiled) return old.status;
     const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
     for (const std::string& identity : change.ended)
-        fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));
-    for (const std::string& identity : change.begun)
-        fmt::print(stderr, "note: `{}` starts empty\n", printable(identity));
+        fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));  // the result
+    for (const std::string& identity : change.begun) say_note(fmt::format("`{}` starts empty", identity));
     return kOk;
 }
 
+std::string counted(std::size_t count, const char* what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+// What was replaced, and what is left.
+void say_fixed(const CheckArguments& arguments, const std::string& file, const tooling::FixedPolicy& fixed) {
+    const Diagnostics& left = fixed.left.diagnostics;
+    std::FILE* const out = file == "-" ? stderr : stdout;  // "-": standard output is the text
+    if (arguments.options.format == "json") {
+        const nlohmann::ordered_json line{
+            {"file", file}, {"fixed", fixed.applied.size()}, {"errors", left.errors()}, {"warnings", left.warnings()}};
+        fmt::print(out, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+    }
+    if (arguments.options.format != "human" || fixed.applied.empty()) return;
+    if (!is_quiet())
+        for (const tooling::AppliedFix& one : fixed.applied)
+            fmt::print(out, "{}:{}: {}: {}\n", printable(file), one.line, code_name(one.code),
+                       one.before.empty() ? fmt::format("inserted `{}`", printable(one.after))
+                       : one.after.empty()
+                           ? fmt::format("removed `{}`", printable(one.before))
+                           : fmt::format("replaced `{}` with `{}`", printable(one.before), printable(one.after)));
+    fmt::print(out, "{}: {} applied, {} and {} left\n", printable(file),
+               fixed.applied.size() == 1 ? "1 fix" : fmt::format("{} fixes", fixed.applied.size()),
+               counted(left.errors(), "error"), counted(left.warnings(), "warning"));
+    std::fflush(out);
+}
+
+// Nothing is written where nothing was fixed, or where somebody else wrote the file meanwhile.
+Status write_fixed(const std::string& file, const std::string& before, const tooling::FixedPolicy& fixed) {
+    if (file == "-") {
+        std::fputs(fixed.text.c_str(), stdout);
+        return Done{};
+    }
+    if (fixed.applied.empty()) return Done{};
+    const auto now = tooling::read_file(file);
+    if (!now || *now != before) return Error{file + " changed while it was checked", "run it again", 0};
+    return tooling::write_whole(file, fixed.text);
+}
+
+// --fix: what is left of `file`, with the fixes in it.
+const tooling::LoadedPolicy& fix(const CheckArguments& arguments, const std::string& file, PolicyFiles& files) {
+    Progress progress("fixing " + file);
+    auto text = tooling::read_file(file);
+    tooling::FixedPolicy fixed;
+    fixed.left.status = kWorldFault;
+    if (!text) {
+        fixed.left.unreadable = text.error();
+        progress.finish();
+        return files.take(std::move(fixed.left));
+    }
+    fixed = tooling::apply_fixes(file == "-" ? "<stdin>" : file, *text, tooling::files_of(arguments.options),
+                                 arguments.options);
+    progress.finish();
+    if (Status written = write_fixed(file, *text, fixed); !written) {
+        fixed.left.unreadable = written.error();
+        fixed.left.compiled.reset();
+        fixed.left.status = kWorldFault;
+        return files.take(std::move(fixed.left));
+    }
+    say_fixed(arguments, file, fixed);
+    return files.take(std::move(fixed.left));
+}
+
+int check_file(const CheckArguments& arguments, const std::string& file, PolicyFiles& files) {
+    const tooling::LoadedPolicy& loaded =
+        arguments.fix ? fix(arguments, file, files) : files.load(file, tooling::Depth::kLint);
+    int status = loaded.status;
+    if (loaded.compiled && arguments.load) status = load_in_kernel(*loaded.compiled, file);
+    if (loaded.compiled && status == kOk && !arguments.against.empty())
+        status = say_forgotten(arguments, *loaded.compiled, files);
+    if (!loaded.linted)
+        say_note(file +
+                 ": rule logic is too large to check completely: some shadowed or redundant rules may be missing");
+    if (status == kOk && arguments.options.format == "human" && !is_quiet())
+        fmt::print(arguments.fix && file == "-" ? stderr : stdout, "{}: ok: {}, {}{}\n", printable(file),
+                   counted(loaded.compiled->policy.rules.size(), "rule"),
+                   counted(loaded.compiled->policy.tests.size(), "test"),
+                   arguments.load ? ", and the kernel accepts it" : "");
+    return status;
+}
+
 int check(const CheckArguments& arguments) {
+    end_on_interrupt();
+    const bool text_and_document = arguments.fix && arguments.options.format == "sarif" && reads_stdin(arguments.files);
+    if (text_and_document) return say_usage("`check --fix -` writes the text to standard output: no SARIF fits there");
+    if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
     int status = kOk;
     PolicyFiles files(arguments.options);
-    for (const std::string& file : arguments.files) {
-        const tooling::LoadedPolicy& loaded = files.load(file, tooling::Depth::kLint);
-        int one = loaded.status;
-        if (loaded.compiled && arguments.load) one = load_in_kernel(*loaded.compiled, file);
-        if (loaded.compiled && one == kOk && !arguments.against.empty())
-            one = say_forgotten(arguments, *loaded.compiled, files);
-        if (!loaded.linted)
-            fmt::print(stderr,
-                       "note: {}: rule logic is too large to check completely: some shadowed or redundant rules may be "
-                       "missing\n",
-                       printable(file));
-        if (one == kOk && arguments.options.format == "human")
-            fmt::print("{}: ok: {} rule{}, {} test{}{}\n", printable(file), loaded.compiled->policy.rules.size(),
-                       loaded.compiled->policy.rules.size() == 1 ? "" : "s", loaded.compiled->policy.tests.size(),
-                       loaded.compiled->policy.tests.size() == 1 ? "" : "s",
-                       arguments.load ? ", and the kernel accepts it" : "");
-        status = std::max(status, one);
-    }
+    for (const std::string& file : arguments.files) status = std::max(status, check_file(arguments, file, files));
     files.write_sarif();
     return status;
 }
@@ -97,6 +173,8 @@ void add_check(CLI::App& app, int& status) {
                      "the policy that FILE will replace: report the state that a reload forgets")
         ->type_name("OLD");
     command->add_flag("--load", arguments.load, "also compile it and run the kernel's verifier (needs CAP_BPF)");
+    command->add_flag("--fix", arguments.fix,
+                      "apply the fixes that are certain to the files; of - the fixed text goes to standard output");
     command->callback([&status] { status = check(arguments); });
 }
 

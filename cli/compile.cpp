@@ -8,8 +8,10 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "compiler/ir/print.h"
 #include "grammar/parser.h"
@@ -54,17 +56,21 @@ int emit_ast(const CompileArguments& arguments) {
 }
 
 int emit(const CompileArguments& arguments) {
+    end_on_interrupt();
     if (arguments.stage == "ast") return emit_ast(arguments);
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
     if (arguments.stage == "decision")
         return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
+    Progress progress("compiling " + arguments.file);
     if (arguments.stage == "elf") {
         const auto object = compile(*loaded.compiled, {});
+        progress.finish();
         if (!object) return say_error(object.error());
         return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
     }
     const auto text = emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm);
+    progress.finish();
     return text ? write_out(arguments, *text) : say_error(text.error());
 }
 

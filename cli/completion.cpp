@@ -1,8 +1,7 @@
-// weir completion: completion scripts for shells.
-// Tested by tests/cli/answers_test.py with `"completion"`.
+// weir completion: completion scripts for shells. They ask `weir __complete` on each Tab (cli/complete.h).
+// Tested by tests/cli/completion_test.py with `"completion"`.
 #include <cstdio>
 
-#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
@@ -11,96 +10,79 @@
 namespace weir::cli {
 namespace {
 
-struct Command {
-    std::string name;
-    std::string description;
-    std::vector<std::string> options;
-};
-
-std::vector<Command> commands_of(const CLI::App& app) {
-    std::vector<Command> commands;
-    for (const CLI::App* sub : app.get_subcommands({})) {
-        Command command{sub->get_name(), sub->get_description(), {}};
-        for (const CLI::Option* option : sub->get_options())
-            for (const std::string& name : option->get_lnames()) command.options.push_back("--" + name);
-        commands.push_back(std::move(command));
-    }
-    return commands;
-}
-
-// In single quotes, for any of the shells.
-std::string in_quotes(const std::string& text) {
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-}
-
-std::string bash(const std::vector<Command>& commands) {
-    std::string names, cases;
-    for (const Command& command : commands) {
-        names += command.name + " ";
-        std::string options;
-        for (const std::string& option : command.options) options += option + " ";
-        cases += fmt::format("        {}) words={} ;;\n", command.name, in_quotes(options));
-    }
-    return fmt::format(R"(# weir completion bash > /etc/bash_completion.d/weir
-_weir() {{
-    local current=${{COMP_WORDS[COMP_CWORD]}} words=
+// Candidates are data: they are never expanded (`compgen -W` would do that), and are quoted as the shell itself quotes.
+constexpr const char* kBash = R"(# weir completion bash > /etc/bash_completion.d/weir
+_weir() {
+    local candidate files pattern quoted
+    local -a words=("${COMP_WORDS[@]:1:COMP_CWORD}") answer patterns
+    words=("${words[@]//\\/}")
+    local current=${words[-1]}
     COMPREPLY=()
-    if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W {} -- "$current"))
-        return
+    mapfile -t answer < <("$1" __complete bash "${words[@]}" 2>/dev/null)
+    files=${answer[0]}
+    for candidate in "${answer[@]:1}"; do
+        printf -v quoted %q "$candidate"
+        COMPREPLY+=("$quoted")
+    done
+    [ -n "$files" ] || return
+    compopt -o filenames 2>/dev/null
+    if [ "$files" != folders ]; then
+        read -ra patterns <<< "$files"
+        for pattern in "${patterns[@]}"; do
+            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -X "!$pattern" -- "$current")
+        done
     fi
-    case ${{COMP_WORDS[1]}} in
-{}    esac
-    case $current in
-        -*) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
-        *) COMPREPLY=($(compgen -f -- "$current")) ;;
+    mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$current")
+    [ "${#COMPREPLY[@]}" -gt 0 ] || [ "$files" = folders ] || mapfile -t COMPREPLY < <(compgen -f -- "$current")
+}
+complete -F _weir weir
+)";
+
+constexpr const char* kZsh = R"(#compdef weir
+# weir completion zsh > "${fpath[1]}/_weir"
+_weir() {
+    local -a answer values described
+    local line files
+    answer=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+    files=$answer[1]
+    for line in "${(@)answer[2,-1]}"; do
+        values+=("${line%%$'\t'*}")
+        described+=("${line/$'\t'/  -- }")
+    done
+    (( $#values )) && compadd -d described -a values
+    case $files in
+        '') ;;
+        folders) _files -/ ;;
+        *) _files -g "$files" ;;
     esac
-}}
-complete -o filenames -F _weir weir
-)",
-                       in_quotes(names), cases);
 }
+if [ "$funcstack[1]" = "_weir" ]; then _weir "$@"; else compdef _weir weir; fi
+)";
 
-std::string zsh(const std::vector<Command>& commands) {
-    std::string names, cases;
-    for (const Command& command : commands) {
-        names += fmt::format("        {}\n", in_quotes(command.name + ":" + command.description));
-        std::string options;
-        for (const std::string& option : command.options) options += option + " ";
-        cases += fmt::format("        {}) compadd -- {} ;;\n", command.name, options);
-    }
-    return fmt::format(R"(#compdef weir
-# weir completion zsh > "${{fpath[1]}}/_weir"
-_weir() {{
-    local -a commands
-    commands=(
-{}    )
-    if (( CURRENT == 2 )); then
-        _describe command commands
-        return
-    fi
-    case $words[2] in
-{}    esac
-    _files
-}}
-_weir "$@"
-)",
-                       names, cases);
-}
-
-std::string fish(const std::vector<Command>& commands) {
-    std::string out = "# weir completion fish > ~/.config/fish/completions/weir.fish\n";
-    for (const Command& command : commands) {
-        out += fmt::format("complete -c weir -n __fish_use_subcommand -f -a {} -d {}\n", command.name,
-                           in_quotes(command.description));
-        for (const std::string& option : command.options)
-            out += fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}\n", command.name,
-                               option.substr(2));
-    }
-    return out;
-}
+constexpr const char* kFish = R"(# weir completion fish > ~/.config/fish/completions/weir.fish
+function __weir_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l program $words[1]
+    set -e words[1]
+    set -l answer ($program __complete fish $words "$current" 2>/dev/null)
+    set -l files $answer[1]
+    set -e answer[1]
+    if test (count $answer) -gt 0
+        printf '%s\n' $answer
+    end
+    switch "$files"
+        case ''
+        case folders
+            __fish_complete_directories "$current"
+        case '*'
+            for pattern in (string split ' ' -- $files)
+                __fish_complete_suffix (string sub -s 2 -- $pattern)
+            end
+    end
+end
+complete -c weir -f -a '(__weir_complete)'
+)";
 
 }  // namespace
 
@@ -109,13 +91,8 @@ void add_completion(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("completion", "prints a completion script for bash, zsh or fish");
     command->footer("    weir completion bash > /etc/bash_completion.d/weir");
     command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    command->callback([&app, &status] {
-        const std::vector<Command> commands = commands_of(app);
-        std::fputs((shell == "bash"  ? bash(commands)
-                    : shell == "zsh" ? zsh(commands)
-                                     : fish(commands))
-                       .c_str(),
-                   stdout);
+    command->callback([&status] {
+        std::fputs(shell == "bash" ? kBash : shell == "zsh" ? kZsh : kFish, stdout);
         status = kOk;
     });
 }

@@ -5,34 +5,52 @@
 
 #include <cstdio>
 
+#include "cli/progress.h"
 #include "cli/terminal.h"
 
 namespace weir::cli {
 
+std::string rendered(const tooling::LoadedPolicy& loaded, const tooling::PolicyOptions& options) {
+    const DiagnosticFormat format = tooling::diagnostic_format(options.format);
+    const Colour colour = colour_of(STDERR_FILENO);
+    if (!is_quiet() || options.deny_warnings || format != DiagnosticFormat::kHuman)
+        return render(loaded.sources, loaded.diagnostics, format, colour);
+    Diagnostics errors;
+    for (const Diagnostic& one : loaded.diagnostics.all())
+        if (code_severity(one.code) == Severity::kError) errors.add(one);
+    return render(loaded.sources, errors, format, colour);
+}
+
 tooling::LoadedPolicy load_policy(const std::string& path, const tooling::PolicyOptions& options,
                                   tooling::Depth depth) {
-    tooling::LoadedPolicy loaded = tooling::analyse_file(path, options, depth);
+    tooling::LoadedPolicy loaded;
+    {
+        const Progress progress("checking " + path);
+        loaded = tooling::analyse_file(path, options, depth);
+    }
     if (loaded.unreadable) {
         say_error(*loaded.unreadable);
         return loaded;
     }
     const bool to_stdout = options.format == "sarif" && !loaded.compiled;
-    const std::string text = render(loaded.sources, loaded.diagnostics, tooling::diagnostic_format(options.format),
-                                    colour_of(STDERR_FILENO));
-    std::fputs(text.c_str(), to_stdout ? stdout : stderr);
+    std::fputs(rendered(loaded, options).c_str(), to_stdout ? stdout : stderr);
     return loaded;
 }
 
 const tooling::LoadedPolicy& PolicyFiles::load(const std::string& path, tooling::Depth depth) {
-    policies_.push_back(std::make_unique<tooling::LoadedPolicy>(tooling::analyse_file(path, options_, depth)));
+    Progress progress("checking " + path);
+    tooling::LoadedPolicy loaded = tooling::analyse_file(path, options_, depth);
+    progress.finish();
+    return take(std::move(loaded));
+}
+
+const tooling::LoadedPolicy& PolicyFiles::take(tooling::LoadedPolicy taken) {
+    policies_.push_back(std::make_unique<tooling::LoadedPolicy>(std::move(taken)));
     const tooling::LoadedPolicy& loaded = *policies_.back();
     if (loaded.unreadable)
         say_error(*loaded.unreadable);
     else if (options_.format != "sarif")
-        std::fputs(render(loaded.sources, loaded.diagnostics, tooling::diagnostic_format(options_.format),
-                          colour_of(STDERR_FILENO))
-                       .c_str(),
-                   stderr);
+        std::fputs(rendered(loaded, options_).c_str(), stderr);
     return loaded;
 }
 

@@ -10,6 +10,8 @@
 
 namespace weir::cli {
 
+// The diagnostics in the format asked for. With --quiet people read no warnings, unless those are denied.
+std::string rendered(const tooling::LoadedPolicy& loaded, const tooling::PolicyOptions& options);
 // Reads, parses and checks `path`. Diagnostics go to standard error; SARIF of a policy that is refused to standard
 // output, where then nothing else goes.
 tooling::LoadedPolicy load_policy(const std::string& path, const tooling::PolicyOptions& options,
@@ -20,8 +22,9 @@ tooling::LoadedPolicy load_policy(const std::string& path, const tooling::Policy
 class PolicyFiles {
 public:
     explicit PolicyFiles(const tooling::PolicyOptions& options) : options_(options) {}
-    // It stays as long as this.
+    // Both stay as long as this.
     const tooling::LoadedPolicy& load(const std::string& path, tooling::Depth depth);
+    const tooling::LoadedPolicy& take(tooling::LoadedPolicy loaded);
     void add(SarifFinding finding) { findings_.push_back(std::move(finding)); }
     // Writes the document, if SARIF was asked for. At the end.
     void write_sarif() const;

@@ -11,7 +11,10 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/terminal.h"
+#include "cli/usage.h"
+#include "cli/version.h"
 #include "service/worker_process.h"
 
 namespace {
@@ -36,6 +39,12 @@ void open_standard_descriptors() {
     for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO; fd = open("/dev/null", O_RDWR)) {}
 }
 
+// Of each command, and before it.
+void add_quiet(CLI::App& command) {
+    command.add_flag_callback("-q,--quiet", weir::cli::be_quiet, "print only errors and results");
+    for (CLI::App* below : command.get_subcommands([](CLI::App*) { return true; })) add_quiet(*below);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -46,9 +55,8 @@ int main(int argc, char** argv) {
     std::signal(SIGXFSZ, SIG_IGN);
     CLI::App app{kAbout, "weir"};
     app.footer(kStatuses);
-    app.set_version_flag("--version", WEIR_VERSION);
+    app.set_version_flag("--version", weir::cli::version_text);
     app.require_subcommand(1);
-    app.failure_message(CLI::FailureMessage::simple);
     int status = weir::kOk;
     for (const auto add : {weir::cli::add_check, weir::cli::add_test, weir::cli::add_fmt, weir::cli::add_explain,
                            weir::cli::add_replay, weir::cli::add_compile, weir::cli::add_bench, weir::cli::add_run,
@@ -56,10 +64,13 @@ int main(int argc, char** argv) {
                            weir::cli::add_rollback, weir::cli::add_status, weir::cli::add_stop, weir::cli::add_top,
                            weir::cli::add_events, weir::cli::add_set, weir::cli::add_completion})
         add(app, status);
+    add_quiet(app);
+    if (weir::cli::is_completion(argc, argv)) return weir::cli::complete(app, argc, argv);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {  // CLI11 throws it for --help and for wrong usage
-        return app.exit(error) == 0 ? weir::kOk : weir::kUsage;
+        if (error.get_exit_code() != 0) return weir::cli::say_wrong_usage(app, error, argc, argv);
+        status = app.exit(error);
     } catch (const std::system_error&) {  // fmt throws it where an output cannot be written
     }
     return weir::cli::finish_output(status);

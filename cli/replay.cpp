@@ -3,15 +3,18 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "cli/usage.h"
 #include "compiler/policy/verdict.h"
 #include "grammar/base/names.h"
 #include "tooling/files/policy_file.h"
@@ -86,21 +89,26 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
 // What of the capture is not as people may think.
 void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& evaluators) {
     if (facts.cut_frames != 0)
-        fmt::print(stderr, "note: {} of {} frames were captured short: rules see only the bytes that are there\n",
-                   facts.cut_frames, facts.frames);
+        say_note(fmt::format("{} of {} frames were captured short: rules see only the bytes that are there",
+                             facts.cut_frames, facts.frames));
     if (evaluators.has(tooling::Evaluator::kKernel) && !tooling::kernel_takes(facts))
-        fmt::print(stderr, "note: {}\n", printable(tooling::without_kernel(evaluators)));
+        say_note(tooling::without_kernel(evaluators));
 }
 
 int replay(const ReplayArguments& arguments) {
+    end_on_interrupt();
+    if (const int wrong = refuse_repeated_stdin({arguments.file, arguments.capture}); wrong != kOk) return wrong;
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
+    std::optional<Progress> preparing(std::in_place, "compiling " + arguments.file);
     auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
-    if (!evaluators) return say_error(evaluators.error());
+    if (!evaluators) return preparing.reset(), say_error(evaluators.error());
+    preparing.emplace("reading " + arguments.capture);
     auto capture = tooling::Capture::open(arguments.capture);
-    if (!capture) return say_error(capture.error());
+    if (!capture) return preparing.reset(), say_error(capture.error());
     // All of it is read before anything is printed or written.
     auto facts = capture->facts();
+    preparing.reset();
     if (!facts) return say_error(facts.error());
     tooling::CaptureWriter annotated;
     if (!arguments.out.empty())
@@ -109,17 +117,20 @@ int replay(const ReplayArguments& arguments) {
 
     const policy::TypedPolicy& policy = loaded.compiled->policy;
     tooling::ReplayCounts counts(policy);
+    const bool prints_packets = arguments.options.format == "json" && isatty(STDOUT_FILENO) == 1;
     Progress progress("packets", facts->frames);
     const Status replayed = tooling::replay(
         *capture, *facts, *evaluators,
         [&](const tooling::ReplayedPacket& packet) -> Status {
             counts.add(packet);
             const tooling::Evaluators::Answer& answer = packet.answer;
+            const bool speaks = !answer.difference.empty() || counts.not_compared == 1;
+            if (speaks || prints_packets) progress.hide();
             if (!answer.difference.empty() && counts.differences <= kMostDifferences)
                 fmt::print(stderr, "packet {}: the evaluators differ: {}\n", packet.number,
                            printable(answer.difference));
             if (counts.not_compared == 1 && !packet.is_compared)
-                fmt::print(stderr, "note: packet {}: {}\n", packet.number, tooling::kNotCompared);
+                say_note(fmt::format("packet {}: {}", packet.number, tooling::kNotCompared));
             if (arguments.options.format == "json")
                 std::fputs(tooling::json_line(packet.number, answer.judged, policy).c_str(), stdout);
             progress.step(packet.number);

@@ -14,6 +14,7 @@
 #include "cli/duration.h"
 #include "cli/nonblocking_stderr.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
@@ -108,7 +109,9 @@ int run(const RunArguments& arguments) {
     auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
     service::Startup startup(signals, *control);
+    Progress progress("compiling " + arguments.file);
     const auto compiled = startup.compile(*worker, request);
+    progress.finish();
     if (!compiled) return kOk;
     std::fputs(compiled->diagnostics.c_str(), stderr);
     if (compiled->status != kOk) {

@@ -13,10 +13,27 @@
 
 namespace weir::cli {
 
+namespace {
+
+bool quiet = false;
+
+}  // namespace
+
+bool is_screen(int fd) {
+    const char* kind = std::getenv("TERM");
+    return (kind == nullptr || std::string_view(kind) != "dumb") && isatty(fd) == 1;
+}
+
 Colour colour_of(int fd) {
     const char* no_color = std::getenv("NO_COLOR");
     const bool forbidden = no_color != nullptr && *no_color != '\0';
-    return !forbidden && isatty(fd) == 1 ? Colour::kOn : Colour::kOff;
+    return !forbidden && is_screen(fd) ? Colour::kOn : Colour::kOff;
+}
+
+void be_quiet() { quiet = true; }
+bool is_quiet() { return quiet; }
+void say_note(std::string_view text) {
+    if (!quiet) fmt::print(stderr, "note: {}\n", printable(text));
 }
 
 int say_error(const Error& error) {

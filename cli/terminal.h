@@ -11,8 +11,16 @@
 
 namespace weir::cli {
 
-// Colour only on a terminal, and never with NO_COLOR.
+// A terminal that understands control sequences: none is with TERM=dumb.
+bool is_screen(int fd);
+// Colour only on such a terminal, and never with NO_COLOR.
 Colour colour_of(int fd);
+
+// --quiet, of every command: only errors and results. For the rest of the process.
+void be_quiet();
+bool is_quiet();
+// "note: …" on standard error, unless quiet. `text` may be hostile.
+void say_note(std::string_view text);
 
 // One sentence on standard error, and what to do about it. Returns kWorldFault.
 int say_error(const Error& error);

@@ -5,14 +5,18 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
+#include "cli/usage.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/evaluators.h"
 #include "tooling/judge/policy_tests.h"
@@ -32,7 +36,7 @@ struct TestArguments {
 
 void say(const tooling::TestResult& result, const std::string& format) {
     if (format == "json") std::fputs(tooling::json_line(result).c_str(), stdout);
-    if (format == "json" || format == "sarif") return;
+    if (format == "json" || format == "sarif" || (is_quiet() && !result.failure)) return;
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const char* tint = !colour ? "" : result.failure ? "\x1b[31m" : "\x1b[32m";
     fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
@@ -58,15 +62,23 @@ void test_file(const TestArguments& arguments, const std::string& file, PolicyFi
         outcome.refused.push_back(tooling::failure_of(loaded, file));
         return fail(loaded.status);
     }
+    // The world's fault: what was to be tested is an error in JUnit, too.
+    const auto stop = [&](const Error& error) {
+        outcome.refused.push_back({file, 1, error.message});
+        fail(say_error(error));
+    };
+    std::optional<Progress> progress(std::in_place, "compiling " + file);
     auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
-    if (!evaluators) return fail(say_error(evaluators.error()));
+    progress.reset();
+    if (!evaluators) return stop(evaluators.error());
     tooling::PolicyTests tests(loaded, *evaluators);
     for (const policy::Test& test : loaded.compiled->policy.tests) {
         if (fnmatch(arguments.filter.c_str(), test.name.c_str(), 0) != 0) continue;
+        progress.emplace("test \"" + test.name + "\"");
         auto result = tests.run(test);
-        if (!result) return fail(say_error(result.error()));
-        if (!result->note.empty())
-            fmt::print(stderr, "note: test \"{}\": {}\n", printable(test.name), printable(result->note));
+        progress.reset();
+        if (!result) return stop(result.error());
+        if (!result->note.empty()) say_note(fmt::format("test \"{}\": {}", test.name, result->note));
         say(*result, arguments.options.format);
         if (result->failure) {
             fail(kPolicyFault);
@@ -79,6 +91,8 @@ void test_file(const TestArguments& arguments, const std::string& file, PolicyFi
 }
 
 int test(const TestArguments& arguments) {
+    end_on_interrupt();
+    if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
     Outcome outcome;
     PolicyFiles files(arguments.options);
     for (const std::string& file : arguments.files) test_file(arguments, file, files, outcome);

@@ -166,7 +166,7 @@ public:
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&set, signal);
         sigprocmask(SIG_BLOCK, &set, nullptr);
         signals_ = runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-        is_terminal_ = isatty(STDOUT_FILENO) == 1;
+        is_terminal_ = is_screen(STDOUT_FILENO);
         if (is_terminal_) fmt::print("\x1b[?1049h\x1b[?25l");
         if (!is_terminal_ || isatty(STDIN_FILENO) != 1 || tcgetattr(STDIN_FILENO, &before_) != 0) return;
         termios raw = before_;
@@ -248,7 +248,9 @@ int top(const TopArguments& arguments) {
 void add_top(CLI::App& app, int& status) {
     static TopArguments arguments;
     CLI::App* command = app.add_subcommand("top", "shows the rules of a running engine by packets a second, live");
-    command->footer("q or Ctrl-C ends it. If standard output is not a terminal, one table is printed after another.");
+    command->footer(
+        "q or Ctrl-C ends it. If standard output is not a terminal, or TERM is dumb, one table is\n"
+        "printed after another.");
     add_name_option(*command, arguments.name);
     command->add_option("--interval", arguments.seconds, "seconds between updates")
         ->check(CLI::Range(0.1, 3600.0))

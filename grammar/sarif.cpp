@@ -37,7 +37,24 @@ Json region(const Sources& sources, Span span) {
     const Position end = in_characters(sources, span.file, span.end);
     return {{"startLine", begin.line}, {"startColumn", begin.column}, {"endLine", end.line}, {"endColumn", end.column}};
 }
-Json artifact(const std::string& file) { return {{"uri", file}}; }
+
+// RFC 3986: bytes that a path of a URI may not have are escaped; a colon, too, before which a scheme would end.
+std::string as_uri(std::string_view path) {
+    constexpr std::string_view kPlain = "-._~!$&'()*+,;=@/";
+    constexpr char kHex[] = "0123456789ABCDEF";
+    std::string uri;
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (letter || kPlain.find(c) != std::string_view::npos)
+            uri += c;
+        else
+            uri.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+    }
+    return uri;
+}
+
+Json artifact(const std::string& file) { return {{"uri", as_uri(file)}}; }
 Json location(const Sources& sources, Span span) {
     return {{"physicalLocation",
              {{"artifactLocation", artifact(sources.name(span.file))}, {"region", region(sources, span)}}}};

@@ -62,7 +62,6 @@ class Answers(unittest.TestCase):
         self.assertEqual(run().returncode, 2)
         self.assertEqual(run("check", "--no-such-option", good).returncode, 2)
         self.assertEqual(run("--help").returncode, 0)
-        self.assertEqual(run("--version").stdout.strip(), "0.1.0")
 
     def test_diagnostics_go_to_standard_error(self):
         said = run("check", self.file("bad.rules", BAD))
@@ -204,10 +203,10 @@ class Answers(unittest.TestCase):
 
     def test_colour_only_on_a_terminal(self):
         bad = self.file("bad.rules", BAD)
-        for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
             reader, writer = pty.openpty()
             subprocess.run([WEIR, "check", bad], stderr=writer, stdout=writer, timeout=60,
-                           env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, **env})
+                           env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm", **env})
             os.close(writer)
             said = os.read(reader, 65536)
             os.close(reader)
@@ -219,16 +218,6 @@ class Answers(unittest.TestCase):
         said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=29", str(unit)], capture_output=True, text=True, timeout=60)
         self.assertEqual(said.returncode, 0, said.stdout)
         self.assertIn("Overall exposure level", said.stdout)
-
-    def test_completion(self):
-        for shell in ("bash", "zsh", "fish"):
-            said = run("completion", shell)
-            self.assertEqual(said.returncode, 0)
-            self.assertIn("replay", said.stdout)
-        script = run("completion", "bash").stdout
-        done = subprocess.run(["bash", "-c", script + "\nCOMP_WORDS=(weir re); COMP_CWORD=1; _weir; echo ${COMPREPLY[@]}"],
-                              capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.stdout.split(), ["replay", "reload"])
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class Show(LiveCase):
         self.addCleanup(os.close, main_end)
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         before = termios.tcgetattr(other)
-        top = subprocess.Popen([WEIR, "top", "--interval", "0.2", "--name", NAME], stdin=other, stdout=other, stderr=subprocess.PIPE)
+        top = subprocess.Popen([WEIR, "top", "--interval", "0.2", "--name", NAME], stdin=other, stdout=other, stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"})
         self.addCleanup(top.kill)
         drawn, deadline = b"", time.monotonic() + 20
         while drawn.count(b"\x1b[H") < 3 and time.monotonic() < deadline:
@@ -133,6 +133,18 @@ class Show(LiveCase):
         self.assertEqual(termios.tcgetattr(other), before)
         os.close(other)
         return drawn.decode()
+
+    def test_top_on_a_dumb_terminal(self):
+        self.start()
+        main_end, other = pty.openpty()
+        self.addCleanup(os.close, main_end)
+        top = subprocess.run([WEIR, "top", "--times", "1", "--interval", "0.1", "--name", NAME], stdin=other, stdout=other,
+                             stderr=subprocess.PIPE, env={**os.environ, "TERM": "dumb"}, timeout=60)
+        os.close(other)
+        drawn = os.read(main_end, 1 << 16)
+        self.assertEqual((top.returncode, top.stderr), (0, b""))
+        self.assertIn(b"policy policy, generation 1", drawn)
+        self.assertNotIn(b"\x1b", drawn)
 
     def test_top_on_a_terminal_of_80_by_24(self):
         rules = "".join(f"rule a_rule_with_a_name_that_is_longer_than_the_room_{n} {{ when udp.dport == {1000 + n} then drop }}\n" for n in range(40))

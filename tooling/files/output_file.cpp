@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -21,6 +25,48 @@ namespace {
 constexpr mode_t kMode = 0666;  // less the umask
 constexpr int kTries = 100;     // of names that nobody has
 
+// While this lives, no signal handler runs between a name in a folder and the note of it.
+class SignalsBlocked {
+public:
+    SignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+// The names of unfinished files, where a signal handler finds them. Commands write one file at a time.
+struct Unfinished {
+    std::atomic<bool> is_taken{false}, is_named{false};
+    std::array<char, PATH_MAX> path{};
+};
+std::array<Unfinished, 4> unfinished;
+
+void note_unfinished(const std::string& path) {
+    for (Unfinished& one : unfinished) {
+        if (path.size() >= one.path.size() || one.is_taken.exchange(true)) continue;
+        path.copy(one.path.data(), path.size());
+        one.path[path.size()] = '\0';
+        one.is_named = true;
+        return;
+    }
+}
+
+void forget_unfinished(const std::string& path) {
+    for (Unfinished& one : unfinished) {
+        if (!one.is_named || path != one.path.data()) continue;
+        one.is_named = false;
+        one.is_taken = false;
+        return;
+    }
+}
+
 std::string name_beside(const std::string& target) {
     std::random_device random;
     return fmt::format("{}.{:08x}", target, random());
@@ -28,12 +74,20 @@ std::string name_beside(const std::string& target) {
 
 // Beside `target`, under a name of its own, which goes to `name`.
 runtime::UniqueFd named_file(const std::string& target, std::string& name) {
+    const SignalsBlocked blocked;
     for (int i = 0; i < kTries; ++i) {
         name = name_beside(target);
         runtime::UniqueFd file(open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kMode));
+        if (file) note_unfinished(name);
         if (file || errno != EEXIST) return file;
     }
     return {};
+}
+
+void remove_named(const std::string& path) {
+    const SignalsBlocked blocked;
+    unlink(path.c_str());
+    forget_unfinished(path);
 }
 
 }  // namespace
@@ -51,7 +105,7 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
 }
 
 OutputFile::~OutputFile() {
-    if (file_ && !beside_.empty()) unlink(beside_.c_str());
+    if (file_ && !beside_.empty()) remove_named(beside_);
 }
 
 Result<OutputFile> OutputFile::create(const std::string& path, Appears appears) {
@@ -73,7 +127,7 @@ Result<OutputFile> OutputFile::create(const std::string& path, Appears appears) 
             const bool is_owned = fchown(file.get(), facts.st_uid, facts.st_gid) == 0 || errno == EPERM;
             if (!is_owned || fchmod(file.get(), facts.st_mode & 07777) != 0) {
                 const int number = errno;
-                if (!out.beside_.empty()) unlink(out.beside_.c_str());
+                if (!out.beside_.empty()) remove_named(out.beside_);
                 return out.failed(number);
             }
         }
@@ -98,17 +152,19 @@ Status OutputFile::flush() {
 Status OutputFile::put_in_place() {
     const int fd = fileno(file_.get());
     if (fsync(fd) != 0) return failed(errno);
+    const SignalsBlocked blocked;  // from the name until it is the file's
     if (beside_.empty()) {
         const std::string self = fmt::format("/proc/self/fd/{}", fd);
         for (int i = 0; i < kTries && beside_.empty(); ++i) {
             const std::string name = name_beside(target_);
             if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
-                beside_ = name;
+                note_unfinished(beside_ = name);
             else if (errno != EEXIST)
                 return failed(errno);
         }
     }
     if (std::rename(beside_.c_str(), target_.c_str()) == 0) {
+        forget_unfinished(beside_);
         beside_.clear();
         return Done{};
     }
@@ -121,6 +177,11 @@ Status OutputFile::commit() {
         if (Status placed = put_in_place(); !placed) return placed;
     if (std::fclose(file_.release()) == 0) return Done{};
     return failed(errno);
+}
+
+void OutputFile::remove_unfinished() {
+    for (const Unfinished& one : unfinished)
+        if (one.is_named) unlink(one.path.data());
 }
 
 Status write_whole(const std::string& path, std::string_view bytes) {

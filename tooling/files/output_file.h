@@ -27,6 +27,8 @@ public:
     Status flush();
     // Says whether all of it is there.
     Status commit();
+    // What has a name and is not complete, of all OutputFiles. For a signal handler that ends the process.
+    static void remove_unfinished();
 
 private:
     struct Closer {

@@ -1,0 +1,11 @@
+// What this program is made of, for reports of faults.
+#pragma once
+
+#include <string>
+
+namespace weir::cli {
+
+// Two lines: "weir 0.1.0 (COMMIT, BUILD TYPE)", and the libraries, the kernel that runs and the ABI of policies.
+std::string version_text();
+
+}  // namespace weir::cli
