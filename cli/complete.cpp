@@ -114,6 +114,13 @@ void add_sets(Answer& answer, const std::string& engine) {
         answer.candidates.push_back({set.name, fmt::format("{} entries", set.entries)});
 }
 
+// `weir stop` detaches what killed ones left, too.
+void add_engines(Answer& answer, const std::string& command) {
+    add_all(answer, service::running_engines());
+    if (command != "stop") return;
+    for (const runtime::LeftEngine& one : service::killed_engines()) answer.candidates.push_back({one.name, "killed"});
+}
+
 void add_codes(Answer& answer) {
 #define WEIR_DIAGNOSTIC(code, severity, title) answer.candidates.push_back({#code, title});
 #include "grammar/diagnostics.def"
@@ -134,7 +141,7 @@ void add_values(Answer& answer, const CLI::Option& option, const Cursor& at) {
     if (is_one_of(name, {"interface", "iface"}) || (name == "name" && command == "run"))
         add_all(answer, entries_of("/sys/class/net"));
     else if (name == "name")
-        add_all(answer, service::running_engines());
+        add_engines(answer, command);
     else if (name == "NAME" && of_set)
         add_sets(answer, at.engine);
     else if (name == "CODE")

@@ -28,6 +28,31 @@ std::string_view section(std::string_view page, std::string_view code) {
     return page.substr(begin + 1, end == std::string_view::npos ? end : end - begin);
 }
 
+// A link of Markdown is of no use on a terminal: what it leads to is written out, as a command or as a page of docs/.
+std::string reference(std::string_view shown, std::string_view target) {
+    if (target.starts_with("http")) return fmt::format("{} ({})", shown, target);
+    std::string code(target.substr(0, target.find('-')));  // "#e521-tables-too-large-together"
+    for (char& c : code) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (code.starts_with('#') && find_code(code.substr(1)))
+        return fmt::format("{} (weir explain {})", shown, code.substr(1));
+    if (target.starts_with('#')) return std::string(shown);
+    if (shown == target) return fmt::format("docs/{}", target);
+    return fmt::format("{} (docs/{})", shown, target);
+}
+
+std::string without_links(std::string_view line) {
+    std::string out;
+    for (;;) {
+        const std::size_t middle = line.find("](");
+        const std::size_t begin = middle == std::string_view::npos ? middle : line.rfind('[', middle);
+        const std::size_t end = middle == std::string_view::npos ? middle : line.find(')', middle);
+        if (begin == std::string_view::npos || end == std::string_view::npos) return out.append(line);
+        out.append(line.substr(0, begin));
+        out += reference(line.substr(begin + 1, middle - begin - 1), line.substr(middle + 2, end - middle - 2));
+        line.remove_prefix(end + 1);
+    }
+}
+
 // The text without Markdown: headings are bold, fences are removed, their content is indented.
 void print_section(std::string_view text) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
@@ -43,7 +68,7 @@ void print_section(std::string_view text) {
         if (!code && line.starts_with("## "))
             fmt::print("{}{}{}\n", colour ? "\x1b[1m" : "", line.substr(3), colour ? "\x1b[0m" : "");
         else
-            fmt::print("{}{}\n", code && !line.empty() ? "    " : "", line);
+            fmt::print("{}{}\n", code && !line.empty() ? "    " : "", code ? std::string(line) : without_links(line));
     }
 }
 

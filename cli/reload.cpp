@@ -1,5 +1,5 @@
 // weir reload, confirm, rollback, promote: changes the policy of a running engine.
-// Tested by tests/cli/answers_test.py with `"reload"`.
+// Tested by tests/cli/live_test.py with `"reload"`.
 #include <unistd.h>
 
 #include <cerrno>
@@ -96,7 +96,8 @@ int reload(const ReloadArguments& arguments) {
     int status = kOk;
     const auto reply = ask(arguments.name, std::move(command), kTimeout_ms, status);
     if (!reply) return status;
-    std::fputs(printable_rendered(reply->diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
+    if (!is_quiet() || arguments.options.format != "human")
+        std::fputs(printable_rendered(reply->diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
     if (print_json(arguments.options.format, *reply)) return kOk;
     if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
         print_compared(*reply, *compared);

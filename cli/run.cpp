@@ -89,6 +89,17 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     return options;
 }
 
+// Says what is wrong with the policy. Nothing where a signal came.
+auto first_compiled(const RunArguments& arguments, service::Startup& startup, service::Worker& worker,
+                    const service::WorkerRequest& request) {
+    Progress progress("compiling " + arguments.file);
+    auto compiled = startup.compile(worker, request);
+    progress.finish();
+    const bool only_warnings = compiled && compiled->status == kOk && arguments.options.format == "human";
+    if (compiled && !(is_quiet() && only_warnings)) std::fputs(compiled->diagnostics.c_str(), stderr);
+    return compiled;
+}
+
 int run(const RunArguments& arguments) {
     make_stderr_nonblocking();
     raise_descriptor_limit();
@@ -109,11 +120,8 @@ int run(const RunArguments& arguments) {
     auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
     service::Startup startup(signals, *control);
-    Progress progress("compiling " + arguments.file);
-    const auto compiled = startup.compile(*worker, request);
-    progress.finish();
+    const auto compiled = first_compiled(arguments, startup, *worker, request);
     if (!compiled) return kOk;
-    std::fputs(compiled->diagnostics.c_str(), stderr);
     if (compiled->status != kOk) {
         for (const std::string& interface : runtime::interfaces_left_by(name))
             fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));

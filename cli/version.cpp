@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <weir_build_id.h>  // of the build
 
 #include "bpf/abi.h"
 #include "runtime/libbpf_version.h"
-#include "weir_build_id.h"
 
 namespace weir::cli {
 

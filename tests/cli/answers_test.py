@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -192,6 +193,35 @@ class Answers(unittest.TestCase):
     def test_explain(self):
         self.assertIn("unknown field", run("explain", "e201").stdout)
         self.assertEqual(run("explain", "E000").returncode, 2)
+
+    def test_what_explain_refers_to_is_there(self):
+        def anchors(page):
+            lines = (SOURCE / page).read_text().splitlines()
+            return {re.sub(r"[^\w\- ]", "", line.lstrip("#").strip().lower()).replace(" ", "-") for line in lines if line.startswith("#")}
+
+        rows = re.findall(r'WEIR_DIAGNOSTIC\((\w\d+), \w+, "((?:[^"\\]|\\.)+)"', (SOURCE / "grammar/diagnostics.def").read_text())
+        self.assertGreater(len(rows), 70)
+        commands, options = run("--help").stdout, {}
+        pages = 0
+        for code, title in rows:
+            said = run("explain", code)
+            self.assertEqual(said.returncode, 0)
+            self.assertTrue(said.stdout.startswith(f"{code}"), code)
+            self.assertGreater(len(said.stdout.splitlines()), 3, code)                 # not the title alone
+            self.assertNotIn("](", said.stdout, code)
+            for page, anchor in re.findall(r"docs/([\w/-]+\.md)(?:#([\w-]+))?", said.stdout):
+                pages += 1
+                self.assertTrue((SOURCE / "docs" / page).is_file(), (code, page))
+                if anchor:
+                    self.assertIn(anchor, anchors(f"docs/{page}"), (code, page))
+            for other in re.findall(r"\b([EW]\d{3})\b", said.stdout):
+                self.assertIn(other, [row[0] for row in rows], code)
+            for command, rest in re.findall(r"`weir ([a-z]+)([^`]*)`", said.stdout):
+                self.assertRegex(commands, rf"(?m)^  {command} ", code)
+                options.setdefault(command, run(command, "--help").stdout)
+                for option in re.findall(r"--[a-z-]+", rest):
+                    self.assertIn(option, options[command], code)
+        self.assertGreater(pages, 5)
 
     def test_standard_input_and_output(self):
         self.assertEqual(run("check", "-", stdin=GOOD).returncode, 0)
