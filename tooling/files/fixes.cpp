@@ -6,6 +6,7 @@
 #include <cctype>
 #include <tuple>
 
+#include "compiler/sema/foreign_fields.h"
 #include "grammar/base/nearest.h"
 #include "grammar/source_order.h"
 
@@ -121,6 +122,8 @@ bool is_certain(const Diagnostic& diagnostic, std::string_view replaced) {
     if (!is_word(replaced) || !is_word(written)) return true;
     const std::string from = plain(replaced), to = plain(written);
     if (from == to) return true;  // only in capitals, or with a colon
+    const sema::FieldSuggestion meant = sema::suggest_field(replaced);
+    if (meant.field == written && meant.other.empty()) return true;  // another tool's name of the field
     const std::array<std::string_view, 1> known{to};
     return nearest_word(known, from).empty();
 }

@@ -80,6 +80,7 @@ TEST_CASE("what is certain") {
     CHECK(certain(Code::E101, "accept", "pass"));
     CHECK(certain(Code::E105, "Block", "block"));
     CHECK(certain(Code::E101, "when:", "when"));
+    CHECK(certain(Code::E201, "tcp.dstport", "tcp.dport"));
     CHECK_FALSE(certain(Code::E201, "tcp.dprot", "tcp.dport"));
     CHECK_FALSE(certain(Code::E101, "wehn", "when"));
     CHECK_FALSE(certain(Code::W404, "not tcp.dport == 22", "tcp.dport != 22"));
