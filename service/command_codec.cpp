@@ -235,6 +235,8 @@ std::string encode(const Command& command) {
 std::string encode(const Reply& reply) {
     const auto* refusal = std::get_if<Refusal>(&reply);
     std::string out;
+    constexpr std::size_t kRuleBytes = 64;  // of most rules: the text of a large policy is not moved as it grows
+    if (const auto* status = std::get_if<StatusReply>(&reply)) out.reserve(kRuleBytes * status->engine.rules.size());
     {
         FieldWriter fields(out);
         fields("ok", refusal == nullptr);

@@ -334,14 +334,18 @@ bool ControlServer::write_to(Client& client) const {
     return !client.is_refused;
 }
 
-void ControlServer::answer(std::uint64_t client, const std::string& text) {
+void ControlServer::answer(std::uint64_t client, std::string text) {
     const auto found = clients_.find(client);
     if (found == clients_.end()) return;
     Client& one = found->second;
     one.is_asking = false;
     one.active_ns = runtime::monotonic_ns();
     if (!one.in.empty()) one.line_ns = one.active_ns;
-    if (!one.has_left) one.out += text + "\n";
+    text += '\n';
+    if (!one.has_left && one.out.empty())
+        one.out = std::move(text);  // it may have megabytes
+    else if (!one.has_left)
+        one.out += text;
     const bool keep = one.out.size() - one.sent <= kMaxReplyBytes && write_to(one) && wait_for(client, one);
     const bool is_done = one.has_left || (one.sends_no_more && one.out.empty());
     if (!keep || (is_done && !has_line(one))) clients_.erase(found);

@@ -42,7 +42,7 @@ public:
     // To be called once a second at least: that is when clients time out.
     std::vector<Request> receive();
     // Nothing where the client has left.
-    void answer(std::uint64_t client, const std::string& text);
+    void answer(std::uint64_t client, std::string text);
     // A line after an answer, for a client that reads: false where it has not read enough of those before.
     bool offer(std::uint64_t client, const std::string& text);
     bool is_connected(std::uint64_t client) const;

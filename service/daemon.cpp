@@ -142,7 +142,7 @@ void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     StatusReply status{std::move(*now), {}, reload_failed_, {}, rights_};
     if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
-    peer.reply(status);
+    peer.reply(std::move(status));
 }
 
 void Daemon::carry_out_one(ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }

@@ -82,7 +82,7 @@ private:
     void start_promotion();
     void end_compile(WorkerOutcome outcome);
     void begin_loading(WorkerOutcome compiled);
-    Result<std::vector<Loader::Job>> jobs_of(const runtime::ObjectImage& image) const;
+    Result<std::vector<Loader::Job>> jobs_of(const WorkerOutcome& compiled) const;
     void step_loading();
     void commit();
     Status replace(const bpf::Object& object);

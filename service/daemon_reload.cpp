@@ -126,20 +126,20 @@ void Daemon::end_compile(WorkerOutcome outcome) {
 }
 
 // Beside the policy in force, or in its place.
-Result<std::vector<Loader::Job>> Daemon::jobs_of(const runtime::ObjectImage& image) const {
+Result<std::vector<Loader::Job>> Daemon::jobs_of(const WorkerOutcome& compiled) const {
     std::vector<Loader::Job> jobs;
-    auto copy = image.duplicate();
+    auto copy = compiled.image->duplicate();
     if (!copy) return copy.error();
     if (current_->how != How::kCompare) {
-        jobs.push_back({std::move(*copy), engine_->next_program()});
+        jobs.push_back({std::move(*copy), engine_->next_program(), compiled.names.state});
         return jobs;
     }
     const auto programs = engine_->shadow_programs();
     if (programs.source == nullptr) return jobs;  // the engine itself says why not
     auto source = runtime::ObjectImage::make(*programs.source);
     if (!source) return source.error();
-    jobs.push_back({std::move(*source), programs.live});
-    jobs.push_back({std::move(*copy), programs.candidate});
+    jobs.push_back({std::move(*source), programs.live, runtime::StateMaps::shapes(programs.source->state)});
+    jobs.push_back({std::move(*copy), programs.candidate, compiled.names.state});
     return jobs;
 }
 
@@ -148,7 +148,7 @@ void Daemon::begin_loading(WorkerOutcome compiled) {
     loading_->begin_ns = runtime::monotonic_ns();
     loading_->base = engine_->in_force().generation;
     loading_->compiled = std::move(compiled);
-    auto jobs = jobs_of(*loading_->compiled.image);
+    auto jobs = jobs_of(loading_->compiled);
     if (!jobs) return refuse(jobs.error());
     if (jobs->empty()) return commit();
     for (const Loader::Job& job : *jobs) loading_->options.push_back(job.options);
@@ -182,7 +182,8 @@ void Daemon::step_loading() {
 }
 
 void Daemon::commit() {
-    const auto object = object_of(loading_->compiled);
+    const auto object =
+        current_->how == How::kReplace ? take_object(loading_->compiled) : object_of(loading_->compiled);
     Status done = !object                          ? Status(object.error())
                   : current_->how == How::kCompare ? compare(*object)
                                                    : replace(*object);

@@ -135,11 +135,7 @@ void Loader::end() {
 
 Result<Loader> Loader::start(const std::vector<Job>& jobs, std::uint64_t deadline_ms) {
     std::vector<std::vector<bpf::StateMap>> shapes;
-    for (const Job& job : jobs) {
-        const auto names = job.image.read_names();
-        if (!names) return names.error();
-        shapes.push_back((*names).state);
-    }
+    for (const Job& job : jobs) shapes.push_back(job.state);
     auto pair = make_socket_pair();
     if (!pair) return pair.error();
     const pid_t engine = getpid(), process = fork();

@@ -20,7 +20,8 @@ class Loader {
 public:
     struct Job {
         runtime::ObjectImage image;
-        runtime::ProgramOptions options;  // whose descriptors and state are this process's
+        runtime::ProgramOptions options;   // whose descriptors and state are this process's
+        std::vector<bpf::StateMap> state;  // of the image: StateMaps::shapes()
     };
     static constexpr std::uint64_t kDeadline_ms = 120'000;  // 1,000,000 verified instructions take 10 to 40 s
 

@@ -94,6 +94,7 @@ Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest
     std::vector<weir_counter_block> blocks;
     if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read)
         return read.error();
+    counts.rows.reserve(rows);
     for (std::uint32_t row = 0; row < rows; ++row)
         counts.rows.push_back(blocks[row / WEIR_BLOCK_COUNTERS].rows[row % WEIR_BLOCK_COUNTERS]);
     // A policy whose rules raise no alert has no accounts in its program.
@@ -300,6 +301,7 @@ Account Accounts::alert(const std::string& name) const { return find_or_zero(ale
 
 void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const Counts& counts) const {
     const std::size_t rules = manifest.rules.size();
+    status.rules.reserve(rules);
     for (std::size_t i = 0; i < rules; ++i) {
         const std::string& name = manifest.rules[i].name;
         status.rules.push_back(counter_status(name, find_or_zero(rules_, name), counts.rows[i]));

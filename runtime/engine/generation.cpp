@@ -26,29 +26,29 @@ bool Generation::is_drained() const {
 
 Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin,
                                    Lifetime lifetime) {
-    const bpf::Manifest& manifest = object.manifest;
     std::string loaded_at = rfc3339(realtime_ns());
+    const std::size_t alerts = object.manifest.alerts.size();
     ByteWriter rest;
     rest.put(origin.file);
     rest.put(std::uint64_t{origin.files.size()});
     for (const SourceFile& file : origin.files) rest.put(file.path), rest.put(file.sha256);
     rest.put(loaded_at);
     bpf::Object names;
-    names.manifest = manifest;
+    names.manifest = object.manifest;
     names.state = StateMaps::shapes(object.state);
     rest.put(bpf::to_bytes(names));
-    auto record = Record::create(number, manifest.alerts.size(), rest.bytes(), lifetime);
+    auto record = Record::create(number, alerts, rest.bytes(), lifetime);
     if (!record) return record.error();
     return Generation{number,
-                      manifest,
+                      std::move(names.manifest),
                       std::move(names.state),
                       origin,
                       std::move(loaded_at),
                       {},
-                      std::vector<std::vector<SinkId>>(manifest.alerts.size()),
+                      std::vector<std::vector<SinkId>>(alerts),
                       std::move(*record),
-                      std::vector<std::uint64_t>(manifest.alerts.size()),
-                      std::vector<std::uint64_t>(manifest.alerts.size())};
+                      std::vector<std::uint64_t>(alerts),
+                      std::vector<std::uint64_t>(alerts)};
 }
 
 Result<Generation> adopt_generation(UniqueFd map) {
@@ -62,14 +62,14 @@ Result<Generation> adopt_generation(UniqueFd map) {
         origin.files.push_back({std::move(path), rest.text()});
     }
     std::string loaded_at = rest.text();
-    const auto names = bpf::from_bytes(rest.list<std::uint8_t>());
+    auto names = bpf::from_bytes(rest.list<std::uint8_t>());
     if (!names || !rest.good() || names->manifest.alerts.size() != record->alerts().size())
         return Error{"a pinned record is not as weir wrote it", {}, EBADMSG};
     const std::uint32_t number = record->generation();
     const std::size_t alerts = record->alerts().size();
     return Generation{number,
-                      names->manifest,
-                      names->state,
+                      std::move(names->manifest),
+                      std::move(names->state),
                       std::move(origin),
                       std::move(loaded_at),
                       {},
