@@ -229,7 +229,8 @@ struct weir_state_account {
 /* ---- payload literals ---- */
 
 #define WEIR_LITERAL_BYTES 64u
-#define WEIR_SEARCH_BYTES 512u /* `payload contains` looks no further */
+#define WEIR_SEARCH_BYTES 512u          /* `payload contains` looks no further */
+#define WEIR_LITERAL_NOCASE 0x80000000u /* in `length`: its small letters stand for either letter */
 struct weir_literal {
     __u32 length;
     __u8 bytes[WEIR_LITERAL_BYTES];
@@ -237,7 +238,7 @@ struct weir_literal {
 /* What `payload contains` looks for: two neighbouring bytes of a literal that payload seldom has; only where they stand
  * is the literal compared. */
 struct weir_search {
-    __u64 first;   /* the first of the two, eight times */
+    __u64 first;   /* the first of the two, eight times; | WEIR_FOLD where both letters are looked for */
     __u64 second;  /* the second, likewise */
     __u64 mask;    /* 0 where the literal is one byte, else all ones */
     __u32 literal; /* in weir_literals */
@@ -249,6 +250,9 @@ struct weir_search {
 #define WEIR_SCAN_SEARCHES 64u
 #define WEIR_SCAN_BUCKETS 1024u
 #define WEIR_SCAN_CHAIN 8 /* searches of a bucket, at most: so many comparisons a byte of payload */
+/* Makes one byte of a small and a capital letter, and of other bytes too: who looks for both letters compares bytes
+ * | WEIR_FOLD, and the literal itself only where they fit. So are all pairs of a scan with a literal of that kind. */
+#define WEIR_FOLD 0x2020202020202020ull
 #define WEIR_SCAN_BUCKET(pair) ((__u32)((pair) * 0x9e3779b1u) >> 22)
 struct weir_scan {
     __u64 pairs[1024];             /* bit i: some search begins with pair i; first byte | second << 8 */

@@ -86,7 +86,16 @@ struct SinkInfo {
     std::uint32_t keep = 0;
 };
 // iface conditions, bit by bit of weir_packet.iface_matches.
-enum class IfaceOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+// Nocase: ASCII letters of the name either way; the text's are small.
+enum class IfaceOp : std::uint8_t {
+    kEq,
+    kContains,
+    kStartsWith,
+    kEndsWith,
+    kContainsNocase,
+    kStartsWithNocase,
+    kEndsWithNocase
+};
 struct IfaceCondition {
     IfaceOp op = IfaceOp::kEq;
     std::string text;

@@ -14,13 +14,18 @@ constexpr std::size_t kMaxIfaceConditions = 32;  // bits of weir_packet.iface_ma
 constexpr std::uint32_t kMaxKeyBytes = WEIR_KEY_WORDS * sizeof(std::uint32_t);
 
 bool matches(const IfaceCondition& condition, std::string_view name) {
+    std::string small(name);
+    for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
     switch (condition.op) {
         case IfaceOp::kEq: return name == condition.text;
         case IfaceOp::kContains: return name.find(condition.text) != std::string_view::npos;
         case IfaceOp::kStartsWith: return name.starts_with(condition.text);
-        case IfaceOp::kEndsWith: break;
+        case IfaceOp::kEndsWith: return name.ends_with(condition.text);
+        case IfaceOp::kContainsNocase: return small.find(condition.text) != std::string::npos;
+        case IfaceOp::kStartsWithNocase: return small.starts_with(condition.text);
+        case IfaceOp::kEndsWithNocase: break;
     }
-    return name.ends_with(condition.text);
+    return small.ends_with(condition.text);
 }
 
 bool is_verdict(std::uint32_t verdict) { return verdict <= WEIR_REDIRECT; }
@@ -68,7 +73,7 @@ bool is_sound(const Manifest& manifest) {
            all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&
            all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kEve; }) &&
            all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
-           all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWith; });
+           all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWithNocase; });
 }
 
 }  // namespace

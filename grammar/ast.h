@@ -31,7 +31,22 @@ struct Not {
     ExprId operand;
 };
 
-enum class Comparison : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn, kContains, kStartsWith, kEndsWith };
+enum class Comparison : std::uint8_t {
+    kEq,
+    kNe,
+    kLt,
+    kLe,
+    kGt,
+    kGe,
+    kIn,
+    kNotIn,
+    kContains,
+    kStartsWith,
+    kEndsWith,
+    kContainsNocase,
+    kStartsWithNocase,
+    kEndsWithNocase
+};
 
 struct Compare {
     ExprId lhs;

@@ -39,6 +39,9 @@ constexpr Sign kSigns[] = {{"==", ast::Comparison::kEq},
                            {"contains", ast::Comparison::kContains},
                            {"starts_with", ast::Comparison::kStartsWith},
                            {"ends_with", ast::Comparison::kEndsWith}};
+constexpr Sign kNocaseSigns[] = {{"contains", ast::Comparison::kContainsNocase},
+                                 {"starts_with", ast::Comparison::kStartsWithNocase},
+                                 {"ends_with", ast::Comparison::kEndsWithNocase}};
 
 // The term `rate(…)` and the like that this node is, or null.
 const Node* as_state_call(const Node& node, std::string_view first_word) {
@@ -138,6 +141,9 @@ std::optional<ast::Comparison> ExprBuilder::comparator(const Node& node) const {
     const std::string_view written = text(node);
     for (const Sign& sign : kSigns)
         if (sign.text == written) return sign.op;
+    if (written.ends_with("nocase"))
+        for (const Sign& sign : kNocaseSigns)
+            if (written.starts_with(sign.text)) return sign.op;
     return ast::Comparison::kNotIn;  // `not in`, however far apart
 }
 

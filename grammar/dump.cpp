@@ -13,8 +13,20 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kComparisons[] = {
-    "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "ends_with"};
+constexpr std::string_view kComparisons[] = {"==",
+                                             "!=",
+                                             "<",
+                                             "<=",
+                                             ">",
+                                             ">=",
+                                             "in",
+                                             "not in",
+                                             "contains",
+                                             "starts_with",
+                                             "ends_with",
+                                             "contains nocase",
+                                             "starts_with nocase",
+                                             "ends_with nocase"};
 constexpr std::string_view kStateKinds[] = {"rate", "byterate", "count", "distinct"};
 
 template <typename... Lambdas>

@@ -178,8 +178,12 @@ struct op_lt : p::one<'<'> {};
 struct op_gt : p::one<'>'> {};
 struct op_not : keyword<TAO_PEGTL_STRING("not")> {};  // no node of its own: `in` may be missing
 struct op_not_in : p::seq<op_not, k_in> {};
-struct comparator : p::sor<p::seq<p::sor<op_eq, op_ne, op_le, op_ge, op_lt, op_gt>, ws>, op_not_in, k_in, k_contains,
-                           k_starts_with, k_ends_with> {};
+// ASCII letters either way. A name where no operand follows.
+struct nocase : p::seq<keyword<TAO_PEGTL_STRING("nocase")>,
+                       p::at<p::sor<p::one<'"', '{', '('>, p::seq<p::not_at<reserved>, word_char>>>> {};
+struct text_search : p::seq<p::sor<k_contains, k_starts_with, k_ends_with>, p::opt<nocase>> {};
+struct comparator : p::sor<p::seq<p::sor<op_eq, op_ne, op_le, op_ge, op_lt, op_gt>, ws>, op_not_in, k_in, text_search> {
+};
 struct right_side : masked {};
 struct burst : p::if_must<k_burst, word> {};
 struct size : p::if_must<k_size, word> {};

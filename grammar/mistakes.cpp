@@ -78,6 +78,7 @@ constexpr Mistake kMistakes[] = {
     {"`then`", "ge", "use `>=`", ">="},
     {"`then`", "has", "use `contains` to search text; a flag is a condition by itself: `tcp.syn`"},
     {"`then`", "includes", "use `contains` to search text, `in` to look a value up in a set"},
+    {"`then`", "nocase", "`nocase` stands before the text: `payload contains nocase \"…\"`"},
     {"`then`", "matches", kNoPattern},
     {"`then`", "like", kNoPattern},
     {"`then`", "regex", kNoPattern},

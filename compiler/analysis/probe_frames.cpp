@@ -143,12 +143,18 @@ void PacketShaper::shape(const policy::PayloadMatch& node, packet::Polarity pola
     std::string bytes = node.bytes;
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     if ((inside ? beyond() : !beyond()) && !bytes.empty()) bytes.back() ^= 1;
+    if (node.op > policy::BytesOp::kEndsWith)  // nocase
+        for (char& c : bytes)
+            if (c >= 'a' && c <= 'z' && random_.one_in(2)) c = static_cast<char>(c - 'a' + 'A');
     switch (node.op) {
         case policy::BytesOp::kEq: packet_.put_payload(0, bytes, packet::PayloadEnd::kThere); break;
+        case policy::BytesOp::kStartsWithNocase:
         case policy::BytesOp::kStartsWith: packet_.put_payload(0, bytes, packet::PayloadEnd::kOpen); break;
+        case policy::BytesOp::kEndsWithNocase:
         case policy::BytesOp::kEndsWith:
             packet_.put_payload(random_.below(64), bytes, packet::PayloadEnd::kThere);
             break;
+        case policy::BytesOp::kContainsNocase:
         case policy::BytesOp::kContains:
             packet_.put_payload(random_.one_in(8) ? 512 - bytes.size() + random_.below(2) : random_.below(128), bytes,
                                 packet::PayloadEnd::kOpen);

@@ -167,14 +167,16 @@ llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
 }
 
 llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
-    if (node.op == ir::PayloadOp::kContains) {
+    if (is_contains(node.op)) {
         if (node.bytes.empty()) return ir_.getTrue();
-        return call("weir_payload_contains", {ctx_, packet_, ir_.getInt32(tables_.searches().number(node.bytes))});
+        return call(is_nocase(node.op) ? "weir_payload_contains_nocase" : "weir_payload_contains",
+                    {ctx_, packet_, ir_.getInt32(tables_.searches().number(sought(node)))});
     }
-    llvm::Value* literal = ir_.getInt32(tables_.add_literal(node.bytes));
-    if (node.op == ir::PayloadOp::kEndsWith) return call("weir_payload_ends", {ctx_, packet_, literal});
+    llvm::Value* literal = ir_.getInt32(tables_.add_literal(sought(node)));
+    if (node.op == ir::PayloadOp::kEndsWith || node.op == ir::PayloadOp::kEndsWithNocase)
+        return call("weir_payload_ends", {ctx_, packet_, literal});
     llvm::Value* starts = call("weir_payload_at", {ctx_, packet_, literal, ir_.getInt32(0)});
-    if (node.op == ir::PayloadOp::kStartsWith) return starts;
+    if (node.op != ir::PayloadOp::kEq) return starts;
     llvm::Value* length = load(offsetof(weir_packet, payload_len), 4);
     return ir_.CreateAnd(starts, ir_.CreateICmpEQ(length, ir_.getInt64(node.bytes.size())));
 }
@@ -186,7 +188,9 @@ void PredicateEmitter::branch_scanned(std::uint32_t number, llvm::BasicBlock* ye
     llvm::Value* last = load(offsetof(weir_packet, payload_scan), 4);
     ir_.CreateCondBr(ir_.CreateICmpEQ(last, ir_.getInt64(number / WEIR_SCAN_SEARCHES + 1)), known, scan);
     ir_.SetInsertPoint(scan);
-    call("weir_scan_payload", {ctx_, packet_, ir_.getInt32(number / WEIR_SCAN_SEARCHES)});
+    const bool is_folded = tables_.searches().letters(number) == Letters::kEither;
+    call(is_folded ? "weir_scan_payload_nocase" : "weir_scan_payload",
+         {ctx_, packet_, ir_.getInt32(number / WEIR_SCAN_SEARCHES)});
     ir_.CreateBr(known);
     ir_.SetInsertPoint(known);
     llvm::Value* bit = ir_.CreateLShr(load(offsetof(weir_packet, payload_found), 8), number % WEIR_SCAN_SEARCHES);
@@ -212,7 +216,8 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
             [&](const ir::PayloadMatch& node) -> llvm::Value* { return payload_match(node); },
             [&](const ir::PayloadSlice& node) -> llvm::Value* {
                 return call("weir_payload_at",
-                            {ctx_, packet_, ir_.getInt32(tables_.add_literal(node.bytes)), ir_.getInt32(node.offset)});
+                            {ctx_, packet_, ir_.getInt32(tables_.add_literal({Letters::kExact, node.bytes})),
+                             ir_.getInt32(node.offset)});
             },
             [&](const auto&) -> llvm::Value* { return nullptr; },
         },
@@ -243,8 +248,9 @@ void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::B
     if (const auto* in = std::get_if<ir::AddressIn>(&predicate.node)) return branch_address_in(*in, yes, no);
     if (const auto* in = std::get_if<ir::InSet>(&predicate.node)) return branch_in_set(*in, yes, no);
     const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);
-    if (match != nullptr && match->op == ir::PayloadOp::kContains && !match->bytes.empty())
-        if (const std::uint32_t number = tables_.searches().number(match->bytes); tables_.searches().is_scanned(number))
+    if (match != nullptr && is_contains(match->op) && !match->bytes.empty())
+        if (const std::uint32_t number = tables_.searches().number(sought(*match));
+            tables_.searches().is_scanned(number))
             return branch_scanned(number, yes, no);
     llvm::Value* holds = value(predicate);
     WEIR_CHECK(holds != nullptr);

@@ -125,21 +125,21 @@ std::uint32_t Tables::key_words(std::uint32_t number, const policy::Set& set) co
     return key_layout(set).is_net ? 1 + net_words_ : hash_words_;
 }
 
-std::uint32_t Tables::add_literal(const std::string& bytes) {
-    WEIR_CHECK(bytes.size() <= WEIR_LITERAL_BYTES);
-    weir_literal literal{};
-    literal.length = static_cast<std::uint32_t>(bytes.size());
-    std::memcpy(literal.bytes, bytes.data(), bytes.size());
-    literals_.push_back(literal);
+std::uint32_t Tables::add_literal(const Sought& literal) {
+    WEIR_CHECK(literal.bytes.size() <= WEIR_LITERAL_BYTES);
+    weir_literal row{};
+    row.length = static_cast<std::uint32_t>(literal.bytes.size());
+    if (literal.letters == Letters::kEither) row.length |= WEIR_LITERAL_NOCASE;
+    std::memcpy(row.bytes, literal.bytes.data(), literal.bytes.size());
+    literals_.push_back(row);
     return literal_count() - 1;
 }
 
 void Tables::set_searches(const ir::Decision& decision) {
-    std::vector<std::string> literals;
+    std::vector<Sought> literals;
     for (const ir::Predicate& predicate : decision.predicates) {
         const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);
-        if (match != nullptr && match->op == ir::PayloadOp::kContains && !match->bytes.empty())
-            literals.push_back(match->bytes);
+        if (match != nullptr && is_contains(match->op) && !match->bytes.empty()) literals.push_back(sought(*match));
     }
     searches_.set(literals);
     for (std::uint32_t i = 0; i < search_count(); ++i)

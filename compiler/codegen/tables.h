@@ -34,7 +34,7 @@ class Tables {
 public:
     explicit Tables(const policy::TypedPolicy& policy);
 
-    std::uint32_t add_literal(const std::string& bytes);
+    std::uint32_t add_literal(const Sought& literal);
     // The place of a long list of ranges.
     RangeLines& lines() { return lines_; }
     // The place of a set's ranges; created at the first call.

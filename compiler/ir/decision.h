@@ -88,7 +88,18 @@ struct InSet {
 struct IfaceBit {
     std::uint32_t bit = 0;
 };  // packet.iface_matches >> bit & 1
-enum class PayloadOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+// As policy::BytesOp.
+enum class PayloadOp : std::uint8_t {
+    kEq,
+    kContains,
+    kStartsWith,
+    kEndsWith,
+    kContainsNocase,
+    kStartsWithNocase,
+    kEndsWithNocase
+};
+constexpr bool is_contains(PayloadOp op) { return op == PayloadOp::kContains || op == PayloadOp::kContainsNocase; }
+constexpr bool is_nocase(PayloadOp op) { return op >= PayloadOp::kContainsNocase; }
 struct PayloadMatch {
     PayloadOp op;
     std::string bytes;

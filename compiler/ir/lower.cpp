@@ -234,7 +234,10 @@ private:
         static_assert(same_numbers<BytesOp, IfaceOp>({{BytesOp::kEq, IfaceOp::kEq},
                                                       {BytesOp::kContains, IfaceOp::kContains},
                                                       {BytesOp::kStartsWith, IfaceOp::kStartsWith},
-                                                      {BytesOp::kEndsWith, IfaceOp::kEndsWith}}));
+                                                      {BytesOp::kEndsWith, IfaceOp::kEndsWith},
+                                                      {BytesOp::kContainsNocase, IfaceOp::kContainsNocase},
+                                                      {BytesOp::kStartsWithNocase, IfaceOp::kStartsWithNocase},
+                                                      {BytesOp::kEndsWithNocase, IfaceOp::kEndsWithNocase}}));
         const bpf::IfaceCondition condition{static_cast<bpf::IfaceOp>(node.op), node.text};
         const auto same = [&](const bpf::IfaceCondition& c) {
             return c.op == condition.op && c.text == condition.text;
@@ -249,7 +252,10 @@ private:
         static_assert(same_numbers<BytesOp, PayloadOp>({{BytesOp::kEq, PayloadOp::kEq},
                                                         {BytesOp::kContains, PayloadOp::kContains},
                                                         {BytesOp::kStartsWith, PayloadOp::kStartsWith},
-                                                        {BytesOp::kEndsWith, PayloadOp::kEndsWith}}));
+                                                        {BytesOp::kEndsWith, PayloadOp::kEndsWith},
+                                                        {BytesOp::kContainsNocase, PayloadOp::kContainsNocase},
+                                                        {BytesOp::kStartsWithNocase, PayloadOp::kStartsWithNocase},
+                                                        {BytesOp::kEndsWithNocase, PayloadOp::kEndsWithNocase}}));
         return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}),
                      node.negated);
     }

@@ -14,6 +14,10 @@
 namespace weir::ir {
 namespace {
 
+// By bpf::IfaceOp and PayloadOp.
+constexpr std::string_view kTextWords[] = {
+    "==", "contains", "starts_with", "ends_with", "contains nocase", "starts_with nocase", "ends_with nocase"};
+
 using packet::PresentBits;
 
 // Of fields that share a place in struct weir_packet: one that a packet with `has` has, else the one that asks least of
@@ -144,13 +148,11 @@ private:
         return fmt::format("({}) in {}", key, set.name.empty() ? fmt::format("set #{}", node.set) : set.name);
     }
     std::string text(const IfaceBit& node) const {
-        constexpr std::string_view kWords[] = {"==", "contains", "starts_with", "ends_with"};
         const bpf::IfaceCondition& condition = decision_.ifaces[node.bit];
-        return fmt::format("iface {} {}", kWords[static_cast<std::size_t>(condition.op)], quoted(condition.text));
+        return fmt::format("iface {} {}", kTextWords[static_cast<std::size_t>(condition.op)], quoted(condition.text));
     }
     std::string text(const PayloadMatch& node) const {
-        constexpr std::string_view kWords[] = {"==", "contains", "starts_with", "ends_with"};
-        return fmt::format("payload {} {}", kWords[static_cast<std::size_t>(node.op)], quoted(node.bytes));
+        return fmt::format("payload {} {}", kTextWords[static_cast<std::size_t>(node.op)], quoted(node.bytes));
     }
     std::string text(const PayloadSlice& node) const {
         return fmt::format("payload[{}:{}] == {}", node.offset, node.bytes.size(), quoted(node.bytes));

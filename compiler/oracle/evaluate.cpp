@@ -174,8 +174,19 @@ private:
         return network({address, element.prefix_length}).address == element.address;
     }
 
+    static std::string in_small_letters(std::string_view text) {
+        std::string small(text);
+        for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+        return small;
+    }
     static bool matches(policy::BytesOp op, std::string_view text, std::string_view literal) {
         switch (op) {
+            case policy::BytesOp::kContainsNocase:
+                return matches(policy::BytesOp::kContains, in_small_letters(text), in_small_letters(literal));
+            case policy::BytesOp::kStartsWithNocase:
+                return matches(policy::BytesOp::kStartsWith, in_small_letters(text), in_small_letters(literal));
+            case policy::BytesOp::kEndsWithNocase:
+                return matches(policy::BytesOp::kEndsWith, in_small_letters(text), in_small_letters(literal));
             case policy::BytesOp::kEq: return text == literal;
             case policy::BytesOp::kContains: return text.find(literal) != std::string_view::npos;
             case policy::BytesOp::kStartsWith: return text.starts_with(literal);
@@ -192,7 +203,7 @@ private:
         const auto payload = value<std::string>(packet::FieldId::kPayload);
         if (!payload) return false;
         std::string_view looked_at = *payload;
-        if (node.op == policy::BytesOp::kContains) looked_at = looked_at.substr(0, kSearched);
+        if (policy::is_contains(node.op)) looked_at = looked_at.substr(0, kSearched);
         return matches(node.op, looked_at, node.bytes) != node.negated;
     }
     bool holds(const policy::PayloadSlice& node) const {

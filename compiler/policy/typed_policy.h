@@ -95,14 +95,24 @@ struct InSet {
     bool negated = false;
 };
 
-enum class BytesOp : std::uint8_t { kEq, kContains, kStartsWith, kEndsWith };
+// Nocase: ASCII letters of the text either way; the literal's are small.
+enum class BytesOp : std::uint8_t {
+    kEq,
+    kContains,
+    kStartsWith,
+    kEndsWith,
+    kContainsNocase,
+    kStartsWithNocase,
+    kEndsWithNocase
+};
+constexpr bool is_contains(BytesOp op) { return op == BytesOp::kContains || op == BytesOp::kContainsNocase; }
 // iface against a string. `text` is at most 15 bytes long where it can match.
 struct IfaceMatch {
     BytesOp op;
     std::string text;
     bool negated = false;
 };
-// payload against up to 64 bytes. kContains looks at the first 512 bytes of payload.
+// payload against up to 64 bytes. `contains` looks at the first 512 bytes of payload.
 struct PayloadMatch {
     BytesOp op;
     std::string bytes;

@@ -21,7 +21,21 @@ constexpr std::size_t kMaxLiteralBytes = 64;  // payload literals: language.md, 
 bool is_negated(Op op) { return op == Op::kNe || op == Op::kNotIn; }
 bool is_membership(Op op) { return op == Op::kIn || op == Op::kNotIn; }
 bool is_order(Op op) { return op == Op::kLt || op == Op::kLe || op == Op::kGt || op == Op::kGe; }
-bool is_text_search(Op op) { return op == Op::kContains || op == Op::kStartsWith || op == Op::kEndsWith; }
+bool is_nocase(Op op) { return op == Op::kContainsNocase || op == Op::kStartsWithNocase || op == Op::kEndsWithNocase; }
+bool is_text_search(Op op) {
+    return op == Op::kContains || op == Op::kStartsWith || op == Op::kEndsWith || is_nocase(op);
+}
+policy::BytesOp bytes_op_of(Op op) {
+    switch (op) {
+        case Op::kContains: return policy::BytesOp::kContains;
+        case Op::kStartsWith: return policy::BytesOp::kStartsWith;
+        case Op::kEndsWith: return policy::BytesOp::kEndsWith;
+        case Op::kContainsNocase: return policy::BytesOp::kContainsNocase;
+        case Op::kStartsWithNocase: return policy::BytesOp::kStartsWithNocase;
+        case Op::kEndsWithNocase: return policy::BytesOp::kEndsWithNocase;
+        default: return policy::BytesOp::kEq;
+    }
+}
 bool is_equality(Op op) { return op == Op::kEq || op == Op::kNe; }
 bool is_value(Kind kind) {
     return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet;
@@ -374,11 +388,10 @@ policy::ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const Place
              .help = is_iface ? "it compares with \"…\"" : "it compares with \"…\" and hex\"…\""});
         return never(span);
     }
-    const std::string& bytes = written != nullptr ? written->bytes : hex->bytes;
-    const policy::BytesOp bytes_op = op == Op::kContains     ? policy::BytesOp::kContains
-                                     : op == Op::kStartsWith ? policy::BytesOp::kStartsWith
-                                     : op == Op::kEndsWith   ? policy::BytesOp::kEndsWith
-                                                             : policy::BytesOp::kEq;
+    std::string bytes = written != nullptr ? written->bytes : hex->bytes;
+    if (is_nocase(op))
+        for (char& c : bytes) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const policy::BytesOp bytes_op = bytes_op_of(op);
     if (is_iface) return add(span, policy::IfaceMatch{bytes_op, bytes, negated});
     if (lhs.kind == Kind::kSlice) {
         if (bytes.size() == lhs.length)
@@ -396,7 +409,7 @@ policy::ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const Place
              .help = fmt::format("a literal has at most {} bytes", kMaxLiteralBytes)});
         return never(span);
     }
-    if (bytes_op == policy::BytesOp::kContains && !bytes.empty()) ++payload_searches_;
+    if (policy::is_contains(bytes_op) && !bytes.empty()) ++payload_searches_;
     return add(span, policy::PayloadMatch{bytes_op, bytes, negated});
 }
 

@@ -105,13 +105,14 @@ bool Evaluators::contains(policy::SetId set, const std::vector<policy::SetElemen
     return false;
 }
 
-Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns) {
+Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns,
+                         std::string_view interface) {
     Judged expected;
     for (const tooling::Evaluator one : evaluators_.added()) {
         const bool is_kernel = one == tooling::Evaluator::kKernel;
         if (is_kernel && !tooling::kernel_takes(frame.size())) continue;
         if (is_kernel) ++kernel_frames_;
-        auto judged = evaluators_.judge_with(one, frame, time_ns);
+        auto judged = evaluators_.judge_with(one, frame, time_ns, interface);
         if (!judged)
             difference += fmt::format("{}: {}\n", tooling::evaluator_name(one), judged.error().message);
         else if (one == tooling::Evaluator::kOracle)

@@ -13,7 +13,8 @@ constexpr std::string_view kBits[] = {
 
 // Words for one another, one kind a row.
 const std::vector<std::vector<std::string_view>> kKinds = {
-    {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with"},
+    {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "starts_with", "contains nocase",
+     "ends_with nocase"},
     {"and", "or", "and not", "or not"},
     {"tcp", "udp", "sctp", "icmp", "icmp6", "arp", "ip", "ip4", "ip6", "vlan", "malformed", "payload"},
     {"tcp.dport", "tcp.sport", "udp.dport", "udp.sport", "port.dst", "tcp.flags", "ip.ttl", "ip.len", "ip.proto",

@@ -123,6 +123,8 @@ Bytes Generator::payload_bytes(std::size_t length) {
     Bytes bytes(length);
     for (std::uint8_t& byte : bytes)
         byte = static_cast<std::uint8_t>(random_.one_in(16) ? random_.next() : 'a' + random_.below(2));
+    for (std::uint8_t& byte : bytes)
+        if (random_.one_in(8)) byte ^= 0x20;  // the other letter, and pairs such as @ and `
     return bytes;
 }
 
@@ -198,8 +200,15 @@ std::string Generator::mac_leaf(const Field& field) {
 }
 
 std::string Generator::iface_leaf() {
-    static const std::vector<std::string> kOps{"==", "!=", "contains", "starts_with", "ends_with"};
-    static const std::vector<std::string> kNames{"eth0", "lo", "eth", "", "wlan0"};
+    static const std::vector<std::string> kOps{"==",
+                                               "!=",
+                                               "contains",
+                                               "starts_with",
+                                               "ends_with",
+                                               "contains nocase",
+                                               "starts_with nocase",
+                                               "ends_with nocase"};
+    static const std::vector<std::string> kNames{"eth0", "lo", "eth", "", "wlan0", "ETH0", "Lo"};
     return fmt::format("iface {} \"{}\"", random_.of(kOps), random_.of(kNames));
 }
 
@@ -228,8 +237,13 @@ std::string Generator::payload_leaf() {
         return fmt::format("payload[{}:{}] {} {}", offset, bytes, negated ? "!=" : "==", slice_literal());
     }
     const Bytes wanted = payload_bytes(length);
-    policy_.hints.payloads.push_back(wanted);
-    static const std::vector<std::string> kOps{"contains", "starts_with", "ends_with", "==", "!="};
+    Bytes hint = wanted;
+    if (random_.one_in(2))
+        for (std::uint8_t& byte : hint)
+            if (random_.one_in(2)) byte ^= 0x20;
+    policy_.hints.payloads.push_back(hint);
+    static const std::vector<std::string> kOps{"contains", "starts_with",     "ends_with",          "==",
+                                               "!=",       "contains nocase", "starts_with nocase", "ends_with nocase"};
     if (random_.one_in(6))
         return fmt::format("payload {} {{ {}, {} }}", negated ? "not in" : "in", literal(wanted),
                            literal(payload_bytes(2)));

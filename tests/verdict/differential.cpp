@@ -25,6 +25,12 @@ using namespace weir::tests;
 
 namespace {
 
+// The same for the same frame: where a policy shrinks, its packets stay as they were.
+std::string_view interface_of(const Bytes& frame) {
+    constexpr std::string_view kNames[] = {"", "eth0", "ETH0", "lo", "wlan0", "Eth1"};
+    return kNames[std::accumulate(frame.begin(), frame.end(), std::size_t{0}) % std::size(kNames)];
+}
+
 constexpr int kShrinkTries = 600;
 constexpr double kLoadSeconds =
     10;  // of CPU time: far beyond what a million instructions take, however slow the machine
@@ -66,7 +72,8 @@ public:
                 return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule,
                                    to_string(judged));
         if (judged.by != Judged::By::kRule || !redundant_[judged.rule]) return {};
-        const packet::Packet packet(frame);
+        packet::Packet packet(frame);
+        if (const std::string name(interface_of(frame)); !name.empty()) packet.set_interface(name);
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
             const policy::Rule& rule = policy_.rules[i];
             if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
@@ -109,7 +116,7 @@ std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packe
     Claims claims(engines->compiled().policy);
     for (const Bytes& packet : packets) {
         std::string difference;
-        const Judged judged = engines->judge(packet, difference);
+        const Judged judged = engines->judge(packet, difference, 0, interface_of(packet));
         difference += claims.wrong(packet, judged);
         if (difference.empty()) continue;
         guilty = packet;

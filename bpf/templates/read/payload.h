@@ -27,7 +27,7 @@
 /* Does the payload hold the literal at offset `at`? It must reach that far. */
 static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* packet,
                                       const struct weir_literal* literal, __u32 at) {
-    __u32 length = literal->length;
+    __u32 length = literal->length & ~WEIR_LITERAL_NOCASE;
     if (at > packet->payload_len || length > packet->payload_len - at) return 0;
     __u32 offset = packet->payload_offset + at;
     if (offset > PAYLOAD_OFFSET_MAX) return 0;
@@ -35,7 +35,11 @@ static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* p
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_LITERAL_BYTES; i++) {
         if (i >= length) return 1;
-        if (bytes + i + 1 > frame_end || bytes[i] != literal->bytes[i]) return 0;
+        if (bytes + i + 1 > frame_end) return 0;
+        __u32 byte = bytes[i], wanted = literal->bytes[i];
+        if (byte == wanted) continue;
+        if (!(literal->length & WEIR_LITERAL_NOCASE) || wanted < 'a' || wanted > 'z' || (byte | 0x20) != wanted)
+            return 0;
     }
     return 1;
 }
@@ -48,7 +52,7 @@ GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, _
 /* Does the payload end with literal `number`? */
 GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
     if (!packet || number >= weir_literal_count()) return 0;
-    __u32 length = weir_literals[number].length;
+    __u32 length = weir_literals[number].length & ~WEIR_LITERAL_NOCASE;
     if (length > packet->payload_len) return 0;
     return weir_payload_at(ctx, packet, number, packet->payload_len - length);
 }
@@ -72,8 +76,8 @@ GLOBAL_FUNCTION int weir_search_at(weir_ctx* ctx, struct weir_packet* packet, __
     return is_found(ctx, packet, number, at);
 }
 
-/* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`? */
-GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+/* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`? `fold`: 0 or WEIR_FOLD. */
+static __always_inline int payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number, const __u64 fold) {
     if (!packet) return 0;
     const struct weir_search* search = &weir_searches[CHECKED(number, weir_search_count())];
     __u32 length = packet->payload_len, at = 0;
@@ -84,7 +88,7 @@ GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* pac
     for (; at < WEIR_SEARCH_BYTES; at += SEARCH_STEP) {
         if (at >= length) return 0;
         if (bytes + at + SEARCH_STEP + 1 > frame_end) break;
-        __u64 unlike = (load64(bytes + at) ^ first) | ((load64(bytes + at + 1) ^ second) & mask);
+        __u64 unlike = ((load64(bytes + at) | fold) ^ first) | (((load64(bytes + at + 1) | fold) ^ second) & mask);
         if (!((unlike - 0x0101010101010101) & ~unlike & 0x8080808080808080)) continue; /* no byte of it is zero */
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < SEARCH_STEP; i++) {
@@ -96,22 +100,30 @@ GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* pac
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < SEARCH_STEP; i++) {
         if (bytes + at + i + 1 > frame_end) return 0;
-        if (bytes[at + i] == (__u8)first && weir_search_at(ctx, packet, number, at + i)) return 1;
+        if ((bytes[at + i] | (__u8)fold) == (__u8)first && weir_search_at(ctx, packet, number, at + i)) return 1;
     }
     return 0;
 }
 
+GLOBAL_FUNCTION int weir_payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    return payload_contains(ctx, packet, number, 0);
+}
+GLOBAL_FUNCTION int weir_payload_contains_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    return payload_contains(ctx, packet, number, WEIR_FOLD);
+}
+
 /* ---- many searches: one pass over the payload for all of a scan ---- */
 
-/* Those searches of packet->payload_scan that are found with their two bytes at `at`: into packet->payload_found. */
-GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 at) {
+/* Those searches of packet->payload_scan that are found with their two bytes at `at`: into packet->payload_found.
+ * `fold`: 0, or WEIR_FOLD of a scan with a literal of either letter. */
+static __always_inline int scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 at, const __u64 fold) {
     if (!packet || at >= WEIR_SEARCH_BYTES) return 0;
     __u32 offset = packet->payload_offset + at;
     if (offset > PAYLOAD_OFFSET_MAX) return 0;
     const __u8* pair = FRAME(ctx) + offset;
     if (pair + 2 > FRAME_END(ctx)) return 0;
     const struct weir_scan* scan = &weir_scans[CHECKED(packet->payload_scan - 1, weir_scan_count())];
-    __u64 next = scan->heads[WEIR_SCAN_BUCKET(pair[0] | (__u32)pair[1] << 8)];
+    __u64 next = scan->heads[WEIR_SCAN_BUCKET(pair[0] | (__u32)pair[1] << 8 | (__u16)fold)];
 #pragma clang loop unroll(disable)
     for (int i = 0; i < WEIR_SCAN_CHAIN; i++) {
         OPAQUE(next);
@@ -123,6 +135,13 @@ GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u3
     return 0;
 }
 
+GLOBAL_FUNCTION int weir_scan_at(weir_ctx* ctx, struct weir_packet* packet, __u32 at) {
+    return scan_at(ctx, packet, at, 0);
+}
+GLOBAL_FUNCTION int weir_scan_at_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 at) {
+    return scan_at(ctx, packet, at, WEIR_FOLD);
+}
+
 /* One where the pair `pair` begins some search. */
 static __always_inline __u64 begins(const struct weir_scan* scan, __u64 pair) {
     return scan->pairs[pair >> 6 & 1023] >> (pair & 63) & 1;
@@ -131,7 +150,7 @@ static __always_inline __u64 begins(const struct weir_scan* scan, __u64 pair) {
 /* Puts those searches of scan `number` that the first WEIR_SEARCH_BYTES of the payload hold into packet->payload_found.
  * What is behind the payload's end is looked at, too, and refused by literal_at: a length to compare with would be one
  * more number on the stack. */
-GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+static __always_inline int scan_payload(weir_ctx* ctx, struct weir_packet* packet, __u32 number, const __u64 fold) {
     if (!packet) return 0;
     packet->payload_scan = number + 1;
     packet->payload_found = 0;
@@ -142,7 +161,8 @@ GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet,
 #pragma clang loop unroll(disable)
     for (; at < WEIR_SEARCH_BYTES; at += SEARCH_STEP) {
         if (bytes + SEARCH_STEP + 1 > FRAME_END(ctx)) break;
-        __u64 word = load64(bytes), hits = begins(scan, word >> 56 | (__u64)bytes[SEARCH_STEP] << 8);
+        __u64 word = load64(bytes) | fold;
+        __u64 hits = begins(scan, word >> 56 | ((__u64)bytes[SEARCH_STEP] << 8) | (fold & 0x2000));
 #pragma clang loop unroll(full)
         for (__u32 i = 1; i < SEARCH_STEP; i++) {
             hits = hits << 1 | begins(scan, word >> (8 * (SEARCH_STEP - 1 - i)) & 0xffff);
@@ -156,7 +176,7 @@ GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet,
         if (!hits) continue;
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < SEARCH_STEP; i++) {
-            if (hits & 1) weir_scan_at(ctx, packet, at + i);
+            if (hits & 1) fold ? weir_scan_at_nocase(ctx, packet, at + i) : weir_scan_at(ctx, packet, at + i);
             hits >>= 1;
         }
     }
@@ -166,9 +186,17 @@ GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet,
         OPAQUE(bytes);
         OPAQUE(at);
         if (bytes + 2 > FRAME_END(ctx)) break;
-        if (begins(scan, bytes[0] | (__u64)bytes[1] << 8)) weir_scan_at(ctx, packet, at);
+        if (!begins(scan, bytes[0] | (__u64)bytes[1] << 8 | (fold & 0x2020))) continue;
+        fold ? weir_scan_at_nocase(ctx, packet, at) : weir_scan_at(ctx, packet, at);
     }
     return 0;
+}
+
+GLOBAL_FUNCTION int weir_scan_payload(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    return scan_payload(ctx, packet, number, 0);
+}
+GLOBAL_FUNCTION int weir_scan_payload_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    return scan_payload(ctx, packet, number, WEIR_FOLD);
 }
 
 #endif
