@@ -11,6 +11,7 @@ import time
 from live_case import LiveCase, main
 
 QUIET_S = 0.4   # longer than the engine waits after a change
+PIECE_S = 1.0   # tooling/files/watcher.cpp, kAfterPiece_ms: how long it waits for the next piece
 STORM_S = float(os.environ.get("WEIR_STORM_S", "3"))
 
 
@@ -112,13 +113,18 @@ class Watch(LiveCase):
     def test_pieces_are_waited_for(self):
         self.policy.write_text(policy("a"))
         self.start("--watch")
+        written = []
         with self.policy.open("w") as file:
             for name in ("p", "q", "r"):
                 file.write(policy(name))
                 file.flush()
+                written.append(time.monotonic())
                 time.sleep(0.2)
+        written.append(time.monotonic())
         self.wait_for("p", "q", "r")
-        self.assertEqual((self.status()["generation"], self.status()["reload_failed"]), (2, 0))
+        self.assertEqual(self.status()["reload_failed"], 0)
+        if max(after - before for before, after in itertools.pairwise(written)) < PIECE_S:  # else a piece came too late
+            self.assertEqual(self.status()["generation"], 2)
 
     def test_a_storm_of_changes_and_signals(self):
         self.policy.write_text(policy("a"))
