@@ -136,7 +136,7 @@ int run(const RunArguments& arguments) {
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     auto prepared = std::make_unique<service::PreparedPrograms>();
     prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
-        return startup.load(*compiled->image, with);
+        return startup.load(*compiled, with);
     };
     options.load = [taker = prepared.get()](const bpf::Object& object, const runtime::ProgramOptions& with) {
         return taker->take(object, with);

@@ -131,15 +131,15 @@ Result<std::vector<Loader::Job>> Daemon::jobs_of(const WorkerOutcome& compiled) 
     auto copy = compiled.image->duplicate();
     if (!copy) return copy.error();
     if (current_->how != How::kCompare) {
-        jobs.push_back({std::move(*copy), engine_->next_program(), compiled.names.state});
+        jobs.emplace_back(std::move(*copy), engine_->next_program(), compiled.names.state);
         return jobs;
     }
     const auto programs = engine_->shadow_programs();
     if (programs.source == nullptr) return jobs;  // the engine itself says why not
     auto source = runtime::ObjectImage::make(*programs.source);
     if (!source) return source.error();
-    jobs.push_back({std::move(*source), programs.live, runtime::StateMaps::shapes(programs.source->state)});
-    jobs.push_back({std::move(*copy), programs.candidate, compiled.names.state});
+    jobs.emplace_back(std::move(*source), programs.live, runtime::StateMaps::shapes(programs.source->state));
+    jobs.emplace_back(std::move(*copy), programs.candidate, compiled.names.state);
     return jobs;
 }
 

@@ -19,6 +19,8 @@ namespace weir::service {
 class Loader {
 public:
     struct Job {
+        Job(runtime::ObjectImage image_to_load, runtime::ProgramOptions with, std::vector<bpf::StateMap> shapes)
+            : image(std::move(image_to_load)), options(std::move(with)), state(std::move(shapes)) {}
         runtime::ObjectImage image;
         runtime::ProgramOptions options;   // whose descriptors and state are this process's
         std::vector<bpf::StateMap> state;  // of the image: StateMaps::shapes()

@@ -32,11 +32,11 @@ std::optional<WorkerOutcome> Startup::compile(Worker& worker, const WorkerReques
     return std::nullopt;
 }
 
-Result<runtime::Program> Startup::load(const runtime::ObjectImage& image, const runtime::ProgramOptions& options) {
-    auto copy = image.duplicate();
+Result<runtime::Program> Startup::load(const WorkerOutcome& compiled, const runtime::ProgramOptions& options) {
+    auto copy = compiled.image->duplicate();
     if (!copy) return copy.error();
     std::vector<Loader::Job> jobs;
-    jobs.push_back({std::move(*copy), options});
+    jobs.emplace_back(std::move(*copy), options, compiled.names.state);
     auto loader = Loader::start(jobs);
     if (!loader) return loader.error();
     loader_.emplace(std::move(*loader));

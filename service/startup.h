@@ -6,7 +6,6 @@
 
 #include "runtime/engine/program.h"
 #include "runtime/handles.h"
-#include "runtime/object_image.h"
 #include "service/control_socket.h"
 #include "service/loader.h"
 #include "service/worker.h"
@@ -20,7 +19,7 @@ public:
 
     // Nothing where the program was told to end meanwhile.
     std::optional<WorkerOutcome> compile(Worker& worker, const WorkerRequest& request);
-    Result<runtime::Program> load(const runtime::ObjectImage& image, const runtime::ProgramOptions& options);
+    Result<runtime::Program> load(const WorkerOutcome& compiled, const runtime::ProgramOptions& options);
     // Of the policy that load() loaded, once it is in force.
     Status add_first_entries();
 
