@@ -127,12 +127,15 @@ class LiveCase(unittest.TestCase):
 
 
 def in_private_mounts():
-    """Pins of this test go into a BPF file system of its own; the engine mounts it."""
+    """This test sees no other engine, and no other sees its: sockets and pins are in file systems of its own. The engine
+    mounts that of the pins."""
     if os.environ.get("WEIR_PRIVATE_MOUNTS") != "1":
         if subprocess.run(["unshare", "--mount", "--propagation", "private", "true"], capture_output=True).returncode != 0:
             skip("no mount namespaces here")
         os.environ["WEIR_PRIVATE_MOUNTS"] = "1"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, sys.argv[0], WEIR, str(SOURCE), *sys.argv[1:]])
+    os.makedirs("/run/weir", mode=0o750, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0750", "tmpfs", "/run/weir"], check=True)
     while os.path.ismount("/sys/fs/bpf"):
         subprocess.run(["umount", "/sys/fs/bpf"], check=True)
 

@@ -2,6 +2,7 @@
 """stop_test.py WEIR SOURCE: weir stop, and engines that were killed and still enforce. Skipped as live_case.py says."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -43,7 +44,7 @@ class Stop(LiveCase):
         os.kill(process.pid, signal.SIGSTOP)
         stop = subprocess.Popen([WEIR, "stop", "--name", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(stop.kill)
-        pending = lambda: int(next(line for line in open(f"/proc/{process.pid}/status") if line.startswith("ShdPnd")).split()[1], 16)
+        pending = lambda: int(next(line for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("ShdPnd")).split()[1], 16)
         self.wait_until(lambda: pending() & 1 << (signal.SIGTERM - 1), "SIGTERM was sent", 30)
         stop.send_signal(signal.SIGINT)
         _, err = stop.communicate(timeout=20)
