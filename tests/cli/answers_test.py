@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -128,6 +129,19 @@ class Answers(unittest.TestCase):
         self.assertEqual({n: (s.get("tests"), s.get("failures"), s.get("errors")) for n, s in suites.items()},
                          {"good.rules": ("2", "0", "0"), "failing.rules": ("1", "1", "0"), "bad.rules": ("1", "0", "1"), "nonexistent.rules": ("1", "0", "1")})
         self.assertIn("E201", suites["bad.rules"].find("testcase/error").get("message"))
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to be nobody")
+    def test_tests_that_could_not_run_are_errors_in_junit(self):
+        good, out = self.file("good.rules", GOOD), pathlib.Path(self.folder.name, "out.xml")
+        os.chmod(self.folder.name, 0o777)
+        said = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "--bounding-set=-all", WEIR, "test", "--engine", "kernel",
+                               "--junit", str(out), str(good)], capture_output=True, text=True, timeout=60)
+        if not os.path.exists(out):
+            self.skipTest("nobody may not start the program: " + said.stderr)
+        self.assertEqual(said.returncode, 3)
+        suite = xml.etree.ElementTree.parse(out).getroot().find("testsuite")
+        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("1", "0", "1"))
+        self.assertIn("Operation not permitted", suite.find("testcase/error").get("message"))
 
     def test_filter_coverage_and_junit(self):
         good, out = self.file("good.rules", GOOD), pathlib.Path(self.folder.name, "out.xml")

@@ -134,6 +134,25 @@ class Show(LiveCase):
         os.close(other)
         return drawn.decode()
 
+    def test_completion_of_what_runs(self):
+        self.policy.write_text("set bad : ip size 10\nset ports : port size 10\n"
+                               "rule r { when ip.src in bad and tcp.dport in ports then drop }\n")
+        self.start()
+
+        def complete(*words):
+            done = subprocess.run([WEIR, "__complete", "bash", *words], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            return done.stdout.splitlines()
+
+        self.assertIn(NAME, complete("status", "--name", ""))
+        self.assertIn(NAME, complete("stop", "--name", NAME[:4]))
+        self.assertEqual(complete("set", "list", "--name", NAME, ""), ["", "bad", "ports"])
+        self.assertEqual(complete("set", "add", f"--name={NAME}", "p"), ["", "ports"])
+        self.assertEqual(complete("set", "list", "--name", "nosuch", ""), [""])
+        self.policy.write_text(self.policy.read_text() + "rule not_9 { when not udp.dport == 9 then drop }\n")
+        self.assertIn("W404", self.ask("reload").stderr)
+        self.assertEqual(self.ask("reload", "--quiet").stderr, "")
+
     def test_top_on_a_dumb_terminal(self):
         self.start()
         main_end, other = pty.openpty()
