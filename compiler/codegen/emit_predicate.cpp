@@ -172,10 +172,12 @@ llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
         return call(is_nocase(node.op) ? "weir_payload_contains_nocase" : "weir_payload_contains",
                     {ctx_, packet_, ir_.getInt32(tables_.searches().number(sought(node)))});
     }
+    const bool nocase = is_nocase(node.op);
     llvm::Value* literal = ir_.getInt32(tables_.add_literal(sought(node)));
     if (node.op == ir::PayloadOp::kEndsWith || node.op == ir::PayloadOp::kEndsWithNocase)
-        return call("weir_payload_ends", {ctx_, packet_, literal});
-    llvm::Value* starts = call("weir_payload_at", {ctx_, packet_, literal, ir_.getInt32(0)});
+        return call(nocase ? "weir_payload_ends_nocase" : "weir_payload_ends", {ctx_, packet_, literal});
+    llvm::Value* starts =
+        call(nocase ? "weir_payload_at_nocase" : "weir_payload_at", {ctx_, packet_, literal, ir_.getInt32(0)});
     if (node.op != ir::PayloadOp::kEq) return starts;
     llvm::Value* length = load(offsetof(weir_packet, payload_len), 4);
     return ir_.CreateAnd(starts, ir_.CreateICmpEQ(length, ir_.getInt64(node.bytes.size())));

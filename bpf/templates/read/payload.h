@@ -24,10 +24,11 @@
         index_;                          \
     })
 
-/* Does the payload hold the literal at offset `at`? It must reach that far. */
+/* Does the payload hold the literal at offset `at`? It must reach that far. `fold`: 0 where the literal is exact, so
+ * that policies without `nocase` cost the verifier nothing for it; WEIR_FOLD where it may be either. */
 static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* packet,
-                                      const struct weir_literal* literal, __u32 at) {
-    __u32 length = literal->length & ~WEIR_LITERAL_NOCASE;
+                                      const struct weir_literal* literal, __u32 at, const __u64 fold) {
+    __u32 length = fold ? literal->length & ~WEIR_LITERAL_NOCASE : literal->length;
     if (at > packet->payload_len || length > packet->payload_len - at) return 0;
     __u32 offset = packet->payload_offset + at;
     if (offset > PAYLOAD_OFFSET_MAX) return 0;
@@ -38,7 +39,8 @@ static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* p
         if (bytes + i + 1 > frame_end) return 0;
         __u32 byte = bytes[i], wanted = literal->bytes[i];
         if (byte == wanted) continue;
-        if (!(literal->length & WEIR_LITERAL_NOCASE) || wanted < 'a' || wanted > 'z' || (byte | 0x20) != wanted)
+        if (!fold || !(literal->length & WEIR_LITERAL_NOCASE) || wanted < 'a' || wanted > 'z' ||
+            (byte | 0x20) != wanted)
             return 0;
     }
     return 1;
@@ -46,15 +48,25 @@ static __always_inline int literal_at(weir_ctx* ctx, const struct weir_packet* p
 
 GLOBAL_FUNCTION int weir_payload_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
     if (!packet) return 0;
-    return literal_at(ctx, packet, &weir_literals[CHECKED(number, weir_literal_count())], at);
+    return literal_at(ctx, packet, &weir_literals[CHECKED(number, weir_literal_count())], at, 0);
+}
+GLOBAL_FUNCTION int weir_payload_at_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet) return 0;
+    return literal_at(ctx, packet, &weir_literals[CHECKED(number, weir_literal_count())], at, WEIR_FOLD);
 }
 
 /* Does the payload end with literal `number`? */
 GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
     if (!packet || number >= weir_literal_count()) return 0;
-    __u32 length = weir_literals[number].length & ~WEIR_LITERAL_NOCASE;
+    __u32 length = weir_literals[number].length;
     if (length > packet->payload_len) return 0;
     return weir_payload_at(ctx, packet, number, packet->payload_len - length);
+}
+GLOBAL_FUNCTION int weir_payload_ends_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 number) {
+    if (!packet || number >= weir_literal_count()) return 0;
+    __u32 length = weir_literals[number].length & ~WEIR_LITERAL_NOCASE;
+    if (length > packet->payload_len) return 0;
+    return weir_payload_at_nocase(ctx, packet, number, packet->payload_len - length);
 }
 
 /* ---- contains: two bytes of the literal are looked for, word by word; only where they stand is it compared ---- */
@@ -64,17 +76,23 @@ GLOBAL_FUNCTION int weir_payload_ends(weir_ctx* ctx, struct weir_packet* packet,
 static __always_inline __u64 load64(const __u8* bytes) { return *(const __u64*)bytes; }
 
 /* Is search `number` found, its two bytes at `at` of the payload? */
-static __always_inline int is_found(weir_ctx* ctx, const struct weir_packet* packet, __u32 number, __u32 at) {
+static __always_inline int is_found(weir_ctx* ctx, const struct weir_packet* packet, __u32 number, __u32 at,
+                                    const __u64 fold) {
     const struct weir_search* search = &weir_searches[CHECKED(number, weir_search_count())];
     if (at < search->offset || at > search->last) return 0;
     const struct weir_literal* literal = &weir_literals[CHECKED(search->literal, weir_literal_count())];
-    return literal_at(ctx, packet, literal, at - search->offset);
+    return literal_at(ctx, packet, literal, at - search->offset, fold);
 }
 
 GLOBAL_FUNCTION int weir_search_at(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
     if (!packet) return 0;
-    return is_found(ctx, packet, number, at);
+    return is_found(ctx, packet, number, at, 0);
 }
+GLOBAL_FUNCTION int weir_search_at_nocase(weir_ctx* ctx, struct weir_packet* packet, __u32 number, __u32 at) {
+    if (!packet) return 0;
+    return is_found(ctx, packet, number, at, WEIR_FOLD);
+}
+#define SEARCH_AT(fold, ...) ((fold) ? weir_search_at_nocase(__VA_ARGS__) : weir_search_at(__VA_ARGS__))
 
 /* Do the first WEIR_SEARCH_BYTES of the payload hold search `number`? `fold`: 0 or WEIR_FOLD. */
 static __always_inline int payload_contains(weir_ctx* ctx, struct weir_packet* packet, __u32 number, const __u64 fold) {
@@ -92,7 +110,7 @@ static __always_inline int payload_contains(weir_ctx* ctx, struct weir_packet* p
         if (!((unlike - 0x0101010101010101) & ~unlike & 0x8080808080808080)) continue; /* no byte of it is zero */
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < SEARCH_STEP; i++) {
-            if (!(unlike & 0xff) && weir_search_at(ctx, packet, number, at + i)) return 1;
+            if (!(unlike & 0xff) && SEARCH_AT(fold, ctx, packet, number, at + i)) return 1;
             unlike >>= 8;
         }
     }
@@ -100,7 +118,7 @@ static __always_inline int payload_contains(weir_ctx* ctx, struct weir_packet* p
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < SEARCH_STEP; i++) {
         if (bytes + at + i + 1 > frame_end) return 0;
-        if ((bytes[at + i] | (__u8)fold) == (__u8)first && weir_search_at(ctx, packet, number, at + i)) return 1;
+        if ((bytes[at + i] | (__u8)fold) == (__u8)first && SEARCH_AT(fold, ctx, packet, number, at + i)) return 1;
     }
     return 0;
 }
@@ -128,7 +146,7 @@ static __always_inline int scan_at(weir_ctx* ctx, struct weir_packet* packet, __
     for (int i = 0; i < WEIR_SCAN_CHAIN; i++) {
         OPAQUE(next);
         if (next >= WEIR_SCAN_SEARCHES) break;
-        if (is_found(ctx, packet, (packet->payload_scan - 1) * WEIR_SCAN_SEARCHES + next, at))
+        if (is_found(ctx, packet, (packet->payload_scan - 1) * WEIR_SCAN_SEARCHES + next, at, fold))
             packet->payload_found |= 1ull << next;
         next = scan->next[next];
     }
