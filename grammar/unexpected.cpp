@@ -181,6 +181,11 @@ bool Scan::known_mistake(Diagnostic& said, std::string_view found, const std::st
     const bool action = expected.starts_with("expected an action");
     const std::string word =
         lower(found.ends_with(':') && found.size() > 1 ? found.substr(0, found.size() - 1) : found);
+    const std::uint32_t next = skip_space(said.span.end);
+    if (found == "=" && contains(expected, "`:` and a type") && next < text_.size() && text_[next] == '{') {
+        said.help = "a set has a type: `set NAME : ip = { … }`; a name for values is a let: `let NAME = { … }`";
+        return true;
+    }
     for (const Mistake& mistake : mistakes()) {
         bool place = contains(expected, mistake.expected);
         if (mistake.expected == "an action") place = action;
