@@ -91,6 +91,27 @@ TEST_CASE("nets in the widest keys, with all of the stack", "[limits]") {
     check_decides("as trees", few + many, 1);
 }
 
+TEST_CASE("as many changes of nets as a rule may make, in the widest keys", "[limits]") {
+    const auto field = [](std::size_t i) { return i % 2 == 0 ? "src" : "dst"; };
+    const std::string sets =
+        joined(16, "", [](std::size_t i) { return fmt::format("set s{} : (ip, ip, net) size 8 ttl 1m\n", i); });
+    const std::string adds = joined(16, ", ", [&](std::size_t i) {
+        return fmt::format("add (ip.src, ip.dst, ip.{}/{}/{}) to s{}", field(i), 8 + i, 33 + i, i);
+    });
+    const std::string in =
+        joined(16, " and ", [&](std::size_t i) { return fmt::format("(ip.src, ip.dst, ip.{}) in s{}", field(i), i); });
+    const std::string few =
+        sets + fmt::format("rule all {{ when {} then drop }}\nrule add_all {{ when tcp then {} }}\n", in, adds);
+    check_decides("as code", few, 0);
+    const std::string alerts = joined(16, ", ", [](std::size_t) { return std::string("alert a"); });
+    check_decides("with alerts and state",
+                  few + fmt::format("rule more {{ when tcp and rate(ip.src/24, ip.dst/31, eth.src, eth.dst) > 1/d then "
+                                    "{}, {}, drop }}\nalert a {{ message \"x\" throttle 1 per ip.src/24/20, ip.dst/8, "
+                                    "eth.src, eth.dst every 1h }}\n",
+                                    alerts, adds),
+                  0);
+}
+
 TEST_CASE("thousands of rules that change one set", "[limits]") {
     const std::string rules = joined(3000, "", [](std::size_t i) {
         return fmt::format("rule r{} {{ when tcp.sport == {} then add ip.src to s }}\n", i, i);
