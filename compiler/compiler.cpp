@@ -13,6 +13,7 @@
 #include "compiler/ir/build.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
+#include "compiler/sema/unused.h"
 #include "compiler/session.h"
 
 namespace weir {
@@ -100,9 +101,9 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     // Parse: the root, and each file that it imports once.
     const std::uint32_t root = sources.add(root_name, std::move(root_text));
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, files, diagnostics);
-    if (diagnostics.has_errors()) return std::nullopt;  // names in half a policy would only be reported as unknown
 
-    // Check: names become ids, types are compared, set files are read, tests become frames.
+    // Check: names become ids, types are compared, set files are read, tests become frames. What could be read is
+    // checked also where something could not.
     std::optional<policy::TypedPolicy> policy = sema::check(sources, policies, files, diagnostics);
     if (!policy) return std::nullopt;
     if (!fits_memory(*policy, options.table_bytes, diagnostics)) return std::nullopt;
@@ -120,6 +121,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     ir::build(compiled.decision, options.session != nullptr ? &options.session->build_cache() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
     compiled.policy = std::move(*policy);
+    sema::warn_unused(sources, policies, diagnostics);
     return compiled;
 }
 

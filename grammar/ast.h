@@ -55,7 +55,8 @@ struct Compare {
     ExprId rhs;
 };
 
-// A dotted name as written: a field (`tcp.dport`, `inner.ip.src`), or a let, a set, a parameter (`web`).
+// A dotted name as written: a field (`tcp.dport`, `inner.ip.src`), or a let, a set, a parameter (`web`). Empty: a word
+// that is neither a name nor a value, which has been reported.
 struct Path {
     std::string text;
 };
@@ -321,6 +322,10 @@ struct Policy {
     std::vector<Expr> exprs;
     std::vector<StateTerm> state_terms;
     std::vector<Comment> comments;  // in the order written; only the formatter reads them
+    // Of what could not be read: names that it may declare. Nothing is said of these, whatever refers to them.
+    std::vector<std::string> lost_names;
+    bool lost_items = false;  // an item, at least
+    bool lost_all = false;    // a whole file: any name may be declared there
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
 };

@@ -81,6 +81,7 @@ ast::Name ExprBuilder::name(const Node& node) {
                          .message = fmt::format("`{}` is not a name", written),
                          .help = "a name consists of a-z, 0-9 and _, and does not start with a digit"};
         if (is_name(small)) wrong.fix = Fix{span(node), small};
+        policy_.lost_names.push_back(std::move(small));  // as it is called elsewhere, perhaps
         diagnostics_.add(std::move(wrong));
     }
     return {std::string(written), span(node)};
@@ -159,7 +160,7 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
         say(Code::E301, span(node.children[2]),
             fmt::format("`{}` is neither a name nor a value", text(node.children[2])),
             "each flag is a condition: `tcp.syn and not tcp.ack`");
-        return add(span(node), ast::Literal{Boolean{false}});
+        return add(span(node), ast::Path{});
     }
     const ast::ExprId lhs = expr(left), rhs = expr(node.children[2]);
     return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
@@ -245,7 +246,8 @@ ast::ExprId ExprBuilder::word(const Node& node) {
     if (const std::size_t slash = written.find('/');
         slash != std::string_view::npos && is_path(written.substr(0, slash)))
         return cut(node);
-    return add(span(node), literal(node));
+    auto value = parse_literal(written, span(node), diagnostics_);
+    return value ? add(span(node), ast::Literal{std::move(*value)}) : add(span(node), ast::Path{});
 }
 
 // FIELD/BITS, FIELD/BITS/BITS
@@ -307,7 +309,7 @@ ast::ExprId ExprBuilder::slice(const Node& node) {
     if (colon == std::string_view::npos || offset.begin == offset.end || length.begin == length.end) {
         say(Code::E109, span(bounds), fmt::format("`[{}]` is not a slice", written),
             "write the offset and the number of bytes: payload[2:4]");
-        return add(span(node), ast::Literal{Integer{}});
+        return add(span(node), ast::Path{});
     }
     const auto from = integer(offset, "an offset"), bytes = integer(length, "a length");
     const Node& field = node.children[0];

@@ -306,6 +306,7 @@ Item read_item(std::uint32_t begin, Tree& tree) {
 bool build_next(const Sources& sources, const syntax::Node& item, ast::Policy& policy, Diagnostics& diagnostics) {
     build_item(sources, item, policy, diagnostics);
     if (policy.exprs.size() <= kMaxValues) return true;
+    policy.lost_all = true;  // nothing after it is read
     diagnostics.add({.code = Code::E502,
                      .span = {policy.file, item.begin, item.end},
                      .message = fmt::format("the file has more than {} values, names and comparisons", kMaxValues),
@@ -409,7 +410,9 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
     ast::Policy policy;
     policy.file = file;
     Scan scan(sources, file, diagnostics);
+    policy.lost_all = true;  // until there is something to read
     if (!scan.acceptable()) return policy;
+    policy.lost_all = false;
     policy.comments = scan.comments();
     const auto size = static_cast<std::uint32_t>(scan.text().size());
     const bool is_long = size >= kLongText && !scan.may_be_deep();
@@ -418,7 +421,9 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
     Tree tree{scan.text(), &memory, {}, {}};
     for (at = scan.skip_space(at); at < size; at = scan.skip_space(at)) {
         if (scan.may_be_deep() && scan.too_deep(at)) {
-            at = scan.next_item(at, at + 1);
+            const std::uint32_t next = scan.next_item(at, at + 1);
+            scan.lose(at, next, policy);
+            at = next;
             continue;
         }
         const Item item = read_item(at, tree);
@@ -427,7 +432,9 @@ ast::Policy parse(const Sources& sources, std::uint32_t file, Diagnostics& diagn
             at = item.next;
         } else {
             scan.unexpected(at, item.at, item.expected);
-            at = scan.next_item(at, item.at);
+            const std::uint32_t next = scan.next_item(at, item.at);
+            scan.lose(at, next, policy);
+            at = next;
         }
     }
     return policy;

@@ -142,6 +142,43 @@ bool Scan::at_item_keyword(std::uint32_t at) const {
     return begins_item(text_.substr(at, end - at));
 }
 
+// A name follows the keyword of its item; the keyword may be misspelt or missing, and so the first two words count, and
+// the word after each keyword of a line that was skipped, too.
+void Scan::lose(std::uint32_t begin, std::uint32_t end, ast::Policy& policy) const {
+    constexpr std::size_t kFirst = 2;
+    policy.lost_items = true;
+    std::size_t words = 0;
+    bool declares = false;
+    for (std::uint32_t at = begin; at < end;) {
+        if (text_[at] == '"') {
+            at = skip_string(at);
+        } else if (text_[at] == '#') {
+            at = skip_line(at);
+        } else if (!is_word(text_[at])) {
+            ++at;
+        } else {
+            const bool keyword = (at == begin || starts_line(at)) && at_item_keyword(at);
+            std::uint32_t word_end = at;
+            while (word_end < end && is_word(text_[word_end])) ++word_end;
+            std::string word(text_.substr(at, word_end - at));
+            if (keyword && word == "import") policy.lost_all = true;
+            if (word.ends_with(':')) word.pop_back();  // set blocked: ip
+            if (declares || words < kFirst) policy.lost_names.push_back(std::move(word));
+            declares = keyword;
+            ++words;
+            at = word_end;
+        }
+    }
+    if (starts(begin, "imp") || starts(begin, "incl")) policy.lost_all = true;  // misspelt
+    // The text goes on where a let seemed to end: what was read of it is not what was written.
+    auto* let = policy.items.empty() ? nullptr : std::get_if<ast::Let>(&policy.items.back());
+    if (let == nullptr || starts_line(begin) ||
+        text_.substr(let->span.end, begin - let->span.end).find('\n') != std::string_view::npos)
+        return;
+    policy.lost_names.push_back(let->name.text);
+    policy.items.pop_back();
+}
+
 // An item begins at a keyword that is the first thing of its line: at column 1, or where all braces are closed.
 std::uint32_t Scan::next_item(std::uint32_t begin, std::uint32_t at) const {
     int depth = 0;

@@ -29,6 +29,8 @@ public:
     bool too_deep(std::uint32_t begin);
     // Reports unexpected text at `at`, in the item at `begin`; `expected` is the grammar's sentence.
     void unexpected(std::uint32_t begin, std::uint32_t at, const std::string& expected);
+    // Notes what the text from `begin` to `end`, which is no item, may declare.
+    void lose(std::uint32_t begin, std::uint32_t end, ast::Policy& policy) const;
     // The start of the next item, after an error at `at` in the item at `begin`.
     std::uint32_t next_item(std::uint32_t begin, std::uint32_t at) const;
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "compiler/analysis/packet_sets.h"
+#include "compiler/analysis/suspects.h"
 
 namespace weir::analysis {
 namespace {
@@ -29,7 +30,11 @@ private:
     bool spent() { return sets_.bdd().spent(); }
     void never_true(const policy::Rule& rule);
     policy::ExprId narrowest_contradiction(policy::ExprId id);
+    enum class RelyOn : std::uint8_t { kFixed, kAll };
+    std::vector<std::size_t> takers(std::size_t number, RelyOn rely_on);
+    std::vector<std::size_t> needed(std::size_t number, const std::vector<std::size_t>& rules);
     void shadowed(std::size_t number);
+    void find_set_readers();
     bool find_shadowed();
     std::vector<Bdd::Node> decided_later();
     bool find_redundant();
@@ -44,8 +49,10 @@ private:
     Diagnostics& diagnostics_;
     PacketSets sets_;
     std::vector<Bdd::Node> matches_;  // of each rule
+    std::vector<Bdd::Node> decided_;  // before each rule, by the earlier ones
     std::vector<Reach> reach_;
-    std::vector<bool> tested_;  // a test wants this very rule to decide: it is there on purpose
+    std::vector<bool> reads_set_;  // each expression: a named set
+    std::vector<bool> tested_;     // a test wants this very rule to decide: it is there on purpose
 };
 
 // ---- W403 ----
@@ -79,25 +86,61 @@ void Linter::never_true(const policy::Rule& rule) {
 
 // ---- W401 ----
 
-// Says which earlier rules decide the packets of this one: those that decide some, in their order.
+// Earlier rules that decide packets of this one, in order, until they have all. Empty where
+// these do not have all.
+std::vector<std::size_t> Linter::takers(std::size_t number, RelyOn rely_on) {
+    Bdd& bdd = sets_.bdd();
+    std::vector<std::size_t> rules;
+    Bdd::Node left = matches_[number];
+    for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
+        const policy::Rule& rule = policy_.rules[i];
+        if (!rule.decides() || rule.has_state() || reach_[i] != Reach::kSome) continue;
+        if (rely_on == RelyOn::kFixed && reads_set_[static_cast<std::size_t>(rule.condition)]) continue;
+        const Bdd::Node rest = bdd.without(left, matches_[i]);
+        if (rest != left) rules.push_back(i);
+        left = rest;
+    }
+    if (left != Bdd::kFalse) rules.clear();
+    return rules;
+}
+
+// Of these rules, which decide all packets of the rule together, as few as are needed: without any one of the result
+// some packet is left.
+std::vector<std::size_t> Linter::needed(std::size_t number, const std::vector<std::size_t>& rules) {
+    Bdd& bdd = sets_.bdd();
+    for (const std::size_t one : rules)
+        if (bdd.without(matches_[number], matches_[one]) == Bdd::kFalse) return {one};
+    std::vector<Bdd::Node> later(rules.size() + 1, Bdd::kFalse);  // decided by rules[i] and those after it
+    for (std::size_t i = rules.size(); i-- > 0;)
+        later[i] = bdd.either(later[i + 1], bdd.both(matches_[number], matches_[rules[i]]));
+    std::vector<std::size_t> kept;
+    Bdd::Node left = matches_[number];  // by those that are kept
+    for (std::size_t i = 0; i < rules.size() && left != Bdd::kFalse; ++i) {
+        if (bdd.without(left, later[i + 1]) == Bdd::kFalse) continue;
+        kept.push_back(rules[i]);
+        left = bdd.without(left, matches_[rules[i]]);
+    }
+    return kept;
+}
+
+// Says which earlier rules decide the packets of this one. Rules that read a named set are among them only where it
+// cannot be without: what the set holds may change.
 void Linter::shadowed(std::size_t number) {
     const policy::Rule& rule = policy_.rules[number];
-    Bdd& bdd = sets_.bdd();
     Diagnostic found{.code = Code::W401, .span = rule.span, .rule = rule.name};
     found.span.end =
         std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
-    Bdd::Node left = matches_[number];
-    for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
-        if (!policy_.rules[i].decides() || policy_.rules[i].has_state() || bdd.both(left, matches_[i]) == Bdd::kFalse)
-            continue;
-        left = bdd.without(left, matches_[i]);
+    std::vector<std::size_t> rules = takers(number, RelyOn::kFixed);
+    if (rules.empty()) rules = takers(number, RelyOn::kAll);
+    rules = needed(number, rules);
+    for (const std::size_t i : rules) {
         found.blockers.push_back(policy_.rules[i].name);
         if (found.notes.size() < kMaxNotes)
             found.notes.push_back(
                 {policy_.rules[i].condition_span, fmt::format("`{}` decides {}", policy_.rules[i].name,
-                                                              left != Bdd::kFalse   ? "some of them"
-                                                              : found.notes.empty() ? "all of them"
-                                                                                    : "the rest")});
+                                                              rules.size() == 1   ? "all of them"
+                                                              : i != rules.back() ? "some of them"
+                                                                                  : "the rest")});
     }
     if (spent()) return;
     found.message = fmt::format("`{}` is shadowed: earlier rules decide all its packets", rule.name);
@@ -106,12 +149,31 @@ void Linter::shadowed(std::size_t number) {
     diagnostics_.add(std::move(found));
 }
 
+// Which expressions read a named set, themselves or in a part. Operands stand before what joins them.
+void Linter::find_set_readers() {
+    reads_set_.assign(policy_.exprs.size(), false);
+    const auto reads = [this](policy::ExprId id) -> bool { return reads_set_[static_cast<std::size_t>(id)]; };
+    for (std::size_t i = 0; i < policy_.exprs.size(); ++i) {
+        const auto& node = policy_.exprs[i].node;
+        if (const auto* all = std::get_if<policy::And>(&node))
+            reads_set_[i] = std::any_of(all->operands.begin(), all->operands.end(), reads);
+        else if (const auto* any = std::get_if<policy::Or>(&node))
+            reads_set_[i] = std::any_of(any->operands.begin(), any->operands.end(), reads);
+        else if (const auto* negated = std::get_if<policy::Not>(&node))
+            reads_set_[i] = reads(negated->operand);
+        else if (const auto* in = std::get_if<policy::InSet>(&node))
+            reads_set_[i] = !policy_.sets[static_cast<std::size_t>(in->set)].name.empty();
+    }
+}
+
 bool Linter::find_shadowed() {
     Bdd& bdd = sets_.bdd();
     Bdd::Node decided = Bdd::kFalse;
+    find_set_readers();
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
         const policy::Rule& rule = policy_.rules[i];
         matches_.push_back(sets_.of(rule.condition));
+        decided_.push_back(decided);
         const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
         if (spent()) return false;
         if (matches_[i] == Bdd::kFalse) {
@@ -202,7 +264,16 @@ bool Linter::find_redundant() {
     return !spent();
 }
 
-bool Linter::lint() { return find_shadowed() && find_redundant(); }
+bool Linter::lint() {
+    warn_over_limit(policy_, diagnostics_);
+    warn_always_true(policy_, diagnostics_);
+    if (!find_shadowed()) return false;
+    const Reached reached{policy_, sets_, matches_, decided_};
+    warn_neighbours(reached, diagnostics_);
+    warn_messages(reached, diagnostics_);
+    warn_negations(reached, diagnostics_);
+    return !spent() && find_redundant();
+}
 
 }  // namespace
 

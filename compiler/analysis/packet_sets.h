@@ -21,6 +21,13 @@ public:
 
     // The packets for which the condition holds. Means nothing once bdd().spent().
     Bdd::Node of(policy::ExprId condition) { return bdd_.both(possible_, raw(condition)); }
+    // All packets; those that have a field; those for which one comparison holds.
+    Bdd::Node all() const { return possible_; }
+    Bdd::Node having(packet::FieldId field) { return bdd_.both(possible_, present(field)); }
+    template <typename Comparison>
+    Bdd::Node where(const Comparison& comparison) {
+        return bdd_.both(possible_, holds(comparison));
+    }
     Bdd& bdd() { return bdd_; }
 
 private:

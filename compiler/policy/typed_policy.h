@@ -220,6 +220,7 @@ using MessagePart = std::variant<std::string, packet::FieldId, MessageWord>;
 struct Alert {
     std::string name;
     Span span;
+    Span message_span{};  // empty: it has the message that is given to it
     ast::AlertSeverity severity = ast::AlertSeverity::kMedium;
     std::vector<MessagePart> message;
     std::vector<SinkId> sinks;          // empty: every sink
@@ -283,9 +284,19 @@ struct Test {
     std::vector<TestStep> steps;
 };
 
+// `not tcp.dport == 22`, which is true also where the field is absent: the linter says so where that can be (W404).
+struct NegatedComparison {
+    ExprId negation;
+    Span span;
+    packet::FieldId field;
+    std::string text;  // as written
+    std::string help;
+};
+
 struct TypedPolicy {
     std::string name;
     Verdict default_verdict;
+    Span default_span{};  // empty where it is not written
     Verdict malformed_verdict;
     std::vector<Expr> exprs;
     std::vector<Set> sets;
@@ -293,6 +304,7 @@ struct TypedPolicy {
     std::vector<Alert> alerts;
     std::vector<Sink> sinks;
     std::vector<Test> tests;
+    std::vector<NegatedComparison> negated_comparisons;
     std::uint64_t throttles_size = 65536;  // keys of all throttles together
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }

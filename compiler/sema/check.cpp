@@ -41,6 +41,7 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
         first = &written;
         (written.malformed ? typed.malformed_verdict : typed.default_verdict) =
             checker.verdict(written.verdict, written.verdict_span);
+        if (!written.malformed) typed.default_span = written.span;
     });
     if (seen[1] == nullptr) typed.malformed_verdict = typed.default_verdict;
 }
@@ -96,7 +97,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
                                          const Files& files, Diagnostics& diagnostics) {
     if (policies.empty()) return std::nullopt;
     const std::vector<PlacedItem> items = items_in_order(policies);
-    const Names names = collect_names(items, diagnostics);
+    const Names names = collect_names(policies, items, diagnostics);
     policy::TypedPolicy typed;
     typed.name = policy_name(sources, policies.back());
     ConditionChecker conditions(sources, names, typed, diagnostics);

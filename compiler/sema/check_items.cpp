@@ -147,7 +147,7 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
     alert.name = written.name.text;
     alert.span = written.name.span;
     if (written.severity) alert.severity = *written.severity;
-    if (written.message) alert.message = message(written);
+    if (written.message) alert.message = message(written), alert.message_span = written.message_span;
     if (written.throttle) {
         alert.throttle = throttle(policy, *written.throttle);
     }

@@ -167,9 +167,9 @@ policy::ExprId ConditionChecker::compare(const Scope& scope, const ast::Compare&
     if (!key) return compare_sides(lhs, node, rhs, span);
     if (const auto known = known_comparisons_.find(*key); known != known_comparisons_.end()) return known->second;
     if (!take_elements(rhs.values->size(), rhs.span)) return never(span);
-    const std::size_t errors = diagnostics_.errors();
+    const std::size_t before = errors();
     const policy::ExprId made = compare_sides(lhs, node, rhs, span);
-    if (diagnostics_.errors() == errors) known_comparisons_.emplace(*key, made);
+    if (errors() == before) known_comparisons_.emplace(*key, made);
     return made;
 }
 

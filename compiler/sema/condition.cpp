@@ -2,6 +2,7 @@
 #include "compiler/sema/condition.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,10 @@ bool always_there(packet::FieldId id) {
     return present == WEIR_HAS_ALWAYS || present == WEIR_HAS_IFACE;
 }
 
+bool before(const Span& a, const Span& b) {
+    return std::tie(a.file, a.begin, a.end) < std::tie(b.file, b.begin, b.end);
+}
+
 struct Opposite {
     std::string_view written;
     std::string_view other;
@@ -28,7 +33,31 @@ constexpr Opposite kOpposites[] = {{"==", "!="}, {"!=", "=="}, {"<", ">="},     
 
 }  // namespace
 
+ConditionChecker::ConditionChecker(const Sources& sources, const Names& names, policy::TypedPolicy& typed,
+                                   Diagnostics& diagnostics)
+    : sources_(sources), names_(names), typed_(typed), diagnostics_(diagnostics) {
+    for (const Diagnostic& d : diagnostics.all())
+        if (code_severity(d.code) == Severity::kError) misread_.push_back(d.span);
+    std::sort(misread_.begin(), misread_.end(), before);
+}
+
+bool ConditionChecker::follows(const Diagnostic& diagnostic) const {
+    const Span at = diagnostic.span;
+    constexpr Code kUnknown[] = {Code::E202, Code::E208, Code::E209, Code::E210};
+    const bool unknown = std::find(std::begin(kUnknown), std::end(kUnknown), diagnostic.code) != std::end(kUnknown);
+    if (unknown && names_.may_be_lost(text(at))) return true;
+    const auto next = std::lower_bound(misread_.begin(), misread_.end(), at, before);
+    const auto overlaps = [&](const Span& span) {
+        return span.file == at.file && span.begin < at.end && at.begin < span.end;
+    };
+    return (next != misread_.end() && overlaps(*next)) || (next != misread_.begin() && overlaps(*(next - 1)));
+}
+
 void ConditionChecker::say(Diagnostic diagnostic) {
+    if (follows(diagnostic)) {
+        ++unsaid_;
+        return;
+    }
     // A function's text is checked once a call, and is wrong once.
     const Span at = diagnostic.span;
     if (open_calls_ != 0 && !said_in_calls_.emplace(diagnostic.code, at.file, at.begin, at.end).second) return;
@@ -37,7 +66,10 @@ void ConditionChecker::say(Diagnostic diagnostic) {
 }
 
 void ConditionChecker::not_yet(Span span, std::string_view what) {
-    say({.code = Code::E599, .span = span, .message = fmt::format("{} is not yet supported", what)});
+    say({.code = Code::E599,
+         .span = span,
+         .message = fmt::format("{} is not yet supported", what),
+         .help = "docs/language.md lists under \"Not yet\" what is missing"});
 }
 
 namespace {
@@ -99,25 +131,19 @@ policy::ExprId ConditionChecker::negation(const Scope& scope, const ast::Not& no
     const std::vector<packet::FieldId> fields = policy::compared_fields(typed_.expr(operand));
     const auto* comparison = std::get_if<ast::Compare>(&written.node);
     const auto absent = std::find_if_not(fields.begin(), fields.end(), always_there);
-    if (comparison != nullptr && absent != fields.end()) {
-        Diagnostic warning{.code = Code::W404,
-                           .span = span,
-                           .message = fmt::format("`{}` is also true for packets without `{}`", text(span),
-                                                  packet::field(*absent).name)};
-        const std::string op = text(comparison->op_span);
-        const auto* opposite = std::find_if(std::begin(kOpposites), std::end(kOpposites),
-                                            [&](const Opposite& o) { return o.written == op; });
-        if (opposite != std::end(kOpposites)) {
-            const std::string turned = fmt::format("{} {} {}", text(scope.policy->expr(comparison->lhs).span),
-                                                   opposite->other, text(scope.policy->expr(comparison->rhs).span));
-            warning.help = fmt::format("to match only packets that have the field, write `{}`", turned);
-        } else {
-            warning.help =
-                fmt::format("to exclude packets without the field, add `and` and a condition that requires it");
-        }
-        say(std::move(warning));
-    }
-    return add(span, policy::Not{operand});
+    const policy::ExprId made = add(span, policy::Not{operand});
+    if (comparison == nullptr || absent == fields.end()) return made;
+    policy::NegatedComparison negated{made, span, *absent, text(span), {}};
+    const std::string op = text(comparison->op_span);
+    const auto* opposite =
+        std::find_if(std::begin(kOpposites), std::end(kOpposites), [&](const Opposite& o) { return o.written == op; });
+    negated.help = opposite != std::end(kOpposites)
+                       ? fmt::format("to match only packets that have the field, write `{} {} {}`",
+                                     text(scope.policy->expr(comparison->lhs).span), opposite->other,
+                                     text(scope.policy->expr(comparison->rhs).span))
+                       : "to exclude packets without the field, add `and` and a condition that requires it";
+    typed_.negated_comparisons.push_back(std::move(negated));
+    return made;
 }
 
 policy::ExprId ConditionChecker::as_condition(const Operand& operand) {

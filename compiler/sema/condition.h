@@ -33,8 +33,7 @@ public:
         std::span<const packet::FieldId> compared{};  // what values are compared with: names of its values are known
     };
 
-    ConditionChecker(const Sources& sources, const Names& names, policy::TypedPolicy& typed, Diagnostics& diagnostics)
-        : sources_(sources), names_(names), typed_(typed), diagnostics_(diagnostics) {}
+    ConditionChecker(const Sources& sources, const Names& names, policy::TypedPolicy& typed, Diagnostics& diagnostics);
 
     // A condition; false where it is none, which has been said.
     policy::ExprId condition(const Scope& scope, ast::ExprId id);
@@ -152,6 +151,11 @@ private:
     policy::ExprId mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
     policy::ExprId field_equals(packet::FieldId field, const PlacedValue& value);
 
+    // Errors so far, said or not.
+    std::size_t errors() const { return diagnostics_.errors() + unsaid_; }
+    // It would be said of what is wrong already: a value that could not be read, a name that may have been lost.
+    bool follows(const Diagnostic& diagnostic) const;
+
     policy::ExprId add(Span span, decltype(policy::Expr::node) node);
     policy::ExprId never(Span span) { return add(span, policy::Constant{false}); }
     std::string text(Span span) const { return std::string(sources_.text(span)); }
@@ -160,6 +164,8 @@ private:
     const Names& names_;
     policy::TypedPolicy& typed_;
     Diagnostics& diagnostics_;
+    std::vector<Span> misread_;  // by file and place: what the parser reported
+    std::size_t unsaid_ = 0;     // errors that only follow from others
     std::string rule_;
     std::vector<policy::StateTerm> terms_;
     std::unordered_map<const ast::Let*, Operand> lets_;  // conditions and values, checked once

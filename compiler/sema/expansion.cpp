@@ -51,6 +51,8 @@ void ConditionChecker::count_expanded() {
 
 void ConditionChecker::discard_since(const Made& before) {
     typed_.exprs.resize(before.exprs);
+    std::vector<policy::NegatedComparison>& negated = typed_.negated_comparisons;
+    while (!negated.empty() && static_cast<std::size_t>(negated.back().negation) >= before.exprs) negated.pop_back();
     sizes_.resize(before.exprs);
     depths_.resize(before.exprs);
     expanded_ = before.expanded;
@@ -107,7 +109,7 @@ Operand ConditionChecker::expand(const Names::LetPlace& function, std::vector<Op
              .help = "there is no recursion"});
         return {.span = span};
     }
-    const std::size_t errors = diagnostics_.errors(), warnings = diagnostics_.warnings(), searches = payload_searches_;
+    const std::size_t before_errors = errors(), warnings = diagnostics_.warnings(), searches = payload_searches_;
     ++open_calls_;
     count_expanded();
     Operand expanded{.span = span};
@@ -122,7 +124,7 @@ Operand ConditionChecker::expand(const Names::LetPlace& function, std::vector<Op
         take_condition(never(span), span);
     }
     --open_calls_;
-    const bool silent = diagnostics_.errors() == errors && diagnostics_.warnings() == warnings;
+    const bool silent = errors() == before_errors && diagnostics_.warnings() == warnings;
     std::vector<KnownCall>& calls = known_calls_[&let];
     if (silent && expanded_ <= kMaxExprs && expanded.kind == Kind::kCondition && calls.size() < kMaxKnownCalls)
         calls.push_back({std::move(arguments), expanded.condition, payload_searches_ - searches});

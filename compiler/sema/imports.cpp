@@ -32,7 +32,8 @@ public:
                 "a policy has at least one item, such as `policy NAME`, `default pass` or a rule; was the file cut "
                 "short?");
         for (ast::Item& item : policy.items)
-            if (auto* import = std::get_if<ast::Import>(&item)) follow(*import);
+            if (auto* import = std::get_if<ast::Import>(&item))
+                if (!follow(*import)) policy.lost_all = true;
         open_.pop_back();
         policies_.push_back(std::move(policy));
     }
@@ -56,20 +57,21 @@ private:
         return false;
     }
 
-    void follow(ast::Import& import) {
+    // False where it names a file that cannot be read: said.
+    bool follow(ast::Import& import) {
         const std::vector<std::string> places =
             candidate_paths(sources_.name(import.path_span.file), import.path, files_.include_dirs);
         for (const std::string& place : places) {
             if (const auto found = known_.find(place); found != known_.end()) {
                 if (!closes_cycle(import, found->second)) import.file = found->second;
-                return;
+                return true;
             }
         }
         if (known_.size() + unread_ >= kMaxFiles || open_.size() >= kMaxImportDepth) {
             say(Code::E514, import.path_span,
                 fmt::format("more than {} files, or an import depth of more than {}", kMaxFiles, kMaxImportDepth),
                 "merge some of the files");
-            return;
+            return false;
         }
         Result<FileText> found = files_.first_of(places);
         if (!found) {
@@ -77,17 +79,18 @@ private:
             say(Code::E207, import.path_span,
                 fmt::format("`{}` cannot be read: {}", import.path, found.error().message),
                 "a path is relative to the file that names it, then to the --include folders");
-            return;
+            return false;
         }
         bytes_ += found->text.size();
         if (bytes_ > kMaxFileBytes) {
             say(Code::E502, import.path_span,
                 fmt::format("with this file the policy has more than {} MB of text", kMaxFileBytes >> 20),
                 "the limit is for all files of a policy together; addresses by the thousand belong into set files");
-            return;
+            return false;
         }
         import.file = sources_.add(found->path, std::move(found->text));
         read(*import.file);
+        return true;
     }
 
     Sources& sources_;

@@ -49,6 +49,7 @@ private:
                               .span = name.span,
                               .message = fmt::format("`{}` is a reserved word", name.text),
                               .help = fmt::format("choose another name, such as `{}_`", name.text)});
+            names_.lost.insert(name.text);
             return false;
         }
         const auto [place, added] = seen.emplace(name.text, name.span);
@@ -108,8 +109,15 @@ std::vector<PlacedItem> items_in_order(const std::vector<ast::Policy>& policies)
     return items;
 }
 
-Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics) {
-    return Collector(diagnostics).collect(items);
+Names collect_names(const std::vector<ast::Policy>& policies, const std::vector<PlacedItem>& items,
+                    Diagnostics& diagnostics) {
+    Names names = Collector(diagnostics).collect(items);
+    for (const ast::Policy& policy : policies) {
+        names.lost.insert(policy.lost_names.begin(), policy.lost_names.end());
+        names.lost_items = names.lost_items || policy.lost_items || policy.lost_all;
+        names.lost_all = names.lost_all || policy.lost_all;
+    }
+    return names;
 }
 
 }  // namespace weir::sema

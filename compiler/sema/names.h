@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/policy/typed_policy.h"
@@ -33,10 +34,16 @@ struct Names {
     Table<policy::RuleId> rules;
     Table<policy::AlertId> alerts;
     Table<policy::SinkId> sinks;
+    std::unordered_set<std::string> lost;  // declared by what could not be read, perhaps, or refused
+    bool lost_items = false;               // not every item could be read
+    bool lost_all = false;                 // any name may be declared in a file that could not be read
+
+    bool may_be_lost(const std::string& name) const { return lost_all || lost.contains(name); }
 };
 
 // Fills `names` with numbers in the order of the items; says which are reserved or given twice.
-Names collect_names(const std::vector<PlacedItem>& items, Diagnostics& diagnostics);
+Names collect_names(const std::vector<ast::Policy>& policies, const std::vector<PlacedItem>& items,
+                    Diagnostics& diagnostics);
 
 // A suggestion is a comparison with every name: after so many errors none is searched.
 inline bool suggests(const Diagnostics& diagnostics) {

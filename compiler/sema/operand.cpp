@@ -115,6 +115,7 @@ std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Sp
 }
 
 Operand ConditionChecker::path(const Scope& scope, const std::string& name, Span span) {
+    if (name.empty()) return {.span = span};  // said
     if (scope.arguments != nullptr) {
         if (const auto argument = scope.arguments->find(name); argument != scope.arguments->end()) {
             Operand operand = argument->second;

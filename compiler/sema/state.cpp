@@ -77,7 +77,7 @@ bool ConditionChecker::term_values(ast::StateTerm& term) {
 
 // Are the parts there that this kind of term has?
 bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term, Span span) {
-    const std::size_t errors = diagnostics_.errors();
+    const std::size_t before = errors();
     if (!scope.top_level)
         say({.code = Code::E335,
              .span = span,
@@ -112,27 +112,27 @@ bool ConditionChecker::term_shape(const Scope& scope, const ast::StateTerm& term
              .span = span,
              .message = fmt::format("more than {} state terms in a rule", kMaxTermsARule),
              .help = "split the rule"});
-    return diagnostics_.errors() == errors;
+    return errors() == before;
 }
 
 bool ConditionChecker::term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed) {
-    const std::size_t errors = diagnostics_.errors();
+    const std::size_t before = errors();
     for (const ast::ExprId id : term.keys) {
         const auto key = key_field(scope, id);
         if (key && std::find(typed.keys.begin(), typed.keys.end(), *key) == typed.keys.end())
             typed.keys.push_back(*key);
     }
     if (term.value) typed.value = key_field(scope, *term.value);
-    return diagnostics_.errors() == errors;
+    return errors() == before;
 }
 
 bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm& typed) {
-    const std::size_t errors = diagnostics_.errors();
+    const std::size_t before = errors();
     if (const auto* limit = std::get_if<Integer>(&term.limit->value)) {
         typed.limit = limit->value;
         typed.unit_ns = std::get<Duration>(term.window->value).ns;
         if (typed.unit_ns == 0) wrong_term(typed.span, "a window cannot be 0", "write `in 10s`");
-        return diagnostics_.errors() == errors;
+        return errors() == before;
     }
     const auto* bytes = std::get_if<ByteRate>(&term.limit->value);
     typed.limit = bytes != nullptr ? bytes->bytes : std::get<Rate>(term.limit->value).count;
@@ -155,7 +155,7 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
     else if (typed.burst > kMost / typed.unit_ns)
         wrong_term(term.burst ? typed.span : term.limit_span, "this bucket is too large",
                    fmt::format("for this unit, a bucket holds at most {}", kMost / typed.unit_ns));
-    return diagnostics_.errors() == errors;
+    return errors() == before;
 }
 
 void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& written, Span span) {

@@ -133,7 +133,7 @@ policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand&
              .help = "a tuple has at most three addresses"});
         return never(span);
     }
-    const std::size_t errors = diagnostics_.errors();
+    const std::size_t errors_before = errors();
     const Made before = made();
     for (std::size_t at = 0; at < rhs.values->size(); at += rhs.width) {
         std::vector<policy::SetElement> entry;
@@ -149,7 +149,7 @@ policy::ExprId ConditionChecker::exact_tuples(const Operand& lhs, const Operand&
         set.entries.add(set.types, entry);
         discard_since(before);
     }
-    if (diagnostics_.errors() != errors) return never(span);
+    if (errors() != errors_before) return never(span);
     set.entries.sort();
     set.size = set.entries.size();
     typed_.sets.push_back(std::move(set));

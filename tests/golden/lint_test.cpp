@@ -144,6 +144,7 @@ TEST_CASE("what the linter says holds for every frame") {
         policy::TypedPolicy thinner = *policy.typed;  // without what is redundant
         for (const Diagnostic& d : said.all()) {
             INFO(code_name(d.code) << " " << d.rule);
+            if (d.code > Code::W403) continue;  // not of a rule
             const policy::RuleId rule{static_cast<std::uint32_t>(number_of(*policy.typed, d.rule))};
             if (d.code == Code::W402) {
                 ++redundant;
@@ -191,4 +192,77 @@ TEST_CASE("ten thousand rules are linted whole") {
     CHECK(said.all()[0].code == Code::W401);
     CHECK(said.all()[0].rule == "hidden");
     CHECK(said.all()[0].blockers == std::vector<std::string>{"r775"});
+}
+
+namespace {
+
+// The policy's diagnostics of this code.
+std::vector<Diagnostic> said_of(const std::string& text, Code code) {
+    const Policy policy = checked(text);
+    REQUIRE(policy.typed);
+    Diagnostics said;
+    REQUIRE(analysis::lint(*policy.typed, said));
+    std::vector<Diagnostic> found;
+    for (const Diagnostic& d : said.all())
+        if (d.code == code) found.push_back(d);
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("W401 names as few rules as take all packets, and those with sets only where it needs them") {
+    const auto blockers = [](const std::string& text) {
+        const std::vector<Diagnostic> said = said_of(text, Code::W401);
+        REQUIRE_FALSE(said.empty());
+        REQUIRE(said.back().rule == "never");
+        return said.back().blockers;
+    };
+    using Names = std::vector<std::string>;
+    CHECK(blockers("rule low { when tcp.dport < 1000 then pass }\nrule high { when tcp.dport >= 500 then pass }\n"
+                   "rule all { when tcp then pass }\nrule never { when tcp.dport == 700 then drop }") == Names{"low"});
+    CHECK(blockers("rule a { when tcp.dport < 1000 then pass }\nrule b { when tcp.dport in 900..2000 then drop }\n"
+                   "rule c { when tcp.dport > 1500 then pass }\nrule never { when tcp then drop }") ==
+          Names{"a", "b", "c"});
+    CHECK(
+        blockers("rule a { when tcp.dport < 1000 then pass }\nrule b { when tcp.dport in 900..990 or udp then drop }\n"
+                 "rule c { when tcp.dport > 999 then pass }\nrule never { when tcp then drop }") == Names{"a", "c"});
+    CHECK(blockers("set s : ip\nrule a { when ip.src in s then pass }\nrule b { when ip.src not in s then drop }\n"
+                   "rule never { when tcp then drop }") == Names{"a", "b"});
+    CHECK(blockers("set s : ip\nrule a { when ip.src in s then pass }\nrule b { when ip then drop }\n"
+                   "rule never { when tcp then drop }") == Names{"b"});
+}
+
+// What W404, W407 and W411 deny, no frame of the test shows.
+TEST_CASE("W4 of packets that are not there holds for every frame") {
+    std::size_t certain = 0, messages = 0;
+    for (unsigned seed = 0; seed < 300; ++seed) {
+        Seeded random(seed);
+        const std::string tried = condition(random, 2);
+        const std::string text = fmt::format(
+            "alert seen {{ message \"{{tcp.dport}}\" }}\nrule first {{ when {} then drop }}\n"
+            "rule second {{ when ({}) and not ip.src == 10.0.0.1 then alert seen, pass }}\n{}",
+            condition(random, 1), tried, frames_text());
+        Policy policy = checked(text);
+        INFO("seed " << seed << "\n" << text.substr(0, text.find("test ")));
+        REQUIRE(policy.typed);
+        Diagnostics said;
+        REQUIRE(analysis::lint(*policy.typed, said));
+        const auto has = [&](Code code) {
+            return std::any_of(said.all().begin(), said.all().end(),
+                               [&](const Diagnostic& d) { return d.code == code; });
+        };
+        const bool warned = has(Code::W404), empty_message = has(Code::W411);
+        certain += warned ? 0 : 1;
+        messages += empty_message ? 1 : 0;
+        oracle::Oracle oracle(*policy.typed);
+        for (const packet::Packet& packet : packets_of(*policy.typed)) {
+            if (oracle.holds(policy.typed->rules[0].condition, packet) ||
+                !oracle.holds(policy.typed->rules[1].condition, packet))
+                continue;
+            if (!warned && !packet.value(packet::FieldId::kIpSrc)) FAIL("the field is absent");
+            if (empty_message && packet.value(packet::FieldId::kTcpDport)) FAIL("the message has its field");
+        }
+    }
+    CHECK(certain >= 30);
+    CHECK(messages >= 10);
 }

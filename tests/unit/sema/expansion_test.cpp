@@ -29,7 +29,7 @@ Made check(const std::string& text) {
     const std::vector<ast::Policy> policies = sema::parse_all(sources, root, {}, made.diagnostics);
     REQUIRE(!made.diagnostics.has_errors());
     const auto items = sema::items_in_order(policies);
-    const sema::Names names = sema::collect_names(items, made.diagnostics);
+    const sema::Names names = sema::collect_names(policies, items, made.diagnostics);
     policy::TypedPolicy typed;
     sema::ConditionChecker conditions(sources, names, typed, made.diagnostics);
     for (const sema::PlacedItem& placed : items) {

@@ -17,7 +17,7 @@ struct Collected {
         const std::uint32_t file = sources.add("test.rules", text);
         policies.push_back(parse(sources, file, diagnostics));
         REQUIRE_FALSE(diagnostics.has_errors());
-        names = collect_names(items_in_order(policies), diagnostics);
+        names = collect_names(policies, items_in_order(policies), diagnostics);
     }
     std::string codes() const {
         std::string all;

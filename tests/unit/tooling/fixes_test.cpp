@@ -45,8 +45,8 @@ TEST_CASE("a name that is merely near is a guess") {
 }
 
 TEST_CASE("warnings whose fix changes what the policy does stay") {
-    for (const std::string text :
-         {"rule a { when not tcp.dport == 22 then drop }\n", "rule a { when tcp then drop } # \xe2\x80\xae\n"}) {
+    for (const std::string text : {"rule a { when ip4 and not tcp.dport == 22 then drop }\n",
+                                   "rule a { when tcp then drop } # \xe2\x80\xae\n"}) {
         const FixedPolicy policy = fixed(text);
         CHECK(policy.text == text);
         CHECK(policy.left.diagnostics.warnings() == 1);

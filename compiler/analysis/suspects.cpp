@@ -1,0 +1,261 @@
+// Tested by tests/golden/lint_test.cpp with `W4`.
+#include "compiler/analysis/suspects.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace weir::analysis {
+namespace {
+
+// ---- W404 ----
+
+// Where a negated comparison stands in conditions, and which packets come to it there.
+class Negations {
+public:
+    Negations(const Reached& reached, Diagnostics& diagnostics)
+        : reached_(reached), bdd_(reached.sets.bdd()), diagnostics_(diagnostics), within_(reached.policy.exprs.size()) {
+        for (const policy::NegatedComparison& one : reached.policy.negated_comparisons)
+            within_[static_cast<std::size_t>(one.negation)] = true;
+        // Operands stand before what joins them.
+        for (std::size_t i = 0; i < within_.size(); ++i)
+            for (const policy::ExprId operand : operands(policy::ExprId{static_cast<std::uint32_t>(i)}))
+                if (within_[static_cast<std::size_t>(operand)]) within_[i] = true;
+    }
+
+    void walk_rules() {
+        for (std::size_t i = 0; i < reached_.policy.rules.size() && !bdd_.spent(); ++i) {
+            rule_ = &reached_.policy.rules[i];
+            if (!within_[static_cast<std::size_t>(rule_->condition)]) continue;
+            Bdd::Node packets = bdd_.without(reached_.sets.all(), reached_.decided[i]);
+            for (const policy::StateTerm& term : rule_->terms)  // false without its keys
+                for (const policy::KeyField& key : term.keys)
+                    packets = bdd_.both(packets, reached_.sets.having(key.field));
+            walk(rule_->condition, packets);
+        }
+    }
+
+private:
+    std::vector<policy::ExprId> operands(policy::ExprId id) const {
+        const auto& node = reached_.policy.expr(id).node;
+        if (const auto* all = std::get_if<policy::And>(&node)) return all->operands;
+        if (const auto* any = std::get_if<policy::Or>(&node)) return any->operands;
+        if (const auto* negated = std::get_if<policy::Not>(&node)) return {negated->operand};
+        return {};
+    }
+
+    // `packets`: those for which it matters whether this part of the condition holds.
+    void walk(policy::ExprId id, Bdd::Node packets) {
+        if (!within_[static_cast<std::size_t>(id)] || packets == Bdd::kFalse || bdd_.spent()) return;
+        say(id, packets);
+        const std::vector<policy::ExprId> parts = operands(id);
+        const bool any = std::holds_alternative<policy::Or>(reached_.policy.expr(id).node);
+        for (const policy::ExprId part : parts) {
+            if (!within_[static_cast<std::size_t>(part)]) continue;
+            Bdd::Node left = packets;
+            for (const policy::ExprId other : parts) {
+                if (other == part || left == Bdd::kFalse) continue;
+                const Bdd::Node holds = reached_.sets.of(other);
+                left = any ? bdd_.without(left, holds) : bdd_.both(left, holds);
+            }
+            walk(part, left);
+        }
+    }
+
+    void say(policy::ExprId id, Bdd::Node packets) {
+        for (const policy::NegatedComparison& one : reached_.policy.negated_comparisons) {
+            if (one.negation != id || bdd_.without(packets, reached_.sets.having(one.field)) == Bdd::kFalse) continue;
+            if (bdd_.spent() || !said_.emplace(one.span.file, one.span.begin, one.span.end).second) return;
+            diagnostics_.add({.code = Code::W404,
+                              .span = one.span,
+                              .message = fmt::format("`{}` is also true for packets without `{}`", one.text,
+                                                     packet::field(one.field).name),
+                              .help = one.help,
+                              .rule = rule_->name});
+        }
+    }
+
+    const Reached& reached_;
+    Bdd& bdd_;
+    Diagnostics& diagnostics_;
+    std::vector<bool> within_;  // of each expression: a negated comparison stands in it
+    const policy::Rule* rule_ = nullptr;
+    std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> said_;
+};
+
+// ---- W407 ----
+
+// Does a packet of these pass, whatever state and running sets are?
+bool may_pass(const Reached& reached, Bdd::Node packets) {
+    Bdd& bdd = reached.sets.bdd();
+    for (std::size_t i = 0; i < reached.policy.rules.size() && packets != Bdd::kFalse; ++i) {
+        const policy::Rule& rule = reached.policy.rules[i];
+        if (!rule.decides() || bdd.both(packets, reached.matches[i]) == Bdd::kFalse) continue;
+        if (rule.verdict->kind == policy::VerdictKind::kPass) return true;
+        if (!rule.has_state()) packets = bdd.without(packets, reached.matches[i]);
+    }
+    return packets != Bdd::kFalse && reached.policy.default_verdict.kind == policy::VerdictKind::kPass;
+}
+
+// Where a policy drops: its default, or the first rule that drops these packets.
+Span dropped_at(const Reached& reached, Bdd::Node packets) {
+    Bdd& bdd = reached.sets.bdd();
+    for (std::size_t i = 0; i < reached.policy.rules.size(); ++i) {
+        const policy::Rule& rule = reached.policy.rules[i];
+        if (rule.decides() && bdd.both(packets, reached.matches[i]) != Bdd::kFalse) return rule.condition_span;
+    }
+    return reached.policy.default_span;
+}
+
+// ---- W410 ----
+
+template <typename Range, typename Less>
+bool disjoint(const std::vector<Range>& a, const std::vector<Range>& b, const Less& ends_before) {
+    for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+        if (ends_before(a[i], b[j]))
+            ++i;
+        else if (ends_before(b[j], a[i]))
+            ++j;
+        else
+            return false;
+    }
+    return true;
+}
+
+// Both are `field != …` of one field, and no value is excluded by both: one of them holds.
+bool always_one(const policy::Expr& a, const policy::Expr& b) {
+    if (const auto *x = std::get_if<policy::NumberIn>(&a.node), *y = std::get_if<policy::NumberIn>(&b.node); x && y)
+        return x->negated && y->negated && x->number.field == y->number.field && x->number.mask == y->number.mask &&
+               disjoint(x->ranges, y->ranges, [](const auto& p, const auto& q) { return p.second < q.first; });
+    if (const auto *x = std::get_if<policy::AddressIn>(&a.node), *y = std::get_if<policy::AddressIn>(&b.node); x && y)
+        return x->negated && y->negated && x->field == y->field &&
+               disjoint(x->ranges, y->ranges, [](const IpRange& p, const IpRange& q) {
+                   return p.last.version != q.first.version ? p.last.version < q.first.version : p.last < q.first;
+               });
+    if (const auto *x = std::get_if<policy::MacIn>(&a.node), *y = std::get_if<policy::MacIn>(&b.node); x && y)
+        return x->negated && y->negated && x->field == y->field &&
+               disjoint(x->addresses, y->addresses, [](const MacAddress& p, const MacAddress& q) { return p < q; });
+    if (const auto *x = std::get_if<policy::IfaceMatch>(&a.node), *y = std::get_if<policy::IfaceMatch>(&b.node); x && y)
+        return x->negated && y->negated && x->op == policy::BytesOp::kEq && y->op == policy::BytesOp::kEq &&
+               x->text != y->text;
+    return false;
+}
+
+}  // namespace
+
+void warn_negations(const Reached& reached, Diagnostics& diagnostics) {
+    if (!reached.policy.negated_comparisons.empty()) Negations(reached, diagnostics).walk_rules();
+}
+
+void warn_neighbours(const Reached& reached, Diagnostics& diagnostics) {
+    using packet::FieldId;
+    PacketSets& sets = reached.sets;
+    Bdd& bdd = sets.bdd();
+    const Bdd::Node sound = bdd.without(sets.all(), sets.where(policy::Flag{FieldId::kMalformed}));
+    const auto packets = [&](FieldId protocol, FieldId kind, std::uint64_t value) {
+        return bdd.both(sound, bdd.both(sets.where(policy::Flag{protocol}),
+                                        sets.where(policy::NumberIn{{kind}, {{value, value}}, false})));
+    };
+    constexpr std::uint64_t kRequest = 1, kReply = 2;                   // RFC 826
+    constexpr std::uint64_t kSolicitation = 135, kAdvertisement = 136;  // RFC 4861
+    struct Needed {
+        FieldId version;
+        Bdd::Node packets;
+        const char* name;
+    };
+    const Needed needed[] = {
+        {FieldId::kIp4, packets(FieldId::kArp, FieldId::kArpOp, kRequest), "ARP requests"},
+        {FieldId::kIp4, packets(FieldId::kArp, FieldId::kArpOp, kReply), "ARP replies"},
+        {FieldId::kIp6, packets(FieldId::kIcmp6, FieldId::kIcmp6Type, kSolicitation), "neighbour solicitations"},
+        {FieldId::kIp6, packets(FieldId::kIcmp6, FieldId::kIcmp6Type, kAdvertisement), "neighbour advertisements"}};
+    std::string missing;
+    Span at{};
+    bool arp = false, neighbours = false;
+    for (const Needed& one : needed) {
+        // A policy that passes nothing of this IP version needs no neighbours either.
+        if (may_pass(reached, one.packets) ||
+            !may_pass(reached, bdd.both(sound, sets.where(policy::Flag{one.version}))))
+            continue;
+        (one.version == FieldId::kIp4 ? arp : neighbours) = true;
+        if (missing.empty()) at = dropped_at(reached, one.packets);
+        missing += fmt::format("{}{}", missing.empty() ? "" : ", ", one.name);
+    }
+    if (missing.empty() || bdd.spent()) return;
+    const char* condition = !neighbours ? "arp" : arp ? "arp or icmp6.type in 133..137" : "icmp6.type in 133..137";
+    diagnostics.add(
+        {.code = Code::W407,
+         .span = at,
+         .message = fmt::format("no rule passes {}", missing),
+         .label = "drops them",
+         .help = fmt::format("the interface goes silent when its neighbours' entries expire, minutes from now: "
+                             "`rule neighbours {{ when {} then pass }}`",
+                             condition)});
+}
+
+void warn_over_limit(const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
+    for (const policy::Rule& rule : policy.rules) {
+        if (!rule.verdict || rule.verdict->kind != policy::VerdictKind::kPass) continue;
+        const bool only_passes = rule.alerts.empty() && rule.changes.empty();
+        if (!only_passes && policy.default_verdict.kind == policy::VerdictKind::kPass) continue;
+        const auto over = std::find_if(rule.terms.begin(), rule.terms.end(),
+                                       [](const policy::StateTerm& term) { return !term.within; });
+        if (over == rule.terms.end()) continue;
+        diagnostics.add({.code = Code::W408,
+                         .span = over->span,
+                         .message = fmt::format("`{}` passes only what is over this limit", rule.name),
+                         .help = "write `<=` to pass what is within the limit: `rate(ip.src) <= 10/s`",
+                         .rule = rule.name});
+    }
+}
+
+void warn_always_true(const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
+    constexpr std::size_t kMaxOperands = 64;  // all pairs of them are compared
+    std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> said;
+    for (const policy::Expr& expr : policy.exprs) {
+        const auto* any = std::get_if<policy::Or>(&expr.node);
+        if (any == nullptr || any->operands.size() > kMaxOperands) continue;
+        for (std::size_t i = 0; i < any->operands.size(); ++i) {
+            const auto other = std::find_if(
+                any->operands.begin(), any->operands.begin() + static_cast<std::ptrdiff_t>(i),
+                [&](policy::ExprId id) { return always_one(policy.expr(id), policy.expr(any->operands[i])); });
+            if (other == any->operands.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+            if (!said.emplace(expr.span.file, expr.span.begin, expr.span.end).second) break;
+            diagnostics.add(
+                {.code = Code::W410,
+                 .span = expr.span,
+                 .message = "this `or` is true for every value of the field",
+                 .label = "one of the two always holds",
+                 .help = "to exclude several values, write `not in { … }`, or `and` between the comparisons"});
+            break;
+        }
+    }
+}
+
+void warn_messages(const Reached& reached, Diagnostics& diagnostics) {
+    Bdd& bdd = reached.sets.bdd();
+    std::vector<Bdd::Node> packets(reached.policy.alerts.size(), Bdd::kFalse);
+    for (std::size_t i = 0; i < reached.policy.rules.size(); ++i)
+        for (const policy::AlertAction& action : reached.policy.rules[i].alerts) {
+            Bdd::Node& those = packets[static_cast<std::size_t>(action.alert)];
+            those = bdd.either(those, reached.matches[i]);
+        }
+    for (std::size_t i = 0; i < packets.size() && !bdd.spent(); ++i) {
+        const policy::Alert& alert = reached.policy.alerts[i];
+        if (packets[i] == Bdd::kFalse || alert.message_span.begin == alert.message_span.end) continue;
+        for (const policy::MessagePart& part : alert.message) {
+            const auto* field = std::get_if<packet::FieldId>(&part);
+            if (field == nullptr || bdd.both(packets[i], reached.sets.having(*field)) != Bdd::kFalse || bdd.spent())
+                continue;
+            diagnostics.add(
+                {.code = Code::W411,
+                 .span = alert.message_span,
+                 .message = fmt::format("no packet of the alert `{}` has `{}`", alert.name, packet::field(*field).name),
+                 .help = "show a field that the packets of its rules have"});
+            break;
+        }
+    }
+}
+
+}  // namespace weir::analysis
