@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <new>
+#include <string>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -45,11 +47,32 @@ void add_quiet(CLI::App& command) {
     for (CLI::App* below : command.get_subcommands([](CLI::App*) { return true; })) add_quiet(*below);
 }
 
+// Made when there is still memory.
+std::string& out_of_memory_text() {
+    static std::string text;
+    return text;
+}
+
+// Where memory ends there is nothing to go on with: LLVM cannot be unwound. One sentence, and the status of the world.
+void end_without_memory(int argc, char** argv) {
+    std::string call = "weir";
+    for (int i = 1; i < argc; ++i) call += " " + weir::printable(argv[i]);
+    out_of_memory_text() = "weir: too little memory for `" + call +
+                           "`: the policy, or a file that it reads, is too large for this machine\n"
+                           "      or for the limits of this process: ulimit -v, memory.max of its control group\n";
+    std::set_new_handler([] {
+        const std::string& text = out_of_memory_text();
+        static_cast<void>(write(STDERR_FILENO, text.data(), text.size()) == 0);
+        _exit(weir::kWorldFault);
+    });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (weir::service::is_worker(argc, argv)) return weir::service::worker_main();
     open_standard_descriptors();
+    end_without_memory(argc, argv);
     // A closed pipe and a file that is as large as it may be are errors (EPIPE, EFBIG), no ends.
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);

@@ -119,6 +119,10 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
 
 llvm::TargetMachine& bpf_machine() {
     static llvm::TargetMachine* const machine = [] {
+        // LLVM ends the program itself where there is no memory. What is set for `new` holds for its own calls, too.
+        llvm::install_bad_alloc_error_handler([](void*, const char*, bool) {
+            if (const std::new_handler end = std::get_new_handler()) end();
+        });
         LLVMInitializeBPFTargetInfo();
         LLVMInitializeBPFTarget();
         LLVMInitializeBPFTargetMC();
