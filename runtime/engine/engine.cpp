@@ -192,6 +192,7 @@ StateMaps::Change Engine::state_change(const bpf::Object& object) const {
 const std::string& Engine::name() const { return state_->options.name; }
 int Engine::poll_fd() const { return state_->ready.get(); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
+std::vector<std::string> Engine::sink_problems() const { return state_->sink_problems(state_->active->generation); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }
 
 void Engine::detach() {

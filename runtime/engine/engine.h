@@ -36,7 +36,8 @@ struct EngineOptions {
     // Where entries of sets that change are saved (runtime/state/set_saver.h), for this engine alone; empty: nowhere.
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
-    bool deliver_to_sinks = true;          // false: only on_event gets them (embedding)
+    bool strict_sinks = false;     // a policy with a sink that cannot deliver is refused; else on_notice says so
+    bool deliver_to_sinks = true;  // false: only on_event gets them (embedding)
     // Where it is given, in place of Program::load(). The verifier may take half a minute, for which an engine waits;
     // with programs that were loaded beforehand (Engine::next_program()) it need not.
     LoadProgram load{};
@@ -108,6 +109,8 @@ public:
     // In other threads: expired entries are removed from sets (packets do not see them anyway), and what the first
     // change of a set by hand needs is made ready. To be called now and then.
     void tidy_sets();
+    // Those of the policy in force that cannot deliver now: "sink log: opening /a/b failed: No such file or directory".
+    std::vector<std::string> sink_problems() const;
     std::uint64_t last_commit_ns() const;  // how long the commit of the last swap took
 
 private:

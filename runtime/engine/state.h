@@ -105,6 +105,8 @@ struct Engine::State {
     std::vector<std::pair<std::string, int>> wanted_pins() const;
 
     // swap.cpp
+    Status check_sinks(const Generation& generation) const;
+    std::vector<std::string> sink_problems(const Generation& generation) const;
     void abandon(Loaded& loaded);
     bool went_back(InForce now) const;
     ProgramOptions next_program() const;

@@ -64,11 +64,33 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
     if (!object.elf.empty() && bytes_of(object) <= kMaxSourceBytes)
         loaded.source = std::make_unique<const bpf::Object>(object);
+    if (Status good = check_sinks(loaded.generation); !good) {
+        abandon(loaded);
+        return good.error();
+    }
     if (Status pinned = pin(loaded); !pinned) {
         abandon(loaded);
         return pinned.error();
     }
     return loaded;
+}
+
+std::vector<std::string> Engine::State::sink_problems(const Generation& generation) const {
+    std::vector<std::string> found;
+    for (const SinkId id : generation.sinks)
+        if (const SinkStatus sink = dispatcher.status(id); sink.state != "ok")
+            found.push_back(fmt::format("sink {}: {}", sink.name, sink.state));
+    return found;
+}
+
+// Sinks try again with each event: what is wrong with them now may be repaired while the policy is in force.
+Status Engine::State::check_sinks(const Generation& generation) const {
+    for (const std::string& problem : sink_problems(generation)) {
+        if (options.strict_sinks)
+            return Error{problem, "--strict-sinks refuses a policy whose sinks cannot deliver", EIO};
+        notice("warning: " + problem + "; its events are lost until that is repaired");
+    }
+    return Done{};
 }
 
 // A policy that did not come into force: as if it had never been there.

@@ -23,7 +23,8 @@ std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
             continue;
         }
         ids.push_back(next_);
-        sinks_.emplace(next_++, Entry{declared, make_(declared)});
+        const auto added = sinks_.emplace(next_++, Entry{declared, make_(declared)}).first;
+        added->second.sink->prepare();
     }
     return ids;
 }

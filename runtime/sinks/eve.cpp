@@ -158,6 +158,15 @@ bool EveFile::append(const std::string& line) {
     return failed("writing");
 }
 
+void EveFile::prepare() {
+    if (!file_ && open()) state_ = "ok";
+}
+
+void EveFile::reopen() {
+    file_ = UniqueFd();
+    prepare();
+}
+
 bool EveFile::deliver(const Event& event) {
     const std::string line = eve_line(event);
     struct stat facts{};

@@ -19,7 +19,8 @@ public:
     EveFile(std::string path, std::uint64_t rotate_bytes, std::uint32_t keep)
         : path_(std::move(path)), rotate_bytes_(rotate_bytes), keep_(keep) {}
     bool deliver(const Event& event) override;
-    void reopen() override { file_ = UniqueFd(); }
+    void prepare() override;
+    void reopen() override;
     std::string state() const override { return state_; }
 
 private:

@@ -152,6 +152,18 @@ TEST_CASE("an EVE file goes on where it was, is opened anew, and follows one tha
     CHECK(lines_of(path).size() == 1);
 }
 
+TEST_CASE("an EVE file says before the first event that it cannot be opened") {
+    Folder folder;
+    const fs::path path = folder.path / "later" / "eve.json";
+    EveFile eve(path, 0, 0);
+    eve.prepare();
+    CHECK(eve.state().find("No such file or directory") != std::string::npos);
+    fs::create_directories(path.parent_path());
+    eve.prepare();
+    CHECK(eve.state() == "ok");
+    CHECK(fs::exists(path));
+}
+
 TEST_CASE("what an EVE file cannot take is lost, said, and over when it is over") {
     Folder folder;
     const fs::path path = folder.path / "sub" / "eve.json";
