@@ -3,25 +3,31 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "grammar/rendered.h"
 #include "service/command_codec.h"
-#include "service/engine_connection.h"
 
 namespace weir::cli {
 
-Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms) {
+Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms,
+                               const OnInterrupt* on_interrupt) {
     auto engine = service::EngineConnection::open(name);
     if (!engine) return engine.error();
     const auto* reload = std::get_if<service::ReloadCommand>(&command);
     const int attached = reload == nullptr ? -1 : reload->text.get();
     if (Status sent = engine->send(service::encode(command), timeout_ms, attached); !sent) return sent.error();
-    auto said = engine->receive(timeout_ms);
-    if (!said) return said.error();
-    return service::decode_reply(*said, command);
+    const int wake = on_interrupt == nullptr ? -1 : on_interrupt->interrupt.fd();
+    for (;;) {
+        auto said = engine->receive(timeout_ms, wake);
+        if (said) return service::decode_reply(*said, command);
+        const bool is_interrupted = said.error().number == EINTR;
+        if (is_interrupted && !on_interrupt->interrupt.take()) continue;
+        if (!is_interrupted || !on_interrupt->waits_on(*engine)) return said.error();
+    }
 }
 
 Result<service::StatusReply> ask_status(const std::string& name) {

@@ -1,19 +1,31 @@
 // Asking a running engine: the commands' side of the control socket (docs/cli.md, "The control socket").
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
+#include "cli/interrupt.h"
 #include "grammar/base/result.h"
 #include "service/command.h"
+#include "service/engine_connection.h"
 
 namespace weir::cli {
 
+// What Ctrl-C does while an engine has not replied. Without it the program ends.
+struct OnInterrupt {
+    const Interrupt& interrupt;
+    // True: wait on. The reply may still come; what is sent on the connection comes after the command.
+    std::function<bool(service::EngineConnection&)> waits_on;
+};
+
 // What engine `name`, or the only one running where it is empty, replies; its refusal, too. An error where none does.
-Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms);
+// EINTR: Ctrl-C, and `on_interrupt` did not wait on.
+Result<service::Reply> ask_any(const std::string& name, const service::Command& command, int timeout_ms,
+                               const OnInterrupt* on_interrupt = nullptr);
 // The status of an engine; a refusal is an error.
 Result<service::StatusReply> ask_status(const std::string& name);
 // Diagnostics and the refusal on standard error; returns the status that the command ends with.

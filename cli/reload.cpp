@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -32,6 +34,7 @@ struct ReloadArguments {
     std::string samples{};
     bool shadow = false;
     bool no_tests = false;
+    bool dry_run = false;
 };
 
 // What programs read. People read what the commands below print.
@@ -77,6 +80,54 @@ Status attach_stdin(service::ReloadCommand& command) {
     return Done{};
 }
 
+// "a, b and 7 more"
+std::string some_of(const std::vector<std::string>& names) {
+    constexpr std::size_t kMost = 20;
+    std::string text;
+    for (std::size_t i = 0; i < names.size() && i < kMost; ++i) text += (i == 0 ? "" : ", ") + printable(names[i]);
+    return names.size() <= kMost ? text : fmt::format("{} and {} more", text, names.size() - kMost);
+}
+
+void print_planned(const service::ReloadReply& reply, const service::Planned& planned) {
+    fmt::print(
+        "nothing was changed; generation {} stays in force\n"
+        "policy {} would follow it: {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms)\n",
+        reply.generation, printable(reply.policy), reply.rules, reply.compile_ms, planned.load_ms);
+    if (!planned.new_rules.empty()) fmt::print("    new rules: {}\n", some_of(planned.new_rules));
+    if (!planned.removed_rules.empty()) fmt::print("    rules that go: {}\n", some_of(planned.removed_rules));
+    for (const std::string& identity : planned.forgotten)
+        fmt::print("    the state of `{}` would be lost: that policy does not use it\n", printable(identity));
+}
+
+// The first Ctrl-C withdraws the reload, the second ends the waiting.
+struct Withdrawal {
+    bool is_asked = false;
+    bool operator()(service::EngineConnection& engine) {
+        constexpr int kSend_ms = 1000;
+        if (std::exchange(is_asked, true)) return false;
+        return static_cast<bool>(engine.send(service::encode(service::WithdrawCommand{}), kSend_ms));
+    }
+};
+
+std::optional<service::ReloadReply> ask_or_withdraw(const std::string& name, service::ReloadCommand command,
+                                                    int& status) {
+    const Interrupt interrupt;
+    Withdrawal withdrawal;
+    const OnInterrupt on_interrupt{interrupt, std::ref(withdrawal)};
+    auto reply = ask_any(name, std::move(command), kTimeout_ms, &on_interrupt);
+    if (!reply && reply.error().number == EINTR) {
+        status = say_error(Error{"the engine has not said yet what became of the reload",
+                                 "weir status shows which policy is in force", EINTR});
+        return std::nullopt;
+    }
+    if (!reply) return status = say_error(reply.error()), std::nullopt;
+    if (const auto* refusal = std::get_if<service::Refusal>(&*reply))
+        return status = say_refusal(*refusal), std::nullopt;
+    if (withdrawal.is_asked)
+        fmt::print(stderr, "weir: too late to withdraw the reload: it is done\n      weir rollback undoes it\n");
+    return std::get<service::ReloadReply>(std::move(*reply));
+}
+
 int reload(const ReloadArguments& arguments) {
     service::ReloadCommand command;
     if (arguments.file == "-") {
@@ -92,14 +143,21 @@ int reload(const ReloadArguments& arguments) {
     command.colour = colour_of(STDERR_FILENO) == Colour::kOn;
     command.shadow = arguments.shadow;
     command.no_tests = arguments.no_tests;
+    command.dry_run = arguments.dry_run;
     if (!arguments.samples.empty()) command.samples = tooling::from_root(arguments.samples);
     int status = kOk;
-    const auto reply = ask(arguments.name, std::move(command), kTimeout_ms, status);
+    const auto reply = ask_or_withdraw(arguments.name, std::move(command), status);
     if (!reply) return status;
     if (!is_quiet() || arguments.options.format != "human")
         std::fputs(printable_rendered(reply->diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
+    for (const std::string& problem : reply->problems)
+        if (!is_quiet())
+            fmt::print(stderr, "weir: warning: {}; its events are lost until that is repaired\n", printable(problem));
     if (print_json(arguments.options.format, *reply)) return kOk;
-    if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
+    if (reply->observe) fmt::print("observe: verdicts are not enforced\n");
+    if (const auto* planned = std::get_if<service::Planned>(&reply->outcome))
+        print_planned(*reply, *planned);
+    else if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
         print_compared(*reply, *compared);
     else
         print_committed(*reply, std::get<service::Committed>(reply->outcome), arguments.confirm_within);
@@ -139,6 +197,7 @@ void add_reload(CLI::App& app, int& status) {
         app.add_subcommand("reload", "swaps the policy of a running engine; returns when it is in force or refused");
     command->footer(
         "The tests in FILE run first; one that fails refuses the policy. A refused policy changes nothing.\n"
+        "Ctrl-C withdraws a reload that is not in force yet.\n"
         "Counters continue for rules that keep their name.");
     command->add_option("FILE", arguments.file, "policy; - is standard input; default: read the file in force again");
     add_name_option(*command, arguments.name);
@@ -160,6 +219,11 @@ void add_reload(CLI::App& app, int& status) {
         ->type_name("F.pcapng")
         ->needs(shadow);
     shadow->excludes("--confirm-within");
+    command
+        ->add_flag("--dry-run", arguments.dry_run,
+                   "check, test, compile and load the policy, say what would change, and change nothing")
+        ->excludes(shadow)
+        ->excludes("--confirm-within");
     command->add_flag("--no-tests", arguments.no_tests, "put the policy in force without running its tests first");
     add_policy_options(*command, arguments.options);
     command->callback([&status] { status = reload(arguments); });

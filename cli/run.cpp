@@ -19,6 +19,7 @@
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
 #include "service/daemon.h"
+#include "service/notice.h"
 #include "service/prepared_programs.h"
 #include "service/startup.h"
 #include "service/worker.h"
@@ -37,6 +38,7 @@ struct RunArguments {
     bool observe = false;
     bool watch = false;
     bool no_tests = false;
+    bool strict_sinks = false;
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -75,6 +77,18 @@ Status find_interfaces(const std::vector<std::string>& interfaces, const std::st
     return Done{};
 }
 
+void say_left(const std::string& name) {
+    for (const std::string& interface : runtime::interfaces_left_by(name))
+        fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));
+}
+
+// SIGTERM or Ctrl-C came before the policy was in force.
+int say_stopped(const std::string& name) {
+    service::say_notice(name + ": stopped before the policy was in force: nothing was attached");
+    say_left(name);
+    return kOk;
+}
+
 runtime::EngineOptions options_of(const RunArguments& arguments, const std::string& name) {
     runtime::EngineOptions options;
     options.name = name;
@@ -85,7 +99,8 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
-    options.on_notice = [](const std::string& notice) { fmt::print(stderr, "{}\n", printable(notice)); };
+    options.strict_sinks = arguments.strict_sinks;
+    options.on_notice = [name](const std::string& notice) { service::say_notice(name + ": " + notice); };
     return options;
 }
 
@@ -121,10 +136,9 @@ int run(const RunArguments& arguments) {
     if (!worker) return say_error(worker.error());
     service::Startup startup(signals, *control);
     const auto compiled = first_compiled(arguments, startup, *worker, request);
-    if (!compiled) return kOk;
+    if (!compiled) return say_stopped(name);
     if (compiled->status != kOk) {
-        for (const std::string& interface : runtime::interfaces_left_by(name))
-            fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));
+        say_left(name);
         return compiled->status;
     }
 
@@ -145,14 +159,14 @@ int run(const RunArguments& arguments) {
     if (!object) return say_error(object.error());
     auto engine = runtime::Engine::start(*object, std::move(options));
     prepared->otherwise = {};
-    if (startup.is_stopped()) return kOk;
+    if (startup.is_stopped()) return say_stopped(name);
     if (!engine) return say_error(engine.error());
     if (Status added = startup.add_first_entries(); !added) say_error(added.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    fmt::print(stderr, "{}: policy {} of {} in force on {}, generation {}{}\n", printable(status->name),
-               printable(status->in_force.policy), printable(arguments.file), printable(places(*status)),
-               status->in_force.generation, arguments.observe ? ", observing only" : "");
+    service::say_notice(fmt::format(
+        "{}: policy {} of {} in force on {}, generation {}{}", status->name, status->in_force.policy, arguments.file,
+        places(*status), status->in_force.generation, arguments.observe ? "; observe: verdicts are not enforced" : ""));
     std::optional<tooling::Watcher> watcher;
     if (arguments.watch) {
         auto created = tooling::Watcher::create();
@@ -164,7 +178,7 @@ int run(const RunArguments& arguments) {
     }
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(watcher), [](const Error& error) { say_error(error); })
+                           std::move(watcher))
         .run();
 }
 
@@ -205,6 +219,8 @@ void add_run(CLI::App& app, int& status) {
     command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
     command->add_flag("--no-tests", arguments.no_tests,
                       "put the policy in force without running its tests first; reloads by SIGHUP and --watch, too");
+    command->add_flag("--strict-sinks", arguments.strict_sinks,
+                      "refuse a policy with a sink that cannot open what it writes to; without it, a warning");
     command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);

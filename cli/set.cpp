@@ -1,6 +1,7 @@
 // weir set: the sets of a running engine.
 // Tested by tests/cli/kept_test.py with `"set"`.
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -21,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kTimeout_ms = 60'000;
-constexpr std::ptrdiff_t kValuesARequest = 1000;  // of 64 bytes at most: a request has 64 KB
+constexpr std::size_t kValuesARequest = 1000;  // of 64 bytes at most: a request has 64 KB
 
 struct SetArguments {
     std::string engine{}, format = "human", set{};
@@ -53,18 +54,33 @@ std::string duration_text(std::uint64_t ns) {
     return fmt::format("{}.{}s", s, ns / 100'000'000 % 10);
 }
 
+struct Values {
+    std::vector<std::string> texts{};
+    std::vector<std::size_t> lines{};  // of standard input; empty: they are arguments
+};
+
 // Lines of standard input; `#` begins a comment.
-std::vector<std::string> read_lines() {
-    std::vector<std::string> lines;
-    bool is_first = true;
+Values read_lines() {
+    Values values;
+    std::size_t number = 0;
     for (std::string line; std::getline(std::cin, line);) {
-        if (is_first) line = without_byte_order_mark(line);
-        is_first = false;
+        if (++number == 1) line = without_byte_order_mark(line);
         line = line.substr(0, line.find('#'));
         const std::size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-        if (first != std::string::npos) lines.push_back(line.substr(first, last - first + 1));
+        if (first == std::string::npos) continue;
+        values.texts.push_back(line.substr(first, last - first + 1));
+        values.lines.push_back(number);
     }
-    return lines;
+    return values;
+}
+
+// Nothing where there is no value: that is said.
+std::optional<Values> values_of(const std::vector<std::string>& arguments) {
+    Values values{arguments, {}};
+    if (arguments == std::vector<std::string>{"-"}) values = read_lines();
+    if (!values.texts.empty()) return values;
+    say_error(Error{"there is no value", "name values, or write one a line to standard input with `-`", 0});
+    return std::nullopt;
 }
 
 int list(const SetArguments& arguments) {
@@ -85,20 +101,105 @@ int list(const SetArguments& arguments) {
     return kOk;
 }
 
-// Sends `values` as several commands where they are many; `count` gets each reply. Ends with the first refusal.
-template <typename C, typename Count>
-int send_values(const std::string& engine, C command, const std::vector<std::string>& values, const Count& count) {
-    for (auto begin = values.begin(); begin != values.end();) {
-        const auto end = begin + std::min<std::ptrdiff_t>(values.end() - begin, kValuesARequest);
-        command.values.assign(begin, end);
+// A change of many values, in groups. All are checked before the first is changed, so a wrong one changes nothing.
+template <typename C>
+class Change {
+public:
+    using Answer = typename service::ReplyOf<C>::Type;
+
+    Change(const std::string& engine, C command, Values values)
+        : engine_(engine), command_(std::move(command)), values_(std::move(values)) {}
+
+    // `count` gets each reply. Returns an exit status.
+    template <typename Count>
+    int run(const Count& count) {
+        const std::size_t all = values_.texts.size();
+        // One group alone is checked by the engine before it changes anything.
+        command_.check_only = true;
         int status = kOk;
-        const auto reply = ask(engine, command, kTimeout_ms, status);
-        if (!reply) return status;
-        count(*reply);
-        begin = end;
+        for (std::size_t at = 0; at < all && all > kValuesARequest && !has_failed_; at += kValuesARequest)
+            if (const int said = send(at, [](const Answer&) {}); said != kOk) status = said;
+        command_.check_only = false;
+        while (done_ < all && status == kOk) {
+            status = send(done_, count);
+            if (status == kOk) done_ += std::min(kValuesARequest, all - done_);
+        }
+        if (wrong_ > kMaxShown) fmt::print(stderr, "weir: and {} wrong values more\n", wrong_ - kMaxShown);
+        if (wrong_ != 0)
+            fmt::print(stderr, "weir: {} of the values {} wrong: {}\n", wrong_, wrong_ == 1 ? "is" : "are",
+                       done_ == 0 ? "nothing was changed" : fmt::format("{} were done before", done_));
+        return status;
     }
-    return kOk;
-}
+
+private:
+    static constexpr std::size_t kMaxShown = 20;
+
+    template <typename Count>
+    int send(std::size_t begin, const Count& count) {
+        const std::size_t end = std::min(values_.texts.size(), begin + kValuesARequest);
+        command_.values.assign(values_.texts.begin() + static_cast<std::ptrdiff_t>(begin),
+                               values_.texts.begin() + static_cast<std::ptrdiff_t>(end));
+        const OnInterrupt on_interrupt{interrupt_, [this](service::EngineConnection&) { return waits_on(); }};
+        has_failed_ = true;  // unless
+        if (interrupt_.take() && !waits_on()) return say_interrupted();
+        const auto reply = ask_any(engine_, service::Command(command_), kTimeout_ms, &on_interrupt);
+        if (!reply && reply.error().number == EINTR) return say_interrupted();
+        if (!reply) return say_partly(say_error(reply.error()));
+        if (const auto* refusal = std::get_if<service::Refusal>(&*reply)) {
+            if (refusal->values.empty()) return say_partly(say_refusal(*refusal));
+            has_failed_ = false;  // others may be wrong, too
+            return say_wrong(*refusal, begin);
+        }
+        has_failed_ = false;
+        count(std::get<Answer>(*reply));
+        return kOk;
+    }
+
+    // Nothing is changed by halves: once it has begun, the first Ctrl-C ends nothing.
+    bool waits_on() {
+        if (command_.check_only) return false;
+        if (++interrupts_ > 1) return false;
+        fmt::print(stderr, "weir: {} of {} values are done, the others follow; Ctrl-C once more stops here\n", done_,
+                   values_.texts.size());
+        return true;
+    }
+
+    int say_interrupted() const {
+        if (command_.check_only) return say_error("interrupted: nothing was changed");
+        return say_error(fmt::format("interrupted: {} of {} values are done; the {} after them may be", done_,
+                                     values_.texts.size(), command_.values.size()));
+    }
+
+    // Where an engine fails in the middle.
+    int say_partly(int status) const {
+        if (done_ != 0) fmt::print(stderr, "weir: {} of {} values were done before\n", done_, values_.texts.size());
+        return status;
+    }
+
+    // As a compiler says it where the values are lines.
+    int say_wrong(const service::Refusal& refusal, std::size_t begin) {
+        for (const service::Refusal::Value& value : refusal.values) {
+            const std::size_t index = begin + value.index;
+            if (++wrong_ > kMaxShown || index >= values_.texts.size()) continue;
+            if (values_.lines.empty())
+                fmt::print(stderr, "weir: {}\n", printable(value.error));
+            else
+                fmt::print(stderr, "-:{}: error: {}\n", values_.lines[index], printable(value.error));
+        }
+        if (!refusal.help.empty() && wrong_ == refusal.values.size())
+            fmt::print(stderr, "      {}\n", printable(refusal.help));
+        return values_.lines.empty() ? kUsage : kPolicyFault;
+    }
+
+    std::string engine_;
+    C command_;
+    Values values_;
+    Interrupt interrupt_{};
+    bool has_failed_ = false;
+    std::size_t done_ = 0;   // values that were changed, or had no room
+    std::size_t wrong_ = 0;  // values that are none of the set's type
+    int interrupts_ = 0;
+};
 
 int add(SetArguments arguments) {
     service::AddToSetCommand command{arguments.set, {}, {}};
@@ -111,9 +212,11 @@ int add(SetArguments arguments) {
                    int{kUsage};
         values.resize(values.size() - 2);
     }
-    if (values == std::vector<std::string>{"-"}) values = read_lines();
+    auto given = values_of(values);
+    if (!given) return kUsage;
     std::uint64_t added = 0, refused = 0;
-    const int status = send_values(arguments.engine, command, values, [&](const service::SetAddedReply& reply) {
+    Change change(arguments.engine, std::move(command), std::move(*given));
+    const int status = change.run([&](const service::SetAddedReply& reply) {
         added += reply.added;
         refused += reply.refused;
     });
@@ -127,11 +230,12 @@ int add(SetArguments arguments) {
                       "give the set a larger `size` in the policy, or add for a shorter time", 0});
 }
 
-int remove(SetArguments arguments) {
-    if (arguments.values == std::vector<std::string>{"-"}) arguments.values = read_lines();
+int remove(const SetArguments& arguments) {
+    auto given = values_of(arguments.values);
+    if (!given) return kUsage;
     std::uint64_t removed = 0;
-    const int status = send_values(arguments.engine, service::RemoveFromSetCommand{arguments.set, {}}, arguments.values,
-                                   [&](const service::SetRemovedReply& reply) { removed += reply.removed; });
+    Change change(arguments.engine, service::RemoveFromSetCommand{arguments.set, {}}, std::move(*given));
+    const int status = change.run([&](const service::SetRemovedReply& reply) { removed += reply.removed; });
     if (status != kOk) return status;
     if (arguments.format == "json")
         fmt::print("{}\n", Json{{"removed", removed}, {"refused", 0}}.dump());

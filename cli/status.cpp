@@ -118,6 +118,7 @@ void print_status(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
         fmt::print("    on {} ({}){}\n", printable(interface.name), mode_word(interface.mode),
                    interface.attached ? "" : ": not attached");
+    if (reply.observe) fmt::print("    observe: verdicts are not enforced\n");
     if (now.confirm_within_ms)
         fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
                    now.falls_back_to.value_or(0), static_cast<double>(*now.confirm_within_ms) / 1000);
@@ -140,7 +141,7 @@ Json json_of(const std::vector<runtime::LeftEngine>& killed) {
 }
 
 void print_json(Json status, const std::vector<runtime::LeftEngine>& killed) {
-    if (!killed.empty()) status["killed"] = json_of(killed);
+    status["killed"] = json_of(killed);
     fmt::print("{}\n", status.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -152,7 +153,11 @@ int status_of(const StatusArguments& arguments) {
         return say_error(reply.error());
     }
     if (arguments.format == "json") {
-        print_json(Json::parse(service::encode_result(*reply)), killed);
+        const std::string status = service::encode_result(*reply);
+        if (killed.empty())
+            fmt::print("{}\n", status);
+        else
+            print_json(Json::parse(status), killed);
         return kOk;
     }
     print_status(*reply);

@@ -108,7 +108,8 @@ private:
     std::uint64_t last_ns_ = 0;
 };
 
-std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std::vector<Row>& rows) {
+std::vector<std::string> head_of(const service::StatusReply& reply, const std::vector<Row>& rows) {
+    const runtime::EngineStatus& engine = reply.engine;
     std::string places;
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
         places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", printable(interface.name),
@@ -125,7 +126,7 @@ std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std:
     lines.push_back(fmt::format(
         "{}: policy {}, generation {}{}", printable(engine.name), printable(now.policy), now.generation,
         now.confirm_within_ms ? fmt::format(", unconfirmed for {} s more", *now.confirm_within_ms / 1000) : ""));
-    lines.push_back("on " + places);
+    lines.push_back("on " + places + (reply.observe ? "; observe: verdicts are not enforced" : ""));
     lines.push_back(
         fmt::format("{} packets/s, {} bytes/s; alerts: {} matched, {} delivered, {} lost, {} pending",
                     short_number(packets), short_number(bytes), short_number(static_cast<double>(all.matched)),
@@ -135,8 +136,8 @@ std::vector<std::string> head_of(const runtime::EngineStatus& engine, const std:
     return lines;
 }
 
-std::vector<std::string> compose_screen(const runtime::EngineStatus& engine, const std::vector<Row>& rows, Size size) {
-    std::vector<std::string> lines = head_of(engine, rows);
+std::vector<std::string> compose_screen(const service::StatusReply& reply, const std::vector<Row>& rows, Size size) {
+    std::vector<std::string> lines = head_of(reply, rows);
     const std::size_t width =
         std::clamp(size.columns > kNumberColumns ? size.columns - kNumberColumns : 0, kLeastName, kMostName);
     const auto row = [&](const std::string& name, const std::string& packets, const std::string& bytes,
@@ -221,7 +222,7 @@ int top(const TopArguments& arguments) {
         std::vector<Row> rows = rates.update(reply->engine);
         const auto period_ns = static_cast<std::uint64_t>(arguments.seconds * 1e9);
         std::uint64_t next_ns = runtime::monotonic_ns() + period_ns;
-        if (arguments.times == 0) screen.draw(compose_screen(reply->engine, rows, terminal_size()));
+        if (arguments.times == 0) screen.draw(compose_screen(*reply, rows, terminal_size()));
         for (unsigned done = 0; arguments.times == 0 || done < arguments.times;) {
             if (std::fflush(stdout) != 0) break;
             const std::uint64_t now_ns = runtime::monotonic_ns();
@@ -237,7 +238,7 @@ int top(const TopArguments& arguments) {
                 }
                 rows = rates.update(reply->engine);
             }
-            screen.draw(compose_screen(reply->engine, rows, terminal_size()));
+            screen.draw(compose_screen(*reply, rows, terminal_size()));
         }
     }
     return error.message.empty() ? static_cast<int>(kOk) : say_error(error);

@@ -31,12 +31,15 @@ struct ReloadCommand {
     bool shadow = false;    // beside the policy in force, enforcing nothing
     std::string samples{};  // with `shadow`: path of the capture; empty: the engine's own
     bool no_tests = false;  // the tests of the policy's own file are left out
+    bool dry_run = false;   // compiled, tested and loaded, then given up: the reply says what would change
     // A regular file with the policy's text, in place of `file`, which is then only the name that diagnostics have. A
     // door that gets a text puts it into a file in memory.
     runtime::UniqueFd text{};
 };
 // The last part of such a name: `weir reload -`.
 inline constexpr const char* kStdinName = "<stdin>";
+// Sent after a reload that has no reply yet: it is given up unless it is in force already. Its own reply says which.
+struct WithdrawCommand {};
 struct ConfirmCommand {};
 struct RollbackCommand {};
 struct PromoteCommand {
@@ -53,13 +56,15 @@ struct AddToSetCommand {
     std::string set;
     std::vector<std::string> values;
     std::optional<std::uint64_t> for_ns{};  // 0: they stay; nothing: as the set says
+    bool check_only = false;                // whether the values are of the set's type; nothing is added
 };
 struct RemoveFromSetCommand {
     std::string set;
     std::vector<std::string> values;
+    bool check_only = false;
 };
 using Command = std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand,
-                             EventsCommand, ListSetCommand, AddToSetCommand, RemoveFromSetCommand>;
+                             EventsCommand, ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand>;
 
 // ---- replies ----
 
@@ -69,6 +74,11 @@ struct Refusal {
     std::string error;          // a sentence
     std::string help{};         // what to do about it; may be empty
     std::string diagnostics{};  // of a policy, rendered
+    struct Value {
+        std::uint64_t index = 0;  // from 0
+        std::string error;
+    };
+    std::vector<Value> values{};  // of a command for a set: those that are none of its type
 };
 struct StatusReply {
     struct Samples {  // of a candidate's disagreements
@@ -82,6 +92,7 @@ struct StatusReply {
     };
     std::optional<Samples> samples{};
     std::uint64_t reload_failed = 0;
+    bool observe = false;  // no verdict is enforced
     Compiler compiler{};
     Rights rights{};  // the engine's own, since it has started
 };
@@ -98,13 +109,21 @@ struct Compared {
     std::string candidate;
     std::string samples;
 };
+// It could be in force, and is not.
+struct Planned {
+    std::vector<std::string> new_rules{}, removed_rules{};  // names
+    std::vector<std::string> forgotten{};                   // as in Committed
+    double load_ms = 0;
+};
 struct ReloadReply {
     std::string diagnostics;  // warnings
     std::string policy;       // in force now
     std::uint32_t generation = 0;
     std::uint64_t rules = 0;  // of the policy that was loaded
     double compile_ms = 0;
-    std::variant<Committed, Compared> outcome{};
+    std::variant<Committed, Compared, Planned> outcome{};
+    bool observe = false;                 // no verdict is enforced
+    std::vector<std::string> problems{};  // sinks that cannot deliver now: "sink log: opening ..."
 };
 // The policy in force, changed or not.
 struct ChangeReply {
@@ -126,8 +145,9 @@ struct SetAddedReply {
 struct SetRemovedReply {
     std::uint64_t removed = 0;
 };
+struct WithdrawReply {};
 using Reply = std::variant<Refusal, StatusReply, ReloadReply, ChangeReply, EventsReply, SetEntriesReply, SetAddedReply,
-                           SetRemovedReply>;
+                           SetRemovedReply, WithdrawReply>;
 
 // What answers a command of type C where it is not refused.
 template <typename C>
@@ -168,6 +188,10 @@ template <>
 struct ReplyOf<RemoveFromSetCommand> {
     using Type = SetRemovedReply;
 };
+template <>
+struct ReplyOf<WithdrawCommand> {
+    using Type = WithdrawReply;
+};
 
 // Who sent a command, as its door sees them. Each function may be called after the peer has left.
 struct Peer {
@@ -175,6 +199,7 @@ struct Peer {
     // A line after the reply to EventsCommand; false where the peer has not read enough of the lines before.
     std::function<bool(const std::string&)> offer;
     std::function<bool()> is_connected;
+    std::function<bool()> withdraws{};  // WithdrawCommand waits for the reply to this one; may be empty
 };
 
 }  // namespace weir::service

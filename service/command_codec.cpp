@@ -29,6 +29,7 @@ void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
     fields.optional("deny_warnings", command.deny_warnings);
     fields.optional_word("format", command.format, "human", "json", "sarif", "github");
     fields.optional("colour", command.colour);
+    fields.optional("dry_run", command.dry_run);
     fields.optional("shadow", command.shadow);
     fields.optional("no_tests", command.no_tests);
     fields.optional("samples", command.samples);
@@ -60,12 +61,16 @@ void describe(Fields& fields, Of<AddToSetCommand, Fields>& command) {
     fields.required("set", command.set);
     fields.required("values", command.values);
     fields("for_ns", command.for_ns);
+    fields.optional("check_only", command.check_only);
 }
 template <typename Fields>
 void describe(Fields& fields, Of<RemoveFromSetCommand, Fields>& command) {
     fields.required("set", command.set);
     fields.required("values", command.values);
+    fields.optional("check_only", command.check_only);
 }
+template <typename Fields>
+void describe(Fields&, Of<WithdrawCommand, Fields>&) {}
 
 // What contradicts itself; empty where nothing does.
 template <typename T>
@@ -75,6 +80,8 @@ std::string contradiction(const T&) {
 std::string contradiction(const ReloadCommand& command) {
     if (command.shadow && command.confirm_within_ms != 0)
         return "`confirm_within_ms` does not go with `shadow`: a candidate is not in force";
+    if (command.dry_run && (command.shadow || command.confirm_within_ms != 0))
+        return "`dry_run` goes with neither `shadow` nor `confirm_within_ms`: nothing is put in force";
     if (!command.shadow && !command.samples.empty()) return "`samples` goes with `shadow` only";
     const auto is_relative = [](const std::string& path) { return !path.empty() && path.front() != '/'; };
     if (command.text && command.file.empty()) return "`attached` needs a `file`: the name that the text has";
@@ -130,7 +137,8 @@ constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullpt
                                                                {"events", nullptr, read<EventsCommand>},
                                                                {"set", "list", read<ListSetCommand>},
                                                                {"set", "add", read<AddToSetCommand>},
-                                                               {"set", "remove", read<RemoveFromSetCommand>}}};
+                                                               {"set", "remove", read<RemoveFromSetCommand>},
+                                                               {"withdraw", nullptr, read<WithdrawCommand>}}};
 
 // The string at `key`, or nothing.
 const std::string* word(const Json& object, const char* key) {
@@ -145,6 +153,11 @@ void describe(Fields& fields, Of<Refusal, Fields>& reply) {
     fields("error", reply.error);
     fields("help", reply.help);
     fields.optional("diagnostics", reply.diagnostics);
+    if (std::is_same_v<Fields, FieldWriter> && reply.values.empty()) return;
+    fields.rows("values", reply.values, [](auto& row, auto& value) {
+        row("index", value.index);
+        row("error", value.error);
+    });
 }
 template <typename Fields>
 void describe(Fields& fields, Of<StatusReply, Fields>& reply) {
@@ -164,12 +177,23 @@ void describe(Fields& fields, Of<Compared, Fields>& outcome) {
     fields("samples", outcome.samples);
 }
 template <typename Fields>
+void describe(Fields& fields, Of<Planned, Fields>& outcome) {
+    bool is_dry_run = true;
+    fields("dry_run", is_dry_run);
+    fields("load_ms", outcome.load_ms);
+    fields("new_rules", outcome.new_rules);
+    fields("removed_rules", outcome.removed_rules);
+    fields("forgotten", outcome.forgotten);
+}
+template <typename Fields>
 void describe(Fields& fields, Of<ReloadReply, Fields>& reply) {
     fields("diagnostics", reply.diagnostics);
     fields("policy", reply.policy);
     fields("generation", reply.generation);
     fields("rules", reply.rules);
     fields("compile_ms", reply.compile_ms);
+    fields.optional("observe", reply.observe);
+    fields.optional("problems", reply.problems);
     std::visit([&](auto& outcome) { describe(fields, outcome); }, reply.outcome);
 }
 template <typename Fields>
@@ -198,6 +222,8 @@ template <typename Fields>
 void describe(Fields& fields, Of<SetRemovedReply, Fields>& reply) {
     fields("removed", reply.removed);
 }
+template <typename Fields>
+void describe(Fields&, Of<WithdrawReply, Fields>&) {}
 
 }  // namespace
 
@@ -273,8 +299,10 @@ Result<Reply> decode_reply(std::string_view line, const Command& asked) {
         std::visit(
             [&]<typename C>(const C& command) {
                 typename ReplyOf<C>::Type answer{};
-                if constexpr (std::is_same_v<C, ReloadCommand>)
+                if constexpr (std::is_same_v<C, ReloadCommand>) {
                     if (command.shadow) answer.outcome = Compared{};
+                    if (command.dry_run) answer.outcome = Planned{};
+                }
                 describe(fields, answer);
                 reply = std::move(answer);
             },

@@ -290,6 +290,13 @@ bool ControlServer::is_connected(std::uint64_t client) const {
     return found != clients_.end() && !found->second.has_left;
 }
 
+std::string_view ControlServer::next_line(std::uint64_t client) const {
+    const auto found = clients_.find(client);
+    if (found == clients_.end() || !has_line(found->second)) return {};
+    const Client& one = found->second;
+    return std::string_view(one.in).substr(one.read, one.in.find('\n', one.read) - one.read);
+}
+
 std::vector<ControlServer::Request> ControlServer::receive() {
     epoll_event events[64];
     const int ready = epoll_wait(poll_.get(), events, std::size(events), 0);

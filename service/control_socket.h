@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grammar/base/result.h"
@@ -46,6 +47,8 @@ public:
     // A line after an answer, for a client that reads: false where it has not read enough of those before.
     bool offer(std::uint64_t client, const std::string& text);
     bool is_connected(std::uint64_t client) const;
+    // The request that it has sent after the one that waits for its answer, and that receive() gives next; else empty.
+    std::string_view next_line(std::uint64_t client) const;
     std::size_t clients() const { return clients_.size(); }
 
 private:

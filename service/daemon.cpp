@@ -13,10 +13,11 @@
 
 #include <fmt/format.h>
 
-#include "grammar/base/printable.h"
+#include "runtime/engine/left.h"
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
 #include "service/ended_processes.h"
+#include "service/notice.h"
 #include "service/set_commands.h"
 
 namespace weir::service {
@@ -25,12 +26,19 @@ namespace {
 
 Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.help}; }
 
+bool is_withdrawal(std::string_view line) {
+    if (line.empty()) return false;
+    const auto read = decode_command(line, {});
+    const auto* command = std::get_if<Command>(&read);
+    return command != nullptr && std::holds_alternative<WithdrawCommand>(*command);
+}
+
 }  // namespace
 
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
                WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
                std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
-               std::optional<tooling::Watcher> watcher, OnError on_error)
+               std::optional<tooling::Watcher> watcher)
     : prepared_(std::move(prepared)),
       feed_(std::move(feed)),
       samples_(std::move(samples)),
@@ -39,14 +47,13 @@ Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, r
       signals_(std::move(signals)),
       request_(std::move(request)),
       watcher_(std::move(watcher)),
-      worker_(std::move(worker)),
-      on_error_(std::move(on_error)) {
+      worker_(std::move(worker)) {
     last_read_ = engine_->in_force().origin.files;
 }
 
 int Daemon::run() {
     rights_ = confine_engine();
-    for (const std::string& lack : rights_.lacks) on_error_({"the engine keeps its rights: " + lack, {}, 0});
+    for (const std::string& lack : rights_.lacks) say_problem({"the engine keeps its rights: " + lack, {}, 0});
     notify_ready();
     for (;;) {
         watchdog_.beat();
@@ -63,6 +70,7 @@ int Daemon::run() {
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
         feed_->publish();
         take_requests();
+        withdraw_unwanted();
         if (worker_)
             if (auto outcome = worker_->step()) {
                 if (!worker_->is_alive()) worker_.reset();
@@ -81,14 +89,21 @@ int Daemon::run() {
         }
     }
     notify_service("STOPPING=1");
-    loading_.reset();   // and the process that loads: nobody waits for the verifier
+    loading_.reset();  // and the process that loads: nobody waits for the verifier
+    std::vector<std::string> interfaces;
+    if (const auto last = engine_->status())
+        for (const runtime::InterfaceStatus& interface : last->interfaces)
+            if (interface.attached) interfaces.push_back(interface.name);
     engine_->detach();  // and delivers what waits
     feed_->publish();
+    notice(interfaces.empty() ? "stopped" : "stopped; its policy is no longer on " + runtime::in_words(interfaces));
     return kOk;
 }
 
+void Daemon::notice(const std::string& sentence) const { say_notice(engine_->name() + ": " + sentence); }
+
 int Daemon::fail(const Error& error) const {
-    on_error_(error);
+    say_problem(error);
     return kWorldFault;
 }
 
@@ -123,7 +138,8 @@ void Daemon::take_requests() {
     for (auto& request : control_.receive()) {
         Peer peer{[this, client = request.client](const Reply& reply) { control_.answer(client, encode(reply)); },
                   [this, client = request.client](const std::string& line) { return control_.offer(client, line); },
-                  [this, client = request.client] { return control_.is_connected(client); }};
+                  [this, client = request.client] { return control_.is_connected(client); },
+                  [this, client = request.client] { return is_withdrawal(control_.next_line(client)); }};
         auto command = decode_command(request.text, std::move(request.attached));
         if (const auto* refused = std::get_if<Refusal>(&command))
             peer.reply(*refused);
@@ -139,7 +155,7 @@ void Daemon::carry_out(Command command, Peer peer) {
 void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
-    StatusReply status{std::move(*now), {}, reload_failed_, {}, rights_};
+    StatusReply status{std::move(*now), {}, reload_failed_, request_.observe, {}, rights_};
     if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
     peer.reply(std::move(status));
@@ -147,6 +163,9 @@ void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
 
 void Daemon::carry_out_one(ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }
 void Daemon::carry_out_one(RollbackCommand&, const Peer& peer) { peer.reply(reply_of(engine_->rollback())); }
+
+// The reload that it followed has ended.
+void Daemon::carry_out_one(WithdrawCommand&, const Peer& peer) { peer.reply(WithdrawReply{}); }
 
 void Daemon::carry_out_one(EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
 

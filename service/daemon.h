@@ -22,17 +22,13 @@ namespace weir::service {
 
 class Daemon {
 public:
-    // What nobody asked for and went wrong: for the log.
-    using OnError = std::function<void(const Error&)>;
-
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
     // `worker` compiled it.
     // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is
     // reloaded when its files change.
     Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
            WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
-           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<tooling::Watcher> watcher,
-           OnError on_error);
+           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<tooling::Watcher> watcher);
     // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
@@ -40,7 +36,7 @@ private:
     // What made us read the policy again. kWatch: its files changed; where they are the same after all nothing happens.
     enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
     // What is done with a policy. kPromote: the candidate, which is compiled already.
-    enum class How : std::uint8_t { kReplace, kCompare, kPromote };
+    enum class How : std::uint8_t { kReplace, kCompare, kPromote, kDryRun };
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
@@ -50,6 +46,7 @@ private:
         std::string samples{};                    // path; empty: the engine's own
         runtime::UniqueFd text{};                 // in place of the file
         std::optional<std::uint64_t> if_under{};  // kPromote
+        bool is_asked_twice = false;              // the compiler died before it had read the job
     };
     // A policy on its way into the kernel.
     struct Loading {
@@ -72,6 +69,7 @@ private:
     void carry_out_one(RollbackCommand& command, const Peer& peer);
     void carry_out_one(PromoteCommand& command, const Peer& peer);
     void carry_out_one(EventsCommand& command, const Peer& peer);
+    void carry_out_one(WithdrawCommand& command, const Peer& peer);
     template <typename SetCommand>
     void carry_out_one(SetCommand& command, const Peer& peer);
     Reply reply_of(const Status& changed) const;
@@ -79,6 +77,7 @@ private:
     // daemon_reload.cpp
     void reload_own_file(Why why);
     void start_next();
+    void ask_worker();
     void start_promotion();
     void end_compile(WorkerOutcome outcome);
     void begin_loading(WorkerOutcome compiled);
@@ -88,9 +87,11 @@ private:
     Status replace(const bpf::Object& object);
     Status compare(const bpf::Object& object);
     void say_in_force(const std::vector<std::string>& forgotten) const;
+    Result<Planned> plan(const bpf::Object& object) const;
     void finish(const Reply& reply);
     void refuse(const Error& error);
-    bool withdraw();
+    void withdraw_unwanted();
+    void notice(const std::string& sentence) const;
 
     int poll_timeout_ms() const;
     void notify_ready() const;
@@ -113,7 +114,6 @@ private:
     std::uint64_t reload_failed_ = 0;
     std::uint64_t tidied_ns_ = 0;
     Watchdog watchdog_{};
-    OnError on_error_;
 };
 
 }  // namespace weir::service

@@ -1,14 +1,18 @@
 // How a running engine gets another policy: compiled by the worker, loaded by a process of its own, put in force here.
 // The loop goes on meanwhile.
 // Tested by tests/cli/load_test.py with `reload`.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "grammar/base/printable.h"
 #include "runtime/kernel.h"
 #include "service/daemon.h"
+#include "service/notice.h"
 
 namespace weir::service {
 namespace {
@@ -32,7 +36,7 @@ void Daemon::reload_own_file(Why why) {
         }
     // What is in force may be older than the last reload: a policy that was gone back to.
     const auto now = engine_->in_force();
-    if (!has_file(now.origin)) return on_error_(kNoFile);
+    if (!has_file(now.origin)) return say_problem(kNoFile);
     request_.file = now.origin.file;
     waiting_.push_back({request_, why});
 }
@@ -42,7 +46,7 @@ void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     if (waiting_.size() >= kMaxWaiting)
         return peer.reply(Refusal{kWorldFault, "too many reloads wait already", "wait for one to end"});
     Reload reload{request_, Why::kAsked, peer, command.confirm_within_ms};
-    reload.how = command.shadow ? How::kCompare : How::kReplace;
+    reload.how = command.shadow ? How::kCompare : command.dry_run ? How::kDryRun : How::kReplace;
     reload.samples = command.samples;
     reload.text = std::move(command.text);
     const auto now = engine_->in_force();
@@ -75,6 +79,10 @@ void Daemon::start_next() {
     waiting_.pop_front();
     notify_service(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", runtime::monotonic_ns() / 1000));
     if (current_->how == How::kPromote) return start_promotion();
+    ask_worker();
+}
+
+void Daemon::ask_worker() {
     // One that died while it had nothing to do is replaced.
     if (worker_ && worker_->ask(current_->request, current_->text.get())) return;
     worker_.reset();
@@ -104,6 +112,8 @@ void Daemon::start_promotion() {
 }
 
 void Daemon::end_compile(WorkerOutcome outcome) {
+    // Killed, by the kernel where memory was short, just before: that says nothing of this policy.
+    if (outcome.is_unread && !std::exchange(current_->is_asked_twice, true)) return ask_worker();
     const Reload& reload = *current_;
     if (reload.text) std::erase_if(outcome.files, [&](const auto& file) { return file.path == reload.request.file; });
     const bool same = outcome.files == last_read_;
@@ -117,11 +127,14 @@ void Daemon::end_compile(WorkerOutcome outcome) {
         current_.reset();
         return notify_ready();
     }
-    if (!reload.peer) std::fputs(outcome.diagnostics.c_str(), stderr);
-    if (outcome.status == kOk) return withdraw() ? void() : begin_loading(std::move(outcome));
-    ++reload_failed_;
+    if (!reload.peer && !outcome.diagnostics.empty()) {
+        notice("read " + reload.request.file + " again:");
+        std::fputs(outcome.diagnostics.c_str(), stderr);
+    }
+    if (outcome.status == kOk) return begin_loading(std::move(outcome));
+    if (reload.how != How::kDryRun) ++reload_failed_;
     const std::string sentence = "the policy is refused; the one in force stays";
-    if (!reload.peer) on_error_({sentence, {}, 0});
+    if (!reload.peer) say_problem({sentence, {}, 0});
     finish(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
 }
 
@@ -161,12 +174,9 @@ void Daemon::step_loading() {
     if (loading_->reply) {
         auto added = loading_->loader->step_entries();
         if (!added) return;
-        if (!*added)
-            fmt::print(stderr, "{}: a set lacks entries of its file: {}\n", printable(engine_->name()),
-                       printable(added->error().message));
+        if (!*added) notice("a set lacks entries of its file: " + added->error().message);
         return finish(*std::exchange(loading_->reply, std::nullopt));
     }
-    if (withdraw()) return;
     auto programs = loading_->loader->step();
     if (!programs) return;
     if (!*programs) {
@@ -184,6 +194,21 @@ void Daemon::step_loading() {
 void Daemon::commit() {
     const auto object =
         current_->how == How::kReplace ? take_object(loading_->compiled) : object_of(loading_->compiled);
+    if (current_->how == How::kDryRun) {
+        prepared_->clear();
+        WorkerOutcome& compiled = loading_->compiled;
+        auto planned = object ? plan(*object) : Result<Planned>(object.error());
+        if (!planned) return finish(refusal(planned.error()));
+        const bpf::Manifest& next = compiled.names.manifest;
+        return finish(ReloadReply{compiled.diagnostics,
+                                  next.policy,
+                                  engine_->in_force().generation,
+                                  next.rules.size(),
+                                  compiled.milliseconds,
+                                  std::move(*planned),
+                                  request_.observe,
+                                  {}});
+    }
     Status done = !object                          ? Status(object.error())
                   : current_->how == How::kCompare ? compare(*object)
                                                    : replace(*object);
@@ -221,7 +246,9 @@ Status Daemon::replace(const bpf::Object& object) {
                                       now.rules,
                                       compiled.milliseconds,
                                       Committed{load_ms, static_cast<double>(engine_->last_commit_ns()) / 1e3,
-                                                change.ended, now.confirm_within_ms, now.falls_back_to}};
+                                                change.ended, now.confirm_within_ms, now.falls_back_to},
+                                      request_.observe,
+                                      engine_->sink_problems()};
     return Done{};
 }
 
@@ -235,22 +262,38 @@ Status Daemon::compare(const bpf::Object& object) {
         samples_->end();
         return done;
     }
-    fmt::print(stderr, "{}: {} runs beside the policy in force, and enforces nothing\n", printable(engine_->name()),
-               printable(file));
+    notice(file + " runs beside the policy in force, and enforces nothing");
     const auto now = engine_->in_force();
     loading_->reply = ReloadReply{compiled.diagnostics,  now.policy,
                                   now.generation,        compiled.names.manifest.rules.size(),
-                                  compiled.milliseconds, Compared{compiled.names.manifest.policy, samples_->path()}};
+                                  compiled.milliseconds, Compared{compiled.names.manifest.policy, samples_->path()},
+                                  request_.observe,      {}};
     candidate_ = std::move(compiled);
     return Done{};
 }
 
 void Daemon::say_in_force(const std::vector<std::string>& forgotten) const {
     const auto now = engine_->in_force();
-    fmt::print(stderr, "{}: policy {} of {} in force, generation {}\n", printable(engine_->name()),
-               printable(now.policy), printable(now.origin.file), now.generation);
-    for (const std::string& identity : forgotten)
-        fmt::print(stderr, "{}: the state of `{}` is gone\n", printable(engine_->name()), printable(identity));
+    notice(fmt::format("policy {} of {} in force, generation {}{}", now.policy, now.origin.file, now.generation,
+                       request_.observe ? "; observe: verdicts are not enforced" : ""));
+    for (const std::string& identity : forgotten) notice(fmt::format("the state of `{}` is gone", identity));
+}
+
+// What a swap to `object` would change.
+Result<Planned> Daemon::plan(const bpf::Object& object) const {
+    const auto now = engine_->status();
+    if (!now) return now.error();
+    std::set<std::string> before, after;
+    for (const runtime::CounterStatus& rule : now->rules) before.insert(rule.name);
+    for (const bpf::RuleInfo& rule : object.manifest.rules) after.insert(rule.name);
+    Planned planned;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                        std::back_inserter(planned.new_rules));
+    std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                        std::back_inserter(planned.removed_rules));
+    planned.forgotten = engine_->state_change(object).ended;
+    planned.load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
+    return planned;
 }
 
 // The reload has ended, one way or the other.
@@ -263,17 +306,28 @@ void Daemon::finish(const Reply& reply) {
 
 // The policy in force stays.
 void Daemon::refuse(const Error& error) {
-    ++reload_failed_;
-    if (!current_->peer) on_error_(error);
+    if (current_->how != How::kDryRun) ++reload_failed_;
+    if (!current_->peer) say_problem(error);
     finish(refusal(error));
 }
 
-// Who asked has left (Ctrl-C) before the policy was in force.
-bool Daemon::withdraw() {
-    if (!current_->peer || current_->peer->is_connected()) return false;
-    fmt::print(stderr, "{}: a reload was withdrawn by who had asked for it\n", printable(engine_->name()));
-    finish(Refusal{kWorldFault, "withdrawn"});
-    return true;
+// Reloads whose asker has left, or sent WithdrawCommand, before they were in force. The compiler is ended: the next
+// reload has another.
+void Daemon::withdraw_unwanted() {
+    const auto is_unwanted = [](const Reload& reload) {
+        return reload.peer && (!reload.peer->is_connected() || (reload.peer->withdraws && reload.peer->withdraws()));
+    };
+    const Refusal withdrawn{kWorldFault, "withdrawn: the policy in force stays"};
+    std::erase_if(waiting_, [&](const Reload& reload) {
+        if (!is_unwanted(reload)) return false;
+        reload.peer->reply(withdrawn);
+        return true;
+    });
+    const bool is_in_force = loading_ && loading_->reply;
+    if (!current_ || is_in_force || !is_unwanted(*current_)) return;
+    notice("a reload was withdrawn by who had asked for it");
+    if (!loading_) worker_.reset();
+    finish(withdrawn);
 }
 
 }  // namespace weir::service

@@ -99,12 +99,14 @@ Result<std::string> the_only_engine() {
     return Error{"no engine of weir runs here", which_there_are({}, killed), ENOENT};
 }
 
-// Waits until `fd` is ready; 0 where the time is over.
-int wait_for(int fd, short events, int timeout_ms) {
-    pollfd wanted{fd, events, 0};
+enum class Ready { kTimeout, kPeer, kWake };
+Ready wait_for(int fd, short events, int timeout_ms, int wake = -1) {
+    pollfd wanted[] = {{fd, events, 0}, {wake, POLLIN, 0}};
     for (;;) {
-        const int ready = poll(&wanted, 1, timeout_ms);
-        if (ready >= 0 || errno != EINTR) return ready;
+        const int ready = poll(wanted, std::size(wanted), timeout_ms);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) return Ready::kTimeout;
+        return wanted[0].revents != 0 ? Ready::kPeer : Ready::kWake;
     }
 }
 
@@ -142,7 +144,7 @@ Status EngineConnection::send(const std::string& request, int timeout_ms, int at
     const std::string line = request + "\n";
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     for (std::size_t sent = 0; sent < line.size();) {
-        if (wait_for(fd_.get(), POLLOUT, timeout_ms) <= 0)
+        if (wait_for(fd_.get(), POLLOUT, timeout_ms) == Ready::kTimeout)
             return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
         iovec part{const_cast<char*>(line.data()) + sent, line.size() - sent};
         msghdr message{};
@@ -165,13 +167,14 @@ Status EngineConnection::send(const std::string& request, int timeout_ms, int at
     return Done{};
 }
 
-Result<std::string> EngineConnection::receive(int timeout_ms) {
+Result<std::string> EngineConnection::receive(int timeout_ms, int wake) {
     char buffer[1 << 16];
     std::size_t searched = 0, end = 0;
     while ((end = in_.find('\n', searched)) == std::string::npos) {
         searched = in_.size();
-        if (wait_for(fd_.get(), POLLIN, timeout_ms) <= 0)
-            return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
+        const Ready ready = wait_for(fd_.get(), POLLIN, timeout_ms, wake);
+        if (ready == Ready::kWake) return Error{"interrupted", {}, EINTR};
+        if (ready == Ready::kTimeout) return Error{fmt::format("engine `{}` does not answer", name_), {}, ETIMEDOUT};
         const ssize_t got = read(fd_.get(), buffer, sizeof(buffer));
         if (got <= 0) return Error{fmt::format("engine `{}` has ended", name_), {}, ECONNRESET};
         in_.append(buffer, static_cast<std::size_t>(got));

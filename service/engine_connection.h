@@ -20,8 +20,9 @@ public:
     static Result<EngineConnection> open(const std::string& name);
     // `attached`: a descriptor that goes with it, or -1.
     Status send(const std::string& request, int timeout_ms, int attached = -1);
-    // The next line. `timeout_ms` -1: whenever it comes.
-    Result<std::string> receive(int timeout_ms);
+    // The next line. `timeout_ms` -1: whenever it comes. An error EINTR where `wake`, a descriptor, becomes readable
+    // before that: then it can be called again.
+    Result<std::string> receive(int timeout_ms, int wake = -1);
 
     const std::string& name() const { return name_; }
     // A descriptor (pidfd) of the engine's process: readable once it has ended.

@@ -74,6 +74,7 @@ Received receive_message(int socket, Message& message, std::size_t max_fds, Wait
         const ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait == Wait::kNo ? MSG_DONTWAIT : 0));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return Received::kNothing;
+        message.is_unread = got < 0 && errno == ECONNRESET;
         if (got <= 0) return Received::kClosed;
         take_fds(header, max_fds, message.fds);
         if ((header.msg_flags & MSG_TRUNC) != 0) return Received::kClosed;

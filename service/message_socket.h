@@ -23,6 +23,7 @@ Result<SocketPair> make_socket_pair();
 struct Message {
     std::vector<std::uint8_t> bytes;
     std::vector<runtime::UniqueFd> fds{};
+    bool is_unread = false;  // with kClosed: the peer has gone without reading all that was sent to it
 };
 
 enum class Wait : std::uint8_t { kNo, kYes };

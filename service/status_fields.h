@@ -107,6 +107,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     auto& status = reply.engine;
     fields("name", status.name);
     describe_in_force(fields, status.in_force);
+    fields("observe", reply.observe);
     fields("auto_rollbacks", status.auto_rollbacks);
     fields.rows("problems", status.problems, [](auto& row, auto& problem) {
         row("problem", problem.problem);

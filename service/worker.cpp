@@ -172,6 +172,7 @@ Worker::Worker(Worker&& other) noexcept
       lacks_(std::move(other.lacks_)),
       is_ready_(other.is_ready_),
       is_asked_(other.is_asked_),
+      is_unread_(other.is_unread_),
       unchecked_(std::move(other.unchecked_)),
       begin_ns_(other.begin_ns_),
       colour_(other.colour_) {}
@@ -209,6 +210,7 @@ Result<Worker> Worker::start(WorkerOptions options) {
 bool Worker::ask(const WorkerRequest& request, int text) {
     begin_ns_ = runtime::monotonic_ns();
     is_asked_ = true;
+    is_unread_ = false;
     colour_ = request.colour;
     unchecked_.reset();
     auto memory = runtime::make_memory_file("weir-answer");
@@ -236,9 +238,14 @@ std::optional<WorkerOutcome> Worker::step() {
         if (auto outcome = take_answer(message.bytes)) return outcome;
     } else if (received == Received::kMessage)
         return stopped("the compiler's process says what nobody asked for");
+    is_unread_ = is_unread_ || (received == Received::kClosed && message.is_unread);
     if (unchecked_)
         if (auto outcome = take_check()) return outcome;
-    if (is_ready(pidfd_.get())) return died();
+    if (is_ready(pidfd_.get())) {
+        WorkerOutcome outcome = died();
+        outcome.is_unread = is_unread_;
+        return outcome;
+    }
     // Its end of the socket is closed, but it is there: it ends in a moment, or by the deadline.
     if (received == Received::kClosed) epoll_ctl(poll_.get(), EPOLL_CTL_DEL, engine_.get(), nullptr);
     if (timeout_ms() == 0u)

@@ -39,6 +39,7 @@ struct WorkerOutcome {
     std::optional<runtime::ObjectImage> image{};
     bpf::Object names{};      // of the image: ObjectImage::read_names()
     double milliseconds = 0;  // from question to object
+    bool is_unread = false;   // the process died before it had read the request: another one may do it
 };
 
 // What an engine is given of it: all where the engine may need it once more, to compare it with a candidate; else the
@@ -97,6 +98,7 @@ private:
     std::vector<std::string> lacks_;
     bool is_ready_ = false;
     bool is_asked_ = false;
+    bool is_unread_ = false;
     std::optional<WorkerOutcome> unchecked_;  // until it is known that the policy names what the answer does
     std::uint64_t begin_ns_ = 0;
     Colour colour_ = Colour::kOff;  // that was asked for

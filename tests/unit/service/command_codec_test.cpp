@@ -89,9 +89,12 @@ TEST_CASE("a value of a wrong type is refused by name, never dropped") {
          "`for_ns` must be a whole number, not \"1h\""},
         {R"({"command":"set","action":"grow","set":"s"})", "`action` must be one of list, add, remove"},
         {R"({"command":"set","set":"s"})", "`action` must be one of list, add, remove"},
-        {R"({"command":5})", "`command` must be one of status, reload, confirm, rollback, promote, events, set"},
-        {R"({})", "`command` must be one of status, reload, confirm, rollback, promote, events, set"},
+        {R"({"command":5})",
+         "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw"},
+        {R"({})", "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw"},
         {R"([1,2])", "a request must be one JSON object a line"},
+        {R"({"command":"reload","dry_run":true,"shadow":true})",
+         "`dry_run` goes with neither `shadow` nor `confirm_within_ms`: nothing is put in force"},
         {"", "a request must be one JSON object a line"},
         {"\xff\xfe", "a request must be one JSON object a line"},
     };
@@ -116,6 +119,13 @@ TEST_CASE("what a command writes the engine reads") {
     static_cast<void>(through(ConfirmCommand{}));
     static_cast<void>(through(RollbackCommand{}));
     CHECK(through(ListSetCommand{"s"}).set == "s");
+    static_cast<void>(through(WithdrawCommand{}));
+    ReloadCommand plan;
+    plan.no_tests = plan.dry_run = true;
+    const auto read_plan = through(std::move(plan));
+    CHECK((read_plan.no_tests && read_plan.dry_run));
+    CHECK(through(AddToSetCommand{"s", {"1"}, {}, true}).check_only);
+    CHECK(through(RemoveFromSetCommand{"s", {"1"}, true}).check_only);
 }
 
 namespace {
@@ -131,6 +141,11 @@ TEST_CASE("what the engine replies the command reads") {
     const auto refusal = reply_through(Refusal{kPolicyFault, "no", "help", "E101"}, StatusCommand{});
     CHECK(refusal.status == kPolicyFault);
     CHECK((refusal.error == "no" && refusal.help == "help" && refusal.diagnostics == "E101"));
+    Refusal values{kUsage, "no", {}};
+    values.values = {{3, "`x` is no address"}};
+    const auto wrong = reply_through(values, AddToSetCommand{}).values;
+    REQUIRE(wrong.size() == 1);
+    CHECK((wrong[0].index == 3 && wrong[0].error == "`x` is no address"));
     const auto committed = reply_through(
         ReloadReply{"w", "p", 3, 6, 1.5, Committed{2.5, 0.25, {"set s: (ip)"}, 1000, 2}}, ReloadCommand{});
     const auto& outcome = std::get<Committed>(committed.outcome);
@@ -140,6 +155,14 @@ TEST_CASE("what the engine replies the command reads") {
     shadow.shadow = true;
     const auto compared = reply_through(ReloadReply{"", "p", 3, 6, 1.5, Compared{"q", "/s"}}, std::move(shadow));
     CHECK(std::get<Compared>(compared.outcome).candidate == "q");
+    ReloadCommand dry_run;
+    dry_run.dry_run = true;
+    const auto planned = std::get<Planned>(
+        reply_through(ReloadReply{"", "p", 3, 6, 1.5, Planned{{"a"}, {"b", "c"}, {"set s: (ip)"}, 2.5}, true, {"sink"}},
+                      std::move(dry_run))
+            .outcome);
+    CHECK((planned.new_rules.size() == 1 && planned.removed_rules.size() == 2 && planned.forgotten.size() == 1));
+    static_cast<void>(reply_through(WithdrawReply{}, WithdrawCommand{}));
     CHECK(reply_through(ChangeReply{"p", 1, "/f"}, RollbackCommand{}).file == "/f");
     CHECK(reply_through(EventsReply{4}, EventsCommand{}).events == 4);
     const auto entries =

@@ -220,6 +220,16 @@ TEST_CASE("a process that dies or hangs is an error, whatever it was at") {
         CHECK(outcome.diagnostics.find("process died (Segmentation fault)") != std::string::npos);
         CHECK_FALSE(worker.is_alive());
     }
+    {
+        Worker worker = started();
+        REQUIRE(compile(worker, file).status == kOk);
+        kill(compiler_of(worker), SIGSTOP);
+        WorkerRequest request;
+        request.file = file;
+        REQUIRE(worker.ask(request));
+        kill(compiler_of(worker), SIGKILL);
+        CHECK(wait_for(worker).is_unread);
+    }
     Worker worker = started(300);
     kill(compiler_of(worker), SIGSTOP);
     const WorkerOutcome outcome = compile(worker, file);
