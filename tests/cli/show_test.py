@@ -149,8 +149,8 @@ class Show(LiveCase):
         self.assertEqual(complete("set", "list", "--name", NAME, ""), ["", "bad", "ports"])
         self.assertEqual(complete("set", "add", f"--name={NAME}", "p"), ["", "ports"])
         self.assertEqual(complete("set", "list", "--name", "nosuch", ""), [""])
-        self.policy.write_text(self.policy.read_text() + "rule not_9 { when not udp.dport == 9 then drop }\n")
-        self.assertIn("W404", self.ask("reload").stderr)
+        self.policy.write_text(self.policy.read_text() + "# \u202e\n")
+        self.assertIn("W406", self.ask("reload").stderr)
         self.assertEqual(self.ask("reload", "--quiet").stderr, "")
 
     def test_top_on_a_dumb_terminal(self):
