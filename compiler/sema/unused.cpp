@@ -89,10 +89,12 @@ public:
         std::unordered_map<std::string_view, std::size_t> words;
         for (const ast::Let* let : lets_) words.emplace(let->name.text, 0);
         for (const ast::Policy& policy : policies) count_words(sources.text(policy.file), words);
-        for (const ast::Let* let : lets_)
-            if (words[let->name.text] <= 1)  // where it is declared
+        for (const ast::Let* let : lets_) {
+            if (diagnostics_.all().size() >= Diagnostics::kMaxDiagnostics) return;  // no more are kept
+            if (words[let->name.text] <= 1)                                         // where it is declared
                 say(let->name,
                     fmt::format("nothing uses the {} `{}`", let->is_function ? "function" : "let", let->name.text));
+        }
     }
     void look(const ast::Set& set) {
         if (uses_.value(set.name.text)) return;
