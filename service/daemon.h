@@ -51,6 +51,7 @@ private:
     // A policy on its way into the kernel.
     struct Loading {
         WorkerOutcome compiled{};
+        bpf::Object object{};  // object_of() it
         std::optional<Loader> loader{};
         std::vector<runtime::ProgramOptions> options{};  // in the order of the programs
         std::uint32_t base = 0;                          // generation in force when it began
@@ -84,7 +85,7 @@ private:
     Result<std::vector<Loader::Job>> jobs_of(const WorkerOutcome& compiled) const;
     void step_loading();
     void commit();
-    Status replace(const bpf::Object& object);
+    Status replace(bpf::Object object);
     Status compare(const bpf::Object& object);
     void say_in_force(const std::vector<std::string>& forgotten) const;
     Result<Planned> plan(const bpf::Object& object) const;

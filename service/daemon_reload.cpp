@@ -163,11 +163,17 @@ void Daemon::begin_loading(WorkerOutcome compiled) {
     loading_->compiled = std::move(compiled);
     auto jobs = jobs_of(loading_->compiled);
     if (!jobs) return refuse(jobs.error());
-    if (jobs->empty()) return commit();
     for (const Loader::Job& job : *jobs) loading_->options.push_back(job.options);
-    auto loader = Loader::start(*jobs);
-    if (!loader) return refuse(loader.error());
-    loading_->loader.emplace(std::move(*loader));
+    if (!jobs->empty()) {
+        auto loader = Loader::start(*jobs);
+        if (!loader) return refuse(loader.error());
+        loading_->loader.emplace(std::move(*loader));
+    }
+    // Read while the programs are loaded, so that the commit holds up the loop for a shorter time.
+    auto object = object_of(loading_->compiled);
+    if (!object) return refuse(object.error());
+    loading_->object = std::move(*object);
+    if (jobs->empty()) commit();
 }
 
 void Daemon::step_loading() {
@@ -192,12 +198,11 @@ void Daemon::step_loading() {
 }
 
 void Daemon::commit() {
-    const auto object =
-        current_->how == How::kReplace ? take_object(loading_->compiled) : object_of(loading_->compiled);
+    bpf::Object& object = loading_->object;
     if (current_->how == How::kDryRun) {
         prepared_->clear();
         WorkerOutcome& compiled = loading_->compiled;
-        auto planned = object ? plan(*object) : Result<Planned>(object.error());
+        auto planned = plan(object);
         if (!planned) return finish(refusal(planned.error()));
         const bpf::Manifest& next = compiled.names.manifest;
         return finish(ReloadReply{compiled.diagnostics,
@@ -209,9 +214,7 @@ void Daemon::commit() {
                                   request_.observe,
                                   {}});
     }
-    Status done = !object                          ? Status(object.error())
-                  : current_->how == How::kCompare ? compare(*object)
-                                                   : replace(*object);
+    const Status done = current_->how == How::kCompare ? compare(object) : replace(std::move(object));
     prepared_->clear();
     if (!done) {
         Error error = done.error();
@@ -222,14 +225,14 @@ void Daemon::commit() {
     if (loading_->loader) loading_->loader->add_first_entries();
 }
 
-Status Daemon::replace(const bpf::Object& object) {
+Status Daemon::replace(bpf::Object object) {
     Reload& reload = *current_;
     WorkerOutcome& compiled = loading_->compiled;
     const bool promotes = reload.how == How::kPromote;
     const auto change = engine_->state_change(object);
-    const Status done =
-        promotes ? engine_->promote()
-                 : engine_->swap(object, {{reload.request.file, std::move(compiled.files)}, reload.confirm_within_ms});
+    const Status done = promotes ? engine_->promote()
+                                 : engine_->swap(std::move(object), {{reload.request.file, std::move(compiled.files)},
+                                                                     reload.confirm_within_ms});
     if (!done) return done;
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
     if (!promotes) request_.options = reload.request.options;

@@ -139,23 +139,10 @@ std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, 
 
 }  // namespace
 
-namespace {
-
-bool is_kept_whole(const runtime::ObjectImage& image) {
-    constexpr std::uint64_t kWhole = 16 << 20;  // an engine holds six
-    return image.bytes() <= kWhole;
-}
-
-}  // namespace
-
 Result<bpf::Object> object_of(const WorkerOutcome& outcome) {
-    if (is_kept_whole(*outcome.image)) return outcome.image->read();
+    constexpr std::uint64_t kWhole = 16 << 20;  // an engine holds six
+    if (outcome.image->bytes() <= kWhole) return outcome.image->read();
     return outcome.names;
-}
-
-Result<bpf::Object> take_object(WorkerOutcome& outcome) {
-    if (is_kept_whole(*outcome.image)) return outcome.image->read();
-    return std::move(outcome.names);
 }
 
 Worker::Worker(WorkerOptions options, pid_t process) : options_(std::move(options)), process_(process) {}

@@ -45,8 +45,6 @@ struct WorkerOutcome {
 // What an engine is given of it: all where the engine may need it once more, to compare it with a candidate; else the
 // names, for programs that are loaded from the image.
 Result<bpf::Object> object_of(const WorkerOutcome& outcome);
-// The same, where the outcome is not needed any more: copying the names of 131,072 rules takes milliseconds.
-Result<bpf::Object> take_object(WorkerOutcome& outcome);
 
 struct WorkerOptions {
     // The program to start, with its arguments; it calls worker_main() (service/worker_process.h).

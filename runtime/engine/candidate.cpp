@@ -116,9 +116,9 @@ Status Engine::promote(std::optional<std::uint64_t> if_under) {
         return Error{fmt::format("{} disagreements in {} packets: not under {}", status->disagreements, status->packets,
                                  *if_under),
                      "weir status says which rules; the policy in force stays", EDOM};
-    const bpf::Object object = s.shadow->candidate_object();
+    bpf::Object object = s.shadow->candidate_object();
     const Origin origin = s.shadow->origin();
-    return s.replace(object, {origin, 0});
+    return s.replace(std::move(object), {origin, 0});
 }
 
 void Engine::end_shadow() { state_->end_shadow(); }

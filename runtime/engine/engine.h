@@ -74,7 +74,7 @@ public:
     // is not, the kernel restores the policy before it, also where this process has ended. An unconfirmed policy is
     // never a rollback target. Packets may still be in the old policy when this returns; poll() and status() do the
     // rest.
-    Status swap(const bpf::Object& object, const SwapOptions& options = {});
+    Status swap(bpf::Object object, const SwapOptions& options = {});
     // The policy in force stays. An error where its time has ended.
     Status confirm();
     // Puts the policy before the one in force back in force, with one store.

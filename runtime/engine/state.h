@@ -111,9 +111,9 @@ struct Engine::State {
     bool went_back(InForce now) const;
     ProgramOptions next_program() const;
     Result<Program> load_program(const bpf::Object& object, const ProgramOptions& with) const;
-    Result<Loaded> load(const bpf::Object& object, const Origin& origin);
+    Result<Loaded> load(bpf::Object object, const Origin& origin);
     bool is_unconfirmed() const { return root.in_force().is_unconfirmed(); }
-    Status replace(const bpf::Object& object, const SwapOptions& options);
+    Status replace(bpf::Object object, const SwapOptions& options);
     void commit(Loaded loaded, std::uint64_t confirm_within_ms);
     void finish_swap();
     void retire_replaced();

@@ -51,7 +51,7 @@ Result<Program> Engine::State::load_program(const bpf::Object& object, const Pro
 ProgramOptions Engine::next_program() const { return state_->next_program(); }
 
 // Loads a policy and puts it into a free slot. On an error nothing of it stays.
-Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& origin) {
+Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
     const ProgramOptions program_options = next_program();
     auto program = load_program(object, program_options);
     if (!program) return program.error();
@@ -63,7 +63,7 @@ Result<Loaded> Engine::State::load(const bpf::Object& object, const Origin& orig
     if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
     if (!object.elf.empty() && bytes_of(object) <= kMaxSourceBytes)
-        loaded.source = std::make_unique<const bpf::Object>(object);
+        loaded.source = std::make_unique<const bpf::Object>(std::move(object));
     if (Status good = check_sinks(loaded.generation); !good) {
         abandon(loaded);
         return good.error();
@@ -245,13 +245,13 @@ void Engine::State::drop_unused() {
     accounts.keep_only(active->generation.manifest, manifests, state);
 }
 
-Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with) {
+Status Engine::State::replace(bpf::Object object, const SwapOptions& with) {
     finish_swap();
     verify_pins();
     end_shadow();
-    auto loaded = load(object, with.origin);
+    auto loaded = load(std::move(object), with.origin);
     if (!loaded) return loaded.error();
-    if (object.manifest.reads_vlan)
+    if (loaded->generation.manifest.reads_vlan)
         if (auto disabled = disable_offloads(); !disabled) {
             abandon(*loaded);
             return disabled.error();
@@ -261,9 +261,9 @@ Status Engine::State::replace(const bpf::Object& object, const SwapOptions& with
     return Done{};
 }
 
-Status Engine::swap(const bpf::Object& object, const SwapOptions& options) {
+Status Engine::swap(bpf::Object object, const SwapOptions& options) {
     if (state_->is_detached) return Error{"the policy is detached", "start again", ESHUTDOWN};
-    return state_->replace(object, options);
+    return state_->replace(std::move(object), options);
 }
 
 Status Engine::confirm() {
