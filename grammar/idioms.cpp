@@ -271,6 +271,10 @@ bool Scan::left_out(Diagnostic& said, std::string_view found, const std::string&
         const std::size_t open = text_.find_last_of("{}\"#\n", before.begin);
         const bool in_list = open != std::string_view::npos && text_[open] == '{' && !before.text.empty();
         if (!in_list || (!is_word(found[0]) && found != ";")) return false;
+        if (found == ":") {
+            said.help = "an entry has nothing beside it: write one rule for each";
+            return true;
+        }
         const std::size_t next = text_.find_first_not_of(" \t\r\n", said.span.end);
         const bool last = found == ";" && next != std::string_view::npos && text_[next] == '}';
         said.label = found == ";" ? "not expected here" : "a comma is missing before it";

@@ -141,6 +141,9 @@ constexpr Mistake kMistakes[] = {
     {"`{`", "=", "write the body in braces: `rule NAME { when … then … }`"},
     {"`{`", "(", "rules have no parameters; functions do: `let NAME(a, b) = CONDITION`"},
 
+    {"`)`", "&", "count by the first bits of an address: `rate(ip.src/24) > 100/s`"},
+    {"`,` and an action", "with", "`reject` answers as the packet's protocol does: it takes nothing else"},
+
     {"`severity`", "threshold",
      "`throttle 1 per ip.src every 1m` limits an alert's events; to alert from the Nth packet on, write "
      "`count(ip.src, in 1m) > N` in the rule's condition"},
@@ -165,6 +168,8 @@ constexpr Mistake kMistakes[] = {
     {"`=>`", "-", "write the outcome after `=>`"},
     {"`=>`", "=", "write the outcome after `=>`"},
 
+    {"`policy`", "timeout", "write `ttl` before the time that a set's entries stay", "ttl"},
+    {"`policy`", "==", "write `=` before the entries that a set begins with", "="},
     {"`policy`", "}", "this brace has no opening brace", ""},
     {"`policy`", ";", "nothing ends with `;`", ""},
     {"`policy`", "when", kRuleShape},

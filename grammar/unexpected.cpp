@@ -170,7 +170,8 @@ bool Scan::skipped(Diagnostic& said, std::string_view found, const std::string& 
         said.help = "write an operator between a field and a value: `tcp.dport == 22`, `ip.src in 10.0.0.0/8`";
         return true;
     }
-    if (contains(expected, "`then`") && (found[0] == '<' || found[0] == '>' || found == "==" || found == "!=")) {
+    if (contains(expected, "`then`") && !contains(expected, "`policy`") &&
+        (found[0] == '<' || found[0] == '>' || found == "==" || found == "!=")) {
         said.help = "comparisons do not chain: join two with `and`, or write a range: `tcp.dport in 1000..2000`";
         return true;
     }
