@@ -183,6 +183,14 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
             state.value = expr(argument);
             plain_seen = true;
         } else {
+            if (state.kind == ast::StateKind::kDistinct && state.keys.empty()) {
+                const Span place = span(argument);
+                diagnostics_.add({.code = Code::E334,
+                                  .span = place,
+                                  .message = "`by` is missing before the key",
+                                  .help = "`distinct(tcp.dport, by ip.src, in 10s)` counts the ports of each source",
+                                  .fix = Fix{{place.file, place.begin, place.begin}, "by "}});
+            }
             state.keys.push_back(expr(argument));
         }
     }

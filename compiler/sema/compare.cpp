@@ -311,6 +311,11 @@ policy::ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::C
 std::optional<std::vector<IpRange>> ConditionChecker::address_ranges(const Operand& rhs) {
     std::vector<IpRange> ranges;
     for (const PlacedValue& element : *rhs.values) {
+        if (const std::string ip4 = ip4_of_mapped(element.value); !ip4.empty())
+            say({.code = Code::W412,
+                 .span = element.span,
+                 .message = "no IPv4 packet has this address: IPv6 packets with it are rare, and mostly forged",
+                 .help = fmt::format("for IPv4 packets write `{}`", ip4)});
         if (const auto* address = std::get_if<IpAddress>(&element.value))
             ranges.push_back({*address, *address});
         else if (const auto* prefix = std::get_if<IpPrefix>(&element.value))

@@ -2,6 +2,7 @@
 #include "compiler/sema/foreign_values.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -73,6 +74,20 @@ std::string declaration_of(packet::FieldId compared, std::string_view name) {
         case packet::Type::kMac: return fmt::format("declare it: `set {} : mac`", name);
         default: return fmt::format("declare it: `let {} = …`", name);
     }
+}
+
+std::string ip4_of_mapped(const Value& value) {
+    constexpr std::uint8_t kBefore = 96;  // bits before the IPv4 address
+    constexpr std::array<std::uint8_t, kBefore / 8> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const auto* prefix = std::get_if<IpPrefix>(&value);
+    const IpAddress* address = prefix != nullptr ? &prefix->address : std::get_if<IpAddress>(&value);
+    if (address == nullptr || address->version != 6 || (prefix != nullptr && prefix->length <= kBefore) ||
+        !std::equal(kMapped.begin(), kMapped.end(), address->bytes.begin()))
+        return {};
+    IpAddress ip4;
+    std::copy_n(address->bytes.begin() + kMapped.size(), 4, ip4.bytes.begin());
+    if (prefix == nullptr) return to_string(ip4);
+    return to_string(IpPrefix{ip4, static_cast<std::uint8_t>(prefix->length - kBefore)});
 }
 
 }  // namespace weir::sema

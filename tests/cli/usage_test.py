@@ -3,15 +3,10 @@
 takes files does with none, a folder, a missing one and several."""
 import json
 import os
-import pathlib
 import re
-import subprocess
-import sys
-import tempfile
 import unittest
 
-WEIR = sys.argv.pop(1)
-SOURCE = pathlib.Path(sys.argv.pop(1))
+from command_case import SOURCE, CommandCase, run
 
 GOOD = """rule a { when tcp.dport == 23 then drop }
 test "holds" { tcp 1.2.3.4:5 -> 1.2.3.5:23 syn => drop by a }
@@ -20,22 +15,7 @@ WARNS = "rule a { when tcp then drop }\nrule b { when tcp.dport == 22 then pass 
 FAILS = 'rule a { when tcp then drop }\ntest "no" { tcp 1.2.3.4:5 -> 1.2.3.5:23 syn => pass }\ntest "yes" { udp 1.2.3.4:5 -> 1.2.3.5:23 => pass }\n'
 
 
-def run(*arguments, stdin=""):
-    return subprocess.run([WEIR, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "NO_COLOR": "1"})
-
-
-class Usage(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def file(self, name, content):
-        path = self.folder / name
-        path.write_text(content)
-        return path
-
+class Usage(CommandCase):
     def commands(self):
         return re.findall(r"^  ([a-z]+) ", run("--help").stdout.split("Subcommands:")[1], re.M)
 

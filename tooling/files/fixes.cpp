@@ -59,7 +59,7 @@ std::string with(std::string text, const std::vector<Edit>& edits) {
     return text;
 }
 
-// Errors of syntax hide those of meaning, and errors hide warnings.
+// Errors of syntax may hide those of meaning, and errors hide warnings.
 auto faults(const LoadedPolicy& loaded) {
     const std::vector<Diagnostic>& all = loaded.diagnostics.all();
     const auto of_syntax =
