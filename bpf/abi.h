@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 8
+#define WEIR_ABI_VERSION 9
 
 /* ---- one packet, parsed ---- */
 
@@ -46,7 +46,37 @@ enum weir_present {
     WEIR_IS_HAS_OPTIONS,
     /* word 1 */
     WEIR_IS_MULTICAST = 32,
-    WEIR_PRESENT_BITS /* how many there are */
+    WEIR_HAS_VLAN_INNER, /* two tags */
+    WEIR_HAS_PPPOE,
+    WEIR_HAS_MPLS,
+    WEIR_IS_IP6_HOP_BY_HOP, /* these four: such an extension header was met */
+    WEIR_IS_IP6_ROUTING,
+    WEIR_IS_IP6_FRAGMENT,
+    WEIR_IS_IP6_DESTINATION,
+    WEIR_IS_SOURCE_ROUTE,
+    WEIR_HAS_DNS,
+    WEIR_IS_DNS_RESPONSE,
+    WEIR_HAS_TLS,
+    WEIR_IS_CLIENT_HELLO,
+    WEIR_HAS_TLS_VERSION,
+    WEIR_HAS_SNI,
+    WEIR_HAS_ALPN,
+    WEIR_IS_TLS_CUT,
+    WEIR_HAS_HTTP,
+    WEIR_HAS_HTTP_REQUEST,
+    WEIR_HAS_HTTP_HOST,
+    WEIR_HAS_USER_AGENT,
+    WEIR_HAS_HTTP_STATUS,
+    WEIR_IS_HTTP_CUT,
+    WEIR_HAS_VXLAN,
+    WEIR_HAS_GENEVE,
+    WEIR_HAS_GRE,
+    WEIR_HAS_GRE_KEY,
+    WEIR_HAS_IPIP,
+    WEIR_HAS_ICMP_INNER, /* an ICMP error has the beginning of the packet that it is about */
+    WEIR_HAS_ICMP6_INNER,
+    WEIR_HAS_INNER,   /* an IP header of a packet within this one was read: weir_inside.inner */
+    WEIR_PRESENT_BITS /* how many there are: word 1 is full */
 };
 
 /* Zero where absent. Addresses: the big-endian words as numbers, IPv4 in word 0 with the others zero. */
@@ -74,7 +104,7 @@ struct weir_packet {
     __u16 ip_frag_offset; /* bytes */
     __u32 ip_len;
     __u32 ip_id;
-    __u32 ip6_flow_label;
+    __u32 ip6_flow_label; /* 20 bits; the highest eight: type of the first Routing header */
     __u32 tcp_seq;
     __u32 tcp_ack_seq;
     __u16 tcp_window;
@@ -96,6 +126,55 @@ struct weir_packet {
     __u32 changing_rules; /* rules matched so far that change a set; likewise */
     __u32 suppressed;     /* events that the alert at hand held back before this one; likewise */
 };
+
+/* ---- inside of the packet ---- */
+
+/* Text in the frame: its offset from the frame's start << 16 | its bytes. */
+#define WEIR_TEXT(offset, bytes) ((__u32)(offset) << 16 | (bytes))
+#define WEIR_TEXT_OFFSET(text) ((text) >> 16)
+#define WEIR_TEXT_BYTES(text) ((text) & 0xffffu)
+
+#define WEIR_NAME_BYTES 256u  /* a name has 255 at most */
+#define WEIR_NAME_LABELS 128u /* that are kept: the last ones of a name */
+
+/* What is read behind the headers, and what few policies read of them. One a CPU: a policy that reads nothing of it
+ * never touches it. A member means something only where the packet has its bit of weir_packet.present. */
+struct weir_inside {
+    __u64 name_print; /* these: prints of text, for keys of state; filled where WEIR_NEED_PRINTS says so */
+    __u64 tls_alpn_print;
+    __u64 http_method_print;
+    __u64 http_target_print;
+    __u64 http_path_print;
+    __u64 http_user_agent_print;
+    __u32 tls_alpn; /* text in the frame, as the next four */
+    __u32 http_method;
+    __u32 http_target;
+    __u32 http_path;
+    __u32 http_user_agent;
+    __u32 vxlan_vni;
+    __u32 geneve_vni;
+    __u32 gre_key;
+    __u32 mpls_label; /* the outermost */
+    __u16 vlan_inner_id;
+    __u16 pppoe_session;
+    __u16 dns_qtype;
+    __u16 dns_answers;
+    __u16 tls_version;
+    __u16 http_status;
+    __u8 dns_rcode;
+    __u8 mpls_depth;
+    __u16 name_length; /* bytes of `name` */
+    __u16 name_labels; /* of all labels; the root has none */
+    __u16 unused;
+    struct weir_packet inner; /* the headers of the packet within this one; present[0] 0: there is none */
+    /* The name of the packet (dns.qname, tls.sni or http.host: a packet has one of them at most): small letters, labels
+     * with a dot between them, no final dot. Eight bytes behind its end are zero. */
+    __u8 name[WEIR_NAME_BYTES + 16];
+    /* Where label i of it begins is entry i % WEIR_NAME_LABELS: of longer names the last ones are there. */
+    __u8 label_starts[WEIR_NAME_LABELS];
+};
+/* Where a field, a key or a presence bit is said to be at this offset or behind it, it is in struct weir_inside. */
+#define WEIR_INSIDE_OFFSET 1024u
 
 /* ---- verdicts ---- */
 
@@ -130,9 +209,26 @@ struct weir_rule_row {
 #define WEIR_NEED_ARP 4u
 #define WEIR_NEED_TCP_REST 8u /* seq, ack_seq, window */
 #define WEIR_NEED_MSS 16u
-#define WEIR_NEED_IP_REST 32u /* id, ttl, tos, flow label */
-#define WEIR_NEED_IFACE 64u   /* ifindex, rx_queue, iface_matches */
-#define WEIR_NEED_ALL ~0u     /* events carry the whole packet */
+#define WEIR_NEED_IP_REST 32u     /* id, ttl, tos, flow label */
+#define WEIR_NEED_IFACE 64u       /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_HEADERS 0xffffu /* all of those: events carry struct weir_packet */
+/* These are read into struct weir_inside. */
+#define WEIR_NEED_LINK (1u << 16) /* vlan_inner_id, PPPoE, MPLS */
+#define WEIR_NEED_DNS (1u << 17)
+#define WEIR_NEED_TLS (1u << 18)
+#define WEIR_NEED_HTTP_LINE (1u << 19)  /* the first line of a head */
+#define WEIR_NEED_HTTP_HOST (1u << 20)  /* its Host line */
+#define WEIR_NEED_HTTP_AGENT (1u << 21) /* its User-Agent line */
+#define WEIR_NEED_HTTP_END (1u << 22)   /* where it ends */
+#define WEIR_NEED_INNER (1u << 23)      /* tunnels, and what is in there */
+#define WEIR_NEED_INNER_REST \
+    (1u << 24)                         /* of the packet in there: id, ttl, tos, flow label, seq, ack_seq, window, mss */
+#define WEIR_NEED_PRINTS (1u << 25)    /* of names and texts */
+#define WEIR_NEED_TLS_WALKS (1u << 26) /* names that come in later segments */
+#define WEIR_NEED_NAMES                                                                                 \
+    (WEIR_NEED_DNS | WEIR_NEED_TLS | WEIR_NEED_HTTP_LINE | WEIR_NEED_HTTP_HOST | WEIR_NEED_HTTP_AGENT | \
+     WEIR_NEED_HTTP_END)
+#define WEIR_NEED_INSIDE (~WEIR_NEED_HEADERS)
 
 /* ---- sets ---- */
 

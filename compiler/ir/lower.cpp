@@ -65,7 +65,7 @@ private:
         for (const policy::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
         for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
-        if (!rule.alerts.empty()) decision_.needs = WEIR_NEED_ALL;
+        if (!rule.alerts.empty()) decision_.needs |= WEIR_NEED_HEADERS;
         decision_.rules.push_back(std::move(rule));
     }
 

@@ -59,7 +59,7 @@ TEST_CASE("what is read is what is named") {
         CHECK(reads.contains(id));
     for (const FieldId id : {FieldId::kTcp, FieldId::kIpSrc, FieldId::kVlan}) CHECK(!reads.contains(id));
     CHECK(reads.needs() == (WEIR_NEED_MAC | WEIR_NEED_IFACE | WEIR_NEED_TCP_REST | WEIR_NEED_IP_REST));
-    CHECK(made.decision.needs == WEIR_NEED_ALL);  // events carry the whole packet
+    CHECK(made.decision.needs == WEIR_NEED_HEADERS);  // events carry the whole packet
     CHECK(compiled("rule s { when ip.ttl < 2 then drop }").decision.needs == WEIR_NEED_IP_REST);
     CHECK(compiled("rule s { when tcp and rate(ip.ttl) > 1/s then drop }").decision.needs == WEIR_NEED_IP_REST);
 }
