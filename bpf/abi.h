@@ -5,6 +5,10 @@
 
 #include <linux/types.h>
 
+#include "bpf/forest.h"
+#include "bpf/measure.h"
+#include "bpf/shadow.h"
+
 #define WEIR_ABI_VERSION 9
 
 /* ---- one packet, parsed ---- */
@@ -382,30 +386,6 @@ struct weir_tree {
 #define WEIR_START_LEVEL_SHIFT 28
 /* Numbers of 16 bits: a bitmap from a line on, its first bit the lowest of its first word. */
 
-/* ---- rules as data: the forest ---- */
-
-/* A slot of weir_tree_slots is a node or, with bit 63, a leaf. A node: bits 0 to 31 the index of its first child, then
- * shift, word and mask: its child for a packet is first + ((word of struct weir_packet >> shift) & mask). A leaf: bits
- * 0 to 31 the place of its first entry in weir_entries (words), then, 24 bits, how many entries it has. Word 0 of an
- * entry is its rule; the rest is laid out as the policy needs it. */
-#define WEIR_LEAF (1ull << 63)
-#define WEIR_LEAF_COUNT_MASK 0xffffffu /* of slot >> 32 */
-#define WEIR_SLOT_SHIFT 32             /* 5 bits */
-#define WEIR_SLOT_WORD 40              /* 6 bits */
-#define WEIR_SLOT_MASK 48              /* 15 bits */
-#define WEIR_TREE_DEPTH 12u            /* nodes on the way to a leaf */
-#define WEIR_TREES 4u                  /* of a forest */
-struct weir_forest_tree {
-    __u64 slot;
-    __u32 first_rule;
-    __u32 unused;
-};
-
-/* One forest a kind of packet: of the rules that decide, of which the first match is wanted, then of those that do not,
- * of which all are. */
-enum weir_forest { WEIR_FOREST_IP4, WEIR_FOREST_IP6, WEIR_FOREST_OTHER, WEIR_FOREST_KINDS };
-#define WEIR_FORESTS 6u /* WEIR_FOREST_KINDS + kind: all matches */
-
 /* ---- accounts ---- */
 
 struct weir_counter {
@@ -481,53 +461,6 @@ struct weir_settings {
     __u32 generation;
     __u32 tells;      /* 1: the program's answer says which row decided: WEIR_TOLD */
     __u32 only_tells; /* 1: a candidate; it counts nothing and alerts nobody */
-};
-
-/* ---- shadow (bpf/templates/shadow.bpf.c) ---- */
-
-/* What a program answers that tells: XDP's action, enum weir_verdict, the row that decided (struct weir_rule_row). */
-#define WEIR_TOLD(row, verdict, action) ((row) << 8 | (verdict) << 4 | (action))
-#define WEIR_TOLD_ACTION(told) ((told) & 0xf)
-#define WEIR_TOLD_VERDICT(told) ((told) >> 4 & 0xf)
-#define WEIR_TOLD_ROW(told) ((__u32)(told) >> 8)
-
-enum weir_shadowed_program { WEIR_SHADOW_CANDIDATE, WEIR_SHADOW_LIVE, WEIR_SHADOW_PROGRAMS };
-#define WEIR_SHADOW_PAIRS 65536u
-#define WEIR_SHADOW_BYTES 1514u /* of a sampled frame */
-struct weir_disagreement {
-    __u32 live_row;
-    __u32 candidate_row;
-    __u32 live_verdict;
-    __u32 candidate_verdict;
-};
-struct weir_shadow_counts { /* per CPU */
-    __u64 disagreements;    /* packets with another verdict */
-    __u64 unnamed;          /* of those, of pairs that found no room */
-};
-struct weir_shadow_sample {
-    __u64 time_ns; /* CLOCK_MONOTONIC */
-    struct weir_disagreement pair;
-    __u32 length;   /* of the frame */
-    __u32 captured; /* bytes */
-    __u8 bytes[WEIR_SHADOW_BYTES];
-};
-
-/* ---- measuring (bpf/templates/measure.bpf.c) ---- */
-
-#define WEIR_MEASURED_PROGRAMS 2u /* the bare program, then the root */
-struct weir_measured_frame {
-    __u32 length;
-    __u32 unused;
-    __u8 bytes[1];
-};
-struct weir_measure_settings {
-    __u32 frame_count;
-    __u32 frame_bytes;
-};
-struct weir_measure {
-    __u32 program; /* that runs: entry of weir_measured_programs */
-    __u32 next;    /* frame */
-    __u32 ifindex; /* where frames are sent */
 };
 
 #endif
