@@ -7,6 +7,7 @@
 
 #include "bpf/forest.h"
 #include "bpf/measure.h"
+#include "bpf/print.h"
 #include "bpf/shadow.h"
 
 #define WEIR_ABI_VERSION 9
@@ -289,8 +290,8 @@ struct weir_throttle {
 };
 #define WEIR_MOST_HELD_BACK 0xfffffffeu /* events of a key that a throttle counts until the next one passes */
 
-/* Word i of a key: (word `word` of struct weir_packet >> shift) & mask; of an IPv4 packet its first `ip4_bits` bits
- * instead, where that is not 0. */
+/* Word i of a key: (word `word` of struct weir_packet or, from WEIR_INSIDE_OFFSET / 4 on, of struct weir_inside >>
+ * shift) & mask; of an IPv4 packet its first `ip4_bits` bits instead, where that is not 0. */
 struct weir_key_word {
     __u16 word;
     __u8 shift;
@@ -298,8 +299,9 @@ struct weir_key_word {
     __u32 mask;
 };
 struct weir_throttle_key {
-    __u32 present[WEIR_PRESENT_WORDS]; /* what a packet must have; all that lack some of it share one key */
-    __u32 count;                       /* of words */
+    /* What a packet must have, and the packet within it; all that lack some of it share one key. */
+    __u32 present[2 * WEIR_PRESENT_WORDS];
+    __u32 count; /* of words */
     struct weir_key_word words[WEIR_SET_KEY_WORDS];
 };
 
@@ -358,6 +360,16 @@ struct weir_scan {
     __u64 pairs[1024];             /* bit i: some search begins with pair i; first byte | second << 8 */
     __u8 heads[WEIR_SCAN_BUCKETS]; /* by bucket of a pair: one of its searches, or 0xff */
     __u8 next[WEIR_SCAN_SEARCHES]; /* by search: another one of its bucket, or 0xff */
+};
+
+/* ---- names and texts ---- */
+
+/* What a name or text is compared with. Zeros follow its bytes. */
+#define WEIR_TEXT_LITERAL_BYTES 255u
+struct weir_text_literal {
+    __u32 length;
+    __u32 unused;
+    __u8 bytes[WEIR_TEXT_LITERAL_BYTES + 9];
 };
 
 /* ---- many ranges ---- */
@@ -461,6 +473,8 @@ struct weir_settings {
     __u32 generation;
     __u32 tells;      /* 1: the program's answer says which row decided: WEIR_TOLD */
     __u32 only_tells; /* 1: a candidate; it counts nothing and alerts nobody */
+    /* Of prints (bpf/print.h): the same for all policies of a boot, since keys of state have prints in them. */
+    __u64 print_by[WEIR_PRINT_STEP_WORDS];
 };
 
 #endif

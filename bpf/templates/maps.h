@@ -120,6 +120,7 @@ const volatile struct weir_settings weir_settings SEC(".rodata");
 extern struct weir_rule_row weir_rule_rows[]; /* the rules, then `default`, then `malformed` */
 extern __u32 weir_rule_alerts[];              /* alert numbers, by rule; see struct weir_rule_row */
 extern struct weir_literal weir_literals[];
+extern struct weir_text_literal weir_text_literals[];
 extern struct weir_search weir_searches[];
 extern struct weir_scan weir_scans[];
 extern struct weir_forest_tree weir_forest_trees[]; /* by forest, WEIR_TREES each */
@@ -139,6 +140,7 @@ __u32 weir_rule_count(void);
 /* Entries of the tables above. */
 __u32 weir_alert_entries(void); /* 0: no rule has an alert */
 __u32 weir_literal_count(void);
+__u32 weir_text_literal_count(void);
 __u32 weir_search_count(void);
 __u32 weir_scan_count(void);
 __u32 weir_slot_count(void);

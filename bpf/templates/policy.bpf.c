@@ -7,10 +7,12 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/ranges.h"
 #include "bpf/templates/read/frame.h"
+#include "bpf/templates/read/inside.h"
 #include "bpf/templates/read/payload.h"
 #include "bpf/templates/sets.h"
 #include "bpf/templates/state.h"
 #include "bpf/templates/target.h"
+#include "bpf/templates/text.h"
 #include "bpf/templates/throttle.h"
 
 /* The rule that decides, or weir_rule_count() where none does; rules that matched before it have been noted. */
@@ -37,6 +39,7 @@ static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u
 SEC("xdp") int weir_policy(weir_ctx* ctx) {
     struct weir_packet read = {}, *packet = &read;
     read_frame(ctx, packet);
+    read_inside(ctx, packet);
     __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
     if (row < weir_rule_count()) weir_rule_fired(packet, row);
     if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);

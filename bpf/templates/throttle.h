@@ -4,6 +4,17 @@
 #define WEIR_BPF_THROTTLE_H
 
 #include "bpf/templates/cells.h"
+#include "bpf/templates/inside.h"
+
+/* Word `word` of a key's packet: of struct weir_inside from there on. */
+static __always_inline __u32 weir_key_word(const struct weir_packet* packet, const struct weir_inside* inside,
+                                           __u64 word) {
+    OPAQUE(word);
+    if (word < sizeof(*packet) / sizeof(__u32)) return ((const __u32*)packet)[word];
+    word -= WEIR_INSIDE_OFFSET / sizeof(__u32);
+    OPAQUE(word);
+    return inside && word < sizeof(*inside) / sizeof(__u32) ? ((const __u32*)inside)[word] : 0;
+}
 
 /* Packets that lack a field of the key share one window. */
 static __always_inline __u64 weir_throttle_print(const __u64* by, const struct weir_packet* packet,
@@ -14,16 +25,19 @@ static __always_inline __u64 weir_throttle_print(const __u64* by, const struct w
     const struct weir_throttle_key* key = &weir_throttle_keys[BOUNDED(number)];
     __u32 lacks = 0;
     for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++) lacks |= key->present[i] & ~packet->present[i];
+    const struct weir_inside* inside = weir_needs() & WEIR_NEED_INSIDE ? weir_inside_place() : 0;
+    if (inside)
+        for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
+            lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
     if (lacks) return weir_print_of_sum(sum + by[WEIR_PRINT_ABSENT]);
 #pragma clang loop unroll(disable)
     for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
         if (i >= key->count) break;
-        __u64 word = key->words[i].word;
-        OPAQUE(word);
-        if (word >= sizeof(*packet) / sizeof(__u32)) break;
-        __u32 mask = key->words[i].mask, bits = key->words[i].ip4_bits;
-        if (bits && packet->ip_version == 4) mask = ~0u << ((32 - bits) & 31);
-        __u32 value = ((const __u32*)packet)[word] >> (key->words[i].shift & 31) & mask;
+        __u32 word = key->words[i].word, mask = key->words[i].mask, bits = key->words[i].ip4_bits;
+        __u8 version =
+            inside && word >= WEIR_INSIDE_OFFSET / sizeof(__u32) ? inside->inner.ip_version : packet->ip_version;
+        if (bits && version == 4) mask = ~0u << ((32 - bits) & 31);
+        __u32 value = weir_key_word(packet, inside, word) >> (key->words[i].shift & 31) & mask;
         sum += by[i] * value;
     }
     return weir_print_of_sum(sum);

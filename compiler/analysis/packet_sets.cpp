@@ -8,6 +8,7 @@
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
 #include "compiler/packet/presence.h"
+#include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
 
 namespace weir::analysis {
@@ -24,32 +25,53 @@ constexpr packet::FieldId kOrder[] = {
 
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
+// Where the word of presence with that bit is.
+std::size_t present_offset(std::uint32_t bit) {
+    if (bit < packet::kInnerPresent) return offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(bit);
+    return WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) +
+           4 * WEIR_PRESENT_WORD(bit - packet::kInnerPresent);
+}
+
 }  // namespace
 
 PacketSets::PacketSets(const policy::TypedPolicy& policy)
-    : policy_(policy), first_variable_(sizeof(weir_packet), kNoBit) {
+    : policy_(policy), first_variable_(WEIR_INSIDE_OFFSET + sizeof(weir_inside), kNoBit) {
     Bdd::Variable next = 0;
-    const auto place = [&](const packet::Field& f) {
-        if (!f.supported || first_variable_[f.offset] != kNoBit) return;
-        first_variable_[f.offset] = next;
-        next += f.size * 8u;
+    const auto place = [&](packet::FieldId id) {
+        if (!packet::is_supported(id) || first_variable_[packet::offset(id)] != kNoBit) return;
+        first_variable_[packet::offset(id)] = next;
+        next += field(id).size * 8u;
     };
-    for (std::uint32_t i = 0; i < WEIR_PRESENT_WORDS; ++i, next += 32)
-        first_variable_[offsetof(weir_packet, present) + 4 * i] = next;
-    for (const packet::FieldId id : kOrder) place(field(id));
-    for (const packet::Field& f : packet::fields()) place(f);
+    for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; bit += 32, next += 32)
+        first_variable_[present_offset(bit)] = next;
+    for (const packet::FieldId id : kOrder) place(id);
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields())
+            if (layer == packet::Layer::kOuter || f.layers == packet::Layers::kBoth)
+                place(packet::field_id(layer, packet::row_of(f.id)));
     possible_ = possible_packets();
 }
 
-// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault.
+// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault. Of what is
+// in the payload only what the policy reads: the others would make all sets larger.
 Bdd::Node PacketSets::possible_packets() {
+    const packet::FieldSet reads = policy::fields_read(policy_);
+    packet::PresentBits read;
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields())
+            if (const packet::FieldId id = packet::field_id(layer, packet::row_of(f.id)); reads.contains(id)) {
+                read |= packet::implied({{packet::present_bit(id)}, {}}).ones;
+                if (const auto bit = packet::flag_bit(id)) read.add(*bit);
+            }
     Bdd::Node all = present_bit(WEIR_HAS_ALWAYS);
     for (const packet::PresenceFact& fact : packet::presence_facts()) {
+        constexpr std::uint32_t kHeaders = 32;  // bits of the first word
+        if (fact.bit >= kHeaders && !read.has(fact.bit)) continue;
         Bdd::Node then = fact.one_of.empty() ? Bdd::kTrue : Bdd::kFalse;
-        for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+        for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit) {
             if (fact.one_of.has(bit)) then = bdd_.either(then, present_bit(bit));
         }
-        for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+        for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit) {
             if (fact.follows.has(bit)) then = bdd_.both(then, present_bit(bit));
             if (fact.never.has(bit)) then = bdd_.without(then, present_bit(bit));
         }
@@ -74,10 +96,10 @@ Bdd::Node PacketSets::raw(policy::ExprId condition) {
 // ---- variables ----
 
 Bdd::Node PacketSets::present_bit(std::uint32_t bit) {
-    return bdd_.variable(first_variable_[offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(bit)] + 31 - bit % 32);
+    return bdd_.variable(first_variable_[present_offset(bit)] + 31 - bit % 32);
 }
 
-Bdd::Node PacketSets::present(packet::FieldId id) { return present_bit(field(id).present_bit); }
+Bdd::Node PacketSets::present(packet::FieldId id) { return present_bit(packet::present_bit(id)); }
 
 // The comparison of these fields that holds for `in`, turned round where it is negated; false where one is absent.
 Bdd::Node PacketSets::when_present(const std::vector<packet::FieldId>& fields, Bdd::Node in, bool negated) {
@@ -90,13 +112,15 @@ PacketSets::Bits PacketSets::bits(packet::FieldId id, std::uint64_t mask) const 
     const packet::Field& f = field(id);
     Bits bits(64, kNoBit);
     for (std::uint32_t bit = 0; bit + f.shift < f.size * 8u && bit < 64; ++bit)
-        if ((f.mask & mask) >> bit & 1) bits[63 - bit] = first_variable_[f.offset] + f.size * 8u - 1 - (bit + f.shift);
+        if ((f.mask & mask) >> bit & 1)
+            bits[63 - bit] = first_variable_[packet::offset(id)] + f.size * 8u - 1 - (bit + f.shift);
     return bits;
 }
 
 PacketSets::Bits PacketSets::address_bits(packet::FieldId id, std::size_t width) const {
     Bits bits(width);
-    for (std::size_t i = 0; i < width; ++i) bits[i] = first_variable_[field(id).offset] + static_cast<Bdd::Variable>(i);
+    for (std::size_t i = 0; i < width; ++i)
+        bits[i] = first_variable_[packet::offset(id)] + static_cast<Bdd::Variable>(i);
     return bits;
 }
 
@@ -261,6 +285,21 @@ Bdd::Node PacketSets::holds(const policy::IfaceMatch& node) {
 Bdd::Node PacketSets::holds(const policy::PayloadMatch& node) {
     return when_present({packet::FieldId::kPayload},
                         opaque(fmt::format("payload {} {}", static_cast<int>(node.op), node.bytes)), node.negated);
+}
+
+Bdd::Node PacketSets::holds(const policy::TextMatch& node) {
+    return when_present(
+        {node.field},
+        opaque(fmt::format("text {} {} {}", static_cast<int>(node.field), static_cast<int>(node.op), node.text)),
+        node.negated);
+}
+
+Bdd::Node PacketSets::holds(const policy::TextCompare& node) {
+    if (node.lhs == node.rhs) return when_present({node.lhs}, Bdd::kTrue, node.negated);
+    return when_present({node.lhs, node.rhs},
+                        opaque(fmt::format("texts {} {}", static_cast<int>(std::min(node.lhs, node.rhs)),
+                                           static_cast<int>(std::max(node.lhs, node.rhs)))),
+                        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const policy::PayloadSlice& node) {

@@ -61,6 +61,8 @@ private:
     Bdd::Node holds(const policy::IfaceMatch& node);
     Bdd::Node holds(const policy::PayloadMatch& node);
     Bdd::Node holds(const policy::PayloadSlice& node);
+    Bdd::Node holds(const policy::TextMatch& node);
+    Bdd::Node holds(const policy::TextCompare& node);
 
     Bdd::Node present(packet::FieldId field);
     Bdd::Node present_bit(std::uint32_t bit);

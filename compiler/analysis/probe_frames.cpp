@@ -70,6 +70,11 @@ private:
     void shape(const policy::IfaceMatch&, packet::Polarity) {}
     void shape(const policy::PayloadMatch& node, packet::Polarity polarity);
     void shape(const policy::PayloadSlice& node, packet::Polarity polarity);
+    void shape(const policy::TextMatch& node, packet::Polarity polarity);
+    void shape(const policy::TextCompare& node, packet::Polarity) {
+        packet_.need(node.lhs);
+        packet_.need(node.rhs);
+    }
 
     const policy::TypedPolicy& policy_;
     packet::ProbePacket& packet_;
@@ -160,6 +165,19 @@ void PacketShaper::shape(const policy::PayloadMatch& node, packet::Polarity pola
                                 packet::PayloadEnd::kOpen);
             break;
     }
+}
+
+// The text has the literal, or one that differs in its last byte.
+void PacketShaper::shape(const policy::TextMatch& node, packet::Polarity polarity) {
+    packet_.need(node.field);
+    std::string text = node.text;
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if ((inside ? beyond() : !beyond()) && !text.empty()) text.back() = text.back() == 'x' ? 'y' : 'x';
+    if (node.op != policy::BytesOp::kEq && random_.one_in(2)) {
+        if (node.op != policy::BytesOp::kStartsWith && node.op != policy::BytesOp::kStartsWithNocase) text = "a" + text;
+        if (node.op != policy::BytesOp::kEndsWith && node.op != policy::BytesOp::kEndsWithNocase) text += "z";
+    }
+    packet_.set_text(node.field, text);
 }
 
 void PacketShaper::shape(const policy::PayloadSlice& node, packet::Polarity polarity) {

@@ -80,6 +80,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_rule_count", rules);
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
+    filled.set_constant("weir_text_literal_count", tables.text_literal_count());
     filled.set_constant("weir_search_count", tables.search_count());
     filled.set_constant("weir_scan_count", tables.scan_count());
     filled.set_constant("weir_slot_count", std::max(tables.slot_count(), 1u));
@@ -103,6 +104,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_table("weir_rule_rows", rules + 2);
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
+    filled.set_table("weir_text_literals", tables.text_literal_count());
     filled.set_table("weir_searches", tables.search_count());
     filled.set_table("weir_scans", tables.scan_count());
     filled.set_table("weir_forest_trees", WEIR_FORESTS * WEIR_TREES);

@@ -8,13 +8,28 @@
 
 namespace weir::codegen {
 
-bool has_version(const ir::PacketKey& key) {
-    return std::any_of(key.parts.begin(), key.parts.end(),
-                       [](const ir::SetKeyPart& part) { return part.is_address && part.address.either_version; });
+std::vector<ir::AddressRef> versions(const ir::PacketKey& key) {
+    std::vector<ir::AddressRef> first;
+    for (const ir::SetKeyPart& part : key.parts) {
+        if (!part.is_address || !part.address.either_version) continue;
+        if (std::none_of(first.begin(), first.end(), [&](const ir::AddressRef& other) {
+                return other.version_offset() == part.address.version_offset();
+            }))
+            first.push_back(part.address);
+    }
+    return first;
+}
+
+llvm::Value* emit_inside(Template& target, llvm::IRBuilder<>& ir, llvm::BasicBlock* no) {
+    llvm::Value* place = ir.CreateCall(&target.function("weir_inside_place"));
+    llvm::BasicBlock* there = llvm::BasicBlock::Create(ir.getContext(), "inside", ir.GetInsertBlock()->getParent());
+    ir.CreateCondBr(ir.CreateIsNull(place), no, there);
+    ir.SetInsertPoint(there);
+    return place;
 }
 
 std::uint32_t term_key_words(const ir::PacketKey& key) {
-    std::uint32_t words = has_version(key) ? 1 : 0;
+    auto words = static_cast<std::uint32_t>(versions(key).size());
     for (const ir::SetKeyPart& part : key.parts) {
         if (part.is_address)
             words += part.address.either_version ? 4 : 1;
@@ -59,7 +74,10 @@ void KeyPlace::fill_with_zeros() {
 }
 
 llvm::Value* KeyEmitter::load(std::uint32_t offset, std::uint32_t bytes) {
-    llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), packet_, offset);
+    const bool is_inside = ir::is_inside(offset);
+    WEIR_CHECK(!is_inside || inside_ != nullptr);
+    llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), is_inside ? inside_ : packet_,
+                                                     is_inside ? offset - WEIR_INSIDE_OFFSET : offset);
     return ir_.CreateZExt(ir_.CreateLoad(ir_.getIntNTy(bytes * 8), at, reload_), ir_.getInt64Ty());
 }
 
@@ -73,7 +91,10 @@ llvm::Value* KeyEmitter::present(const packet::PresentBits& bits) {
     llvm::Value* all = nullptr;
     for (std::uint32_t i = 0; i < bits.words.size(); ++i) {
         if (bits.words[i] == 0) continue;
-        llvm::Value* has = ir_.CreateAnd(load(offsetof(weir_packet, present) + 4 * i, 4), bits.words[i]);
+        const std::size_t offset = i < WEIR_PRESENT_WORDS ? offsetof(weir_packet, present) + 4 * i
+                                                          : WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) +
+                                                                4 * (i - WEIR_PRESENT_WORDS);
+        llvm::Value* has = ir_.CreateAnd(load(static_cast<std::uint32_t>(offset), 4), bits.words[i]);
         llvm::Value* in = ir_.CreateICmpEQ(has, ir_.getInt64(bits.words[i]));
         all = all == nullptr ? in : ir_.CreateAnd(all, in);
     }
@@ -92,7 +113,7 @@ llvm::Value* KeyEmitter::address_word(const ir::SetKeyPart& part, std::uint32_t 
     const std::uint32_t mask4 = address_mask(part.bits.ip4, number), mask6 = address_mask(part.bits.ip6, number);
     if (!part.address.either_version) return mask4 == ~0u ? value : ir_.CreateAnd(value, mask4);
     if (number != 0 || mask4 == mask6) return mask6 == ~0u ? value : ir_.CreateAnd(value, mask6);
-    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(offsetof(weir_packet, ip_version), 1), ir_.getInt64(4));
+    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(part.address.version_offset(), 1), ir_.getInt64(4));
     return ir_.CreateAnd(value, ir_.CreateSelect(is_ip4, ir_.getInt32(mask4), ir_.getInt32(mask6)));
 }
 
@@ -101,7 +122,7 @@ void KeyEmitter::put_set_part(const ir::SetKeyPart& part, policy::SetType type, 
     if (part.is_address) {
         WEIR_CHECK(type == policy::SetType::kIp || type == policy::SetType::kNet);
         const bool either = part.address.either_version;
-        put(either ? ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32) : ir_.getInt32(4));
+        put(either ? ir_.CreateTrunc(load(part.address.version_offset(), 1), i32) : ir_.getInt32(4));
         for (std::uint32_t i = 0; i < 4; ++i) put(either || i == 0 ? address_word(part, i) : ir_.getInt32(0));
         return;
     }
@@ -136,14 +157,14 @@ llvm::Value* KeyEmitter::net_length(const ir::SetKeyPart& part) {
     llvm::Value *bits4 = ir_.getInt32(std::uint32_t{part.bits.ip4} << kShift),
                 *bits6 = ir_.getInt32(std::uint32_t{part.bits.ip6} << kShift);
     if (!part.address.either_version) return bits4;
-    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(offsetof(weir_packet, ip_version), 1), ir_.getInt64(4));
+    llvm::Value* is_ip4 = ir_.CreateICmpEQ(load(part.address.version_offset(), 1), ir_.getInt64(4));
     return ir_.CreateSelect(is_ip4, bits4, bits6);
 }
 
 void KeyEmitter::store_term_key(const ir::PacketKey& key, llvm::Value* place, std::uint32_t width) {
     llvm::Type* i32 = ir_.getInt32Ty();
     KeyPlace at(ir_, place, width);
-    if (has_version(key)) at.put(ir_.CreateTrunc(load(offsetof(weir_packet, ip_version), 1), i32));
+    for (const ir::AddressRef& address : versions(key)) at.put(ir_.CreateTrunc(load(address.version_offset(), 1), i32));
     for (const ir::SetKeyPart& part : key.parts) {
         if (part.is_address) {
             for (std::uint32_t i = 0; i < (part.address.either_version ? 4 : 1); ++i) at.put(address_word(part, i));

@@ -47,7 +47,9 @@ private:
 class KeyEmitter {
 public:
     // `reload`: read each field from memory each time, so that the verifier's states of long functions meet.
-    KeyEmitter(llvm::IRBuilder<>& ir, llvm::Value* packet, bool reload) : ir_(ir), packet_(packet), reload_(reload) {}
+    // `inside`: the CPU's struct weir_inside, where the key or what is read is in there; else nothing.
+    KeyEmitter(llvm::IRBuilder<>& ir, llvm::Value* packet, llvm::Value* inside, bool reload)
+        : ir_(ir), packet_(packet), inside_(inside), reload_(reload) {}
 
     llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
@@ -73,13 +75,18 @@ private:
 
     llvm::IRBuilder<>& ir_;
     llvm::Value* packet_;
+    llvm::Value* inside_;
     bool reload_;
 };
 
+// The CPU's struct weir_inside; goes on at a new block, or at `no` where there is none, which the verifier believes to
+// be possible.
+llvm::Value* emit_inside(Template& target, llvm::IRBuilder<>& ir, llvm::BasicBlock* no);
+
 // Of word `word` of an address, what of it is within the first `bits` bits: words are numbers, the first one first.
 std::uint32_t address_mask(std::uint32_t bits, std::uint32_t word);
-// Is an address in it that may be of either version? Then its version is word 0.
-bool has_version(const ir::PacketKey& key);
+// The addresses in it that may be of either version, by the first of each layer: their versions are the first words.
+std::vector<ir::AddressRef> versions(const ir::PacketKey& key);
 // How many words store_term_key() has before its zeros.
 std::uint32_t term_key_words(const ir::PacketKey& key);
 

@@ -47,9 +47,7 @@ llvm::BasicBlock* PredicateEmitter::block(const char* name) {
 }
 
 llvm::Value* PredicateEmitter::load(std::uint32_t offset, std::uint32_t bytes) {
-    llvm::Value* at = ir_.CreateConstInBoundsGEP1_32(ir_.getInt8Ty(), packet_, offset);
-    llvm::LoadInst* loaded = ir_.CreateLoad(ir_.getIntNTy(bytes * 8), at, reload_);
-    return ir_.CreateZExt(loaded, ir_.getInt64Ty());
+    return KeyEmitter(ir_, packet_, inside_, reload_).load(offset, bytes);
 }
 
 llvm::Value* PredicateEmitter::word(const ir::Word& word) {
@@ -59,7 +57,7 @@ llvm::Value* PredicateEmitter::word(const ir::Word& word) {
 }
 
 llvm::Value* PredicateEmitter::present(const packet::PresentBits& bits) {
-    return KeyEmitter(ir_, packet_, reload_).present(bits);
+    return KeyEmitter(ir_, packet_, inside_, reload_).present(bits);
 }
 
 llvm::Value* PredicateEmitter::address_half(const ir::AddressRef& address, std::uint32_t first_word) {
@@ -130,7 +128,7 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
 
     llvm::BasicBlock* version4 = block("ip4");
     llvm::BasicBlock* version6 = block("ip6");
-    ir_.CreateCondBr(present({WEIR_HAS_IP4}), version4, version6);
+    ir_.CreateCondBr(present({address.present_bit(WEIR_HAS_IP4)}), version4, version6);
     ir_.SetInsertPoint(version4);
     ip4();
     ir_.SetInsertPoint(version6);
@@ -140,7 +138,7 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
         return;
     }
     llvm::BasicBlock* look = block("look6");
-    ir_.CreateCondBr(present({WEIR_HAS_IP6}), look, no);
+    ir_.CreateCondBr(present({address.present_bit(WEIR_HAS_IP6)}), look, no);
     ir_.SetInsertPoint(look);
     llvm::Value* high = address_half(address, 0);
     llvm::Value* low = address_half(address, 2);
@@ -148,15 +146,23 @@ void PredicateEmitter::branch_addresses(const ir::AddressRef& address, const Whe
 }
 
 // Present tests presence, and absent words are zero. A packet's addresses are of one version, so it is enough to
-// compare the words if both fields can be of either version.
+// compare the words if both fields can be of either version; those of the packet within may be of another.
 llvm::Value* PredicateEmitter::address_equal(const ir::AddressEqual& node) {
+    if (node.lhs.either_version && node.rhs.either_version && node.lhs.version_offset() != node.rhs.version_offset()) {
+        llvm::Value* versions =
+            ir_.CreateICmpEQ(load(node.lhs.version_offset(), 1), load(node.rhs.version_offset(), 1));
+        llvm::Value* highs = ir_.CreateICmpEQ(address_half(node.lhs, 0), address_half(node.rhs, 0));
+        llvm::Value* lows = ir_.CreateICmpEQ(address_half(node.lhs, 2), address_half(node.rhs, 2));
+        return ir_.CreateAnd(versions, ir_.CreateAnd(highs, lows));
+    }
     llvm::Value* first = ir_.CreateICmpEQ(load(node.lhs.offset, 4), load(node.rhs.offset, 4));
     if (node.lhs.either_version && node.rhs.either_version) {
         llvm::Value* highs = ir_.CreateICmpEQ(address_half(node.lhs, 0), address_half(node.rhs, 0));
         return ir_.CreateAnd(highs, ir_.CreateICmpEQ(address_half(node.lhs, 2), address_half(node.rhs, 2)));
     }
     if (!node.lhs.either_version && !node.rhs.either_version) return first;
-    return ir_.CreateAnd(first, present({WEIR_HAS_IP4}));
+    const ir::AddressRef& either = node.lhs.either_version ? node.lhs : node.rhs;
+    return ir_.CreateAnd(first, present({either.present_bit(WEIR_HAS_IP4)}));
 }
 
 llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
@@ -164,6 +170,44 @@ llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
                                                                llvm::CmpInst::ICMP_ULT, llvm::CmpInst::ICMP_ULE,
                                                                llvm::CmpInst::ICMP_UGT, llvm::CmpInst::ICMP_UGE};
     return ir_.CreateICmp(kPredicates[static_cast<std::size_t>(node.relation)], word(node.lhs), word(node.rhs));
+}
+
+// A literal that is longer than any name or text is none of them.
+llvm::Value* PredicateEmitter::text_match(const ir::TextMatch& node) {
+    using ir::PayloadOp;
+    const std::uint64_t bytes = node.bytes.size();
+    llvm::Value* length = word(node.length);
+    if (bytes > WEIR_TEXT_LITERAL_BYTES) return ir_.getFalse();
+    llvm::Value* enough = ir_.CreateICmpUGE(length, ir_.getInt64(bytes));
+    if (node.op == PayloadOp::kEq) {
+        enough = ir_.CreateICmpEQ(length, ir_.getInt64(bytes));
+        if (node.is_name)
+            enough =
+                ir_.CreateAnd(enough, ir_.CreateICmpEQ(load(WEIR_INSIDE_OFFSET + offsetof(weir_inside, name_labels), 2),
+                                                       ir_.getInt64(node.labels)));
+    }
+    if (bytes == 0) return enough;
+    // Most packets are told apart by the length already.
+    llvm::BasicBlock *compare = block("compare"), *done = block("compared"), *before = ir_.GetInsertBlock();
+    ir_.CreateCondBr(enough, compare, done);
+    ir_.SetInsertPoint(compare);
+    const bool is_end = node.op == PayloadOp::kEndsWith || node.op == PayloadOp::kEndsWithNocase;
+    llvm::Value* literal = ir_.getInt32(tables_.add_text_literal(node.bytes));
+    std::vector<llvm::Value*> arguments{inside_, literal};
+    if (!node.is_name) arguments = {ctx_, ir_.CreateTrunc(load(node.length.offset, 4), ir_.getInt32Ty()), literal};
+    std::string function = node.is_name ? "weir_name" : "weir_text";
+    function += is_contains(node.op) ? "_contains" : "_at";
+    if (!is_contains(node.op))
+        arguments.push_back(
+            ir_.CreateTrunc(is_end ? ir_.CreateSub(length, ir_.getInt64(bytes)) : ir_.getInt64(0), ir_.getInt32Ty()));
+    if (!node.is_name && is_nocase(node.op)) function += "_nocase";
+    llvm::Value* is = call(function.c_str(), arguments);
+    ir_.CreateBr(done);
+    ir_.SetInsertPoint(done);
+    llvm::PHINode* both = ir_.CreatePHI(ir_.getInt1Ty(), 2);
+    both->addIncoming(ir_.getFalse(), before);
+    both->addIncoming(is, compare);
+    return both;
 }
 
 llvm::Value* PredicateEmitter::payload_match(const ir::PayloadMatch& node) {
@@ -221,6 +265,12 @@ llvm::Value* PredicateEmitter::value(const ir::Predicate& predicate) {
                             {ctx_, packet_, ir_.getInt32(tables_.add_literal({Letters::kExact, node.bytes})),
                              ir_.getInt32(node.offset)});
             },
+            [&](const ir::TextMatch& node) -> llvm::Value* { return text_match(node); },
+            [&](const ir::TextEqual& node) -> llvm::Value* {
+                llvm::Type* i32 = ir_.getInt32Ty();
+                return call("weir_texts_equal", {ctx_, ir_.CreateTrunc(load(node.lhs.offset, 4), i32),
+                                                 ir_.CreateTrunc(load(node.rhs.offset, 4), i32)});
+            },
             [&](const auto&) -> llvm::Value* { return nullptr; },
         },
         predicate.node);
@@ -247,6 +297,7 @@ void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::B
     if (const auto* all = std::get_if<ir::AllOf>(&predicate.node)) return branch_all(all->operands, false, yes, no);
     if (const auto* any = std::get_if<ir::AnyOf>(&predicate.node)) return branch_all(any->operands, true, yes, no);
     if (const auto* negation = std::get_if<ir::Negation>(&predicate.node)) return branch(negation->operand, no, yes);
+    inside_ = ir::is_inside(predicate) ? emit_inside(target_, ir_, no) : nullptr;
     if (const auto* in = std::get_if<ir::AddressIn>(&predicate.node)) return branch_address_in(*in, yes, no);
     if (const auto* in = std::get_if<ir::InSet>(&predicate.node)) return branch_in_set(*in, yes, no);
     const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);

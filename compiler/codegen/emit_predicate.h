@@ -50,6 +50,7 @@ private:
     llvm::Value* address_equal(const ir::AddressEqual& node);
     void branch_scanned(std::uint32_t number, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* payload_match(const ir::PayloadMatch& node);
+    llvm::Value* text_match(const ir::TextMatch& node);
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     // `key`: where it is laid out.
@@ -67,6 +68,7 @@ private:
     bool reload_;
     llvm::Value* packet_;
     llvm::Value* ctx_;
+    llvm::Value* inside_ = nullptr;  // of the predicate at hand, where it reads struct weir_inside
     KeyMemory keys_;
 };
 

@@ -8,7 +8,7 @@ namespace weir::codegen {
 
 llvm::Value* PredicateEmitter::in_live(const ir::InSet& node, llvm::Value* key) {
     const StatePlace& place = tables_.state().live_set(node.set);
-    KeyEmitter fields(ir_, packet_, reload_);
+    KeyEmitter fields(ir_, packet_, inside_, reload_);
     fields.store_entry(node.key, policy_.sets[node.set].types, key, place.width);
     std::vector<llvm::Value*> arguments{packet_, key, ir_.getInt32(place.index)};
     if (place.net_word != 0) arguments.push_back(ir_.getInt32(place.net_word - 1));
@@ -17,7 +17,7 @@ llvm::Value* PredicateEmitter::in_live(const ir::InSet& node, llvm::Value* key) 
 
 llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node, llvm::Value* key) {
     const policy::Set& set = policy_.sets[node.set];
-    KeyEmitter fields(ir_, packet_, reload_);
+    KeyEmitter fields(ir_, packet_, inside_, reload_);
     KeyPlace at(ir_, key, tables_.hash_words());
     at.put(ir_.getInt32(node.set));
     for (std::size_t i = 0; i < node.key.size(); ++i)
@@ -28,7 +28,7 @@ llvm::Value* PredicateEmitter::in_hash(const ir::InSet& node, llvm::Value* key) 
 
 llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, llvm::Value* key, const KeyLayout& layout, bool ip6) {
     const policy::Set& set = policy_.sets[node.set];
-    KeyEmitter fields(ir_, packet_, reload_);
+    KeyEmitter fields(ir_, packet_, inside_, reload_);
     KeyPlace at(ir_, key, 1 + tables_.net_words());
     const auto put = [&](llvm::Value* word) {
         at.put(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::bswap, word));
@@ -74,7 +74,7 @@ void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* ye
     }
     llvm::BasicBlock* version4 = block("net4");
     llvm::BasicBlock* version6 = block("net6");
-    ir_.CreateCondBr(present({WEIR_HAS_IP4}), version4, version6);
+    ir_.CreateCondBr(present({node.key[layout.net_part].address.present_bit(WEIR_HAS_IP4)}), version4, version6);
     ir_.SetInsertPoint(version4);
     ir_.CreateCondBr(in_nets(node, key, layout, false), yes, no);
     ir_.SetInsertPoint(version6);

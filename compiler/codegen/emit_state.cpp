@@ -105,7 +105,8 @@ std::uint32_t term_words(const ir::StateTerm& term, const StatePlace& where) {
 // Counts the packet: an i32, not 0 where its limit is exceeded. Goes to `no` where the packet has no such key.
 llvm::Value* emit_term(Template& target, llvm::IRBuilder<>& ir, llvm::Function& function, const KeyMemory& keys,
                        const ir::StateTerm& term, const StatePlace& where, llvm::BasicBlock* no) {
-    KeyEmitter key(ir, function.getArg(0), true);
+    const bool is_inside = ir::is_inside(term.key.parts) || ir::is_inside(term.value.parts);
+    KeyEmitter key(ir, function.getArg(0), is_inside ? emit_inside(target, ir, no) : nullptr, true);
     want_present(ir, function, key, term.key.present | term.value.present, no);
     llvm::Value* place = keys.place(ir, term_words(term, where), no);
     key.store_term_key(term.key, place, where.width);
@@ -158,7 +159,9 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
                                                llvm::BasicBlock* yes, llvm::BasicBlock* no) {
                                const ir::SetChange& change = decision.changes[number];
                                const StatePlace& where = state.live_set(change.set);
-                               KeyEmitter key(ir, function.getArg(0), true);
+                               llvm::Value* inside =
+                                   ir::is_inside(change.key.parts) ? emit_inside(target, ir, no) : nullptr;
+                               KeyEmitter key(ir, function.getArg(0), inside, true);
                                want_present(ir, function, key, change.key.present, no);
                                llvm::Value* place = keys.place(ir, where.width, no);
                                key.store_change(change.key.parts, policy.sets[change.set].types, place, where.width);

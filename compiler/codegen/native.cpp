@@ -47,6 +47,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));
     maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(weir_traced_alert)));
     maps.emplace("weir_long_keys", HostMap::array(1, WEIR_LONG_KEY_WORDS * sizeof(std::uint32_t)));
+    maps.emplace("weir_insides", HostMap::array(1, sizeof(weir_inside)));
     maps.emplace("weir_clock", HostMap::array(1, sizeof(std::uint64_t)));
     bpf::MapImage none;
     none.key_size = none.value_size = sizeof(std::uint32_t);
@@ -82,7 +83,11 @@ void bind_host_symbols(llvm::Module& module, const Maps& maps) {
     auto* type = llvm::cast<llvm::StructType>(settings->getValueType());
     llvm::Type* i32 = llvm::Type::getInt32Ty(module.getContext());
     const auto number = [&](std::uint64_t value) { return llvm::ConstantInt::get(i32, value); };
-    settings->setInitializer(llvm::ConstantStruct::get(type, {number(1), number(1), number(0), number(0), number(0)}));
+    std::vector<llvm::Constant*> members{number(1), number(1)};
+    while (members.size() + 1 < type->getNumElements()) members.push_back(number(0));
+    constexpr std::uint64_t kPrintBy[] = WEIR_TEST_PRINT_BY;
+    members.push_back(llvm::ConstantDataArray::get(module.getContext(), kPrintBy));
+    settings->setInitializer(llvm::ConstantStruct::get(type, members));
     for (const char* used : {"llvm.compiler.used", "llvm.used"})
         if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
 }

@@ -125,6 +125,15 @@ std::uint32_t Tables::key_words(std::uint32_t number, const policy::Set& set) co
     return key_layout(set).is_net ? 1 + net_words_ : hash_words_;
 }
 
+std::uint32_t Tables::add_text_literal(const std::string& text) {
+    WEIR_CHECK(text.size() <= WEIR_TEXT_LITERAL_BYTES);
+    weir_text_literal row{};
+    row.length = static_cast<std::uint32_t>(text.size());
+    std::memcpy(row.bytes, text.data(), text.size());
+    text_literals_.push_back(row);
+    return text_literal_count() - 1;
+}
+
 std::uint32_t Tables::add_literal(const Sought& literal) {
     WEIR_CHECK(literal.bytes.size() <= WEIR_LITERAL_BYTES);
     weir_literal row{};
@@ -239,6 +248,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     table(".data.weir_rule_alerts", bytes_of(alerts_));
     if (samples_) table(".data.weir_samples", bytes_of(sample_rows_));
     table(".data.weir_literals", bytes_of(literals_));
+    table(".data.weir_text_literals", bytes_of(text_literals_));
     table(".data.weir_searches", bytes_of(searches_.searches()));
     table(".data.weir_scans", bytes_of(searches_.scans()));
     table(".data.weir_forest_trees", bytes_of(trees_));

@@ -35,12 +35,14 @@ public:
     explicit Tables(const policy::TypedPolicy& policy);
 
     std::uint32_t add_literal(const Sought& literal);
+    std::uint32_t add_text_literal(const std::string& text);  // of a name or text
     // The place of a long list of ranges.
     RangeLines& lines() { return lines_; }
     // The place of a set's ranges; created at the first call.
     const SetRanges& set_ranges(std::uint32_t number, const policy::Set& set);
 
     std::uint32_t literal_count() const { return static_cast<std::uint32_t>(literals_.size()); }
+    std::uint32_t text_literal_count() const { return static_cast<std::uint32_t>(text_literals_.size()); }
     const PayloadSearches& searches() const { return searches_; }
     std::uint32_t search_count() const { return static_cast<std::uint32_t>(searches_.searches().size()); }
     std::uint32_t scan_count() const { return static_cast<std::uint32_t>(searches_.scans().size()); }
@@ -73,6 +75,7 @@ private:
     std::vector<weir_sample> sample_rows_;  // by alert action
     bool samples_ = false;                  // at least one action samples
     std::vector<weir_literal> literals_;
+    std::vector<weir_text_literal> text_literals_;
     PayloadSearches searches_;
     std::vector<weir_forest_tree> trees_;
     std::vector<std::uint64_t> slots_;

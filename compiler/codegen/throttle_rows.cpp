@@ -37,7 +37,7 @@ public:
             return;
         }
         const ir::Word& word = part.word;
-        if (word.size == 8) {  // a MAC address
+        if (word.size == 8) {  // a MAC address, or a print
             WEIR_CHECK(word.shift == 0);
             put(word.offset + kWordBytes, 0, static_cast<std::uint32_t>(word.mask >> 32));
             put(word.offset, 0, static_cast<std::uint32_t>(word.mask));
@@ -76,7 +76,7 @@ std::uint32_t add_key(const weir_throttle_key& key, std::vector<weir_throttle_ke
 
 weir_throttle_key key_row(const ir::PacketKey& key) {
     KeyRow row;
-    if (has_version(key)) row.put(offsetof(weir_packet, ip_version), 0, 0xff);
+    for (const ir::AddressRef& address : versions(key)) row.put(address.version_offset(), 0, 0xff);
     for (const ir::SetKeyPart& part : key.parts) row.put(part);
     return row.take(key.present);
 }

@@ -94,9 +94,13 @@ private:
         if (const auto* opposite = std::get_if<Negation>(&node)) return expand(opposite->operand, !negated);
         if (const auto* constant = std::get_if<Constant>(&node))
             return constant->value == negated ? Disjunction{} : Disjunction{Box{}};
-        if (const auto* has = std::get_if<Present>(&node)) return present(has->bits, negated);
-        if (const auto* in = std::get_if<InRanges>(&node)) return in_ranges(*in, negated);
-        if (const auto* in = std::get_if<AddressIn>(&node)) return in_addresses(*in, negated);
+        // Trees read struct weir_packet only.
+        if (const auto* has = std::get_if<Present>(&node); has != nullptr && !has->bits.has_inner())
+            return present(has->bits, negated);
+        if (const auto* in = std::get_if<InRanges>(&node); in != nullptr && !is_inside(in->word.offset))
+            return in_ranges(*in, negated);
+        if (const auto* in = std::get_if<AddressIn>(&node); in != nullptr && !is_inside(in->address.offset))
+            return in_addresses(*in, negated);
         return std::nullopt;
     }
     // The same, as a residual where it is no boxes.

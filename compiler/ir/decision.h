@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "bpf/abi.h"
 #include "compiler/ir/forest.h"
 #include "compiler/object.h"
 #include "compiler/packet/presence.h"
@@ -18,7 +19,9 @@ namespace weir::ir {
 
 enum class PredicateId : std::uint32_t {};
 
-// A number in struct weir_packet: (member at `offset`, `size` bytes >> shift) & mask.
+// A number in struct weir_packet or, from WEIR_INSIDE_OFFSET on, in struct weir_inside: (member at `offset`, `size`
+// bytes
+// >> shift) & mask.
 struct Word {
     std::uint16_t offset = 0;
     std::uint8_t size = 4;
@@ -57,10 +60,22 @@ struct Compare {
     Word rhs;
 };
 
-// An address at `offset`: four words (either version, told by `present`) or one (IPv4 only, ARP's fields).
+constexpr bool is_inside(std::uint32_t offset) { return offset >= WEIR_INSIDE_OFFSET; }
+
+// An address at `offset`, as of a Word: four words (either version, told by `present`) or one (IPv4 only, ARP's
+// fields).
 struct AddressRef {
     std::uint16_t offset = 0;
     bool either_version = true;
+
+    // Of the packet that has it: where its version is, and the bit that says that it is IPv4 or IPv6.
+    std::uint32_t version_offset() const { return layer_offset() + offsetof(weir_packet, ip_version); }
+    std::uint32_t present_bit(std::uint32_t bit) const { return is_inside(offset) ? packet::kInnerPresent + bit : bit; }
+
+private:
+    std::uint32_t layer_offset() const {
+        return is_inside(offset) ? WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner) : 0;
+    }
 };
 using Address6 = std::pair<std::uint64_t, std::uint64_t>;  // high, low half as numbers
 struct AddressIn {
@@ -104,6 +119,19 @@ struct PayloadMatch {
     PayloadOp op;
     std::string bytes;
 };
+// A name or text of struct weir_inside against a literal.
+struct TextMatch {
+    Word length;  // of a name weir_inside.name_length, else the text's WEIR_TEXT
+    bool is_name = false;
+    PayloadOp op{};
+    std::string bytes;         // small letters where it is a name's, or `nocase`
+    std::uint32_t labels = 0;  // kEq of a name: a dot within a label is another name
+};
+// Two texts of the frame.
+struct TextEqual {
+    Word lhs;
+    Word rhs;
+};
 struct PayloadSlice {
     std::uint32_t offset = 0;
     std::string bytes;
@@ -112,9 +140,13 @@ struct PayloadSlice {
 
 struct Predicate {
     std::variant<Constant, AllOf, AnyOf, Negation, Present, InRanges, Compare, AddressIn, AddressEqual, InSet, IfaceBit,
-                 PayloadMatch, PayloadSlice>
+                 PayloadMatch, PayloadSlice, TextMatch, TextEqual>
         node;
 };
+
+// Does it read struct weir_inside?
+bool is_inside(const Predicate& predicate);
+bool is_inside(const std::vector<SetKeyPart>& parts);
 
 // ---- rules, in the policy's order; a rule's number is its index ----
 

@@ -30,6 +30,7 @@ public:
             return std::any_of(node->operands.begin(), node->operands.end(),
                                [&](PredicateId operand) { return holds(operand); });
         if (const auto* node = std::get_if<Negation>(&predicate.node)) return !holds(node->operand);
+        if (is_inside(predicate)) return outside_(predicate);
         if (const auto* node = std::get_if<Present>(&predicate.node)) return has(node->bits);
         if (const auto* node = std::get_if<InRanges>(&predicate.node)) return in(node->ranges, number(node->word));
         if (const auto* node = std::get_if<Compare>(&predicate.node)) return compare(*node);

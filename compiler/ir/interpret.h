@@ -10,7 +10,7 @@
 
 namespace weir::ir {
 
-// Evaluates predicates that need more than struct weir_packet: sets, payload, interfaces.
+// Evaluates predicates that need more than struct weir_packet: sets, payload, interfaces, what is inside.
 using Outside = std::function<bool(const Predicate&)>;
 
 struct Outcome {

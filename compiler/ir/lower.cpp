@@ -20,7 +20,7 @@
 namespace weir::ir {
 namespace {
 
-using packet::FieldId;
+using packet::FieldId, packet::is_name_or_text;
 using packet::PresentBits;
 
 std::uint32_t ip4_number(const IpAddress& address) {
@@ -82,11 +82,12 @@ private:
         }
     }
 
-    static PacketKey packet_key(const std::vector<policy::KeyField>& fields) {
+    PacketKey packet_key(const std::vector<policy::KeyField>& fields) {
         PacketKey key;
         for (const policy::KeyField& field : fields) {
             key.present |= bit(field.field);
-            key.parts.push_back(key_part(field.field));
+            key.parts.push_back(is_name_or_text(packet::field(field.field).type) ? print_part(field.field)
+                                                                                 : key_part(field.field));
             key.parts.back().bits = field.bits;
         }
         key.present.remove(WEIR_HAS_ALWAYS);
@@ -130,7 +131,7 @@ private:
 
     static Word word(FieldId id) {
         const packet::Field& field = packet::field(id);
-        return {field.offset, field.size, field.shift, field.mask};
+        return {packet::offset(id), field.size, field.shift, field.mask};
     }
     static Word word(const policy::Number& number) {
         Word plain = word(number.field);
@@ -139,7 +140,7 @@ private:
     }
     static AddressRef address(FieldId id) {
         const packet::Field& field = packet::field(id);
-        return {field.offset, field.size > 4};
+        return {packet::offset(id), field.size > 4};
     }
     static SetKeyPart key_part(FieldId id) {
         SetKeyPart part;
@@ -150,7 +151,14 @@ private:
             part.word = word(id);
         return part;
     }
-    static PresentBits bit(FieldId id) { return {packet::field(id).present_bit}; }
+    // A name or text as part of a key.
+    SetKeyPart print_part(FieldId id) {
+        decision_.needs |= WEIR_NEED_PRINTS;
+        SetKeyPart part;
+        part.word = {packet::print_offset(id), sizeof(std::uint64_t), 0, ~std::uint64_t{0}};
+        return part;
+    }
+    static PresentBits bit(FieldId id) { return {packet::present_bit(id)}; }
 
     // `node`, where the fields of `bits` are there.
     PredicateId where(PresentBits bits, PredicateId node, bool negated) {
@@ -258,6 +266,18 @@ private:
                                                         {BytesOp::kEndsWithNocase, PayloadOp::kEndsWithNocase}}));
         return where(bit(FieldId::kPayload), add(PayloadMatch{static_cast<PayloadOp>(node.op), node.bytes}),
                      node.negated);
+    }
+    PredicateId lower(const policy::TextMatch& node) {
+        TextMatch match{word(node.field), packet::field(node.field).type == packet::Type::kDomain,
+                        static_cast<PayloadOp>(node.op), node.text};
+        if (match.is_name && !node.text.empty())
+            match.labels = 1 + static_cast<std::uint32_t>(std::count(node.text.begin(), node.text.end(), '.'));
+        return where(bit(node.field), add(std::move(match)), node.negated);
+    }
+    PredicateId lower(const policy::TextCompare& node) {
+        const PredicateId same =
+            node.lhs == node.rhs ? add(Constant{true}) : add(TextEqual{word(node.lhs), word(node.rhs)});
+        return where(bit(node.lhs) | bit(node.rhs), same, node.negated);
     }
     PredicateId lower(const policy::PayloadSlice& node) {
         // The slice is there only where the payload reaches its end.

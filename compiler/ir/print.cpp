@@ -1,6 +1,7 @@
 // Tested by tests/golden/decision_test.cpp.
 #include "compiler/ir/print.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <fmt/format.h>
@@ -33,8 +34,18 @@ const packet::Field* best_named(const std::vector<const packet::Field*>& alike, 
     }
     return best;
 }
+// Offsets in the packet within a tunnel are those of the packet.
+constexpr std::uint32_t kInner = WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner);
+bool is_inner(std::uint32_t offset) { return offset >= kInner && offset < kInner + sizeof(weir_packet); }
+
 // `has`: what is known of the packet where the word is asked.
 std::string word_name(const Word& word, const PresentBits& has) {
+    if (is_inner(word.offset)) {
+        PresentBits inner;
+        std::copy(has.words.begin() + WEIR_PRESENT_WORDS, has.words.end(), inner.words.begin());
+        return "inner." +
+               word_name({static_cast<std::uint16_t>(word.offset - kInner), word.size, word.shift, word.mask}, inner);
+    }
     std::vector<const packet::Field*> alike;
     for (const packet::Field& field : packet::fields())
         if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
@@ -45,6 +56,8 @@ std::string word_name(const Word& word, const PresentBits& has) {
     return word.mask == field->mask ? std::string(field->name) : fmt::format("{} & {:#x}", field->name, word.mask);
 }
 std::string address_name(const AddressRef& address) {
+    if (is_inner(address.offset))
+        return "inner." + address_name({static_cast<std::uint16_t>(address.offset - kInner), address.either_version});
     for (const packet::Field& field : packet::fields())
         if (field.supported && field.type == packet::Type::kIp && field.offset == address.offset)
             return std::string(field.name);
@@ -52,8 +65,10 @@ std::string address_name(const AddressRef& address) {
 }
 std::string present_names(const PresentBits& bits) {
     std::string names;
-    for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit)
-        if (bits.has(bit)) names += (names.empty() ? "" : "+") + std::string(packet::present_name(bit));
+    for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit)
+        if (bits.has(bit))
+            names += (names.empty() ? "" : "+") + std::string(bit < packet::kInnerPresent ? "" : "inner.") +
+                     std::string(packet::present_name(bit % packet::kInnerPresent));
     return names;
 }
 std::string ip4_text(std::uint32_t number) {
@@ -153,6 +168,13 @@ private:
     }
     std::string text(const PayloadMatch& node) const {
         return fmt::format("payload {} {}", kTextWords[static_cast<std::size_t>(node.op)], quoted(node.bytes));
+    }
+    std::string text(const TextMatch& node) const {
+        return fmt::format("{} {} {}", word_name(node.length, has_), kTextWords[static_cast<std::size_t>(node.op)],
+                           quoted(node.bytes));
+    }
+    std::string text(const TextEqual& node) const {
+        return fmt::format("{} == {}", word_name(node.lhs, has_), word_name(node.rhs, has_));
     }
     std::string text(const PayloadSlice& node) const {
         return fmt::format("payload[{}:{}] == {}", node.offset, node.bytes.size(), quoted(node.bytes));

@@ -58,6 +58,8 @@ void add_to(Key& key, const InSet& node) {
 }
 void add_to(Key& key, const IfaceBit& node) { key.add(node.bit); }
 void add_to(Key& key, const PayloadMatch& node) { key.add(node.op).add(node.bytes); }
+void add_to(Key& key, const TextMatch& node) { key.add(node.length).add(node.op).add(node.bytes).add(node.labels); }
+void add_to(Key& key, const TextEqual& node) { key.add(node.lhs).add(node.rhs); }
 void add_to(Key& key, const PayloadSlice& node) { key.add(node.offset).add(node.bytes); }
 
 }  // namespace

@@ -55,6 +55,7 @@ private:
     std::optional<std::uint64_t> number(const policy::Number& number) const {
         const auto& value = packet_.value(number.field);
         if (!value) return std::nullopt;
+        if (packet::is_name_or_text(packet::field(number.field).type)) return text(number.field)->size() & number.mask;
         return std::get<std::uint64_t>(*value) & number.mask;
     }
     template <typename T>
@@ -62,6 +63,13 @@ private:
         const auto& found = packet_.value(field);
         if (!found) return std::nullopt;
         return std::get<T>(*found);
+    }
+    // Of a name its labels with dots between them.
+    std::optional<std::string> text(packet::FieldId field) const {
+        const auto& found = packet_.value(field);
+        if (!found) return std::nullopt;
+        if (const auto* name = std::get_if<packet::DomainName>(&*found)) return name->text();
+        return std::get<std::string>(*found);
     }
     template <typename T>
     bool equal(packet::FieldId lhs, packet::FieldId rhs, bool negated) const {
@@ -197,6 +205,19 @@ private:
     bool holds(const policy::IfaceMatch& node) const {
         const auto name = value<std::string>(packet::FieldId::kIface);
         return name && matches(node.op, *name, node.text) != node.negated;
+    }
+    bool holds(const policy::TextMatch& node) const {
+        const auto found = text(node.field);
+        if (!found) return false;
+        const auto& value = packet_.value(node.field);
+        // A dot within a label is no dot between labels.
+        if (const auto* name = std::get_if<packet::DomainName>(&*value); name && node.op == policy::BytesOp::kEq)
+            return (*name == packet::domain_of_text(node.text)) != node.negated;
+        return matches(node.op, *found, node.text) != node.negated;
+    }
+    bool holds(const policy::TextCompare& node) const {
+        const auto left = text(node.lhs), right = text(node.rhs);
+        return left && right && (*left == *right) != node.negated;
     }
     bool holds(const policy::PayloadMatch& node) const {
         constexpr std::size_t kSearched = 512;  // bytes that `contains` looks at

@@ -13,6 +13,14 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
+// Of a name or text its print.
+std::uint64_t number_of(const packet::FieldValue& value) {
+    if (const auto* name = std::get_if<packet::DomainName>(&value))
+        return policy::text_print(name->text(), name->labels.size());
+    if (const auto* text = std::get_if<std::string>(&value)) return policy::text_print(*text, 0);
+    return std::get<std::uint64_t>(value);
+}
+
 // bpf/abi.h, WEIR_SKETCH_BITS: a value as five words.
 std::uint64_t value_hash(const packet::FieldValue& value) {
     std::uint64_t words[5] = {};
@@ -22,7 +30,7 @@ std::uint64_t value_hash(const packet::FieldValue& value) {
     } else if (const auto* flag = std::get_if<bool>(&value)) {
         words[0] = *flag ? 1 : 0;
     } else {
-        const std::uint64_t number = std::get<std::uint64_t>(value);
+        const std::uint64_t number = number_of(value);
         words[0] = number & 0xffffffff;
         words[1] = number >> 32;
     }

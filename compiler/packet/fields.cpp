@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/packet/presence.h"
+#include "grammar/base/check.h"
 #include "grammar/base/nearest.h"
 
 namespace weir::packet {
@@ -27,6 +29,19 @@ constexpr Field kFields[] = {
      .size = sizeof(weir_packet::member_),                                                           \
      .shift = shift_,                                                                                \
      .mask = mask_,                                                                                  \
+     .doc = doc_},
+#define WEIR_INSIDE(id_, name_, type_, bits_, present_, member_, shift_, mask_, layers_, need_, doc_) \
+    {.id = FieldId::id_,                                                                              \
+     .name = name_,                                                                                   \
+     .type = Type::type_,                                                                             \
+     .bits = bits_,                                                                                   \
+     .layers = kLayers##layers_,                                                                      \
+     .need = WEIR_NEED_##need_,                                                                       \
+     .present_bit = WEIR_##present_,                                                                  \
+     .offset = WEIR_INSIDE_OFFSET + offsetof(weir_inside, member_),                                   \
+     .size = sizeof(weir_inside::member_),                                                            \
+     .shift = shift_,                                                                                 \
+     .mask = mask_,                                                                                   \
      .doc = doc_},
 #define WEIR_FLAG(id_, name_, present_, bit_, layers_, need_, doc_)                 \
     {.id = FieldId::id_,                                                            \
@@ -67,6 +82,32 @@ std::span<const Field> fields() { return kFields; }
 
 const Field& field(FieldId id) { return kFields[row_of(id)]; }
 
+std::uint8_t present_bit(FieldId id) {
+    const std::uint8_t bit = field(id).present_bit;
+    return static_cast<std::uint8_t>(layer_of(id) == Layer::kOuter ? bit : bit + kInnerPresent);
+}
+
+std::uint16_t offset(FieldId id) {
+    const std::uint16_t offset = field(id).offset;
+    if (layer_of(id) == Layer::kOuter) return offset;
+    return static_cast<std::uint16_t>(WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner) + offset);
+}
+
+std::uint16_t print_offset(FieldId id) {
+    constexpr std::pair<std::size_t, std::size_t> kPrints[] = {
+        {offsetof(weir_inside, name_length), offsetof(weir_inside, name_print)},
+        {offsetof(weir_inside, tls_alpn), offsetof(weir_inside, tls_alpn_print)},
+        {offsetof(weir_inside, http_method), offsetof(weir_inside, http_method_print)},
+        {offsetof(weir_inside, http_target), offsetof(weir_inside, http_target_print)},
+        {offsetof(weir_inside, http_path), offsetof(weir_inside, http_path_print)},
+        {offsetof(weir_inside, http_user_agent), offsetof(weir_inside, http_user_agent_print)}};
+    for (const auto& [text, print] : kPrints)
+        if (field(id).offset == WEIR_INSIDE_OFFSET + text)
+            return static_cast<std::uint16_t>(WEIR_INSIDE_OFFSET + print);
+    WEIR_CHECK(false);
+    return 0;
+}
+
 std::string field_name(FieldId id) {
     return std::string(layer_of(id) == Layer::kInner ? kInnerPrefix : "") + std::string(field(id).name);
 }
@@ -100,9 +141,11 @@ std::string nearest_field(std::string_view name) {
 
 std::uint32_t FieldSet::needs() const {
     std::uint32_t needs = 0;
-    for (const Field& f : kFields)
-        for (const Layer layer : {Layer::kOuter, Layer::kInner})
-            if (contains(field_id(layer, row_of(f.id)))) needs |= f.need;
+    for (const Field& f : kFields) {
+        if (contains(f.id)) needs |= f.need;
+        if (!contains(field_id(Layer::kInner, row_of(f.id)))) continue;
+        needs |= WEIR_NEED_INNER | (f.need != WEIR_NEED_NONE ? WEIR_NEED_INNER_REST : 0);
+    }
     return needs;
 }
 

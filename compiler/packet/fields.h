@@ -16,6 +16,7 @@ namespace weir::packet {
 // A row of fields.def, and with kInnerRow added the same field of the packet within a tunnel.
 enum class FieldId : std::uint16_t {
 #define WEIR_FIELD(id, ...) id,
+#define WEIR_INSIDE(id, ...) id,
 #define WEIR_FLAG(id, ...) id,
 #define WEIR_LATER(id, ...) id,
 #include "compiler/packet/fields.def"
@@ -46,7 +47,8 @@ struct Field {
     bool supported = true;  // false: parsed and typed, refused as not yet supported
     Layers layers = Layers::kOuter;
     std::uint32_t need = 0;  // WEIR_NEED_*: what the reader of packets must fill
-    // Where the compiled path finds it in struct weir_packet (bpf/abi.h); the oracle does not read these.
+    // Where the compiled path finds it in struct weir_packet or, from WEIR_INSIDE_OFFSET on, in struct weir_inside
+    // (bpf/abi.h); the oracle does not read these. Of the outer layer.
     std::uint8_t present_bit = 0;
     std::uint16_t offset = 0;  // bytes
     std::uint8_t size = 0;     // bytes of the member: 1, 2, 4, 8; 16 for either-version addresses
@@ -57,6 +59,12 @@ struct Field {
 
 std::span<const Field> fields();
 const Field& field(FieldId id);
+// The bit and the place of a field of either layer: those of the inner one are in weir_inside.inner.
+std::uint8_t present_bit(FieldId id);  // of packet::PresentBits
+std::uint16_t offset(FieldId id);
+// Where the print of a name or text is that keys of state have: 8 bytes.
+std::uint16_t print_offset(FieldId id);
+constexpr bool is_name_or_text(Type type) { return type == Type::kDomain || type == Type::kText; }
 // "ip.src", "inner.ip.src".
 std::string field_name(FieldId id);
 // False: the name means something, and nothing reads it yet.

@@ -8,13 +8,14 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/packet/domain_name.h"
 #include "compiler/packet/fields.h"
 #include "grammar/value.h"
 
 namespace weir::packet {
 
-// The value of a field in a packet: bool, number (uint, port, MAC as 48 bits), address, bytes or text.
-using FieldValue = std::variant<bool, std::uint64_t, IpAddress, std::string>;
+// The value of a field in a packet: bool, number (uint, port, MAC as 48 bits), address, bytes or text, name.
+using FieldValue = std::variant<bool, std::uint64_t, IpAddress, std::string, DomainName>;
 
 // One frame, read as language.md "Reading" says.
 class Packet {

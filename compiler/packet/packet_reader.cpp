@@ -3,6 +3,7 @@
 // Tested by tests/verdict/malformed_test.cpp with `malformed`.
 #include <algorithm>
 
+#include "compiler/packet/dns_reader.h"
 #include "compiler/packet/packet.h"
 
 namespace weir::packet {
@@ -48,6 +49,7 @@ private:
     bool icmp(int version);
     bool sctp();
     void tcp_options(std::size_t begin, std::size_t end);
+    void names(std::uint64_t protocol);
 
     Packet& packet_;
     std::span<const std::uint8_t> frame_;
@@ -224,6 +226,24 @@ void PacketReader::transport(std::uint64_t protocol, int version) {
     const auto begin = frame_.begin() + static_cast<std::ptrdiff_t>(at_);
     set(FieldId::kPayload, std::string(begin, frame_.begin() + static_cast<std::ptrdiff_t>(end_)));
     set_number(FieldId::kPayloadLen, end_ - at_);
+    names(protocol);
+}
+
+// What the payload says.
+void PacketReader::names(std::uint64_t protocol) {
+    const auto is_port = [&](std::uint64_t port) {
+        return packet_.value(FieldId::kPortSrc) == FieldValue{port} ||
+               packet_.value(FieldId::kPortDst) == FieldValue{port};
+    };
+    if (protocol == 17 && is_port(53))
+        if (const auto message = read_dns(frame_.subspan(at_, end_ - at_))) {
+            set(FieldId::kDns, true);
+            set(FieldId::kDnsQname, message->qname);
+            set_number(FieldId::kDnsQtype, message->qtype);
+            set(FieldId::kDnsIsResponse, message->is_response);
+            set_number(FieldId::kDnsRcode, message->rcode);
+            set_number(FieldId::kDnsAnswers, message->answers);
+        }
 }
 
 bool PacketReader::tcp() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "grammar/base/check.h"
+
 namespace weir::packet {
 namespace {
 
@@ -29,6 +31,7 @@ constexpr bool has_fact(std::uint32_t bit) {
     return false;
 }
 #define WEIR_FIELD(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
+#define WEIR_INSIDE(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
 #define WEIR_FLAG(id, name, present, bit, ...) static_assert(has_fact(WEIR_##present) && has_fact(WEIR_##bit), name);
 #include "compiler/packet/fields.def"
 
@@ -90,7 +93,8 @@ std::uint32_t PresentBits::count() const {
 }
 
 bool PresentBits::in(const weir_packet& packet) const {
-    for (std::size_t i = 0; i < words.size(); ++i)
+    WEIR_CHECK(!has_inner());
+    for (std::size_t i = 0; i < WEIR_PRESENT_WORDS; ++i)
         if ((packet.present[i] & words[i]) != words[i]) return false;
     return true;
 }
@@ -101,6 +105,14 @@ bool is_presence(FieldId id) {
     const Field& f = field(id);
     return f.offset == offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(f.present_bit) &&
            f.shift == f.present_bit % 32;
+}
+
+std::optional<std::uint32_t> flag_bit(FieldId id) {
+    const Field& f = field(id);
+    static_assert(offsetof(weir_packet, present) == 0);
+    const std::size_t word = f.offset / 4;
+    if (f.type != Type::kBool || word >= WEIR_PRESENT_WORDS) return std::nullopt;
+    return static_cast<std::uint32_t>(word) * 32 + f.shift + (layer_of(id) == Layer::kInner ? kInnerPresent : 0);
 }
 
 std::string_view present_name(std::uint32_t bit) {

@@ -14,12 +14,15 @@
 
 namespace weir::packet {
 
-// Some of the bits of weir_packet.present, word by word.
+// The bits of the packet within a tunnel, weir_inside.inner.present, follow those of the packet.
+inline constexpr std::uint32_t kInnerPresent = WEIR_PRESENT_WORDS * 32;
+
+// Some of the bits of weir_packet.present of both layers, word by word.
 struct PresentBits {
-    std::array<std::uint32_t, WEIR_PRESENT_WORDS> words{};
+    std::array<std::uint32_t, std::size_t{2} * WEIR_PRESENT_WORDS> words{};
 
     constexpr PresentBits() = default;
-    constexpr PresentBits(std::initializer_list<std::uint32_t> bits) {  // enum weir_present
+    constexpr PresentBits(std::initializer_list<std::uint32_t> bits) {  // enum weir_present, or kInnerPresent + one
         for (const std::uint32_t bit : bits) add(bit);
     }
 
@@ -27,8 +30,14 @@ struct PresentBits {
     constexpr void remove(std::uint32_t bit) { words[WEIR_PRESENT_WORD(bit)] &= ~WEIR_BIT(bit); }
     constexpr bool has(std::uint32_t bit) const { return (words[WEIR_PRESENT_WORD(bit)] & WEIR_BIT(bit)) != 0; }
     constexpr bool empty() const { return *this == PresentBits{}; }
+    // Some are of the packet within a tunnel.
+    constexpr bool has_inner() const {
+        for (std::size_t i = WEIR_PRESENT_WORDS; i < words.size(); ++i)
+            if (words[i] != 0) return true;
+        return false;
+    }
     std::uint32_t count() const;
-    // Are all of these in the packet?
+    // Are all of these in the packet? None may be of the packet within.
     bool in(const weir_packet& packet) const;
 
     constexpr PresentBits& operator|=(const PresentBits& other) {
@@ -59,6 +68,8 @@ struct PresenceFact {
 std::span<const PresenceFact> presence_facts();
 // A bool field that is true wherever it is there: `tcp`.
 bool is_presence(FieldId id);
+// Of a bool field that is a bit of presence: that bit, of PresentBits.
+std::optional<std::uint32_t> flag_bit(FieldId id);
 // Of a bit: "tcp", "is_fragment".
 std::string_view present_name(std::uint32_t bit);
 

@@ -131,6 +131,20 @@ void ProbePacket::need_vlan() {
     if (packet_.vlans.empty()) packet_.vlans.push_back(static_cast<std::uint16_t>(random_.below(4095)));
 }
 
+void ProbePacket::need_dns() {
+    constexpr std::uint16_t kPort = 53;
+    set_protocol(TestProtocol::kUdp);
+    if (packet_.source_port != kPort) packet_.destination_port = kPort;
+    if (!dns_name_) set_text(FieldId::kDnsQname, "example.com");
+}
+
+void ProbePacket::set_text(FieldId field_id, std::string_view text) {
+    if (field_id != FieldId::kDnsQname) return;
+    dns_name_ = text;
+    need_dns();
+    packet_.payload = dns_message(*dns_name_, 1, random_.one_in(2));
+}
+
 void ProbePacket::need(FieldId field_id) {
     switch (field(field_id).present_bit) {
         case WEIR_HAS_ARP:
@@ -144,6 +158,7 @@ void ProbePacket::need(FieldId field_id) {
         case WEIR_HAS_UDP:
             if (packet_.protocol != TestProtocol::kUdp || other_protocol_) set_protocol(TestProtocol::kUdp);
             return;
+        case WEIR_HAS_DNS: return need_dns();
         case WEIR_HAS_SCTP: return set_protocol(TestProtocol::kSctp);
         case WEIR_HAS_ICMP:
         case WEIR_HAS_ICMP_ECHO: return set_protocol(TestProtocol::kIcmp);

@@ -43,6 +43,8 @@ public:
     const IpAddress& address(FieldId field) const;
     // True unless another field has asked for the other version.
     bool may_have(std::uint8_t version) const { return !version_fixed_ || packet_.source.version == version; }
+    // A name or text other than the interface's.
+    void set_text(FieldId field, std::string_view text);
     void put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end);
 
     // Other values, with the protocol and IP version that it has.
@@ -54,6 +56,7 @@ private:
     void set_protocol_number(std::uint64_t number);
     void need_ports();
     void need_vlan();
+    void need_dns();
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);
     bool set_link_number(FieldId field, std::uint64_t value);
@@ -66,6 +69,7 @@ private:
     bool malformed_ = false;
     std::optional<std::uint8_t> other_protocol_{};  // in the IP header, before what is no such header
     std::optional<std::uint16_t> other_ether_type_{};
+    std::optional<std::string> dns_name_{};
 };
 
 }  // namespace weir::packet

@@ -18,4 +18,17 @@ DistinctSketch distinct_sketch(std::uint64_t limit) {
     return sketch;
 }
 
+std::uint64_t text_print(std::string_view text, std::uint64_t labels) {
+    constexpr std::uint64_t kBy[] = WEIR_TEST_PRINT_BY;
+    const __u64 by[] = {kBy[0], kBy[1], kBy[2], kBy[3]};
+    std::uint64_t print = weir_print_begin(text.size(), labels);
+    for (std::size_t at = 0; at < text.size(); at += 8) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < 8 && at + i < text.size(); ++i)
+            bytes |= std::uint64_t{static_cast<std::uint8_t>(text[at + i])} << 8 * i;
+        print = weir_print_step(by, print, bytes);
+    }
+    return weir_print_step(by, print, 0);
+}
+
 }  // namespace weir::policy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace weir::policy {
 
@@ -15,5 +16,8 @@ struct DistinctSketch {
     std::uint32_t marks = 0;
 };
 DistinctSketch distinct_sketch(std::uint64_t limit);
+
+// What a name or text counts as in a key or a `distinct`, where nobody attacks (bpf/print.h). `labels`: of a name.
+std::uint64_t text_print(std::string_view text, std::uint64_t labels);
 
 }  // namespace weir::policy

@@ -68,6 +68,8 @@ std::vector<FieldId> compared_fields(const Expr& expr) {
     if (const auto* in = std::get_if<InSet>(&expr.node)) return in->keys;
     if (const auto* flag = std::get_if<Flag>(&expr.node)) return {flag->field};
     if (const auto* both = std::get_if<FlagCompare>(&expr.node)) return {both->lhs, both->rhs};
+    if (const auto* match = std::get_if<TextMatch>(&expr.node)) return {match->field};
+    if (const auto* both = std::get_if<TextCompare>(&expr.node)) return {both->lhs, both->rhs};
     if (std::holds_alternative<IfaceMatch>(expr.node)) return {FieldId::kIface};
     if (std::holds_alternative<PayloadMatch>(expr.node)) return {FieldId::kPayload};
     if (std::holds_alternative<PayloadSlice>(expr.node)) return {FieldId::kPayload, FieldId::kPayloadLen};

@@ -48,7 +48,8 @@ struct FlagCompare {
     bool negated = false;
 };
 
-// An unsigned number of the packet: a uint or port field, masked, or a length (payload.len).
+// An unsigned number of the packet: a uint or port field, masked, or a length (payload.len; of a domain or string its
+// own).
 struct Number {
     packet::FieldId field;
     std::uint64_t mask = ~std::uint64_t{0};
@@ -125,10 +126,24 @@ struct PayloadSlice {
     bool negated = false;
 };
 
+// A domain or a string of the packet, but iface, against a literal. A domain's literal is in small letters, and without
+// a final dot where the operator is kEq.
+struct TextMatch {
+    packet::FieldId field;
+    BytesOp op;
+    std::string text;
+    bool negated = false;
+};
+struct TextCompare {
+    packet::FieldId lhs;
+    packet::FieldId rhs;
+    bool negated = false;
+};
+
 struct Expr {
     Span span;
     std::variant<Constant, And, Or, Not, Flag, FlagCompare, NumberCompare, NumberIn, AddressCompare, AddressIn,
-                 MacCompare, MacIn, InSet, IfaceMatch, PayloadMatch, PayloadSlice>
+                 MacCompare, MacIn, InSet, IfaceMatch, PayloadMatch, PayloadSlice, TextMatch, TextCompare>
         node;
 };
 

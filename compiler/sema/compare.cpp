@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/policy/set_element.h"
+#include "compiler/sema/comparison.h"
 #include "compiler/sema/condition.h"
 #include "compiler/sema/expansion.h"
 #include "compiler/sema/foreign_values.h"
@@ -16,27 +17,6 @@ using Op = ast::Comparison;
 
 namespace {
 
-constexpr std::size_t kMaxLiteralBytes = 64;  // payload literals: language.md, conditions
-
-bool is_negated(Op op) { return op == Op::kNe || op == Op::kNotIn; }
-bool is_membership(Op op) { return op == Op::kIn || op == Op::kNotIn; }
-bool is_order(Op op) { return op == Op::kLt || op == Op::kLe || op == Op::kGt || op == Op::kGe; }
-bool is_nocase(Op op) { return op == Op::kContainsNocase || op == Op::kStartsWithNocase || op == Op::kEndsWithNocase; }
-bool is_text_search(Op op) {
-    return op == Op::kContains || op == Op::kStartsWith || op == Op::kEndsWith || is_nocase(op);
-}
-policy::BytesOp bytes_op_of(Op op) {
-    switch (op) {
-        case Op::kContains: return policy::BytesOp::kContains;
-        case Op::kStartsWith: return policy::BytesOp::kStartsWith;
-        case Op::kEndsWith: return policy::BytesOp::kEndsWith;
-        case Op::kContainsNocase: return policy::BytesOp::kContainsNocase;
-        case Op::kStartsWithNocase: return policy::BytesOp::kStartsWithNocase;
-        case Op::kEndsWithNocase: return policy::BytesOp::kEndsWithNocase;
-        default: return policy::BytesOp::kEq;
-    }
-}
-bool is_equality(Op op) { return op == Op::kEq || op == Op::kNe; }
 bool is_value(Kind kind) {
     return kind == Kind::kValue || kind == Kind::kValues || kind == Kind::kTuples || kind == Kind::kSet;
 }
@@ -88,8 +68,9 @@ bool set_type_fits(policy::SetType set, const packet::Field& field) {
     return false;
 }
 
-std::uint64_t limit_of(const packet::Field& field) {
-    return field.bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << field.bits) - 1;
+std::uint64_t limit_of(const Operand& operand) {
+    const std::uint8_t bits = width_of(operand);
+    return bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
 }
 
 }  // namespace
@@ -97,7 +78,7 @@ std::uint64_t limit_of(const packet::Field& field) {
 policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs) {
     const auto kind_of = [&](const Operand& side) -> std::string {
         switch (side.kind) {
-            case Kind::kField: return std::string(with_article(packet::field(side.field).type));
+            case Kind::kField: return std::string(with_article(type_of(side)));
             case Kind::kSlice: return "bytes";
             case Kind::kValue: return value_kind(side.values->front().value);
             case Kind::kTuple: return "a tuple";
@@ -193,11 +174,11 @@ policy::ExprId ConditionChecker::compare_sides(const Operand& lhs, const ast::Co
     if (lhs.kind == Kind::kSlice) return compare_text(lhs, node, rhs, span);
     if (rhs.kind == Kind::kSlice) return mismatch(lhs, node, rhs);
     if (rhs.kind == Kind::kField) return compare_fields(lhs, node, rhs, span);
-    const packet::Type type = packet::field(lhs.field).type;
+    const packet::Type type = type_of(lhs);
     if (!operator_fits(node, type, rhs)) return never(span);
     if (rhs.kind == Kind::kTuples) return mismatch(lhs, node, rhs);
     if (rhs.kind == Kind::kSet) {
-        if (lhs.mask != ~std::uint64_t{0}) return mismatch(lhs, node, rhs);
+        if (lhs.mask != ~std::uint64_t{0} || lhs.is_length) return mismatch(lhs, node, rhs);
         return in_set({lhs.field}, node, rhs, span);
     }
     switch (type) {
@@ -212,8 +193,8 @@ policy::ExprId ConditionChecker::compare_sides(const Operand& lhs, const ast::Co
 
 policy::ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
                                                 Span span) {
-    const packet::Type type = packet::field(lhs.field).type;
-    if (type != packet::field(rhs.field).type) return mismatch(lhs, node, rhs);
+    const packet::Type type = type_of(lhs);
+    if (type != type_of(rhs)) return mismatch(lhs, node, rhs);
     if (!operator_fits(node, type, rhs)) return never(span);
     const bool negated = is_negated(node.op);
     switch (type) {
@@ -223,7 +204,12 @@ policy::ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::C
             return add(span, policy::NumberCompare{{lhs.field, lhs.mask}, relation_of(node.op), {rhs.field, rhs.mask}});
         case packet::Type::kIp: return add(span, policy::AddressCompare{lhs.field, rhs.field, negated});
         case packet::Type::kMac: return add(span, policy::MacCompare{lhs.field, rhs.field, negated});
-        default: break;
+        case packet::Type::kDomain:
+        case packet::Type::kText:
+            if (lhs.field != packet::FieldId::kIface && rhs.field != packet::FieldId::kIface)
+                return compare_texts(lhs, node, rhs, span);
+            break;
+        case packet::Type::kBytes: break;
     }
     say({.code = Code::E321,
          .span = node.op_span,
@@ -251,7 +237,7 @@ policy::ExprId ConditionChecker::compare_flag(const Operand& lhs, const ast::Com
 std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChecker::number_ranges(
     const Operand& lhs, const Operand& rhs) {
     const packet::Field& field = packet::field(lhs.field);
-    const std::uint64_t limit = limit_of(field);
+    const std::uint64_t limit = limit_of(lhs);
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (const PlacedValue& element : *rhs.values) {
         std::pair<std::uint64_t, std::uint64_t> range;
@@ -263,7 +249,7 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
             Diagnostic wrong{
                 .code = Code::E320,
                 .span = element.span,
-                .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(field.type),
+                .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(type_of(lhs)),
                                        text(element.span), value_kind(element.value)),
                 .help = "types never convert: compare values of one type"};
             if (const auto* quoted = std::get_if<Text>(&element.value))
@@ -276,8 +262,9 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
         if (range.second > limit) {
             say({.code = Code::E322,
                  .span = element.span,
-                 .message = fmt::format("{} does not fit in `{}`", range.second, field.name),
-                 .help = fmt::format("it has {} bits: 0 to {}", field.bits, limit)});
+                 .message = fmt::format("{} does not fit in `{}`", range.second,
+                                        lhs.is_length ? text(lhs.span) : std::string(field.name)),
+                 .help = fmt::format("it has {} bits: 0 to {}", width_of(lhs), limit)});
             return std::nullopt;
         }
         ranges.push_back(range);
@@ -289,7 +276,7 @@ policy::ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::C
                                                 Span span) {
     auto ranges = number_ranges(lhs, rhs);
     if (!ranges) return never(span);
-    const std::uint64_t limit = limit_of(packet::field(lhs.field));
+    const std::uint64_t limit = limit_of(lhs);
     if (is_order(node.op)) {
         const std::uint64_t value = ranges->front().first;
         ranges->clear();
@@ -301,7 +288,7 @@ policy::ExprId ConditionChecker::compare_number(const Operand& lhs, const ast::C
             say({.code = Code::W403,
                  .span = span,
                  .message = fmt::format("`{}` is never true", text(span)),
-                 .help = fmt::format("`{}` is between 0 and {}", packet::field(lhs.field).name, limit)});
+                 .help = fmt::format("`{}` is between 0 and {}", text(lhs.span), limit)});
         }
     }
     normalise(*ranges);
@@ -378,68 +365,6 @@ policy::ExprId ConditionChecker::compare_mac(const Operand& lhs, const ast::Comp
     auto addresses = mac_values(rhs);
     if (!addresses) return never(span);
     return add(span, policy::MacIn{lhs.field, std::move(*addresses), is_negated(node.op)});
-}
-
-// One value of iface, payload or a slice of it.
-policy::ExprId ConditionChecker::one_text(const Operand& lhs, Op op, const PlacedValue& value, bool negated,
-                                          Span span) {
-    const auto* written = std::get_if<Text>(&value.value);
-    const auto* hex = std::get_if<HexBytes>(&value.value);
-    const bool is_iface = lhs.kind == Kind::kField && lhs.field == packet::FieldId::kIface;
-    if ((written == nullptr && hex == nullptr) || (is_iface && written == nullptr)) {
-        say({.code = Code::E320,
-             .span = value.span,
-             .message = fmt::format("`{}` is compared with {}", text(lhs.span), value_kind(value.value)),
-             .help = is_iface ? "it compares with \"…\"" : "it compares with \"…\" and hex\"…\""});
-        return never(span);
-    }
-    std::string bytes = written != nullptr ? written->bytes : hex->bytes;
-    if (is_nocase(op))
-        for (char& c : bytes) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const policy::BytesOp bytes_op = bytes_op_of(op);
-    if (is_iface) return add(span, policy::IfaceMatch{bytes_op, bytes, negated});
-    if (lhs.kind == Kind::kSlice) {
-        if (bytes.size() == lhs.length)
-            return add(span, policy::PayloadSlice{static_cast<std::uint32_t>(lhs.offset), bytes, negated});
-        say({.code = Code::E328,
-             .span = value.span,
-             .message = fmt::format("{} bytes are compared with a slice of {}", bytes.size(), lhs.length),
-             .help = fmt::format("write the length of the value: `payload[{}:{}]`", lhs.offset, bytes.size())});
-        return never(span);
-    }
-    if (bytes.size() > kMaxLiteralBytes) {
-        say({.code = Code::E328,
-             .span = value.span,
-             .message = fmt::format("this literal has {} bytes", bytes.size()),
-             .help = fmt::format("a literal has at most {} bytes", kMaxLiteralBytes)});
-        return never(span);
-    }
-    if (policy::is_contains(bytes_op) && !bytes.empty()) ++payload_searches_;
-    return add(span, policy::PayloadMatch{bytes_op, bytes, negated});
-}
-
-policy::ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
-                                              Span span) {
-    if (rhs.kind != Kind::kValue && rhs.kind != Kind::kValues) return mismatch(lhs, node, rhs);
-    if (lhs.kind == Kind::kSlice) {
-        if (is_text_search(node.op) || is_order(node.op)) {
-            say({.code = Code::E321,
-                 .span = node.op_span,
-                 .message = fmt::format("`{}` does not apply to a slice", text(node.op_span)),
-                 .help = "a slice takes == != and in"});
-            return never(span);
-        }
-        if (!operator_fits(node, packet::Type::kBytes, rhs)) return never(span);
-    }
-    const bool negated = is_negated(node.op);
-    if (rhs.kind == Kind::kValue) return one_text(lhs, node.op, rhs.values->front(), negated, span);
-    if (rhs.values->size() > kMaxExprs) {
-        too_large(span);
-        return never(span);
-    }
-    std::vector<policy::ExprId> each;
-    for (const PlacedValue& value : *rhs.values) each.push_back(one_text(lhs, node.op, value, negated, span));
-    return negated ? add(span, policy::And{std::move(each)}) : add(span, policy::Or{std::move(each)});
 }
 
 policy::ExprId ConditionChecker::in_set(const std::vector<packet::FieldId>& keys, const ast::Compare& node,

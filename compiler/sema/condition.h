@@ -142,6 +142,12 @@ private:
     policy::ExprId one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
     policy::ExprId exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
     policy::ExprId one_text(const Operand& lhs, ast::Comparison op, const PlacedValue& value, bool negated, Span span);
+    // text.cpp
+    policy::ExprId text_match(const Operand& lhs, policy::BytesOp op, const PlacedValue& value, std::string bytes,
+                              bool negated, Span span);
+    policy::ExprId compare_texts(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
+    // A name as packets have it; warns where it is written in another way. `op` of the comparison it stands in.
+    std::string name_literal(const PlacedValue& value, std::string name, policy::BytesOp op);
     // Number ranges of values that fit the field; nothing where one does not, which has been said.
     std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> number_ranges(const Operand& lhs,
                                                                                       const Operand& rhs);

@@ -98,7 +98,7 @@ policy::ExprId ConditionChecker::cut_compared(const Operand& lhs, const ast::Com
 std::optional<policy::KeyField> ConditionChecker::key_field(const Scope& scope, ast::ExprId id) {
     const Operand keyed = operand(scope, id);
     if (keyed.kind == Kind::kError) return std::nullopt;
-    const bool plain = keyed.kind == Kind::kField && keyed.mask == ~std::uint64_t{0};
+    const bool plain = keyed.kind == Kind::kField && keyed.mask == ~std::uint64_t{0} && !keyed.is_length;
     if (!plain && keyed.kind != Kind::kCut) {
         say({.code = Code::E337,
              .span = keyed.span,
@@ -107,9 +107,9 @@ std::optional<policy::KeyField> ConditionChecker::key_field(const Scope& scope, 
         return std::nullopt;
     }
     const packet::Type type = packet::field(keyed.field).type;
-    if (type == packet::Type::kText || type == packet::Type::kBytes || type == packet::Type::kDomain) {
+    if (type == packet::Type::kBytes || keyed.field == packet::FieldId::kIface) {
         wrong_term(keyed.span, fmt::format("`{}` cannot be a key", text(keyed.span)),
-                   "keys are addresses, ports, integers and bool fields");
+                   "keys are addresses, ports, integers, bool fields, names and texts");
         return std::nullopt;
     }
     return policy::KeyField{keyed.field, keyed.bits};

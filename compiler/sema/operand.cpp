@@ -37,9 +37,19 @@ Operand value_operand(Value value, Span span) {
 
 }  // namespace
 
+packet::Type type_of(const Operand& operand) {
+    return operand.is_length ? packet::Type::kUint : packet::field(operand.field).type;
+}
+
+std::uint8_t width_of(const Operand& operand) {
+    constexpr std::uint8_t kLengthBits = 16;
+    return operand.is_length ? kLengthBits : packet::field(operand.field).bits;
+}
+
 bool same_meaning(const Operand& a, const Operand& b) {
     if (a.kind != b.kind || a.field != b.field || a.mask != b.mask || a.offset != b.offset || a.length != b.length ||
-        a.set != b.set || a.width != b.width || a.fields != b.fields || a.bits != b.bits || a.cuts != b.cuts)
+        a.is_length != b.is_length || a.set != b.set || a.width != b.width || a.fields != b.fields ||
+        a.bits != b.bits || a.cuts != b.cuts)
         return false;
     if (a.values == b.values) return true;
     return a.values && b.values && a.values->size() == 1 && b.values->size() == 1 &&
@@ -252,7 +262,7 @@ Operand ConditionChecker::call(const Scope& scope, const ast::Call& call, Span s
 Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Span span) {
     Operand inner = operand(scope, node.operand);
     if (inner.kind == Kind::kError) return inner;
-    if (inner.kind != Kind::kField || packet::field(inner.field).type != packet::Type::kUint) {
+    if (inner.kind != Kind::kField || type_of(inner) != packet::Type::kUint) {
         say({.code = Code::E326,
              .span = inner.span,
              .message = fmt::format("`{}` is not an integer field", text(inner.span)),
@@ -273,6 +283,13 @@ Operand ConditionChecker::length(const Scope& scope, const ast::Length& node, Sp
     if (inner.kind == Kind::kError) return {.span = span};
     if (inner.kind == Kind::kField && inner.field == packet::FieldId::kPayload)
         return {.kind = Kind::kField, .span = span, .field = packet::FieldId::kPayloadLen};
+    const bool has_length = inner.kind == Kind::kField && inner.field != packet::FieldId::kIface &&
+                            packet::is_name_or_text(packet::field(inner.field).type);
+    if (has_length) {
+        inner.is_length = true;
+        inner.span = span;
+        return inner;
+    }
     say({.code = Code::E327,
          .span = inner.span,
          .message = fmt::format("`{}` has no length", text(inner.span)),

@@ -42,10 +42,15 @@ struct Operand {
     std::vector<packet::FieldId> fields{};
     std::vector<policy::AddressBits> cuts{};  // of each of `fields`
     policy::AddressBits bits{};
+    bool is_length = false;  // len(field), of a name or text
     policy::ExprId condition = policy::kNoExpr;
     std::uint32_t depth = 0;  // lets that name lets
     bool is_named = false;    // `values` are a let's, and so the same wherever it is used
 };
+
+// Of a field: an integer where it is a length.
+packet::Type type_of(const Operand& operand);
+std::uint8_t width_of(const Operand& operand);  // bits
 
 // The first bits of an address, or a tuple with some in it.
 bool is_cut(const Operand& operand);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/print_seed.h"
 
 namespace weir::runtime {
 namespace {
@@ -56,7 +57,9 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
             return missing("row for each rule");
         if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
     }
-    if (Status filled = fill(".rodata", &options.settings, sizeof(options.settings)); !filled) return filled;
+    weir_settings settings = options.settings;
+    set_print_by(settings);
+    if (Status filled = fill(".rodata", &settings, sizeof(settings)); !filled) return filled;
 
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
     bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");

@@ -8,6 +8,7 @@
 
 #include "compiler/packet/fields.h"
 #include "tests/support/table.h"
+#include "tests/verdict/inside_samples.h"
 
 using namespace weir;
 using namespace weir::tests;
@@ -29,15 +30,8 @@ Bytes with6(const Ip6& header, const Bytes& body = tcp({})) { return eth(0x86dd)
 Bytes mss(std::uint16_t value) { return tcp4({.options = hex("0204") + be16(value)}); }
 Bytes udp_of(int length) { return udp4({}, zeros(static_cast<std::size_t>(length - 8))); }
 
-// An integer or a port: the field, how many bits its literals have, a packet, its value there.
-struct NumberSample {
-    std::string field;
-    unsigned bits;
-    Bytes frame;
-    std::uint64_t value;
-};
 // clang-format off
-std::vector<NumberSample> number_samples() {
+std::vector<NumberSample> header_numbers() {
     return {
         {"rx_queue", 32, kOther, 0}, {"rx_queue", 32, kShort, 0},
         {"packet.len", 32, kOther, 34}, {"packet.len", 32, kShort, 13}, {"packet.len", 32, udp4(), 42},
@@ -93,13 +87,8 @@ std::vector<NumberSample> number_samples() {
 }
 // clang-format on
 
-// A packet without the field, whatever the field's type.
-struct AbsentSample {
-    std::string field;
-    Bytes frame;
-};
 // clang-format off
-std::vector<AbsentSample> absent_samples() {
+std::vector<AbsentSample> header_absents() {
     const Bytes later4 = with4({.fragment = 1}), unreadable = with4({.version_ihl = 0x44});
     const Bytes first_mss = tcp4({.options = hex("01020101")});
     return {
@@ -124,13 +113,8 @@ std::vector<AbsentSample> absent_samples() {
 }
 // clang-format on
 
-struct FlagSample {
-    std::string field;
-    Bytes frame;
-    bool value;
-};
 // clang-format off
-std::vector<FlagSample> flag_samples() {
+std::vector<FlagSample> header_flags() {
     std::vector<FlagSample> samples = {
         {"malformed", kShort, true}, {"malformed", kOther, false}, {"malformed", cut(udp4(), 41), true}, {"vlan", tagged(7), true},
         {"eth.is_multicast", kOther, false}, {"eth.is_multicast", patched(kOther, 0, hex("010000000000")), true}, {"eth.is_multicast", patched(kOther, 0, hex("ffffffffffff")), true},
@@ -159,6 +143,15 @@ std::vector<FlagSample> flag_samples() {
 // clang-format on
 
 // A value in the words of the language, and its neighbours.
+template <typename Sample>
+std::vector<Sample> both(std::vector<Sample> first, const std::vector<Sample>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+std::vector<NumberSample> number_samples() { return both(header_numbers(), inside_numbers()); }
+std::vector<AbsentSample> absent_samples() { return both(header_absents(), inside_absents()); }
+std::vector<FlagSample> flag_samples() { return both(header_flags(), inside_flags()); }
+
 struct PlaceSample {
     std::string field;
     Bytes frame;
@@ -352,6 +345,9 @@ TEST_CASE("a comparison with an absent field is false, whichever the operator", 
                 comparisons = {"== \"\"",        "!= \"\"",     "contains \"\"",   "starts_with \"e\"",
                                "ends_with \"\"", "in { \"\" }", "not in { \"a\" }"};
                 break;
+            case packet::Type::kDomain:
+                comparisons = {"== \"\"", "!= \"\"", "contains \"\"", "starts_with \"e\"", "ends_with \"\""};
+                break;
             case packet::Type::kBytes:
                 comparisons = {"== \"\"",          "!= \"\"",        "contains \"\"", "contains \"a\"",
                                "starts_with \"\"", "ends_with \"\"", "in { \"\" }",   "not in { \"a\", \"b\" }"};
@@ -380,6 +376,7 @@ TEST_CASE("each supported field has its rows", "[fields]") {
     for (const NumberSample& s : number_samples()) valued.insert(s.field);
     for (const FlagSample& s : flag_samples()) valued.insert(s.field);
     for (const PlaceSample& s : address_samples()) valued.insert(s.field);
+    for (const TextSample& s : inside_texts()) valued.insert(s.field);
     for (const AbsentSample& s : absent_samples()) absent.insert(s.field);
     for (const packet::Field& field : packet::fields()) {
         if (!field.supported) continue;

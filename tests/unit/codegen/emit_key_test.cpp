@@ -47,7 +47,7 @@ std::string stored(Emit emit) {
     auto* type = llvm::FunctionType::get(ir.getVoidTy(), {ir.getPtrTy(), ir.getPtrTy()}, false);
     auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, "key", module);
     ir.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
-    KeyEmitter keys(ir, function->getArg(0), false);
+    KeyEmitter keys(ir, function->getArg(0), nullptr, false);
     emit(keys, function->getArg(1));
     ir.CreateRetVoid();
     REQUIRE_FALSE(llvm::verifyFunction(*function));

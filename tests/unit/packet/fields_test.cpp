@@ -41,5 +41,6 @@ TEST_CASE("what fields need of the reader of packets") {
     CHECK(!fields.contains(FieldId::kEthDst));
     fields.add(*find_field("inner.ip.ttl"));
     CHECK(!fields.contains(FieldId::kIpTtl));
-    CHECK((fields.needs() & WEIR_NEED_IP_REST) != 0);
+    CHECK((fields.needs() & WEIR_NEED_IP_REST) == 0);
+    CHECK((fields.needs() & WEIR_NEED_INSIDE) == (WEIR_NEED_INNER | WEIR_NEED_INNER_REST));
 }

@@ -33,7 +33,7 @@ TEST_CASE("what two bits say of one field, or of what they bring, parts them") {
 TEST_CASE("bits of different words") {
     PresentBits bits;
     bits.add(3), bits.add(35), bits.add(63);
-    CHECK(bits.words == std::array<std::uint32_t, WEIR_PRESENT_WORDS>{1u << 3, 1u << 3 | 1u << 31});
+    CHECK(bits.words == std::array<std::uint32_t, std::size_t{2} * WEIR_PRESENT_WORDS>{1u << 3, 1u << 3 | 1u << 31});
     CHECK(bits.count() == 3);
     CHECK((bits - PresentBits{35}) == PresentBits{3, 63});
     CHECK((bits & PresentBits{35, 36}) == PresentBits{35});

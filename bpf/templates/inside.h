@@ -1,0 +1,20 @@
+/* The CPU's struct weir_inside. */
+#ifndef WEIR_BPF_INSIDE_H
+#define WEIR_BPF_INSIDE_H
+
+#include "bpf/abi.h"
+#include "bpf/templates/target.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_inside);
+} weir_insides SEC(".maps");
+
+__attribute__((used)) static __always_inline struct weir_inside* weir_inside_place(void) {
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&weir_insides, &zero);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* What is inside of a packet, into the CPU's struct weir_inside: each reader behind what the policy needs. */
+#ifndef WEIR_BPF_READ_INSIDE_H
+#define WEIR_BPF_READ_INSIDE_H
+
+#include "bpf/templates/inside.h"
+#include "bpf/templates/maps.h"
+#include "bpf/templates/prints.h"
+#include "bpf/templates/read/dns.h"
+#include "bpf/templates/read/place.h"
+
+enum { PORT_DNS = 53 };
+
+/* Names and requests in a payload. Returns bits of word 1, as all readers of it do. */
+static __always_inline __u32 read_payload(weir_ctx* ctx, const struct weir_packet* p, struct weir_inside* inside) {
+    __u32 found = 0, at = p->payload_offset, bytes = p->payload_len;
+    if (p->present[0] & WEIR_BIT(WEIR_HAS_UDP)) {
+        if ((weir_needs() & WEIR_NEED_DNS) && (p->port_src == PORT_DNS || p->port_dst == PORT_DNS))
+            found = weir_read_dns(ctx, inside, at, bytes);
+    }
+    if (found && (weir_needs() & WEIR_NEED_PRINTS)) weir_make_prints(ctx, inside, found);
+    return found;
+}
+
+/* After the headers: `p` has them. */
+static __always_inline void read_inside(weir_ctx* ctx, struct weir_packet* p) {
+    if (!(weir_needs() & WEIR_NEED_INSIDE)) return;
+    if (!(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
+    struct weir_inside* inside = weir_inside_place();
+    if (!inside) return;
+    if (weir_needs() & WEIR_NEED_NAMES) p->present[1] |= read_payload(ctx, p, inside);
+}
+
+#endif
