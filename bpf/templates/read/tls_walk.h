@@ -1,0 +1,171 @@
+/* Names of ClientHellos that go on in later segments: by flow, the place where the extensions go on. docs/language.md,
+ * "How weir reads TLS", says what a walk is. */
+#ifndef WEIR_BPF_READ_TLS_WALK_H
+#define WEIR_BPF_READ_TLS_WALK_H
+
+#include "bpf/print.h"
+#include "bpf/templates/account.h"
+#include "bpf/templates/read/tls.h"
+#include "bpf/tls_walks.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1); /* WEIR_TLS_WALK_ELEMENTS where the policy needs it */
+    __type(key, __u32);
+    __type(value, struct weir_tls_walks);
+} weir_tls_walks SEC(".maps");
+
+#define TLS_FLAG_SYN 2u
+/* A segment: its sequence number, whether SYN is set, and the number of the flow's walk in its group. */
+#define TLS_SEGMENT(seq, syn, cell) ((__u64)(seq) << 32 | (__u64)(syn) << 8 | (cell))
+#define TLS_SEGMENT_SYN(segment) ((segment) >> 8 & 1)
+#define TLS_SEGMENT_CELL(segment) ((segment) & 0xff)
+/* A payload: where it begins in the frame, and its bytes. */
+#define TLS_PAYLOAD(at, bytes) ((__u64)(at) << 32 | (bytes))
+
+/* The last tick of the clock is near enough for ten seconds, and cheap. */
+static __always_inline __u64 tls_now(void) {
+    return weir_settings.virtual_clock ? weir_now() : bpf_ktime_get_coarse_ns();
+}
+
+static __always_inline __u64 tls_flow(const struct weir_packet* p) {
+    const volatile __u64* by = weir_settings.print_by;
+    __u64 print = p->ip_version | (__u64)p->port_src << 32 | (__u64)p->port_dst << 48;
+    print = weir_print_step(by, print, p->ip_src[0] | (__u64)p->ip_src[1] << 32);
+    print = weir_print_step(by, print, p->ip_dst[0] | (__u64)p->ip_dst[1] << 32);
+    if (p->ip_version == 6) {
+        print = weir_print_step(by, print, p->ip_src[2] | (__u64)p->ip_src[3] << 32);
+        print = weir_print_step(by, print, p->ip_dst[2] | (__u64)p->ip_dst[3] << 32);
+    }
+    return print ? print : 1;
+}
+
+static __always_inline struct weir_tls_walk* tls_walk_at(struct weir_tls_walks* group, __u64 cell) {
+    OPAQUE(cell);
+    return &group->walks[cell & (WEIR_TLS_GROUP_WALKS - 1)];
+}
+static __always_inline volatile __u64* tls_print_at(struct weir_tls_walks* group, __u64 cell) {
+    OPAQUE(cell);
+    return &group->prints[cell & (WEIR_TLS_GROUP_WALKS - 1)];
+}
+
+/* The flow's walk in its group, or WEIR_TLS_GROUP_WALKS. */
+GLOBAL_FUNCTION __u32 weir_find_tls_walk(struct weir_tls_walks* group, __u64 flow) {
+    if (!group) return WEIR_TLS_GROUP_WALKS;
+#pragma clang loop unroll(full)
+    for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++)
+        if (*(volatile __u64*)&group->prints[cell] == flow) return cell;
+    return WEIR_TLS_GROUP_WALKS;
+}
+
+/* The walk goes on at `next`, in the segment that follows this one. Returns whether it does: not behind TLS_BYTES. */
+static __always_inline int tls_keep_walk(struct weir_tls_walk* walk, __u64 next, __u64 segment, __u64 payload,
+                                         __u64 now_ns) {
+    __u32 bytes = payload, sequence = (segment >> 32) + bytes + TLS_SEGMENT_SYN(segment);
+    __u64 skip = TLS_PLACE_AT(next) - ((payload >> 32) + bytes), read = (__u64)walk->read + bytes;
+    if (read >= TLS_BYTES) return 0;
+    walk->left = TLS_PLACE_LEFT(next);
+    walk->read = read;
+    walk->used = now_ns >> WEIR_TLS_USED_SHIFT;
+    *(volatile __u64*)&walk->place = (__u64)sequence << 32 | (skip & 0xffff) << 8 | TLS_PLACE_SEEN(next);
+    return 1;
+}
+
+/* How much a new walk of the flow wants this cell: most its own, then a free one, one whose walk is over, then that
+ * of the walk which has been idle longest. */
+#define TLS_EVICTS (1ull << 32) /* less than that: its walk is not over */
+GLOBAL_FUNCTION __u64 weir_tls_wish(struct weir_tls_walks* group, __u64 flow, __u64 now_ns, __u64 cell) {
+    if (!group) return 0;
+    const struct weir_tls_walk* walk = tls_walk_at(group, cell);
+    __u64 print = *tls_print_at(group, cell);
+    if (print == flow) return 3 * TLS_EVICTS;
+    if (!print) return 2 * TLS_EVICTS;
+    __u64 started_ns = walk->started_ns;
+    if (now_ns > started_ns && now_ns - started_ns >= WEIR_TLS_WALK_NS) return TLS_EVICTS;
+    return (__u32)((__u32)(now_ns >> WEIR_TLS_USED_SHIFT) - walk->used);
+}
+static __always_inline __u32 tls_choose_cell(struct weir_tls_walks* group, __u64 flow, __u64 now_ns) {
+    __u64 best = 0;
+#pragma clang loop unroll(disable)
+    for (__u64 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++) {
+        __u64 wish = weir_tls_wish(group, flow, now_ns, cell) << 3 | cell;
+        OPAQUE(wish);
+        if (wish > best) best = wish;
+        OPAQUE(best);
+    }
+    if (best >> 3 < TLS_EVICTS) {
+        __u32 zero = 0;
+        struct weir_tls_walks_head* head = bpf_map_lookup_elem(&weir_tls_walks, &zero);
+        if (head) __sync_fetch_and_add(&head->evicted, 1);
+    }
+    return best & (WEIR_TLS_GROUP_WALKS - 1);
+}
+
+/* A walk of the flow from inside->name_print on, in the place of one that it has. */
+GLOBAL_FUNCTION int weir_begin_tls_walk(struct weir_tls_walks* group, struct weir_inside* inside, __u64 flow,
+                                        __u64 segment, __u64 payload) {
+    if (!group || !inside) return 0;
+    __u64 now_ns = tls_now();
+    __u32 cell = tls_choose_cell(group, flow, now_ns);
+    struct weir_tls_walk* walk = tls_walk_at(group, cell);
+    walk->started_ns = now_ns;
+    walk->read = 0;
+    int goes_on = tls_keep_walk(walk, inside->name_print, segment, payload, now_ns);
+    *tls_print_at(group, cell) = goes_on ? flow : 0;
+    return 0;
+}
+
+#define TLS_IS_OF_WALK (1ull << 32) /* the segment goes on with a walk: it is nothing else */
+
+/* The segment of a flow that has a walk. Returns bits of word 1, and TLS_IS_OF_WALK where the walk goes on with it. */
+GLOBAL_FUNCTION __u64 weir_go_on_with_tls(weir_ctx* ctx, struct weir_inside* inside, struct weir_tls_walks* group,
+                                          __u64 segment, __u64 payload) {
+    if (!inside || !group) return 0;
+    struct weir_tls_walk* walk = tls_walk_at(group, TLS_SEGMENT_CELL(segment));
+    __u64 place = *(volatile __u64*)&walk->place, at = payload >> 32, end = FRAME_LEN(ctx);
+    if (place >> 32 != segment >> 32) return 0;
+    __u64 now_ns = tls_now(), started_ns = walk->started_ns, payload_end = at + (__u32)payload, read = walk->read;
+    place = TLS_PLACE(at + (place >> 8 & 0xffff), walk->left, place & 0xff);
+    if (read >= TLS_BYTES) return 0; /* never */
+    if (now_ns > started_ns && now_ns - started_ns >= WEIR_TLS_WALK_NS) {
+        *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
+        return 0;
+    }
+    if (end > payload_end) end = payload_end;
+    if (end > at + TLS_BYTES - read) end = at + TLS_BYTES - read;
+    TLS_FOUND_NAME(inside) = 0;
+    if (TLS_PLACE_AT(place) < payload_end) place = weir_walk_tls(ctx, inside, place, end);
+    __u64 name = TLS_FOUND_NAME(inside);
+    if (!name && !(place & TLS_CONTRADICTS) && TLS_PLACE_AT(place) >= payload_end &&
+        tls_keep_walk(walk, place, segment, payload, now_ns))
+        return TLS_IS_OF_WALK;
+    *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
+    if (!name || weir_read_server_name(ctx, inside, name, end) != WEIR_BIT(WEIR_HAS_SNI)) return TLS_IS_OF_WALK;
+    return TLS_IS_OF_WALK | WEIR_BIT(WEIR_HAS_TLS) | WEIR_BIT(WEIR_IS_CLIENT_HELLO) | WEIR_BIT(WEIR_HAS_SNI) |
+           WEIR_BIT(WEIR_IS_TLS_CUT);
+}
+
+/* Of a TCP packet with payload: bits of word 1. */
+static __always_inline __u32 read_tls(weir_ctx* ctx, const struct weir_packet* p, struct weir_inside* inside) {
+    __u32 at = p->payload_offset, bytes = p->payload_len;
+    if (!bytes) return 0;
+    if (!(weir_needs() & WEIR_NEED_TLS_WALKS)) return weir_read_tls(ctx, inside, at, bytes);
+    __u64 flow = tls_flow(p), payload = TLS_PAYLOAD(at, bytes);
+    __u32 number = 1 + (flow >> 32) % WEIR_TLS_WALK_GROUPS, syn = (p->tcp_flags & TLS_FLAG_SYN) != 0;
+    struct weir_tls_walks* group = bpf_map_lookup_elem(&weir_tls_walks, &number);
+    if (!group) return 0;
+    __u32 cell = weir_find_tls_walk(group, flow);
+    if (cell < WEIR_TLS_GROUP_WALKS) {
+        __u64 found = weir_go_on_with_tls(ctx, inside, group, TLS_SEGMENT(p->tcp_seq, syn, cell), payload);
+        if (found & TLS_IS_OF_WALK) return found;
+    }
+    __u32 found = weir_read_tls(ctx, inside, at, bytes);
+    if (!(found & WEIR_BIT(WEIR_IS_CLIENT_HELLO))) return found;
+    if (inside->name_print)
+        weir_begin_tls_walk(group, inside, flow, TLS_SEGMENT(p->tcp_seq, syn, 0), payload);
+    else if (cell < WEIR_TLS_GROUP_WALKS)
+        *tls_print_at(group, cell) = 0; /* another hello of the flow, which needs none */
+    return found;
+}
+
+#endif
