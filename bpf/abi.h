@@ -216,6 +216,7 @@ struct weir_rule_row {
 #define WEIR_NEED_MSS 16u
 #define WEIR_NEED_IP_REST 32u     /* id, ttl, tos, flow label */
 #define WEIR_NEED_IFACE 64u       /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_SOURCE_ROUTE 128u
 #define WEIR_NEED_HEADERS 0xffffu /* all of those: events carry struct weir_packet */
 /* These are read into struct weir_inside. */
 #define WEIR_NEED_LINK (1u << 16) /* vlan_inner_id, PPPoE, MPLS */

@@ -106,10 +106,17 @@ Bytes transport(const TestPacket& packet) {
 }
 
 void ip4(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
-    Bytes header;
-    put8(header, 0x45);
+    Bytes header, options;
+    if (packet.source_route) {  // one address, which was reached; RFC 791
+        put8(options, 131);
+        put8(options, 7);
+        put8(options, 8);
+        put_address(options, packet.destination);
+        put8(options, 0);
+    }
+    put8(header, 0x45 + options.size() / 4);
     put8(header, packet.dscp << 2 | packet.ecn);
-    put16(header, 20 + inner.size());
+    put16(header, 20 + options.size() + inner.size());
     put16(header, packet.ip_id);
     put16(header,
           (packet.dont_fragment ? 0x4000 : 0) | (packet.more_fragments ? 0x2000 : 0) | packet.fragment_offset / 8);
@@ -118,25 +125,48 @@ void ip4(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
     put16(header, 0);
     put_address(header, packet.source);
     put_address(header, packet.destination);
+    header.insert(header.end(), options.begin(), options.end());
     set16(header, 10, checksum(header));
     frame.insert(frame.end(), header.begin(), header.end());
     frame.insert(frame.end(), inner.begin(), inner.end());
 }
 
+// What stands between the IPv6 header and the transport header: the number of the first, and all of them.
+struct Extensions {
+    std::uint8_t first = 0;
+    Bytes bytes{};
+};
+
+Extensions extensions(const TestPacket& packet) {
+    Extensions made{protocol_number(packet), {}};
+    const auto put_before = [&](std::uint8_t number, const Bytes& rest) {
+        Bytes header{made.first};
+        header.insert(header.end(), rest.begin(), rest.end());
+        made.bytes.insert(made.bytes.begin(), header.begin(), header.end());
+        made.first = number;
+    };
+    if (packet.more_fragments || packet.fragment_offset != 0) {
+        Bytes rest{0};
+        put16(rest, packet.fragment_offset | (packet.more_fragments ? 1 : 0));
+        put32(rest, packet.ip_id);
+        put_before(44, rest);
+    }
+    const Bytes padding{0, 1, 4, 0, 0, 0, 0};  // one unit: PadN of four bytes
+    if (packet.routing_type) put_before(43, {0, *packet.routing_type, 0, 0, 0, 0, 0});
+    if (packet.destination_options) put_before(60, padding);
+    if (packet.hop_by_hop) put_before(0, padding);
+    return made;
+}
+
 void ip6(Bytes& frame, const TestPacket& packet, const Bytes& inner) {
-    const bool fragment = packet.more_fragments || packet.fragment_offset != 0;
+    const Extensions headers = extensions(packet);
     put32(frame, 6u << 28 | std::uint32_t{packet.dscp} << 22 | std::uint32_t{packet.ecn} << 20 | packet.flow_label);
-    put16(frame, inner.size() + (fragment ? 8 : 0));
-    put8(frame, fragment ? 44 : protocol_number(packet));
+    put16(frame, headers.bytes.size() + inner.size());
+    put8(frame, headers.first);
     put8(frame, packet.ttl);
     put_address(frame, packet.source);
     put_address(frame, packet.destination);
-    if (fragment) {
-        put8(frame, protocol_number(packet));
-        put8(frame, 0);
-        put16(frame, packet.fragment_offset | (packet.more_fragments ? 1 : 0));
-        put32(frame, packet.ip_id);
-    }
+    frame.insert(frame.end(), headers.bytes.begin(), headers.bytes.end());
     frame.insert(frame.end(), inner.begin(), inner.end());
 }
 
@@ -168,13 +198,34 @@ std::vector<std::uint8_t> build_frame(const TestPacket& packet) {
         arp(frame, packet);
         return frame;
     }
-    put16(frame, packet.source.version == 4 ? 0x0800 : 0x86dd);
     const Bytes inner = transport(packet);
-    if (packet.source.version == 4)
-        ip4(frame, packet, inner);
+    Bytes datagram;
+    const bool is_v4 = packet.source.version == 4;
+    if (is_v4)
+        ip4(datagram, packet, inner);
     else
-        ip6(frame, packet, inner);
+        ip6(datagram, packet, inner);
+    if (packet.pppoe) {  // RFC 2516
+        put16(frame, 0x8864);
+        put16(frame, 0x1100);
+        put16(frame, *packet.pppoe);
+        put16(frame, 2 + datagram.size());
+        put16(frame, is_v4 ? 0x0021 : 0x0057);
+    } else if (!packet.mpls.empty()) {  // RFC 3032
+        put16(frame, 0x8847);
+        for (const std::uint32_t& label : packet.mpls)
+            put32(frame, label << 12 | (&label == &packet.mpls.back() ? 0x100u : 0u) | packet.ttl);
+    } else {
+        put16(frame, is_v4 ? 0x0800 : 0x86dd);
+    }
+    frame.insert(frame.end(), datagram.begin(), datagram.end());
     return frame;
+}
+
+std::size_t link_bytes(const TestPacket& packet) {
+    const std::size_t tagged = 14 + 4 * packet.vlans.size();
+    if (packet.protocol == TestProtocol::kArp) return tagged;
+    return tagged + (packet.pppoe ? 8 : 4 * packet.mpls.size());
 }
 
 std::string dns_message(const std::string& name, std::uint16_t type, bool is_response) {

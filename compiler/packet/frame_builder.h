@@ -24,6 +24,8 @@ struct TestPacket {
     MacAddress eth_destination{{0x02, 0, 0, 0, 0, 0x02}};
     std::vector<std::uint16_t> vlans{};  // outermost first
     std::uint8_t pcp = 0;
+    std::optional<std::uint16_t> pppoe{};  // its session
+    std::vector<std::uint32_t> mpls{};     // labels, outermost first; not in a PPPoE session
     std::uint8_t ttl = 64;
     std::uint8_t dscp = 0;
     std::uint8_t ecn = 0;
@@ -32,6 +34,11 @@ struct TestPacket {
     bool more_fragments = false;
     std::uint16_t fragment_offset = 0;  // bytes
     std::uint32_t flow_label = 0;
+    bool source_route = false;  // IPv4: loose, by way of the destination
+    // IPv6, in this order, before a Fragment header
+    bool hop_by_hop = false;
+    bool destination_options = false;
+    std::optional<std::uint8_t> routing_type{};
     std::uint8_t tcp_flags = 0;
     std::uint32_t seq = 1;  // of ICMP too
     std::uint32_t ack_seq = 0;
@@ -45,6 +52,9 @@ struct TestPacket {
 };
 
 std::vector<std::uint8_t> build_frame(const TestPacket& packet);
+
+// Bytes of it before the ARP or IP header: Ethernet, tags, PPPoE session or labels.
+std::size_t link_bytes(const TestPacket& packet);
 
 // A DNS message of one question. Labels of more than 63 bytes, and names of more than 255, are cut.
 std::string dns_message(const std::string& name, std::uint16_t type, bool is_response);

@@ -39,10 +39,14 @@ private:
 
     void ethernet();
     bool vlan_tags(std::uint64_t& type);
+    std::optional<int> pppoe();
+    std::optional<int> mpls();
     void arp();
     void ip4();
     void ip6();
+    bool source_route(std::size_t begin, std::size_t end) const;
     bool extensions(std::uint64_t& protocol, bool& later_fragment);
+    void extension_met(std::uint64_t protocol);
     void transport(std::uint64_t protocol, int version);
     bool tcp();
     bool udp();
@@ -83,16 +87,20 @@ void PacketReader::ethernet() {
     const bool tags_read = vlan_tags(type);
     if (!tags_read) return fault();
     set_number(FieldId::kEthType, type);
-    if (type == 0x0806) arp();
-    if (type == 0x0800) ip4();
-    if (type == 0x86dd) ip6();
+    if (type == 0x0806) return arp();
+    std::optional<int> version = type == 0x0800 ? 4 : type == 0x86dd ? 6 : 0;
+    if (type == 0x8864) version = pppoe();
+    if (type == 0x8847 || type == 0x8848) version = mpls();
+    if (!version) return fault();
+    if (version == 4) ip4();
+    if (version == 6) ip6();
 }
 
 // Up to two tags. False where one is cut short, or a third follows: the tags read stay.
 bool PacketReader::vlan_tags(std::uint64_t& type) {
     std::uint64_t depth = 0;
     bool good = true;
-    while (type == 0x8100 || type == 0x88a8) {
+    while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
         good = depth < 2 && reaches(4);
         if (!good) break;
         if (depth == 0) {
@@ -106,6 +114,38 @@ bool PacketReader::vlan_tags(std::uint64_t& type) {
     }
     set_number(FieldId::kVlanDepth, depth);
     return good;
+}
+
+// A PPPoE session (RFC 2516) and the PPP number of what it carries. Answers the IP version, 0 where that is no IP,
+// nothing where the header is at fault.
+std::optional<int> PacketReader::pppoe() {
+    if (!reaches(6)) return std::nullopt;
+    const std::uint64_t version_and_type = frame_[at_], code = frame_[at_ + 1];
+    const std::uint64_t length = number(at_ + 4, 2);
+    if (version_and_type != 0x11 || code != 0 || length > end_ - at_ - 6) return std::nullopt;
+    // A number's last byte is odd, its first one even; a first byte that is odd is the whole number, compressed.
+    const std::uint64_t number_bytes = length > 0 && frame_[at_ + 6] % 2 == 1 ? 1 : 2;
+    if (length < number_bytes) return std::nullopt;
+    const std::uint64_t carried = number(at_ + 6, number_bytes);
+    set(FieldId::kPppoe, true);
+    end_ = at_ + 6 + length;
+    at_ += 6 + number_bytes;
+    return carried == 0x21 ? 4 : carried == 0x57 ? 6 : 0;
+}
+
+// Up to four MPLS labels (RFC 3032), the last one with the bottom-of-stack bit. Answers as pppoe() does; the labels
+// that were read stay.
+std::optional<int> PacketReader::mpls() {
+    for (int depth = 1; depth <= 4 && reaches(4); ++depth) {
+        const std::uint64_t entry = number(at_, 4);
+        set(FieldId::kMpls, true);
+        at_ += 4;
+        const bool is_bottom = (entry >> 8 & 1) != 0;
+        if (!is_bottom) continue;
+        const int nibble = reaches(1) ? frame_[at_] >> 4 : 0;
+        return nibble == 4 || nibble == 6 ? nibble : 0;
+    }
+    return std::nullopt;
 }
 
 void PacketReader::arp() {
@@ -145,10 +185,27 @@ void PacketReader::ip4() {
     set_number(FieldId::kIpProto, protocol);
     set(FieldId::kIpSrc, address(at_ + 12, 4));
     set(FieldId::kIpDst, address(at_ + 16, 4));
+    set(FieldId::kIp4SourceRoute, source_route(at_ + 20, at_ + header_bytes));
     end_ = at_ + total;
     at_ += header_bytes;
     first_fragment_ = more;
     if (offset == 0) transport(protocol, 4);
+}
+
+// A loose or strict source route (RFC 791) that a well-formed walk of the options reaches.
+bool PacketReader::source_route(std::size_t begin, std::size_t end) const {
+    while (begin < end && frame_[begin] != 0) {
+        if (frame_[begin] == 1) {
+            ++begin;
+            continue;
+        }
+        if (begin + 1 >= end) return false;
+        const std::size_t bytes = frame_[begin + 1];
+        if (bytes < 2 || begin + bytes > end) return false;
+        if (frame_[begin] == 131 || frame_[begin] == 137) return true;
+        begin += bytes;
+    }
+    return false;
 }
 
 void PacketReader::ip6() {
@@ -186,6 +243,9 @@ bool PacketReader::extensions(std::uint64_t& protocol, bool& later_fragment) {
         return std::find(std::begin(kWalked), std::end(kWalked), number) != std::end(kWalked);
     };
     set(FieldId::kIpHasOptions, is_extension(protocol));
+    for (const FieldId met :
+         {FieldId::kIp6HopByHop, FieldId::kIp6Routing, FieldId::kIp6Fragment, FieldId::kIp6Destination})
+        set(met, false);
     for (int headers = 0; is_extension(protocol); ++headers) {
         if (headers == 8 || !reaches(8)) return false;
         std::size_t bytes = 8;
@@ -205,11 +265,22 @@ bool PacketReader::extensions(std::uint64_t& protocol, bool& later_fragment) {
             bytes = (frame_[at_ + 1] + 1u) * 8;
         }
         if (!reaches(bytes)) return false;
+        extension_met(protocol);
         protocol = frame_[at_];
         at_ += bytes;
         if (later_fragment) return true;
     }
     return true;
+}
+
+// The header at `at_` is whole.
+void PacketReader::extension_met(std::uint64_t protocol) {
+    const bool is_first_routing = protocol == 43 && !packet_.value(FieldId::kIp6RoutingType);
+    if (is_first_routing) set_number(FieldId::kIp6RoutingType, frame_[at_ + 2]);
+    if (protocol == 0) set(FieldId::kIp6HopByHop, true);
+    if (protocol == 43) set(FieldId::kIp6Routing, true);
+    if (protocol == 44) set(FieldId::kIp6Fragment, true);
+    if (protocol == 60) set(FieldId::kIp6Destination, true);
 }
 
 void PacketReader::transport(std::uint64_t protocol, int version) {

@@ -127,8 +127,19 @@ void ProbePacket::need_ports() {
     if (!ports || other_protocol_) set_protocol(random_.one_in(2) ? TestProtocol::kTcp : TestProtocol::kUdp);
 }
 
-void ProbePacket::need_vlan() {
-    if (packet_.vlans.empty()) packet_.vlans.push_back(static_cast<std::uint16_t>(random_.below(4095)));
+void ProbePacket::need_vlan(std::size_t tags) {
+    while (packet_.vlans.size() < tags) packet_.vlans.push_back(static_cast<std::uint16_t>(random_.below(4095)));
+}
+
+// One of the two: HAS_PPPOE or HAS_MPLS.
+void ProbePacket::need_link(std::uint8_t present_bit) {
+    if (present_bit == WEIR_HAS_PPPOE) {
+        packet_.mpls.clear();
+        if (!packet_.pppoe) packet_.pppoe = static_cast<std::uint16_t>(random_.next());
+    } else {
+        packet_.pppoe.reset();
+        if (packet_.mpls.empty()) packet_.mpls.push_back(static_cast<std::uint32_t>(random_.below(1u << 20)));
+    }
 }
 
 void ProbePacket::need_dns() {
@@ -146,10 +157,14 @@ void ProbePacket::set_text(FieldId field_id, std::string_view text) {
 }
 
 void ProbePacket::need(FieldId field_id) {
-    switch (field(field_id).present_bit) {
+    const std::uint8_t present_bit = field(field_id).present_bit;
+    switch (present_bit) {
         case WEIR_HAS_ARP:
         case WEIR_HAS_ARP_IP: return set_protocol(TestProtocol::kArp);
-        case WEIR_HAS_VLAN: return need_vlan();
+        case WEIR_HAS_VLAN:
+        case WEIR_HAS_VLAN_INNER: return need_vlan(present_bit == WEIR_HAS_VLAN ? 1 : 2);
+        case WEIR_HAS_PPPOE:
+        case WEIR_HAS_MPLS: need_link(present_bit); break;
         case WEIR_HAS_PORTS: return need_ports();
         case WEIR_HAS_TCP:
         case WEIR_HAS_TCP_MSS:
@@ -166,9 +181,13 @@ void ProbePacket::need(FieldId field_id) {
         case WEIR_HAS_ICMP6_ECHO: return set_protocol(TestProtocol::kIcmp6);
         case WEIR_HAS_IP4:
         case WEIR_HAS_IP6:
-            set_version(field(field_id).present_bit == WEIR_HAS_IP4 ? 4 : 6);
+            set_version(present_bit == WEIR_HAS_IP4 ? 4 : 6);
             version_fixed_ = true;
             break;
+        case WEIR_IS_IP6_ROUTING:
+            need(FieldId::kIp6Routing);
+            if (!packet_.routing_type) packet_.routing_type = 0;
+            return;
         case WEIR_HAS_IP:
         case WEIR_HAS_IP_PROTO:
         case WEIR_HAS_IP_ID:
@@ -186,7 +205,9 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             first = static_cast<std::uint8_t>(value ? first | 1u : first & ~1u);
             return;
         }
-        case FieldId::kVlan: value ? need_vlan() : packet_.vlans.clear(); return;
+        case FieldId::kVlan: value ? need_vlan(1) : packet_.vlans.clear(); return;
+        case FieldId::kPppoe: value ? need(field_id) : packet_.pppoe.reset(); return;
+        case FieldId::kMpls: value ? need(field_id) : packet_.mpls.clear(); return;
         case FieldId::kIp: value ? need(field_id) : set_protocol(TestProtocol::kArp); return;
         case FieldId::kIp4: return need(value ? FieldId::kIp4 : FieldId::kIp6);
         case FieldId::kIp6: return need(value ? FieldId::kIp6 : FieldId::kIp4);
@@ -199,6 +220,27 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             packet_.dont_fragment = value;
             return;
         case FieldId::kIpIsFragment:
+            need(field_id);
+            packet_.more_fragments = value;
+            if (!value) packet_.fragment_offset = 0;
+            return;
+        case FieldId::kIp4SourceRoute:
+            need(field_id);
+            packet_.source_route = value;
+            return;
+        case FieldId::kIp6HopByHop:
+            need(field_id);
+            packet_.hop_by_hop = value;
+            return;
+        case FieldId::kIp6Destination:
+            need(field_id);
+            packet_.destination_options = value;
+            return;
+        case FieldId::kIp6Routing:
+            need(field_id);
+            packet_.routing_type = value ? std::optional(packet_.routing_type.value_or(0)) : std::nullopt;
+            return;
+        case FieldId::kIp6Fragment:
             need(field_id);
             packet_.more_fragments = value;
             if (!value) packet_.fragment_offset = 0;
@@ -236,8 +278,8 @@ bool ProbePacket::set_link_number(FieldId field_id, std::uint64_t value) {
     const auto small = static_cast<std::uint16_t>(value);
     switch (field_id) {
         case FieldId::kPacketLen: {
-            const std::size_t link_bytes = 14 + 4 * packet_.vlans.size();
-            set_ip_bytes(value < link_bytes ? 0 : value - link_bytes);
+            const std::size_t link = link_bytes(packet_);
+            set_ip_bytes(value < link ? 0 : value - link);
             return true;
         }
         case FieldId::kEthSrc: packet_.eth_source = mac_of(value); return true;
@@ -251,7 +293,11 @@ bool ProbePacket::set_link_number(FieldId field_id, std::uint64_t value) {
                 need(value == 0x0800 ? FieldId::kIp4 : FieldId::kIp6);
             else if (value == 0x0806)
                 set_protocol(TestProtocol::kArp);
-            else if (value != 0x8100 && value != 0x88a8)
+            else if (value == 0x8864)
+                need(FieldId::kPppoe);
+            else if (value == 0x8847)
+                need(FieldId::kMpls);
+            else if (value != 0x8100 && value != 0x88a8 && value != 0x9100)
                 other_ether_type_ = small;
             return true;
         default: return false;
@@ -274,6 +320,7 @@ bool ProbePacket::set_ip_number(FieldId field_id, std::uint64_t value) {
             packet_.ip_id = static_cast<std::uint32_t>(packet_.source.version == 4 ? value & 0xffff : value);
             if (packet_.source.version == 6) packet_.more_fragments = true;  // only a Fragment header has one
             return true;
+        case FieldId::kIp6RoutingType: packet_.routing_type = byte; return true;
         case FieldId::kIp6FlowLabel: packet_.flow_label = static_cast<std::uint32_t>(value); return true;
         default: return false;
     }
@@ -322,7 +369,7 @@ bool ProbePacket::set_transport_number(FieldId field_id, std::uint64_t value) {
 void ProbePacket::set_ip_bytes(std::uint64_t bytes) {
     TestPacket bare = packet_;
     bare.payload.clear();
-    const std::size_t headers = build_frame(bare).size() - 14 - 4 * packet_.vlans.size();
+    const std::size_t headers = build_frame(bare).size() - link_bytes(packet_);
     packet_.payload.resize(bytes < headers ? 0 : std::min(bytes - headers, kMaxFrameBytes));
 }
 
@@ -350,18 +397,21 @@ void ProbePacket::put_payload(std::size_t offset, std::string_view bytes, Payloa
 
 std::vector<std::uint8_t> ProbePacket::frame() const {
     std::vector<std::uint8_t> frame = build_frame(packet_);
-    const std::size_t ip = 14 + 4 * packet_.vlans.size();
+    const std::size_t type = 12 + 4 * packet_.vlans.size(), ip = link_bytes(packet_);
     if (other_ether_type_) {
-        frame[ip - 2] = static_cast<std::uint8_t>(*other_ether_type_ >> 8);
-        frame[ip - 1] = static_cast<std::uint8_t>(*other_ether_type_);
+        frame[type] = static_cast<std::uint8_t>(*other_ether_type_ >> 8);
+        frame[type + 1] = static_cast<std::uint8_t>(*other_ether_type_);
     } else if (other_protocol_ && packet_.source.version == 4) {
         frame[ip + 9] = *other_protocol_;
         frame[ip + 10] = frame[ip + 11] = 0;
-        const std::uint16_t sum = checksum_of(&frame[ip], 20);
+        const std::uint16_t sum = checksum_of(&frame[ip], (frame[ip] & 15u) * 4);
         frame[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
         frame[ip + 11] = static_cast<std::uint8_t>(sum);
     } else if (other_protocol_ && !packet_.more_fragments && packet_.fragment_offset == 0) {
-        frame[ip + 6] = *other_protocol_;
+        // The last extension header's next header, each having 8 bytes; without one the IPv6 header's own.
+        const std::size_t headers =
+            (packet_.hop_by_hop ? 1u : 0u) + (packet_.destination_options ? 1u : 0u) + (packet_.routing_type ? 1u : 0u);
+        frame[headers == 0 ? ip + 6 : ip + 40 + 8 * (headers - 1)] = *other_protocol_;
     }
     // Lengths now reach beyond the frame's end.
     if (malformed_) frame.pop_back();

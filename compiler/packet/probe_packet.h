@@ -55,7 +55,8 @@ private:
     void set_protocol(TestProtocol protocol);
     void set_protocol_number(std::uint64_t number);
     void need_ports();
-    void need_vlan();
+    void need_vlan(std::size_t tags);
+    void need_link(std::uint8_t present_bit);
     void need_dns();
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);

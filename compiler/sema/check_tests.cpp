@@ -34,6 +34,18 @@ struct FlagWord {
 constexpr FlagWord kFlags[] = {{"fin", 1},  {"syn", 2},  {"rst", 4},  {"psh", 8},
                                {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128}};
 
+// Options that take nothing and are of IP, of one version or (0) of both.
+struct IpWord {
+    std::string_view word;
+    bool packet::TestPacket::* member;
+    std::uint8_t version;
+};
+constexpr IpWord kIpWords[] = {{"df", &packet::TestPacket::dont_fragment, 4},
+                               {"mf", &packet::TestPacket::more_fragments, 0},
+                               {"source_route", &packet::TestPacket::source_route, 4},
+                               {"hop_by_hop", &packet::TestPacket::hop_by_hop, 6},
+                               {"destination", &packet::TestPacket::destination_options, 6}};
+
 // Options that take one number: docs/language.md, "Packets", has a row for each.
 struct NumberOption {
     std::string_view word;
@@ -62,6 +74,10 @@ constexpr NumberOption kNumbers[] = {
     {"pcp", 7, store<&packet::TestPacket::pcp>, "tusia"},
     {"vlan", 0xfff, [](packet::TestPacket& p, std::uint64_t v) { p.vlans.push_back(static_cast<std::uint16_t>(v)); },
      "tusia"},
+    {"pppoe", 0xffff, store_optional<&packet::TestPacket::pppoe>, "tusi"},
+    {"mpls", 0xfffff, [](packet::TestPacket& p, std::uint64_t v) { p.mpls.push_back(static_cast<std::uint32_t>(v)); },
+     "tusi"},
+    {"routing", 255, store_optional<&packet::TestPacket::routing_type>, "tusi"},
     {"seq", 0xffffffff, store<&packet::TestPacket::seq>, "ti"},
     {"ack_seq", 0xffffffff, store<&packet::TestPacket::ack_seq>, "t"},
     {"window", 0xffff, store<&packet::TestPacket::window>, "t"},
@@ -141,10 +157,11 @@ public:
             return expect_values(option, 0);
         }
         if (const NumberOption* number = number_option(word)) return read_number(option, *number);
-        if (word == "df" || word == "mf") {
-            if (packet_.protocol == packet::TestProtocol::kArp || (word == "df" && packet_.source.version == 6))
-                return unfit(option);
-            (word == "df" ? packet_.dont_fragment : packet_.more_fragments) = true;
+        for (const IpWord& of_ip : kIpWords) {
+            if (of_ip.word != word) continue;
+            const bool is_other_version = of_ip.version != 0 && of_ip.version != packet_.source.version;
+            if (packet_.protocol == packet::TestProtocol::kArp || is_other_version) return unfit(option);
+            packet_.*of_ip.member = true;
             return expect_values(option, 0);
         }
         if (word == "eth_src" || word == "eth_dst") return read_mac(option);
@@ -152,16 +169,18 @@ public:
         if (word == "dns") return read_dns(option);
         if (word == "on") return;  // TestChecker::interface
         constexpr std::string_view kWords[] = {
-            "fin",  "syn",  "rst",     "psh",     "ack", "urg",     "ece",         "cwr",
-            "df",   "mf",   "ttl",     "dscp",    "ecn", "ip_id",   "frag_offset", "flow_label",
-            "vlan", "pcp",  "eth_src", "eth_dst", "seq", "ack_seq", "window",      "mss",
-            "type", "code", "payload", "dns",     "op",  "id",      "on"};
+            "fin",  "syn",        "rst",     "psh",         "ack",         "urg",     "ece",         "cwr",
+            "df",   "mf",         "ttl",     "dscp",        "ecn",         "ip_id",   "frag_offset", "flow_label",
+            "vlan", "pcp",        "eth_src", "eth_dst",     "seq",         "ack_seq", "window",      "mss",
+            "type", "code",       "payload", "dns",         "op",          "id",      "on",          "pppoe",
+            "mpls", "hop_by_hop", "routing", "destination", "source_route"};
         const std::string near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("unknown packet option `{}`", word),
-             !near.empty() ? fmt::format("did you mean `{}`?", near)
-                           : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
-                             "flow_label vlan pcp eth_src eth_dst seq "
-                             "ack_seq window mss type code id op payload dns on");
+             !near.empty()
+                 ? fmt::format("did you mean `{}`?", near)
+                 : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
+                   "flow_label source_route hop_by_hop destination routing vlan pcp pppoe mpls eth_src eth_dst seq "
+                   "ack_seq window mss type code id op payload dns on");
     }
 
 private:
@@ -186,7 +205,9 @@ private:
                         "at most 65535");
         if (row.word == "seq" && packet_.protocol != packet::TestProtocol::kTcp && number->value > 0xffff)
             return say_(option.span, fmt::format("{} is too large for `seq` of ICMP", number->value), "at most 65535");
-        if (row.word == "flow_label" && packet_.source.version == 4) return unfit(option);
+        if ((row.word == "flow_label" || row.word == "routing") && packet_.source.version == 4) return unfit(option);
+        if ((row.word == "pppoe" && !packet_.mpls.empty()) || (row.word == "mpls" && packet_.pppoe))
+            return say_(option.span, "a packet in a PPPoE session has no MPLS labels", "remove `pppoe` or `mpls`");
         row.set(packet_, number->value);
     }
     void read_mac(const ast::PacketOption& option) {

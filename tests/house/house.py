@@ -184,7 +184,7 @@ def check_diagnostics(root, _):
 
 def rows(root, macro):
     """The arguments of each row of a kind in the table of fields, strings without their quotes."""
-    for row in re.findall(rf"^{macro}\((.*)\)$", text(root / "compiler/packet/fields.def"), re.M):
+    for row in re.findall(rf"^{macro}\((.*?)\)$", text(root / "compiler/packet/fields.def"), re.M | re.S):
         yield [a.strip().strip('"') for a in re.findall(r'"[^"]*"|\w+\([^)]*\)|[^,"]+', row) if a.strip()]
 
 

@@ -59,6 +59,14 @@ Bytes macs() { return hex("020000000002 020000000001"); }
 Bytes eth(std::uint16_t type) { return macs() + be16(type); }
 Bytes tag(std::uint16_t type, std::uint16_t tci) { return be16(type) + be16(tci); }
 
+Bytes pppoe(const Pppoe& header, const Bytes& body) {
+    const std::size_t length = header.length < 0 ? header.ppp.size() + body.size() : std::size_t(header.length);
+    return be16(header.version_type_code) + be16(header.session) + be16(length) + header.ppp + body;
+}
+Bytes label(std::uint32_t number, Stack stack) {
+    return be32(number << 12 | (stack == Stack::kBottom ? 0x100u : 0u) | 64u);
+}
+
 Bytes ip4(const Ip4& header, const Bytes& body) {
     const std::size_t total = 20 + header.options.size() + body.size();
     return Bytes{header.version_ihl, header.tos} +

@@ -38,6 +38,17 @@ Bytes eth(std::uint16_t type);
 Bytes macs();
 Bytes tag(std::uint16_t type, std::uint16_t tci);
 
+// What follows an EtherType of 0x8864, and one of 0x8847.
+struct Pppoe {
+    std::uint16_t version_type_code = 0x1100;
+    std::uint16_t session = 7;
+    int length = -1;  // of PPP number and body where negative
+    Bytes ppp = be16(0x0021);
+};
+Bytes pppoe(const Pppoe& header, const Bytes& body);
+enum class Stack { kGoesOn, kBottom };
+Bytes label(std::uint32_t number, Stack stack = Stack::kBottom);
+
 struct Ip4 {
     std::uint8_t version_ihl = 0x45;
     std::uint8_t tos = 0;

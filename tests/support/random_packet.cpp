@@ -35,8 +35,11 @@ private:
     Bytes payload();
     Bytes transport(unsigned protocol);
     Bytes options();
+    Bytes ip4_options();
     Bytes network4();
     Bytes network6();
+    Bytes session();
+    Bytes labelled();
     void damage(Bytes& frame);
 
     Random& random_;
@@ -114,6 +117,23 @@ Bytes Maker::transport(unsigned protocol) {
     }
 }
 
+Bytes Maker::ip4_options() {
+    Bytes bytes;
+    for (std::size_t i = random_.between(1, 4); i > 0; --i) {
+        switch (random_.below(4)) {
+            case 0: bytes.push_back(1); break;
+            case 1: bytes = bytes + hex("94040000"); break;
+            case 2:
+                bytes = bytes + Bytes{static_cast<std::uint8_t>(random_.one_in(2) ? 131 : 137),
+                                      static_cast<std::uint8_t>(random_.below(12))};
+                break;
+            default: bytes = bytes + hex(random_.one_in(2) ? "830704c0000201" : "890704c0000201"); break;
+        }
+    }
+    bytes.resize((bytes.size() + 3) / 4 * 4);
+    return bytes;
+}
+
 Bytes Maker::network4() {
     static const std::vector<unsigned> kProtocols{6, 6, 6, 17, 17, 1, 132, 58, 50, 51};
     Ip4 header;
@@ -128,6 +148,7 @@ Bytes Maker::network4() {
             random_.one_in(2) ? random_.below(8) << 13 : number("ip.frag_offset", 8) / 8 | random_.below(8) << 13);
     if (random_.one_in(8)) {
         header.options = zeros(4 * random_.below(11));
+        if (random_.one_in(2)) header.options = ip4_options();
         header.version_ihl = static_cast<std::uint8_t>(0x45 + header.options.size() / 4);
     }
     if (random_.one_in(25)) header.version_ihl = static_cast<std::uint8_t>(random_.next());
@@ -153,6 +174,7 @@ Bytes Maker::network6() {
             body = authentication(next, 8 + 4 * random_.below(6)) + body;
         } else {
             body = extension(next, random_.between(1, 3)) + body;
+            if (kind == 43) body[2] = narrow<std::uint8_t>("ip6.routing_type", 0);
         }
         if (random_.one_in(20)) body[1] = static_cast<std::uint8_t>(random_.next());
         next = kind;
@@ -168,6 +190,28 @@ Bytes Maker::network6() {
     if (random_.one_in(30)) header.first ^= static_cast<std::uint32_t>(random_.next());
     if (random_.one_in(12)) header.length = static_cast<int>(random_.below(body.size() + 12));
     return ip6(header, body);
+}
+
+// Behind an EtherType of PPPoE.
+Bytes Maker::session() {
+    Pppoe header;
+    const bool six = random_.one_in(2);
+    header.ppp = random_.one_in(6) ? be16(random_.next()) : be16(six ? 0x57 : 0x21);
+    if (random_.one_in(4)) header.ppp = {header.ppp[1]};
+    header.session = narrow<std::uint16_t>("pppoe.session", 7);
+    const Bytes body = six ? network6() : network4();
+    if (random_.one_in(12)) header.version_type_code = static_cast<std::uint16_t>(random_.next() & 0x1303);
+    if (random_.one_in(10)) header.length = static_cast<int>(random_.below(body.size() + 12));
+    return pppoe(header, body);
+}
+
+// Behind one of MPLS.
+Bytes Maker::labelled() {
+    Bytes frame;
+    for (std::size_t i = random_.one_in(12) ? 0 : random_.between(1, random_.one_in(4) ? 6 : 2); i > 0; --i)
+        frame = frame + label(narrow<std::uint32_t>("mpls.label", 16) & 0xfffff,
+                              i == 1 || random_.one_in(20) ? Stack::kBottom : Stack::kGoesOn);
+    return frame + (random_.one_in(2) ? network6() : network4());
 }
 
 // Cuts, pads, turns bits.
@@ -188,10 +232,14 @@ Bytes Maker::frame() {
     if (random_.one_in(5)) {
         for (std::size_t i = random_.between(1, random_.one_in(6) ? 3 : 2); i > 0; --i)
             frame = frame +
-                    tag(random_.one_in(2) ? 0x8100 : 0x88a8,
+                    tag(random_.one_in(2)   ? 0x8100
+                        : random_.one_in(2) ? 0x88a8
+                                            : 0x9100,
                         static_cast<std::uint16_t>((number("vlan.pcp", 0) & 7) << 13 | (number("vlan.id", 7) & 0xfff)));
     }
-    switch (random_.below(12)) {
+    switch (random_.below(14)) {
+        case 12: frame = frame + be16(0x8864) + session(); break;
+        case 13: frame = frame + be16(random_.one_in(4) ? 0x8848 : 0x8847) + labelled(); break;
         case 0: {
             Bytes front = hex("000108000604") + be16(number("arp.op", 1));
             if (random_.one_in(5)) front[random_.below(6)] = static_cast<std::uint8_t>(random_.next());

@@ -27,6 +27,7 @@ Bytes tagged(std::uint16_t tci, const Bytes& frame = udp4()) {
 }
 Bytes with4(const Ip4& header, const Bytes& body = tcp({})) { return eth(0x0800) + ip4(header, body); }
 Bytes with6(const Ip6& header, const Bytes& body = tcp({})) { return eth(0x86dd) + ip6(header, body); }
+Bytes routed(std::uint8_t type) { return in6(43, patched(extension(17), 2, {type}) + udp({})); }
 Bytes mss(std::uint16_t value) { return tcp4({.options = hex("0204") + be16(value)}); }
 Bytes udp_of(int length) { return udp4({}, zeros(static_cast<std::size_t>(length - 8))); }
 
@@ -57,6 +58,7 @@ std::vector<NumberSample> header_numbers() {
         {"ip.id", 32, in6(44, fragment(17, 0, 0xffffffff) + udp({})), 0xffffffff}, {"ip.id", 32, in6(44, fragment(17, 9, 0)), 0},
         {"ip6.flow_label", 20, with6({}), 0}, {"ip6.flow_label", 20, with6({.first = 0x600fffff}), 0xfffff},
         {"ip6.flow_label", 20, with6({.first = 0x6ff12345}), 0x12345},
+        {"ip6.routing_type", 8, routed(0), 0}, {"ip6.routing_type", 8, routed(255), 255}, {"ip6.routing_type", 8, in6(0, Bytes{43, 0} + zeros(6) + hex("1100 04") + zeros(5) + udp({})), 4},
         {"tcp.sport", 16, tcp4({.source = 0}), 0}, {"tcp.sport", 16, tcp6({.source = 65535}), 65535}, {"tcp.sport", 16, tcp4({.source = 0x1234}), 0x1234},
         {"tcp.dport", 16, tcp4({.destination = 0}), 0}, {"tcp.dport", 16, tcp6({.destination = 65535}), 65535}, {"tcp.dport", 16, tcp4({.destination = 22}), 22},
         {"tcp.flags", 8, tcp4({.flags = 0}), 0}, {"tcp.flags", 8, tcp4({.flags = 0xff}), 0xff}, {"tcp.flags", 8, tcp6({.flags = 0x12}), 0x12},
@@ -100,6 +102,8 @@ std::vector<AbsentSample> header_absents() {
         {"ip.src", unreadable}, {"ip.proto", kArpFrame}, {"ip.proto", in6(60, extension(60))}, {"ip.ttl", kArpFrame}, {"ip.dscp", kArpFrame},
         {"ip.ecn", kOther}, {"ip.len", kOther}, {"ip.is_fragment", kArpFrame}, {"ip.frag_offset", kArpFrame}, {"ip.mf", kArpFrame},
         {"ip.df", udp6()}, {"ip.id", udp6()}, {"ip.has_options", kArpFrame}, {"ip6.flow_label", udp4()},
+        {"pppoe", udp4()}, {"mpls", kArpFrame}, {"ip6.hop_by_hop", udp4()}, {"ip6.routing", kArpFrame}, {"ip6.routing_type", udp6()}, {"ip6.routing_type", udp4()},
+        {"ip6.fragment", with4({.fragment = 0x2000}, zeros(20))}, {"ip6.destination", udp4()}, {"ip4.source_route", routed(0)},
         {"tcp", udp4()}, {"tcp.sport", udp4()}, {"tcp.dport", udp6()}, {"tcp.flags", kSctp4}, {"tcp.fin", udp4()}, {"tcp.syn", udp4()},
         {"tcp.rst", udp4()}, {"tcp.psh", udp4()}, {"tcp.ack", udp4()}, {"tcp.urg", udp4()}, {"tcp.ece", udp4()}, {"tcp.cwr", udp4()},
         {"tcp.seq", udp4()}, {"tcp.ack_seq", udp4()}, {"tcp.window", udp4()}, {"tcp.header_len", udp4()}, {"tcp.mss", tcp4()},
@@ -132,6 +136,12 @@ std::vector<FlagSample> header_flags() {
         {"ip.has_options", in6(59, {}), false}, {"ip.has_options", in6(50, zeros(8)), false},
         {"tcp", tcp4(), true}, {"tcp", tcp6(), true}, {"udp", udp4(), true}, {"udp", udp6(), true}, {"sctp", kSctp4, true},
         {"icmp", kEcho4, true}, {"icmp6", kEcho6, true},
+        {"pppoe", eth(0x8864) + pppoe({}, ip4({}, tcp({}))), true}, {"mpls", eth(0x8847) + label(100) + ip4({}, tcp({})), true},
+        {"ip6.hop_by_hop", in6(0, extension(17) + udp({})), true}, {"ip6.hop_by_hop", udp6(), false}, {"ip6.routing", routed(2), true}, {"ip6.routing", in6(0, extension(17) + udp({})), false},
+        {"ip6.fragment", in6(44, fragment(17, 0) + udp({})), true}, {"ip6.fragment", in6(44, fragment(17, 0xfff9)), true}, {"ip6.fragment", routed(0), false},
+        {"ip6.destination", in6(60, extension(17) + udp({})), true}, {"ip6.destination", udp6(), false},
+        {"ip4.source_route", with4({.version_ihl = 0x46, .options = hex("83030400")}), true}, {"ip4.source_route", with4({.version_ihl = 0x46, .options = hex("89030400")}), true},
+        {"ip4.source_route", with4({.version_ihl = 0x46, .options = zeros(4)}), false}, {"ip4.source_route", udp4(), false},
     };
     const char* flags[] = {"tcp.fin", "tcp.syn", "tcp.rst", "tcp.psh", "tcp.ack", "tcp.urg", "tcp.ece", "tcp.cwr"};
     for (unsigned bit = 0; bit < 8; ++bit) {

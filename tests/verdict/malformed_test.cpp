@@ -244,12 +244,13 @@ TEST_CASE("short SCTP, ICMP and ICMPv6", "[malformed]") {
 TEST_CASE("VLAN tags", "[malformed]") {
     Shapes shapes;
     const Bytes inside = ip4({}, tcp({}));
-    for (unsigned tags = 0; tags <= 3; ++tags) {
-        for (unsigned mix = 0; mix < (1u << tags); ++mix) {
+    constexpr std::uint16_t kTypes[] = {0x8100, 0x88a8, 0x9100};
+    unsigned mixes = 1;
+    for (unsigned tags = 0; tags <= 3; ++tags, mixes *= 3) {
+        for (unsigned mix = 0; mix < mixes; ++mix) {
             Bytes frame = macs();
-            for (unsigned i = 0; i < tags; ++i)
-                frame = frame + tag((mix >> i & 1) != 0 ? 0x88a8 : 0x8100,
-                                    static_cast<std::uint16_t>(i == 0 ? 0xa123 : 0x2345));
+            for (unsigned i = 0, kind = mix; i < tags; ++i, kind /= 3)
+                frame = frame + tag(kTypes[kind % 3], static_cast<std::uint16_t>(i == 0 ? 0xa123 : 0x2345));
             frame = frame + be16(0x0800) + inside;
             const std::string about = fmt::format("{} tags, mix {}", tags, mix),
                               depth = fmt::format("vlan.depth == {}", std::min(tags, 2u));
@@ -278,8 +279,9 @@ TEST_CASE("VLAN tags", "[malformed]") {
                {"arp", "vlan", "arp.sender_ip == 198.51.100.7"}, {"malformed"});
     shapes.add("a tag before a length", macs() + tag(0x88a8, 7) + be16(46) + zeros(46),
                {"eth.type == 46", "vlan.depth == 1"}, {"malformed", "ip", "arp"});
-    shapes.add("0x9100 is no tag", macs() + tag(0x9100, 7) + be16(0x0800) + inside,
-               {"eth.type == 0x9100", "vlan.depth == 0"}, {"malformed", "ip", "vlan"});
+    for (const unsigned other : {0x9000u, 0x9101u, 0x9200u, 0x9300u})
+        shapes.add("no tag", macs() + be16(other) + be16(7) + be16(0x0800) + inside,
+                   {fmt::format("eth.type == {}", other), "vlan.depth == 0"}, {"malformed", "ip", "vlan"});
 }
 
 TEST_CASE("802.3 lengths and other EtherTypes", "[malformed]") {

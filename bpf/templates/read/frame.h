@@ -12,21 +12,28 @@
 /* All that comes after Ethernet's addresses. */
 static __always_inline __u32 read_network(weir_ctx* ctx, struct weir_packet* p, __u16 type) {
     __u32 found = WEIR_BIT(WEIR_HAS_ETH_TYPE);
-    struct weir_place place = {.at = ETH_BYTES};
-    if (is_vlan(type)) {
-        __u32 tags = read_tags(ctx, p, &place, &type);
-        if (tags & MALFORMED) return tags;
-        found |= tags;
-    }
+    struct weir_place place = {.at = ETH_BYTES, .end = p->len};
     p->eth_type = type;
-    if (type == ETHERTYPE_IP4) {
-        found |= read_ip4(ctx, p, &place);
-    } else if (type == ETHERTYPE_IP6) {
-        found |= read_ip6(ctx, p, &place);
-    } else {
-        if (type == ETHERTYPE_ARP) found |= read_arp(ctx, p, &place);
-        return found;
+    if (type != ETHERTYPE_IP4 && type != ETHERTYPE_IP6) { /* one branch for plain IP */
+        if (is_vlan(type)) {
+            p->eth_type = 0;
+            __u32 tags = read_tags(ctx, p, &place, &type);
+            if (tags & MALFORMED) return tags;
+            found |= tags;
+            p->eth_type = type;
+        }
+        if (type == ETHERTYPE_ARP) return found | read_arp(ctx, p, &place);
+        if (is_pppoe_or_mpls(type)) {
+            found |= read_link(ctx, p, &place, &type);
+            if (found & MALFORMED) return found;
+        }
     }
+    if (type == ETHERTYPE_IP4)
+        found |= read_ip4(ctx, p, &place);
+    else if (type == ETHERTYPE_IP6)
+        found |= read_ip6(ctx, p, &place);
+    else
+        return found;
     /* A fragment that is not the first has no transport header. */
     if ((found & MALFORMED) || p->ip_frag_offset) return found;
     return found | read_transport(ctx, p, place, found);

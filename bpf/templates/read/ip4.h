@@ -5,15 +5,43 @@
 #include "bpf/templates/read/place.h"
 
 #define IP4_BYTES 20u
-enum { ETHERTYPE_IP4 = 0x0800 };
+#define IP4_OPTIONS_BYTES 40
+enum { ETHERTYPE_IP4 = 0x0800, OPTION_LSRR = 131, OPTION_SSRR = 137 };
 
+/* Is a source route, loose or strict, among the options from *begin to `end` that a well-formed walk reaches? The
+ * walk's place is kept in memory, for the verifier's sake: see weir_read_mss. */
+GLOBAL_FUNCTION int weir_has_source_route(weir_ctx* ctx, __u16* begin, __u32 end) {
+    if (!begin) return 0;
+    const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
+    volatile __u16* place = begin;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < IP4_OPTIONS_BYTES; i++) {
+        __u32 at = *place;
+        if (at >= end || at > HEADER_OFFSET_MAX) break;
+        const __u8* option = frame + at;
+        if (option + 1 > frame_end || option[0] == 0) break;
+        if (option[0] == 1) {
+            *place = at + 1;
+            continue;
+        }
+        if (option + 2 > frame_end || at + 2 > end) break;
+        __u32 bytes = option[1];
+        if (bytes < 2 || at + bytes > end) break;
+        if (option[0] == OPTION_LSRR || option[0] == OPTION_SSRR) return 1;
+        *place = at + bytes;
+    }
+    return 0;
+}
+
+/* An IPv4 datagram that begins at place->at and has to end by place->end; the rest of it then is between the two. */
 static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place) {
     __u32 at = place->at;
     if (at > HEADER_OFFSET_MAX) return MALFORMED;
     const __u8* ip = FRAME(ctx) + at;
     if (ip + IP4_BYTES > FRAME_END(ctx)) return MALFORMED;
     __u32 header_bytes = (ip[0] & 15) * 4u, total = load16(ip + 2);
-    if (ip[0] >> 4 != 4 || header_bytes < IP4_BYTES || total < header_bytes || total > p->len - at) return MALFORMED;
+    if (ip[0] >> 4 != 4 || header_bytes < IP4_BYTES || total < header_bytes || total > place->end - at)
+        return MALFORMED;
     __u16 fragment = load16(ip + 6);
     __u32 found =
         WEIR_BIT(WEIR_HAS_IP) | WEIR_BIT(WEIR_HAS_IP4) | WEIR_BIT(WEIR_HAS_IP_PROTO) | WEIR_BIT(WEIR_HAS_IP_ID);
@@ -22,7 +50,12 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
         found |= WEIR_BIT(WEIR_IS_FRAGMENT);
         if (fragment & 0x2000) found |= WEIR_BIT(WEIR_IS_MF);
     }
-    if (header_bytes > IP4_BYTES) found |= WEIR_BIT(WEIR_IS_HAS_OPTIONS);
+    if (header_bytes > IP4_BYTES) {
+        found |= WEIR_BIT(WEIR_IS_HAS_OPTIONS);
+        __u16 options = at + IP4_BYTES;
+        if ((weir_needs() & WEIR_NEED_SOURCE_ROUTE) && weir_has_source_route(ctx, &options, at + header_bytes))
+            p->present[WEIR_PRESENT_WORD(WEIR_IS_SOURCE_ROUTE)] |= WEIR_BIT(WEIR_IS_SOURCE_ROUTE);
+    }
     p->ip_src[0] = load32(ip + 12);
     p->ip_dst[0] = load32(ip + 16);
     p->ip_version = 4;

@@ -10,12 +10,12 @@
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
-/* No header begins further into a frame: Ethernet, two tags, IPv6 and eight extension headers of 2048 bytes. The
- * verifier wants to hear it. */
+/* No header begins further into a frame: Ethernet, two tags, four labels, IPv6 and eight extension headers of 2048
+ * bytes. The verifier wants to hear it. */
 #define HEADER_OFFSET_MAX 20000u
 
-/* Where reading has come to: the next header is at `at`, the datagram ends at `end` (offsets from the frame's start).
- */
+/* Where reading has come to: the next header is at `at`; at `end` ends what holds it, of IP the datagram, before that
+ * the frame or a PPPoE session's payload (offsets from the frame's start). */
 struct weir_place {
     __u32 at;
     __u32 end;

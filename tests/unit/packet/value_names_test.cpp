@@ -27,6 +27,22 @@ TEST_CASE("names of values are names, once each, of values that the field can ha
     CHECK(packet::value_names(packet::FieldId::kTcpDport).empty());
 }
 
+TEST_CASE("names of protocols from 134 on are IANA's") {
+    const std::pair<std::string_view, std::uint64_t> kWanted[] = {
+        {"rsvp_e2e_ignore", 134}, {"udplite", 136}, {"manet", 138},    {"hip", 139},     {"shim6", 140},
+        {"wesp", 141},            {"rohc", 142},    {"ethernet", 143}, {"aggfrag", 144}, {"nsh", 145}};
+    std::size_t from_134 = 0;
+    for (const packet::ValueName& one : packet::value_names(packet::FieldId::kIpProto)) from_134 += one.value >= 134;
+    CHECK(from_134 == std::size(kWanted) + 1);  // mpls_in_ip
+    for (const auto& [name, value] : kWanted) {
+        bool found = false;
+        for (const packet::ValueName& one : packet::value_names(packet::FieldId::kIpProto))
+            found = found || (one.name == name && one.value == value);
+        INFO(name);
+        CHECK(found);
+    }
+}
+
 TEST_CASE("the page has all of them, and no others") {
     std::ifstream file(WEIR_SOURCE_DIR "/docs/language.md");
     const std::string page{std::istreambuf_iterator<char>(file), {}};

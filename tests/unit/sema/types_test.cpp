@@ -331,6 +331,25 @@ TEST_CASE("what a test's packet cannot have") {
     CHECK(packet("icmp 10.0.0.1 -> 10.0.0.2 seq 65536").has(Code::E333));
     CHECK(packet("udp 10.0.0.1:1 -> 10.0.0.2:2 flow_label 1").has(Code::E333));
     CHECK(!packet("udp [2001:db8::7]:1 -> [2001:db8::1]:2 mf ip_id 65536").has(Code::E333));
+    const std::string four = "udp 10.0.0.1:1 -> 10.0.0.2:2 ", six = "udp [2001:db8::7]:1 -> [2001:db8::1]:2 ",
+                      arp = "arp 10.0.0.1 -> 10.0.0.2 ";
+    for (const char* of_either : {"pppoe 65535", "mpls 0xfffff mpls 0 mpls 1 mpls 2 mpls 3"}) {
+        CHECK(!packet(four + of_either).has(Code::E333));
+        CHECK(!packet(six + of_either).has(Code::E333));
+        CHECK(packet(arp + of_either).has(Code::E333));
+    }
+    for (const char* of_six : {"hop_by_hop", "destination", "routing 255", "routing 0 destination hop_by_hop mf"}) {
+        CHECK(packet(four + of_six).has(Code::E333));
+        CHECK(!packet(six + of_six).has(Code::E333));
+        CHECK(packet(arp + of_six).has(Code::E333));
+    }
+    CHECK(!packet(four + "source_route").has(Code::E333));
+    for (const std::string& wrong : {six + "source_route", arp + "source_route", four + "source_route 1",
+                                     six + "hop_by_hop 1", six + "routing", six + "routing 256", four + "pppoe 65536",
+                                     four + "mpls 0x100000", four + "pppoe 1 mpls 1", four + "mpls 1 pppoe 1"}) {
+        INFO(wrong);
+        CHECK(packet(wrong).has(Code::E333));
+    }
 }
 
 TEST_CASE("a UDP checksum of 0 is sent as 0xffff") {
