@@ -214,12 +214,13 @@ struct weir_rule_row {
 #define WEIR_NEED_ARP 4u
 #define WEIR_NEED_TCP_REST 8u /* seq, ack_seq, window */
 #define WEIR_NEED_MSS 16u
-#define WEIR_NEED_IP_REST 32u     /* id, ttl, tos, flow label */
-#define WEIR_NEED_IFACE 64u       /* ifindex, rx_queue, iface_matches */
+#define WEIR_NEED_IP_REST 32u /* id, ttl, tos, flow label */
+#define WEIR_NEED_IFACE 64u   /* ifindex, rx_queue, iface_matches */
 #define WEIR_NEED_SOURCE_ROUTE 128u
 #define WEIR_NEED_HEADERS 0xffffu /* all of those: events carry struct weir_packet */
 /* These are read into struct weir_inside. */
 #define WEIR_NEED_LINK (1u << 16) /* vlan_inner_id, PPPoE, MPLS */
+#define WEIR_NEED_INNER_TAG (WEIR_NEED_LINK | WEIR_NEED_TAGS)
 #define WEIR_NEED_DNS (1u << 17)
 #define WEIR_NEED_TLS (1u << 18)
 #define WEIR_NEED_HTTP_LINE (1u << 19)  /* the first line of a head */

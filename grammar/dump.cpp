@@ -62,6 +62,7 @@ std::string written(const Value& value) {
                           [](const IpPrefix& v) { return to_string(v); },
                           [](const IpRange& v) { return to_string(v.first) + ".." + to_string(v.last); },
                           [](const MacAddress& v) { return to_string(v); },
+                          [](const MacPrefix& v) { return to_string(v); },
                           [](const Text& v) { return quoted(v.bytes); },
                           [](const HexBytes& v) { return hex(v.bytes); },
                       },

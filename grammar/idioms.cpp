@@ -41,7 +41,7 @@ bool is_range_end(std::string_view text) {
 bool is_several(std::string_view text) {
     const auto value = parse_literal_quiet(text);
     return value && (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
-                     std::holds_alternative<IntegerRange>(*value));
+                     std::holds_alternative<IntegerRange>(*value) || std::holds_alternative<MacPrefix>(*value));
 }
 // The range of both, where it is one.
 std::optional<std::string> range_of(std::string_view first, std::string_view last) {

@@ -189,6 +189,7 @@ private:
     std::optional<Value> with_slash(std::size_t slash) {
         const std::string_view left = text_.substr(0, slash), right = text_.substr(slash + 1);
         if (parse_ip(left)) return prefix(right);
+        if (parse_mac(left)) return mac_prefix(right);
         const auto digits = leading_digits(left);
         const Unit* per = find_unit(kPer, right);
         if (!digits) return no_literal();
@@ -249,6 +250,19 @@ private:
         if (clean != *read)
             return say(Code::E303, fmt::format("`{}` has host bits set", text_),
                        fmt::format("the network is `{}`; write a single address without a length", to_string(clean)),
+                       to_string(clean));
+        return clean;
+    }
+
+    std::optional<Value> mac_prefix(std::string_view length) {
+        const auto read = parse_mac_prefix(text_);
+        if (!read)
+            return say(Code::E305, fmt::format("`/{}` is not a prefix length", length),
+                       "a prefix length is 0 to 48 for MAC addresses");
+        const MacPrefix clean{first_address(*read), read->length};
+        if (clean != *read)
+            return say(Code::E303, fmt::format("`{}` has host bits set", text_),
+                       fmt::format("the prefix is `{}`; write a single address without a length", to_string(clean)),
                        to_string(clean));
         return clean;
     }

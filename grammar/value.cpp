@@ -13,10 +13,10 @@
 namespace weir {
 namespace {
 
-// Sets the bits after the first `length` to zeros or to ones.
-IpAddress with_host_bits(const IpPrefix& prefix, bool ones) {
-    IpAddress address = prefix.address;
-    const std::size_t bytes = address.version == 4 ? 4 : 16;
+// Sets the bits after the first `prefix.length` to zeros or to ones.
+template <typename Prefix>
+auto with_host_bits(const Prefix& prefix, std::size_t bytes, bool ones) {
+    auto address = prefix.address;
     for (std::size_t i = 0; i < bytes; ++i) {
         const std::size_t first_bit = i * 8;
         std::uint8_t host = 0xff;
@@ -28,6 +28,15 @@ IpAddress with_host_bits(const IpPrefix& prefix, bool ones) {
         address.bytes[i] = ones ? static_cast<std::uint8_t>(network | host) : network;
     }
     return address;
+}
+
+std::size_t bytes_of(const IpPrefix& prefix) { return prefix.address.version == 4 ? 4 : 16; }
+
+std::optional<unsigned> prefix_length(std::string_view digits) {
+    unsigned length = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+    if (digits.empty() || read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return std::nullopt;
+    return length;
 }
 
 }  // namespace
@@ -45,6 +54,10 @@ std::string to_string(const IpPrefix& prefix) { return fmt::format("{}/{}", to_s
 std::string to_string(const MacAddress& mac) {
     const auto& b = mac.bytes;
     return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", b[0], b[1], b[2], b[3], b[4], b[5]);
+}
+
+std::string to_string(const MacPrefix& prefix) {
+    return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
 }
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
@@ -76,17 +89,25 @@ std::optional<IpPrefix> parse_prefix(std::string_view text) {
     const std::size_t slash = text.find('/');
     if (slash == std::string_view::npos) return std::nullopt;
     const std::optional<IpAddress> address = parse_ip(text.substr(0, slash));
-    const std::string_view digits = text.substr(slash + 1);
-    unsigned length = 0;
-    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-    if (!address || digits.empty() || read.ec != std::errc() || read.ptr != digits.data() + digits.size())
-        return std::nullopt;
-    if (length > (address->version == 4 ? 32u : 128u)) return std::nullopt;
-    return IpPrefix{*address, static_cast<std::uint8_t>(length)};
+    const std::optional<unsigned> length = prefix_length(text.substr(slash + 1));
+    if (!address || !length || *length > (address->version == 4 ? 32u : 128u)) return std::nullopt;
+    return IpPrefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
-IpPrefix network(const IpPrefix& prefix) { return {with_host_bits(prefix, false), prefix.length}; }
-IpAddress first_address(const IpPrefix& prefix) { return with_host_bits(prefix, false); }
-IpAddress last_address(const IpPrefix& prefix) { return with_host_bits(prefix, true); }
+IpPrefix network(const IpPrefix& prefix) { return {first_address(prefix), prefix.length}; }
+IpAddress first_address(const IpPrefix& prefix) { return with_host_bits(prefix, bytes_of(prefix), false); }
+IpAddress last_address(const IpPrefix& prefix) { return with_host_bits(prefix, bytes_of(prefix), true); }
+
+std::optional<MacPrefix> parse_mac_prefix(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const std::optional<MacAddress> address = parse_mac(text.substr(0, slash));
+    const std::optional<unsigned> length = prefix_length(text.substr(slash + 1));
+    if (!address || !length || *length > 48) return std::nullopt;
+    return MacPrefix{*address, static_cast<std::uint8_t>(*length)};
+}
+
+MacAddress first_address(const MacPrefix& prefix) { return with_host_bits(prefix, prefix.address.bytes.size(), false); }
+MacAddress last_address(const MacPrefix& prefix) { return with_host_bits(prefix, prefix.address.bytes.size(), true); }
 
 }  // namespace weir

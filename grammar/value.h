@@ -39,6 +39,13 @@ struct MacAddress {
     friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 
+struct MacPrefix {
+    MacAddress address;  // the bits behind `length` are zero once the parser accepted it
+    std::uint8_t length = 48;
+
+    friend auto operator<=>(const MacPrefix&, const MacPrefix&) = default;
+};
+
 struct Integer {
     std::uint64_t value = 0;
     friend bool operator==(const Integer&, const Integer&) = default;
@@ -80,12 +87,13 @@ struct HexBytes {
 };  // hex"…"
 
 using Value = std::variant<Integer, IntegerRange, Boolean, Duration, Rate, ByteSize, ByteRate, IpAddress, IpPrefix,
-                           IpRange, MacAddress, Text, HexBytes>;
+                           IpRange, MacAddress, Text, HexBytes, MacPrefix>;
 
 // RFC 5952 for IPv6. Parsing accepts what inet_pton accepts, nothing else.
 std::string to_string(const IpAddress& address);
 std::string to_string(const IpPrefix& prefix);
 std::string to_string(const MacAddress& mac);
+std::string to_string(const MacPrefix& prefix);
 std::optional<IpAddress> parse_ip(std::string_view text);
 std::optional<MacAddress> parse_mac(std::string_view text);
 // An address with a length, host bits as written (see `network`).
@@ -94,5 +102,9 @@ std::optional<IpPrefix> parse_prefix(std::string_view text);
 IpPrefix network(const IpPrefix& prefix);
 IpAddress first_address(const IpPrefix& prefix);
 IpAddress last_address(const IpPrefix& prefix);
+// Likewise of MAC addresses.
+std::optional<MacPrefix> parse_mac_prefix(std::string_view text);
+MacAddress first_address(const MacPrefix& prefix);
+MacAddress last_address(const MacPrefix& prefix);
 
 }  // namespace weir

@@ -243,10 +243,7 @@ Bdd::Node PacketSets::holds(const policy::MacCompare& node) {
 }
 
 Bdd::Node PacketSets::holds(const policy::MacIn& node) {
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-    for (const MacAddress& address : node.addresses)
-        ranges.emplace_back(policy::mac_number(address), policy::mac_number(address));
-    return when_present({node.field}, number_in(bits(node.field, kAll), ranges), node.negated);
+    return when_present({node.field}, number_in(bits(node.field, kAll), node.ranges), node.negated);
 }
 
 Bdd::Node PacketSets::entry(const policy::InSet& node, const policy::Set& set,

@@ -113,12 +113,12 @@ void PacketShaper::shape(const policy::AddressIn& node, packet::Polarity polarit
 }
 
 void PacketShaper::shape(const policy::MacIn& node, packet::Polarity polarity) {
-    if (node.addresses.empty()) return packet_.need(node.field);
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : node.addresses[random_.below(node.addresses.size())].bytes)
-        value = value << 8 | byte;
+    if (node.ranges.empty()) return packet_.need(node.field);
+    const auto& [first, last] = node.ranges[random_.below(node.ranges.size())];
+    std::uint64_t value = random_.one_in(2) ? first : random_.one_in(2) ? last : random_.between(first, last);
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
-    packet_.set_number(node.field, (inside ? beyond() : !beyond()) ? value ^ 1 : value);
+    if (inside ? beyond() : !beyond()) value = random_.one_in(2) ? first - 1 : last + 1;
+    packet_.set_number(node.field, value);
 }
 
 void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {

@@ -136,7 +136,7 @@ bool always_one(const policy::Expr& a, const policy::Expr& b) {
                });
     if (const auto *x = std::get_if<policy::MacIn>(&a.node), *y = std::get_if<policy::MacIn>(&b.node); x && y)
         return x->negated && y->negated && x->field == y->field &&
-               disjoint(x->addresses, y->addresses, [](const MacAddress& p, const MacAddress& q) { return p < q; });
+               disjoint(x->ranges, y->ranges, [](const auto& p, const auto& q) { return p.second < q.first; });
     if (const auto *x = std::get_if<policy::TextMatch>(&a.node), *y = std::get_if<policy::TextMatch>(&b.node); x && y)
         return x->negated && y->negated && x->field == y->field && x->op == policy::BytesOp::kEq &&
                y->op == policy::BytesOp::kEq && x->text != y->text;

@@ -224,8 +224,7 @@ private:
     }
     PredicateId lower(const policy::MacIn& node) {
         InRanges in{word(node.field), {}};
-        for (const MacAddress& mac : node.addresses)
-            in.ranges.push_back({policy::mac_number(mac), policy::mac_number(mac)});
+        for (const auto& [first, last] : node.ranges) in.ranges.push_back({first, last});
         return where(bit(node.field), add(std::move(in)), node.negated);
     }
     PredicateId lower(const policy::InSet& node) {

@@ -126,8 +126,8 @@ private:
     bool holds(const policy::MacIn& node) const {
         const auto mac = value<std::uint64_t>(node.field);
         if (!mac) return false;
-        const bool in = std::any_of(node.addresses.begin(), node.addresses.end(),
-                                    [&](const MacAddress& known) { return policy::mac_number(known) == *mac; });
+        const bool in = std::any_of(node.ranges.begin(), node.ranges.end(),
+                                    [&](const auto& range) { return range.first <= *mac && *mac <= range.second; });
         return in != node.negated;
     }
 

@@ -107,6 +107,8 @@ bool PacketReader::vlan_tags(std::uint64_t& type) {
             set(FieldId::kVlan, true);
             set_number(FieldId::kVlanPcp, number(at_, 2) >> 13);
             set_number(FieldId::kVlanId, number(at_, 2) & 0xfff);
+        } else {
+            set_number(FieldId::kVlanInnerId, number(at_, 2) & 0xfff);
         }
         ++depth;
         type = number(at_ + 2, 2);
@@ -128,6 +130,7 @@ std::optional<int> PacketReader::pppoe() {
     if (length < number_bytes) return std::nullopt;
     const std::uint64_t carried = number(at_ + 6, number_bytes);
     set(FieldId::kPppoe, true);
+    set_number(FieldId::kPppoeSession, number(at_ + 2, 2));
     end_ = at_ + 6 + length;
     at_ += 6 + number_bytes;
     return carried == 0x21 ? 4 : carried == 0x57 ? 6 : 0;
@@ -139,6 +142,8 @@ std::optional<int> PacketReader::mpls() {
     for (int depth = 1; depth <= 4 && reaches(4); ++depth) {
         const std::uint64_t entry = number(at_, 4);
         set(FieldId::kMpls, true);
+        if (depth == 1) set_number(FieldId::kMplsLabel, entry >> 12);
+        set_number(FieldId::kMplsDepth, static_cast<std::uint64_t>(depth));
         at_ += 4;
         const bool is_bottom = (entry >> 8 & 1) != 0;
         if (!is_bottom) continue;

@@ -285,6 +285,10 @@ bool ProbePacket::set_link_number(FieldId field_id, std::uint64_t value) {
         case FieldId::kEthSrc: packet_.eth_source = mac_of(value); return true;
         case FieldId::kEthDst: packet_.eth_destination = mac_of(value); return true;
         case FieldId::kVlanId: packet_.vlans[0] = small & 0xfff; return true;
+        case FieldId::kVlanInnerId: packet_.vlans[1] = small & 0xfff; return true;
+        case FieldId::kPppoeSession: packet_.pppoe = small; return true;
+        case FieldId::kMplsLabel: packet_.mpls[0] = static_cast<std::uint32_t>(value); return true;
+        case FieldId::kMplsDepth: packet_.mpls.resize(std::clamp<std::size_t>(value, 1, 4), 16); return true;
         case FieldId::kVlanPcp: packet_.pcp = static_cast<std::uint8_t>(small); return true;
         case FieldId::kVlanDepth: packet_.vlans.resize(std::min<std::size_t>(value, 2), 7); return true;
         case FieldId::kArpOp: packet_.arp_op = small; return true;

@@ -60,10 +60,13 @@ struct NumberCompare {
     Relation relation;
     Number rhs;
 };
+// Sorted, disjoint; both ends inclusive.
+using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
 // Number in sorted, disjoint, inclusive ranges. `==`, `<`, `in {…}` and the like all become this.
 struct NumberIn {
     Number number;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    Ranges ranges;
     bool negated = false;
 };
 
@@ -85,9 +88,9 @@ struct MacCompare {
 };
 struct MacIn {
     packet::FieldId field;
-    std::vector<MacAddress> addresses;
+    Ranges ranges;  // of mac_number()
     bool negated = false;
-};  // sorted, distinct
+};
 
 // A declared set, or a tuple's literal set (made a set of its own, name empty). Keys in the set's type order.
 struct InSet {

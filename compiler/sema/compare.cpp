@@ -117,10 +117,10 @@ bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type
         return false;
     }
     const Value* value = rhs.kind == Kind::kValue ? &rhs.values->front().value : nullptr;
-    const bool several =
-        rhs.kind == Kind::kValues || rhs.kind == Kind::kTuples || rhs.kind == Kind::kSet ||
-        (value != nullptr && (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
-                              std::holds_alternative<IntegerRange>(*value)));
+    const bool several = rhs.kind == Kind::kValues || rhs.kind == Kind::kTuples || rhs.kind == Kind::kSet ||
+                         (value != nullptr &&
+                          (std::holds_alternative<IpPrefix>(*value) || std::holds_alternative<IpRange>(*value) ||
+                           std::holds_alternative<IntegerRange>(*value) || std::holds_alternative<MacPrefix>(*value)));
     if (several == is_membership(node.op)) return true;
     const bool turned = is_negated(node.op);
     Diagnostic wrong{
@@ -342,29 +342,30 @@ policy::ExprId ConditionChecker::compare_address(const Operand& lhs, const ast::
     return add(span, policy::AddressIn{lhs.field, std::move(*ranges), is_negated(node.op)});
 }
 
-std::optional<std::vector<MacAddress>> ConditionChecker::mac_values(const Operand& rhs) {
-    std::vector<MacAddress> addresses;
+std::optional<policy::Ranges> ConditionChecker::mac_ranges(const Operand& rhs) {
+    policy::Ranges ranges;
     for (const PlacedValue& element : *rhs.values) {
-        const auto* mac = std::get_if<MacAddress>(&element.value);
-        if (mac == nullptr) {
+        if (const auto* mac = std::get_if<MacAddress>(&element.value)) {
+            ranges.emplace_back(policy::mac_number(*mac), policy::mac_number(*mac));
+        } else if (const auto* prefix = std::get_if<MacPrefix>(&element.value)) {
+            ranges.emplace_back(policy::mac_number(first_address(*prefix)), policy::mac_number(last_address(*prefix)));
+        } else {
             say({.code = Code::E320,
                  .span = element.span,
                  .message = fmt::format("a MAC address is compared with {}", value_kind(element.value)),
-                 .help = "write a MAC address as 02:00:00:00:00:01"});
+                 .help = "write a MAC address as 02:00:00:00:00:01, a prefix as 02:00:5e:00:00:00/24"});
             return std::nullopt;
         }
-        addresses.push_back(*mac);
     }
-    std::sort(addresses.begin(), addresses.end());
-    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-    return addresses;
+    normalise(ranges);
+    return ranges;
 }
 
 policy::ExprId ConditionChecker::compare_mac(const Operand& lhs, const ast::Compare& node, const Operand& rhs,
                                              Span span) {
-    auto addresses = mac_values(rhs);
-    if (!addresses) return never(span);
-    return add(span, policy::MacIn{lhs.field, std::move(*addresses), is_negated(node.op)});
+    auto ranges = mac_ranges(rhs);
+    if (!ranges) return never(span);
+    return add(span, policy::MacIn{lhs.field, std::move(*ranges), is_negated(node.op)});
 }
 
 policy::ExprId ConditionChecker::in_set(const std::vector<packet::FieldId>& keys, const ast::Compare& node,

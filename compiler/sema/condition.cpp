@@ -80,7 +80,7 @@ std::uint64_t own_size(const decltype(policy::Expr::node)& node) {
         return ranges == 0 || ranges > kRangesInCode ? 1 : ranges * each;
     };
     if (const auto* in = std::get_if<policy::NumberIn>(&node)) return of(in->ranges.size(), 1);
-    if (const auto* in = std::get_if<policy::MacIn>(&node)) return of(in->addresses.size(), 1);
+    if (const auto* in = std::get_if<policy::MacIn>(&node)) return of(in->ranges.size(), 1);
     if (const auto* in = std::get_if<policy::AddressIn>(&node)) return 1 + of(in->ranges.size(), 2);
     if (const auto* in = std::get_if<policy::InSet>(&node)) return 3 + in->keys.size();
     return 1;

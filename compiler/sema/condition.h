@@ -152,7 +152,7 @@ private:
     std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> number_ranges(const Operand& lhs,
                                                                                       const Operand& rhs);
     std::optional<std::vector<IpRange>> address_ranges(const Operand& rhs);
-    std::optional<std::vector<MacAddress>> mac_values(const Operand& rhs);
+    std::optional<policy::Ranges> mac_ranges(const Operand& rhs);
     bool operator_fits(const ast::Compare& node, packet::Type type, const Operand& rhs);
     policy::ExprId mismatch(const Operand& lhs, const ast::Compare& node, const Operand& rhs);
     policy::ExprId field_equals(packet::FieldId field, const PlacedValue& value);

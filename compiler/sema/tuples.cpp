@@ -78,8 +78,8 @@ policy::ExprId ConditionChecker::field_equals(packet::FieldId field, const Place
             return ranges ? add(value.span, policy::AddressIn{field, std::move(*ranges), false}) : never(value.span);
         }
         case packet::Type::kMac: {
-            auto addresses = mac_values(rhs);
-            return addresses ? add(value.span, policy::MacIn{field, std::move(*addresses), false}) : never(value.span);
+            auto ranges = mac_ranges(rhs);
+            return ranges ? add(value.span, policy::MacIn{field, std::move(*ranges), false}) : never(value.span);
         }
         default: break;
     }

@@ -43,6 +43,7 @@ private:
     std::string network_text();
     std::string addresses_text();
     Bytes mac();
+    std::string mac_prefix();
     Bytes payload_bytes(std::size_t length);
     std::string literal(const Bytes& bytes);
     const Field& of_type(Type type) { return *random_.of(by_type_[type]); }
@@ -117,6 +118,16 @@ Bytes Generator::mac() {
     if (random_.one_in(6)) bytes[random_.below(6)] = static_cast<std::uint8_t>(random_.next());
     policy_.hints.macs.push_back(bytes);
     return bytes;
+}
+
+// Packets have addresses at its ends, and beside them.
+std::string Generator::mac_prefix() {
+    const auto length = static_cast<std::uint8_t>(random_.one_in(3) ? random_.below(49) : 8 * random_.between(3, 6));
+    MacPrefix prefix{*parse_mac(text_of(mac())), length};
+    prefix.address = first_address(prefix);
+    const MacAddress end = random_.one_in(2) ? prefix.address : last_address(prefix);
+    policy_.hints.macs.emplace_back(end.bytes.begin(), end.bytes.end());
+    return weir::to_string(prefix);
 }
 
 Bytes Generator::payload_bytes(std::size_t length) {
@@ -195,7 +206,9 @@ std::string Generator::mac_leaf(const Field& field) {
     if (random_.one_in(3)) return fmt::format("{} {} {}", field.name, negated ? "!=" : "==", of_type(Type::kMac).name);
     if (random_.one_in(2)) return fmt::format("{} {} {}", field.name, negated ? "!=" : "==", text_of(mac()));
     std::vector<std::string> elements;
-    for (std::size_t i = random_.between(1, random_.one_in(4) ? 20 : 4); i > 0; --i) elements.push_back(text_of(mac()));
+    if (random_.one_in(4)) return fmt::format("{} {} {}", field.name, negated ? "not in" : "in", mac_prefix());
+    for (std::size_t i = random_.between(1, random_.one_in(4) ? 20 : 4); i > 0; --i)
+        elements.push_back(random_.one_in(4) ? mac_prefix() : text_of(mac()));
     return fmt::format("{} {} {{ {} }}", field.name, negated ? "not in" : "in", fmt::join(elements, ", "));
 }
 

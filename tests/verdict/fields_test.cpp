@@ -331,6 +331,40 @@ TEST_CASE("MAC addresses", "[fields]") {
     rows.push_back({"eth.src == eth.dst", kOther, false});
     rows.push_back({"eth.src != eth.dst", kOther, true});
     rows.push_back({"eth.src == eth.dst", zero, true});
+    // Prefixes: ends, neighbours, every length; in sets, tuples, lets.
+    const Bytes oui = patched(kOther, 6, hex("02005e7fffff"));
+    struct Prefix {
+        const char* text;
+        bool is_in;
+    };
+    for (const auto& [text, is_in] : {Prefix{"02:00:5e:00:00:00/24", true},
+                                      {"02:00:5e:00:00:00/25", true},
+                                      {"02:00:5e:7f:ff:ff/48", true},
+                                      {"02:00:5e:80:00:00/25", false},
+                                      {"02:00:5e:7f:ff:fe/48", false},
+                                      {"02:00:5e:7f:ff:fe/47", true},
+                                      {"00:00:00:00:00:00/0", true},
+                                      {"00:00:00:00:00:00/1", true},
+                                      {"80:00:00:00:00:00/1", false},
+                                      {"02:00:5f:00:00:00/24", false},
+                                      {"02:00:00:00:00:00/16", true},
+                                      {"02:00:5c:00:00:00/22", true}}) {
+        const std::string prefix = text;
+        for (const std::string& in :
+             {" in " + prefix, " in { " + prefix + " }", " in { 0a:00:00:00:00:01, " + prefix + " }"})
+            rows.push_back({"eth.src" + in, oui, is_in});
+        rows.push_back({"eth.src not in " + prefix, oui, !is_in});
+        rows.push_back({"(eth.src, packet.len) in { (" + prefix + ", 34) }", oui, is_in});
+        rows.push_back({"(eth.src, packet.len) in { (" + prefix + ", 35) }", oui, false});
+    }
+    for (const char* joined :
+         {"{ 02:00:5e:00:00:00/26, 02:00:5e:40:00:00/26 }", "{ 02:00:5e:7f:ff:ff, 02:00:5e:00:00:00/26 }",
+          "{ 02:00:5e:00:00:00/32, 02:00:00:00:00:00/8 }"})
+        rows.push_back({std::string("eth.src in ") + joined, oui, true});
+    rows.push_back({"eth.dst in 01:00:5e:00:00:00/25", patched(kOther, 0, hex("01005e7fffff")), true});
+    rows.push_back({"eth.dst in 01:00:5e:00:00:00/25", patched(kOther, 0, hex("01005e800000")), false});
+    rows.push_back({"eth.dst in 01:00:5e:00:00:00/25", kShort, false});
+    rows.push_back({"eth.dst not in 01:00:5e:00:00:00/25", kShort, false});
     check_rows(rows);
 }
 

@@ -4,6 +4,17 @@ namespace weir::tests {
 
 namespace {
 
+// ---- the link ----
+
+Bytes two_tags(std::uint16_t inner) { return macs() + tag(0x88a8, 0xf005) + tag(0x8100, inner) + be16(0x0800); }
+Bytes session(std::uint16_t number) { return eth(0x8864) + pppoe({.session = number}, ip4({}, udp({}))); }
+Bytes labels(std::initializer_list<std::uint32_t> numbers) {
+    Bytes made = eth(0x8847);
+    for (const std::uint32_t& number : numbers)
+        made = made + label(number, &number + 1 == numbers.end() ? Stack::kBottom : Stack::kGoesOn);
+    return made + ip4({}, udp({}));
+}
+
 // ---- DNS ----
 
 Bytes dns(std::uint16_t flags, const Bytes& question, std::uint16_t answers = 0) {
@@ -30,6 +41,12 @@ const Bytes kOtherPort = udp4({.source = 40000, .destination = 5353}, dns(0x0100
 // clang-format off
 std::vector<NumberSample> inside_numbers() {
     return {
+        // the link
+        {"vlan.inner_id", 12, two_tags(0xf000), 0}, {"vlan.inner_id", 12, two_tags(0x0fff), 0xfff}, {"vlan.inner_id", 12, two_tags(0x2007) + zeros(20), 7},
+        {"pppoe.session", 16, session(0), 0}, {"pppoe.session", 16, session(0xffff), 0xffff}, {"pppoe.session", 16, session(0x0102), 0x0102},
+        {"mpls.label", 20, labels({0}), 0}, {"mpls.label", 20, labels({0xfffff, 0}), 0xfffff}, {"mpls.label", 20, labels({0x12345, 6, 7}), 0x12345},
+        {"mpls.depth", 8, labels({16}), 1}, {"mpls.depth", 8, labels({1, 2, 3, 4}), 4}, {"mpls.depth", 8, labels({1, 2, 3, 4, 5}), 4},
+        {"mpls.depth", 8, cut(labels({1, 2}), 21), 1},
         // DNS
         {"dns.qtype", 16, query(question({"a"}, 0)), 0}, {"dns.qtype", 16, query(question({"a"}, 0xffff)), 0xffff}, {"dns.qtype", 16, kQuery, 1},
         {"dns.rcode", 4, response(0x8183, 0), 3}, {"dns.rcode", 4, response(0x818f, 0), 15}, {"dns.rcode", 4, kQuery, 0},
@@ -57,6 +74,10 @@ std::vector<TextSample> inside_texts() {
 
 std::vector<AbsentSample> inside_absents() {
     return {
+        // the link
+        {"vlan.inner_id", macs() + tag(0x8100, 5) + be16(0x0800)}, {"vlan.inner_id", cut(two_tags(7), 21)}, {"vlan.inner_id", udp4()},
+        {"pppoe.session", eth(0x8863) + pppoe({}, {})}, {"pppoe.session", patched(session(7), 15, {1})}, {"pppoe.session", udp4()},
+        {"mpls.label", eth(0x8847) + zeros(3)}, {"mpls.label", udp4()}, {"mpls.depth", session(7)}, {"mpls.depth", eth(0x8848)},
         // DNS
         {"dns", kOtherPort}, {"dns.qname", kOtherPort}, {"dns.qtype", tcp4()}, {"dns.is_response", udp4()}, {"dns.rcode", cut(kQuery, 60)},
         {"dns.answers", kOtherPort},

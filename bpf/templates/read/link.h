@@ -2,6 +2,7 @@
 #ifndef WEIR_BPF_READ_LINK_H
 #define WEIR_BPF_READ_LINK_H
 
+#include "bpf/templates/inside.h"
 #include "bpf/templates/read/ip4.h"
 #include "bpf/templates/read/ip6.h"
 #include "bpf/templates/read/place.h"
@@ -13,6 +14,7 @@
 #define LABEL_BYTES 4u
 #define LABELS 4u
 #define LABEL_BOTTOM 0x100u
+#define LABEL_NUMBER_SHIFT 12
 enum {
     ETHERTYPE_VLAN = 0x8100,
     ETHERTYPE_QINQ = 0x88a8,
@@ -71,6 +73,11 @@ GLOBAL_FUNCTION __u32 weir_read_vlan(weir_ctx* ctx, struct weir_tags* tags) {
     return found;
 }
 
+/* Where fields of the link are stored; NULL for policies that read none of them. */
+static __always_inline struct weir_inside* link_inside(void) {
+    return weir_needs() & WEIR_NEED_LINK ? weir_inside_place() : (struct weir_inside*)0;
+}
+
 /* The tags before what `*type` says, which then is the type behind them. */
 static __always_inline __u32 read_tags(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, __u16* type) {
     struct weir_tags tags = {.type = *type};
@@ -80,7 +87,11 @@ static __always_inline __u32 read_tags(weir_ctx* ctx, struct weir_packet* p, str
         p->vlan_pcp = tags.pcp;
         p->vlan_depth = tags.depth;
     }
-    if (tags.depth == VLAN_TAGS) p->present[WEIR_PRESENT_WORD(WEIR_HAS_VLAN_INNER)] |= WEIR_BIT(WEIR_HAS_VLAN_INNER);
+    if (tags.depth == VLAN_TAGS) {
+        p->present[WEIR_PRESENT_WORD(WEIR_HAS_VLAN_INNER)] |= WEIR_BIT(WEIR_HAS_VLAN_INNER);
+        struct weir_inside* inside = link_inside();
+        if (inside) inside->vlan_inner_id = tags.inner_id;
+    }
     if (found & MALFORMED) return found;
     *type = tags.type;
     place->at += tags.depth * VLAN_BYTES;
@@ -106,6 +117,8 @@ static __always_inline __u32 read_pppoe(weir_ctx* ctx, struct weir_place* place)
     }
     place->at = begin + number_bytes;
     place->end = begin + length;
+    struct weir_inside* inside = link_inside();
+    if (inside) inside->pppoe_session = load16(pppoe + 2);
     if (number == PPP_IP4) return WEIR_BIT(WEIR_HAS_IP4);
     return number == PPP_IP6 ? WEIR_BIT(WEIR_HAS_IP6) : 0;
 }
@@ -113,13 +126,17 @@ static __always_inline __u32 read_pppoe(weir_ctx* ctx, struct weir_place* place)
 /* The labels down to the bottom of their stack. What is behind it its first four bits say: nothing else does. */
 static __always_inline __u32 read_mpls(weir_ctx* ctx, struct weir_place* place, __u32* depth) {
     const __u8 *label = FRAME(ctx) + place->at, *frame_end = FRAME_END(ctx);
+    struct weir_inside* inside = link_inside();
     __u32 is_bottom = 0;
 #pragma clang loop unroll(full)
     for (__u32 i = 0; i < LABELS; i++) {
         if (label + LABEL_BYTES > frame_end) return MALFORMED;
-        is_bottom = load32(label) & LABEL_BOTTOM;
+        __u32 entry = load32(label);
+        is_bottom = entry & LABEL_BOTTOM;
         label += LABEL_BYTES;
         *depth = i + 1;
+        if (inside && i == 0) inside->mpls_label = entry >> LABEL_NUMBER_SHIFT;
+        if (inside) inside->mpls_depth = i + 1;
         if (is_bottom) break;
     }
     if (!is_bottom) return MALFORMED;

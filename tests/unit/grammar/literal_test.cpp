@@ -107,6 +107,11 @@ TEST_CASE("addresses, prefixes, ranges, MACs") {
     CHECK(code("10.0.0.0/") == "E305");
     CHECK(code("10.0.0.0/8x") == "E305");
     CHECK(code("10.0.0.1/31") == "E303");
+    CHECK(read<MacPrefix>("00:00:00:00:00:00/0"));
+    CHECK(read<MacPrefix>("02:00:5e:00:00:01/48")->length == 48);
+    CHECK(code("02:00:5e:00:00:00/49") == "E305");
+    CHECK(code("02:00:5e:00:00:00/") == "E305");
+    CHECK(code("02:00:5e:00:00:01/24") == "E303");
     CHECK(code("fd00::1/127") == "E303");
     CHECK(read<IntegerRange>("0..65535")->last == 65535);
     CHECK(read<IntegerRange>("5..5")->first == 5);
@@ -136,6 +141,19 @@ TEST_CASE("addresses are printed as RFC 5952 wants them") {
         {"198.51.100.7", "198.51.100.7"}};
     for (const auto& [text, printed] : kPrinted) CHECK(to_string(*parse_ip(text)) == printed);
     CHECK(to_string(*parse_prefix("2001:DB8::/32")) == "2001:db8::/32");
+}
+
+TEST_CASE("prefixes of MAC addresses") {
+    const auto prefix = parse_mac_prefix("02:00:5E:12:34:56/21");
+    REQUIRE(prefix);
+    CHECK(to_string(first_address(*prefix)) == "02:00:58:00:00:00");
+    CHECK(to_string(last_address(*prefix)) == "02:00:5f:ff:ff:ff");
+    CHECK(to_string(*parse_mac_prefix("02:00:5e:00:00:00/24")) == "02:00:5e:00:00:00/24");
+    CHECK(to_string(last_address(*parse_mac_prefix("02:00:00:00:00:00/0"))) == "ff:ff:ff:ff:ff:ff");
+    CHECK(to_string(first_address(*parse_mac_prefix("02:00:00:00:00:01/48"))) == "02:00:00:00:00:01");
+    for (const char* wrong : {"02:00:5e:00:00:00/49", "02:00:5e:00:00:00/", "02:00:5e:00:00:00/-1", "02:00:5e:00:00/24",
+                              "02:00:5e:00:00:00", "02:00:5e:00:00:00/24x", "10.0.0.0/24"})
+        CHECK(!parse_mac_prefix(wrong));
 }
 
 TEST_CASE("the ends of prefixes") {

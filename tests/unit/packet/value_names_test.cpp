@@ -29,8 +29,9 @@ TEST_CASE("names of values are names, once each, of values that the field can ha
 
 TEST_CASE("names of protocols from 134 on are IANA's") {
     const std::pair<std::string_view, std::uint64_t> kWanted[] = {
-        {"rsvp_e2e_ignore", 134}, {"udplite", 136}, {"manet", 138},    {"hip", 139},     {"shim6", 140},
-        {"wesp", 141},            {"rohc", 142},    {"ethernet", 143}, {"aggfrag", 144}, {"nsh", 145}};
+        {"rsvp_e2e_ignore", 134}, {"udplite", 136}, {"manet", 138}, {"hip", 139},
+        {"shim6", 140},           {"wesp", 141},    {"rohc", 142},  {"ethernet", 143},
+        {"aggfrag", 144},         {"nsh", 145}};
     std::size_t from_134 = 0;
     for (const packet::ValueName& one : packet::value_names(packet::FieldId::kIpProto)) from_134 += one.value >= 134;
     CHECK(from_134 == std::size(kWanted) + 1);  // mpls_in_ip
