@@ -232,6 +232,8 @@ struct weir_rule_row {
     (1u << 24)                         /* of the packet in there: id, ttl, tos, flow label, seq, ack_seq, window, mss */
 #define WEIR_NEED_PRINTS (1u << 25)    /* of names and texts */
 #define WEIR_NEED_TLS_WALKS (1u << 26) /* names that come in later segments */
+#define WEIR_NEED_EVENT_INSIDE (1u << 27) /* events carry struct weir_inside */
+#define WEIR_NEED_EVENT_TEXTS (1u << 28)  /* and the payload's beginning */
 #define WEIR_NEED_NAMES                                                                                 \
     (WEIR_NEED_DNS | WEIR_NEED_TLS | WEIR_NEED_HTTP_LINE | WEIR_NEED_HTTP_HOST | WEIR_NEED_HTTP_AGENT | \
      WEIR_NEED_HTTP_END)
@@ -422,7 +424,8 @@ struct weir_alert_account { /* per CPU, one an alert */
 
 /* ---- events ---- */
 
-#define WEIR_EVENT_WOULD 1u /* an observed rule */
+#define WEIR_EVENT_WOULD 1u  /* an observed rule */
+#define WEIR_EVENT_INSIDE 2u /* it is a struct weir_event_inside */
 
 struct weir_event {
     __u64 time_ns; /* CLOCK_MONOTONIC */
@@ -432,8 +435,15 @@ struct weir_event {
     __u32 flags;      /* WEIR_EVENT_* */
     __u64 suppressed; /* held back before this one */
     __u32 verdict;    /* the matching rule's verdict, or ~0u where it has none */
-    __u32 captured;   /* bytes of `payload` that follow */
+    __u32 captured;   /* bytes of weir_event_inside.payload */
     struct weir_packet packet;
+};
+/* Of a policy whose messages name fields that are inside (WEIR_NEED_EVENT_INSIDE). */
+#define WEIR_EVENT_PAYLOAD_BYTES 1024u /* what readers of texts look at */
+struct weir_event_inside {
+    struct weir_event event;
+    struct weir_inside inside;
+    __u8 payload[WEIR_EVENT_PAYLOAD_BYTES]; /* its beginning; in words: zeros behind the payload's end */
 };
 
 /* ---- root ---- */

@@ -51,12 +51,13 @@ struct StateMap {
 };
 
 // How user space finds a field in struct weir_packet, to print it.
-enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload };
+// kName, kText: of struct weir_inside.
+enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload, kName, kText };
 struct FieldRef {
     std::string name;  // "ip.src"
     FieldFormat format = FieldFormat::kNumber;
-    std::uint8_t present_bit = 0;  // of weir_packet.present
-    std::uint16_t offset = 0;
+    std::uint8_t present_bit = 0;  // of weir_packet.present, from 64 on of weir_inside.inner.present
+    std::uint16_t offset = 0;      // in weir_packet, from WEIR_INSIDE_OFFSET on in weir_inside
     std::uint8_t size = 0;
     std::uint8_t shift = 0;
     std::uint64_t mask = 0;

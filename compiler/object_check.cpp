@@ -33,8 +33,12 @@ bool is_verdict(std::uint32_t verdict) { return verdict <= WEIR_REDIRECT; }
 // The bytes of struct weir_packet that it names are there, and fit into what they are read into.
 bool is_sound(const FieldRef& field) {
     const std::size_t most = field.format == FieldFormat::kAddress ? 16 : sizeof(std::uint64_t);
-    return field.format <= FieldFormat::kPayload && field.size <= most && field.shift < 64 &&
-           std::size_t{field.offset} + field.size <= sizeof(weir_packet);
+    const bool is_inside = field.offset >= WEIR_INSIDE_OFFSET;
+    const std::size_t end = std::size_t{field.offset} + field.size - (is_inside ? WEIR_INSIDE_OFFSET : 0);
+    const bool is_text = field.format == FieldFormat::kName || field.format == FieldFormat::kText;
+    return field.format <= FieldFormat::kText && field.size <= most && field.shift < 64 &&
+           field.present_bit < 2 * WEIR_PRESENT_WORDS * 32 && (is_inside || !is_text) &&
+           end <= (is_inside ? sizeof(weir_inside) : sizeof(weir_packet));
 }
 
 bool is_sound(const MessagePart& part) {

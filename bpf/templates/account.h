@@ -3,8 +3,10 @@
 #define WEIR_BPF_ACCOUNT_H
 
 #include "bpf/abi.h"
+#include "bpf/templates/inside.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
+#include "bpf/templates/text.h"
 
 static __always_inline __u64 weir_now(void) {
     if (weir_settings.virtual_clock) {
@@ -56,8 +58,24 @@ static __always_inline int weir_sampled(__u32 action) {
     return reached % weir_samples[action].every == 0;
 }
 
+/* What the policy's messages say of what is inside. */
+static __always_inline void weir_add_inside(weir_ctx* ctx, const struct weir_packet* packet,
+                                            struct weir_event_inside* event) {
+    const struct weir_inside* inside = weir_inside_place();
+    if (!inside) return;
+    event->inside = *inside;
+    event->event.flags |= WEIR_EVENT_INSIDE;
+    if (!(weir_needs() & WEIR_NEED_EVENT_TEXTS)) return;
+    __u64 at = packet->payload_offset, end = at + packet->payload_len;
+    event->event.captured =
+        packet->payload_len < WEIR_EVENT_PAYLOAD_BYTES ? packet->payload_len : WEIR_EVENT_PAYLOAD_BYTES;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_EVENT_PAYLOAD_BYTES; i += 8, at += 8)
+        *(__u64*)(event->payload + i) = weir_text_word(ctx, at, end);
+}
+
 /* One event: into the ring, or counted as lost. */
-GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert) {
+GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     packet->suppressed = 0;
@@ -73,7 +91,9 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 ale
         account->suppressed++;
         return 0;
     }
-    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, sizeof(*event), 0);
+    const int has_inside = (weir_needs() & WEIR_NEED_EVENT_INSIDE) != 0;
+    struct weir_event* event =
+        bpf_ringbuf_reserve(&weir_events, has_inside ? sizeof(struct weir_event_inside) : sizeof(struct weir_event), 0);
     if (!event) {
         account->lost++;
         return 0;
@@ -88,12 +108,13 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 ale
     event->verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
     event->captured = 0;
     event->packet = *packet;
+    if (has_inside) weir_add_inside(ctx, packet, (struct weir_event_inside*)event);
     bpf_ringbuf_submit(event, 0);
     return 0;
 }
 
 /* The alerts of a rule, in the order written. */
-GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule) {
+GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     const struct weir_rule_row* row = &weir_rule_rows[rule];
@@ -103,7 +124,7 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule) {
         __u32 at = first + i;
         if (i >= count || at >= weir_alert_entries()) break;
         if (weir_sample_count() && !weir_sampled(BOUNDED(at))) continue;
-        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)]);
+        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], ctx);
     }
     return 0;
 }
@@ -118,10 +139,10 @@ static __always_inline void weir_will_change(struct weir_packet* packet, __u32 r
 }
 
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
-static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 rule) {
+static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (weir_settings.trace) weir_trace_rule(rule);
     if (weir_alert_entries() && weir_rule_rows[rule].alert_count && !weir_settings.only_tells)
-        weir_alerts(packet, rule);
+        weir_alerts(packet, rule, ctx);
     if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES) weir_will_change(packet, rule);
 }
 
@@ -129,14 +150,14 @@ static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 ru
 int weir_terms_hold(struct weir_packet* packet, __u32 rule);
 
 /* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
-GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule) {
+GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
         if (!weir_terms_hold(packet, rule)) return 0;
         if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES) return 1;
     }
-    weir_rule_fired(packet, rule);
+    weir_rule_fired(packet, rule, ctx);
     weir_count(rule, packet->len);
     return 0;
 }

@@ -41,7 +41,7 @@ SEC("xdp") int weir_policy(weir_ctx* ctx) {
     read_frame(ctx, packet);
     read_inside(ctx, packet);
     __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
-    if (row < weir_rule_count()) weir_rule_fired(packet, row);
+    if (row < weir_rule_count()) weir_rule_fired(packet, row, ctx);
     if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);
     row = weir_last_row(packet, row);
     weir_count(row, packet->len);

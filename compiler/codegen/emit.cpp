@@ -44,13 +44,14 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
         if (rule.decides_alone()) {
             ir.CreateRet(row);
         } else if (rule.decides) {
-            llvm::Value* decided = ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
+            llvm::Value* decided =
+                ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row, function.getArg(1)});
             llvm::BasicBlock* enough = llvm::BasicBlock::Create(context, "decided", &function);
             ir.CreateCondBr(ir.CreateICmpNE(decided, ir.getInt32(0)), enough, next);
             ir.SetInsertPoint(enough);
             ir.CreateRet(row);
         } else {
-            ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
+            ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row, function.getArg(1)});
             ir.CreateBr(next);
         }
         ir.SetInsertPoint(next);

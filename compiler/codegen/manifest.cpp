@@ -17,6 +17,8 @@ bpf::FieldFormat format_of(const packet::Field& field) {
         case packet::Type::kIp: return bpf::FieldFormat::kAddress;
         case packet::Type::kMac: return bpf::FieldFormat::kMac;
         case packet::Type::kBytes: return bpf::FieldFormat::kPayload;
+        case packet::Type::kDomain: return bpf::FieldFormat::kName;
+        case packet::Type::kText: return bpf::FieldFormat::kText;
         default: return bpf::FieldFormat::kNumber;
     }
 }
@@ -26,8 +28,8 @@ bpf::FieldRef reference(packet::FieldId id) {
     bpf::FieldRef ref;
     ref.name = packet::field_name(id);
     ref.format = format_of(field);
-    ref.present_bit = field.present_bit;
-    ref.offset = field.offset;
+    ref.present_bit = packet::present_bit(id);
+    ref.offset = packet::offset(id);
     ref.size = field.size;
     ref.shift = field.shift;
     ref.mask = field.mask;

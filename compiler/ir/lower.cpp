@@ -66,7 +66,17 @@ private:
         for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs |= WEIR_NEED_HEADERS;
+        for (const policy::AlertAction& action : typed.alerts)
+            for (const policy::MessagePart& part : policy_.alerts[static_cast<std::size_t>(action.alert)].message)
+                if (const auto* field = std::get_if<FieldId>(&part)) add_to_events(*field);
         decision_.rules.push_back(std::move(rule));
+    }
+
+    // What events must carry for a message that names the field.
+    void add_to_events(FieldId id) {
+        if (is_inside(packet::offset(id))) decision_.needs |= WEIR_NEED_EVENT_INSIDE;
+        if (packet::field(id).type == packet::Type::kText && id != FieldId::kIface)
+            decision_.needs |= WEIR_NEED_EVENT_TEXTS;
     }
 
     void add_throttles() {

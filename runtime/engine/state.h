@@ -75,7 +75,7 @@ struct Engine::State {
     // engine.cpp
     Status wake_by(std::initializer_list<int> fds);
     Status begin(const bpf::Object& object);
-    void take(const weir_event& event, std::uint64_t position);
+    void take(const weir_event_inside& record, std::uint64_t position);
     Generation* find_generation(std::uint32_t number);
     void notice(const std::string& sentence) const;
     Result<Counts> uncollected_counts() const;

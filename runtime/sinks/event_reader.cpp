@@ -62,10 +62,11 @@ int EventReader::poll() {
         const std::uint32_t length = std::atomic_ref(head).load(std::memory_order_acquire);
         if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;  // a program is about to fill it
         if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
-            weir_event event{};
-            std::memcpy(&event, record + BPF_RINGBUF_HDR_SZ,
-                        std::min<std::size_t>(length & kLengthMask, sizeof(event)));
-            take_(event, at);
+            std::memset(&event_.event, 0, sizeof(event_.event));
+            std::memcpy(&event_, record + BPF_RINGBUF_HDR_SZ,
+                        std::min<std::size_t>(length & kLengthMask, sizeof(event_)));
+            if ((length & kLengthMask) < sizeof(event_)) event_.event.flags &= ~WEIR_EVENT_INSIDE;
+            take_(event_, at);
             ++taken;
         }
         at += padded(length & kLengthMask);

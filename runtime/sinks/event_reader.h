@@ -15,7 +15,7 @@ class EventReader {
 public:
     // `position`: of the event in the ring. It rises as long as the ring is there, and names the event to whoever reads
     // the ring next, until that event has been taken.
-    using Take = std::function<void(const weir_event& event, std::uint64_t position)>;
+    using Take = std::function<void(const weir_event_inside& event, std::uint64_t position)>;
 
     // `ring_bytes`: a power of two and of pages. `take` gets each event, from poll(); it is taken when that returns.
     static Result<std::unique_ptr<EventReader>> create(std::uint32_t ring_bytes, Take take);
@@ -35,6 +35,7 @@ private:
         : take_(std::move(take)), ring_(std::move(ring)), bytes_(bytes) {}
 
     Take take_;
+    weir_event_inside event_{};  // the one that is taken
     UniqueFd ring_;
     std::uint64_t bytes_;     // of its data
     UniqueMapping consumer_;  // a page: up to where it has been read

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,8 +16,50 @@
 namespace weir::runtime {
 namespace {
 
-std::uint64_t member(const weir_packet& packet, const bpf::FieldRef& field) {
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&packet) + field.offset;
+// Where a field is.
+const std::uint8_t* place(const weir_event_inside& record, std::uint16_t offset) {
+    if (offset < WEIR_INSIDE_OFFSET) return reinterpret_cast<const std::uint8_t*>(&record.event.packet) + offset;
+    return reinterpret_cast<const std::uint8_t*>(&record.inside) + (offset - WEIR_INSIDE_OFFSET);
+}
+
+constexpr std::uint32_t kInnerPresent = WEIR_PRESENT_WORDS * 32;  // packet::kInnerPresent
+
+bool has_field(const weir_event_inside& record, const bpf::FieldRef& field) {
+    const bool is_inside = field.offset >= WEIR_INSIDE_OFFSET || field.present_bit >= kInnerPresent;
+    if (is_inside && (record.event.flags & WEIR_EVENT_INSIDE) == 0) return false;
+    return field.present_bit < kInnerPresent ? has(record.event.packet, field.present_bit)
+                                             : has(record.inside.inner, field.present_bit - kInnerPresent);
+}
+
+std::string name_text(const weir_inside& inside) {
+    std::string text;
+    const std::size_t length = std::min<std::size_t>(inside.name_length, WEIR_NAME_BYTES);
+    std::vector<bool> starts(length + 1);
+    for (std::size_t i = 0; i < std::min<std::size_t>(inside.name_labels, WEIR_NAME_LABELS); ++i)
+        if (inside.label_starts[i] <= length) starts[inside.label_starts[i]] = true;
+    for (std::size_t i = 0; i < length; ++i) {
+        const std::uint8_t byte = inside.name[i];
+        const bool is_dot_within = byte == '.' && inside.name_labels <= WEIR_NAME_LABELS && !starts[i + 1];
+        if (byte < 0x21 || byte > 0x7e)
+            text += fmt::format("\\{:03}", byte);
+        else
+            text += fmt::format("{}{}", is_dot_within || byte == '\\' ? "\\" : "", static_cast<char>(byte));
+    }
+    return text;
+}
+
+// Bytes of the payload's beginning; none where the event has it not.
+std::string frame_text(const weir_event_inside& record, std::uint32_t text) {
+    const std::uint32_t payload = record.event.packet.payload_offset;
+    const std::size_t captured = std::min<std::size_t>(record.event.captured, WEIR_EVENT_PAYLOAD_BYTES);
+    if (WEIR_TEXT_OFFSET(text) < payload) return {};
+    const std::size_t first = std::min<std::size_t>(WEIR_TEXT_OFFSET(text) - payload, captured);
+    const std::size_t bytes = std::min<std::size_t>(WEIR_TEXT_BYTES(text), captured - first);
+    return {reinterpret_cast<const char*>(record.payload) + first, bytes};
+}
+
+std::uint64_t member(const weir_event_inside& record, const bpf::FieldRef& field) {
+    const auto* bytes = place(record, field.offset);
     std::uint64_t value = 0;
     std::memcpy(&value, bytes, field.size);  // little-endian, as abi.h's users all are: bpfel
     return value >> field.shift & field.mask;
@@ -54,23 +97,30 @@ std::string mac_text(std::uint64_t mac) {
     return text;
 }
 
-std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface) {
+std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, const std::string& interface) {
     // A bool that the packet does not have is absent like any other field.
-    if (!has(packet, field.present_bit)) return "-";
+    if (!has_field(record, field)) return "-";
     switch (field.format) {
-        case bpf::FieldFormat::kBool: return member(packet, field) != 0 ? "true" : "false";
-        case bpf::FieldFormat::kMac: return mac_text(member(packet, field));
+        case bpf::FieldFormat::kBool: return member(record, field) != 0 ? "true" : "false";
+        case bpf::FieldFormat::kMac: return mac_text(member(record, field));
+        case bpf::FieldFormat::kName: return name_text(record.inside);
+        case bpf::FieldFormat::kText: {
+            std::uint32_t text = 0;
+            std::memcpy(&text, place(record, field.offset), sizeof(text));
+            return frame_text(record, text);
+        }
         case bpf::FieldFormat::kIface: return interface.empty() ? "-" : interface;
         case bpf::FieldFormat::kAddress: {
             std::uint32_t words[4] = {};
-            std::memcpy(words, reinterpret_cast<const std::uint8_t*>(&packet) + field.offset,
-                        std::min<std::size_t>(field.size, sizeof(words)));
-            return address_text(words, field.size > sizeof(words[0]) ? packet.ip_version : std::uint8_t{4});
+            std::memcpy(words, place(record, field.offset), std::min<std::size_t>(field.size, sizeof(words)));
+            const std::uint8_t version =
+                (field.offset < WEIR_INSIDE_OFFSET ? record.event.packet : record.inside.inner).ip_version;
+            return address_text(words, field.size > sizeof(words[0]) ? version : std::uint8_t{4});
         }
         case bpf::FieldFormat::kPayload: return "-";  // events carry no bytes of it
         case bpf::FieldFormat::kNumber: break;
     }
-    return std::to_string(member(packet, field));
+    return std::to_string(member(record, field));
 }
 
 static_assert(kVerdictNames[WEIR_PASS] == "pass" && kVerdictNames[WEIR_DROP] == "drop" &&
@@ -89,27 +139,27 @@ static_assert(severity_name(bpf::AlertSeverity::kLow) == "low" &&
               severity_name(bpf::AlertSeverity::kHigh) == "high" &&
               severity_name(bpf::AlertSeverity::kCritical) == "critical");
 
-Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
+Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
                  std::uint64_t boot_ns) {
-    const bpf::RuleInfo& rule = manifest.rules[record.rule];
-    const bpf::AlertInfo& alert = manifest.alerts[record.alert];
+    const bpf::RuleInfo& rule = manifest.rules[record.event.rule];
+    const bpf::AlertInfo& alert = manifest.alerts[record.event.alert];
     Event event;
-    event.record = record;
-    event.wall_clock_ns = boot_ns + record.time_ns;
+    event.record = record.event;
+    event.wall_clock_ns = boot_ns + record.event.time_ns;
     event.policy = manifest.policy;
     event.rule = rule.name;
     event.alert = alert.name;
     event.severity = severity_name(alert.severity);
     event.interface = printable(interface);
-    event.verdict = verdict_text(record);
+    event.verdict = verdict_text(record.event);
     std::string message;
     for (const bpf::MessagePart& part : alert.message) {
         if (const auto* text = std::get_if<std::string>(&part))
             message += *text;
         else if (const auto* field = std::get_if<bpf::FieldRef>(&part))
-            message += field_text(record.packet, *field, interface);
+            message += field_text(record, *field, interface);
         else
-            message += hole_text(std::get<bpf::MessageWord>(part), record, rule);
+            message += hole_text(std::get<bpf::MessageWord>(part), record.event, rule);
     }
     event.message = printable(message);
     return event;

@@ -20,14 +20,15 @@ std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version);
 // "02:00:00:00:00:01"; the first byte on the wire is the highest.
 std::string mac_text(std::uint64_t mac);
 
-// A field of the packet, "-" where it is absent. `interface` is the name of packet.ifindex.
-std::string field_text(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface);
+// A field of the event's packet, "-" where it is absent. `interface` is the name of packet.ifindex. Names have a
+// backslash before a dot that is within a label and before a backslash, and \DDD for bytes that are no printable ASCII.
+std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, const std::string& interface);
 
 // "drop", "would drop", or empty: the verdict of the event's rule.
 std::string verdict_text(const weir_event& record);
 
 // The event of a record that the program of `manifest` made. `boot_ns`: CLOCK_REALTIME less CLOCK_MONOTONIC.
-Event make_event(const weir_event& record, const bpf::Manifest& manifest, const std::string& interface,
+Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
                  std::uint64_t boot_ns);
 
 }  // namespace weir::runtime
