@@ -36,7 +36,7 @@ GLOBAL_FUNCTION int weir_make_prints(weir_ctx* ctx, struct weir_inside* inside, 
     if (found & (WEIR_BIT(WEIR_HAS_DNS) | WEIR_BIT(WEIR_HAS_SNI) | WEIR_BIT(WEIR_HAS_HTTP_HOST)))
         inside->name_print = weir_print_of_name(inside);
     if (found & WEIR_BIT(WEIR_HAS_ALPN)) inside->tls_alpn_print = weir_print_of_text(ctx, inside->tls_alpn);
-    if (found & WEIR_BIT(WEIR_HAS_HTTP_REQUEST)) {
+    if ((weir_needs() & WEIR_NEED_HTTP_LINE) && (found & WEIR_BIT(WEIR_HAS_HTTP_REQUEST))) {
         inside->http_method_print = weir_print_of_text(ctx, inside->http_method);
         inside->http_target_print = weir_print_of_text(ctx, inside->http_target);
         inside->http_path_print = weir_print_of_text(ctx, inside->http_path);

@@ -17,9 +17,6 @@
 /* Where a text ends in the frame. */
 static __always_inline __u64 text_end(__u32 text) { return (__u64)WEIR_TEXT_OFFSET(text) + WEIR_TEXT_BYTES(text); }
 
-/* For loops: how a text ends is many ways for the verifier, which checks a function by itself. */
-GLOBAL_FUNCTION __u64 weir_text_word(weir_ctx* ctx, __u64 at, __u64 end) { return text_word(ctx, at, end); }
-
 /* The first `bytes` bytes of a word; 8 or more: all. */
 static __always_inline __u64 first_bytes(__u64 word, __u64 bytes) {
     return bytes >= 8 ? word : word & ((1ull << (bytes * 8 & 63)) - 1);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "compiler/packet/dns_reader.h"
+#include "compiler/packet/http_reader.h"
 #include "compiler/packet/packet.h"
 
 namespace weir::packet {
@@ -319,6 +320,17 @@ void PacketReader::names(std::uint64_t protocol) {
             set(FieldId::kDnsIsResponse, message->is_response);
             set_number(FieldId::kDnsRcode, message->rcode);
             set_number(FieldId::kDnsAnswers, message->answers);
+        }
+    if (protocol == 6)
+        if (const auto head = read_http(frame_.subspan(at_, end_ - at_))) {
+            set(FieldId::kHttp, true);
+            set(FieldId::kHttpIsCut, head->is_cut);
+            if (head->method) set(FieldId::kHttpMethod, *head->method);
+            if (head->target) set(FieldId::kHttpTarget, *head->target);
+            if (head->path) set(FieldId::kHttpPath, *head->path);
+            if (head->host) set(FieldId::kHttpHost, *head->host);
+            if (head->user_agent) set(FieldId::kHttpUserAgent, *head->user_agent);
+            if (head->status) set_number(FieldId::kHttpStatus, *head->status);
         }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture [SECONDS]. Needs clang-19 and
+# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture|messages [SECONDS]. Needs clang-19 and
 # Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,6 +14,11 @@ if [ "$target" = capture ]; then
     seeds=()
     # A copy: the captures lie between policies.
     find tests \( -name '*.pcap' -o -name '*.pcapng' \) -size -64k -exec cp -t "$corpus" --backup=numbered {} +
+elif [ "$target" = messages ]; then
+    seeds=()
+    printf '\1\0GET /a?b HTTP/1.1\r\nHost: www.example.com:80\r\nUser-Agent: a b\r\n\r\n' >"$corpus/request"
+    printf '\1\0HTTP/1.1 200 OK\r\n\r\n' >"$corpus/response"
+    printf '\0\0\1\2\1\0\0\1\0\0\0\0\0\0\3wwW\7example\3com\0\0\1\0\1' >"$corpus/query"
 else
     seeds=(rules/examples rules/sets rules/demo -dict=tests/fuzz/rules.dict)
 fi

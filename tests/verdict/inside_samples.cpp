@@ -36,6 +36,17 @@ Bytes response(std::uint16_t flags, std::uint16_t answers) {
 const Bytes kQuery = query(question({"www", "example", "com"}));
 const Bytes kOtherPort = udp4({.source = 40000, .destination = 5353}, dns(0x0100, question({"www", "example", "com"})));
 
+// ---- HTTP ----
+
+Bytes http(const std::string& payload) { return tcp4({}, text(payload)); }
+Bytes http6(const std::string& payload) { return tcp6({}, text(payload)); }
+Bytes status(const std::string& line) { return http("HTTP/1.1 " + line); }
+Bytes host(const std::string& value) { return http("GET / HTTP/1.1\r\nHost:" + value + "\r\n\r\n"); }
+const Bytes kRequest = http("GET /a?b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: curl/8.0\r\n\r\n");
+const Bytes kResponse = http6("HTTP/1.1 200 OK\r\nHost: a\r\nUser-Agent: b\r\n\r\n");
+const Bytes kNoHttp = http("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+const std::string kLongLabels = std::string(127, 'a') + "." + std::string(127, 'b');
+
 }  // namespace
 
 // clang-format off
@@ -51,6 +62,9 @@ std::vector<NumberSample> inside_numbers() {
         {"dns.qtype", 16, query(question({"a"}, 0)), 0}, {"dns.qtype", 16, query(question({"a"}, 0xffff)), 0xffff}, {"dns.qtype", 16, kQuery, 1},
         {"dns.rcode", 4, response(0x8183, 0), 3}, {"dns.rcode", 4, response(0x818f, 0), 15}, {"dns.rcode", 4, kQuery, 0},
         {"dns.answers", 16, response(0x8180, 0xffff), 0xffff}, {"dns.answers", 16, response(0x8180, 7), 7}, {"dns.answers", 16, kQuery, 0},
+        // HTTP
+        {"http.status", 16, status("000"), 0}, {"http.status", 16, status("999\n"), 999}, {"http.status", 16, status("404\r"), 404},
+        {"http.status", 16, kResponse, 200},
     };
 }
 
@@ -58,6 +72,13 @@ std::vector<FlagSample> inside_flags() {
     return {
         // DNS
         {"dns", kQuery, true}, {"dns.is_response", kQuery, false}, {"dns.is_response", response(0x8180, 1), true},
+        // HTTP
+        {"http", kRequest, true}, {"http", kResponse, true}, {"http", http("PUT "), true}, {"http", http("HTTP/1.9"), true},
+        {"http.is_cut", kRequest, false}, {"http.is_cut", http("GET / HTTP/1.1\r\n"), true}, {"http.is_cut", http6("GET /\n\n"), false},
+        {"http.is_cut", http("GET /" + std::string(511, 'a') + " HTTP/1.1\n\r\n"), false},
+        {"http.is_cut", http("GET /" + std::string(512, 'a') + " HTTP/1.1\n\r\n"), true},
+        {"http.is_cut", http("HTTP/1.1 200\nA: " + std::string(1007, 'a') + "\n\n"), true},
+        {"http.is_cut", http("HTTP/1.1 200\nA: " + std::string(1006, 'a') + "\n\n"), false}, {"http.is_cut", kResponse, false},
     };
 }
 
@@ -69,6 +90,15 @@ std::vector<TextSample> inside_texts() {
         {"dns.qname", query(question({"a.b", "example"})), "a.b.example", false},
         {"dns.qname", query(question({std::string(63, 'a'), std::string(63, 'b'), std::string(63, 'c'), std::string(61, 'd')})),
          std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') + "." + std::string(61, 'd')},
+        // HTTP
+        {"http.method", kRequest, "GET"}, {"http.method", http("OPTIONS * HTTP/1.0\r\n\r\n"), "OPTIONS"}, {"http.method", http6("PUT "), "PUT"},
+        {"http.target", kRequest, "/a?b"}, {"http.target", http("GET  / HTTP/1.1\n\n"), ""}, {"http.target", http("GET http://A.example/b?c#d HTTP/1.1"), "http://A.example/b?c#d"},
+        {"http.target", http("CONNECT a.example:443 HTTP/1.1\r\n\r\n"), "a.example:443"}, {"http.target", http("GET /cut"), "/cut"},
+        {"http.path", kRequest, "/a"}, {"http.path", http("GET /a HTTP/1.1\n\n"), "/a"}, {"http.path", http("GET ?b?c\n"), ""},
+        {"http.path", http("GET http://A.example/b?c HTTP/1.1"), "http://A.example/b"},
+        {"http.host", kRequest, "www.example.com"}, {"http.host", host(" WWW.Example.COM.:8080"), "www.example.com"}, {"http.host", host(""), ""},
+        {"http.host", host("\t[2001:DB8::1]:443 "), "[2001:db8::1]"}, {"http.host", host(" a..b"), "a..b"}, {"http.host", host(kLongLabels), kLongLabels},
+        {"http.user_agent", kRequest, "curl/8.0"}, {"http.user_agent", http("GET /\nuSER-aGENT: \t a b \t\r\n"), "a b"}, {"http.user_agent", http("GET /\nUser-Agent:\n"), ""},
     };
 }
 
@@ -81,6 +111,11 @@ std::vector<AbsentSample> inside_absents() {
         // DNS
         {"dns", kOtherPort}, {"dns.qname", kOtherPort}, {"dns.qtype", tcp4()}, {"dns.is_response", udp4()}, {"dns.rcode", cut(kQuery, 60)},
         {"dns.answers", kOtherPort},
+        // HTTP
+        {"http", kNoHttp}, {"http", udp4({}, text("GET / HTTP/1.1\r\n\r\n"))}, {"http.is_cut", kNoHttp},
+        {"http.method", kResponse}, {"http.target", kResponse}, {"http.path", kResponse}, {"http.host", kResponse}, {"http.user_agent", kResponse},
+        {"http.host", host(":x")}, {"http.host", host(" [::1")}, {"http.host", host(std::string(256, 'a'))}, {"http.user_agent", http("GET /\n User-Agent: a\n\n")},
+        {"http.status", kRequest}, {"http.status", status("20")}, {"http.status", status("2000")}, {"http.status", status("200x")},
     };
 }
 // clang-format on

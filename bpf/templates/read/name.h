@@ -30,73 +30,112 @@ static __always_inline __u64 all_zeros(__u64 word) { return ~(((word & ~HIGH_BIT
 /* The number of the lowest byte whose highest bit is set; there is one. BPF's instruction set counts no zeros. */
 static __always_inline __u32 lowest_mark(__u64 marks) { return ((marks & -marks) >> 7) * 0x0001020304050607ull >> 56; }
 
+/* Reads the word at `at` of the frame. Returns whether the frame reaches that far. */
+static __always_inline int read_word(weir_ctx* ctx, __u64 at, __u64* word) {
+    OPAQUE(at);
+    if (at > TEXT_OFFSET_MAX) return 0;
+    const __u8* bytes = FRAME(ctx) + at;
+    if (bytes + WORD_BYTES > FRAME_END(ctx)) return 0;
+    *word = *(const __u64*)bytes;
+    return 1;
+}
+
 /* The word at `at` of the frame, of which bytes from `end` on are zero; 0 where that is no place in the frame. What is
  * less than a word is read as the end of the word before `end`: Ethernet's header makes sure that there is one. */
 static __always_inline __u64 text_word(weir_ctx* ctx, __u64 at, __u64 end) {
-    __u64 from = at, shift = 0;
+    __u64 from = at, shift = 0, word;
     if (at + WORD_BYTES > end) {
         if (at >= end) return 0;
         from = end - WORD_BYTES;
         shift = (at - from) * 8;
     }
-    OPAQUE(from);
-    if (from > TEXT_OFFSET_MAX) return 0;
-    const __u8* bytes = FRAME(ctx) + from;
-    if (bytes + WORD_BYTES > FRAME_END(ctx)) return 0;
-    return *(const __u64*)bytes >> shift;
+    return read_word(ctx, from, &word) ? word >> shift : 0;
 }
 
-/* Stores `length` bytes at `at` of the frame as inside->name, in small letters and with zeros behind them. Returns
- * whether it did. The labels are the caller's to find. */
-GLOBAL_FUNCTION int weir_copy_name(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
+/* The last `left` bytes, fewer than eight, of the word that ends with them. */
+static __always_inline __u64 last_bytes(__u64 word, __u64 left) { return word >> 8 >> (WORD_BYTES - 1 - left) * 8; }
+
+/* For loops: how a text ends is many ways for the verifier, which checks a function by itself. A call costs as much as
+ * ten words. */
+GLOBAL_FUNCTION __u64 weir_text_word(weir_ctx* ctx, __u64 at, __u64 end) { return text_word(ctx, at, end); }
+
+/* Stores `length` bytes at `at` of the frame as inside->name, in small letters and with zeros behind them. The frame
+ * reaches that far. Where the labels begin is known: dots go between them. */
+GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
     if (!inside) return 0;
-    __u64 begin = at, left = length, i = 0;
+    __u64 begin = at, left = length, i = 0, word;
     OPAQUE(begin);
     OPAQUE(left);
     if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
     inside->name_length = left;
     const __u8* bytes = FRAME(ctx) + begin;
-    __u64* name = (__u64*)inside->name;
 #pragma clang loop unroll(disable)
-    for (; i < NAME_LENGTH_MAX / WORD_BYTES; i++) {
-        if (left < WORD_BYTES) break;
-        if (bytes + WORD_BYTES > FRAME_END(ctx)) return 0;
-        name[i] = lower_word(*(const __u64*)bytes);
+    for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
+        if (left < WORD_BYTES || bytes + WORD_BYTES > FRAME_END(ctx)) break;
+        *(__u64*)(inside->name + i) = lower_word(*(const __u64*)bytes);
         bytes += WORD_BYTES;
         OPAQUE(bytes); /* one pointer, not a checked one and another that is read */
         begin += WORD_BYTES;
         left -= WORD_BYTES;
     }
     OPAQUE(i);
-    if (i > NAME_LENGTH_MAX / WORD_BYTES) return 0;
-    name[i] = lower_word(text_word(ctx, begin, begin + left));
-    name[i + 1] = 0;
+    if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return 0;
+    if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return 0;
+    *(__u64*)(inside->name + i) = lower_word(last_bytes(word, left));
+    *(__u64*)(inside->name + i + WORD_BYTES) = 0;
+#pragma clang loop unroll(disable)
+    for (__u32 label = 1; label < WEIR_NAME_LABELS; label++) {
+        if (label >= inside->name_labels) break;
+        __u64 dot = inside->label_starts[label] - 1ull;
+        OPAQUE(dot);
+        if (dot < WEIR_NAME_BYTES) inside->name[dot] = '.';
+    }
     return 1;
 }
 
-/* The labels of inside->name where dots separate them: those of a server's name or of a host. Empty labels count; the
- * empty name has none. */
-GLOBAL_FUNCTION int weir_find_labels(struct weir_inside* inside) {
-    if (!inside) return 0;
-    inside->name_labels = 0;
-    if (!inside->name_length) return 1;
-    inside->label_starts[0] = 0;
-    __u64 at = 0, labels = 1;
-    /* A step goes to the next dot, or a word further where there is none in this one. */
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < NAME_LENGTH_MAX + WEIR_NAME_BYTES / WORD_BYTES; i++) {
-        OPAQUE(at);
-        if (at >= inside->name_length || at >= WEIR_NAME_BYTES) break;
-        __u64 dots = first_zero(*(const __u64*)(inside->name + at) ^ EIGHT_TIMES('.'));
-        if (!dots) {
-            at += WORD_BYTES;
-            continue;
-        }
-        at += lowest_mark(dots) + 1;
-        inside->label_starts[labels % WEIR_NAME_LABELS] = at;
-        labels++;
+/* Stores the word at `at` of inside->name, a name whose labels dots separate, and where labels begin in it. `label`:
+ * the one that it begins within. Returns the one that it ends in. What may be the beginning of the next label is
+ * written in any case: a branch that names take at random costs more. So of a name with more labels than there is room
+ * for one less is kept. */
+static __always_inline __u64 store_dotted(struct weir_inside* inside, __u64 at, __u64 word, __u64 label) {
+    word = lower_word(word);
+    *(__u64*)(inside->name + at) = word;
+    __u64 dots = all_zeros(word ^ EIGHT_TIMES('.')) >> 7;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; i++) {
+        inside->label_starts[(label + 1) % WEIR_NAME_LABELS] = ++at;
+        label += dots & 1;
+        dots >>= 8;
     }
-    inside->name_labels = labels;
+    return label;
+}
+
+/* The same for a name whose labels are separated by dots, a server's name or a host. Empty labels count; the empty name
+ * has none. */
+GLOBAL_FUNCTION int weir_copy_name(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
+    if (!inside) return 0;
+    __u64 begin = at, left = length, label = 0, i = 0, word;
+    OPAQUE(begin);
+    OPAQUE(left);
+    if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
+    inside->name_length = left;
+    inside->label_starts[0] = 0;
+    const __u8* bytes = FRAME(ctx) + begin;
+#pragma clang loop unroll(disable)
+    for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
+        if (left < WORD_BYTES || bytes + WORD_BYTES > FRAME_END(ctx)) break;
+        label = store_dotted(inside, i, *(const __u64*)bytes, label);
+        bytes += WORD_BYTES;
+        OPAQUE(bytes);
+        begin += WORD_BYTES;
+        left -= WORD_BYTES;
+    }
+    OPAQUE(i);
+    if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return 0;
+    if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return 0;
+    label = store_dotted(inside, i, last_bytes(word, left), label);
+    *(__u64*)(inside->name + i + WORD_BYTES) = 0;
+    inside->name_labels = inside->name_length ? label + 1 : 0;
     return 1;
 }
 

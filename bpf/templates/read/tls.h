@@ -163,7 +163,6 @@ GLOBAL_FUNCTION __u64 weir_read_server_name(weir_ctx* ctx, struct weir_inside* i
     if (!last) return TLS_NO_PLACE;
     if (*last == '.') bytes--;
     if (!bytes || bytes > NAME_LENGTH_MAX || !weir_copy_name(ctx, inside, at, bytes)) return TLS_NO_PLACE;
-    weir_find_labels(inside);
     return WEIR_BIT(WEIR_HAS_SNI);
 }
 
