@@ -71,15 +71,11 @@ bool read_target(HttpHead& head, std::string_view looked_at, std::size_t at) {
 std::optional<DomainName> host_name(std::string_view value) {
     // In brackets an address has colons of its own.
     const std::size_t bracket = value.starts_with('[') ? value.find(']') : 0;
-    const std::size_t colon = bracket == std::string_view::npos ? bracket : value.find(':', bracket);
+    if (bracket == std::string_view::npos) return std::nullopt;
+    const std::size_t colon = value.find(':', bracket);
     if (colon != std::string_view::npos) {
         const std::string_view port = value.substr(colon + 1);
-        std::uint64_t number = 0;
-        for (const char c : port) {
-            if (!is_digit(c) || port.size() > 5) return std::nullopt;
-            number = number * 10 + static_cast<std::uint64_t>(c - '0');
-        }
-        if (number > 65535) return std::nullopt;
+        if (!std::all_of(port.begin(), port.end(), is_digit)) return std::nullopt;
         value = value.substr(0, colon);
     }
     if (value.ends_with('.')) value.remove_suffix(1);

@@ -87,8 +87,8 @@ TEST_CASE("http: host and its port") {
     CHECK(host(":80") == "");
     CHECK(host("a:") == "a");
     CHECK(host("a:65535") == "a");
-    CHECK(!host("a:65536"));
-    CHECK(!host("a:000080"));
+    CHECK(host("a:1234567") == "a");  // any number of digits
+    CHECK(!host("[2001:db8::1"));
     CHECK(!host("a:80x"));
     CHECK(!host("a:80."));
     CHECK(!host("a:b:80"));
