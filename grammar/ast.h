@@ -261,12 +261,23 @@ struct PacketOption {
     std::vector<Name> words;
     Span span;
 };
+// `inside vxlan 42 192.0.2.1 -> 192.0.2.2 ttl 3`: what stands before it, in a packet of these addresses.
+struct Tunnel {
+    Name kind;                    // vxlan geneve gre ipip
+    std::vector<Literal> values;  // between the kind and the addresses
+    std::vector<Name> words;
+    Endpoint source;
+    Endpoint destination;
+    std::vector<PacketOption> options;  // of the outer packet
+    Span span;
+};
 struct PacketSpec {
     Name protocol;      // tcp udp sctp icmp icmp6 arp, or hex
     std::string frame;  // of hex: the bytes
     Endpoint source;
     Endpoint destination;
     std::vector<PacketOption> options;
+    std::vector<Tunnel> tunnels;  // the innermost first
     Span span;
 };
 struct ExpectedAlert {

@@ -20,6 +20,7 @@ public:
 private:
     ast::SendStep send(const Node& node);
     ast::PacketSpec packet(const Node& node);
+    ast::Tunnel tunnel(const Node& node);
     ast::Endpoint endpoint(const Node& node);
     void port(const Node& word, ast::Endpoint& endpoint);
     void split_word(const Node& word, ast::Endpoint& endpoint);
@@ -130,6 +131,27 @@ std::vector<ast::PacketOption> TestBuilder::options(const Node& node) {
     return options;
 }
 
+ast::Tunnel TestBuilder::tunnel(const Node& node) {
+    ast::Tunnel tunnel{};
+    tunnel.span = b_.span(node);
+    bool has_source = false;
+    for (const Node& part : node.children) {
+        if (part.kind == Kind::kOptionWords) {
+            tunnel.options = options(part);
+        } else if (part.kind == Kind::kEndpoint) {
+            (has_source ? tunnel.destination : tunnel.source) = endpoint(part);
+            has_source = true;
+        } else if (tunnel.kind.text.empty()) {
+            tunnel.kind = {std::string(b_.text(part)), b_.span(part)};
+        } else if (const char first = b_.text(part)[0]; first >= '0' && first <= '9') {
+            tunnel.values.push_back(b_.literal(part));
+        } else {
+            tunnel.words.push_back({std::string(b_.text(part)), b_.span(part)});
+        }
+    }
+    return tunnel;
+}
+
 ast::PacketSpec TestBuilder::packet(const Node& node) {
     ast::PacketSpec spec{};
     spec.span = b_.span(node);
@@ -137,13 +159,15 @@ ast::PacketSpec TestBuilder::packet(const Node& node) {
     if (first.kind == Kind::kHex) {
         spec.protocol = {"hex", b_.span(first)};
         spec.frame = std::get<HexBytes>(b_.literal(first).value).bytes;
-        if (node.children.size() > 1) spec.options = options(node.children[1]);
-        return spec;
+    } else {
+        spec.protocol = {std::string(b_.text(first)), b_.span(first)};
+        spec.source = endpoint(node.children[1]);
+        spec.destination = endpoint(node.children[2]);
     }
-    spec.protocol = {std::string(b_.text(first)), b_.span(first)};
-    spec.source = endpoint(node.children[1]);
-    spec.destination = endpoint(node.children[2]);
-    if (node.children.size() > 3) spec.options = options(node.children[3]);
+    for (const Node& part : node.children) {
+        if (part.kind == Kind::kOptionWords) spec.options = options(part);
+        if (part.kind == Kind::kInside) spec.tunnels.push_back(tunnel(part));
+    }
     return spec;
 }
 

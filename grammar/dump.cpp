@@ -136,6 +136,7 @@ private:
     void state_term(Span span, const ast::StateTerm& state);
     void action(const ast::Action& action);
     void outcome(const ast::Outcome& outcome);
+    void options(const std::vector<ast::PacketOption>& options);
     void packet(const ast::PacketSpec& packet);
     void endpoint(std::string_view name, const ast::Endpoint& endpoint);
     void step(const ast::Step& step);
@@ -291,16 +292,28 @@ void Dumper::endpoint(std::string_view name, const ast::Endpoint& endpoint) {
         line(endpoint.span, "{} {}", name, address);
 }
 
+void Dumper::options(const std::vector<ast::PacketOption>& options) {
+    for (const ast::PacketOption& option : options) {
+        line(option.span, "option {}", option.word.text);
+        const Level deeper(*this);
+        for (const ast::Name& word : option.words) line(word.span, "word {}", word.text);
+        for (const ast::Literal& literal : option.values) value(option.span, "literal", literal);
+    }
+}
+
 void Dumper::packet(const ast::PacketSpec& packet) {
     const bool is_frame = packet.protocol.text == "hex";
     line(packet.span, "{} {}", is_frame ? "frame" : "packet", is_frame ? hex(packet.frame) : packet.protocol.text);
     const Level level(*this);
     if (!is_frame) endpoint("from", packet.source), endpoint("to", packet.destination);
-    for (const ast::PacketOption& option : packet.options) {
-        line(option.span, "option {}", option.word.text);
+    options(packet.options);
+    for (const ast::Tunnel& tunnel : packet.tunnels) {
+        line(tunnel.span, "inside {}", tunnel.kind.text);
         const Level deeper(*this);
-        for (const ast::Name& word : option.words) line(word.span, "word {}", word.text);
-        for (const ast::Literal& literal : option.values) value(option.span, "literal", literal);
+        for (const ast::Name& word : tunnel.words) line(word.span, "word {}", word.text);
+        for (const ast::Literal& literal : tunnel.values) value(tunnel.span, "literal", literal);
+        endpoint("from", tunnel.source), endpoint("to", tunnel.destination);
+        options(tunnel.options);
     }
 }
 

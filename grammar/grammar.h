@@ -14,6 +14,18 @@ namespace p = tao::pegtl;
 
 // ---- words ----
 
+// The first place from `at` on that is neither white space nor comment.
+inline const char* past_space(const char* at, const char* end) {
+    while (at != end) {
+        if (*at == '#')
+            at = std::find(at, end, '\n');
+        else if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
+            ++at;
+        else
+            break;
+    }
+    return at;
+}
 // White space and comments. Tried after every word and sign, and so one loop instead of a tree of rules.
 struct ws {
     using rule_t = ws;
@@ -21,16 +33,7 @@ struct ws {
 
     template <typename In>
     static bool match(In& in) {
-        const char* at = in.current();
-        while (at != in.end()) {
-            if (*at == '#')
-                at = std::find(at, in.end(), '\n');
-            else if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
-                ++at;
-            else
-                break;
-        }
-        in.bump(static_cast<std::size_t>(at - in.current()));
+        in.bump(static_cast<std::size_t>(past_space(in.current(), in.end()) - in.current()));
         return true;
     }
 };
@@ -144,6 +147,7 @@ WEIR_KEYWORD(k_replay, "replay")
 WEIR_KEYWORD(k_no, "no")
 WEIR_KEYWORD(k_times, "times")
 WEIR_KEYWORD(k_x, "x")
+WEIR_KEYWORD(k_inside, "inside")
 #undef WEIR_KEYWORD
 
 // ---- conditions ----
@@ -258,12 +262,37 @@ struct port_part : p::if_must<p::one<':'>, port> {};
 struct endpoint6 : p::seq<bracketed, p::sor<port_part, ws>> {};
 struct endpoint4 : p::seq<word, p::opt<port_range>> {};
 struct endpoint : p::sor<endpoint6, endpoint4> {};
-struct option_words : p::star<p::sor<hex, string, word>> {};
+struct option_words : p::star<p::sor<hex, string, p::seq<p::not_at<k_inside>, word>>> {};
 struct protocol : word {};
+// An address with an arrow behind it, or one in brackets. Looked ahead for, and so one loop that makes no node.
+struct source_ahead {
+    using rule_t = source_ahead;
+    using subs_t = p::empty_list;
+
+    template <typename In>
+    static bool match(In& in) {
+        const char* at = in.current();
+        const char* const end = in.end();
+        if (at == end || *at == '[') return true;
+        while (at != end && is_word_char(*at)) ++at;
+        at = past_space(at, end);
+        if (at != end && *at == '{') {  // a range of ports
+            at = std::find(at, end, '}');
+            if (at != end) at = past_space(at + 1, end);
+        }
+        return end - at >= 2 && at[0] == '-' && at[1] == '>';
+    }
+};
+// inside vxlan 42 192.0.2.1 -> 192.0.2.2
+struct tunnel_kind : word {};
+struct inside : p::if_must<k_inside, tunnel_kind, p::star<p::not_at<source_ahead>, word>, endpoint, arrow, endpoint,
+                           option_words> {};
 // A whole frame: hex "…", with a space or without.
 struct frame_text : p::seq<TAO_PEGTL_STRING("hex"), p::star<p::blank>, string_text> {};
 struct frame : p::seq<frame_text, ws> {};
-struct packet : p::sor<p::seq<frame, option_words>, p::if_must<protocol, endpoint, arrow, endpoint, option_words>> {};
+struct packet
+    : p::seq<p::sor<p::seq<frame, option_words>, p::if_must<protocol, endpoint, arrow, endpoint, option_words>>,
+             p::star<inside>> {};
 struct by_rule_name
     : p::seq<
           p::sor<p::seq<TAO_PEGTL_STRING("default"), p::not_at<word_char>>, p::seq<p::not_at<reserved>, name_text>>> {};

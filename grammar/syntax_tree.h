@@ -72,6 +72,7 @@ enum class Kind : std::uint8_t {
     kEndpoint,
     kOptionWords,
     kPacket,
+    kInside,
     kByRule,
     kNoAlert,
     kTimes,

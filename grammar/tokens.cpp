@@ -25,10 +25,8 @@ void add_packets(const ast::Test& test, Places& places) {
     for (const ast::Step& step : test.steps) {
         const auto* send = std::get_if<ast::SendStep>(&step.node);
         if (send == nullptr) continue;
-        if (send->packet.protocol.text == "hex")
-            places.frames.push_back(send->packet.span.begin);
-        else
-            places.packets.push_back(send->packet.span);
+        if (send->packet.protocol.text == "hex") places.frames.push_back(send->packet.span.begin);
+        places.packets.push_back(send->packet.span);
     }
 }
 

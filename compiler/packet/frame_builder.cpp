@@ -39,6 +39,9 @@ std::uint8_t protocol_number(const TestPacket& packet) {
         case TestProtocol::kUdp: return 17;
         case TestProtocol::kSctp: return 132;
         case TestProtocol::kIcmp: return 1;
+        case TestProtocol::kGre: return 47;
+        case TestProtocol::kIp4InIp: return 4;
+        case TestProtocol::kIp6InIp: return 41;
         default: return 58;
     }
 }
@@ -82,6 +85,9 @@ Bytes transport(const TestPacket& packet) {
             put32(out, 0);
             put32(out, 0);
             break;
+        case TestProtocol::kGre:  // all of them are payload
+        case TestProtocol::kIp4InIp:
+        case TestProtocol::kIp6InIp: break;
         default:
             put8(out, packet.icmp_type.value_or(packet.protocol == TestProtocol::kIcmp ? 8 : 128));
             put8(out, packet.icmp_code);
@@ -228,28 +234,38 @@ std::size_t link_bytes(const TestPacket& packet) {
     return tagged + (packet.pppoe ? 8 : 4 * packet.mpls.size());
 }
 
-std::string dns_message(const std::string& name, std::uint16_t type, bool is_response) {
-    Bytes out;
-    put16(out, 0x1234);
-    put16(out, is_response ? 0x8180 : 0x0100);
-    put16(out, 1);
-    put16(out, 0);
-    put32(out, 0);
-    std::size_t begin = 0;
-    while (begin < name.size() && out.size() < 255) {
-        const std::size_t dot = std::min(name.find('.', begin), name.size());
-        const std::size_t length = std::min<std::size_t>(dot - begin, 63);
-        if (length != 0) {
-            put8(out, length);
-            out.insert(out.end(), name.begin() + static_cast<std::ptrdiff_t>(begin),
-                       name.begin() + static_cast<std::ptrdiff_t>(begin + length));
-        }
-        begin = dot + 1;
+std::optional<std::vector<std::uint8_t>> build_tunnel(const std::vector<std::uint8_t>& frame,
+                                                      const TunnelHeader& tunnel, TestPacket outer) {
+    constexpr std::size_t kEthernet = 14;
+    const unsigned type = frame.size() < kEthernet ? 0u : frame[12] * 256u + frame[13];
+    const bool strips =
+        tunnel.kind == TestTunnel::kIpip || (tunnel.kind == TestTunnel::kGre && !tunnel.carries_ethernet);
+    if (strips && type != 0x0800 && type != 0x86dd) return std::nullopt;
+    Bytes payload;
+    switch (tunnel.kind) {
+        case TestTunnel::kVxlan:  // RFC 7348, 5
+            outer.protocol = TestProtocol::kUdp;
+            put32(payload, 0x08000000);
+            put32(payload, tunnel.vni << 8);
+            break;
+        case TestTunnel::kGeneve:  // RFC 8926, 3.4
+            outer.protocol = TestProtocol::kUdp;
+            put32(payload, 0x6558);
+            put32(payload, tunnel.vni << 8);
+            break;
+        case TestTunnel::kGre:  // RFC 2784, 2.1; RFC 2890, 2
+            outer.protocol = TestProtocol::kGre;
+            put16(payload, tunnel.gre_key ? 0x2000 : 0);
+            put16(payload, strips ? type : 0x6558);
+            if (tunnel.gre_key) put32(payload, *tunnel.gre_key);
+            break;
+        case TestTunnel::kIpip:
+            outer.protocol = type == 0x0800 ? TestProtocol::kIp4InIp : TestProtocol::kIp6InIp;
+            break;
     }
-    put8(out, 0);
-    put16(out, type);
-    put16(out, 1);
-    return {out.begin(), out.end()};
+    payload.insert(payload.end(), frame.begin() + (strips ? kEthernet : 0), frame.end());
+    outer.payload.assign(payload.begin(), payload.end());
+    return build_frame(outer);
 }
 
 }  // namespace weir::packet

@@ -11,7 +11,7 @@
 
 namespace weir::packet {
 
-enum class TestProtocol : std::uint8_t { kTcp, kUdp, kSctp, kIcmp, kIcmp6, kArp };
+enum class TestProtocol : std::uint8_t { kTcp, kUdp, kSctp, kIcmp, kIcmp6, kArp, kGre, kIp4InIp, kIp6InIp };
 
 // What a test says of a packet, and what it is where the test says nothing.
 struct TestPacket {
@@ -56,7 +56,17 @@ std::vector<std::uint8_t> build_frame(const TestPacket& packet);
 // Bytes of it before the ARP or IP header: Ethernet, tags, PPPoE session or labels.
 std::size_t link_bytes(const TestPacket& packet);
 
-// A DNS message of one question. Labels of more than 63 bytes, and names of more than 255, are cut.
-std::string dns_message(const std::string& name, std::uint16_t type, bool is_response);
+enum class TestTunnel : std::uint8_t { kVxlan, kGeneve, kGre, kIpip };
+
+struct TunnelHeader {
+    TestTunnel kind = TestTunnel::kVxlan;
+    std::uint32_t vni = 0;                   // of VXLAN and GENEVE: 24 bits
+    std::optional<std::uint32_t> gre_key{};  // of GRE
+    bool carries_ethernet = true;            // of GRE: the frame, not only the IP packet in it
+};
+// `frame`, whole or without its Ethernet header, in a packet of the addresses and options of `outer`, whose protocol
+// and payload do not count. Nothing where only an IP packet can be carried, and `frame` is none without tags.
+std::optional<std::vector<std::uint8_t>> build_tunnel(const std::vector<std::uint8_t>& frame,
+                                                      const TunnelHeader& tunnel, TestPacket outer);
 
 }  // namespace weir::packet

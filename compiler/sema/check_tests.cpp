@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "compiler/packet/frame_builder.h"
+#include "compiler/sema/packet_message.h"
 #include "compiler/sema/paths.h"
 #include "grammar/base/nearest.h"
 
@@ -14,8 +15,7 @@ namespace weir::sema {
 namespace {
 
 // Of all tests of a policy: docs/limits.md.
-constexpr std::uint64_t kMaxFrames = 1'000'000;        // that are sent
-constexpr std::uint64_t kMaxFrameBytes = 256'000'000;  // that are kept: a repeated packet is kept once
+constexpr std::uint64_t kMaxFrames = 1'000'000;  // that are sent
 
 struct ProtocolWord {
     std::string_view word;
@@ -88,20 +88,6 @@ constexpr NumberOption kNumbers[] = {
     {"op", 0xffff, store<&packet::TestPacket::arp_op>, "a", "arp.op"},
 };
 
-struct DnsType {
-    std::string_view word;
-    std::uint16_t number;
-};
-constexpr DnsType kDnsTypes[] = {{"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},    {"PTR", 12}, {"MX", 15},
-                                 {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},  {"HTTPS", 65}, {"ANY", 255}};
-
-const DnsType* dns_type(std::string word) {
-    for (char& c : word) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    const auto* known =
-        std::find_if(std::begin(kDnsTypes), std::end(kDnsTypes), [&](const DnsType& t) { return t.word == word; });
-    return known == std::end(kDnsTypes) ? nullptr : known;
-}
-
 const NumberOption* number_option(std::string_view word) {
     const auto* known =
         std::find_if(std::begin(kNumbers), std::end(kNumbers), [&](const NumberOption& n) { return n.word == word; });
@@ -110,7 +96,7 @@ const NumberOption* number_option(std::string_view word) {
 
 bool takes_value(std::string_view word) {
     return number_option(word) != nullptr || word == "on" || word == "payload" || word == "eth_src" ||
-           word == "eth_dst";
+           word == "eth_dst" || is_message_value(word);
 }
 
 // A word after an option that takes a value is that value: `type echo_request`, `dns query "example.com" aaaa`.
@@ -120,10 +106,11 @@ std::vector<ast::PacketOption> with_values(const std::vector<ast::PacketOption>&
         const bool is_bare = option.values.empty() && option.words.empty();
         ast::PacketOption* before = options.empty() ? nullptr : &options.back();
         const bool lacks_value = before != nullptr && before->values.empty() && before->words.empty();
-        const bool is_type = before != nullptr && before->word.text == "dns" && before->words.size() == 1 &&
-                             dns_type(option.word.text) != nullptr;
-        if (is_bare && ((lacks_value && takes_value(before->word.text)) || is_type)) {
+        if ((is_bare && lacks_value && takes_value(before->word.text)) ||
+            (before != nullptr && continues_message(*before, option))) {
             before->words.push_back(option.word);
+            before->words.insert(before->words.end(), option.words.begin(), option.words.end());
+            before->values.insert(before->values.end(), option.values.begin(), option.values.end());
             before->span.end = option.span.end;
         } else {
             options.push_back(option);
@@ -138,6 +125,9 @@ char letter(packet::TestProtocol protocol) {
         case packet::TestProtocol::kUdp: return 'u';
         case packet::TestProtocol::kSctp: return 's';
         case packet::TestProtocol::kArp: return 'a';
+        case packet::TestProtocol::kGre:
+        case packet::TestProtocol::kIp4InIp:
+        case packet::TestProtocol::kIp6InIp: return 's';  // of IP alone, too
         default: return 'i';
     }
 }
@@ -145,8 +135,11 @@ char letter(packet::TestProtocol protocol) {
 // One packet's options, each with what is wrong with it.
 class OptionReader {
 public:
-    using Say = std::function<void(Span, std::string, std::string)>;
-    OptionReader(packet::TestPacket& packet, Say say) : packet_(packet), say_(std::move(say)) {}
+    using Say = MessageReader::Say;
+    OptionReader(packet::TestPacket& packet, Say say) : packet_(packet), say_(say), message_(packet, std::move(say)) {}
+
+    // Call it once all are read.
+    void finish() { message_.finish(); }
 
     void read(const ast::PacketOption& option) {
         const std::string& word = option.word.text;
@@ -166,21 +159,22 @@ public:
         }
         if (word == "eth_src" || word == "eth_dst") return read_mac(option);
         if (word == "payload") return read_payload(option);
-        if (word == "dns") return read_dns(option);
+        if (MessageReader::reads(word)) return message_.read(option);
         if (word == "on") return;  // TestChecker::interface
         constexpr std::string_view kWords[] = {
-            "fin",  "syn",        "rst",     "psh",         "ack",         "urg",     "ece",         "cwr",
-            "df",   "mf",         "ttl",     "dscp",        "ecn",         "ip_id",   "frag_offset", "flow_label",
-            "vlan", "pcp",        "eth_src", "eth_dst",     "seq",         "ack_seq", "window",      "mss",
-            "type", "code",       "payload", "dns",         "op",          "id",      "on",          "pppoe",
-            "mpls", "hop_by_hop", "routing", "destination", "source_route"};
+            "fin",     "syn",        "rst",     "psh",         "ack",          "urg",     "ece",         "cwr",
+            "df",      "mf",         "ttl",     "dscp",        "ecn",          "ip_id",   "frag_offset", "flow_label",
+            "vlan",    "pcp",        "eth_src", "eth_dst",     "seq",          "ack_seq", "window",      "mss",
+            "type",    "code",       "payload", "dns",         "op",           "id",      "on",          "pppoe",
+            "mpls",    "hop_by_hop", "routing", "destination", "source_route", "tls",     "http",        "rcode",
+            "answers", "alpn",       "version", "host",        "user_agent"};
         const std::string near = nearest_word(kWords, word);
         say_(option.word.span, fmt::format("unknown packet option `{}`", word),
              !near.empty()
                  ? fmt::format("did you mean `{}`?", near)
                  : "the options are fin syn rst psh ack urg ece cwr df mf ttl dscp ecn ip_id frag_offset "
                    "flow_label source_route hop_by_hop destination routing vlan pcp pppoe mpls eth_src eth_dst seq "
-                   "ack_seq window mss type code id op payload dns on");
+                   "ack_seq window mss type code id op payload dns tls http on");
     }
 
 private:
@@ -232,29 +226,9 @@ private:
         }
         expect_values(option, 1);
     }
-    // dns query "example.com" A
-    void read_dns(const ast::PacketOption& option) {
-        if (packet_.protocol != packet::TestProtocol::kUdp) return unfit(option);
-        const auto* name = option.values.size() == 1 ? std::get_if<Text>(&option.values[0].value) : nullptr;
-        bool response = false, shaped = name != nullptr && !option.words.empty();
-        std::uint16_t type = 1;
-        for (std::size_t i = 0; shaped && i < option.words.size(); ++i) {
-            const std::string& word = option.words[i].text;
-            if (i == 0) {
-                response = word == "response";
-                shaped = response || word == "query";
-                continue;
-            }
-            const DnsType* known = dns_type(word);
-            shaped = i == 1 && known != nullptr;
-            if (shaped) type = known->number;
-        }
-        if (!shaped) return say_(option.span, "this is not a DNS message", "write `dns query \"example.com\" A`");
-        packet_.payload = packet::dns_message(name->bytes, type, response);
-    }
-
     packet::TestPacket& packet_;
     Say say_;
+    MessageReader message_;
 };
 
 std::string collapse_spaces(std::string_view text) {
@@ -275,7 +249,14 @@ void TestChecker::wrong(Span span, std::string message, std::string help) {
     conditions_.say({.code = Code::E333, .span = span, .message = std::move(message), .help = std::move(help)});
 }
 
-std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec& spec) {
+void TestChecker::read_options(packet::TestPacket& packet, const std::vector<ast::PacketOption>& options) {
+    OptionReader reader(packet,
+                        [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
+    for (const ast::PacketOption& option : named_values(with_values(options), packet.protocol)) reader.read(option);
+    reader.finish();
+}
+
+std::vector<std::vector<std::uint8_t>> TestChecker::inner_frames(const ast::PacketSpec& spec) {
     if (spec.protocol.text == "hex") {
         for (const ast::PacketOption& option : with_values(spec.options))
             if (option.word.text != "on")
@@ -311,13 +292,11 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
             return wrong(end->port->span, fmt::format("{} is not a port", end->port->last), "ports are 0 to 65535"),
                    std::vector<std::vector<std::uint8_t>>();
     }
-    OptionReader options(packet,
-                         [this](Span span, std::string m, std::string h) { wrong(span, std::move(m), std::move(h)); });
-    for (const ast::PacketOption& option : named_values(with_values(spec.options), packet.protocol))
-        options.read(option);
+    read_options(packet, spec.options);
     const ast::PortSpec from = spec.source.port.value_or(ast::PortSpec{packet.source_port, packet.source_port, {}});
     const ast::PortSpec to = spec.destination.port.value_or(ast::PortSpec{});
     const std::uint64_t count = (from.last - from.first + 1) * (to.last - to.first + 1);
+    std::uint64_t bytes = 0;
     std::vector<std::vector<std::uint8_t>> frames;
     if (count > kMaxFrames) {
         conditions_.say({.code = Code::E513,
@@ -331,9 +310,10 @@ std::vector<std::vector<std::uint8_t>> TestChecker::frames(const ast::PacketSpec
             packet.source_port = static_cast<std::uint16_t>(source);
             packet.destination_port = static_cast<std::uint16_t>(destination);
             frames.push_back(build_frame(packet));
-            frame_bytes_ += frames.back().size();
-            if (frame_bytes_ <= kMaxFrameBytes) continue;
-            if (frame_bytes_ - frames.back().size() <= kMaxFrameBytes) too_large(spec.span);
+            bytes += frames.back().size();
+            if (frame_bytes_ + bytes <= kMaxFrameBytes) continue;
+            if (frame_bytes_ <= kMaxFrameBytes) too_large(spec.span);
+            frame_bytes_ += bytes;
             return {};
         }
     }
@@ -351,9 +331,10 @@ std::vector<ast::PacketOption> TestChecker::named_values(std::vector<ast::Packet
         const ast::Name name = option.words.front();
         const NumberOption* number = number_option(option.word.text);
         std::optional<Value> value;
-        if (number != nullptr) {
-            const bool is_type = number->field == "icmp.type" && is_icmp6;
-            value = conditions_.named_integer(packet::find_field(is_type ? "icmp6.type" : number->field), name);
+        if (number != nullptr || is_message_number(option.word.text)) {
+            const std::string_view field = number == nullptr ? message_field(option.word.text) : number->field;
+            const bool is_type = field == "icmp.type" && is_icmp6;
+            value = conditions_.named_integer(packet::find_field(is_type ? "icmp6.type" : field), name);
         } else if (const Value* of_let = conditions_.let_value(name.text, name.span)) {
             value = *of_let;
         }
@@ -368,7 +349,8 @@ std::vector<ast::PacketOption> TestChecker::named_values(std::vector<ast::Packet
 std::string TestChecker::interface(const ast::PacketSpec& spec) {
     constexpr std::size_t kMaxBytes = 15;  // IFNAMSIZ, less the zero at the end
     std::string name;
-    for (const ast::PacketOption& option : with_values(spec.options)) {
+    const std::vector<ast::PacketOption>& written = spec.tunnels.empty() ? spec.options : spec.tunnels.back().options;
+    for (const ast::PacketOption& option : with_values(written)) {
         if (option.word.text != "on") continue;
         const Value* value = option.values.size() == 1 && option.words.empty() ? &option.values[0].value : nullptr;
         if (option.values.empty() && option.words.size() == 1) {

@@ -21,12 +21,22 @@ public:
     std::string interface(const ast::PacketSpec& spec);
 
 private:
+    static constexpr std::uint64_t kMaxFrameBytes = 256'000'000;  // that are kept: a repeated packet is kept once
+
     policy::TestStep step(const ast::Policy& policy, const ast::Step& step);
     policy::Expectation expectation(const ast::Outcome& outcome);
     // check_expect.cpp
     policy::ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
     policy::SendFrames sent(const ast::SendStep& send);
     std::vector<ast::PacketOption> named_values(std::vector<ast::PacketOption> options, packet::TestProtocol protocol);
+    // The frames of a packet, without the tunnels that it is inside of.
+    std::vector<std::vector<std::uint8_t>> inner_frames(const ast::PacketSpec& spec);
+    void read_options(packet::TestPacket& packet, const std::vector<ast::PacketOption>& options);
+    // check_tunnels.cpp
+    bool read_tunnel_number(const ast::Tunnel& tunnel, packet::TunnelHeader& header);
+    bool read_tunnel_ends(const ast::Tunnel& tunnel, std::uint16_t port, packet::TestPacket& outer);
+    std::vector<std::vector<std::uint8_t>> tunnelled(std::vector<std::vector<std::uint8_t>> frames,
+                                                     const ast::Tunnel& tunnel, packet::TunnelHeader header);
     // The frames of all tests take too much memory.
     void too_large(Span span);
     void wrong(Span span, std::string message, std::string help = {});

@@ -146,6 +146,16 @@ TEST_CASE("steps of tests") {
     CHECK(step("icmp6 fe80::1 -> ff02::1 type 134 => pass") ==
           "  send 1\n    packet icmp6\n      from fe80::1\n      to ff02::1\n      option type\n        literal 134\n  "
           "  outcome pass\n");
+    CHECK(step("tcp 1.2.3.4:5 -> 10.0.0.1:6 syn inside vxlan 42 192.0.2.1->192.0.2.2:{7..7} ttl 3 # c\n inside gre "
+               "key k [fd00::1] -> fd00::2 => pass") ==
+          "  send 1\n    packet tcp\n      from 1.2.3.4 ports 5..5\n      to 10.0.0.1 ports 6..6\n      option syn\n"
+          "      inside vxlan\n        literal 42\n        from 192.0.2.1\n        to 192.0.2.2 ports 7..7\n"
+          "        option ttl\n          literal 3\n      inside gre\n        word key\n        word k\n        from "
+          "fd00::1\n        to fd00::2\n    outcome pass\n");
+    CHECK(step("hex\"00\" on \"e\" inside ipip 1.2.3.4 -> 1.2.3.5 => pass") ==
+          "  send 1\n    frame hex\"00\"\n      option on\n        literal \"e\"\n      inside ipip\n        from "
+          "1.2.3.4\n"
+          "        to 1.2.3.5\n    outcome pass\n");
     CHECK(step("hex \"00 ff\" => drop") == "  send 1\n    frame hex\"00ff\"\n    outcome drop\n");
     CHECK(step("hex\"00ff\" => drop") == step("hex \"00 ff\" => drop"));
     CHECK(step("") == "");

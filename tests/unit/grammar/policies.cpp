@@ -155,9 +155,11 @@ private:
             if (chance(4))
                 whole(any({"hex \"00 ff\"", "hex\"00ff\""}));
             else
-                say(any({"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]:{ 1..3 } ttl 3",
-                         "udp[fd00::1]->[::1] payload hex\"00\"", "arp 10.0.0.1 -> 10.0.0.2",
-                         "udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A"}));
+                say(any(
+                    {"tcp 1.2.3.4:5 -> 192.0.2.1: {1..30} syn", "tcp [fd00::1]:22->[::1]:{ 1..3 } ttl 3",
+                     "udp[fd00::1]->[::1] payload hex\"00\"", "arp 10.0.0.1 -> 10.0.0.2",
+                     "udp 10.0.0.1:5353 -> 10.0.0.2:53 dns query \"example.com\" A",
+                     "tcp 10.0.0.1:5 -> 10.0.0.2:80 http get \"/\" host \"h\" inside vxlan 42 [fd00::1]:2->[::1]"}));
         }
         say(any({"=> no alert", "=> drop by default , alert a 3 times", "=> alert a , alert b", "=> redirect(\"e\")"}));
     }

@@ -1,0 +1,66 @@
+// Tested by tests/unit/oracle/tls_walks_test.cpp.
+#include "compiler/oracle/tls_walks.h"
+
+#include <algorithm>
+#include <string>
+
+#include "compiler/packet/http_reader.h"
+#include "compiler/packet/tls_reader.h"
+
+namespace weir::oracle {
+
+using packet::FieldId;
+
+namespace {
+
+template <typename T>
+T value(const packet::Packet& packet, FieldId field) {
+    return std::get<T>(*packet.value(field));
+}
+
+}  // namespace
+
+// A walk that is under way for the key is replaced.
+void TlsWalks::start(const Key& key, Walk walk) {
+    walks_.erase(key);
+    if (walks_.size() >= kMaxWalks)
+        walks_.erase(std::min_element(walks_.begin(), walks_.end(), [](const auto& a, const auto& b) {
+            return a.second.last_ns < b.second.last_ns;
+        }));
+    walks_.emplace(key, std::move(walk));
+}
+
+void TlsWalks::read(packet::Packet& packet, std::uint64_t now_ns) {
+    if (!packet.value(FieldId::kTcp)) return;
+    const auto text = value<std::string>(packet, FieldId::kPayload);
+    if (text.empty()) return;
+    const std::vector<std::uint8_t> payload(text.begin(), text.end());
+    const Key key{value<IpAddress>(packet, FieldId::kIpSrc), value<IpAddress>(packet, FieldId::kIpDst),
+                  value<std::uint64_t>(packet, FieldId::kTcpSport), value<std::uint64_t>(packet, FieldId::kTcpDport)};
+    const bool is_syn = value<bool>(packet, FieldId::kTcpSyn);  // takes a sequence number of its own
+    const auto seq = static_cast<std::uint32_t>(value<std::uint64_t>(packet, FieldId::kTcpSeq) + (is_syn ? 1 : 0));
+    const auto next_seq = static_cast<std::uint32_t>(seq + payload.size());
+
+    const auto record = packet::read_tls(payload);
+    if (record && record->is_client_hello) {
+        walks_.erase(key);
+        if (record->name_may_follow) start(key, {payload, {}, next_seq, now_ns, now_ns});
+        return;
+    }
+    const auto found = walks_.find(key);
+    if (found == walks_.end() || found->second.next_seq != seq) return;
+    Walk& walk = found->second;
+    if (now_ns >= walk.first_ns + kMaxAgeNs || packet::read_http(payload)) {
+        walks_.erase(found);
+        return;
+    }
+    walk.starts.push_back(walk.payload.size());
+    walk.payload.insert(walk.payload.end(), payload.begin(), payload.end());
+    walk.next_seq = next_seq;
+    walk.last_ns = now_ns;
+    const packet::LaterName name = packet::read_later_name(walk.payload, walk.starts);
+    if (name.sni) packet.set_later_name(*name.sni);
+    if (!name.may_follow) walks_.erase(found);
+}
+
+}  // namespace weir::oracle
