@@ -323,6 +323,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {
 Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface) {
     packet::Packet packet(frame);
     if (!interface.empty()) packet.set_interface(std::string(interface));
+    tls_walks_.read(packet, time_ns);
     return judge(packet, time_ns);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/oracle/state.h"
+#include "compiler/oracle/tls_walks.h"
 #include "compiler/packet/packet.h"
 #include "compiler/policy/typed_policy.h"
 
@@ -46,6 +47,7 @@ private:
 
     const policy::TypedPolicy& policy_;
     OracleState state_;
+    TlsWalks tls_walks_;
 };
 
 }  // namespace weir::oracle

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <string>
 
-#include "compiler/packet/http_reader.h"
 #include "compiler/packet/tls_reader.h"
 
 namespace weir::oracle {
@@ -38,29 +37,27 @@ void TlsWalks::read(packet::Packet& packet, std::uint64_t now_ns) {
     const Key key{value<IpAddress>(packet, FieldId::kIpSrc), value<IpAddress>(packet, FieldId::kIpDst),
                   value<std::uint64_t>(packet, FieldId::kTcpSport), value<std::uint64_t>(packet, FieldId::kTcpDport)};
     const bool is_syn = value<bool>(packet, FieldId::kTcpSyn);  // takes a sequence number of its own
-    const auto seq = static_cast<std::uint32_t>(value<std::uint64_t>(packet, FieldId::kTcpSeq) + (is_syn ? 1 : 0));
-    const auto next_seq = static_cast<std::uint32_t>(seq + payload.size());
+    const auto seq = static_cast<std::uint32_t>(value<std::uint64_t>(packet, FieldId::kTcpSeq));
+    const auto next_seq = static_cast<std::uint32_t>(seq + (is_syn ? 1 : 0) + payload.size());
 
-    const auto record = packet::read_tls(payload);
-    if (record && record->is_client_hello) {
-        walks_.erase(key);
-        if (record->name_may_follow) start(key, {payload, {}, next_seq, now_ns, now_ns});
-        return;
-    }
     const auto found = walks_.find(key);
-    if (found == walks_.end() || found->second.next_seq != seq) return;
-    Walk& walk = found->second;
-    if (now_ns >= walk.first_ns + kMaxAgeNs || packet::read_http(payload)) {
+    if (found != walks_.end() && now_ns >= found->second.first_ns + kMaxAgeNs) {
         walks_.erase(found);
+    } else if (found != walks_.end() && found->second.next_seq == seq) {
+        Walk& walk = found->second;
+        walk.starts.push_back(walk.payload.size());
+        walk.payload.insert(walk.payload.end(), payload.begin(), payload.end());
+        walk.next_seq = next_seq;
+        walk.last_ns = now_ns;
+        const packet::LaterName name = packet::read_later_name(walk.payload, walk.starts);
+        packet.set_later_segment(name.sni);
+        if (!name.may_follow) walks_.erase(found);
         return;
     }
-    walk.starts.push_back(walk.payload.size());
-    walk.payload.insert(walk.payload.end(), payload.begin(), payload.end());
-    walk.next_seq = next_seq;
-    walk.last_ns = now_ns;
-    const packet::LaterName name = packet::read_later_name(walk.payload, walk.starts);
-    if (name.sni) packet.set_later_name(*name.sni);
-    if (!name.may_follow) walks_.erase(found);
+    const auto record = packet::read_tls(payload);
+    if (!record || !record->is_client_hello) return;
+    walks_.erase(key);
+    if (record->name_may_follow) start(key, {payload, {}, next_seq, now_ns, now_ns});
 }
 
 }  // namespace weir::oracle

@@ -26,7 +26,9 @@ std::string name_on_wire(std::string_view name) {
     std::string out;
     for (std::size_t begin = 0; begin < name.size();) {
         const std::size_t dot = std::min(name.find('.', begin), name.size());
-        if (dot != begin) out += counted(name.substr(begin, dot - begin), 1);
+        const std::string_view label = name.substr(begin, std::min(dot - begin, kMaxLabelBytes));
+        if (out.size() + label.size() + 2 > kMaxDomainBytes + 2) break;
+        if (!label.empty()) out += counted(label, 1);
         begin = dot + 1;
     }
     return out + '\0';

@@ -13,7 +13,7 @@ inline constexpr std::uint16_t kMaxTestAnswers = 500;
 
 struct TestDns {
     bool is_response = false;
-    std::string name{};  // without a label above kMaxLabelBytes, of kMaxDomainBytes at most; may end in a dot
+    std::string name{};  // may end in a dot; what is above kMaxLabelBytes, or kMaxDomainBytes, is cut
     std::uint16_t type = 1;
     std::uint8_t rcode = 0;
     std::uint16_t answers = 0;

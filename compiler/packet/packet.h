@@ -26,10 +26,15 @@ public:
     bool malformed() const { return malformed_; }
     // Live traffic has one; tests and replays where they say it.
     void set_interface(std::string name);
+    // It goes on with a hello that an earlier segment began, and is nothing else; with the name if it brings that.
+    void set_later_segment(std::optional<DomainName> name);
 
 private:
     // filled by the reader; see packet_reader.cpp
     friend class PacketReader;
+    static std::size_t place(FieldId field) {
+        return row_of(field) + (layer_of(field) == Layer::kInner ? std::size_t{kFieldRows} : 0);
+    }
     std::vector<std::optional<FieldValue>> values_;
     bool malformed_ = false;
 };

@@ -1,81 +1,36 @@
 // How a frame is read, word for word as docs/language.md says it. The compiled path has its own reader, in C
 // (bpf/templates/read/); the two share the field table only, and the tests hold them against each other.
 // Tested by tests/verdict/malformed_test.cpp with `malformed`.
-#include <algorithm>
+#include "compiler/packet/packet_reader.h"
 
-#include "compiler/packet/dns_reader.h"
-#include "compiler/packet/http_reader.h"
-#include "compiler/packet/packet.h"
+#include <algorithm>
 
 namespace weir::packet {
 
-class PacketReader {
-public:
-    PacketReader(Packet& packet, std::span<const std::uint8_t> frame)
-        : packet_(packet), frame_(frame), end_(frame.size()) {
-        packet_.values_.resize(static_cast<std::size_t>(FieldId::kCount));
-    }
-    void read();
-
-private:
-    // The header at `at_` needs `bytes`: are they within the datagram (or, before there is one, the frame)?
-    bool reaches(std::size_t bytes) const { return at_ + bytes <= end_; }
-    std::uint64_t number(std::size_t at, std::size_t bytes) const {
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | frame_[at + i];
-        return value;
-    }
-    IpAddress address(std::size_t at, std::uint8_t version) const {
-        IpAddress address;
-        address.version = version;
-        std::copy_n(frame_.begin() + static_cast<std::ptrdiff_t>(at), version == 4 ? 4 : 16, address.bytes.begin());
-        return address;
-    }
-    template <typename T>
-    void set(FieldId field, T value) {
-        packet_.values_[static_cast<std::size_t>(field)].emplace(std::in_place_type<T>, std::move(value));
-    }
-    void set_number(FieldId field, std::uint64_t value) { set(field, value); }
-    void fault() { packet_.malformed_ = true; }
-
-    void ethernet();
-    bool vlan_tags(std::uint64_t& type);
-    std::optional<int> pppoe();
-    std::optional<int> mpls();
-    void arp();
-    void ip4();
-    void ip6();
-    bool source_route(std::size_t begin, std::size_t end) const;
-    bool extensions(std::uint64_t& protocol, bool& later_fragment);
-    void extension_met(std::uint64_t protocol);
-    void transport(std::uint64_t protocol, int version);
-    bool tcp();
-    bool udp();
-    bool icmp(int version);
-    bool sctp();
-    void tcp_options(std::size_t begin, std::size_t end);
-    void names(std::uint64_t protocol);
-
-    Packet& packet_;
-    std::span<const std::uint8_t> frame_;
-    std::size_t at_ = 0;           // where the next header begins
-    std::size_t end_ = 0;          // of the frame, then of the datagram
-    bool first_fragment_ = false;  // more fragments follow, and this is the first
-};
-
 Packet::Packet(std::span<const std::uint8_t> frame) { PacketReader(*this, frame).read(); }
 
-const std::optional<FieldValue>& Packet::value(FieldId field) const { return values_[static_cast<std::size_t>(field)]; }
+const std::optional<FieldValue>& Packet::value(FieldId field) const { return values_[place(field)]; }
 
 void Packet::set_interface(std::string name) {
-    values_[static_cast<std::size_t>(FieldId::kIface)].emplace(std::in_place_type<std::string>, std::move(name));
+    values_[place(FieldId::kIface)].emplace(std::in_place_type<std::string>, std::move(name));
+}
+
+void Packet::set_later_segment(std::optional<DomainName> name) {
+    for (const FieldId field : {FieldId::kTls, FieldId::kTlsIsClientHello, FieldId::kTlsIsCut, FieldId::kTlsVersion,
+                                FieldId::kTlsSni, FieldId::kTlsAlpn})
+        values_[place(field)].reset();
+    if (!name) return;
+    for (const FieldId field : {FieldId::kTls, FieldId::kTlsIsClientHello, FieldId::kTlsIsCut})
+        values_[place(field)] = true;
+    values_[place(FieldId::kTlsSni)] = std::move(*name);
 }
 
 void PacketReader::read() {
     set_number(FieldId::kPacketLen, frame_.size());
     set_number(FieldId::kRxQueue, 0);
     ethernet();
-    set(FieldId::kMalformed, packet_.malformed_);
+    packet_.malformed_ = malformed_;
+    set(FieldId::kMalformed, malformed_);
 }
 
 void PacketReader::ethernet() {
@@ -132,7 +87,7 @@ std::optional<int> PacketReader::pppoe() {
     const std::uint64_t carried = number(at_ + 6, number_bytes);
     set(FieldId::kPppoe, true);
     set_number(FieldId::kPppoeSession, number(at_ + 2, 2));
-    end_ = at_ + 6 + length;
+    end_ = said_end_ = at_ + 6 + length;
     at_ += 6 + number_bytes;
     return carried == 0x21 ? 4 : carried == 0x57 ? 6 : 0;
 }
@@ -170,7 +125,7 @@ void PacketReader::ip4() {
     if (!reaches(20)) return fault();
     const std::size_t header_bytes = (frame_[at_] & 15) * 4u;
     const std::uint64_t total = number(at_ + 2, 2);
-    if (frame_[at_] >> 4 != 4 || header_bytes < 20 || total < header_bytes || total > end_ - at_) return fault();
+    if (frame_[at_] >> 4 != 4 || header_bytes < 20 || total < header_bytes || total > said_end_ - at_) return fault();
     const std::uint64_t fragment = number(at_ + 6, 2);
     const std::uint64_t offset = (fragment & 0x1fff) * 8;
     const bool more = (fragment & 0x2000) != 0;
@@ -191,8 +146,9 @@ void PacketReader::ip4() {
     set_number(FieldId::kIpProto, protocol);
     set(FieldId::kIpSrc, address(at_ + 12, 4));
     set(FieldId::kIpDst, address(at_ + 16, 4));
-    set(FieldId::kIp4SourceRoute, source_route(at_ + 20, at_ + header_bytes));
-    end_ = at_ + total;
+    set(FieldId::kIp4SourceRoute, source_route(at_ + 20, std::min(at_ + header_bytes, end_)));
+    said_end_ = at_ + total;
+    end_ = std::min(end_, said_end_);
     at_ += header_bytes;
     first_fragment_ = more;
     if (offset == 0) transport(protocol, 4);
@@ -217,7 +173,7 @@ bool PacketReader::source_route(std::size_t begin, std::size_t end) const {
 void PacketReader::ip6() {
     if (!reaches(40)) return fault();
     const std::uint64_t total = 40 + number(at_ + 4, 2);
-    if (frame_[at_] >> 4 != 6 || total > end_ - at_) return fault();
+    if (frame_[at_] >> 4 != 6 || total > said_end_ - at_) return fault();
     set(FieldId::kIp, true);
     set(FieldId::kIp6, true);
     set_number(FieldId::kIpVersion, 6);
@@ -233,7 +189,8 @@ void PacketReader::ip6() {
     set(FieldId::kIpMf, false);
     set_number(FieldId::kIpFragOffset, 0);
     std::uint64_t protocol = frame_[at_ + 6];
-    end_ = at_ + total;
+    said_end_ = at_ + total;
+    end_ = std::min(end_, said_end_);
     at_ += 40;
     bool later_fragment = false;
     const bool good = extensions(protocol, later_fragment);
@@ -300,51 +257,34 @@ void PacketReader::transport(std::uint64_t protocol, int version) {
     else if ((protocol == 1 && version == 4) || (protocol == 58 && version == 6))
         good = icmp(version);
     if (!good) return fault();
+    if (layer_ == Layer::kInner) return;
     const auto begin = frame_.begin() + static_cast<std::ptrdiff_t>(at_);
     set(FieldId::kPayload, std::string(begin, frame_.begin() + static_cast<std::ptrdiff_t>(end_)));
     set_number(FieldId::kPayloadLen, end_ - at_);
-    names(protocol);
+    messages(protocol);
+    tunnels(protocol);
+    if ((protocol == 1 && version == 4) || (protocol == 58 && version == 6)) icmp_error(version);
 }
 
-// What the payload says.
-void PacketReader::names(std::uint64_t protocol) {
-    const auto is_port = [&](std::uint64_t port) {
-        return packet_.value(FieldId::kPortSrc) == FieldValue{port} ||
-               packet_.value(FieldId::kPortDst) == FieldValue{port};
-    };
-    if (protocol == 17 && is_port(53))
-        if (const auto message = read_dns(frame_.subspan(at_, end_ - at_))) {
-            set(FieldId::kDns, true);
-            set(FieldId::kDnsQname, message->qname);
-            set_number(FieldId::kDnsQtype, message->qtype);
-            set(FieldId::kDnsIsResponse, message->is_response);
-            set_number(FieldId::kDnsRcode, message->rcode);
-            set_number(FieldId::kDnsAnswers, message->answers);
-        }
-    if (protocol == 6)
-        if (const auto head = read_http(frame_.subspan(at_, end_ - at_))) {
-            set(FieldId::kHttp, true);
-            set(FieldId::kHttpIsCut, head->is_cut);
-            if (head->method) set(FieldId::kHttpMethod, *head->method);
-            if (head->target) set(FieldId::kHttpTarget, *head->target);
-            if (head->path) set(FieldId::kHttpPath, *head->path);
-            if (head->host) set(FieldId::kHttpHost, *head->host);
-            if (head->user_agent) set(FieldId::kHttpUserAgent, *head->user_agent);
-            if (head->status) set_number(FieldId::kHttpStatus, *head->status);
-        }
-}
-
-bool PacketReader::tcp() {
-    if (!reaches(20)) return false;
-    const std::size_t header_bytes = (frame_[at_ + 12] >> 4) * 4u;
-    if (header_bytes < 20 || !reaches(header_bytes)) return false;
-    const std::uint64_t flags = frame_[at_ + 13];
+// The first eight bytes: all that an old router's ICMP error has of it.
+void PacketReader::tcp_ports() {
     set(FieldId::kTcp, true);
     set_number(FieldId::kTcpSport, number(at_, 2));
     set_number(FieldId::kTcpDport, number(at_ + 2, 2));
     set_number(FieldId::kPortSrc, number(at_, 2));
     set_number(FieldId::kPortDst, number(at_ + 2, 2));
     set_number(FieldId::kTcpSeq, number(at_ + 4, 4));
+}
+
+bool PacketReader::tcp() {
+    if (!reaches(20)) {
+        if (is_cut_ && at_ + 8 <= end_) tcp_ports();
+        return false;
+    }
+    const std::size_t header_bytes = (frame_[at_ + 12] >> 4) * 4u;
+    if (header_bytes < 20 || at_ + header_bytes > said_end_) return false;
+    tcp_ports();
+    const std::uint64_t flags = frame_[at_ + 13];
     set_number(FieldId::kTcpAckSeq, number(at_ + 8, 4));
     set_number(FieldId::kTcpHeaderLen, header_bytes);
     set_number(FieldId::kTcpFlags, flags);
@@ -352,7 +292,7 @@ bool PacketReader::tcp() {
                                  FieldId::kTcpAck, FieldId::kTcpUrg, FieldId::kTcpEce, FieldId::kTcpCwr};
     for (std::size_t bit = 0; bit < std::size(kBits); ++bit) set(kBits[bit], (flags >> bit & 1) != 0);
     set_number(FieldId::kTcpWindow, number(at_ + 14, 2));
-    tcp_options(at_ + 20, at_ + header_bytes);
+    tcp_options(at_ + 20, std::min(at_ + header_bytes, end_));
     at_ += header_bytes;
     return true;
 }
@@ -375,7 +315,7 @@ void PacketReader::tcp_options(std::size_t begin, std::size_t end) {
 bool PacketReader::udp() {
     if (!reaches(8)) return false;
     const std::uint64_t length = number(at_ + 4, 2);
-    const bool beyond = length > end_ - at_;
+    const bool beyond = length > said_end_ - at_;
     if (length < 8 || (beyond && !first_fragment_)) return false;
     set(FieldId::kUdp, true);
     set_number(FieldId::kUdpSport, number(at_, 2));
@@ -383,13 +323,14 @@ bool PacketReader::udp() {
     set_number(FieldId::kPortSrc, number(at_, 2));
     set_number(FieldId::kPortDst, number(at_ + 2, 2));
     set_number(FieldId::kUdpLen, length);
-    if (!beyond) end_ = at_ + length;
+    if (!beyond) end_ = std::min(end_, at_ + length);
     at_ += 8;
     return true;
 }
 
 bool PacketReader::sctp() {
-    if (!reaches(12)) return false;
+    const bool is_whole = reaches(12);
+    if (!is_whole && (!is_cut_ || at_ + 8 > end_)) return false;
     set(FieldId::kSctp, true);
     set_number(FieldId::kSctpSport, number(at_, 2));
     set_number(FieldId::kSctpDport, number(at_ + 2, 2));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "compiler/packet/message_builder.h"
 
 namespace weir::packet {
 namespace {
@@ -153,7 +154,7 @@ void ProbePacket::set_text(FieldId field_id, std::string_view text) {
     if (field_id != FieldId::kDnsQname) return;
     dns_name_ = text;
     need_dns();
-    packet_.payload = dns_message(*dns_name_, 1, random_.one_in(2));
+    packet_.payload = dns_message({random_.one_in(2), *dns_name_});
 }
 
 void ProbePacket::need(FieldId field_id) {

@@ -25,7 +25,8 @@ public:
 
     bool contradicts_itself = false;
     std::optional<std::uint16_t> version;
-    bool has_name_extension = false;
+    bool met_server_name = false;   // the extension, whatever is in it
+    bool read_server_name = false;  // it was read through
     std::optional<DomainName> sni;
     std::optional<std::string> alpn;
     bool ends_between_extensions = false;  // of the payload: what follows it may begin with one
@@ -60,7 +61,7 @@ private:
     }
     bool skip_to_extensions();
     void read_extensions(std::size_t end);
-    void read_names(std::size_t end);
+    bool read_names(std::size_t end);
     void read_protocols(std::size_t end);
 
     std::span<const std::uint8_t> payload_;
@@ -86,42 +87,52 @@ bool HelloReader::skip_to_extensions() {
 }
 
 void HelloReader::read() {
+    constexpr std::size_t kLeastBytes = 35;  // of a hello: version, random, the length of the session id
+    contradicts_itself = hello_end_ < kHelloHeader + kLeastBytes;
+    if (contradicts_itself) return;
     if (!skip_to_extensions()) return;
     if (const auto end = next_end(2, hello_end_)) read_extensions(*end);
 }
 
 void HelloReader::read_extensions(std::size_t end) {
     for (std::size_t count = 0; at_ < end && count < kMaxExtensions; ++count) {
-        ends_between_extensions = at_ >= payload_.size() && at_ < most_;
+        ends_between_extensions = at_ >= payload_.size();
         const auto type = has(4, end) ? next(2, end) : std::nullopt;
         const auto extension_end = type ? next_end(2, end) : std::nullopt;
         if (!extension_end) return;
-        if (*type == 0 && !has_name_extension) read_names(*extension_end);
+        if (*type == 0 && !met_server_name) {
+            read_server_name = read_names(*extension_end);
+            if (!read_server_name) return;
+        }
         if (*type == 16 && !alpn) read_protocols(*extension_end);
         if (contradicts_itself) return;
         at_ = *extension_end;
     }
 }
 
-// server_name: a list of (type, name); type 0 is a host's.
-void HelloReader::read_names(std::size_t end) {
-    has_name_extension = true;
+// server_name: a list of (type, name); type 0 is a host's. False where the walk ends in there.
+bool HelloReader::read_names(std::size_t end) {
+    constexpr int kMaxEntries = 8;
+    met_server_name = true;
     const auto list_end = next_end(2, end);
-    while (list_end && at_ < *list_end) {
+    if (!list_end) return false;
+    for (int entries = 0; at_ < *list_end && entries < kMaxEntries; ++entries) {
         const auto type = has(3, *list_end) ? next(1, *list_end) : std::nullopt;
         const auto name_end = type ? next_end(2, *list_end) : std::nullopt;
-        if (!name_end) return;
+        if (!name_end) return false;
         const std::size_t bytes = *name_end - at_;
         if (*type == 0) {
-            if (bytes == 0 || !has(bytes, end)) return;
+            if (bytes == 0) return true;
+            if (!has(bytes, end)) return false;
             std::string name(payload_.begin() + static_cast<std::ptrdiff_t>(at_),
                              payload_.begin() + static_cast<std::ptrdiff_t>(*name_end));
             if (name.ends_with('.')) name.pop_back();
             if (!name.empty() && name.size() <= kMaxNameBytes) sni = domain_of_text(name);
-            return;
+            return true;
         }
         at_ = *name_end;
     }
+    return true;
 }
 
 // application_layer_protocol_negotiation: a list of names, of which the first counts. Only of a hello's first segment.
@@ -153,21 +164,23 @@ std::optional<TlsRecord> read_tls(std::span<const std::uint8_t> payload) {
     record.is_cut = hello_end > payload.size() || hello_end > record_end;
     HelloReader hello(payload, {});
     hello.read();
-    if (hello.contradicts_itself && !hello.sni) {
+    if (hello.contradicts_itself && !hello.read_server_name) {
         record.is_cut = false;
         return record;
     }
     record.version = hello.version;
     record.sni = hello.sni;
     record.alpn = hello.alpn;
-    record.name_may_follow = !hello.has_name_extension && hello.ends_between_extensions;
+    record.name_may_follow = !hello.met_server_name && hello.ends_between_extensions && hello_end <= record_end &&
+                             payload.size() < kHelloBytes;
     return record;
 }
 
 LaterName read_later_name(std::span<const std::uint8_t> payload, std::span<const std::size_t> starts) {
     HelloReader hello(payload, starts);
     hello.read();
-    const bool goes_on = !hello.has_name_extension && hello.ends_between_extensions && !hello.contradicts_itself;
+    const bool goes_on = !hello.met_server_name && hello.ends_between_extensions && !hello.contradicts_itself &&
+                         payload.size() < kHelloBytes;
     return {hello.sni, goes_on};
 }
 

@@ -110,6 +110,10 @@ TEST_CASE("tls: names") {
     CHECK(!name(hello(server_name(std::string(256, 'a')))));
     CHECK(name(hello(extension(0, counted(entry("other", 7) + entry("host") + entry("next"), 2)))) == "host");
     CHECK(!name(hello(extension(0, counted(entry("other", 7), 2)))));
+    std::string others;
+    for (int i = 0; i < 7; ++i) others += entry("other", 7);
+    CHECK(name(hello(extension(0, counted(others + entry("host"), 2)))) == "host");
+    CHECK(!name(hello(extension(0, counted(others + entry("other", 7) + entry("host"), 2)))));
     CHECK(!name(record(start())));  // no extensions
     CHECK(read(record(start()))->version == 0x0303);
     CHECK(!read(hello(protocol("")))->alpn);
@@ -135,6 +139,7 @@ TEST_CASE("tls: lengths that contradict one another") {
     check_contradiction(hello(extension(16, big(9, 2) + "h2")));
     check_contradiction(hello(extension(0, "")));
     check_contradiction(record("\3"));
+    check_contradiction(record(start().substr(0, 34)));
     // What is left over is no contradiction, and nothing behind a name takes it back.
     CHECK(name(record(start() + counted(server_name("a.b"), 2) + "left over")) == "a.b");
     CHECK(name(hello(extension(0, counted(entry("a.b"), 2) + "left over"))) == "a.b");
