@@ -45,7 +45,9 @@ struct weir_table_head {
     __u64 entries;                    /* of a set, those that have ended too until they give way */
     __u64 due;                        /* above the last level of dues */
     __u32 due_first[WEIR_DUE_LEVELS]; /* of a set: the first element of each level of dues; 0: there is none */
-    __u64 unused_too[4];
+    __u64 nodes;                      /* these: of a set of names, bpf/name_table.h */
+    __u32 text_blocks, free_text, is_changing, unused;
+    __u64 unused_too;
     __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
     __u64 rest[13];
 };
@@ -86,7 +88,7 @@ struct weir_term_group {
 /* A set's cells; cell 0 of a group is its lock. Bit 0 of the last print of a line is its `strays`. */
 struct weir_entry {
     __u64 print;  /* but for that bit, 0: free */
-    __u64 end_ns; /* CLOCK_MONOTONIC; 0: it has no end */
+    __u64 end_ns; /* CLOCK_MONOTONIC; 0: it has no end; WEIR_INNER_NODE */
 };
 #define WEIR_LINE_ENTRIES 4u
 #define WEIR_SET_LINES 8u
@@ -98,6 +100,8 @@ struct weir_set_group {
 };
 #define WEIR_GROUP_ENTRIES (WEIR_SET_LINES * WEIR_LINE_ENTRIES)
 #define WEIR_STRAYS 1ull
+/* Of a set of names: names of the set end in this one, and it is not one itself. An end that is always over. */
+#define WEIR_INNER_NODE 1ull
 
 /* Of a set's lines: a byte an entry, 0 where it is free, and in the highest bit the line's strays. They are a sixteenth
  * of the groups, and say of most keys that are not there that they are not. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,7 +32,9 @@ struct MapSize {
 // A map that outlives its policy where the next one has state of the same identity and shape: the buckets of a state
 // term or the entries of a set that changes (tables: bpf/table.h). All throttles have one. Entry `index` of the map of
 // maps `outer`.
-enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles };
+// kNames: a set of domain names that changes (bpf/name_table.h).
+enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles, kNames };
+constexpr bool is_set(StateKind kind) { return kind == StateKind::kSet || kind == StateKind::kNames; }
 // What a `distinct` keeps behind its cells: nothing (other terms), a list, or, with one more for each halving of the
 // values that are sampled, a bitmap (bpf/abi.h).
 using CellValues = std::uint32_t;
@@ -44,11 +47,36 @@ struct StateMap {
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
-    CellValues values = kNoValues;       // of a kTerm
-    std::uint32_t net_word = 0;          // of a set of nets: 1 + the word of its keys that the net begins with
-    std::vector<std::uint8_t> keys;      // there from the start, and without an end: a set's file
+    CellValues values = kNoValues;  // of a kTerm
+    std::uint32_t nodes = 0;        // of kNames: suffixes of the names in `keys`, by labels
+    std::uint32_t net_word = 0;     // of a set of nets: 1 + the word of its keys that the net begins with
+    // There from the start, and without an end: a set's file. Of names: each_name().
+    std::vector<std::uint8_t> keys;
     std::vector<std::string> throttles;  // kThrottles: identities of those that are in it
 };
+
+// A set of names or texts that does not change, as a table that whoever loads the object makes: entry `index` of
+// weir_set_tables, behind those that change.
+enum class NameKind : std::uint8_t { kDomain, kText };
+struct NameImage {
+    NameKind kind = NameKind::kDomain;
+    std::uint32_t index = 0;
+    std::uint32_t nodes = 0;          // entries of the table
+    std::vector<std::uint8_t> names;  // each_name()
+};
+// Calls `visit` with each of the names: two bytes of length, the lower one first, then the name. False where the bytes
+// are not that.
+template <typename Visit>
+bool each_name(std::span<const std::uint8_t> bytes, Visit visit) {
+    while (bytes.size() >= 2) {
+        const std::size_t length = bytes[0] + std::size_t{bytes[1]} * 256;
+        bytes = bytes.subspan(2);
+        if (length > bytes.size()) return false;
+        visit(bytes.first(length));
+        bytes = bytes.subspan(length);
+    }
+    return bytes.empty();
+}
 
 // How user space finds a field in struct weir_packet, to print it.
 // kName, kText: of struct weir_inside.
@@ -134,6 +162,7 @@ struct Object {
     std::vector<MapImage> maps;
     std::vector<MapSize> sizes;
     std::vector<StateMap> state;
+    std::vector<NameImage> names;
 };
 
 }  // namespace weir::bpf

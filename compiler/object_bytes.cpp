@@ -13,7 +13,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-constexpr std::uint32_t kVersion = 8;         // of the layout below
+constexpr std::uint32_t kVersion = 9;         // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -236,9 +236,16 @@ void state_map(Io& io, StateMap& map) {
     io.block(map.outer);
     io(map.index);
     io.block(map.identity);
-    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.values), io(map.net_word);
+    io(map.kind), io(map.key_size), io(map.value_size), io(map.max_entries), io(map.values), io(map.nodes),
+        io(map.net_word);
     io.block(map.keys);
     list<Io>(io, map.throttles, text<Io>);
+}
+
+template <typename Io>
+void name_image(Io& io, NameImage& image) {
+    io(image.kind), io(image.index), io(image.nodes);
+    io.block(image.names);
 }
 
 template <typename Io>
@@ -249,6 +256,7 @@ void whole(Io& io, Object& object) {
     list<Io>(io, object.maps, map_image<Io>);
     list<Io>(io, object.sizes, map_size<Io>);
     list<Io>(io, object.state, state_map<Io>);
+    list<Io>(io, object.names, name_image<Io>);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "bpf/name_table.h"
 #include "bpf/table.h"
 
 namespace weir::bpf {
@@ -59,10 +60,26 @@ bool is_sound(const SetInfo& set) {
            std::all_of(set.parts.begin(), set.parts.end(), [](SetPart part) { return part <= SetPart::kU32; });
 }
 
+// Of a name; a text of a set has as many as a field may have (language.md).
+constexpr std::size_t kMaxNameBytes = WEIR_NAME_TEXT_BYTES, kMaxTextBytes = 512;
+
+bool are_sound(std::span<const std::uint8_t> names, std::size_t most_bytes) {
+    bool sound = true;
+    const bool whole =
+        each_name(names, [&](std::span<const std::uint8_t> name) { sound = sound && name.size() <= most_bytes; });
+    return whole && sound;
+}
+
+bool is_sound(const NameImage& image) {
+    return image.kind <= NameKind::kText &&
+           are_sound(image.names, image.kind == NameKind::kDomain ? kMaxNameBytes : kMaxTextBytes);
+}
+
 bool is_sound(const StateMap& map) {
+    if (map.kind == StateKind::kNames) return are_sound(map.keys, kMaxNameBytes);
     const bool has_cells = map.kind == StateKind::kTerm || map.kind == StateKind::kThrottles;
     const bool is_keyed = has_cells || map.key_size <= kMaxKeyBytes;
-    return map.kind <= StateKind::kThrottles && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
+    return map.kind <= StateKind::kNames && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
            (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
 }
 
@@ -95,7 +112,9 @@ bool is_sound(const Object& object) {
                map.values.size() == map.keys.size() / map.key_size * map.value_size;
     };
     return is_sound(object.manifest) && std::all_of(object.maps.begin(), object.maps.end(), is_whole) &&
-           std::all_of(object.state.begin(), object.state.end(), [](const StateMap& map) { return is_sound(map); });
+           std::all_of(object.state.begin(), object.state.end(), [](const StateMap& map) { return is_sound(map); }) &&
+           std::all_of(object.names.begin(), object.names.end(),
+                       [](const NameImage& image) { return is_sound(image); });
 }
 
 }  // namespace weir::bpf

@@ -5,6 +5,7 @@
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/live_sets.h"
 #include "bpf/templates/maps.h"
+#include "bpf/templates/names.h"
 #include "bpf/templates/ranges.h"
 #include "bpf/templates/read/frame.h"
 #include "bpf/templates/read/inside.h"

@@ -264,7 +264,7 @@ Bdd::Node PacketSets::entry(const policy::InSet& node, const policy::Set& set,
 // What a set holds may change while the policy runs, or with its file.
 Bdd::Node PacketSets::holds(const policy::InSet& node) {
     const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
-    if (set.dynamic || set.from_file || set.entries.size() > kMaxSpeltEntries) {
+    if (set.dynamic || set.from_file || has_names(set.types) || set.entries.size() > kMaxSpeltEntries) {
         std::string text = fmt::format("in {}", static_cast<std::uint32_t>(node.set));
         for (const packet::FieldId id : node.keys) text += fmt::format(" {}", static_cast<int>(id));
         return when_present(node.keys, opaque(std::move(text)), node.negated);

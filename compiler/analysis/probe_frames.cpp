@@ -7,6 +7,7 @@
 
 #include "compiler/packet/frame_builder.h"
 #include "compiler/packet/probe_packet.h"
+#include "compiler/policy/set_element.h"
 
 namespace weir::analysis {
 namespace {
@@ -124,7 +125,7 @@ void PacketShaper::shape(const policy::MacIn& node, packet::Polarity polarity) {
 void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {
     const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
     for (const packet::FieldId key : node.keys) packet_.need(key);
-    if (set.entries.empty()) return;
+    if (set.entries.empty() || has_names(set.types)) return;
     const std::vector<policy::SetElement> entry = set.entries.entry(random_.below(set.entries.size()));
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     const std::size_t missed = (inside ? beyond() : !beyond()) ? random_.below(node.keys.size()) : node.keys.size();

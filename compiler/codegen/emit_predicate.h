@@ -54,6 +54,7 @@ private:
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     // `key`: where it is laid out.
+    llvm::Value* in_names(const ir::InSet& node);
     llvm::Value* in_hash(const ir::InSet& node, llvm::Value* key);
     llvm::Value* in_live(const ir::InSet& node, llvm::Value* key);
     llvm::Value* in_nets(const ir::InSet& node, llvm::Value* key, const KeyLayout& layout, bool ip6);

@@ -2,6 +2,7 @@
 // weir_set_key or struct weir_net_key.
 // Tested by tests/cli/kept_test.py with `in bad`.
 #include "compiler/codegen/emit_predicate.h"
+#include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
@@ -44,6 +45,14 @@ llvm::Value* PredicateEmitter::in_nets(const ir::InSet& node, llvm::Value* key, 
     return call("weir_in_nets", {key});
 }
 
+llvm::Value* PredicateEmitter::in_names(const ir::InSet& node) {
+    llvm::Value* index = ir_.getInt32(tables_.state().name_table(node.set));
+    if (policy_.sets[node.set].types.front() == policy::SetType::kDomain)
+        return call("weir_in_names", {packet_, inside_, index});
+    llvm::Value* text = ir_.CreateTrunc(load(node.key.front().word.offset, 4), ir_.getInt32Ty());
+    return call("weir_in_texts", {ctx_, packet_, text, index});
+}
+
 void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
     const policy::Set& set = policy_.sets[node.set];
     if (is_searched(set)) {
@@ -56,6 +65,10 @@ void PredicateEmitter::branch_in_set(const ir::InSet& node, llvm::BasicBlock* ye
         llvm::Value* in =
             ranges.search.function != nullptr ? found(ranges.search, {number}) : in_few(number, ranges.numbers);
         ir_.CreateCondBr(in, yes, no);
+        return;
+    }
+    if (has_names(set.types)) {
+        ir_.CreateCondBr(in_names(node), yes, no);
         return;
     }
     llvm::Value* key = keys_.place(ir_, tables_.key_words(node.set, set), no);

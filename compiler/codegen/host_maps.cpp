@@ -1,6 +1,7 @@
 // Tested by tests/unit/codegen/native_test.cpp with `NativeEngine`.
 #include "compiler/codegen/host_maps.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -81,23 +82,79 @@ void* HostMap::look_up(const void* key) {
     return has_prefix(static_cast<const std::uint8_t*>(key)) ? values_.data() : nullptr;
 }
 
+namespace {
+// Nobody attacks here: always the same.
+struct PrintNumbers {
+    explicit PrintNumbers(Seeded& random) {
+        for (__u64& one : by) one = random();
+    }
+    __u64 by[WEIR_PRINT_WORDS];
+};
+}  // namespace
+
+HostMap HostMap::names(const bpf::NameImage& image) {
+    const std::uint32_t groups = weir_set_groups(image.nodes);
+    for (Seeded random(1);;) {
+        HostMap map = array(weir_name_elements(groups, 0), WEIR_SET_BYTES);
+        const weir_names table = weir_begin_names(map.values(), PrintNumbers(random).by, groups, image.nodes, 0);
+        bool fits = true;
+        bpf::each_name(image.names, [&](std::span<const std::uint8_t> name) {
+            const auto length = static_cast<std::uint32_t>(name.size());
+            fits = fits && (image.kind == bpf::NameKind::kText ? weir_put_fixed_text(&table, name.data(), length)
+                                                               : weir_put_fixed_name(&table, name.data(), length)) != 0;
+        });
+        if (fits) return map;
+    }
+}
+
+HostMap HostMap::changing_names(const bpf::StateMap& image) {
+    std::uint32_t blocks = 0;
+    bpf::each_name(image.keys, [&](std::span<const std::uint8_t> name) {
+        blocks += weir_blocks_of_name(static_cast<std::uint32_t>(name.size()));
+    });
+    blocks = std::max(blocks, weir_blocks_of_names(image.max_entries));
+    const std::uint32_t groups = weir_set_groups(std::max(image.nodes, weir_nodes_of_names(image.max_entries)));
+    HostMap map = array(weir_name_elements(groups, blocks), WEIR_SET_BYTES);
+    map.image_ = image;
+    for (Seeded random(1);;) {
+        weir_begin_names(map.values(), PrintNumbers(random).by, groups, image.max_entries, blocks);
+        if (map.fill()) return map;
+        const weir_names table = map.names();
+        weir_clear_names(&table);
+    }
+}
+
+weir_names HostMap::names() {
+    const auto* head = reinterpret_cast<const weir_table_head*>(values());
+    return {values(), head->groups, head->region_shift, head->text_blocks};
+}
+
 HostMap HostMap::state(const bpf::StateMap& image) {
+    if (image.kind == bpf::StateKind::kNames) return changing_names(image);
     const bool is_set = image.kind == bpf::StateKind::kSet;
     const std::uint32_t key_words = image.key_size / 4;
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
     HostMap map = is_set ? array(weir_set_elements(groups, key_words), WEIR_SET_BYTES)
                          : array(weir_term_elements(groups, image.values != bpf::kNoValues), WEIR_TERM_BYTES);
     map.image_ = image;
-    for (Seeded random(1);;) {  // nobody attacks here: always the same
-        __u64 by[WEIR_PRINT_WORDS];
-        for (__u64& one : by) one = random();
-        weir_begin_table(map.values(), by, groups, image.max_entries, is_set ? key_words : 0, image.net_word);
+    for (Seeded random(1);;) {
+        weir_begin_table(map.values(), PrintNumbers(random).by, groups, image.max_entries, is_set ? key_words : 0,
+                         image.net_word);
         if (map.fill()) return map;
         weir_clear_table(map.values());
     }
 }
 
 bool HostMap::fill() {
+    if (image_->kind == bpf::StateKind::kNames) {
+        const weir_names table = names();
+        bool fits = true;
+        bpf::each_name(image_->keys, [&](std::span<const std::uint8_t> name) {
+            fits =
+                fits && weir_put_name(&table, name.data(), static_cast<std::uint32_t>(name.size()), 0) != WEIR_REFUSED;
+        });
+        return fits;
+    }
     for (std::size_t at = 0; at < image_->keys.size(); at += image_->key_size)
         if (weir_put_first(values(), reinterpret_cast<const std::uint32_t*>(image_->keys.data() + at), 0) == 0)
             return false;
@@ -129,7 +186,12 @@ HostMap& HostMap::put(std::uint32_t index, HostMap map) {
 void HostMap::reset() {
     for (const auto& map : maps_) map->reset();
     if (!image_) return;
-    weir_clear_table(values());
+    if (image_->kind == bpf::StateKind::kNames) {
+        const weir_names table = names();
+        weir_clear_names(&table);
+    } else {
+        weir_clear_table(values());
+    }
     fill();
 }
 

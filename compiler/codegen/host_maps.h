@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "bpf/name_table.h"
 #include "compiler/object.h"
 
 namespace weir::codegen {
@@ -27,6 +28,8 @@ public:
     static HostMap prefixes(const bpf::MapImage& image);
     // What a term, all throttles or a set that changes keeps: a table (bpf/table.h).
     static HostMap state(const bpf::StateMap& image);
+    // A set of names or texts that does not change.
+    static HostMap names(const bpf::NameImage& image);
     // A map of maps.
     static HostMap maps();
 
@@ -46,6 +49,8 @@ public:
 private:
     bool has_prefix(const std::uint8_t* key) const;
     bool fill();  // a table, with what its image has; false: there is no room
+    static HostMap changing_names(const bpf::StateMap& image);
+    weir_names names();
 
     Kind kind_ = Kind::kArray;
     std::size_t key_size_ = sizeof(std::uint32_t);

@@ -59,6 +59,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.try_emplace("weir_sets_lpm", HostMap::prefixes(none));
     for (const char* outer : kStateMaps) maps.emplace(outer, HostMap::maps());
     for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::state(image));
+    for (const bpf::NameImage& image : object.names) maps.at("weir_set_tables").put(image.index, HostMap::names(image));
     for (const bpf::MapSize& size : object.sizes) {
         if (size.map == "weir_state_accounts")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "compiler/policy/set_element.h"
+
 namespace weir::codegen {
 namespace {
 
@@ -39,9 +41,7 @@ std::uint64_t open_bits(unsigned length) { return length >= 64 ? 0 : kOnes >> le
 
 }  // namespace
 
-bool is_searched(const policy::Set& set) {
-    return set.types.size() == 1 && set.types.front() != policy::SetType::kDomain && !set.dynamic;
-}
+bool is_searched(const policy::Set& set) { return set.types.size() == 1 && !has_names(set.types) && !set.dynamic; }
 
 SetRanges set_ranges(const policy::Set& set, RangeLines& lines) {
     SetRanges ranges;

@@ -103,6 +103,15 @@ StateTables::StateTables(const policy::TypedPolicy& policy) {
         made.net_word = net_word(types);
         if (made.net_word != 0) made.function = "weir_in_live_nets";
     }
+    // Behind those that change: these are nothing that the next policy goes on with.
+    for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
+        if (has_names(policy.sets[number].types) && !policy.sets[number].dynamic)
+            fixed_names_.emplace(number, used["weir_set_tables"]++);
+}
+
+std::uint32_t StateTables::name_table(std::uint32_t set) const {
+    const auto fixed = fixed_names_.find(set);
+    return fixed != fixed_names_.end() ? fixed->second : live_set(set).index;
 }
 
 void StateTables::set_decision(const ir::Decision& decision) {
@@ -162,17 +171,30 @@ void StateTables::write_sets(const policy::TypedPolicy& policy, bpf::Object& obj
         map.outer = where.maps;
         map.index = where.index;
         map.identity = policy::identity(set);
-        map.kind = bpf::StateKind::kSet;
-        map.key_size = where.width * 4;
+        const bool is_names = has_names(set.types);
+        map.kind = is_names ? bpf::StateKind::kNames : bpf::StateKind::kSet;
+        map.key_size = is_names ? 0 : where.width * 4;
         map.value_size = WEIR_SET_BYTES;
         map.max_entries = static_cast<std::uint32_t>(set.size);
         map.net_word = where.net_word;
-        for (std::size_t i = 0; i < set.entries.size(); ++i) {
+        if (is_names) {
+            map.keys = set.entries.names().bytes();
+            map.nodes = static_cast<std::uint32_t>(set.entries.names().suffixes());
+        }
+        for (std::size_t i = 0; !is_names && i < set.entries.size(); ++i) {
             const std::vector<std::uint32_t> words = live_key(set, set.entries.entry(i));
             const auto* begin = reinterpret_cast<const std::uint8_t*>(words.data());
             map.keys.insert(map.keys.end(), begin, begin + map.key_size);
         }
         object.state.push_back(std::move(map));
+    }
+    for (const auto& [number, index] : fixed_names_) {
+        const policy::Set& set = policy.sets[number];
+        const bool is_text = set.types.front() == policy::SetType::kText;
+        const policy::NameList& names = set.entries.names();
+        const std::size_t nodes = is_text ? names.size() : names.suffixes();
+        object.names.push_back({is_text ? bpf::NameKind::kText : bpf::NameKind::kDomain, index,
+                                static_cast<std::uint32_t>(nodes), names.bytes()});
     }
 }
 
@@ -181,6 +203,7 @@ void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) 
     write_sets(policy, object);
     std::map<std::string, std::uint32_t> entries;
     for (const bpf::StateMap& map : object.state) ++entries[map.outer];
+    if (!object.names.empty()) entries["weir_set_tables"] += static_cast<std::uint32_t>(object.names.size());
     for (const auto& [outer, count] : entries) object.sizes.push_back({outer, count, 0, 0});
     object.sizes.push_back(
         {"weir_state_accounts", std::max(static_cast<std::uint32_t>(object.state.size()), 1u), 0, 0});

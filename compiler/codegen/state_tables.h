@@ -36,6 +36,8 @@ public:
     void set_decision(const ir::Decision& decision);
 
     const StatePlace& live_set(std::uint32_t set) const { return live_.at(set); }
+    // Of a set of names or texts: its place in weir_set_tables.
+    std::uint32_t name_table(std::uint32_t set) const;
     const StatePlace& term(std::uint32_t term) const { return terms_.at(term); }
     const ThrottleRows& throttles() const { return throttles_; }
     // Of the table of their windows: its place in weir_term_tables. Its account is behind those of the terms.
@@ -53,7 +55,8 @@ private:
     void add_throttles(const ir::Decision& decision, std::uint32_t index);
     void write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
-    std::map<std::uint32_t, StatePlace> live_;  // by set number
+    std::map<std::uint32_t, StatePlace> live_;            // by set number
+    std::map<std::uint32_t, std::uint32_t> fixed_names_;  // likewise: sets of names that do not change
     std::vector<StatePlace> terms_;
     std::vector<bpf::StateMap> term_maps_;  // that of the throttles last
     std::vector<weir_term> term_rows_;

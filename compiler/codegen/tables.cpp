@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
 
 namespace weir::codegen {
@@ -29,9 +30,10 @@ std::uint32_t words_of(policy::SetType type) {
         case policy::SetType::kU8:
         case policy::SetType::kU16:
         case policy::SetType::kU32: return 1;
-        case policy::SetType::kDomain: break;
+        case policy::SetType::kDomain:
+        case policy::SetType::kText: break;
     }
-    WEIR_CHECK(!"a domain set has no packet-path form yet");
+    WEIR_CHECK(!"names are no part of a key");
     return 0;
 }
 
@@ -81,6 +83,9 @@ std::vector<std::uint32_t> net_key(std::uint32_t number, const policy::Set& set,
     return words;
 }
 
+// In the hash map, or in the trie of tuples with a net.
+bool is_in_map(const policy::Set& set) { return !is_searched(set) && !set.dynamic && !has_names(set.types); }
+
 // Rounds up to the next sixteenth of a power of two.
 std::size_t with_slack(std::size_t count) {
     const std::size_t step = std::max<std::size_t>(std::bit_floor(count) / 16, 1);
@@ -113,7 +118,7 @@ std::vector<std::uint32_t> entry_words(const std::vector<policy::SetType>& types
 
 Tables::Tables(const policy::TypedPolicy& policy) : state_(policy) {
     for (const policy::Set& set : policy.sets) {
-        if (is_searched(set) || set.dynamic) continue;
+        if (!is_in_map(set)) continue;
         const KeyLayout layout = key_layout(set);
         std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
         words = std::max(words, layout.words);
@@ -121,6 +126,7 @@ Tables::Tables(const policy::TypedPolicy& policy) : state_(policy) {
 }
 
 std::uint32_t Tables::key_words(std::uint32_t number, const policy::Set& set) const {
+    if (has_names(set.types)) return 0;
     if (set.dynamic) return state_.live_set(number).width;
     return key_layout(set).is_net ? 1 + net_words_ : hash_words_;
 }
@@ -215,7 +221,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     std::uint32_t hash_entries = 0, net_entries = 0;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         const policy::Set& set = policy.sets[number];
-        if (is_searched(set) || set.dynamic) continue;
+        if (!is_in_map(set)) continue;
         WEIR_CHECK(set.entries.rows().empty() || set.types.size() == set.entries.width());
         const KeyLayout layout = key_layout(set);
         const std::span<const policy::SetElement> rows = set.entries.rows();

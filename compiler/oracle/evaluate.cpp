@@ -147,11 +147,28 @@ private:
         return {values, is_ip4 ? std::uint8_t{32} : std::uint8_t{128}};
     }
     static bool has(const policy::Set& set, const std::vector<packet::FieldValue>& key) {
+        if (const auto* name = std::get_if<packet::DomainName>(&key.front()))
+            return has_name(set.entries.names(), *name);
+        if (const auto* text = std::get_if<std::string>(&key.front())) return has_text(set.entries.names(), *text);
         if (set.types.size() > 1) return has_row(set, key);
         if (set.types.front() == policy::SetType::kIp || set.types.front() == policy::SetType::kNet)
             return has_net(set.entries, std::get<IpAddress>(key.front()));
         const auto& numbers = set.entries.numbers();
         return std::binary_search(numbers.begin(), numbers.end(), std::get<std::uint64_t>(key.front()));
+    }
+    // Are the last labels of the name an entry, or all of them?
+    static bool has_name(const policy::NameList& names, const packet::DomainName& name) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            const std::vector<std::string> labels = packet::domain_of_text(names[i]).labels;
+            if (labels.size() <= name.labels.size() && std::equal(labels.rbegin(), labels.rend(), name.labels.rbegin()))
+                return true;
+        }
+        return false;
+    }
+    static bool has_text(const policy::NameList& texts, std::string_view text) {
+        for (std::size_t i = 0; i < texts.size(); ++i)
+            if (texts[i] == text) return true;
+        return false;
     }
     // Is the address's network of any length an entry?
     static bool has_net(const policy::SetEntries& entries, const IpAddress& address) {

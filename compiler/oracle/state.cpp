@@ -223,7 +223,8 @@ std::uint32_t Throttles::passes(std::uint32_t alert, const policy::StateTerm& th
 
 OracleState::OracleState(const policy::TypedPolicy& policy) : throttles(policy.throttles_size) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
-        if (policy.sets[number].dynamic) sets.emplace(number, LiveSet(policy.sets[number]));
+        if (policy.sets[number].dynamic && !has_names(policy.sets[number].types))  // no rule changes names
+            sets.emplace(number, LiveSet(policy.sets[number]));
 }
 
 std::uint64_t OracleState::evictions() const {

@@ -15,10 +15,10 @@ struct TypeWord {
     std::size_t words;    // 32-bit words of a key
     std::uint64_t limit;  // integers
 };
-constexpr TypeWord kTypes[] = {{"ip", SetType::kIp, 5, 0},          {"net", SetType::kNet, 5, 0},
-                               {"port", SetType::kPort, 1, 0xffff}, {"mac", SetType::kMac, 2, 0},
-                               {"domain", SetType::kDomain, 0, 0},  {"u8", SetType::kU8, 1, 0xff},
-                               {"u16", SetType::kU16, 1, 0xffff},   {"u32", SetType::kU32, 1, 0xffffffff}};
+constexpr TypeWord kTypes[] = {
+    {"ip", SetType::kIp, 5, 0},        {"net", SetType::kNet, 5, 0},          {"port", SetType::kPort, 1, 0xffff},
+    {"mac", SetType::kMac, 2, 0},      {"domain", SetType::kDomain, 0, 0},    {"u8", SetType::kU8, 1, 0xff},
+    {"u16", SetType::kU16, 1, 0xffff}, {"u32", SetType::kU32, 1, 0xffffffff}, {"a string", SetType::kText, 0, 0}};
 
 const TypeWord& row(SetType type) {
     for (const TypeWord& known : kTypes)
@@ -50,6 +50,10 @@ std::optional<SetType> set_type(std::string_view word) {
 }
 
 std::string_view set_type_name(SetType type) { return row(type).word; }
+
+bool has_names(const std::vector<SetType>& types) {
+    return types.size() == 1 && (types.front() == SetType::kDomain || types.front() == SetType::kText);
+}
 
 bool has_net(const std::vector<SetType>& types) {
     return std::find(types.begin(), types.end(), SetType::kNet) != types.end();
@@ -83,7 +87,7 @@ std::optional<SetElement> parse_element(SetType type, std::string_view text) {
         return element;
     }
     const auto number = integer(text);
-    if (type == SetType::kDomain || !number || *number > row(type).limit) return std::nullopt;
+    if (type == SetType::kDomain || type == SetType::kText || !number || *number > row(type).limit) return std::nullopt;
     element.number = *number;
     return element;
 }

@@ -18,6 +18,8 @@ std::optional<SetType> set_type(std::string_view word);
 std::string_view set_type_name(SetType type);
 
 bool has_net(const std::vector<SetType>& types);
+// kDomain or kText: entries are SetEntries::names(), and no SetElement.
+bool has_names(const std::vector<SetType>& types);
 
 // 32-bit words of a key of these types: bpf/abi.h, "sets".
 std::size_t key_words(const std::vector<SetType>& types);

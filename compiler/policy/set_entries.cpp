@@ -74,6 +74,7 @@ void SetEntries::sort() {
     sort_distinct(nets4_);
     sort_distinct(nets6_);
     sort_distinct(numbers_);
+    names_.sort();
     sort_rows(rows_, width_);
 }
 
@@ -88,7 +89,7 @@ void put_word(Word word, std::uint8_t* bytes) {
 }  // namespace
 
 std::vector<SetElement> SetEntries::entry(std::size_t index) const {
-    WEIR_CHECK(index < size());
+    WEIR_CHECK(index < size() && names_.size() == 0);
     SetElement element;
     if (index < nets4_.size()) {
         put_word(nets4_[index].address, element.address.bytes.data());

@@ -4,13 +4,16 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "compiler/policy/name_list.h"
 #include "grammar/value.h"
 
 namespace weir::policy {
 
-enum class SetType : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32 };
+// kText: of sets that are made of a literal of strings.
+enum class SetType : std::uint8_t { kIp, kNet, kPort, kMac, kDomain, kU8, kU16, kU32, kText };
 
 // One value of a type. Integers (ports, u8…u32) in `number`, MACs as 48-bit numbers.
 struct SetElement {
@@ -37,12 +40,16 @@ class SetEntries {
 public:
     // An element a type. Entries are in order only after sort().
     void add(const std::vector<SetType>& types, const std::vector<SetElement>& entry);
+    // Of a set of kDomain or kText; a name as packets have it.
+    void add_name(std::string_view name) { names_.add(name); }
     // Sorted, each entry once.
     void sort();
 
-    std::size_t size() const { return nets4_.size() + nets6_.size() + numbers_.size() + rows_.size() / width_; }
+    std::size_t size() const {
+        return nets4_.size() + nets6_.size() + numbers_.size() + names_.size() + rows_.size() / width_;
+    }
     bool empty() const { return size() == 0; }
-    // Entry `index`, an element a type: for who looks at few.
+    // Entry `index`, an element a type: for who looks at few. Not of names.
     std::vector<SetElement> entry(std::size_t index) const;
 
     // One type, addresses or networks.
@@ -50,6 +57,8 @@ public:
     const std::vector<Net6>& nets6() const { return nets6_; }
     // One type, not addresses.
     const std::vector<std::uint64_t>& numbers() const { return numbers_; }
+    // kDomain, kText.
+    const NameList& names() const { return names_; }
     // Tuples: `width()` elements an entry, one entry after another.
     const std::vector<SetElement>& rows() const { return rows_; }
     std::size_t width() const { return width_; }
@@ -58,6 +67,7 @@ private:
     std::vector<Net4> nets4_;
     std::vector<Net6> nets6_;
     std::vector<std::uint64_t> numbers_;
+    NameList names_;
     std::vector<SetElement> rows_;
     std::size_t width_ = 1;
 };

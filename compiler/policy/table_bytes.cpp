@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "bpf/name_table.h"
 #include "bpf/table.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/set_element.h"
@@ -20,7 +21,17 @@ std::uint32_t kept_words(const std::vector<SetType>& types) {
     return words <= 2 ? 2 : words <= 6 ? 6 : 16;
 }
 
+std::uint64_t bytes_of_names(const Set& set) {
+    const auto size = static_cast<std::uint32_t>(set.size);
+    const std::size_t nodes = set.types.front() == SetType::kText ? set.entries.size() : set.entries.names().suffixes();
+    const std::uint32_t elements =
+        set.dynamic ? weir_name_elements(weir_set_groups(weir_nodes_of_names(size)), weir_blocks_of_names(size))
+                    : weir_name_elements(weir_set_groups(static_cast<std::uint32_t>(nodes)), 0);
+    return std::uint64_t{elements} * WEIR_SET_BYTES;
+}
+
 std::uint64_t bytes_of(const Set& set) {
+    if (has_names(set.types)) return bytes_of_names(set);
     if (!set.dynamic) return set.entries.size() * kFixedEntryBytes;
     const std::uint32_t groups = weir_set_groups(static_cast<std::uint32_t>(set.size));
     return std::uint64_t{weir_set_elements(groups, kept_words(set.types))} * WEIR_SET_BYTES;

@@ -73,6 +73,12 @@ void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& writt
     policy::SetChange change;
     change.adds = add != nullptr;
     change.set = static_cast<policy::SetId>(set - typed_.sets.data());
+    if (has_names(set->types))
+        return say({.code = Code::E363,
+                    .span = written.span,
+                    .message = fmt::format("a rule cannot change `{}`, a set of names", set->name),
+                    .help = fmt::format("its names come from its file, or from `weir set add {} NAME`", set->name),
+                    .notes = {{set->span, "its type is given here"}}});
     auto keys = changed_keys(value, *set);
     if (!keys) return;
     change.keys = std::move(*keys);

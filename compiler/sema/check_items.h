@@ -32,6 +32,13 @@ private:
     bool set_types(const ast::Set& written, policy::Set& set);
     void set_clauses(const ast::Set& written, policy::Set& set);
     void read_set_file(const ast::Set& written, policy::Set& set);
+    // A line of a file of names.
+    struct FileLine {
+        const std::string& file;
+        std::size_t number;
+        std::string_view text;
+    };
+    bool name_line(const ast::Set& written, const FileLine& line, policy::Set& set);
     void set_lines(const ast::Set& written, const std::string& name, std::string_view text, policy::Set& set);
     void has_size_for(const ast::Set& written, const std::string& name, policy::Set& set);
     void literal_entries(const Operand& literal, const ast::Set& written, policy::Set& set);
@@ -43,6 +50,7 @@ private:
     std::vector<policy::MessagePart> message(const ast::Alert& written);
     policy::MessagePart hole(std::string_view name, Span span);
     Span hole_span(const ast::Alert& written, std::string_view name) const;
+    std::string name_;  // the one read last: its memory
     // check_changes.cpp
     std::optional<policy::StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
     void action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);

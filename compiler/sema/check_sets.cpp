@@ -73,8 +73,12 @@ bool ItemChecker::set_types(const ast::Set& written, policy::Set& set) {
             set.types.clear();
             return false;
         }
-        if (*type == policy::SetType::kDomain) {
-            conditions_.not_yet(word.span, "a set of domain names");
+        if (*type == policy::SetType::kDomain && written.types.size() > 1) {
+            say({.code = Code::E364,
+                 .span = word.span,
+                 .message = "a tuple cannot have a name",
+                 .help = "a set of `domain` holds for all names under its own, which a tuple cannot; use a set for the "
+                         "names and one for the rest: `dns.qname in names and ip.src in clients`"});
             set.types.clear();
             return false;
         }
@@ -121,6 +125,7 @@ void ItemChecker::set_clauses(const ast::Set& written, policy::Set& set) {
 // Entries that stand there more than once are dropped as the file is read, so that no file takes more memory than twice
 // the most entries do.
 void ItemChecker::set_lines(const ast::Set& written, const std::string& name, std::string_view text, policy::Set& set) {
+    const bool is_names = has_names(set.types);
     std::vector<policy::SetElement> entry;
     std::string fault;
     std::size_t faults = 0, number = 0;
@@ -132,14 +137,15 @@ void ItemChecker::set_lines(const ast::Set& written, const std::string& name, st
         ++number;
         line = trimmed(line.substr(0, line.find('#')));
         if (line.empty()) continue;
-        if (set_line(line, set.types, entry, fault)) {
-            set.entries.add(set.types, entry);
+        if (is_names ? name_line(written, {name, number, line}, set) : set_line(line, set.types, entry, fault)) {
+            if (!is_names) set.entries.add(set.types, entry);
             if (set.entries.size() < 2 * kMaxEntries) continue;
             set.entries.sort();
             if (set.entries.size() > kMaxEntries) break;
             continue;
         }
         ++faults;
+        if (is_names) continue;  // said
         say({.code = Code::E329,
              .span = written.file_span,
              .message = fmt::format("{}:{}: {}", name, number, fault),
@@ -189,6 +195,7 @@ std::string_view elements_of(policy::SetType type) {
         case policy::SetType::kDomain: return "domain names";
         case policy::SetType::kU8: return "integers of 8 bits";
         case policy::SetType::kU16: return "integers of 16 bits";
+        case policy::SetType::kText: return "strings";
         case policy::SetType::kU32: break;
     }
     return "integers of 32 bits";
@@ -234,6 +241,12 @@ void ItemChecker::literal_entries(const Operand& literal, const ast::Set& writte
                     .message = fmt::format("these entries have {} part{}, and those of `{}` have {}", literal.width,
                                            literal.width == 1 ? "" : "s", set.name, width),
                     .notes = {{set.span, "its type is given here"}}});
+    if (has_names(set.types)) {
+        for (const PlacedValue& value : *literal.values)
+            if (const auto name = conditions_.literal_name(value)) set.entries.add_name(*name);
+        set.entries.sort();
+        return has_size_for(written, fmt::format("`{}`", set.name), set);
+    }
     std::vector<policy::SetElement> entry;
     for (std::size_t at = 0; at < literal.values->size(); at += width) {
         entry.clear();

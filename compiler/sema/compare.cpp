@@ -64,6 +64,7 @@ bool set_type_fits(policy::SetType set, const packet::Field& field) {
         case policy::SetType::kU8: return field.type == packet::Type::kUint && field.bits <= 8;
         case policy::SetType::kU16: return field.type == packet::Type::kUint && field.bits <= 16;
         case policy::SetType::kU32: return field.type == packet::Type::kUint && field.bits <= 32;
+        case policy::SetType::kText: return field.type == packet::Type::kText;
     }
     return false;
 }

@@ -63,6 +63,8 @@ public:
     std::vector<policy::StateTerm> take_terms() { return std::exchange(terms_, {}); }
     // Says what is wrong where the fields are not what the set holds.
     bool fits_set(const std::vector<packet::FieldId>& keys, const policy::Set& set, Span span);
+    // A name of a set, as packets have it; nothing where it is none, which has been said.
+    std::optional<std::string> literal_name(const PlacedValue& value);
     // Interface conditions and payload searches of the whole policy so far.
     std::size_t payload_searches() const { return payload_searches_; }
 
@@ -138,6 +140,8 @@ private:
     policy::ExprId compare_text(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     policy::ExprId in_set(const std::vector<packet::FieldId>& keys, const ast::Compare& node, const Operand& rhs,
                           Span span);
+    // names.cpp
+    policy::ExprId in_names(const Operand& lhs, const Operand& rhs, bool negated, Span span);
     policy::ExprId in_tuples(const Operand& lhs, const ast::Compare& node, const Operand& rhs, Span span);
     policy::ExprId one_of_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);
     policy::ExprId exact_tuples(const Operand& lhs, const Operand& rhs, bool negated, Span span);

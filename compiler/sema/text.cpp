@@ -19,6 +19,16 @@ namespace {
 constexpr std::size_t kMaxLiteralBytes = 64;  // payload literals: language.md, conditions
 constexpr std::size_t kMaxTextBytes = WEIR_TEXT_LITERAL_BYTES;
 
+// One by one a few strings are found sooner than in a table.
+constexpr std::size_t kMostCompared = 4;
+
+// `in` holds for names under those of the set, so that it is always one.
+bool is_set_of_names(packet::FieldId field, const std::vector<PlacedValue>& values) {
+    const packet::Type type = packet::field(field).type;
+    if (type == packet::Type::kDomain) return true;
+    return type == packet::Type::kText && field != packet::FieldId::kIface && values.size() > kMostCompared;
+}
+
 std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
 
 }  // namespace
@@ -77,10 +87,8 @@ policy::ExprId ConditionChecker::compare_text(const Operand& lhs, const ast::Com
         if (!operator_fits(node, packet::Type::kBytes, rhs)) return never(span);
     }
     const bool negated = is_negated(node.op);
-    if (lhs.kind == Kind::kField && packet::field(lhs.field).type == packet::Type::kDomain && is_membership(node.op)) {
-        not_yet(rhs.span, "a literal set of names");
-        return never(span);
-    }
+    if (lhs.kind == Kind::kField && is_membership(node.op) && is_set_of_names(lhs.field, *rhs.values))
+        return in_names(lhs, rhs, negated, span);
     if (rhs.kind == Kind::kValue) return one_text(lhs, node.op, rhs.values->front(), negated, span);
     if (rhs.values->size() > kMaxExprs) {
         too_large(span);

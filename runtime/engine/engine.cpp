@@ -249,7 +249,7 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
     if (!held) return held.error();
     std::unordered_map<std::string_view, std::uint64_t> entries;
     for (std::size_t i = 0; i < maps.size(); ++i)
-        if (maps[i].kind == bpf::StateKind::kSet) entries[identities[i]] = (*held)[i].value_or(0);
+        if (bpf::is_set(maps[i].kind)) entries[identities[i]] = (*held)[i].value_or(0);
     for (const bpf::SetInfo& info : active->generation.manifest.sets) {
         SetStatus row{info.name, info.entries, 0};
         if (info.dynamic) {
@@ -259,7 +259,7 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
         status.sets.push_back(std::move(row));
     }
     for (std::size_t i = 0; i < maps.size(); ++i) {
-        if (maps[i].kind == bpf::StateKind::kSet) continue;
+        if (bpf::is_set(maps[i].kind)) continue;
         const weir_state_account account = accounts.state(identities[i], counts);
         status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
     }

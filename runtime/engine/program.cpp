@@ -136,6 +136,7 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
     quiet_libbpf();
     auto state = StateMaps::make(compiled.state, options.shared.state);
     if (!state) return state.error();
+    if (Status made = state->add_fixed(compiled.names); !made) return made.error();
     auto opened = open(compiled, options, *state);
     if (!opened) return opened.error();
     const int failed = bpf_object__load(opened->object.get());

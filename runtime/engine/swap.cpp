@@ -152,9 +152,9 @@ void Engine::State::carry_late_entries(const Loaded& old) {
     const StateMaps &before = old.program.state(), &now = active->program.state();
     for (const bpf::StateMap& shape : now.shapes()) {
         const int from = before.fd(shape.identity), to = now.fd(shape.identity);
-        if (shape.kind != bpf::StateKind::kSet || from < 0 || is_same_map(from, to)) continue;
-        auto table = StateTable::open(from);
-        auto refused = table ? add_missing(entries_of(*table), to, changer) : table.error();
+        if (!bpf::is_set(shape.kind) || from < 0 || is_same_map(from, to)) continue;
+        const bool is_names = shape.kind == bpf::StateKind::kNames;
+        auto refused = is_names ? add_missing_names(from, to) : add_missing(from, to, changer);
         if (!refused)
             notice(
                 fmt::format("`{}` may lack entries of the policy before: {}", shape.identity, refused.error().message));

@@ -44,12 +44,15 @@ private:
         : info_(std::move(info)), map_(map), words_(words), changer_(changer) {}
     Status change(std::vector<weir_set_request>& requests) const;
     Result<Key> key(const std::string& value) const;
+    Result<std::vector<std::string>> names(const std::vector<std::string>& values) const;
+    Result<Added> add_names(const std::vector<std::string>& values, std::uint64_t end_ns) const;
+    Result<std::uint64_t> remove_names(const std::vector<std::string>& values) const;
     Result<std::vector<weir_set_request>> requests(const std::vector<std::string>& values,
                                                    weir_set_request_kind kind) const;
 
     bpf::SetInfo info_;
     int map_;
-    std::size_t words_;  // of a key
+    std::size_t words_;  // of a key; 0: of names
     SetChanger* changer_;
 };
 

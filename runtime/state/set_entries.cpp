@@ -7,6 +7,7 @@
 #include <span>
 
 #include "runtime/kernel.h"
+#include "runtime/state/name_table.h"
 
 namespace weir::runtime {
 
@@ -39,6 +40,27 @@ Result<std::uint64_t> add_missing(const SetEntries& entries, int fd, SetChanger&
     if (Status done = changer.carry_out(fd, requests); !done) return done.error();
     return static_cast<std::uint64_t>(std::count_if(
         requests.begin(), requests.end(), [](const auto& request) { return request.answer == WEIR_REFUSED; }));
+}
+
+Result<std::uint64_t> add_missing(int from, int to, SetChanger& changer) {
+    auto table = StateTable::open(from);
+    if (!table) return table.error();
+    return add_missing(entries_of(*table), to, changer);
+}
+
+Result<std::uint64_t> add_missing_names(int from, int to) {
+    auto table = NameTable::open(from), others = NameTable::open(to);
+    if (!table) return table.error();
+    if (!others) return others.error();
+    std::uint64_t refused = 0;
+    const std::uint64_t now_ns = monotonic_ns();
+    table->each([&](std::string_view name, std::uint64_t end_ns) {
+        if (end_ns != 0 && end_ns <= now_ns) return;
+        const std::optional<std::uint64_t> there = others->end_of(name);
+        if (there && (*there == 0 || (end_ns != 0 && *there >= end_ns))) return;
+        if (others->put(name, end_ns, now_ns) == WEIR_REFUSED) ++refused;
+    });
+    return refused;
 }
 
 }  // namespace weir::runtime

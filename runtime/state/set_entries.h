@@ -22,5 +22,9 @@ SetEntries entries_of(const StateTable& table);
 // Adds to the table in map `fd`, which packets may be at work on, what it lacks or has with an earlier end. Returns how
 // many found no room.
 Result<std::uint64_t> add_missing(const SetEntries& entries, int fd, SetChanger& changer);
+// The same with all that the table in map `from` has.
+Result<std::uint64_t> add_missing(int from, int to, SetChanger& changer);
+// Of sets of names.
+Result<std::uint64_t> add_missing_names(int from, int to);
 
 }  // namespace weir::runtime

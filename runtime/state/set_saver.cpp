@@ -11,7 +11,10 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/domain_text.h"
+#include "grammar/base/hash.h"
 #include "runtime/kernel.h"
+#include "runtime/state/name_table.h"
 #include "runtime/state/set_text.h"
 #include "runtime/state/snapshot_file.h"
 #include "runtime/state/state_table.h"
@@ -22,6 +25,10 @@ namespace {
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kShare = 20;  // writing takes one part in so many of the time, at most
 constexpr std::uint64_t kMax_ns = std::numeric_limits<std::uint64_t>::max();
+
+bool is_names(const SavedSet& set) {
+    return set.info.parts.size() == 1 && set.info.parts.front() == bpf::SetPart::kDomain;
+}
 
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) { return weir_mix(hash ^ value) * 0x9e3779b97f4a7c15; }
 
@@ -44,23 +51,38 @@ using RestoreResults = std::map<std::string, std::array<std::uint64_t, kRestoreR
 class Home {
 public:
     static Result<Home> open(const SavedSet& set) {
+        if (is_names(set)) {
+            auto names = NameTable::open(set.table.get());
+            if (!names) return names.error();
+            return Home(set.info, std::move(*names));
+        }
         auto table = StateTable::open(set.table.get());
         if (!table) return table.error();
         return Home(set.info, std::move(*table));
     }
-    RestoreResult put(std::string_view value, std::uint64_t end_ns) const {
+    RestoreResult put(std::string_view value, std::uint64_t end_ns, std::uint64_t now_ns) const {
+        if (names_) return put_name(value, end_ns, now_ns);
         auto words = set_words(*info_, std::string(value));
         if (!words) return kWrong;
-        words->resize(table_.key_words());
+        words->resize(table_->key_words());
         // An entry of the set's file has no end, as after a reload.
-        if (const weir_entry* there = table_.find(*words); there != nullptr && there->end_ns == 0) return kBack;
-        return table_.put_first(words->data(), end_ns) ? kBack : kRefused;
+        if (const weir_entry* there = table_->find(*words); there != nullptr && there->end_ns == 0) return kBack;
+        return table_->put_first(words->data(), end_ns) ? kBack : kRefused;
     }
 
 private:
     Home(const bpf::SetInfo& info, StateTable table) : info_(&info), table_(std::move(table)) {}
+    Home(const bpf::SetInfo& info, NameTable names) : info_(&info), names_(std::move(names)) {}
+    RestoreResult put_name(std::string_view value, std::uint64_t end_ns, std::uint64_t now_ns) const {
+        std::string name;
+        if (read_name(value, name) != NameFault::kNone) return kWrong;
+        if (const auto there = names_->end_of(name); there && *there == 0) return kBack;
+        return names_->put(name, end_ns, now_ns) == WEIR_REFUSED ? kRefused : kBack;
+    }
+
     const bpf::SetInfo* info_;
-    StateTable table_;
+    std::optional<StateTable> table_{};
+    std::optional<NameTable> names_{};  // of a set of names
 };
 
 // "set blocked: (ip)" -> "set blocked:"
@@ -102,7 +124,7 @@ void SetSaver::restore(const std::vector<SavedSet>& sets) {
         if (of == results.end()) of = results.emplace(identity, RestoreResults::mapped_type{}).first;
         const auto home = homes.find(identity);
         const auto end = end_of(end_ns, file->saved_at_ns(), wall_ns, now_ns);
-        ++of->second[!end ? kEnded : home == homes.end() ? kWrong : home->second.put(value, *end)];
+        ++of->second[!end ? kEnded : home == homes.end() ? kWrong : home->second.put(value, *end, now_ns)];
     });
     if (!read) notice_(fmt::format("not all set entries were restored: {} {}", status_.path, read.error().message));
     std::uint64_t ended = 0;
@@ -164,6 +186,13 @@ SetSaver::Look SetSaver::look(const std::vector<SavedSet>& sets) {
     Look seen{0, realtime_ns() - monotonic_ns()};
     for (const SavedSet& set : sets) {
         for (const char letter : set.info.identity) seen.hash = mixed(seen.hash, static_cast<unsigned char>(letter));
+        if (is_names(set)) {
+            if (auto names = NameTable::open(set.table.get()); names)
+                names->each([&](std::string_view name, std::uint64_t end_ns) {
+                    seen.hash = mixed(mixed(seen.hash, fnv1a(name)), end_ns);
+                });
+            continue;
+        }
         auto table = StateTable::open(set.table.get());
         if (!table) continue;  // write_all() says so
         table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
@@ -203,16 +232,22 @@ Result<std::uint64_t> SetSaver::write_all(const std::string& folder, const std::
     auto file = SnapshotWriter::create(folder, now_ns + seen.wall_clock_ahead_ns);
     if (!file) return file.error();
     for (const SavedSet& set : sets) {
+        const auto put = [&](std::string_view value, std::uint64_t end_ns) {
+            if (end_ns != 0 && end_ns <= now_ns) return;
+            const bool is_far = end_ns > kMax_ns - seen.wall_clock_ahead_ns;
+            file->entry(value, end_ns == 0 ? 0 : is_far ? kMax_ns : end_ns + seen.wall_clock_ahead_ns);
+        };
+        if (is_names(set)) {
+            auto names = NameTable::open(set.table.get());
+            if (!names) return names.error();
+            file->set(set.info.identity);
+            names->each(put);
+            continue;
+        }
         auto table = StateTable::open(set.table.get());
         if (!table) return table.error();
         file->set(set.info.identity);
-        table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
-            if (end_ns != 0 && end_ns <= now_ns) return;
-            const bool is_far = end_ns > kMax_ns - seen.wall_clock_ahead_ns;
-            file->entry(set_text(set.info, words), end_ns == 0 ? 0
-                                                   : is_far    ? kMax_ns
-                                                               : end_ns + seen.wall_clock_ahead_ns);
-        });
+        table->each([&](const std::uint32_t* words, std::uint64_t end_ns) { put(set_text(set.info, words), end_ns); });
     }
     if (Status finished = file->finish(); !finished) return finished.error();
     return file->entries();

@@ -20,9 +20,7 @@ namespace {
 
 constexpr std::uint32_t kPieceGroups = 4096;  // 2 or 4 MB: the kernel makes all page table entries of a mapping at once
 
-std::size_t element_bytes(bpf::StateKind kind) {
-    return kind == bpf::StateKind::kSet ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
-}
+std::size_t element_bytes(bpf::StateKind kind) { return bpf::is_set(kind) ? WEIR_SET_BYTES : WEIR_TERM_BYTES; }
 
 // Elements [first, end) of a table.
 class Part {
@@ -105,7 +103,7 @@ Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>&
     const auto read = read_head(map);
     if (!read) return read.error();
     const weir_table_head& head = *read;
-    const bool is_set = map.kind == bpf::StateKind::kSet;
+    const bool is_set = bpf::is_set(map.kind);
     if (is_set)
         if (const auto entries = entries_by_head(head, now_ns)) return *entries;
     std::uint64_t held = 0;
@@ -131,7 +129,7 @@ Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>&
 Result<std::size_t> bytes_to_count(const CountedMap& map) {
     const auto head = read_head(map);
     if (!head) return head.error();
-    if (map.kind == bpf::StateKind::kSet && entries_by_head(*head, monotonic_ns())) return std::size_t{0};
+    if (bpf::is_set(map.kind) && entries_by_head(*head, monotonic_ns())) return std::size_t{0};
     std::size_t regions = 0;
     for (const __u64& bits : head->regions) regions += static_cast<std::size_t>(std::popcount(bits));
     return (regions << head->region_shift) * element_bytes(map.kind);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -15,13 +16,15 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/state/name_table.h"
 #include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
 namespace weir::runtime {
 namespace {
 
-constexpr const char* kOuters[] = {"weir_term_tables", "weir_set_tables"};
+constexpr std::string_view kSetTables = "weir_set_tables";
+constexpr const char* kOuters[] = {"weir_term_tables", kSetTables.data()};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
@@ -73,6 +76,13 @@ Result<UniqueFd> make_set(const bpf::StateMap& wanted, int old) {
     return StateTable::make_set(shape, wanted.keys, &*others);
 }
 
+Result<UniqueFd> make_names(const bpf::StateMap& wanted, int old) {
+    if (old < 0) return NameTable::make(wanted, nullptr);
+    auto others = NameTable::open(old);
+    if (!others) return others.error();
+    return NameTable::make(wanted, &*others);
+}
+
 Result<UniqueFd> make_cells(const bpf::StateMap& wanted, int old) {
     const StateTable::Shape shape{wanted.max_entries, 0, 0, wanted.values != bpf::kNoValues};
     if (old < 0) return StateTable::make(shape);
@@ -96,7 +106,9 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         return map;
     }
     const int others = old != nullptr && goes_on(old->shape, wanted) ? old->fd.get() : -1;
-    auto made = wanted.kind == bpf::StateKind::kSet ? make_set(wanted, others) : make_cells(wanted, others);
+    auto made = wanted.kind == bpf::StateKind::kSet     ? make_set(wanted, others)
+                : wanted.kind == bpf::StateKind::kNames ? make_names(wanted, others)
+                                                        : make_cells(wanted, others);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;
@@ -152,14 +164,15 @@ Status StateMaps::describe(bpf_object* object) const {
         if (outer == nullptr) continue;
         const auto first =
             std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.outer == name; });
-        const int failed = first == maps_.end() ? bpf_map__set_autocreate(outer, false)
-                                                : bpf_map__set_inner_map_fd(outer, first->fd.get());
+        const bool has_fixed = name == kSetTables && !fixed_.empty();
+        const int inner = first != maps_.end() ? first->fd.get() : has_fixed ? fixed_.front().fd.get() : -1;
+        const int failed = inner < 0 ? bpf_map__set_autocreate(outer, false) : bpf_map__set_inner_map_fd(outer, inner);
         if (failed != 0) return kernel_error(failed, fmt::format("preparing `{}`", name));
     }
     return Done{};
 }
 
-Status StateMaps::put(bpf_object* object) const {
+Status StateMaps::put(bpf_object* object) {
     for (const char* name : kOuters) {
         const int outer = bpf_object__find_map_fd_by_name(object, name);
         if (outer < 0) continue;  // nothing reads it
@@ -167,15 +180,51 @@ Status StateMaps::put(bpf_object* object) const {
         std::vector<int> fds;
         for (const Map& map : maps_)
             if (map.shape.outer == name) places.push_back(map.shape.index), fds.push_back(map.fd.get());
+        for (const Fixed& table : fixed_)
+            if (name == kSetTables) places.push_back(table.index), fds.push_back(table.fd.get());
         if (Status done = put_all(outer, places, fds); !done) return done;
+    }
+    fixed_.clear();
+    return Done{};
+}
+
+Status StateMaps::add_fixed(const std::vector<bpf::NameImage>& images) {
+    for (const bpf::NameImage& image : images) {
+        auto table = NameTable::make_fixed(image);
+        if (!table) return table.error();
+        fixed_.push_back({image.index, std::move(*table)});
     }
     return Done{};
 }
+
+namespace {
+
+Error no_room_for_file(const bpf::StateMap& shape) {
+    return {fmt::format("`{}` has no room for all of its file", shape.identity), "a larger `size`", E2BIG};
+}
+
+Status add_first_names(const bpf::StateMap& shape, int fd) {
+    auto table = NameTable::open(fd);
+    if (!table) return table.error();
+    bool fits = true;
+    const std::uint64_t now_ns = monotonic_ns();
+    bpf::each_name(shape.keys, [&](std::span<const std::uint8_t> name) {
+        fits = table->put({reinterpret_cast<const char*>(name.data()), name.size()}, 0, now_ns) != WEIR_REFUSED && fits;
+    });
+    if (!fits) return no_room_for_file(shape);
+    return Done{};
+}
+
+}  // namespace
 
 Status StateMaps::add_first_entries() const {
     SetChanger changer;
     for (const Map& map : maps_) {
         if (!map.taken_over) continue;
+        if (map.shape.kind == bpf::StateKind::kNames) {
+            if (Status added = add_first_names(map.shape, map.fd.get()); !added) return added;
+            continue;
+        }
         std::vector<weir_set_request> requests;
         for (std::size_t at = 0; at < map.shape.keys.size(); at += map.shape.key_size) {
             weir_set_request& order = requests.emplace_back();
@@ -185,14 +234,20 @@ Status StateMaps::add_first_entries() const {
         if (Status done = changer.carry_out(map.fd.get(), requests); !done) return done;
         if (std::any_of(requests.begin(), requests.end(),
                         [](const weir_set_request& order) { return order.answer == WEIR_REFUSED; }))
-            return Error{fmt::format("`{}` has no room for all of its file", map.shape.identity), "a larger `size`",
-                         E2BIG};
+            return no_room_for_file(map.shape);
     }
     return Done{};
 }
 
 Status StateMaps::reset() const {
     for (const Map& map : maps_) {
+        if (map.shape.kind == bpf::StateKind::kNames) {
+            auto table = NameTable::open(map.fd.get());
+            if (!table) return table.error();
+            table->clear();
+            if (Status added = add_first_names(map.shape, map.fd.get()); !added) return added;
+            continue;
+        }
         auto table = StateTable::open(map.fd.get());
         if (!table) return table.error();
         table->clear();

@@ -32,10 +32,12 @@ public:
     // What to remember of them for that: without contents.
     static std::vector<bpf::StateMap> shapes(const std::vector<bpf::StateMap>& maps);
 
+    // Tables of sets that do not change: the program that they are put into keeps them.
+    Status add_fixed(const std::vector<bpf::NameImage>& images);
     // Before the object is loaded: tells each map of maps what it is a map of; those that nothing needs are left out.
     Status describe(bpf_object* object) const;
     // Once it is loaded.
-    Status put(bpf_object* object) const;
+    Status put(bpf_object* object);
     // Adds what the maps of the policy begin with (a set's file) to those that were taken over.
     Status add_first_entries() const;
     // Everything as it was at the beginning.
@@ -64,7 +66,13 @@ private:
     };
     static Result<Map> make_one(const bpf::StateMap& wanted, const StateMaps* earlier);
 
+    struct Fixed {
+        std::uint32_t index;  // of weir_set_tables
+        UniqueFd fd;
+    };
+
     std::vector<Map> maps_;
+    std::vector<Fixed> fixed_;  // until they are put
 };
 
 }  // namespace weir::runtime

@@ -59,7 +59,7 @@ Result<std::vector<std::optional<std::uint64_t>>> StateUpkeep::count(const std::
         is_all = false;
         if (const auto known = known_.find(id_of(map.fd)); known != known_.end())
             counts.emplace_back(known->second);
-        else if (auto entries = count_with_expired(map.fd); map.kind == bpf::StateKind::kSet && entries)
+        else if (auto entries = count_with_expired(map.fd); bpf::is_set(map.kind) && entries)
             counts.emplace_back(*entries);
         else
             counts.emplace_back();
@@ -80,7 +80,7 @@ void StateUpkeep::begin(const std::vector<CountedMap>& maps) {
             if (stop_) break;
             CountedMap map = one.map;
             map.fd = one.fd.get();
-            if (map.kind == bpf::StateKind::kSet)
+            if (map.kind == bpf::StateKind::kSet)  // names give way when another one needs their place
                 if (Status removed = remove_expired(map.fd); !removed) outcome.done = removed;
             const auto held = count_held(map, stop_);
             if (held)

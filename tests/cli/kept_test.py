@@ -5,7 +5,7 @@ import pathlib
 import signal
 import stat
 
-from live_case import NAME, LiveCase, inside, main, WEIR
+from live_case import NAME, LiveCase, dns_query, inside, main, WEIR
 
 POLICY = """set banned : ip size 1000 ttl 1h
 set pairs : (ip, port)
@@ -98,6 +98,56 @@ class Kept(LiveCase):
         self.assertRegex("".join(sorted(self.ask("set", "list", "bad").stdout.splitlines(True))), listed)
         self.send(9, 2)
         self.assertEqual(self.rules()["bad"], 2)
+
+    def test_names(self):
+        (self.folder / "list").write_text("One.test.\n")
+        self.policy.write_text('set listed : domain from "list"\nset bad : domain size 3\nrule listed { when dns.qname in listed then drop }\nrule bad { when dns.qname in bad then drop }\n')
+        process = self.begin()
+        names = lambda: sorted(self.ask("set", "list", "bad").stdout.splitlines())
+        query = lambda name: self.send(53, 1, dns_query(name))
+        query("www.one.test")
+        query("two.test")
+        self.assertEqual(self.rules(), {"listed": 1, "bad": 0})
+        said = self.ask("set", "add", "bad", "Two.test.", "three.test")
+        self.assertEqual((said.returncode, said.stdout), (0, "2 added\n"), said.stderr)
+        for name in ("two.test", "a.b.two.test", "xtwo.test", "test", "three.test"):
+            query(name)
+        self.assertEqual(self.rules(), {"listed": 1, "bad": 3})
+        for words, fault in ((("add", "bad", "*.two.test"), "write `two.test`"), (("add", "bad", "a..b"), "two dots stand together"), (("remove", "bad", "b\u00fccher.test"), "xn--bcher-kva.test"),
+                             (("add", "listed", "two.test"), "does not change while the policy runs")):
+            said = self.ask("set", *words)
+            self.assertEqual(said.returncode, 2)
+            self.assertIn(fault, said.stderr)
+        said = self.ask("set", "add", "bad", "four.test", "five.test")
+        self.assertEqual((said.returncode, said.stdout), (3, "1 added\n"))
+        self.assertIn("1 had no room", said.stderr)
+        self.assertEqual(self.ask("set", "remove", "bad", "THREE.test", "six.test").stdout, "1 removed\n")
+        self.assertEqual(self.ask("set", "add", "bad", "five.test", "for", "1h").stdout, "1 added\n")
+        self.policy.write_text(self.policy.read_text() + "rule other { when udp.dport == 7 then drop }\n")
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertEqual(names()[1:], ["four.test", "two.test"])
+        self.assertRegex(names()[0], r"^five\.test for 59m\d+s$")
+        self.assertEqual({s["name"]: s["entries"] for s in self.status()["sets"]}, {"listed": 1, "bad": 3})
+
+        process.kill()                                    # another engine takes over what is in the kernel
+        process.communicate()
+        self.running = None
+        self.begin()
+        self.assertEqual(names()[1:], ["four.test", "two.test"])
+        query("x.four.test")
+        query("three.test")
+        self.assertEqual(self.rules()["bad"], 4)
+        self.assertEqual(self.ask("set", "add", "bad", "two.test").stdout, "1 added\n")
+        self.policy.write_text(self.policy.read_text().replace("size 3", "size 5000"))
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertEqual(len(names()), 3)
+        self.assertEqual(self.ask("set", "add", "bad", *(f"n{i}.{i % 7}.test" for i in range(2000))).stdout, "2000 added\n")
+        self.assertEqual(self.ask("set", "remove", "bad", *(f"n{i}.{i % 7}.test" for i in range(2000))).stdout, "2000 removed\n")
+        self.end()                                        # and one after a stop what is on the disk
+        self.begin()
+        self.assertEqual(names()[1:], ["four.test", "two.test"])
+        query("a.five.test")
+        self.assertEqual(self.rules()["bad"], 1)
 
     def test_without_it_nothing_is_kept(self):
         self.start()

@@ -34,9 +34,14 @@ def skip(reason):
     sys.exit(77)
 
 
-def udp_frame(port):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 97, 0, 1]), bytes([10, 97, 0, 2]))
-    return b"\xff" * 6 + bytes(6) + b"\x08\x00" + ip + struct.pack(">HHHH", 4000, port, 8, 0)
+def udp_frame(port, body=b""):
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(body), 0, 0, 64, 17, 0, bytes([10, 97, 0, 1]), bytes([10, 97, 0, 2]))
+    return b"\xff" * 6 + bytes(6) + b"\x08\x00" + ip + struct.pack(">HHHH", 4000, port, 8 + len(body), 0) + body
+
+
+def dns_query(name):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">HHHHHH", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
 
 
 def command_of(process):
@@ -111,9 +116,9 @@ class LiveCase(unittest.TestCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         return json.loads(said.stdout)
 
-    def send(self, port, times):
+    def send(self, port, times, body=b""):
         code = ("import socket,sys\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c1',0))\n"
-                f"f=bytes.fromhex('{udp_frame(port).hex()}')\nfor _ in range({times}): s.send(f)")
+                f"f=bytes.fromhex('{udp_frame(port, body).hex()}')\nfor _ in range({times}): s.send(f)")
         self.assertEqual(inside(sys.executable, "-c", code).returncode, 0)
 
     def rules(self):
