@@ -234,6 +234,7 @@ struct weir_rule_row {
 #define WEIR_NEED_TLS_WALKS (1u << 26) /* names that come in later segments */
 #define WEIR_NEED_EVENT_INSIDE (1u << 27) /* events carry struct weir_inside */
 #define WEIR_NEED_EVENT_TEXTS (1u << 28)  /* and the payload's beginning */
+#define WEIR_NEED_TLS_NAMES (WEIR_NEED_TLS | WEIR_NEED_TLS_WALKS | WEIR_NEED_TCP_REST)
 #define WEIR_NEED_HTTP (WEIR_NEED_HTTP_LINE | WEIR_NEED_HTTP_HOST | WEIR_NEED_HTTP_AGENT | WEIR_NEED_HTTP_END)
 #define WEIR_NEED_NAMES (WEIR_NEED_DNS | WEIR_NEED_TLS | WEIR_NEED_HTTP)
 #define WEIR_NEED_INSIDE (~WEIR_NEED_HEADERS)

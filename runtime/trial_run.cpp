@@ -10,6 +10,7 @@
 #include "runtime/engine/program.h"
 #include "runtime/kernel.h"
 #include "runtime/state/state_table.h"
+#include "runtime/state/tls_walks.h"
 
 namespace weir::runtime {
 namespace {
@@ -92,6 +93,8 @@ Status TestRunner::reset() {
     if (samples >= 0 && !state_->samples.empty() &&
         bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0)
         return kernel_error(errno, "forgetting samples");
+    if (const int walks = state_->program.map("weir_tls_walks"); walks >= 0)
+        if (Status forgotten = forget_tls_walks(walks); !forgotten) return forgotten.error();
     auto accounts = read_state_accounts(state_->program);
     if (!accounts) return accounts.error();
     state_->before = std::move(*accounts);

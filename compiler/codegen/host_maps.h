@@ -1,6 +1,7 @@
 // The kernel's maps as the native engine has them: enough of each kind for a policy's program.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -40,6 +41,8 @@ public:
 
     // Entry `index` of a map of maps.
     HostMap& put(std::uint32_t index, HostMap map);
+    // Zeros in an array.
+    void clear() { std::fill(values_.begin(), values_.end(), std::uint8_t{0}); }
     // State as it was when it was made.
     void reset();
     std::uint8_t* values() { return values_.data(); }

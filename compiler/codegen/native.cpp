@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 
+#include "bpf/tls_walks.h"
 #include "compiler/codegen/backend.h"
 #include "compiler/codegen/host_maps.h"
 #include "compiler/compiler.h"
@@ -63,9 +64,12 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     for (const bpf::MapSize& size : object.sizes) {
         if (size.map == "weir_state_accounts")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
+        if (size.map == "weir_tls_walks")
+            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_tls_walks)));
         if (size.map == "weir_changing")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
     }
+    maps.try_emplace("weir_tls_walks", HostMap::array(0, sizeof(weir_tls_walks)));
     return maps;
 }
 
@@ -217,8 +221,7 @@ Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compi
 void NativeEngine::reset() {
     std::copy(state_->samples.begin(), state_->samples.end(), state_->samples_at);
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
-    HostMap& accounts = state_->maps.at("weir_state_accounts");
-    std::fill_n(accounts.values(), accounts.entries() * sizeof(weir_state_account), std::uint8_t{0});
+    for (const char* name : {"weir_state_accounts", "weir_tls_walks"}) state_->maps.at(name).clear();
 }
 
 std::uint64_t NativeEngine::evictions() const {
@@ -229,7 +232,11 @@ std::uint64_t NativeEngine::evictions() const {
         std::memcpy(&account, accounts.values() + i * sizeof(account), sizeof(account));
         sum += account.evicted;
     }
-    return sum;
+    const HostMap& walks = state_->maps.at("weir_tls_walks");
+    if (walks.entries() == 0) return sum;
+    weir_tls_walks_head head{};
+    std::memcpy(&head, walks.values(), sizeof(head));
+    return sum + head.evicted;
 }
 
 bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "bpf/tls_walks.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
 
@@ -171,6 +172,7 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const policy::Set& set
 std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
+    walks_tls_ = (decision.needs & WEIR_NEED_TLS_WALKS) != 0;
     state_.set_decision(decision);
     set_searches(decision);
     for (const ir::Rule& rule : decision.rules) {
@@ -242,6 +244,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     object.sizes.push_back({nets.map, std::max(net_entries, 1u), nets.key_size, nets.value_size});
     object.sizes.push_back(
         {"weir_alert_accounts", static_cast<std::uint32_t>(std::max<std::size_t>(policy.alerts.size(), 1)), 0, 0});
+    if (walks_tls_) object.sizes.push_back({"weir_tls_walks", WEIR_TLS_WALK_ELEMENTS, 0, 0});
     if (hash_entries != 0) object.maps.push_back(std::move(hash));
     if (net_entries != 0) object.maps.push_back(std::move(nets));
     state_.write(policy, object);

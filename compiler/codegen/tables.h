@@ -74,6 +74,7 @@ private:
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_sample> sample_rows_;  // by alert action
     bool samples_ = false;                  // at least one action samples
+    bool walks_tls_ = false;                // names of TLS are looked for in later segments
     std::vector<weir_literal> literals_;
     std::vector<weir_text_literal> text_literals_;
     PayloadSearches searches_;

@@ -41,17 +41,22 @@ void TlsWalks::read(packet::Packet& packet, std::uint64_t now_ns) {
     const auto next_seq = static_cast<std::uint32_t>(seq + (is_syn ? 1 : 0) + payload.size());
 
     const auto found = walks_.find(key);
-    if (found != walks_.end() && now_ns >= found->second.first_ns + kMaxAgeNs) {
+    if (found != walks_.end() && found->second.is_over(now_ns)) {
         walks_.erase(found);
     } else if (found != walks_.end() && found->second.next_seq == seq) {
-        Walk& walk = found->second;
+        Walk walk = found->second;
         walk.starts.push_back(walk.payload.size());
         walk.payload.insert(walk.payload.end(), payload.begin(), payload.end());
         walk.next_seq = next_seq;
-        walk.last_ns = now_ns;
+        walk.last_ns = found->second.last_ns = now_ns;
         const packet::LaterName name = packet::read_later_name(walk.payload, walk.starts);
         packet.set_later_segment(name.sni);
-        if (!name.may_follow) walks_.erase(found);
+        if (name.sni)
+            found->second.has_name = true;  // it waits for this segment to be sent again
+        else if (name.may_follow && !walk.has_name)
+            found->second = std::move(walk);
+        else
+            walks_.erase(found);
         return;
     }
     const auto record = packet::read_tls(payload);

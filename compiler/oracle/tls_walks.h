@@ -16,6 +16,8 @@ public:
     static constexpr std::size_t kMaxWalks = 16'384;                   // at a time; the longest idle one is evicted
     static constexpr std::uint64_t kMaxAgeNs = 10ull * 1'000'000'000;  // of the first segment: a later one is younger
 
+    static constexpr std::uint64_t kMaxPauseNs = 300ull * 1'000'000'000;  // once it has its name: of the last segment
+
     // Gives the packet the name that it brings, if a walk that waits for it is under way.
     void read(packet::Packet& packet, std::uint64_t now_ns);
     std::size_t size() const { return walks_.size(); }
@@ -35,6 +37,11 @@ private:
         std::uint32_t next_seq = 0;
         std::uint64_t first_ns = 0;
         std::uint64_t last_ns = 0;
+        bool has_name = false;
+
+        bool is_over(std::uint64_t now_ns) const {
+            return now_ns >= (has_name ? last_ns + kMaxPauseNs : first_ns + kMaxAgeNs);
+        }
     };
     void start(const Key& key, Walk walk);
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
-#include "compiler/packet/message_builder.h"
 
 namespace weir::packet {
 namespace {
@@ -150,7 +149,21 @@ void ProbePacket::need_dns() {
     if (!dns_name_) set_text(FieldId::kDnsQname, "example.com");
 }
 
+void ProbePacket::need_hello() {
+    set_protocol(TestProtocol::kTcp);
+    if (!hello_) hello_ = TestHello{.name = "example.com", .alpn = "h2"};
+    packet_.payload = client_hello(*hello_);
+}
+
 void ProbePacket::set_text(FieldId field_id, std::string_view text) {
+    if (field_id == FieldId::kTlsSni || field_id == FieldId::kTlsAlpn) {
+        need_hello();
+        if (field_id == FieldId::kTlsSni)
+            hello_->name = text;
+        else
+            hello_->alpn = text.substr(0, 255);
+        return need_hello();
+    }
     if (field_id != FieldId::kDnsQname) return;
     dns_name_ = text;
     need_dns();
@@ -175,6 +188,10 @@ void ProbePacket::need(FieldId field_id) {
             if (packet_.protocol != TestProtocol::kUdp || other_protocol_) set_protocol(TestProtocol::kUdp);
             return;
         case WEIR_HAS_DNS: return need_dns();
+        case WEIR_HAS_TLS:
+        case WEIR_HAS_TLS_VERSION:
+        case WEIR_HAS_SNI:
+        case WEIR_HAS_ALPN: return need_hello();
         case WEIR_HAS_SCTP: return set_protocol(TestProtocol::kSctp);
         case WEIR_HAS_ICMP:
         case WEIR_HAS_ICMP_ECHO: return set_protocol(TestProtocol::kIcmp);
@@ -247,6 +264,15 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             if (!value) packet_.fragment_offset = 0;
             return;
         case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
+        case FieldId::kTls: value ? need_hello() : packet_.payload.clear(); return;
+        case FieldId::kTlsIsClientHello:
+            need_hello();
+            if (!value) packet_.payload[5] = 2;
+            return;
+        case FieldId::kTlsIsCut:
+            need_hello();
+            if (value) packet_.payload.pop_back();
+            return;
         case FieldId::kTcp: value ? need(field_id) : set_protocol(TestProtocol::kUdp); return;
         case FieldId::kUdp:
         case FieldId::kSctp:
@@ -356,6 +382,10 @@ bool ProbePacket::set_transport_number(FieldId field_id, std::uint64_t value) {
             return true;
         case FieldId::kUdpLen:
             packet_.payload.resize(std::min<std::size_t>(value < 8 ? 0 : value - 8, kMaxFrameBytes));
+            return true;
+        case FieldId::kTlsVersion:
+            hello_->version = small;
+            need_hello();
             return true;
         case FieldId::kPayloadLen: packet_.payload.resize(std::min<std::size_t>(value, kMaxFrameBytes)); return true;
         case FieldId::kIcmpType:

@@ -9,6 +9,7 @@
 
 #include "compiler/packet/fields.h"
 #include "compiler/packet/frame_builder.h"
+#include "compiler/packet/message_builder.h"
 #include "grammar/base/seeded.h"
 #include "grammar/value.h"
 
@@ -58,6 +59,7 @@ private:
     void need_vlan(std::size_t tags);
     void need_link(std::uint8_t present_bit);
     void need_dns();
+    void need_hello();
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);
     bool set_link_number(FieldId field, std::uint64_t value);
@@ -71,6 +73,7 @@ private:
     std::optional<std::uint8_t> other_protocol_{};  // in the IP header, before what is no such header
     std::optional<std::uint16_t> other_ether_type_{};
     std::optional<std::string> dns_name_{};
+    std::optional<TestHello> hello_{};
 };
 
 }  // namespace weir::packet

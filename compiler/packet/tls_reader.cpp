@@ -2,6 +2,7 @@
 #include "compiler/packet/tls_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::packet {
 namespace {
@@ -28,6 +29,7 @@ public:
     bool met_server_name = false;   // the extension, whatever is in it
     bool read_server_name = false;  // it was read through
     std::optional<DomainName> sni;
+    bool met_alpn = false;  // likewise
     std::optional<std::string> alpn;
     bool ends_between_extensions = false;  // of the payload: what follows it may begin with one
 
@@ -104,7 +106,7 @@ void HelloReader::read_extensions(std::size_t end) {
             read_server_name = read_names(*extension_end);
             if (!read_server_name) return;
         }
-        if (*type == 16 && !alpn) read_protocols(*extension_end);
+        if (*type == 16 && !std::exchange(met_alpn, true)) read_protocols(*extension_end);
         if (contradicts_itself) return;
         at_ = *extension_end;
     }

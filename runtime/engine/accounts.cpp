@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "runtime/kernel.h"
+#include "runtime/state/tls_walks.h"
 
 namespace weir::runtime {
 namespace {
@@ -85,6 +86,11 @@ Result<StateAccounts> read_state_accounts(const Program& program) {
             return read.error();
     StateAccounts accounts;
     for (std::size_t i = 0; i < identities.size(); ++i) accounts.emplace_back(identities[i], sums[i]);
+    if (const int map = program.map("weir_tls_walks"); map >= 0) {
+        auto evicted = evicted_tls_walks(map);
+        if (!evicted) return evicted.error();
+        accounts.emplace_back(kTlsWalks, weir_state_account{0, 0, *evicted});
+    }
     return accounts;
 }
 

@@ -20,8 +20,8 @@
 namespace weir::runtime {
 
 // What a program has counted so far, over all CPUs.
-using StateAccounts =
-    std::vector<std::pair<std::string, weir_state_account>>;  // by identity: terms, throttles, sets that change
+using StateAccounts = std::vector<std::pair<std::string, weir_state_account>>;  // by identity: terms, throttles, sets
+                                                                                // that change; kTlsWalks
 struct Counts {
     std::vector<weir_counter> rows;  // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;

@@ -13,6 +13,7 @@
 #include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 #include "runtime/sinks/event_text.h"
+#include "runtime/state/tls_walks.h"
 
 namespace weir::runtime {
 namespace {
@@ -262,6 +263,11 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
         if (bpf::is_set(maps[i].kind)) continue;
         const weir_state_account account = accounts.state(identities[i], counts);
         status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
+    }
+    if (const int map = active->program.map("weir_tls_walks"); map >= 0) {
+        auto walks = count_tls_walks(map);
+        if (!walks) return walks.error();
+        status.terms.push_back({kTlsWalks, walks->walks, accounts.state(kTlsWalks, counts).evicted, 0});
     }
     return Done{};
 }

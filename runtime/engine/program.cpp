@@ -61,6 +61,9 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
     set_print_by(settings);
     if (Status filled = fill(".rodata", &settings, sizeof(settings)); !filled) return filled;
 
+    // Who has no size for it has no use for it.
+    bpf_map* walks = bpf_object__find_map_by_name(object, "weir_tls_walks");
+    if (walks != nullptr && bpf_map__max_entries(walks) == 1) bpf_map__set_autocreate(walks, false);
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
     bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");
     if (counters == nullptr) return missing("counters");

@@ -11,6 +11,7 @@
 
 #include "runtime/kernel.h"
 #include "runtime/state/set_entries.h"
+#include "runtime/state/tls_walks.h"
 
 namespace weir::runtime {
 namespace {
@@ -229,6 +230,7 @@ void Engine::State::drop_unused() {
     changer.forget();
     std::vector<SinkId> sinks = active->generation.sinks;
     std::vector<std::string> state = active->program.state().identities();
+    state.emplace_back(kTlsWalks);
     std::vector<const bpf::Manifest*> manifests;
     const auto need = [&](const Generation& old) {
         sinks.insert(sinks.end(), old.sinks.begin(), old.sinks.end());

@@ -1,5 +1,7 @@
 #include "tests/verdict/inside_samples.h"
 
+#include "tests/support/tls_frames.h"
+
 namespace weir::tests {
 
 namespace {
@@ -46,6 +48,11 @@ const Bytes kRequest = http("GET /a?b HTTP/1.1\r\nHost: www.example.com\r\nUser-
 const Bytes kResponse = http6("HTTP/1.1 200 OK\r\nHost: a\r\nUser-Agent: b\r\n\r\n");
 const Bytes kNoHttp = http("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const std::string kLongLabels = std::string(127, 'a') + "." + std::string(127, 'b');
+// ---- TLS: more is in tls_test.cpp ----
+
+const Bytes kHello = tls_segment(usual_hello("www.example.com"));
+Bytes hello_of(std::uint16_t version) { return tls_segment(client_hello({.version = version})); }
+const Bytes kServerHello = tls_segment(hex("160302000502000001ff"));
 
 }  // namespace
 
@@ -65,6 +72,8 @@ std::vector<NumberSample> inside_numbers() {
         // HTTP
         {"http.status", 16, status("000"), 0}, {"http.status", 16, status("999\n"), 999}, {"http.status", 16, status("404\r"), 404},
         {"http.status", 16, kResponse, 200},
+        // TLS
+        {"tls.version", 16, hello_of(0), 0}, {"tls.version", 16, hello_of(0xffff), 0xffff}, {"tls.version", 16, kServerHello, 0x0302},
     };
 }
 
@@ -79,6 +88,9 @@ std::vector<FlagSample> inside_flags() {
         {"http.is_cut", http("GET /" + std::string(512, 'a') + " HTTP/1.1\n\r\n"), true},
         {"http.is_cut", http("HTTP/1.1 200\nA: " + std::string(1007, 'a') + "\n\n"), true},
         {"http.is_cut", http("HTTP/1.1 200\nA: " + std::string(1006, 'a') + "\n\n"), false}, {"http.is_cut", kResponse, false},
+        // TLS
+        {"tls", kHello, true}, {"tls.is_client_hello", kHello, true}, {"tls.is_client_hello", kServerHello, false},
+        {"tls.is_cut", kHello, false}, {"tls.is_cut", tls_segment(part(usual_hello("a.example"), 0, 100)), true},
     };
 }
 
@@ -99,6 +111,10 @@ std::vector<TextSample> inside_texts() {
         {"http.host", kRequest, "www.example.com"}, {"http.host", host(" WWW.Example.COM.:8080"), "www.example.com"}, {"http.host", host(""), ""},
         {"http.host", host("\t[2001:DB8::1]:443 "), "[2001:db8::1]"}, {"http.host", host(" a..b"), "a..b"}, {"http.host", host(kLongLabels), kLongLabels},
         {"http.user_agent", kRequest, "curl/8.0"}, {"http.user_agent", http("GET /\nuSER-aGENT: \t a b \t\r\n"), "a b"}, {"http.user_agent", http("GET /\nUser-Agent:\n"), ""},
+        // TLS
+        {"tls.sni", kHello, "www.example.com"}, {"tls.alpn", kHello, "h2"},
+        {"tls.sni", tls_segment(client_hello({.extensions = {server_name(std::string(255, 'n'))}})), std::string(255, 'n')},
+        {"tls.alpn", tls_segment(client_hello({.extensions = {alpn({std::string(255, 'p')})}})), std::string(255, 'p')},
     };
 }
 
@@ -116,6 +132,9 @@ std::vector<AbsentSample> inside_absents() {
         {"http.method", kResponse}, {"http.target", kResponse}, {"http.path", kResponse}, {"http.host", kResponse}, {"http.user_agent", kResponse},
         {"http.host", host(":x")}, {"http.host", host(" [::1")}, {"http.host", host(std::string(256, 'a'))}, {"http.user_agent", http("GET /\n User-Agent: a\n\n")},
         {"http.status", kRequest}, {"http.status", status("20")}, {"http.status", status("2000")}, {"http.status", status("200x")},
+        // TLS
+        {"tls", tcp4()}, {"tls.is_client_hello", udp4()}, {"tls.version", tls_segment(part(usual_hello("a.example"), 0, 10))},
+        {"tls.sni", kServerHello}, {"tls.alpn", hello_of(0x0303)}, {"tls.is_cut", tcp6()},
     };
 }
 // clang-format on

@@ -15,12 +15,14 @@
 #include "compiler/packet/frame_builder.h"
 #include "tests/support/engines.h"
 #include "tests/support/random.h"
+#include "tests/support/tls_frames.h"
 
 using namespace weir;
 using namespace weir::tests;
 
 namespace {
 
+const std::vector<std::uint64_t> kWalkPauses{9'999'999'999, 10'000'000'000, 299'999'999'999, 300'000'000'000};
 constexpr std::uint64_t kYear = 365ull * 86'400 * 1'000'000'000;
 
 struct Options {
@@ -69,6 +71,7 @@ private:
     std::string duration();
     std::uint64_t pause();
     Bytes packet();
+    std::vector<Bytes> hello();
     template <typename... Words>
     std::string one_of(Words... words) {
         return random_.of(std::vector<std::string>{words...});
@@ -220,9 +223,10 @@ std::string Generator::condition() {
         parts.push_back(one_of("tcp", "udp", "not tcp", "ip6", "tcp.syn", "tcp.dport == 22", "tcp.dport in 20..80",
                                "ip.src in 198.51.100.0/30", "ip.src == 198.51.100.1",
                                "(tcp.dport == 22 or tcp.dport == 80 or ip.ttl > 60)",
-                               "(ip.src == ip.dst or udp or ip.proto == 6)", "not ip.ttl == 64",
-                               "payload contains \"ab\"", "ip.ttl in { 1..63, 65..255 }", "(tcp or udp or ip)",
-                               "port.src == port.dst"));
+                               "(ip.src == ip.dst or udp or ip.proto == 6)", "not ip.ttl == 64", "tls",
+                               "tls.is_client_hello", "tls.sni == \"a.example\"", "tls.sni in { \"example\" }",
+                               "not tls.is_cut", "payload contains \"ab\"", "ip.ttl in { 1..63, 65..255 }",
+                               "(tcp or udp or ip)", "port.src == port.dst"));
     }
     // State terms anywhere among the others: they are tried last.
     for (std::size_t i = random_.below(3); i > 0; --i)
@@ -304,6 +308,29 @@ Bytes Generator::packet() {
     return frame;
 }
 
+// The segments of one ClientHello, mostly in order; some come again.
+std::vector<Bytes> Generator::hello() {
+    std::vector<Bytes> extensions{tls_extension(45, zeros(2))};
+    for (std::size_t i = random_.below(4); i > 0; --i)
+        extensions.push_back(tls_extension(51, zeros(random_.below(random_.one_in(4) ? 1500 : 60))));
+    if (!random_.one_in(5))
+        extensions.insert(extensions.begin() + static_cast<std::ptrdiff_t>(random_.below(extensions.size() + 1)),
+                          server_name(one_of("a.example", "B.example.", "www.a.example")));
+    Bytes whole = client_hello({.extensions = extensions, .session_id = random_.below(33)});
+    if (random_.one_in(6)) whole[random_.below(whole.size())] ^= static_cast<std::uint8_t>(1u << random_.below(8));
+    const auto seq = static_cast<std::uint32_t>(random_.one_in(2) ? 1 : random_.below(1ull << 32));
+    std::vector<Bytes> segments;
+    for (std::size_t from = 0; from < whole.size();) {
+        const std::size_t to = from + random_.between(1, random_.one_in(3) ? 20 : 1400);
+        segments.push_back(tls_segment(part(whole, from, to), seq + static_cast<std::uint32_t>(from)));
+        from = to;
+    }
+    if (random_.one_in(4)) segments.push_back(random_.of(segments));
+    if (random_.one_in(4)) std::swap(segments[random_.below(segments.size())], segments.back());
+    if (segments.size() > 40) segments.resize(40);
+    return segments;
+}
+
 // Just what a policy's time is, one less, one more, or any other up to years.
 std::uint64_t Generator::pause() {
     switch (random_.below(10)) {
@@ -328,6 +355,11 @@ std::vector<Timed> Generator::sequence(std::uint64_t packets) {
     for (std::uint64_t i = random_.between(1, packets); i > 0; --i) {
         now_ns = std::min(now_ns + pause(), 10 * kYear);
         sequence.push_back({random_.one_in(6) ? packet() : random_.of(some), now_ns});
+        if (!random_.one_in(20)) continue;
+        for (Bytes& segment : hello()) {
+            now_ns += random_.one_in(6) ? random_.of(kWalkPauses) : random_.below(1'000'000);
+            sequence.push_back({std::move(segment), now_ns});
+        }
     }
     return sequence;
 }

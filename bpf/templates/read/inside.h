@@ -8,6 +8,7 @@
 #include "bpf/templates/read/dns.h"
 #include "bpf/templates/read/http.h"
 #include "bpf/templates/read/place.h"
+#include "bpf/templates/read/tls_walk.h"
 
 enum { PORT_DNS = 53 };
 
@@ -17,8 +18,10 @@ static __always_inline __u32 read_payload(weir_ctx* ctx, const struct weir_packe
     if (p->present[0] & WEIR_BIT(WEIR_HAS_UDP)) {
         if ((weir_needs() & WEIR_NEED_DNS) && (p->port_src == PORT_DNS || p->port_dst == PORT_DNS))
             found = weir_read_dns(ctx, inside, at, bytes);
-    } else if ((weir_needs() & WEIR_NEED_HTTP) && (p->present[0] & WEIR_BIT(WEIR_HAS_TCP))) {
-        found = weir_read_http(ctx, inside, at, bytes);
+    } else if (p->present[0] & WEIR_BIT(WEIR_HAS_TCP)) {
+        if (weir_needs() & WEIR_NEED_TLS) found = read_tls(ctx, p, inside);
+        if ((weir_needs() & WEIR_NEED_HTTP) && !(found & WEIR_BIT(WEIR_HAS_TLS)))
+            found = weir_read_http(ctx, inside, at, bytes);
     }
     if (found && (weir_needs() & WEIR_NEED_PRINTS)) weir_make_prints(ctx, inside, found);
     return found;

@@ -11,13 +11,13 @@
 
 #define TLS_RECORD_BYTES 5u
 #define TLS_HANDSHAKE_BYTES 4u
-#define TLS_HELLO_AT                                                                                \
-    (TLS_RECORD_BYTES + TLS_HANDSHAKE_BYTES) /* in the payload: its version, 32 random bytes, lists \
-                                              */
-#define TLS_HELLO_LEAST 35u                  /* its version, 32 random bytes, a session id's length */
-#define TLS_BYTES 2048u                      /* of the hello, over all segments, that are looked at */
-#define TLS_EXTENSIONS 64u                   /* likewise */
-#define TLS_NAMES 8u                         /* entries of a server_name extension */
+/* In the payload: the hello's version, 32 random bytes, then lists. */
+#define TLS_HELLO_AT (TLS_RECORD_BYTES + TLS_HANDSHAKE_BYTES)
+#define TLS_HELLO_LEAST 35u /* up to the length of the session id */
+/* Looked at, over all segments: bytes of the hello, extensions; entries of a server_name extension. */
+#define TLS_BYTES 2048u
+#define TLS_EXTENSIONS 64u
+#define TLS_NAMES 8u
 enum { TLS_HANDSHAKE = 22, TLS_CLIENT_HELLO = 1, TLS_HOST_NAME = 0 };
 #define TLS_SERVER_NAME 0ull /* extensions; they differ in one bit */
 #define TLS_ALPN 16ull
@@ -41,7 +41,7 @@ static __always_inline const __u8* tls_bytes(weir_ctx* ctx, __u64 at, __u64 coun
 #define TLS_CONTRADICTS (1ull << 63) /* lengths contradict one another */
 
 /* Where the extensions of the hello at `at` begin, of which bytes before `end` may be read and which ends at `last`. */
-GLOBAL_FUNCTION __u64 weir_find_tls_extensions(weir_ctx* ctx, __u64 at, __u64 end, __u64 last) {
+static __always_inline __u64 tls_find_extensions(weir_ctx* ctx, __u64 at, __u64 end, __u64 last) {
     at += TLS_HELLO_LEAST - 1;
     if (at + 1 > end) return TLS_NO_PLACE;
     const __u8* bytes = tls_bytes(ctx, at, 1);
@@ -76,14 +76,6 @@ _Static_assert(__builtin_offsetof(struct weir_inside, tls_alpn_print) ==
                    __builtin_offsetof(struct weir_inside, name_print) + sizeof(__u64),
                "one behind the other");
 
-/* An extension of one of these two types, with its data. Returns 1 once both are found. */
-GLOBAL_FUNCTION int weir_note_tls_extension(struct weir_inside* inside, __u64 type, __u64 data) {
-    if (!inside) return 0;
-    type &= TLS_ALPN;
-    if (!TLS_FOUND(inside, type)) TLS_FOUND(inside, type) = data;
-    return TLS_FOUND_NAME(inside) && TLS_FOUND_ALPN(inside);
-}
-
 /* Walks on from `place` to the first server_name and the first ALPN, of whose headers bytes before `end` may be read.
  * Returns the place of the first header that is not there, TLS_NO_PLACE behind the last one that counts. */
 GLOBAL_FUNCTION __u64 weir_walk_tls(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
@@ -98,9 +90,12 @@ GLOBAL_FUNCTION __u64 weir_walk_tls(weir_ctx* ctx, struct weir_inside* inside, _
         if (!header) return TLS_NO_PLACE;
         __u64 type = load16(header), bytes = load16(header + 2) + 4ull;
         if (bytes > left) return TLS_CONTRADICTS;
-        if ((type & ~TLS_ALPN) == TLS_SERVER_NAME &&
-            weir_note_tls_extension(inside, type, WEIR_TEXT(at + 4, bytes - 4)))
-            return TLS_NO_PLACE;
+        if ((type & ~TLS_ALPN) == TLS_SERVER_NAME) {
+            OPAQUE(type);
+            type &= TLS_ALPN;
+            if (!TLS_FOUND(inside, type)) TLS_FOUND(inside, type) = WEIR_TEXT(at + 4, bytes - 4);
+            if (TLS_FOUND_NAME(inside) && TLS_FOUND_ALPN(inside)) return TLS_NO_PLACE;
+        }
         at += bytes;
         left -= bytes;
         OPAQUE(at);
@@ -122,7 +117,7 @@ static __always_inline __u64 tls_list(weir_ctx* ctx, __u64 data, __u64 end) {
 }
 
 /* The name that the ALPN extension with this data offers first, in WEIR_TEXT's form. */
-GLOBAL_FUNCTION __u64 weir_read_alpn(weir_ctx* ctx, __u64 data, __u64 end) {
+static __always_inline __u64 tls_read_alpn(weir_ctx* ctx, __u64 data, __u64 end) {
     __u64 list = tls_list(ctx, data, end);
     if (list & TLS_CONTRADICTS) return list;
     __u64 at = TLS_PLACE_AT(list), left = TLS_PLACE_LEFT(list);
@@ -168,12 +163,12 @@ GLOBAL_FUNCTION __u64 weir_read_server_name(weir_ctx* ctx, struct weir_inside* i
 
 /* The list of extensions from `place` on: bits of word 1 that they give, or TLS_CONTRADICTS. inside->name_print is then
  * the place where a walk may go on. */
-GLOBAL_FUNCTION __u64 weir_read_tls_extensions(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
+static __always_inline __u64 tls_read_extensions(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
     if (!inside) return 0;
     __u64 next = weir_walk_tls(ctx, inside, place, end), name = TLS_FOUND_NAME(inside), alpn = TLS_FOUND_ALPN(inside);
     TLS_FOUND_NAME(inside) = TLS_NO_PLACE;
     if (!name && next & TLS_CONTRADICTS) return TLS_CONTRADICTS;
-    __u64 offered = alpn ? weir_read_alpn(ctx, alpn, end) : 0, found = 0;
+    __u64 offered = alpn ? tls_read_alpn(ctx, alpn, end) : 0, found = 0;
     /* Contradictions in what comes before the name count, and those in the name's extension. */
     if (offered & TLS_CONTRADICTS && (!name || WEIR_TEXT_OFFSET(alpn) < WEIR_TEXT_OFFSET(name))) return offered;
     if (name)
@@ -215,10 +210,10 @@ GLOBAL_FUNCTION __u32 weir_read_tls(weir_ctx* ctx, struct weir_inside* inside, _
     rest |= WEIR_BIT(WEIR_HAS_TLS_VERSION);
     if (end > last) end = last;
     if (end > at + TLS_BYTES) end = at + TLS_BYTES;
-    __u64 place = weir_find_tls_extensions(ctx, hello, end, last);
+    __u64 place = tls_find_extensions(ctx, hello, end, last);
     if (place & TLS_CONTRADICTS) return found;
     if (!place) return found | rest;
-    __u64 extensions = weir_read_tls_extensions(ctx, inside, place, end), next = inside->name_print;
+    __u64 extensions = tls_read_extensions(ctx, inside, place, end), next = inside->name_print;
     if (extensions & TLS_CONTRADICTS) return found;
     /* A hello that goes on in another record has no walk. */
     if (TLS_PLACE_AT(next) < payload_end || last > at + TLS_RECORD_BYTES + record_bytes)

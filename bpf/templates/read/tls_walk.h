@@ -71,17 +71,21 @@ static __always_inline int tls_keep_walk(struct weir_tls_walk* walk, __u64 next,
     return 1;
 }
 
-/* How much a new walk of the flow wants this cell: most its own, then a free one, one whose walk is over, then that
- * of the walk which has been idle longest. */
-#define TLS_EVICTS (1ull << 32) /* less than that: its walk is not over */
+static __always_inline int tls_is_over(const struct weir_tls_walk* walk, __u64 place, __u64 now_ns) {
+    __u64 started_ns = walk->started_ns, lasts_ns = place & WEIR_TLS_NAMED ? WEIR_TLS_NAMED_WALK_NS : WEIR_TLS_WALK_NS;
+    return now_ns > started_ns && now_ns - started_ns >= lasts_ns;
+}
+
+/* How much a new walk of the flow wants this cell: most its own, then a free one, one whose walk is over or has its
+ * name, then that of the walk which has been idle longest. */
+#define TLS_EVICTS (1ull << 32) /* less than that: its walk still looks for a name */
 GLOBAL_FUNCTION __u64 weir_tls_wish(struct weir_tls_walks* group, __u64 flow, __u64 now_ns, __u64 cell) {
     if (!group) return 0;
     const struct weir_tls_walk* walk = tls_walk_at(group, cell);
     __u64 print = *tls_print_at(group, cell);
     if (print == flow) return 3 * TLS_EVICTS;
     if (!print) return 2 * TLS_EVICTS;
-    __u64 started_ns = walk->started_ns;
-    if (now_ns > started_ns && now_ns - started_ns >= WEIR_TLS_WALK_NS) return TLS_EVICTS;
+    if (walk->place & WEIR_TLS_NAMED || tls_is_over(walk, walk->place, now_ns)) return TLS_EVICTS;
     return (__u32)((__u32)(now_ns >> WEIR_TLS_USED_SHIFT) - walk->used);
 }
 static __always_inline __u32 tls_choose_cell(struct weir_tls_walks* group, __u64 flow, __u64 now_ns) {
@@ -124,10 +128,10 @@ GLOBAL_FUNCTION __u64 weir_go_on_with_tls(weir_ctx* ctx, struct weir_inside* ins
     struct weir_tls_walk* walk = tls_walk_at(group, TLS_SEGMENT_CELL(segment));
     __u64 place = *(volatile __u64*)&walk->place, at = payload >> 32, end = FRAME_LEN(ctx);
     if (place >> 32 != segment >> 32) return 0;
-    __u64 now_ns = tls_now(), started_ns = walk->started_ns, payload_end = at + (__u32)payload, read = walk->read;
-    place = TLS_PLACE(at + (place >> 8 & 0xffff), walk->left, place & 0xff);
+    __u64 now_ns = tls_now(), payload_end = at + (__u32)payload, read = walk->read, here = place;
     if (read >= TLS_BYTES) return 0; /* never */
-    if (now_ns > started_ns && now_ns - started_ns >= WEIR_TLS_WALK_NS) {
+    place = TLS_PLACE(at + (place >> 8 & 0xffff), walk->left, place & 0xff);
+    if (tls_is_over(walk, here, now_ns)) {
         *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
         return 0;
     }
@@ -136,11 +140,16 @@ GLOBAL_FUNCTION __u64 weir_go_on_with_tls(weir_ctx* ctx, struct weir_inside* ins
     TLS_FOUND_NAME(inside) = 0;
     if (TLS_PLACE_AT(place) < payload_end) place = weir_walk_tls(ctx, inside, place, end);
     __u64 name = TLS_FOUND_NAME(inside);
-    if (!name && !(place & TLS_CONTRADICTS) && TLS_PLACE_AT(place) >= payload_end &&
+    if (!name && !((here & WEIR_TLS_NAMED) | (place & TLS_CONTRADICTS)) && TLS_PLACE_AT(place) >= payload_end &&
         tls_keep_walk(walk, place, segment, payload, now_ns))
         return TLS_IS_OF_WALK;
-    *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
-    if (!name || weir_read_server_name(ctx, inside, name, end) != WEIR_BIT(WEIR_HAS_SNI)) return TLS_IS_OF_WALK;
+    if (!name || weir_read_server_name(ctx, inside, name, end) != WEIR_BIT(WEIR_HAS_SNI)) {
+        *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
+        return TLS_IS_OF_WALK;
+    }
+    walk->started_ns = now_ns;
+    walk->used = now_ns >> WEIR_TLS_USED_SHIFT;
+    *(volatile __u64*)&walk->place = here | WEIR_TLS_NAMED;
     return TLS_IS_OF_WALK | WEIR_BIT(WEIR_HAS_TLS) | WEIR_BIT(WEIR_IS_CLIENT_HELLO) | WEIR_BIT(WEIR_HAS_SNI) |
            WEIR_BIT(WEIR_IS_TLS_CUT);
 }
