@@ -49,6 +49,7 @@ enum weir_present {
     WEIR_IS_MF,
     WEIR_IS_DF,
     WEIR_IS_HAS_OPTIONS,
+    WEIR_HAS_TCP_REST, /* more of TCP than ports and number: an ICMP error may quote only those */
     /* word 1 */
     WEIR_IS_MULTICAST = 32,
     WEIR_HAS_VLAN_INNER, /* two tags */
@@ -454,10 +455,14 @@ struct weir_event_inside {
 #define WEIR_ROOT_SLOT_MASK 7u
 #define WEIR_UNCONFIRMED 8u
 #define WEIR_FALLBACK_SHIFT 4
+/* What programs take. The kernel wants all programs of an engine to agree. */
+enum weir_frames { WEIR_FRAMES_OF_ONE_BUFFER = 0, WEIR_FRAMES_OF_SEVERAL = 1 };
 struct weir_root {
     __u32 active;
     __u32 abi;         /* WEIR_ABI_VERSION: where this stands never changes */
     __u64 deadline_ns; /* CLOCK_MONOTONIC */
+    __u32 frames;      /* enum weir_frames */
+    __u32 unused;
 };
 
 /* ---- the trace: what one packet met, for tests and replays ---- */
@@ -485,6 +490,8 @@ struct weir_settings {
     __u32 generation;
     __u32 tells;      /* 1: the program's answer says which row decided: WEIR_TOLD */
     __u32 only_tells; /* 1: a candidate; it counts nothing and alerts nobody */
+    __u32 frames;     /* enum weir_frames; of several buffers only the first can be read */
+    __u32 unused;
     /* Of prints (bpf/print.h): the same for all policies of a boot, since keys of state have prints in them. */
     __u64 print_by[WEIR_PRINT_STEP_WORDS];
 };

@@ -118,6 +118,8 @@ void print_status(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
         fmt::print("    on {} ({}){}\n", printable(interface.name), mode_word(interface.mode),
                    interface.attached ? "" : ": not attached");
+    if (engine.several_buffers)
+        fmt::print("    frames of several buffers: payload is read as far as the first one reaches\n");
     if (reply.observe) fmt::print("    observe: verdicts are not enforced\n");
     if (now.confirm_within_ms)
         fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",

@@ -123,6 +123,7 @@ struct EngineStatus {
     std::uint64_t auto_rollbacks = 0;       // times that a policy was not confirmed in time
     std::vector<HistoryStatus> history{};   // the newest first
     std::optional<ShadowStatus> shadow{};
+    bool several_buffers = false;  // programs take frames of several, and read the first
     std::vector<InterfaceStatus> interfaces;
     std::vector<CounterStatus> rules;  // in the policy's order
     CounterStatus default_;

@@ -126,6 +126,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
         part("sampled", reply.samples->written);
         part("samples_state", reply.samples->state);
     });
+    fields("several_buffers", status.several_buffers);
     fields.rows("interfaces", status.interfaces, [](auto& row, auto& interface) {
         row("name", interface.name);
         row.word("mode", interface.mode, kModeWords);

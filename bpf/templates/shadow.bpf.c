@@ -50,7 +50,7 @@ static __attribute__((noinline)) int ask_live(weir_ctx* ctx) {
 static __always_inline int is_sampled(__u64 number) { return number < 16 || (number & 1023) == 0; }
 
 static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_disagreement* pair) {
-    __u32 length = FRAME_LEN(ctx);
+    __u32 length = ALL_BUFFERS_LEN(ctx);
     struct weir_shadow_sample* sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
     if (!sample) return 0;
     sample->time_ns = bpf_ktime_get_ns();

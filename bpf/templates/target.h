@@ -36,6 +36,7 @@ typedef struct weir_host_frame weir_ctx;
 #define FRAME(ctx) ((ctx)->data)
 #define FRAME_END(ctx) ((ctx)->data_end)
 #define FRAME_LEN(ctx) ((__u32)((ctx)->data_end - (ctx)->data))
+#define ALL_BUFFERS_LEN(ctx) FRAME_LEN(ctx)
 #define BOUNDED(value) (value)
 
 #else
@@ -46,7 +47,8 @@ typedef struct weir_host_frame weir_ctx;
 typedef struct xdp_md weir_ctx;
 #define FRAME(ctx) ((const __u8*)(long)(ctx)->data)
 #define FRAME_END(ctx) ((const __u8*)(long)(ctx)->data_end)
-#define FRAME_LEN(ctx) frame_len(ctx)
+#define FRAME_LEN(ctx) frame_len(ctx) /* of the first buffer */
+#define ALL_BUFFERS_LEN(ctx) ((__u32)bpf_xdp_get_buff_len(ctx))
 
 /* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM would make the difference a 32-bit one, and
  * the verifier allows subtraction of pointers in 64 bits only. */

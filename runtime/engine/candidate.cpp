@@ -18,7 +18,8 @@ Engine::ShadowPrograms Engine::shadow_programs() const {
     const State& s = *state_;
     const std::uint32_t number = s.active->generation.number;
     return {s.stored.is_unconfirmed() ? nullptr : s.active->source.get(),
-            Shadow::live_options(number, s.shared_with_shadow()), Shadow::candidate_options(number)};
+            Shadow::live_options(number, s.shared_with_shadow(), s.root.frames()),
+            Shadow::candidate_options(number, s.root.frames())};
 }
 
 // The policy in force's own program counts nothing while the other one stands in for it.
@@ -31,7 +32,7 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
                      "weir reload, then compare", ENOTSUP};
     end_shadow();
     auto loaded = Shadow::load(
-        *active->source, active->generation.number, shared_with_shadow(), candidate, origin,
+        *active->source, active->generation.number, shared_with_shadow(), candidate, origin, root.frames(),
         [this](const bpf::Object& object, const ProgramOptions& with) { return load_program(object, with); });
     if (!loaded) return loaded.error();
     if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;

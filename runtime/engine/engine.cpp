@@ -132,14 +132,23 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
         if (pins->own && !goes_on) pins->own->drop_all();
         return interfaces.error();
     }
-    auto root = goes_on ? Root::adopt(*pins->own) : Root::load();
-    if (!root) return root.error();
+    const auto largest = largest_of_several_buffers(options.interfaces, options.mode);
+    const auto frames = frames_to_take(largest);
+    auto root = goes_on ? Root::adopt(*pins->own) : frames ? Root::load(*frames) : frames.error();
+    if (!root) {
+        if (pins->own && !goes_on && !is_upgrade) pins->own->drop_all();
+        return root.error();
+    }
+    if (largest && root->frames() == FrameBuffers::kOne && options.on_notice) options.on_notice(too_large(*largest));
     auto journal = goes_on ? Journal::adopt(pins->own->get("journal")) : Journal::create(options.lifetime);
     if (!journal) return journal.error();
     auto links = LinkWatch::create();
     if (!links) return links.error();
     auto state = std::make_unique<State>(std::move(options), std::move(pins->own), std::move(*root),
                                          std::move(*journal), std::move(*interfaces), std::move(*links));
+    if (largest && state->root.frames() == FrameBuffers::kOne)
+        for (Interface& row : state->interfaces.rows())
+            row.is_too_large = mtu_of_several_buffers(row.name, state->options.mode).has_value();
     state->older = std::move(pins->older);
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
@@ -295,6 +304,7 @@ Result<EngineStatus> Engine::status() {
     status.name = s.options.name;
     status.in_force = in_force();
     status.auto_rollbacks = s.auto_rollbacks;
+    status.several_buffers = s.root.frames() == FrameBuffers::kSeveral;
     status.problems.assign(s.problems.begin(), s.problems.end());
     if (s.shadow) {
         auto shadow = s.shadow->status();

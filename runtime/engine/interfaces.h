@@ -46,6 +46,7 @@ struct Interface {
     std::string problem{};          // what was last found wrong
     std::uint64_t seen_at_ns = 0;   // CLOCK_REALTIME, when
     bool failure_reported = false;  // that it cannot be attached
+    bool is_too_large = false;      // its MTU, for the programs of the engine, when it was last asked
 };
 
 // What the kernel has of an interface, at one time.

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/engine/frames.h"
 #include "runtime/kernel.h"
 #include "runtime/print_seed.h"
 
@@ -128,6 +129,7 @@ Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options, 
     if (opened.program == nullptr) return missing("program");
     if (Status restricted = restrict_to(opened.program, raw); !restricted) return restricted.error();
     bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
+    take_frames(opened.program, static_cast<FrameBuffers>(options.settings.frames));
     if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
     if (Status described = state.describe(raw); !described) return described.error();
     return opened;

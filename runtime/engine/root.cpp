@@ -27,12 +27,17 @@ weir_root& shared(const UniqueMapping& word) { return *static_cast<weir_root*>(w
 
 }  // namespace
 
-Result<Root> Root::load() {
+Result<Root> Root::load(FrameBuffers frames) {
     quiet_libbpf();
     LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir_root");
     ObjectPtr object(bpf_object__open_mem(
         weir_template_root_begin, static_cast<std::size_t>(weir_template_root_end - weir_template_root_begin), &opts));
     if (!object) return kernel_error(errno, "reading the root program");
+    take_frames(bpf_object__find_program_by_name(object.get(), "weir_root_program"), frames);
+    const weir_root begin{0, WEIR_ABI_VERSION, 0, static_cast<std::uint32_t>(frames), 0};
+    if (bpf_map__set_initial_value(bpf_object__find_map_by_name(object.get(), ".data.weir_root"), &begin,
+                                   sizeof(begin)) != 0)
+        return kernel_error(errno, "setting up the active slot");
     if (const int failed = bpf_object__load(object.get()); failed != 0)
         return kernel_error(failed, "loading the root program into the kernel");
     UniqueFd program = duplicate(bpf_program__fd(bpf_object__find_program_by_name(object.get(), "weir_root_program")));
@@ -102,6 +107,11 @@ Status Root::restore(std::uint32_t slot, int program_fd) {
 }
 
 void Root::restore_version() { std::atomic_ref(shared(word_).abi).store(WEIR_ABI_VERSION); }
+
+FrameBuffers Root::frames() const {
+    return std::atomic_ref(shared(word_).frames).load() == WEIR_FRAMES_OF_SEVERAL ? FrameBuffers::kSeveral
+                                                                                  : FrameBuffers::kOne;
+}
 
 InForce Root::in_force() const { return {std::atomic_ref(shared(word_).active).load()}; }
 std::uint64_t Root::deadline_ns() const { return std::atomic_ref(shared(word_).deadline_ns).load(); }

@@ -7,6 +7,7 @@
 
 #include "bpf/abi.h"
 #include "grammar/base/result.h"
+#include "runtime/engine/frames.h"
 #include "runtime/engine/pins.h"
 #include "runtime/handles.h"
 
@@ -28,7 +29,7 @@ struct InForce {
 // The root program and its slots: one an engine, shared by its interfaces.
 class Root {
 public:
-    static Result<Root> load();
+    static Result<Root> load(FrameBuffers frames = FrameBuffers::kOne);
 
     // That of an engine that is gone.
     static Result<Root> adopt(const Pins& pins);
@@ -40,6 +41,8 @@ public:
     int slots_fd() const { return slots_.get(); }
     int word_fd() const { return word_map_.get(); }
     std::uint32_t program_id() const { return program_id_; }  // the kernel's number
+    // What all programs in its slots have to take, too.
+    FrameBuffers frames() const;
     // Puts a policy's program beside the one in force. Returns its slot.
     Result<std::uint32_t> place(int program_fd);
     // Empties a slot. Not before the last packet has left its program.

@@ -26,26 +26,28 @@ std::string row_name(const bpf::Manifest& manifest, std::uint32_t row) {
 
 }  // namespace
 
-ProgramOptions Shadow::live_options(std::uint32_t generation, const SharedMaps& shared) {
+ProgramOptions Shadow::live_options(std::uint32_t generation, const SharedMaps& shared, FrameBuffers frames) {
     ProgramOptions options;
     options.settings.tells = 1;
     options.settings.generation = generation;
+    options.settings.frames = static_cast<std::uint32_t>(frames);
     options.shared = shared;
     return options;
 }
 
 // With a ring that nobody reads: a candidate alerts nobody, and remembers for itself.
-ProgramOptions Shadow::candidate_options(std::uint32_t generation) {
-    ProgramOptions options = live_options(generation, {});
+ProgramOptions Shadow::candidate_options(std::uint32_t generation, FrameBuffers frames) {
+    ProgramOptions options = live_options(generation, {}, frames);
     options.settings.only_tells = 1;
     return options;
 }
 
 Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
-                            const bpf::Object& candidate, Origin origin, const LoadProgram& load_program) {
-    auto live_program = load_program(live, live_options(generation, shared));
+                            const bpf::Object& candidate, Origin origin, FrameBuffers frames,
+                            const LoadProgram& load_program) {
+    auto live_program = load_program(live, live_options(generation, shared, frames));
     if (!live_program) return live_program.error();
-    auto candidate_program = load_program(candidate, candidate_options(generation));
+    auto candidate_program = load_program(candidate, candidate_options(generation, frames));
     if (!candidate_program) return candidate_program.error();
     Shadow shadow(std::move(*live_program), std::move(*candidate_program));
 
@@ -54,6 +56,7 @@ Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, c
         bpf_object__open_mem(weir_template_shadow_begin,
                              static_cast<std::size_t>(weir_template_shadow_end - weir_template_shadow_begin), &opts));
     if (!object) return kernel_error(errno, "reading the shadow program");
+    take_frames(bpf_object__find_program_by_name(object.get(), "weir_shadow"), frames);
     if (const int failed = bpf_object__load(object.get()); failed != 0)
         return kernel_error(failed, "loading the shadow program into the kernel");
     const auto map = [&](const char* name) { return duplicate(bpf_object__find_map_fd_by_name(object.get(), name)); };

@@ -10,6 +10,7 @@
 #include "bpf/abi.h"
 #include "compiler/object.h"
 #include "grammar/base/result.h"
+#include "runtime/engine/frames.h"
 #include "runtime/engine/program.h"
 #include "runtime/handles.h"
 #include "runtime/status.h"
@@ -29,10 +30,10 @@ class Shadow {
 public:
     // `live`: the policy in force, once more, telling what decided; `generation` is its number. Nothing runs yet.
     static Result<Shadow> load(const bpf::Object& live, std::uint32_t generation, const SharedMaps& shared,
-                               const bpf::Object& candidate, Origin origin,
+                               const bpf::Object& candidate, Origin origin, FrameBuffers frames,
                                const LoadProgram& load_program = Program::load);
-    static ProgramOptions live_options(std::uint32_t generation, const SharedMaps& shared);
-    static ProgramOptions candidate_options(std::uint32_t generation);
+    static ProgramOptions live_options(std::uint32_t generation, const SharedMaps& shared, FrameBuffers frames);
+    static ProgramOptions candidate_options(std::uint32_t generation, FrameBuffers frames);
 
     int program_fd() const { return program_.get(); }
     int shadowed_fd() const { return shadowed_.get(); }  // its prog array: has to be held for it to go on

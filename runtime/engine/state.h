@@ -99,6 +99,7 @@ struct Engine::State {
     void verify_root();
     std::optional<Observed> observe(const Interface& row) const;
     void verify_interface(Interface& row);
+    void verify_mtu(Interface& row);
     void repair(Interface& row, Repair how, unsigned index);
     void confirm(Interface& row);
     void verify_pins();

@@ -39,6 +39,7 @@ std::size_t bytes_of(const bpf::Object& object) {
 ProgramOptions Engine::State::next_program() const {
     ProgramOptions next;
     next.settings.generation = newest + 1;
+    next.settings.frames = static_cast<std::uint32_t>(root.frames());
     next.shared.events = reader->ring_fd();
     if (active) next.shared.state = &active->program.state();
     if (active) next.shared.generation = active->generation.number;

@@ -105,6 +105,7 @@ void Engine::State::verify_interface(Interface& row) {
     if (!seen) return;
     const std::uint64_t now_ns = monotonic_ns();
     const Finding found = examine(row.attachment.has_value(), *seen);
+    verify_mtu(row);
     if (found.repair == Repair::kNone) return confirm(row);
     if (row.is_attached && !found.problem.empty()) {
         row.problem = found.problem;
@@ -117,6 +118,14 @@ void Engine::State::verify_interface(Interface& row) {
     const bool is_there = found.repair == Repair::kUpdateLink || found.repair == Repair::kAttach;
     row.gaps.open(is_there && row.last_attached_ns != 0 ? row.last_attached_ns : now_ns);
     if (is_there) repair(row, found.repair, seen->index);
+}
+
+// What programs take was decided when the engine started.
+void Engine::State::verify_mtu(Interface& row) {
+    if (root.frames() == FrameBuffers::kSeveral) return;
+    const auto mtu = mtu_of_several_buffers(row.name, options.mode);
+    if (mtu && !row.is_too_large) report(too_large(*mtu));
+    row.is_too_large = mtu.has_value();
 }
 
 // It is attached, as it should be.

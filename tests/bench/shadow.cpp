@@ -49,7 +49,7 @@ runtime::Root root_of(int program_fd) {
 
 void measure(SourceDriver& driver, int bare_fd, const Pair& pair) {
     const Loaded live = load(pair.live, ""), candidate = load(pair.candidate, "");
-    auto shadow = runtime::Shadow::load(live.object, 1, {}, candidate.object, {});
+    auto shadow = runtime::Shadow::load(live.object, 1, {}, candidate.object, {}, runtime::FrameBuffers::kOne);
     if (!shadow) give_up(shadow.error().message);
     const runtime::Root live_root = root_of(live.program.fd()), candidate_root = root_of(candidate.program.fd()),
                         shadow_root = root_of(shadow->program_fd());

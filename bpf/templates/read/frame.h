@@ -59,7 +59,7 @@ static __always_inline __u32 read_interface(weir_ctx* ctx, struct weir_packet* p
  * keeps two. */
 static __always_inline void read_frame(weir_ctx* ctx, struct weir_packet* p) {
     const __u8* frame = FRAME(ctx);
-    p->len = FRAME_LEN(ctx);
+    p->len = weir_settings.frames == WEIR_FRAMES_OF_SEVERAL ? ALL_BUFFERS_LEN(ctx) : FRAME_LEN(ctx);
     __u32 found = WEIR_BIT(WEIR_HAS_ALWAYS) | read_interface(ctx, p);
     if (frame + ETH_BYTES > FRAME_END(ctx)) {
         p->present[0] = found | MALFORMED;
