@@ -173,9 +173,10 @@ Bdd::Node PacketSets::address_in(packet::FieldId id, const std::vector<IpRange>&
         (range.first.version == 4 ? v4 : v6).push_back({wide(range.first), wide(range.last)});
     Bdd::Node in = in_ranges(address_bits(id, 32), v4.data(), v4.size());
     if (!both_versions) return in;
-    in = bdd_.both(present_bit(WEIR_HAS_IP4), in);
-    return bdd_.either(in,
-                       bdd_.both(present_bit(WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
+    const std::uint32_t layer = packet::layer_of(id) == packet::Layer::kOuter ? 0 : packet::kInnerPresent;
+    in = bdd_.both(present_bit(layer + WEIR_HAS_IP4), in);
+    return bdd_.either(
+        in, bdd_.both(present_bit(layer + WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
 }
 
 // ---- conditions ----

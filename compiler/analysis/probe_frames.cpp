@@ -101,7 +101,7 @@ void PacketShaper::shape(const policy::AddressIn& node, packet::Polarity polarit
     if (node.ranges.empty()) return packet_.need_address(node.field);
     const IpRange* range = &node.ranges[random_.below(node.ranges.size())];
     // Of the version that another comparison asked for, where the list has one.
-    for (int tries = 0; tries < 8 && !packet_.may_have(range->first.version); ++tries)
+    for (int tries = 0; tries < 8 && !packet_.may_have(node.field, range->first.version); ++tries)
         range = &node.ranges[random_.below(node.ranges.size())];
     IpAddress address = random_.one_in(4)   ? range->first
                         : random_.one_in(3) ? range->last

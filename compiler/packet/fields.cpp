@@ -82,9 +82,20 @@ std::span<const Field> fields() { return kFields; }
 
 const Field& field(FieldId id) { return kFields[row_of(id)]; }
 
+namespace {
+// Of a TCP header that an ICMP error quotes there are eight bytes at least.
+bool is_in_first_tcp_bytes(FieldId id) {
+    const auto outer = static_cast<FieldId>(row_of(id));
+    return outer == FieldId::kTcp || outer == FieldId::kTcpSport || outer == FieldId::kTcpDport ||
+           outer == FieldId::kTcpSeq;
+}
+}  // namespace
+
 std::uint8_t present_bit(FieldId id) {
     const std::uint8_t bit = field(id).present_bit;
-    return static_cast<std::uint8_t>(layer_of(id) == Layer::kOuter ? bit : bit + kInnerPresent);
+    if (layer_of(id) == Layer::kOuter) return bit;
+    const std::uint8_t inner = bit == WEIR_HAS_TCP && !is_in_first_tcp_bytes(id) ? WEIR_HAS_TCP_REST : bit;
+    return static_cast<std::uint8_t>(inner + kInnerPresent);
 }
 
 std::uint16_t offset(FieldId id) {
@@ -112,7 +123,9 @@ std::string field_name(FieldId id) {
     return std::string(layer_of(id) == Layer::kInner ? kInnerPrefix : "") + std::string(field(id).name);
 }
 
-bool is_supported(FieldId id) { return layer_of(id) == Layer::kOuter && field(id).supported; }
+bool is_supported(FieldId id) {
+    return field(id).supported && (layer_of(id) == Layer::kOuter || field(id).layers == Layers::kBoth);
+}
 
 std::optional<FieldId> find_field(std::string_view name) {
     static const auto* const by_name = [] {

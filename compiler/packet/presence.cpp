@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+#include <vector>
 
 #include "grammar/base/check.h"
 
@@ -35,8 +37,33 @@ constexpr bool has_fact(std::uint32_t bit) {
 #define WEIR_FLAG(id, name, present, bit, ...) static_assert(has_fact(WEIR_##present) && has_fact(WEIR_##bit), name);
 #include "compiler/packet/fields.def"
 
+PresentBits within(const PresentBits& bits) {  // those of the packet within a tunnel
+    PresentBits inner;
+    std::copy_n(bits.words.begin(), WEIR_PRESENT_WORDS, inner.words.begin() + WEIR_PRESENT_WORDS);
+    return inner;
+}
+
+// The same of the packet within a tunnel, and what follows from one packet for the other.
+std::vector<PresenceFact> facts_of_both() {
+    std::vector<PresenceFact> facts(std::begin(kFacts), std::end(kFacts));
+    for (const PresenceFact& outer : kFacts) {
+        PresenceFact& inner = facts.emplace_back(outer);
+        inner.bit += kInnerPresent;
+        inner.follows = within(outer.follows);
+        inner.one_of = within(outer.one_of);
+        inner.never = within(outer.never);
+        if (outer.value) inner.value->first = field_id(Layer::kInner, row_of(outer.value->first));
+        if (outer.bit == WEIR_HAS_ALWAYS) inner.follows.add(WEIR_HAS_PAYLOAD);
+        if (outer.bit == WEIR_HAS_IP) inner.follows.add(WEIR_HAS_INNER);
+        if (outer.bit == WEIR_IS_MALFORMED) inner.follows.add(kInnerPresent + WEIR_HAS_ALWAYS);
+    }
+    for (PresenceFact& fact : facts)
+        if (fact.bit == WEIR_HAS_INNER) fact.follows.add(kInnerPresent + WEIR_HAS_IP);
+    return facts;
+}
+
 // By bit: all that follows from it being one.
-using Closure = std::array<Presence, WEIR_PRESENT_BITS>;
+using Closure = std::array<Presence, std::size_t{2} * kInnerPresent>;
 
 void add_ones(PresentBits& ones, const PresenceFact& fact) {
     ones.add(fact.bit);
@@ -79,9 +106,34 @@ Closure close() {
     return closure;
 }
 
+// Each layer by itself, and what joins them (facts_of_both).
+Closure close_both() {
+    Closure both = close();
+    const auto join = [](Presence& one, const Presence& other) {
+        one.ones |= other.ones;
+        one.zeros |= other.zeros;
+    };
+    const Presence payload = both[WEIR_HAS_PAYLOAD], tunnel = both[WEIR_HAS_INNER], ip = both[WEIR_HAS_IP];
+    for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+        Presence& outer = both[bit];
+        Presence& inner = both[kInnerPresent + bit];
+        inner = {within(outer.ones), within(outer.zeros)};
+        inner.ones.add(kInnerPresent + WEIR_HAS_ALWAYS);
+        join(inner, payload);
+        if (outer.ones.has(WEIR_HAS_IP)) join(inner, tunnel);
+        if (outer.ones.has(WEIR_HAS_INNER)) join(outer, {within(ip.ones), within(ip.zeros)});
+    }
+    return both;
+}
+
 const Closure& closure() {
-    static const Closure known = close();
+    static const Closure known = close_both();
     return known;
+}
+
+// Bits to look at: what joins the layers counts where something is known of the inner one.
+std::uint32_t bits_of(const Presence& presence) {
+    return presence.ones.has_inner() || presence.zeros.has_inner() ? 2 * kInnerPresent : kInnerPresent;
 }
 
 }  // namespace
@@ -99,7 +151,10 @@ bool PresentBits::in(const weir_packet& packet) const {
     return true;
 }
 
-std::span<const PresenceFact> presence_facts() { return kFacts; }
+std::span<const PresenceFact> presence_facts() {
+    static const std::vector<PresenceFact> both = facts_of_both();
+    return both;
+}
 
 bool is_presence(FieldId id) {
     const Field& f = field(id);
@@ -124,20 +179,21 @@ std::string_view present_name(std::uint32_t bit) {
 Presence implied(const Presence& presence) {
     const Closure& known = closure();
     Presence all = presence;
-    for (std::uint32_t bit = 0; bit < known.size(); ++bit)
+    const std::uint32_t bits = bits_of(presence);
+    for (std::uint32_t bit = 0; bit < bits; ++bit)
         if (presence.ones.has(bit)) {
             all.ones |= known[bit].ones;
             all.zeros |= known[bit].zeros;
         }
     // What would bring a bit that is not there is not there.
     const PresentBits zeros = all.zeros;
-    for (std::uint32_t bit = 0; !zeros.empty() && bit < known.size(); ++bit)
+    for (std::uint32_t bit = 0; !zeros.empty() && bit < bits; ++bit)
         if (!(known[bit].ones & zeros).empty()) all.zeros.add(bit);
     return all;
 }
 
 Presence reduced(Presence presence) {
-    for (std::uint32_t bit = 0; bit < WEIR_PRESENT_BITS; ++bit) {
+    for (std::uint32_t bit = 0; bit < 2 * kInnerPresent; ++bit) {
         if (!presence.ones.has(bit) && !presence.zeros.has(bit)) continue;
         Presence rest = presence;
         rest.ones.remove(bit);

@@ -71,6 +71,7 @@ void ProbePacket::randomise() {
     packet_.payload.assign(random_.below(32), '\0');
     for (char& byte : packet_.payload) byte = static_cast<char>(random_.next());
     malformed_ = false;
+    for (ProbePacket& inner : within_) inner.randomise();
 }
 
 void ProbePacket::set_version(std::uint8_t version) {
@@ -171,6 +172,8 @@ void ProbePacket::set_text(FieldId field_id, std::string_view text) {
 }
 
 void ProbePacket::need(FieldId field_id) {
+    if (layer_of(field_id) == Layer::kInner) return within().need(static_cast<FieldId>(row_of(field_id)));
+    if (need_tunnel(field_id)) return;
     const std::uint8_t present_bit = field(field_id).present_bit;
     switch (present_bit) {
         case WEIR_HAS_ARP:
@@ -216,6 +219,8 @@ void ProbePacket::need(FieldId field_id) {
 }
 
 void ProbePacket::set_flag(FieldId field_id, bool value) {
+    if (layer_of(field_id) == Layer::kInner) return within().set_flag(static_cast<FieldId>(row_of(field_id)), value);
+    if (set_tunnel_flag(field_id, value)) return;
     switch (field_id) {
         case FieldId::kMalformed: malformed_ = value; return;
         case FieldId::kEthIsMulticast: {
@@ -295,9 +300,11 @@ MacAddress mac_of(std::uint64_t value) {
 }  // namespace
 
 void ProbePacket::set_number(FieldId field_id, std::uint64_t value) {
+    if (layer_of(field_id) == Layer::kInner) return within().set_number(static_cast<FieldId>(row_of(field_id)), value);
     const unsigned bits = field(field_id).bits;
     if (bits != 0 && bits < 64) value &= (std::uint64_t{1} << bits) - 1;
     need(field_id);
+    if (set_tunnel_number(field_id, value)) return;
     if (!set_link_number(field_id, value) && !set_ip_number(field_id, value)) set_transport_number(field_id, value);
 }
 
@@ -411,6 +418,8 @@ void ProbePacket::set_ip_bytes(std::uint64_t bytes) {
 void ProbePacket::need_address(FieldId field_id) { need(field_id); }
 
 void ProbePacket::set_address(FieldId field_id, const IpAddress& address) {
+    if (layer_of(field_id) == Layer::kInner)
+        return within().set_address(static_cast<FieldId>(row_of(field_id)), address);
     need(field_id);
     if (packet_.protocol == TestProtocol::kArp && address.version == 6) return;
     set_version(address.version);
@@ -419,6 +428,8 @@ void ProbePacket::set_address(FieldId field_id, const IpAddress& address) {
 }
 
 const IpAddress& ProbePacket::address(FieldId field_id) const {
+    if (layer_of(field_id) == Layer::kInner && !within_.empty())
+        return within_.front().address(static_cast<FieldId>(row_of(field_id)));
     return field_id == FieldId::kIpDst || field_id == FieldId::kArpTargetIp ? packet_.destination : packet_.source;
 }
 
@@ -431,6 +442,7 @@ void ProbePacket::put_payload(std::size_t offset, std::string_view bytes, Payloa
 }
 
 std::vector<std::uint8_t> ProbePacket::frame() const {
+    if (!within_.empty()) return around(within_.front().frame());
     std::vector<std::uint8_t> frame = build_frame(packet_);
     const std::size_t type = 12 + 4 * packet_.vlans.size(), ip = link_bytes(packet_);
     if (other_ether_type_) {

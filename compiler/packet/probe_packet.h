@@ -43,7 +43,10 @@ public:
     void set_address(FieldId field, const IpAddress& address);
     const IpAddress& address(FieldId field) const;
     // True unless another field has asked for the other version.
-    bool may_have(std::uint8_t version) const { return !version_fixed_ || packet_.source.version == version; }
+    bool may_have(FieldId field, std::uint8_t version) const {
+        if (layer_of(field) == Layer::kInner && !within_.empty()) return within_.front().may_have(version);
+        return layer_of(field) == Layer::kInner || may_have(version);
+    }
     // A name or text other than the interface's.
     void set_text(FieldId field, std::string_view text);
     void put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end);
@@ -53,6 +56,7 @@ public:
     std::vector<std::uint8_t> frame() const;
 
 private:
+    bool may_have(std::uint8_t version) const { return !version_fixed_ || packet_.source.version == version; }
     void set_protocol(TestProtocol protocol);
     void set_protocol_number(std::uint64_t number);
     void need_ports();
@@ -60,6 +64,11 @@ private:
     void need_link(std::uint8_t present_bit);
     void need_dns();
     void need_hello();
+    ProbePacket& within();
+    bool need_tunnel(FieldId field);
+    bool set_tunnel_number(FieldId field, std::uint64_t value);
+    bool set_tunnel_flag(FieldId field, bool value);
+    std::vector<std::uint8_t> around(const std::vector<std::uint8_t>& frame) const;
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);
     bool set_link_number(FieldId field, std::uint64_t value);
@@ -74,6 +83,9 @@ private:
     std::optional<std::uint16_t> other_ether_type_{};
     std::optional<std::string> dns_name_{};
     std::optional<TestHello> hello_{};
+    std::vector<ProbePacket> within_{};  // the packet in this one: none, or one
+    TunnelHeader tunnel_{};
+    bool is_error_ = false;  // an ICMP error about it instead
 };
 
 }  // namespace weir::packet

@@ -16,7 +16,7 @@ namespace {
 
 // A negated comparison of a field that all live traffic has surprises nobody.
 bool always_there(packet::FieldId id) {
-    const std::uint8_t present = packet::field(id).present_bit;
+    const std::uint8_t present = packet::present_bit(id);
     return present == WEIR_HAS_ALWAYS || present == WEIR_HAS_IFACE;
 }
 

@@ -13,7 +13,7 @@ public:
 private:
     // What a policy compares with, or just beside it; or anything.
     std::uint64_t number(const char* field, std::uint64_t usual) {
-        const auto found = hints_.numbers.find(field);
+        const auto found = hints_.numbers.find(is_inner_ ? "inner." + std::string(field) : std::string(field));
         if (found != hints_.numbers.end() && random_.below(3) != 0)
             return random_.of(found->second) + random_.below(3) - 1;
         return random_.one_in(6) ? random_.next() : usual;
@@ -34,6 +34,11 @@ private:
     }
     Bytes payload();
     Bytes transport(unsigned protocol);
+    Bytes inner(unsigned version);
+    Bytes inner_ethernet();
+    Bytes vxlan();
+    Bytes gre();
+    Bytes geneve();
     Bytes options();
     Bytes ip4_options();
     Bytes network4();
@@ -44,6 +49,7 @@ private:
 
     Random& random_;
     const Hints& hints_;
+    bool is_inner_ = false;  // making the packet in the packet
 };
 
 Bytes Maker::payload() {
@@ -78,8 +84,64 @@ Bytes Maker::options() {
     return bytes;
 }
 
+// A packet in the packet; in that one there is payload only.
+Bytes Maker::inner(unsigned version) {
+    if (is_inner_) return payload();
+    is_inner_ = true;
+    if (random_.one_in(20)) version = 10 - version;
+    Bytes bytes = version == 4 ? network4() : network6();
+    is_inner_ = false;
+    if (random_.one_in(8)) bytes.resize(random_.below(bytes.size() + 1));
+    return bytes;
+}
+
+Bytes Maker::inner_ethernet() {
+    static const std::vector<std::uint16_t> kTags{0x8100, 0x88a8, 0x9100};
+    Bytes bytes = hex("0200000000aa 0200000000bb");
+    if (random_.one_in(4))
+        for (std::size_t i = random_.between(1, 3); i > 0; --i)
+            bytes = bytes + tag(random_.of(kTags), static_cast<std::uint16_t>(random_.next()));
+    if (random_.one_in(12)) return bytes + be16(0x0806) + payload();
+    const bool six = random_.one_in(3);
+    return bytes + be16(six ? 0x86dd : 0x0800) + inner(six ? 6 : 4);
+}
+
+Bytes Maker::vxlan() {
+    return Bytes{static_cast<std::uint8_t>(random_.one_in(8) ? random_.next() : 8), 0, 0, 0} +
+           be32(number("vxlan.vni", 42) << 8) + inner_ethernet();
+}
+
+// Of the protocol types that are read, and another one.
+Bytes Maker::gre() {
+    std::uint64_t flags = random_.one_in(2) ? 0 : random_.below(8) << 13;
+    if (random_.one_in(3)) flags |= 0x1000;
+    if (random_.one_in(10)) flags |= random_.below(8);
+    Bytes fields;
+    if (flags & 0x8000) fields = fields + be32(random_.next());
+    if (flags & 0x2000) fields = fields + be32(number("gre.key", 7));
+    if (flags & 0x1000) fields = fields + be32(random_.next());
+    const std::uint64_t kind = random_.below(8);
+    const std::uint16_t type = kind < 3 ? 0x0800 : kind < 5 ? 0x86dd : kind < 7 ? 0x6558 : 0x880b;
+    return be16(flags) + be16(type) + fields +
+           (type == 0x0800   ? inner(4)
+            : type == 0x86dd ? inner(6)
+            : type == 0x6558 ? inner_ethernet()
+                             : payload());
+}
+
+Bytes Maker::geneve() {
+    const std::size_t options = random_.one_in(2) ? 0 : random_.below(5);
+    const std::uint64_t announced = random_.one_in(10) ? random_.below(256) : options;
+    const std::uint16_t type = random_.one_in(2) ? 0x6558 : random_.one_in(2) ? 0x0800 : 0x86dd;
+    return be16(announced << 8) + be16(type) + be32(number("geneve.vni", 42) << 8) + zeros(4 * options) +
+           (type == 0x6558 ? inner_ethernet() : inner(type == 0x0800 ? 4 : 6));
+}
+
 Bytes Maker::transport(unsigned protocol) {
     switch (protocol) {
+        case 4: return inner(4);
+        case 41: return inner(6);
+        case 47: return gre();
         case 6: {
             Tcp header;
             header.source = port("tcp.sport", "port.src", 4000);
@@ -94,10 +156,12 @@ Bytes Maker::transport(unsigned protocol) {
             return tcp(header, payload());
         }
         case 17: {
-            const Bytes body = payload();
+            const std::uint64_t kind = is_inner_ ? 9 : random_.below(10);
+            const Bytes body = kind < 2 ? vxlan() : kind == 2 ? geneve() : payload();
             Udp header;
             header.source = port("udp.sport", "port.src", 4000);
             header.destination = port("udp.dport", "port.dst", 53);
+            if (kind < 3) header.destination = kind < 2 ? 4789 : 6081;
             if (random_.one_in(6))
                 header.length = static_cast<int>(random_.one_in(2) ? number("udp.len", 8) & 0xffff
                                                                    : body.size() + random_.below(18));
@@ -107,6 +171,12 @@ Bytes Maker::transport(unsigned protocol) {
         case 1:
         case 58: {
             const bool six = protocol == 58;
+            if (!is_inner_ && random_.one_in(3)) {  // an error
+                static const std::vector<std::uint8_t> kErrors{3, 3, 4, 5, 11, 12};
+                Bytes about = inner(six ? 6 : 4);
+                if (random_.one_in(2)) about.resize(std::min<std::size_t>(about.size(), random_.between(20, 60)));
+                return icmp(six ? static_cast<std::uint8_t>(random_.below(130)) : random_.of(kErrors), 0, 0, 0, about);
+            }
             const std::uint64_t usual = six ? 128 + random_.below(2) : random_.one_in(2) ? 8 : 0;
             return icmp(narrow<std::uint8_t>(six ? "icmp6.type" : "icmp.type", usual),
                         narrow<std::uint8_t>(six ? "icmp6.code" : "icmp.code", 0),
@@ -135,7 +205,7 @@ Bytes Maker::ip4_options() {
 }
 
 Bytes Maker::network4() {
-    static const std::vector<unsigned> kProtocols{6, 6, 6, 17, 17, 1, 132, 58, 50, 51};
+    static const std::vector<unsigned> kProtocols{6, 6, 6, 17, 17, 1, 132, 58, 50, 51, 4, 41, 47};
     Ip4 header;
     header.protocol = static_cast<std::uint8_t>(random_.one_in(8) ? number("ip.proto", 6) : random_.of(kProtocols));
     header.source = near(hints_.addresses4, hex(kSource4));
@@ -160,7 +230,7 @@ Bytes Maker::network4() {
 }
 
 Bytes Maker::network6() {
-    static const std::vector<std::uint8_t> kProtocols{6, 6, 17, 17, 58, 132, 1, 50, 59};
+    static const std::vector<std::uint8_t> kProtocols{6, 6, 17, 17, 58, 132, 1, 50, 59, 4, 41, 47};
     static const std::vector<std::uint8_t> kExtensions{0, 43, 44, 44, 51, 60, 135, 139, 140};
     std::uint8_t next = static_cast<std::uint8_t>(random_.one_in(8) ? number("ip.proto", 6) : random_.of(kProtocols));
     Bytes body = transport(next);

@@ -1,6 +1,7 @@
 #include "tests/support/random_policy.h"
 
 #include <algorithm>
+#include <deque>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,11 +15,28 @@ namespace {
 using packet::Field;
 using packet::Type;
 
+// The fields of the packet within a tunnel, by their own names.
+const std::vector<Field>& inner_fields() {
+    static const std::vector<Field> all = [] {
+        static std::deque<std::string> names;
+        std::vector<Field> found;
+        for (Field field : packet::fields()) {
+            field.id = packet::field_id(packet::Layer::kInner, packet::row_of(field.id));
+            if (!packet::is_supported(field.id)) continue;
+            field.name = names.emplace_back(packet::field_name(field.id));
+            found.push_back(field);
+        }
+        return found;
+    }();
+    return all;
+}
+
 class Generator {
 public:
     explicit Generator(Random& random) : random_(random) {
         for (const Field& field : packet::fields())
             if (field.supported) by_type_[field.type].push_back(&field);
+        for (const Field& field : inner_fields()) inner_by_type_[field.type].push_back(&field);
     }
     RandomPolicy policy();
 
@@ -46,12 +64,15 @@ private:
     std::string mac_prefix();
     Bytes payload_bytes(std::size_t length);
     std::string literal(const Bytes& bytes);
-    const Field& of_type(Type type) { return *random_.of(by_type_[type]); }
+    const Field& of_type(Type type) {
+        const auto& inner = inner_by_type_[type];
+        return *random_.of(!inner.empty() && random_.one_in(4) ? inner : by_type_[type]);
+    }
     void add_lets();
     void add_sets();
 
     Random& random_;
-    std::map<Type, std::vector<const Field*>> by_type_;
+    std::map<Type, std::vector<const Field*>> by_type_, inner_by_type_;
     RandomPolicy policy_;
     std::vector<std::string> conditions_;  // lets that are conditions
     struct NamedSet {

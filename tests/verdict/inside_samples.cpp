@@ -53,6 +53,18 @@ const std::string kLongLabels = std::string(127, 'a') + "." + std::string(127, '
 const Bytes kHello = tls_segment(usual_hello("www.example.com"));
 Bytes hello_of(std::uint16_t version) { return tls_segment(client_hello({.version = version})); }
 const Bytes kServerHello = tls_segment(hex("160302000502000001ff"));
+// ---- tunnels, and what ICMP errors quote ----
+
+Bytes in_vxlan(std::uint32_t vni) {
+    return udp4({.destination = 4789}, hex("08000000") + be32(std::uint64_t{vni} << 8) + tcp4());
+}
+Bytes in_geneve(std::uint32_t vni) {
+    return udp6({.destination = 6081}, hex("00006558") + be32(std::uint64_t{vni} << 8) + tcp4());
+}
+Bytes in_gre(std::uint32_t key) { return in4(47, hex("20000800") + be32(key) + ip4({}, tcp({}))); }
+const Bytes kNoVni = udp4({.destination = 4789}, hex("00000000 00000700") + tcp4());
+const Bytes kError4 = in4(1, icmp(3, 1, 0, 0, ip4({}, tcp({}))));
+const Bytes kError6 = in6(58, icmp(1, 4, 0, 0, ip6({}, tcp({}))));
 
 }  // namespace
 
@@ -74,6 +86,10 @@ std::vector<NumberSample> inside_numbers() {
         {"http.status", 16, kResponse, 200},
         // TLS
         {"tls.version", 16, hello_of(0), 0}, {"tls.version", 16, hello_of(0xffff), 0xffff}, {"tls.version", 16, kServerHello, 0x0302},
+        // tunnels
+        {"vxlan.vni", 24, in_vxlan(0), 0}, {"vxlan.vni", 24, in_vxlan(0xffffff), 0xffffff}, {"vxlan.vni", 24, in_vxlan(0x010203), 0x010203},
+        {"geneve.vni", 24, in_geneve(0), 0}, {"geneve.vni", 24, in_geneve(0xffffff), 0xffffff}, {"geneve.vni", 24, in_geneve(0x010203), 0x010203},
+        {"gre.key", 32, in_gre(0xffffffff), 0xffffffff}, {"gre.key", 32, in_gre(0), 0}, {"gre.key", 32, in4(47, hex("a0000800 00000000 01020304")), 0x01020304},
     };
 }
 
@@ -91,6 +107,11 @@ std::vector<FlagSample> inside_flags() {
         // TLS
         {"tls", kHello, true}, {"tls.is_client_hello", kHello, true}, {"tls.is_client_hello", kServerHello, false},
         {"tls.is_cut", kHello, false}, {"tls.is_cut", tls_segment(part(usual_hello("a.example"), 0, 100)), true},
+        // tunnels
+        {"vxlan", in_vxlan(7), true}, {"geneve", in_geneve(7), true}, {"gre", in_gre(7), true}, {"gre", in6(47, {}), true},
+        {"ipip", in4(4, {}), true}, {"ipip", in6(41, {}), true}, {"inner", in_vxlan(7), true}, {"inner", in4(4, ip4({}, tcp({}))), true},
+        {"icmp.has_inner", kError4, true}, {"icmp.has_inner", in4(1, icmp(8, 0, 1, 1)), false}, {"icmp.has_inner", in4(1, icmp(3, 0, 0, 0)), false},
+        {"icmp6.has_inner", kError6, true}, {"icmp6.has_inner", in6(58, icmp(128, 0, 1, 1)), false},
     };
 }
 
@@ -135,6 +156,10 @@ std::vector<AbsentSample> inside_absents() {
         // TLS
         {"tls", tcp4()}, {"tls.is_client_hello", udp4()}, {"tls.version", tls_segment(part(usual_hello("a.example"), 0, 10))},
         {"tls.sni", kServerHello}, {"tls.alpn", hello_of(0x0303)}, {"tls.is_cut", tcp6()},
+        // tunnels
+        {"vxlan", kNoVni}, {"vxlan.vni", kNoVni}, {"vxlan", in_geneve(7)}, {"geneve", in_vxlan(7)}, {"geneve.vni", udp4()}, {"gre", in4(4, {})},
+        {"gre.key", in4(47, hex("00000800"))}, {"gre.key", in4(47, hex("20000800 000000"))}, {"ipip", in_gre(7)}, {"inner", in4(4, {})}, {"inner", kNoVni},
+        {"icmp.has_inner", kError6}, {"icmp6.has_inner", kError4},
     };
 }
 // clang-format on

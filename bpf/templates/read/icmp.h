@@ -9,6 +9,7 @@ enum { PROTO_ICMP = 1, PROTO_ICMP6 = 58 };
 
 static __always_inline __u32 read_icmp(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, const __u8* icmp,
                                        __u32 left, int v4) {
+    if (left >= ICMP_BYTES && is_cut_off(place, ICMP_BYTES)) return 0;
     if (left < ICMP_BYTES || icmp + ICMP_BYTES > FRAME_END(ctx)) return MALFORMED;
     __u8 type = icmp[0];
     p->icmp_type = type;

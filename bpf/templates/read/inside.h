@@ -9,6 +9,7 @@
 #include "bpf/templates/read/http.h"
 #include "bpf/templates/read/place.h"
 #include "bpf/templates/read/tls_walk.h"
+#include "bpf/templates/read/tunnel.h"
 
 enum { PORT_DNS = 53 };
 
@@ -30,9 +31,12 @@ static __always_inline __u32 read_payload(weir_ctx* ctx, const struct weir_packe
 /* After the headers: `p` has them. */
 static __always_inline void read_inside(weir_ctx* ctx, struct weir_packet* p) {
     if (!(weir_needs() & WEIR_NEED_INSIDE)) return;
-    if (!(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
+    /* What the packet before had in it is forgotten, also where this one has no payload. */
+    if (!(weir_needs() & WEIR_NEED_INNER) && !(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
     struct weir_inside* inside = weir_inside_place();
     if (!inside) return;
+    if (weir_needs() & WEIR_NEED_INNER) p->present[1] |= read_tunnel(ctx, p, inside);
+    if (!(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
     if (weir_needs() & WEIR_NEED_NAMES) p->present[1] |= read_payload(ctx, p, inside);
 }
 

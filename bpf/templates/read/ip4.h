@@ -36,6 +36,7 @@ GLOBAL_FUNCTION int weir_has_source_route(weir_ctx* ctx, __u16* begin, __u32 end
 /* An IPv4 datagram that begins at place->at and has to end by place->end; the rest of it then is between the two. */
 static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place) {
     __u32 at = place->at;
+    if (is_cut_off(place, IP4_BYTES)) return 0;
     if (at > HEADER_OFFSET_MAX) return MALFORMED;
     const __u8* ip = FRAME(ctx) + at;
     if (ip + IP4_BYTES > FRAME_END(ctx)) return MALFORMED;
@@ -53,7 +54,8 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
     if (header_bytes > IP4_BYTES) {
         found |= WEIR_BIT(WEIR_IS_HAS_OPTIONS);
         __u16 options = at + IP4_BYTES;
-        if ((weir_needs() & WEIR_NEED_SOURCE_ROUTE) && weir_has_source_route(ctx, &options, at + header_bytes))
+        __u32 options_end = is_cut_off(place, header_bytes) ? place->limit : at + header_bytes;
+        if ((place_needs(place) & WEIR_NEED_SOURCE_ROUTE) && weir_has_source_route(ctx, &options, options_end))
             p->present[WEIR_PRESENT_WORD(WEIR_IS_SOURCE_ROUTE)] |= WEIR_BIT(WEIR_IS_SOURCE_ROUTE);
     }
     p->ip_src[0] = load32(ip + 12);
@@ -62,7 +64,7 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
     p->ip_proto = ip[9];
     p->ip_frag_offset = (fragment & 0x1fff) * 8;
     p->ip_len = total;
-    if (weir_needs() & WEIR_NEED_IP_REST) {
+    if (place_needs(place) & WEIR_NEED_IP_REST) {
         p->ip_ttl = ip[8];
         p->ip_tos = ip[1];
         p->ip_id = load16(ip + 4);

@@ -61,8 +61,10 @@ static __always_inline __u64 met_too(__u64 met, __u8 proto, const __u8* header) 
     return met | MET(WEIR_IS_IP6_ROUTING) | (header[2] & is_first) << ROUTING_TYPE_SHIFT;
 }
 
-/* The extension headers of a datagram that ends at `end`; `first` is the first one's protocol. */
-GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx* ctx, struct weir_extensions* x, __u32 end, __u32 first) {
+/* The extension headers of a datagram that ends at `end`; what is behind `limit` is not there, and that is no fault.
+ * `first` is the first one's protocol. */
+GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx* ctx, struct weir_extensions* x, __u32 end, __u32 first,
+                                           __u32 limit) {
     if (!x) return MALFORMED;
     const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
     __u32 at = x->at, found = WEIR_BIT(WEIR_IS_HAS_OPTIONS);
@@ -73,6 +75,7 @@ GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx* ctx, struct weir_extensions
         if (!is_extension(proto)) break;
         if (at > HEADER_OFFSET_MAX) return met | found | MALFORMED;
         const __u8* header = frame + at;
+        if (at + EXTENSION_BYTES <= end && at + EXTENSION_BYTES > limit) return met | found;
         if (at + EXTENSION_BYTES > end || header + EXTENSION_BYTES > frame_end) return met | found | MALFORMED;
         __u32 bytes = EXTENSION_BYTES;
         int is_last = 0;
@@ -86,6 +89,7 @@ GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx* ctx, struct weir_extensions
             bytes = (header[1] + 1u) * 8;
         }
         if (at + bytes > end) return met | found | MALFORMED;
+        if (at + bytes > limit) return met | found;
         if (proto != PROTO_FRAGMENT) met = met_too(met, proto, header);
         proto = header[0];
         at += bytes;
@@ -100,6 +104,7 @@ GLOBAL_FUNCTION __u64 weir_read_extensions(weir_ctx* ctx, struct weir_extensions
  * is between the two. */
 static __always_inline __u32 read_ip6(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place) {
     __u32 at = place->at;
+    if (is_cut_off(place, IP6_BYTES)) return 0;
     if (at > HEADER_OFFSET_MAX) return MALFORMED;
     const __u8* ip = FRAME(ctx) + at;
     if (ip + IP6_BYTES > FRAME_END(ctx) || ip[0] >> 4 != 6) return MALFORMED;
@@ -112,7 +117,7 @@ static __always_inline __u32 read_ip6(weir_ctx* ctx, struct weir_packet* p, stru
     }
     p->ip_version = 6;
     p->ip_len = total;
-    if (weir_needs() & WEIR_NEED_IP_REST) {
+    if (place_needs(place) & WEIR_NEED_IP_REST) {
         p->ip_ttl = ip[7];
         p->ip_tos = load16(ip) >> 4;
         p->ip6_flow_label = load32(ip) & 0xfffff;
@@ -123,9 +128,9 @@ static __always_inline __u32 read_ip6(weir_ctx* ctx, struct weir_packet* p, stru
     place->end = at + total;
     if (!is_extension(p->ip_proto)) return found | WEIR_BIT(WEIR_HAS_IP_PROTO);
     struct weir_extensions x = {.at = place->at};
-    __u64 answer = weir_read_extensions(ctx, &x, place->end, p->ip_proto);
+    __u64 answer = weir_read_extensions(ctx, &x, place->end, p->ip_proto, place->is_inner ? place->limit : place->end);
     p->ip_proto = EXTENSIONS_PROTO(answer);
-    if (weir_needs() & WEIR_NEED_IP_REST) p->ip6_flow_label |= (__u32)EXTENSIONS_ROUTING_TYPE(answer) << 24;
+    if (place_needs(place) & WEIR_NEED_IP_REST) p->ip6_flow_label |= (__u32)EXTENSIONS_ROUTING_TYPE(answer) << 24;
     p->present[WEIR_PRESENT_WORD(WEIR_IS_IP6_ROUTING)] |= EXTENSIONS_MET(answer);
     p->ip_frag_offset = x.frag_offset;
     p->ip_id = x.id;

@@ -40,6 +40,7 @@ GLOBAL_FUNCTION int weir_read_mss(weir_ctx* ctx, __u16* answer, __u32 end) {
 
 static __always_inline __u32 read_tcp(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, const __u8* tcp,
                                       __u32 left) {
+    if (left >= TCP_BYTES && is_cut_off(place, TCP_BYTES)) return read_cut_ports(ctx, p, place, tcp, WEIR_HAS_TCP);
     if (left < TCP_BYTES || tcp + TCP_BYTES > FRAME_END(ctx)) return MALFORMED;
     __u32 bytes = (tcp[12] >> 4) * 4u;
     if (bytes < TCP_BYTES || bytes > left) return MALFORMED;
@@ -47,15 +48,17 @@ static __always_inline __u32 read_tcp(weir_ctx* ctx, struct weir_packet* p, stru
     p->port_dst = load16(tcp + 2);
     p->tcp_flags = tcp[13];
     p->tcp_header_len = bytes;
-    if (weir_needs() & WEIR_NEED_TCP_REST) {
+    if (place_needs(place) & WEIR_NEED_TCP_REST) {
         p->tcp_seq = load32(tcp + 4);
         p->tcp_ack_seq = load32(tcp + 8);
         p->tcp_window = load16(tcp + 14);
     }
-    __u32 found = WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_PORTS);
-    if ((weir_needs() & WEIR_NEED_MSS) && bytes > TCP_BYTES) {
+    __u32 found = WEIR_BIT(WEIR_HAS_TCP) | WEIR_BIT(WEIR_HAS_TCP_REST) | WEIR_BIT(WEIR_HAS_PORTS);
+    if ((place_needs(place) & WEIR_NEED_MSS) && bytes > TCP_BYTES) {
         __u16 mss = place->at + TCP_BYTES;
-        if (weir_read_mss(ctx, &mss, place->at + bytes)) {
+        __u32 options_end = place->at + bytes;
+        if (is_cut_off(place, bytes)) options_end = place->limit;
+        if (weir_read_mss(ctx, &mss, options_end)) {
             p->tcp_mss = mss;
             found |= WEIR_BIT(WEIR_HAS_TCP_MSS);
         }

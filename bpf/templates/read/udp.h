@@ -9,6 +9,7 @@ enum { PROTO_UDP = 17 };
 
 static __always_inline __u32 read_udp(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, const __u8* udp,
                                       __u32 left, __u32 present) {
+    if (left >= UDP_BYTES && is_cut_off(place, UDP_BYTES)) return 0;
     if (left < UDP_BYTES || udp + UDP_BYTES > FRAME_END(ctx)) return MALFORMED;
     __u32 bytes = load16(udp + 4);
     if (bytes < UDP_BYTES) return MALFORMED;

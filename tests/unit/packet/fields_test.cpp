@@ -3,6 +3,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
+#include "compiler/packet/presence.h"
 
 using namespace weir::packet;
 
@@ -15,7 +16,12 @@ TEST_CASE("a field of a tunnelled packet is a row in another layer") {
     CHECK(field_name(*inner) == "inner.ip.src");
     CHECK(field_name(FieldId::kIpSrc) == "ip.src");
     CHECK(is_supported(FieldId::kIpSrc));
-    CHECK(!is_supported(*inner));
+    CHECK(is_supported(*inner));
+    CHECK(!is_supported(field_id(Layer::kInner, row_of(FieldId::kEthSrc))));
+    CHECK(present_bit(*inner) == kInnerPresent + WEIR_HAS_IP);
+    CHECK(present_bit(*find_field("inner.tcp.seq")) == kInnerPresent + WEIR_HAS_TCP);
+    CHECK(present_bit(*find_field("inner.tcp.flags")) == kInnerPresent + WEIR_HAS_TCP_REST);
+    CHECK(present_bit(FieldId::kTcpFlags) == WEIR_HAS_TCP);
     for (const char* name : {"inner", "inner.malformed", "inner.sctp.sport", "inner.port.dst", "inner.icmp6.id"})
         CHECK(find_field(name));
     for (const char* name : {"inner.eth.src", "inner.vlan", "inner.payload", "inner.inner", "inner.dns", "inner."})

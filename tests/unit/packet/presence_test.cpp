@@ -30,6 +30,25 @@ TEST_CASE("what two bits say of one field, or of what they bring, parts them") {
     CHECK(!apart(WEIR_IS_MALFORMED, WEIR_HAS_IP));  // the extension headers may be at fault
 }
 
+TEST_CASE("the packet in the packet follows the same facts, and some of the other one") {
+    const auto inner = [](std::uint32_t bit) { return kInnerPresent + bit; };
+    const Presence tcp = implied({{inner(WEIR_HAS_TCP)}, {}});
+    CHECK(tcp.ones.has(inner(WEIR_HAS_IP)));
+    CHECK(tcp.zeros.has(inner(WEIR_HAS_UDP)));
+    CHECK(tcp.ones.has(WEIR_HAS_INNER));
+    CHECK(tcp.ones.has(WEIR_HAS_PAYLOAD));
+    CHECK(tcp.zeros.has(WEIR_IS_MALFORMED));
+    CHECK(!tcp.zeros.has(WEIR_HAS_UDP));
+    CHECK(!tcp.ones.has(WEIR_HAS_TCP));
+    CHECK(!implied({{inner(WEIR_HAS_TCP)}, {WEIR_HAS_INNER}}).possible());
+    CHECK(!implied({{inner(WEIR_IS_MALFORMED), WEIR_HAS_ARP}, {}}).possible());
+    CHECK(implied({{inner(WEIR_HAS_IP4), WEIR_HAS_IP6, WEIR_HAS_TCP_REST}, {}}).ones.has(WEIR_HAS_TCP));
+    const Presence both = reduced({{inner(WEIR_HAS_TCP), inner(WEIR_HAS_IP), WEIR_HAS_INNER, WEIR_HAS_IP}, {}});
+    CHECK(both.ones == PresentBits{inner(WEIR_HAS_TCP)});
+    CHECK(implied({{WEIR_HAS_VXLAN}, {}}).zeros.has(WEIR_HAS_GENEVE));  // udp.dport
+    CHECK(implied({{WEIR_HAS_VXLAN}, {}}).zeros.has(WEIR_HAS_GRE));
+}
+
 TEST_CASE("bits of different words") {
     PresentBits bits;
     bits.add(3), bits.add(35), bits.add(63);
