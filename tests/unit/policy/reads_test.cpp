@@ -42,6 +42,8 @@ TEST_CASE("a policy that reads tags anywhere has the device leave them in the fr
 }
 
 TEST_CASE("a policy that reads no tags leaves the device as it is") {
+    CHECK(reads_vlan("rule r { when vlan.inner_id == 7 then drop }"));
+    CHECK(!reads_vlan("rule r { when pppoe.session == 7 or mpls.depth == 1 then drop }"));
     CHECK(!reads_vlan("rule r { when eth.type == 0x0800 and rate(ip.src) > 10/s then drop }"));
     CHECK(!reads_vlan("let tagged = vlan.id == 7\nrule r { when tcp then drop }"));
     CHECK(!reads_vlan("alert a { message \"{ip.src}\" }\nrule r { when tcp then alert a, drop }"));
@@ -61,5 +63,8 @@ TEST_CASE("what is read is what is named") {
     CHECK(reads.needs() == (WEIR_NEED_MAC | WEIR_NEED_IFACE | WEIR_NEED_TCP_REST | WEIR_NEED_IP_REST));
     CHECK(made.decision.needs == WEIR_NEED_HEADERS);  // events carry the whole packet
     CHECK(compiled("rule s { when ip.ttl < 2 then drop }").decision.needs == WEIR_NEED_IP_REST);
+    CHECK(compiled("rule s { when pppoe or mpls or ip6.routing then drop }").decision.needs == WEIR_NEED_NONE);
+    CHECK(compiled("rule s { when mpls.label == 5 then drop }").decision.needs == WEIR_NEED_LINK);
+    CHECK(compiled("rule s { when ip4.source_route then drop }").decision.needs == WEIR_NEED_SOURCE_ROUTE);
     CHECK(compiled("rule s { when tcp and rate(ip.ttl) > 1/s then drop }").decision.needs == WEIR_NEED_IP_REST);
 }
