@@ -4,15 +4,10 @@
 
 #include "bpf/name_table.h"
 #include "bpf/templates/live_sets.h"
+#include "bpf/templates/text.h"
 
 #define NAMES_WORD 8u /* bytes at once */
-/* No text that is looked up begins further into the frame (the verifier follows packet pointers that far), and none is
- * longer: those of sets are not (compiler/sema). */
-#ifdef WEIR_HOST
-#define SET_TEXT_OFFSET_MAX 0xffffu
-#else
-#define SET_TEXT_OFFSET_MAX 0x7fffu
-#endif
+/* No text of a set is longer (compiler/sema). */
 #define SET_TEXT_BYTES_MAX 512u
 
 static __always_inline __u64 weir_names_load(const __u8* bytes) { return *(const __u64*)bytes; }
@@ -85,26 +80,16 @@ GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside
 
 /* weir_text_print() of a text in the frame; 0: it is longer than any of a set. */
 GLOBAL_FUNCTION __u64 weir_frame_text_print(weir_ctx* ctx, struct weir_table_head* head, __u32 text) {
-    __u64 left = WEIR_TEXT_BYTES(text), offset = WEIR_TEXT_OFFSET(text), print = left;
-    OPAQUE(offset);
-    if (!head || left > SET_TEXT_BYTES_MAX || offset < NAMES_WORD) return 0;
-    __u64 sum = weir_print_word(head, 0, print);
-    const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
+    __u64 bytes = WEIR_TEXT_BYTES(text), at = WEIR_TEXT_OFFSET(text), end = at + bytes;
+    if (!head || bytes > SET_TEXT_BYTES_MAX) return 0;
+    __u64 sum = weir_print_word(head, 0, bytes);
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < SET_TEXT_BYTES_MAX / NAMES_WORD && left; i++) {
-        __u64 some = left < NAMES_WORD ? left : NAMES_WORD;
-        if (i && i % (WEIR_BLOCK_BYTES / NAMES_WORD) == 0) {
-            print = weir_print_of_sum(sum);
-            sum = weir_print_word(head, 0, print);
-        }
-        /* The word that ends with the text: what is behind the text may not be in the frame, what is before it is. */
-        __u64 at = offset + some - NAMES_WORD;
+    for (__u32 i = 0; i < SET_TEXT_BYTES_MAX / NAMES_WORD; i++) {
+        if (at >= end) break;
+        if (i && i % (WEIR_BLOCK_BYTES / NAMES_WORD) == 0) sum = weir_print_word(head, 0, weir_print_of_sum(sum));
+        sum += weir_print_word(head, 2 + i % (WEIR_BLOCK_BYTES / NAMES_WORD) * 2, weir_text_word(ctx, at, end));
+        at += NAMES_WORD;
         OPAQUE(at);
-        if (at > SET_TEXT_OFFSET_MAX || frame + at + NAMES_WORD > frame_end) return 0;
-        sum += weir_print_word(head, 2 + i % (WEIR_BLOCK_BYTES / NAMES_WORD) * 2,
-                               weir_names_load(frame + at) >> (NAMES_WORD - some) * 8);
-        offset += NAMES_WORD;
-        left -= some;
     }
     return weir_print_of_sum(sum);
 }

@@ -94,8 +94,8 @@ bool is_in_first_tcp_bytes(FieldId id) {
 std::uint8_t present_bit(FieldId id) {
     const std::uint8_t bit = field(id).present_bit;
     if (layer_of(id) == Layer::kOuter) return bit;
-    const std::uint8_t inner = bit == WEIR_HAS_TCP && !is_in_first_tcp_bytes(id) ? WEIR_HAS_TCP_REST : bit;
-    return static_cast<std::uint8_t>(inner + kInnerPresent);
+    const bool is_rest = bit == WEIR_HAS_TCP && !is_in_first_tcp_bytes(id);
+    return static_cast<std::uint8_t>((is_rest ? std::uint32_t{WEIR_HAS_TCP_REST} : bit) + kInnerPresent);
 }
 
 std::uint16_t offset(FieldId id) {

@@ -61,6 +61,14 @@ pid_t compiler_of(const Worker& worker) {
     }
     return found;
 }
+// A signal is sent before it acts.
+void wait_until_stopped(pid_t process) {
+    for (std::string state; state != "T";) {
+        std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+        std::string number, name;
+        REQUIRE(stat >> number >> name >> state);  // the name has no blank
+    }
+}
 
 std::string status_line(pid_t process, const std::string& name) {
     std::ifstream status("/proc/" + std::to_string(process) + "/status");
@@ -224,6 +232,7 @@ TEST_CASE("a process that dies or hangs is an error, whatever it was at") {
         Worker worker = started();
         REQUIRE(compile(worker, file).status == kOk);
         kill(compiler_of(worker), SIGSTOP);
+        wait_until_stopped(compiler_of(worker));  // else it may read the request before it stops
         WorkerRequest request;
         request.file = file;
         REQUIRE(worker.ask(request));
