@@ -238,7 +238,7 @@ bool PacketReader::extensions(std::uint64_t& protocol, bool& later_fragment) {
 
 // The header at `at_` is whole.
 void PacketReader::extension_met(std::uint64_t protocol) {
-    const bool is_first_routing = protocol == 43 && !packet_.value(FieldId::kIp6RoutingType);
+    const bool is_first_routing = protocol == 43 && !packet_.value(field_id(layer_, row_of(FieldId::kIp6RoutingType)));
     if (is_first_routing) set_number(FieldId::kIp6RoutingType, frame_[at_ + 2]);
     if (protocol == 0) set(FieldId::kIp6HopByHop, true);
     if (protocol == 43) set(FieldId::kIp6Routing, true);

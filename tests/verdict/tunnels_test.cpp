@@ -439,6 +439,12 @@ TEST_CASE("other protocols in an error, and lies", "[tunnels]") {
     shapes.add("options beyond what is there",
                about4(cut(ip4({.version_ihl = 0x4f, .total = 900, .options = zeros(40)}, tcp({})), 30)),
                {kGood, "inner", "inner.ip.proto == 6", "inner.ip.has_options"}, {"inner.tcp"});
+    // Each packet has its own first Routing header.
+    shapes.add("Routing headers in both", in6(43, patched(extension(4), 2, {3}) + ip4({}, tcp({}))), {"inner.tcp"},
+               {"inner.ip6.routing_type >= 0"});
+    shapes.add("Routing headers in both",
+               in6(43, patched(extension(41), 2, {3}) + ip6({.next = 43}, patched(extension(6), 2, {4}) + tcp({}))),
+               {"ip6.routing_type == 3", "inner.ip6.routing_type == 4", "inner.tcp"}, {});
     shapes.add("an error that is a first fragment",
                eth(0x0800) + ip4({.fragment = 0x2000, .protocol = 1}, icmp(3, 0, 0, 0, kTcp)), kThere, {});
 }
