@@ -189,6 +189,10 @@ Presence implied(const Presence& presence) {
     const PresentBits zeros = all.zeros;
     for (std::uint32_t bit = 0; !zeros.empty() && bit < bits; ++bit)
         if (!(known[bit].ones & zeros).empty()) all.zeros.add(bit);
+    // What asks nothing of the packet within gets no more to ask.
+    if (bits == kInnerPresent)
+        for (PresentBits* known_bits : {&all.ones, &all.zeros})
+            std::fill(known_bits->words.begin() + WEIR_PRESENT_WORDS, known_bits->words.end(), 0u);
     return all;
 }
 

@@ -45,6 +45,8 @@ TEST_CASE("the packet in the packet follows the same facts, and some of the othe
     CHECK(implied({{inner(WEIR_HAS_IP4), WEIR_HAS_IP6, WEIR_HAS_TCP_REST}, {}}).ones.has(WEIR_HAS_TCP));
     const Presence both = reduced({{inner(WEIR_HAS_TCP), inner(WEIR_HAS_IP), WEIR_HAS_INNER, WEIR_HAS_IP}, {}});
     CHECK(both.ones == PresentBits{inner(WEIR_HAS_TCP)});
+    CHECK(!implied({{WEIR_HAS_INNER}, {WEIR_HAS_ARP}}).ones.has_inner());
+    CHECK(!implied({{WEIR_HAS_ARP}, {}}).zeros.has_inner());
     CHECK(implied({{WEIR_HAS_VXLAN}, {}}).zeros.has(WEIR_HAS_GENEVE));  // udp.dport
     CHECK(implied({{WEIR_HAS_VXLAN}, {}}).zeros.has(WEIR_HAS_GRE));
 }
