@@ -42,6 +42,7 @@ const Conditions kNoTunnel = [] {
 }();
 const std::string kGood = "inner.malformed == false", kBad = "inner.malformed == true";
 
+using weir::tests::operator+;  // of bytes
 Conditions operator+(Conditions a, const Conditions& b) {
     a.insert(a.end(), b.begin(), b.end());
     return a;
@@ -321,7 +322,7 @@ TEST_CASE("tunnels in fragments, and fragments in tunnels", "[tunnels]") {
                eth(0x0800) + ip4({.fragment = 0x2000, .protocol = 17}, cut(payload, 60)),
                {"vxlan", kBad, "malformed == false"}, kNone);
     for (const std::uint16_t fragment : {0x0001, 0x2001, 0x1fff})
-        for (const std::uint8_t protocol : {4, 17, 41, 47, 1}) {
+        for (const std::uint8_t protocol : std::vector<std::uint8_t>{4, 17, 41, 47, 1}) {
             const Bytes frame =
                 eth(0x0800) + ip4({.fragment = fragment, .protocol = protocol}, protocol == 17 ? payload : kTcp);
             shapes.add("a later fragment", frame, {"ip.is_fragment"}, kNoTunnel + Conditions{"vxlan", "gre", "ipip"});
