@@ -1,5 +1,5 @@
 // What is behind the headers: messages, tunnels, and the packet that an ICMP error is about.
-// Tested by tests/unit/packet/inside_reader_test.cpp.
+// Tested by tests/unit/packet/inside_reader_test.cpp with `inner fields of each tunnel`.
 #include "compiler/packet/dns_reader.h"
 #include "compiler/packet/http_reader.h"
 #include "compiler/packet/packet_reader.h"

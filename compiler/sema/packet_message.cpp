@@ -1,4 +1,4 @@
-// Tested by tests/unit/sema/packet_message_test.cpp.
+// Tested by tests/unit/sema/packet_message_test.cpp with `dns of a test packet`.
 #include "compiler/sema/packet_message.h"
 
 #include <algorithm>
