@@ -243,6 +243,7 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             packet_.dont_fragment = value;
             return;
         case FieldId::kIpIsFragment:
+        case FieldId::kIp6Fragment:
             need(field_id);
             packet_.more_fragments = value;
             if (!value) packet_.fragment_offset = 0;
@@ -262,11 +263,6 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
         case FieldId::kIp6Routing:
             need(field_id);
             packet_.routing_type = value ? std::optional(packet_.routing_type.value_or(0)) : std::nullopt;
-            return;
-        case FieldId::kIp6Fragment:
-            need(field_id);
-            packet_.more_fragments = value;
-            if (!value) packet_.fragment_offset = 0;
             return;
         case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
         case FieldId::kTls: value ? need_hello() : packet_.payload.clear(); return;

@@ -107,8 +107,8 @@ TEST_CASE("segments out of order, again, and of others", "[inside]") {
     Conversation c;
     const Bytes hello = late_name();
     const std::size_t cut = kList + 30;
-    const auto segment = [&](std::size_t from, std::size_t to, std::uint32_t seq = 1) {
-        return tls_segment(part(hello, from, to), seq + static_cast<std::uint32_t>(from));
+    const auto segment = [&](std::size_t from, std::size_t to) {
+        return tls_segment(part(hello, from, to), 1 + static_cast<std::uint32_t>(from));
     };
     const Bytes first = segment(0, cut), second = segment(cut, hello.size());
     SECTION("the second first") {
@@ -147,6 +147,16 @@ TEST_CASE("segments out of order, again, and of others", "[inside]") {
         CHECK(c.see(udp4({.source = 4000, .destination = 443}, part(hello, cut, 999))) == '-');
         CHECK(c.see(second) == 'n');
     }
+}
+
+TEST_CASE("other segments of a flow with a walk", "[inside]") {
+    Conversation c;
+    const Bytes hello = late_name();
+    const std::size_t cut = kList + 30;
+    const auto segment = [&](std::size_t from, std::size_t to, std::uint32_t seq = 1) {
+        return tls_segment(part(hello, from, to), seq + static_cast<std::uint32_t>(from));
+    };
+    const Bytes first = segment(0, cut), second = segment(cut, hello.size());
     SECTION("another hello of the flow") {
         CHECK(c.see(first) == 'h');
         CHECK(c.see(tls_segment(usual_hello("b.example"), 5000)) == 'o');
