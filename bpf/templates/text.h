@@ -73,6 +73,34 @@ GLOBAL_FUNCTION int weir_text_at_nocase(weir_ctx* ctx, __u32 text, __u32 number,
 
 /* ---- literals anywhere: where the first byte stands, the whole is compared ---- */
 
+/* Is literal `number` at one of the eight places from `at` on that are marked in `hits`? Functions of their own: eight
+ * marks are many ways for the verifier, which would follow them for each word. */
+GLOBAL_FUNCTION int weir_name_at_one(struct weir_inside* inside, __u32 number, __u32 at, __u64 hits) {
+    if (!inside) return 0;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < 8; i++) {
+        if (hits & 0x80 && weir_name_at(inside, number, at + i)) return 1;
+        hits >>= 8;
+    }
+    return 0;
+}
+GLOBAL_FUNCTION int weir_text_at_one(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, __u64 hits) {
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < 8; i++) {
+        if (hits & 0x80 && weir_text_at(ctx, text, number, at + i)) return 1;
+        hits >>= 8;
+    }
+    return 0;
+}
+GLOBAL_FUNCTION int weir_text_at_one_nocase(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, __u64 hits) {
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < 8; i++) {
+        if (hits & 0x80 && weir_text_at_nocase(ctx, text, number, at + i)) return 1;
+        hits >>= 8;
+    }
+    return 0;
+}
+
 GLOBAL_FUNCTION int weir_name_contains(struct weir_inside* inside, __u32 number) {
     if (!inside) return 0;
     const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
@@ -81,12 +109,7 @@ GLOBAL_FUNCTION int weir_name_contains(struct weir_inside* inside, __u32 number)
     for (__u32 at = 0; at < WEIR_NAME_BYTES; at += 8) {
         if (at >= inside->name_length) return 0;
         __u64 hits = all_zeros(*(const __u64*)(inside->name + at) ^ first);
-        if (!hits) continue;
-#pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < 8; i++) {
-            if (hits & 0x80 && weir_name_at(inside, number, at + i)) return 1;
-            hits >>= 8;
-        }
+        if (hits && weir_name_at_one(inside, number, at, hits)) return 1;
     }
     return 0;
 }
@@ -101,15 +124,8 @@ static __always_inline int text_contains(weir_ctx* ctx, __u32 text, __u32 number
         if (fold) word = lower_word(word);
         __u64 hits = all_zeros(word ^ first);
         if (!hits) continue;
-#pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < 8; i++) {
-            if (hits & 0x80) {
-                int is =
-                    fold ? weir_text_at_nocase(ctx, text, number, at + i) : weir_text_at(ctx, text, number, at + i);
-                if (is) return 1;
-            }
-            hits >>= 8;
-        }
+        if (fold ? weir_text_at_one_nocase(ctx, text, number, at, hits) : weir_text_at_one(ctx, text, number, at, hits))
+            return 1;
     }
     return 0;
 }
