@@ -150,6 +150,12 @@ void ProbePacket::need_dns() {
     if (!dns_name_) set_text(FieldId::kDnsQname, "example.com");
 }
 
+void ProbePacket::need_http(std::uint8_t present_bit) {
+    need(FieldId::kTcp);
+    head_.need(present_bit);
+    packet_.payload = head_.payload();
+}
+
 void ProbePacket::need_hello() {
     set_protocol(TestProtocol::kTcp);
     if (!hello_) hello_ = TestHello{.name = "example.com", .alpn = "h2"};
@@ -165,7 +171,8 @@ void ProbePacket::set_text(FieldId field_id, std::string_view text) {
             hello_->alpn = text.substr(0, 255);
         return need_hello();
     }
-    if (field_id != FieldId::kDnsQname) return;
+    head_.set_text(field_id, text);
+    if (field_id != FieldId::kDnsQname) return need(field_id);
     dns_name_ = text;
     need_dns();
     packet_.payload = dns_message({random_.one_in(2), *dns_name_});
@@ -195,6 +202,11 @@ void ProbePacket::need(FieldId field_id) {
         case WEIR_HAS_TLS_VERSION:
         case WEIR_HAS_SNI:
         case WEIR_HAS_ALPN: return need_hello();
+        case WEIR_HAS_HTTP:
+        case WEIR_HAS_HTTP_REQUEST:
+        case WEIR_HAS_HTTP_HOST:
+        case WEIR_HAS_USER_AGENT:
+        case WEIR_HAS_HTTP_STATUS: return need_http(present_bit);
         case WEIR_HAS_SCTP: return set_protocol(TestProtocol::kSctp);
         case WEIR_HAS_ICMP:
         case WEIR_HAS_ICMP_ECHO: return set_protocol(TestProtocol::kIcmp);
@@ -275,6 +287,8 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             if (value) packet_.payload.pop_back();
             return;
         case FieldId::kTcp: value ? need(field_id) : set_protocol(TestProtocol::kUdp); return;
+        case FieldId::kHttp: value ? need(field_id) : packet_.payload.clear(); return;
+        case FieldId::kHttpIsCut: head_.is_cut = value; return need(field_id);
         case FieldId::kUdp:
         case FieldId::kSctp:
         case FieldId::kIcmp:
@@ -389,6 +403,10 @@ bool ProbePacket::set_transport_number(FieldId field_id, std::uint64_t value) {
         case FieldId::kTlsVersion:
             hello_->version = small;
             need_hello();
+            return true;
+        case FieldId::kHttpStatus:
+            head_.status = small;
+            need(field_id);
             return true;
         case FieldId::kPayloadLen: packet_.payload.resize(std::min<std::size_t>(value, kMaxFrameBytes)); return true;
         case FieldId::kIcmpType:

@@ -10,6 +10,7 @@
 #include "compiler/packet/fields.h"
 #include "compiler/packet/frame_builder.h"
 #include "compiler/packet/message_builder.h"
+#include "compiler/packet/probe_head.h"
 #include "grammar/base/seeded.h"
 #include "grammar/value.h"
 
@@ -69,6 +70,7 @@ private:
     bool set_tunnel_number(FieldId field, std::uint64_t value);
     bool set_tunnel_flag(FieldId field, bool value);
     std::vector<std::uint8_t> around(const std::vector<std::uint8_t>& frame) const;
+    void need_http(std::uint8_t present_bit);
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);
     bool set_link_number(FieldId field, std::uint64_t value);
@@ -86,6 +88,7 @@ private:
     std::vector<ProbePacket> within_{};  // the packet in this one: none, or one
     TunnelHeader tunnel_{};
     bool is_error_ = false;  // an ICMP error about it instead
+    TestHead head_{};
 };
 
 }  // namespace weir::packet

@@ -8,6 +8,7 @@
 
 #include "compiler/packet/fields.h"
 #include "grammar/value.h"
+#include "tests/support/random_message.h"
 
 namespace weir::tests {
 namespace {
@@ -48,7 +49,6 @@ private:
     std::string address_leaf(const Field& field);
     std::string mac_leaf(const Field& field);
     std::string flag_leaf(const Field& field);
-    std::string iface_leaf();
     std::string payload_leaf();
     std::string tuple_leaf();
     std::string set_leaf();
@@ -233,19 +233,6 @@ std::string Generator::mac_leaf(const Field& field) {
     return fmt::format("{} {} {{ {} }}", field.name, negated ? "not in" : "in", fmt::join(elements, ", "));
 }
 
-std::string Generator::iface_leaf() {
-    static const std::vector<std::string> kOps{"==",
-                                               "!=",
-                                               "contains",
-                                               "starts_with",
-                                               "ends_with",
-                                               "contains nocase",
-                                               "starts_with nocase",
-                                               "ends_with nocase"};
-    static const std::vector<std::string> kNames{"eth0", "lo", "eth", "", "wlan0", "ETH0", "Lo"};
-    return fmt::format("iface {} \"{}\"", random_.of(kOps), random_.of(kNames));
-}
-
 std::string Generator::flag_leaf(const Field& field) {
     switch (random_.below(6)) {
         case 0: return fmt::format("{} {} {}", field.name, random_.one_in(2) ? "==" : "!=", random_.one_in(2));
@@ -335,9 +322,7 @@ std::string Generator::leaf() {
             if (!conditions_.empty()) return random_.of(conditions_);
             break;
         case 6: return random_.one_in(8) ? (random_.one_in(2) ? "true" : "false") : flag_leaf(of_type(Type::kBool));
-        case 7:
-            if (random_.one_in(4)) return iface_leaf();
-            [[fallthrough]];
+        case 7: return random_text_condition(random_, of_type(random_.one_in(2) ? Type::kDomain : Type::kText).name);
         case 8: return flag_leaf(of_type(Type::kBool));
         case 9:
         case 10: return address_leaf(of_type(Type::kIp));
