@@ -250,10 +250,7 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             need(field_id);
             packet_.more_fragments = value;
             return;
-        case FieldId::kIpDf:
-            need(field_id);
-            packet_.dont_fragment = value;
-            return;
+        case FieldId::kIpDf: packet_.dont_fragment = value; return need(field_id);
         case FieldId::kIpIsFragment:
         case FieldId::kIp6Fragment:
             need(field_id);

@@ -208,7 +208,9 @@ GLOBAL_FUNCTION __u32 weir_host_end(weir_ctx* ctx, __u32 at, __u32 end) {
 /* The value of the Host line, which begins at `at`, right behind the colon: without its port and one final dot, as the
  * packet's name. */
 static __always_inline __u32 read_host(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end) {
-    __u64 word = weir_text_word(ctx, at, end), marks = inked(word);
+    __u64 word, marks;
+    if (at + WORD_BYTES > end || !read_word(ctx, at, &word)) word = weir_text_word(ctx, at, end);
+    marks = inked(word);
     __u32 begin = at, stop, first;
     if (marks & 0x8080) {
         first = lowest_mark(marks);
