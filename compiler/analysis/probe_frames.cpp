@@ -71,6 +71,7 @@ private:
     void shape(const policy::IfaceMatch&, packet::Polarity) {}
     void shape(const policy::PayloadMatch& node, packet::Polarity polarity);
     void shape(const policy::PayloadSlice& node, packet::Polarity polarity);
+    void shape_name(const policy::InSet& node, const policy::NameList& names, packet::Polarity polarity);
     void shape(const policy::TextMatch& node, packet::Polarity polarity);
     void shape(const policy::TextCompare& node, packet::Polarity) {
         packet_.need(node.lhs);
@@ -125,7 +126,8 @@ void PacketShaper::shape(const policy::MacIn& node, packet::Polarity polarity) {
 void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {
     const policy::Set& set = policy_.sets[static_cast<std::size_t>(node.set)];
     for (const packet::FieldId key : node.keys) packet_.need(key);
-    if (set.entries.empty() || has_names(set.types)) return;
+    if (set.entries.empty()) return;
+    if (has_names(set.types)) return shape_name(node, set.entries.names(), polarity);
     const std::vector<policy::SetElement> entry = set.entries.entry(random_.below(set.entries.size()));
     const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
     const std::size_t missed = (inside ? beyond() : !beyond()) ? random_.below(node.keys.size()) : node.keys.size();
@@ -143,6 +145,15 @@ void PacketShaper::shape(const policy::InSet& node, packet::Polarity polarity) {
             packet_.set_number(node.keys[i], i == missed ? element.number + 1 : element.number);
         }
     }
+}
+
+// A name of the set, one under it, or one beside it.
+void PacketShaper::shape_name(const policy::InSet& node, const policy::NameList& names, packet::Polarity polarity) {
+    std::string name(names[random_.below(names.size())]);
+    const bool inside = (polarity == packet::Polarity::kHolds) != node.negated;
+    if (inside ? beyond() : !beyond()) name = random_.one_in(2) ? "x" + name : name + "x";
+    if (random_.one_in(3)) name = "www." + name;
+    packet_.set_text(node.keys.front(), name);
 }
 
 void PacketShaper::shape(const policy::PayloadMatch& node, packet::Polarity polarity) {

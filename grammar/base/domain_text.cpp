@@ -137,6 +137,8 @@ std::string name_fault_help(NameFault fault, std::string_view written) {
 }
 
 std::string name_meant(std::string_view written) {
+    constexpr std::size_t kMostRead = 2048;  // of what may be a line of any length
+    if (written.size() > kMostRead) return {};
     const auto after = [&](std::string_view mark) {
         if (const std::size_t at = written.find(mark); at != std::string_view::npos)
             written.remove_prefix(at + mark.size());

@@ -222,6 +222,8 @@ std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_
 std::uint64_t Program::memory_bytes() const {
     std::vector<int> fds = state_.fds();
     for (const Map& map : maps_) fds.push_back(map.fd.get());
+    const std::vector<UniqueFd> fixed = state_.fixed_in(map("weir_set_tables"));
+    for (const UniqueFd& table : fixed) fds.push_back(table.get());
     std::uint64_t total = 0;
     for (const int fd : fds) {
         std::ifstream facts(fmt::format("/proc/self/fdinfo/{}", fd));

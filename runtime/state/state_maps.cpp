@@ -270,6 +270,19 @@ std::vector<int> StateMaps::fds() const {
     return fds;
 }
 
+std::vector<UniqueFd> StateMaps::fixed_in(int set_tables) const {
+    std::vector<UniqueFd> tables;
+    bpf_map_info info{};
+    __u32 length = sizeof(info);
+    if (set_tables < 0 || bpf_obj_get_info_by_fd(set_tables, &info, &length) != 0) return tables;
+    const auto changing = static_cast<std::size_t>(
+        std::count_if(maps_.begin(), maps_.end(), [](const Map& map) { return bpf::is_set(map.shape.kind); }));
+    const std::vector<std::uint32_t> ids = ids_in(set_tables, info.max_entries);
+    for (std::size_t i = changing; i < ids.size(); ++i)
+        if (UniqueFd fd(bpf_map_get_fd_by_id(ids[i])); fd) tables.push_back(std::move(fd));
+    return tables;
+}
+
 std::vector<std::uint8_t> StateMaps::taken_over() const {
     std::vector<std::uint8_t> all;
     for (const Map& map : maps_) all.push_back(map.taken_over ? 1 : 0);

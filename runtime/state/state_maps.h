@@ -48,6 +48,8 @@ public:
     std::vector<bpf::StateMap> shapes() const;
     std::vector<int> fds() const;
     std::vector<std::uint8_t> taken_over() const;  // 1: the map was another policy's before
+    // Tables of sets that do not change, in the map of maps of a program: descriptors of their own.
+    std::vector<UniqueFd> fixed_in(int set_tables) const;
     // In the order of the accounts: terms, throttles, sets.
     std::vector<std::string> identities() const;
     // All of them, in the order of identities(): valid as long as this is.

@@ -147,6 +147,37 @@ TEST_CASE("a name is in a set with its own labels, and with all before them", "[
         {{"list", "# names\nOne.Test.\n\n  one.test # again\n"}, {"list2", "\xef\xbb\xbftwo.test\r\n"}});
 }
 
+TEST_CASE("files of names that hold anything else are refused by their lines", "[name_sets]") {
+    const auto said = [](const std::string& list) {
+        return analysed("set s : domain from \"list\"\nrule r { when dns.qname in s then drop }\n", {{"list", list}});
+    };
+    const std::string label(63, 'l'),
+        longest = label + "." + label + "." + label + "." + std::string(61, 'm');  // 253 bytes
+    CHECK(said(longest + "\n" + longest + ".\n").compiled != nullptr);
+    CHECK(said(longest + "m\n").has(Code::E362));
+    CHECK(said(std::string(10'000'000, 'a') + "\n").has(Code::E362));
+    CHECK(said(repeated("a.", 5'000'000) + "\n").has(Code::E362));
+    CHECK(said(std::string(10'000'000, '#') + "\na.test\n").compiled != nullptr);
+    CHECK(said(std::string("a.test\n\0b.test\n", 15)).has(Code::E362));
+    CHECK(said(std::string("a\0b.test", 8)).has(Code::E362));
+    CHECK(said("a.test\nb\xc3\xbc"
+               "cher.test\n")
+              .has(Code::E361));
+    CHECK(said("\xff\xfe"
+               "a.test\n")
+              .has(Code::E361));
+    CHECK(said("*.a.test\n").has(Code::E360));
+    CHECK(said(".\n").has(Code::E362));
+    CHECK(said("a.test b.test\n").has(Code::E362));
+    CHECK(said("").compiled != nullptr);
+    CHECK(said("a.test").compiled->policy.sets.front().entries.size() == 1);
+    std::string many;
+    for (int i = 0; i < 4'000'001; ++i) many += "n" + std::to_string(i) + ".test\n";
+    CHECK(said(many).has(Code::E508));
+    many.resize(many.rfind("n4000000"));
+    CHECK(said(many).compiled->policy.sets.front().entries.names().suffixes() == 4'000'001);
+}
+
 TEST_CASE("sets of random names have what lists of labels have", "[name_sets]") {
     Seeded random(7);
     for (int round = 0; round < 12; ++round) {
