@@ -19,38 +19,71 @@ static __always_inline __u64 weir_print_word(const struct weir_table_head* head,
     return head->by[first] * (__u32)word + head->by[first + 1] * (word >> 32);
 }
 
-/* weir_label_print() of a label of the packet's name: `bytes` is 1 to WEIR_LABEL_BYTES. */
-GLOBAL_FUNCTION __u64 weir_packet_label_print(struct weir_inside* inside, struct weir_table_head* head, __u64 right,
-                                              __u32 at, __u32 bytes) {
-    if (!inside || !head) return 0;
+enum weir_node_kind { WEIR_NO_NODE, WEIR_INNER, WEIR_MEMBER };
+
+static __always_inline int weir_kind_of(struct weir_packet* packet, const struct weir_entry* entry, __u64 print) {
+    __u64 end_ns = *(const volatile __u64*)&entry->end_ns;
+    /* Another may have its place now, and the end is its. */
+    if ((*(const volatile __u64*)&entry->print & ~WEIR_STRAYS) != print) return WEIR_NO_NODE;
+    if (!end_ns) return WEIR_MEMBER;
+    return end_ns != WEIR_INNER_NODE && weir_is_before(packet, end_ns) ? WEIR_MEMBER : WEIR_INNER;
+}
+
+/* The node of the print `at` has. */
+static __always_inline int weir_find_node(struct weir_packet* packet, void* table, struct weir_set_place* at) {
+    __u64 print = at->print, home = weir_set_home(print);
+    if (weir_excluded_by_tags(table, at) || !weir_find_group(table, at)) return WEIR_NO_NODE;
+    OPAQUE(home);
+    struct weir_set_line* line = &at->group->lines[home & (WEIR_SET_LINES - 1)];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < (int)WEIR_LINE_ENTRIES; i++)
+        if ((*(volatile __u64*)&line->entries[i].print & ~WEIR_STRAYS) == print)
+            return weir_kind_of(packet, &line->entries[i], print);
+    if (!(*(volatile __u64*)&line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS)) return WEIR_NO_NODE;
+    __u32 number = weir_find_displaced(at->group, print);
+    return number < NOWHERE ? weir_kind_of(packet, weir_entry_at(at->group, number), print) : WEIR_NO_NODE;
+}
+
+/* weir_label_print() of the label at `from` of the packet's name; `bytes` is 1 to WEIR_LABEL_BYTES. */
+static __always_inline __u64 weir_packet_label_print(const struct weir_inside* inside,
+                                                     const struct weir_table_head* head, __u64 right, __u64 from,
+                                                     __u64 bytes) {
     __u64 sum = weir_print_word(head, 0, right) + head->by[2 + WEIR_LABEL_WORDS - 1] * (__u64)(__u32)(bytes << 24);
-    __u64 left = bytes, from = at;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_LABEL_WORDS / 2; i++) {
         OPAQUE(from);
         if (from >= WEIR_NAME_BYTES) break;
         __u64 word = weir_names_load(inside->name + from);
-        if (left < NAMES_WORD) word &= (1ull << left * 8) - 1;
+        if (bytes < NAMES_WORD) word &= (1ull << bytes * 8) - 1;
         sum += weir_print_word(head, 2 + 2 * i, word);
-        if (left <= NAMES_WORD) break;
-        left -= NAMES_WORD;
+        if (bytes <= NAMES_WORD) break;
+        bytes -= NAMES_WORD;
         from += NAMES_WORD;
     }
     return weir_print_of_sum(sum);
 }
 
-enum weir_node_kind { WEIR_NO_NODE, WEIR_INNER, WEIR_MEMBER };
+/* How far a look-up has come: so many labels are left, and what is left of the name ends at `end`. */
+struct weir_name_walk {
+    __u64 print; /* of what is behind */
+    __u32 labels;
+    __u32 end;
+};
 
-/* The node of that print in its group. */
-GLOBAL_FUNCTION int weir_find_node(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
-    if (!packet || !group) return WEIR_NO_NODE;
-    struct weir_set_place at = {0, group, print};
-    __u32 number = weir_find_entry(&at);
-    if (number >= NOWHERE) return WEIR_NO_NODE;
-    __u64 end_ns = *(volatile __u64*)&weir_entry_at(group, number)->end_ns;
-    if (weir_print_at(group, number) != print) return WEIR_NO_NODE; /* another has its place now, and the end is its */
-    if (!end_ns) return WEIR_MEMBER;
-    return end_ns != WEIR_INNER_NODE && weir_is_before(packet, end_ns) ? WEIR_MEMBER : WEIR_INNER;
+/* One label further to the left: its node. Verified by itself: the verifier goes through it once, not for each label.
+ */
+GLOBAL_FUNCTION int weir_name_step(struct weir_packet* packet, struct weir_inside* inside, struct weir_table_head* head,
+                                   struct weir_name_walk* walk, __u32 index) {
+    if (!packet || !inside || !head || !walk) return WEIR_NO_NODE;
+    void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    __u64 label = --walk->labels;
+    OPAQUE(label);
+    __u32 start = inside->label_starts[label & (WEIR_NAME_LABELS - 1)], bytes = walk->end - start;
+    if (!table || bytes - 1 >= WEIR_LABEL_BYTES) return WEIR_NO_NODE;
+    walk->end = start - 1;
+    walk->print = weir_packet_label_print(inside, head, walk->print, start, bytes);
+    struct weir_set_place at = {head, 0, walk->print};
+    return weir_find_node(packet, table, &at);
 }
 
 /* Is the packet's name, or one that it is under, in the set of that index? From the last label on, and no further than
@@ -58,22 +91,13 @@ GLOBAL_FUNCTION int weir_find_node(struct weir_packet* packet, struct weir_set_g
 GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside* inside, __u32 index) {
     if (!packet || !inside) return 0;
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
-    struct weir_set_place at = {};
-    if (!table) return 0;
-    at.head = weir_element(table, 0);
-    if (!at.head) return 0;
-    __u32 end = inside->name_length, labels = inside->name_labels;
+    struct weir_table_head* head = table ? weir_element(table, 0) : 0;
+    struct weir_name_walk walk = {0, inside->name_labels, inside->name_length};
+    if (!head) return 0;
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_MAX_LABELS && labels; i++) {
-        __u64 label = --labels & (WEIR_NAME_LABELS - 1);
-        OPAQUE(label);
-        __u32 start = inside->label_starts[label & (WEIR_NAME_LABELS - 1)], bytes = end - start;
-        if (bytes - 1 >= WEIR_LABEL_BYTES) return 0;
-        at.print = weir_packet_label_print(inside, at.head, at.print, start, bytes);
-        if (weir_excluded_by_tags(table, &at) || !weir_find_group(table, &at)) return 0;
-        int found = weir_find_node(packet, at.group, at.print);
+    for (__u32 i = 0; i < WEIR_MAX_LABELS && walk.labels; i++) {
+        int found = weir_name_step(packet, inside, head, &walk, index);
         if (found != WEIR_INNER) return found == WEIR_MEMBER;
-        end = start - 1;
     }
     return 0;
 }
@@ -103,8 +127,7 @@ GLOBAL_FUNCTION int weir_in_texts(weir_ctx* ctx, struct weir_packet* packet, __u
     at.head = weir_element(table, 0);
     if (!at.head) return 0;
     at.print = weir_frame_text_print(ctx, at.head, text);
-    if (!at.print || weir_excluded_by_tags(table, &at) || !weir_find_group(table, &at)) return 0;
-    return weir_find_node(packet, at.group, at.print) == WEIR_MEMBER;
+    return at.print && weir_find_node(packet, table, &at) == WEIR_MEMBER;
 }
 
 #endif

@@ -1,6 +1,5 @@
 // What sets of names cost: ns a packet over the same rule without the name, for names that are in the set and for
 // others, and the time to read, compile and load. bench_names [NAMES…]
-#include <bpf/bpf.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 
@@ -11,10 +10,8 @@
 #include <vector>
 
 #include "grammar/base/seeded.h"
+#include "tests/bench/frame_driver.h"
 #include "tests/bench/source_driver.h"
-
-extern "C" const char weir_template_frame_driver_begin[];
-extern "C" const char weir_template_frame_driver_end[];
 
 namespace {
 
@@ -22,7 +19,6 @@ using namespace weir;
 using namespace weir::bench;
 
 constexpr int kRounds = 9;
-constexpr std::size_t kFrameWords = std::size_t{1} << 22;  // as frame_driver.bpf.c has them
 constexpr std::size_t kShortBytes = 128, kLongBytes = 512;
 constexpr const char* kEnds[] = {"com", "net", "org", "de", "co.uk", "info", "io", "xyz", "fr", "ru"};
 
@@ -59,47 +55,14 @@ std::vector<std::uint8_t> query(const std::string& name, std::size_t bytes) {
     return frame;
 }
 
-class FrameDriver {
-public:
-    FrameDriver() {
-        const auto size = static_cast<std::size_t>(weir_template_frame_driver_end - weir_template_frame_driver_begin);
-        object_.reset(bpf_object__open_mem(weir_template_frame_driver_begin, size, nullptr));
-        if (!object_ || bpf_object__load(object_.get()) != 0) give_up("the driver does not load: are you root?");
+std::vector<std::uint8_t> queries(const std::vector<std::string>& names, std::size_t bytes) {
+    std::vector<std::uint8_t> all;
+    for (std::size_t i = 0; i < kFramesBytes / bytes; ++i) {
+        const std::vector<std::uint8_t> frame = query(names[i % names.size()], bytes);
+        all.insert(all.end(), frame.begin(), frame.end());
     }
-    // Frames of `bytes` bytes each, as many as fit.
-    void set_frames(std::size_t bytes, const std::vector<std::string>& names) {
-        bytes_ = bytes;
-        std::vector<std::uint8_t> all;
-        for (std::size_t i = 0; i < kFrameWords * 8 / bytes; ++i) {
-            const std::vector<std::uint8_t> frame = query(names[i % names.size()], bytes);
-            all.insert(all.end(), frame.begin(), frame.end());
-        }
-        const std::uint64_t words = bytes / 8;
-        update(".data.words", all.data());
-        update(".data.shape", &words);
-    }
-    double ns(int program) {
-        update("policy", &program);
-        const std::vector<std::uint8_t> frame(bytes_);
-        LIBBPF_OPTS(bpf_test_run_opts, opts);
-        opts.data_in = frame.data();
-        opts.data_size_in = static_cast<__u32>(frame.size());
-        opts.repeat = static_cast<int>(std::max<std::size_t>(kFrameWords * 8 / bytes_, 200'000));
-        bpf_program* driver = bpf_object__find_program_by_name(object_.get(), "driver");
-        if (bpf_prog_test_run_opts(bpf_program__fd(driver), &opts) != 0) give_up("a test run failed");
-        if (opts.retval != 1 && opts.retval != 2) give_up("the driver did not reach the policy");
-        return opts.duration;
-    }
-
-private:
-    void update(const char* map, const void* value) {
-        const std::uint32_t zero = 0;
-        if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_.get(), map), &zero, value, BPF_ANY) != 0)
-            give_up("the driver cannot be filled");
-    }
-    runtime::ObjectPtr object_;
-    std::size_t bytes_ = 0;
-};
+    return all;
+}
 
 // Of one access that needs the one before it, in memory of that size.
 double miss_ns(std::size_t bytes) {
@@ -147,20 +110,20 @@ void measure_set(FrameDriver& driver, std::size_t names, const Loaded& reads, co
                with.program.verified_insns(), reads.program.verified_insns(), miss_ns(table));
     Seeded random(5);
     std::vector<std::string> in, others, mixed;
-    for (std::size_t i = 0; i < kFrameWords * 8 / kShortBytes; ++i) {
+    for (std::size_t i = 0; i < kFramesBytes / kShortBytes; ++i) {
         in.push_back((random.one_in(2) ? "www." : "") + name_of(random.below(names)));
         others.push_back((random.one_in(2) ? "www." : "") + name_of(names + random.below(1'000'000)));
         mixed.push_back(random.one_in(2) ? in.back() : others.back());
     }
-    driver.set_frames(kShortBytes, mixed);
+    driver.set_frames(kShortBytes, queries(mixed, kShortBytes));
     measure(driver, "half of the names in it", with, reads, without);
-    driver.set_frames(kShortBytes, in);
+    driver.set_frames(kShortBytes, queries(in, kShortBytes));
     measure(driver, "all", with, reads, without);
-    driver.set_frames(kShortBytes, others);
+    driver.set_frames(kShortBytes, queries(others, kShortBytes));
     measure(driver, "none", with, reads, without);
     std::string labels = name_of(names + 1);
     while (labels.size() < 252) labels = "a." + labels;
-    driver.set_frames(kLongBytes, {labels});
+    driver.set_frames(kLongBytes, queries({labels}, kLongBytes));
     measure(driver, "none, as many labels as may be", with, reads, without);
 }
 
@@ -170,7 +133,7 @@ void measure_deep(FrameDriver& driver, const Loaded& reads, const Loaded& withou
     while (deep.size() < 253) deep = "a." + deep;
     const Loaded with = load(
         "set s : domain from \"list\"\nrule r { when udp.dport == 53 and dns.qname in s then drop }\n", deep + "\n");
-    driver.set_frames(kLongBytes, {deep});
+    driver.set_frames(kLongBytes, queries({deep}, kLongBytes));
     measure(driver, "a set of one name of 127 labels", with, reads, without);
 }
 
