@@ -174,8 +174,8 @@ TEST_CASE("files of names that hold anything else are refused by their lines", "
     std::string many;
     for (int i = 0; i < 4'000'001; ++i) many += "n" + std::to_string(i) + ".test\n";
     CHECK(said(many).has(Code::E508));
-    many.resize(many.rfind("n4000000"));
-    CHECK(said(many).compiled->policy.sets.front().entries.names().suffixes() == 4'000'001);
+    many.resize(many.find("n100000."));
+    CHECK(said(many).compiled->policy.sets.front().entries.names().suffixes() == 100'001);
 }
 
 TEST_CASE("sets of random names have what lists of labels have", "[name_sets]") {
