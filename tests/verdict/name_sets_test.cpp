@@ -178,6 +178,34 @@ TEST_CASE("files of names that hold anything else are refused by their lines", "
     CHECK(said(many).compiled->policy.sets.front().entries.names().suffixes() == 100'001);
 }
 
+TEST_CASE("strings are in a set whole, whatever bytes they have", "[name_sets]") {
+    // Of lengths about those of words, blocks and the longest; told apart by one byte anywhere.
+    std::string all;
+    std::vector<std::string> texts;
+    for (const std::size_t length : {1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 71, 72, 127, 128, 129, 200, 255, 511, 512})
+        texts.push_back("/" + std::string(length - 1, 'p'));
+    for (const std::string& text : texts) all += "\"" + text + "\", ";
+    std::vector<Row> rows;
+    const auto get = [](const std::string& target) {
+        return tcp4({.flags = 0x18}, text("GET " + target + " HTTP/1.1\r\n\r\n"));
+    };
+    const std::string in = "http.path in { " + all + "}", not_in = "http.path not in { " + all + "}";
+    for (const std::string& path : texts) {
+        rows.push_back({in, get(path), true});
+        rows.push_back({in, get(path + "?q"), true});
+        rows.push_back({in, get(path + "x"), path.size() == 512});  // of a target 512 bytes are read
+        for (std::size_t at = 0; at < path.size(); at += path.size() < 80 ? 1 : 13) {
+            std::string other = path;
+            other[at] = 'q';
+            rows.push_back({in, get(other), false});
+            if (at % 8 == 0) rows.push_back({not_in, get(other), true});
+        }
+    }
+    rows.push_back({in, tcp4({.flags = 0x18}, text("x")), false});
+    rows.push_back({not_in, tcp4({.flags = 0x18}, text("x")), false});
+    check_rows(rows);
+}
+
 TEST_CASE("sets of random names have what lists of labels have", "[name_sets]") {
     Seeded random(7);
     for (int round = 0; round < 12; ++round) {
