@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/support/random_inside.h"
 #include "tests/support/random_message.h"
 
 namespace weir::tests {
@@ -11,6 +12,8 @@ class Maker {
 public:
     Maker(Random& random, const Hints& hints) : random_(random), hints_(hints) {}
     Bytes frame();
+    // Of one hello, in order but for a few.
+    std::vector<Bytes> segments();
 
 private:
     // What a policy compares with, or just beside it; or anything.
@@ -35,6 +38,7 @@ private:
         return value;
     }
     Bytes payload();
+    Bytes of_tcp();
     Bytes transport(unsigned protocol);
     Bytes inner(unsigned version);
     Bytes inner_ethernet();
@@ -140,6 +144,12 @@ Bytes Maker::geneve() {
            (type == 0x6558 ? inner_ethernet() : inner(type == 0x0800 ? 4 : 6));
 }
 
+Bytes Maker::of_tcp() {
+    if (random_.one_in(4)) return random_hello(random_, hints_);
+    if (random_.one_in(3)) return random_head(random_, hints_);
+    return payload();
+}
+
 Bytes Maker::transport(unsigned protocol) {
     switch (protocol) {
         case 4: return inner(4);
@@ -156,15 +166,19 @@ Bytes Maker::transport(unsigned protocol) {
             header.window = narrow<std::uint16_t>("tcp.window", 65535);
             header.options = options();
             if (random_.one_in(10)) header.offset = static_cast<int>(random_.below(16));
-            return tcp(header, payload());
+            return tcp(header, of_tcp());
         }
         case 17: {
             const std::uint64_t kind = is_inner_ ? 9 : random_.below(10);
-            const Bytes body = kind < 2 ? vxlan() : kind == 2 ? geneve() : payload();
+            const Bytes body = kind < 2    ? vxlan()
+                               : kind == 2 ? geneve()
+                               : kind < 7  ? random_dns(random_, hints_)
+                                           : payload();
             Udp header;
             header.source = port("udp.sport", "port.src", 4000);
             header.destination = port("udp.dport", "port.dst", 53);
             if (kind < 3) header.destination = kind < 2 ? 4789 : 6081;
+            if (kind >= 3 && kind < 6) (random_.one_in(2) ? header.source : header.destination) = 53;
             if (random_.one_in(6))
                 header.length = static_cast<int>(random_.one_in(2) ? number("udp.len", 8) & 0xffff
                                                                    : body.size() + random_.below(18));
@@ -331,7 +345,50 @@ Bytes Maker::frame() {
     return frame;
 }
 
+std::vector<Bytes> Maker::segments() {
+    Bytes hello = random_hello(random_, hints_);
+    const bool six = random_.one_in(3);
+    Tcp header;
+    header.source = static_cast<std::uint16_t>(random_.next());
+    header.destination = 443;
+    header.seq = static_cast<std::uint32_t>(random_.one_in(4) ? 0 - random_.below(60) : random_.next());
+    header.flags = random_.one_in(6) ? 0x02 : 0x18;
+    std::vector<Bytes> frames;
+    const std::size_t wanted = random_.between(2, 4);
+    while (!hello.empty()) {
+        // The first one reaches the extensions, most of the time.
+        const std::size_t least =
+            frames.empty() && random_.below(6) != 0 ? std::min<std::size_t>(hello.size(), 100) : 0;
+        const std::size_t bytes = frames.size() + 1 >= wanted ? hello.size() : random_.between(least, hello.size());
+        const Bytes body(hello.begin(), hello.begin() + static_cast<std::ptrdiff_t>(bytes));
+        hello.erase(hello.begin(), hello.begin() + static_cast<std::ptrdiff_t>(bytes));
+        frames.push_back(six ? eth(0x86dd) + ip6({}, tcp(header, body)) : eth(0x0800) + ip4({}, tcp(header, body)));
+        header.seq += static_cast<std::uint32_t>(bytes) + (header.flags & 2 ? 1 : 0);
+        if (random_.below(8) != 0) header.flags = 0x10;
+        if (random_.one_in(20)) header.seq += 1;
+        frames.back().resize(std::min<std::size_t>(frames.back().size(), 3400));
+        if (bytes == 0 && frames.size() > 8) break;
+    }
+    if (random_.one_in(10)) std::shuffle(frames.begin(), frames.end(), random_);
+    if (random_.one_in(10)) frames.insert(frames.begin() + 1, frames.front());
+    return frames;
+}
+
 }  // namespace
+
+std::vector<Bytes> random_packets(Random& random, const Hints& hints, std::size_t count) {
+    std::vector<Bytes> packets;
+    while (packets.size() < count) {
+        std::vector<Bytes> next;
+        if (random.one_in(12))
+            next = Maker(random, hints).segments();
+        else
+            next.push_back(Maker(random, hints).frame());
+        packets.insert(packets.end(), next.begin(), next.end());
+    }
+    packets.resize(count);
+    return packets;
+}
 
 Bytes random_packet(Random& random, const Hints& hints) { return Maker(random, hints).frame(); }
 

@@ -8,5 +8,7 @@
 namespace weir::tests {
 
 Bytes random_packet(Random& random, const Hints& hints);
+// Packets in their order: some are the segments of one hello.
+std::vector<Bytes> random_packets(Random& random, const Hints& hints, std::size_t count);
 
 }  // namespace weir::tests

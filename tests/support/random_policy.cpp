@@ -8,6 +8,7 @@
 
 #include "compiler/packet/fields.h"
 #include "grammar/value.h"
+#include "tests/support/random_inside.h"
 #include "tests/support/random_message.h"
 
 namespace weir::tests {
@@ -49,6 +50,7 @@ private:
     std::string address_leaf(const Field& field);
     std::string mac_leaf(const Field& field);
     std::string flag_leaf(const Field& field);
+    std::string name_leaf();
     std::string payload_leaf();
     std::string tuple_leaf();
     std::string set_leaf();
@@ -309,8 +311,20 @@ std::string Generator::set_leaf() {
     return fmt::format("{} {} {}", key, random_.one_in(3) ? "not in" : "in", set.name);
 }
 
+std::string Generator::name_leaf() {
+    if (random_.one_in(2)) return random_name_leaf(random_, policy_.hints, std::string(of_type(Type::kDomain).name));
+    const Field& field = of_type(Type::kText);
+    const Field& other = of_type(Type::kText);
+    if (field.id == packet::FieldId::kIface) return random_iface_leaf(random_);
+    return random_text_leaf(random_, policy_.hints, std::string(field.name),
+                            std::string((other.id == packet::FieldId::kIface ? field : other).name));
+}
+
 std::string Generator::leaf() {
-    switch (random_.below(16)) {
+    switch (random_.below(19)) {
+        case 16:
+        case 17:
+        case 18: return name_leaf();
         case 0:
         case 1: return payload_leaf();
         case 2: return tuple_leaf();
@@ -322,7 +336,11 @@ std::string Generator::leaf() {
             if (!conditions_.empty()) return random_.of(conditions_);
             break;
         case 6: return random_.one_in(8) ? (random_.one_in(2) ? "true" : "false") : flag_leaf(of_type(Type::kBool));
-        case 7: return random_text_condition(random_, of_type(random_.one_in(2) ? Type::kDomain : Type::kText).name);
+        case 7:
+            if (random_.one_in(4)) return random_iface_leaf(random_);
+            if (random_.one_in(2))
+                return random_text_condition(random_, of_type(random_.one_in(2) ? Type::kDomain : Type::kText).name);
+            [[fallthrough]];
         case 8: return flag_leaf(of_type(Type::kBool));
         case 9:
         case 10: return address_leaf(of_type(Type::kIp));
@@ -400,6 +418,7 @@ void Generator::add_sets() {
                                           {"net", {Type::kIp}, 0},
                                           {"port", {Type::kPort}, 16},
                                           {"mac", {Type::kMac}, 0},
+                                          {"domain", {Type::kDomain}, 0},
                                           {"u8", {Type::kUint}, 8},
                                           {"u16", {Type::kUint}, 16},
                                           {"u32", {Type::kUint}, 32},
@@ -421,6 +440,8 @@ void Generator::add_sets() {
                                                                            : weir::to_string(address()));
                 else if (type == Type::kMac)
                     parts.push_back(text_of(mac()));
+                else if (type == Type::kDomain)
+                    parts.push_back(random_entry(random_, policy_.hints));
                 else {
                     const Field* field = &of_type(type);
                     while (type == Type::kUint && field->bits > kind.bits) field = &of_type(type);
@@ -429,7 +450,9 @@ void Generator::add_sets() {
             }
             const std::string entry = fmt::format("{}", fmt::join(parts, ", "));
             if (has_both ? random_.one_in(2) : !has_file)
-                elements.push_back(parts.size() == 1 ? entry : "(" + entry + ")");
+                elements.push_back(kind.types.front() == Type::kDomain ? quoted(entry)
+                                   : parts.size() == 1                 ? entry
+                                                                       : "(" + entry + ")");
             else
                 lines += entry + "\n";
         }

@@ -32,6 +32,8 @@ struct RandomRule {
 struct Hints {
     std::map<std::string, std::vector<std::uint64_t>> numbers{};
     std::vector<Bytes> addresses4{}, addresses6{}, macs{}, payloads{};
+    std::vector<std::string> names{};                         // of fields that are names
+    std::map<std::string, std::vector<std::string>> texts{};  // by field that is a text
 };
 
 struct RandomPolicy {

@@ -67,13 +67,14 @@ public:
     }
     // Which of them is wrong for a packet; empty where none is.
     std::string wrong(const Bytes& frame, const Judged& judged) {
+        packet::Packet packet(frame);
+        if (const std::string name(interface_of(frame)); !name.empty()) packet.set_interface(name);
+        walks_.read(packet, 0);
         for (const std::uint32_t rule : judged.matched)
             if (never_[rule])
                 return fmt::format("lint says that r{} never matches a packet (W401, W403): {}\n", rule,
                                    to_string(judged));
         if (judged.by != Judged::By::kRule || !redundant_[judged.rule]) return {};
-        packet::Packet packet(frame);
-        if (const std::string name(interface_of(frame)); !name.empty()) packet.set_interface(name);
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
             const policy::Rule& rule = policy_.rules[i];
             if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
@@ -93,6 +94,7 @@ public:
 private:
     const policy::TypedPolicy& policy_;
     oracle::Oracle oracle_;
+    oracle::TlsWalks walks_;
     std::vector<bool> never_, redundant_;
     bool spent_ = false;
 };
@@ -150,13 +152,16 @@ RandomPolicy shrunk(RandomPolicy policy, const std::vector<Bytes>& packets, bool
 }
 
 int report(const Options& options, std::uint64_t seed, const RandomPolicy& policy, const std::string& fault,
-           const Bytes& packet, bool kernel) {
+           const std::vector<Bytes>& all, const Bytes& packet, bool kernel) {
     fmt::print("seed {}: {}making it smaller\n", seed, fault.substr(0, 2000));
     std::fflush(stdout);
     const bool of_policy = fault.starts_with("the policy");
     const bool by_checker = of_policy && !analysed(policy.to_text(), policy.files).compiled;
-    const std::vector<Bytes> packets = of_policy ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
     const bool in_kernel = kernel && (of_policy || fault.find("kernel: ") != std::string::npos);
+    std::vector<Bytes> packets = of_policy ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
+    // Where those before it matter (names that come in later segments) all of them stay.
+    if (!of_policy && fault_of(policy, packets, in_kernel).empty())
+        packets.assign(all.begin(), std::find(all.begin(), all.end(), packet) + 1);
     const RandomPolicy least = by_checker ? policy : shrunk(policy, packets, in_kernel, of_policy);
     fmt::print("seed {} (run {})\n{}\n", seed, options.seed, by_checker ? fault : fault_of(least, packets, in_kernel));
     fmt::print("--- policy\n{}", least.to_text());
@@ -211,12 +216,11 @@ int main(int argc, char** argv) {
         Random random(seed);
         const RandomPolicy policy = random_policy(random);
         if (options.show) fmt::print("# seed {}\n{}\n", seed, policy.to_text());
-        std::vector<Bytes> packets;
-        for (std::uint64_t i = 0; i < options.packets; ++i) packets.push_back(random_packet(random, policy.hints));
+        const std::vector<Bytes> packets = random_packets(random, policy.hints, options.packets);
         Bytes guilty;
         const double slowest = sums.slowest_load_seconds;
         const std::string fault = fault_of(policy, packets, kernel, guilty, sums);
-        if (!fault.empty()) return report(options, seed, policy, fault, guilty, kernel);
+        if (!fault.empty()) return report(options, seed, policy, fault, packets, guilty, kernel);
         if (sums.slowest_load_seconds > slowest) sums.slowest_seed = seed;
         sums.pairs += packets.size();
     }
