@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture|messages [SECONDS]. Needs clang-19 and
+# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture|messages|headers [SECONDS]. Needs clang-19 and
 # Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,6 +19,9 @@ elif [ "$target" = messages ]; then
     printf '\1\0GET /a?b HTTP/1.1\r\nHost: www.example.com:80\r\nUser-Agent: a b\r\n\r\n' >"$corpus/request"
     printf '\1\0HTTP/1.1 200 OK\r\n\r\n' >"$corpus/response"
     printf '\0\0\1\2\1\0\0\1\0\0\0\0\0\0\3wwW\7example\3com\0\0\1\0\1' >"$corpus/query"
+elif [ "$target" = headers ]; then
+    seeds=()
+    python3 tests/fuzz/frames.py "$corpus"
 else
     seeds=(rules/examples rules/sets rules/demo -dict=tests/fuzz/rules.dict)
 fi

@@ -60,13 +60,13 @@ static __always_inline __u32 read_interface(weir_ctx* ctx, struct weir_packet* p
 static __always_inline void read_frame(weir_ctx* ctx, struct weir_packet* p) {
     const __u8* frame = FRAME(ctx);
     p->len = weir_settings.frames == WEIR_FRAMES_OF_SEVERAL ? ALL_BUFFERS_LEN(ctx) : FRAME_LEN(ctx);
-    __u32 found = WEIR_BIT(WEIR_HAS_ALWAYS) | read_interface(ctx, p);
-    if (frame + ETH_BYTES > FRAME_END(ctx)) {
-        p->present[0] = found | MALFORMED;
-        return;
+    __u32 found = MALFORMED;
+    if (frame + ETH_BYTES <= FRAME_END(ctx)) {
+        if (weir_needs() & WEIR_NEED_MAC) read_macs(p, frame);
+        found = WEIR_BIT(WEIR_HAS_ETH) | read_network(ctx, p, load16(frame + 12));
     }
-    if (weir_needs() & WEIR_NEED_MAC) read_macs(p, frame);
-    p->present[0] = found | WEIR_BIT(WEIR_HAS_ETH) | read_network(ctx, p, load16(frame + 12));
+    /* Last: its bit would be one more number that outlives the calls above. */
+    p->present[0] = found | WEIR_BIT(WEIR_HAS_ALWAYS) | read_interface(ctx, p);
 }
 
 #endif

@@ -51,13 +51,7 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
         found |= WEIR_BIT(WEIR_IS_FRAGMENT);
         if (fragment & 0x2000) found |= WEIR_BIT(WEIR_IS_MF);
     }
-    if (header_bytes > IP4_BYTES) {
-        found |= WEIR_BIT(WEIR_IS_HAS_OPTIONS);
-        __u16 options = at + IP4_BYTES;
-        __u32 options_end = is_cut_off(place, header_bytes) ? place->limit : at + header_bytes;
-        if ((place_needs(place) & WEIR_NEED_SOURCE_ROUTE) && weir_has_source_route(ctx, &options, options_end))
-            p->present[WEIR_PRESENT_WORD(WEIR_IS_SOURCE_ROUTE)] |= WEIR_BIT(WEIR_IS_SOURCE_ROUTE);
-    }
+    if (header_bytes > IP4_BYTES) found |= WEIR_BIT(WEIR_IS_HAS_OPTIONS);
     p->ip_src[0] = load32(ip + 12);
     p->ip_dst[0] = load32(ip + 16);
     p->ip_version = 4;
@@ -71,6 +65,13 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
     }
     place->at = at + header_bytes;
     place->end = at + total;
+    /* Last, where few numbers have to outlive a call: others would be on the stack. */
+    if ((place_needs(place) & WEIR_NEED_SOURCE_ROUTE) && header_bytes > IP4_BYTES) {
+        __u16 options = at + IP4_BYTES;
+        __u32 options_end = is_cut_off(place, 0) ? place->limit : place->at;
+        if (weir_has_source_route(ctx, &options, options_end))
+            p->present[WEIR_PRESENT_WORD(WEIR_IS_SOURCE_ROUTE)] |= WEIR_BIT(WEIR_IS_SOURCE_ROUTE);
+    }
     return found;
 }
 

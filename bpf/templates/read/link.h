@@ -102,15 +102,15 @@ static __always_inline int is_pppoe_or_mpls(__u16 type) {
     return type == ETHERTYPE_PPPOE || type == ETHERTYPE_MPLS || type == ETHERTYPE_MPLS_UPSTREAM;
 }
 
-/* Of struct weir_place what weir_read_link has to have in memory. */
-struct weir_link {
+/* Of a struct weir_place what these change. */
+struct weir_extent {
     __u32 at;
     __u32 end;
 };
 
 /* A PPPoE session's header and the PPP number behind it, which is one byte where that is odd (RFC 1661, 6.5). The
  * datagram ends where the session's length says. */
-static __always_inline __u32 read_pppoe(weir_ctx* ctx, struct weir_link* place) {
+static __always_inline __u32 read_pppoe(weir_ctx* ctx, struct weir_extent* place) {
     const __u8 *pppoe = FRAME(ctx) + place->at, *frame_end = FRAME_END(ctx);
     if (pppoe + PPPOE_BYTES > frame_end || load16(pppoe) != PPPOE_VERSION_TYPE_CODE) return MALFORMED;
     __u32 length = load16(pppoe + 4), begin = place->at + PPPOE_BYTES, number_bytes = 1;
@@ -130,7 +130,7 @@ static __always_inline __u32 read_pppoe(weir_ctx* ctx, struct weir_link* place) 
 }
 
 /* The labels down to the bottom of their stack. What is behind it its first four bits say: nothing else does. */
-static __always_inline __u32 read_mpls(weir_ctx* ctx, struct weir_link* place, __u32* depth) {
+static __always_inline __u32 read_mpls(weir_ctx* ctx, struct weir_extent* place, __u32* depth) {
     const __u8 *label = FRAME(ctx) + place->at, *frame_end = FRAME_END(ctx);
     struct weir_inside* inside = link_inside();
     __u32 is_bottom = 0;
@@ -154,7 +154,7 @@ static __always_inline __u32 read_mpls(weir_ctx* ctx, struct weir_link* place, _
 
 /* What stands behind Ethernet's type, of is_pppoe_or_mpls(). Answers MALFORMED, or the bit of the IP version that it
  * promises, or neither; from bit 32 on bits of word 1 of weir_packet.present. */
-GLOBAL_FUNCTION __u64 weir_read_link(weir_ctx* ctx, struct weir_link* place, __u32 type) {
+GLOBAL_FUNCTION __u64 weir_read_link(weir_ctx* ctx, struct weir_extent* place, __u32 type) {
     if (!place || place->at > HEADER_OFFSET_MAX) return MALFORMED;
     if (type == ETHERTYPE_PPPOE) {
         __u32 found = read_pppoe(ctx, place);
@@ -167,7 +167,7 @@ GLOBAL_FUNCTION __u64 weir_read_link(weir_ctx* ctx, struct weir_link* place, __u
 
 /* The same; `*type` then is that of the IP version, or 0. */
 static __always_inline __u32 read_link(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, __u16* type) {
-    struct weir_link link = {.at = place->at, .end = place->end};
+    struct weir_extent link = {.at = place->at, .end = place->end};
     __u64 found = weir_read_link(ctx, &link, *type);
     place->at = link.at;
     place->end = link.end;
