@@ -491,7 +491,7 @@ struct weir_settings {
     __u32 tells;      /* 1: the program's answer says which row decided: WEIR_TOLD */
     __u32 only_tells; /* 1: a candidate; it counts nothing and alerts nobody */
     __u32 frames;     /* enum weir_frames; of several buffers only the first can be read */
-    __u32 unused;
+    __u32 zero;       /* 0: the key of maps with one entry; the stack has no room for another one */
     /* Of prints (bpf/print.h): the same for all policies of a boot, since keys of state have prints in them. */
     __u64 print_by[WEIR_PRINT_STEP_WORDS];
 };

@@ -74,8 +74,12 @@ static __always_inline void weir_add_inside(weir_ctx* ctx, const struct weir_pac
         *(__u64*)(event->payload + i) = weir_text_word(ctx, at, end);
 }
 
+/* Functions with `_with_texts` are for policies whose events carry texts of the frame, and so need the context; kept
+ * for them in others it would be 8 bytes more of the stack of all that follows. */
+#define HAS_TEXTS ((weir_needs() & WEIR_NEED_EVENT_TEXTS) != 0)
+
 /* One event: into the ring, or counted as lost. */
-GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
+static __always_inline int weir_raise(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     packet->suppressed = 0;
@@ -113,8 +117,15 @@ GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 ale
     return 0;
 }
 
+GLOBAL_FUNCTION int weir_alert(struct weir_packet* packet, __u32 rule, __u32 alert) {
+    return weir_raise(packet, rule, alert, 0);
+}
+GLOBAL_FUNCTION int weir_alert_with_texts(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
+    return weir_raise(packet, rule, alert, ctx);
+}
+
 /* The alerts of a rule, in the order written. */
-GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
+static __always_inline int weir_raise_all(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     const struct weir_rule_row* row = &weir_rule_rows[rule];
@@ -124,9 +135,17 @@ GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule, weir_ctx
         __u32 at = first + i;
         if (i >= count || at >= weir_alert_entries()) break;
         if (weir_sample_count() && !weir_sampled(BOUNDED(at))) continue;
-        weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)], ctx);
+        if (HAS_TEXTS)
+            weir_alert_with_texts(packet, rule, weir_rule_alerts[BOUNDED(at)], ctx);
+        else
+            weir_alert(packet, rule, weir_rule_alerts[BOUNDED(at)]);
     }
     return 0;
+}
+
+GLOBAL_FUNCTION int weir_alerts(struct weir_packet* packet, __u32 rule) { return weir_raise_all(packet, rule, 0); }
+GLOBAL_FUNCTION int weir_alerts_with_texts(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
+    return weir_raise_all(packet, rule, ctx);
 }
 
 /* Its changes of sets wait for the packet's verdict. */
@@ -141,8 +160,12 @@ static __always_inline void weir_will_change(struct weir_packet* packet, __u32 r
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
 static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (weir_settings.trace) weir_trace_rule(rule);
-    if (weir_alert_entries() && weir_rule_rows[rule].alert_count && !weir_settings.only_tells)
-        weir_alerts(packet, rule, ctx);
+    if (weir_alert_entries() && weir_rule_rows[rule].alert_count && !weir_settings.only_tells) {
+        if (HAS_TEXTS)
+            weir_alerts_with_texts(packet, rule, ctx);
+        else
+            weir_alerts(packet, rule);
+    }
     if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES) weir_will_change(packet, rule);
 }
 
@@ -150,7 +173,7 @@ static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 ru
 int weir_terms_hold(struct weir_packet* packet, __u32 rule);
 
 /* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
-GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
+static __always_inline int weir_note_rule(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
@@ -160,6 +183,11 @@ GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule, weir_ctx*
     weir_rule_fired(packet, rule, ctx);
     weir_count(rule, packet->len);
     return 0;
+}
+
+GLOBAL_FUNCTION int weir_noted(struct weir_packet* packet, __u32 rule) { return weir_note_rule(packet, rule, 0); }
+GLOBAL_FUNCTION int weir_noted_with_texts(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
+    return weir_note_rule(packet, rule, ctx);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #define WEIR_BPF_INSIDE_H
 
 #include "bpf/abi.h"
+#include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
 struct {
@@ -13,8 +14,7 @@ struct {
 } weir_insides SEC(".maps");
 
 __attribute__((used)) static __always_inline struct weir_inside* weir_inside_place(void) {
-    __u32 zero = 0;
-    return bpf_map_lookup_elem(&weir_insides, &zero);
+    return bpf_map_lookup_elem(&weir_insides, (const void*)&weir_settings.zero);
 }
 
 #endif

@@ -7,8 +7,7 @@
 #include "bpf/templates/target.h"
 
 __attribute__((used)) static __always_inline void* weir_long_key_place(void) {
-    __u32 zero = 0;
-    return bpf_map_lookup_elem(&weir_long_keys, &zero);
+    return bpf_map_lookup_elem(&weir_long_keys, (const void*)&weir_settings.zero);
 }
 
 __attribute__((used)) static __always_inline __u32 weir_in_set(const struct weir_set_key* key) {

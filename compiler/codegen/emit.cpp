@@ -24,6 +24,13 @@ void at_line(llvm::IRBuilder<>& ir, llvm::Function& function, unsigned line) {
         ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), line, 1, scope));
 }
 
+llvm::Value* noted(const Emission& emission, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* row) {
+    if ((emission.decision.needs & WEIR_NEED_EVENT_TEXTS) == 0)
+        return ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
+    return ir.CreateCall(&emission.target.function("weir_noted_with_texts"),
+                         {function.getArg(0), row, function.getArg(1)});
+}
+
 // Tries rules [begin, end) in order. Returns the row that decides, or the number of rules if none does.
 void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicBlock* entry, std::size_t begin,
                 std::size_t end) {
@@ -44,14 +51,13 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
         if (rule.decides_alone()) {
             ir.CreateRet(row);
         } else if (rule.decides) {
-            llvm::Value* decided =
-                ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row, function.getArg(1)});
+            llvm::Value* decided = noted(emission, ir, function, row);
             llvm::BasicBlock* enough = llvm::BasicBlock::Create(context, "decided", &function);
             ir.CreateCondBr(ir.CreateICmpNE(decided, ir.getInt32(0)), enough, next);
             ir.SetInsertPoint(enough);
             ir.CreateRet(row);
         } else {
-            ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row, function.getArg(1)});
+            noted(emission, ir, function, row);
             ir.CreateBr(next);
         }
         ir.SetInsertPoint(next);
