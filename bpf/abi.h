@@ -152,6 +152,8 @@ struct weir_inside {
     __u64 http_target_print;
     __u64 http_path_print;
     __u64 http_user_agent_print;
+    __u64 text_place; /* these: where comparisons of texts have come to, no fields */
+    __u64 text_end;
     __u32 tls_alpn; /* text in the frame, as the next four */
     __u32 http_method;
     __u32 http_target;

@@ -40,7 +40,7 @@ static __always_inline int weir_find_node(struct weir_packet* packet, void* tabl
         if ((*(volatile __u64*)&line->entries[i].print & ~WEIR_STRAYS) == print)
             return weir_kind_of(packet, &line->entries[i], print);
     if (!(*(volatile __u64*)&line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS)) return WEIR_NO_NODE;
-    __u32 number = weir_find_displaced(at->group, print);
+    __u32 number = weir_search_group(at->group, print); /* inline: calls are at most eight deep */
     return number < NOWHERE ? weir_kind_of(packet, weir_entry_at(at->group, number), print) : WEIR_NO_NODE;
 }
 
@@ -103,7 +103,7 @@ GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside
 }
 
 /* weir_text_print() of a text in the frame; 0: it is longer than any of a set. */
-GLOBAL_FUNCTION __u64 weir_frame_text_print(weir_ctx* ctx, struct weir_table_head* head, __u32 text) {
+static __always_inline __u64 weir_frame_text_print(weir_ctx* ctx, struct weir_table_head* head, __u32 text) {
     __u64 bytes = WEIR_TEXT_BYTES(text), at = WEIR_TEXT_OFFSET(text), end = at + bytes;
     if (!head || bytes > SET_TEXT_BYTES_MAX) return 0;
     __u64 sum = weir_print_word(head, 0, bytes);

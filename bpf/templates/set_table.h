@@ -76,12 +76,14 @@ static __always_inline __u64* weir_displaced_of(struct weir_set_group* group, __
 /* Verified by themselves: the verifier goes through each loop once, not once for each number that another one ended at.
  */
 
-GLOBAL_FUNCTION __u32 weir_find_displaced(struct weir_set_group* group, __u64 print) {
-    if (!group) return NOWHERE;
+static __always_inline __u32 weir_search_group(struct weir_set_group* group, __u64 print) {
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_ENTRIES; i++)
         if (weir_print_at(group, i) == print) return i;
     return NOWHERE;
+}
+GLOBAL_FUNCTION __u32 weir_find_displaced(struct weir_set_group* group, __u64 print) {
+    return group ? weir_search_group(group, print) : NOWHERE;
 }
 
 /* The number of its entry in the group, or NOWHERE. A lock is no print: it is 0 or 1. */

@@ -28,74 +28,64 @@ static __always_inline __u64 literal_word(const struct weir_text_literal* litera
     return *(const __u64*)(literal->bytes + word * 8);
 }
 
-/* Does the name have literal `number` at `at`? It must reach that far. */
-GLOBAL_FUNCTION int weir_name_at(struct weir_inside* inside, __u32 number, __u32 at) {
-    if (!inside) return 0;
-    const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
-    __u64 left = literal->length, from = at;
-    OPAQUE(from);
-    if (from >= WEIR_NAME_BYTES || from + left > inside->name_length) return 0;
+/* Does the name have the literal at `at`? It must reach that far. */
+static __always_inline int name_at(const struct weir_inside* inside, const struct weir_text_literal* literal,
+                                   __u64 at) {
+    __u64 left = literal->length;
+    OPAQUE(at);
+    if (at >= WEIR_NAME_BYTES || at + left > inside->name_length) return 0;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < TEXT_LITERAL_WORDS; i++) {
-        OPAQUE(from);
-        if (from > WEIR_NAME_BYTES) return 0;
-        __u64 word = *(const __u64*)(inside->name + from);
+        OPAQUE(at);
+        if (at > WEIR_NAME_BYTES) return 0;
+        __u64 word = *(const __u64*)(inside->name + at);
         if (first_bytes(word, left) != literal_word(literal, i)) return 0;
         if (left <= 8) return 1;
         left -= 8;
-        from += 8;
+        at += 8;
     }
     return 0;
 }
+GLOBAL_FUNCTION int weir_name_at(struct weir_inside* inside, __u32 number, __u32 at) {
+    if (!inside) return 0;
+    return name_at(inside, &weir_text_literals[CHECKED(number, weir_text_literal_count())], at);
+}
 
-/* The same of a text. `fold`: 0, or 1 where its capitals count as small letters. */
-static __always_inline int text_at(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, const int fold) {
+/* Of a word its small letters where `fold` is all ones, itself where that is 0. Not two functions: the verifier would
+ * read both. */
+static __always_inline __u64 fold_word(__u64 word, __u64 fold) { return word ^ ((word ^ lower_word(word)) & fold); }
+
+/* The same of a text. The place and the end are kept in memory of which the verifier knows nothing: so the two ways to
+ * read a word do not multiply from word to word. */
+GLOBAL_FUNCTION int weir_text_at(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, __u64 fold) {
     const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
-    __u64 left = literal->length, from = WEIR_TEXT_OFFSET(text) + (__u64)at, end = from + left;
-    if (at + left > WEIR_TEXT_BYTES(text)) return 0;
+    struct weir_inside* inside = weir_inside_place();
+    if (!inside) return 0;
+    volatile __u64 *place = &inside->text_place, *end = &inside->text_end;
+    __u64 length = literal->length;
+    if (at + length > WEIR_TEXT_BYTES(text)) return 0;
+    *place = WEIR_TEXT_OFFSET(text) + (__u64)at;
+    *end = WEIR_TEXT_OFFSET(text) + (__u64)at + length;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < TEXT_LITERAL_WORDS; i++) {
-        __u64 word = weir_text_word(ctx, from, end);
-        if (fold) word = lower_word(word);
-        if (word != literal_word(literal, i)) return 0;
-        if (left <= 8) return 1;
-        left -= 8;
-        from += 8;
+        if (fold_word(text_word(ctx, *place, *end), fold) != literal_word(literal, i)) return 0;
+        *place += WORD_BYTES;
+        if (*place >= *end) return 1;
     }
     return 0;
 }
-GLOBAL_FUNCTION int weir_text_at(weir_ctx* ctx, __u32 text, __u32 number, __u32 at) {
-    return text_at(ctx, text, number, at, 0);
-}
-GLOBAL_FUNCTION int weir_text_at_nocase(weir_ctx* ctx, __u32 text, __u32 number, __u32 at) {
-    return text_at(ctx, text, number, at, 1);
-}
 
-/* ---- literals anywhere: where the first byte stands, the whole is compared ---- */
+/* ---- literals anywhere: where the first byte stands, the whole is compared. Calls are at most eight deep, and a
+ * condition of a tree is the sixth: so there are two more ---- */
 
-/* Is literal `number` at one of the eight places from `at` on that are marked in `hits`? Functions of their own: eight
- * marks are many ways for the verifier, which would follow them for each word. */
-GLOBAL_FUNCTION int weir_name_at_one(struct weir_inside* inside, __u32 number, __u32 at, __u64 hits) {
+/* Is the literal at one of the eight places from `at` on that are marked in `hits`? A function of its own: eight marks
+ * are many ways for the verifier, which would follow them for each word. */
+GLOBAL_FUNCTION int weir_name_at_one(struct weir_inside* inside, __u32 number, __u64 at, __u64 hits) {
     if (!inside) return 0;
+    const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < 8; i++) {
-        if (hits & 0x80 && weir_name_at(inside, number, at + i)) return 1;
-        hits >>= 8;
-    }
-    return 0;
-}
-GLOBAL_FUNCTION int weir_text_at_one(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, __u64 hits) {
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < 8; i++) {
-        if (hits & 0x80 && weir_text_at(ctx, text, number, at + i)) return 1;
-        hits >>= 8;
-    }
-    return 0;
-}
-GLOBAL_FUNCTION int weir_text_at_one_nocase(weir_ctx* ctx, __u32 text, __u32 number, __u32 at, __u64 hits) {
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < 8; i++) {
-        if (hits & 0x80 && weir_text_at_nocase(ctx, text, number, at + i)) return 1;
+        if (hits & 0x80 && name_at(inside, literal, at + i)) return 1;
         hits >>= 8;
     }
     return 0;
@@ -114,26 +104,21 @@ GLOBAL_FUNCTION int weir_name_contains(struct weir_inside* inside, __u32 number)
     return 0;
 }
 
-static __always_inline int text_contains(weir_ctx* ctx, __u32 text, __u32 number, const int fold) {
+GLOBAL_FUNCTION int weir_text_contains(weir_ctx* ctx, __u32 text, __u32 number, __u64 fold) {
     const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
     __u64 first = EIGHT_TIMES((__u64)literal->bytes[0]);
 #pragma clang loop unroll(disable)
-    for (__u32 at = 0; at < TEXT_BYTES; at += 8) {
+    for (__u32 at = 0; at < TEXT_BYTES; at += WORD_BYTES) {
         if (at >= WEIR_TEXT_BYTES(text)) return 0;
         __u64 word = weir_text_word(ctx, WEIR_TEXT_OFFSET(text) + (__u64)at, text_end(text));
-        if (fold) word = lower_word(word);
-        __u64 hits = all_zeros(word ^ first);
-        if (!hits) continue;
-        if (fold ? weir_text_at_one_nocase(ctx, text, number, at, hits) : weir_text_at_one(ctx, text, number, at, hits))
-            return 1;
+        __u64 hits = all_zeros(fold_word(word, fold) ^ first);
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < WORD_BYTES && hits; i++) {
+            if (weir_text_at(ctx, text, number, at + lowest_mark(hits), fold)) return 1;
+            hits &= hits - 1;
+        }
     }
     return 0;
-}
-GLOBAL_FUNCTION int weir_text_contains(weir_ctx* ctx, __u32 text, __u32 number) {
-    return text_contains(ctx, text, number, 0);
-}
-GLOBAL_FUNCTION int weir_text_contains_nocase(weir_ctx* ctx, __u32 text, __u32 number) {
-    return text_contains(ctx, text, number, 1);
 }
 
 GLOBAL_FUNCTION int weir_texts_equal(weir_ctx* ctx, __u32 lhs, __u32 rhs) {

@@ -200,7 +200,7 @@ llvm::Value* PredicateEmitter::text_match(const ir::TextMatch& node) {
     if (!is_contains(node.op))
         arguments.push_back(
             ir_.CreateTrunc(is_end ? ir_.CreateSub(length, ir_.getInt64(bytes)) : ir_.getInt64(0), ir_.getInt32Ty()));
-    if (!node.is_name && is_nocase(node.op)) function += "_nocase";
+    if (!node.is_name) arguments.push_back(ir_.getInt64(is_nocase(node.op) ? ~std::uint64_t{0} : 0));
     llvm::Value* is = call(function.c_str(), arguments);
     ir_.CreateBr(done);
     ir_.SetInsertPoint(done);
