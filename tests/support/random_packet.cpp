@@ -370,7 +370,7 @@ std::vector<Bytes> Maker::segments() {
         if (bytes == 0 && frames.size() > 8) break;
     }
     if (random_.one_in(10)) std::shuffle(frames.begin(), frames.end(), random_);
-    if (random_.one_in(10)) frames.insert(frames.begin() + 1, frames.front());
+    if (random_.one_in(10) && !frames.empty()) frames.insert(frames.begin() + 1, Bytes(frames.front()));
     return frames;
 }
 
