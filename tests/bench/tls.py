@@ -54,7 +54,7 @@ def some_name(number):
 
 
 def ns(policy, capture):
-    said = subprocess.run([WEIR, "bench", "--pcap", capture, "--packets", "2000000", "--format", "json", policy], capture_output=True, text=True)
+    said = subprocess.run([WEIR, "bench", "--pcap", capture, "--packets", "1000000", "--format", "json", policy], capture_output=True, text=True)
     if said.returncode != 0:
         sys.exit(said.stderr)
     answer = json.loads(said.stdout)
