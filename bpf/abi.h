@@ -181,6 +181,11 @@ struct weir_inside {
     /* Where label i of it begins is entry i % WEIR_NAME_LABELS: of longer names the last ones are there. */
     __u8 label_starts[WEIR_NAME_LABELS];
 };
+/* What the CPU has in the place of the stack, which such a policy would fill. */
+struct weir_scratch {
+    struct weir_inside inside;
+    struct weir_packet packet;
+};
 /* Where a field, a key or a presence bit is said to be at this offset or behind it, it is in struct weir_inside. */
 #define WEIR_INSIDE_OFFSET 1024u
 

@@ -10,11 +10,14 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct weir_inside);
+    __type(value, struct weir_scratch);
 } weir_insides SEC(".maps");
 
-__attribute__((used)) static __always_inline struct weir_inside* weir_inside_place(void) {
+static __always_inline struct weir_scratch* weir_scratch_place(void) {
     return bpf_map_lookup_elem(&weir_insides, (const void*)&weir_settings.zero);
+}
+__attribute__((used)) static __always_inline struct weir_inside* weir_inside_place(void) {
+    return (struct weir_inside*)weir_scratch_place(); /* its first member */
 }
 
 #endif

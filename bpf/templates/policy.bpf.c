@@ -37,8 +37,7 @@ static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u
     return row > rules + 1 ? rules : row;
 }
 
-SEC("xdp") int weir_policy(weir_ctx* ctx) {
-    struct weir_packet read = {}, *packet = &read;
+static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet) {
     read_frame(ctx, packet);
     read_inside(ctx, packet);
     __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
@@ -49,6 +48,17 @@ SEC("xdp") int weir_policy(weir_ctx* ctx) {
     if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
     if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_rule_rows[row].action);
     return weir_rule_rows[row].action;
+}
+
+SEC("xdp") int weir_policy(weir_ctx* ctx) {
+    if (weir_needs() & WEIR_NEED_INSIDE) {
+        struct weir_scratch* scratch = weir_scratch_place();
+        if (!scratch) return 0; /* XDP_ABORTED; never */
+        __builtin_memset(&scratch->packet, 0, sizeof(scratch->packet));
+        return weir_judge(ctx, &scratch->packet);
+    }
+    struct weir_packet read = {};
+    return weir_judge(ctx, &read);
 }
 
 char weir_license[] SEC("license") = "Dual MIT/GPL";

@@ -48,7 +48,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));
     maps.emplace("weir_trace_alerts", HostMap::array(WEIR_TRACE_ALERTS, sizeof(weir_traced_alert)));
     maps.emplace("weir_long_keys", HostMap::array(1, WEIR_LONG_KEY_WORDS * sizeof(std::uint32_t)));
-    maps.emplace("weir_insides", HostMap::array(1, sizeof(weir_inside)));
+    maps.emplace("weir_insides", HostMap::array(1, sizeof(weir_scratch)));
     maps.emplace("weir_clock", HostMap::array(1, sizeof(std::uint64_t)));
     bpf::MapImage none;
     none.key_size = none.value_size = sizeof(std::uint32_t);
