@@ -13,15 +13,16 @@ using namespace weir::test;
 
 namespace {
 
-constexpr std::size_t kCut = 100;
 const char* const kPolicy = "rule r { when tls.sni == \"a.example\" then drop }";
 
 tests::Bytes hello() {
     return tests::client_hello(
         {.extensions = {tests::tls_extension(51, tests::zeros(60)), tests::server_name("a.example")}});
 }
-Frame first() { return tests::tls_segment(tests::part(hello(), 0, kCut)); }
-Frame second() { return tests::tls_segment(tests::part(hello(), kCut, 999), 1 + kCut); }
+// In the middle of the first extension: the name's has 18 bytes.
+std::size_t cut() { return hello().size() - 18 - 30; }
+Frame first() { return tests::tls_segment(tests::part(hello(), 0, cut())); }
+Frame second() { return tests::tls_segment(tests::part(hello(), cut(), 999), 1 + static_cast<std::uint32_t>(cut())); }
 
 std::uint64_t blocked(const runtime::Program& program) {
     bpf::Manifest manifest;
