@@ -91,10 +91,10 @@ end_capture
 
 capture tls
 for name in "${names[@]:0:7}"; do
-    for i in 1 2 3 4 5 6; do
+    for i in {1..20}; do
         echo | in_client timeout 5 openssl s_client -connect 10.9.0.2:4433 -servername "$name" -alpn h2,http/1.1 >/dev/null 2>&1 || true
         echo | in_client timeout 5 openssl s_client -connect 10.9.0.2:4433 -servername "$name" -tls1_2 >/dev/null 2>&1 || true
-        in_client curl -sk -m 3 -o /dev/null --connect-to "::10.9.0.2:4433" "https://$name/$i" || true
+        in_client curl -sk --http1.1 -m 1 -o /dev/null --connect-to "::10.9.0.2:4433" "https://$name/$i" || true
     done
 done
 echo | in_client timeout 5 openssl s_client -connect 10.9.0.2:4433 -noservername >/dev/null 2>&1 || true
