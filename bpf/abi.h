@@ -172,14 +172,14 @@ struct weir_inside {
     __u16 http_status;
     __u8 dns_rcode;
     __u8 mpls_depth;
-    __u16 name_length; /* bytes of `name` */
-    __u16 name_labels; /* of all labels; the root has none */
-    __u16 unused;
+    __u16 name_length;        /* bytes of `name` */
+    __u16 name_labels;        /* of all labels; the root has none */
+    __u16 is_dotted;          /* 1: its labels are what stands between dots, and label_starts says nothing */
     struct weir_packet inner; /* the headers of the packet within this one; present[0] 0: there is none */
     /* The name of the packet (dns.qname, tls.sni or http.host: a packet has one of them at most): small letters, labels
      * with a dot between them, no final dot. Eight bytes behind its end are zero. */
     __u8 name[WEIR_NAME_BYTES + 16];
-    /* Where label i of it begins is entry i % WEIR_NAME_LABELS: of longer names the last ones are there. */
+    /* Where label i of it begins, unless it is dotted. A message's name has at most 127 labels. */
     __u8 label_starts[WEIR_NAME_LABELS];
 };
 /* What the CPU has in the place of the stack, which such a policy would fill. */
@@ -243,6 +243,8 @@ struct weir_rule_row {
 #define WEIR_NEED_TLS_WALKS (1u << 26) /* names that come in later segments */
 #define WEIR_NEED_EVENT_INSIDE (1u << 27) /* events carry struct weir_inside */
 #define WEIR_NEED_EVENT_TEXTS (1u << 28)  /* and the payload's beginning */
+#define WEIR_NEED_ALPN (1u << 29)
+#define WEIR_NEED_TLS_ALPN (WEIR_NEED_TLS | WEIR_NEED_ALPN)
 #define WEIR_NEED_TLS_NAMES (WEIR_NEED_TLS | WEIR_NEED_TLS_WALKS | WEIR_NEED_TCP_REST)
 #define WEIR_NEED_HTTP (WEIR_NEED_HTTP_LINE | WEIR_NEED_HTTP_HOST | WEIR_NEED_HTTP_AGENT | WEIR_NEED_HTTP_END)
 #define WEIR_NEED_NAMES (WEIR_NEED_DNS | WEIR_NEED_TLS | WEIR_NEED_HTTP)

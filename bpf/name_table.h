@@ -225,6 +225,7 @@ static inline int weir_put_fixed_name(const struct weir_names* names, const __u8
     __u64 prints[WEIR_MAX_LABELS];
     __u32 count = weir_name_prints(head->by, name, bytes, prints);
     if (!count) return 0;
+    if (!head->entries || head->labels_before > count - 1) head->labels_before = count - 1;
     head->entries++;
     for (__u32 i = 0; i < count; i++)
         if (!weir_put_fixed(names, prints[i], i + 1 < count ? WEIR_INNER_NODE : 0)) return 0;

@@ -47,7 +47,7 @@ struct weir_table_head {
     __u32 due_first[WEIR_DUE_LEVELS]; /* of a set: the first element of each level of dues; 0: there is none */
     __u64 nodes;                      /* these: of a set of names, bpf/name_table.h */
     __u32 text_blocks, free_text, is_changing, unused;
-    __u64 unused_too;
+    __u64 labels_before;              /* of a set of names that does not change: each name has more labels than that */
     __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
     __u64 rest[13];
 };

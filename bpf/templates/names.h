@@ -68,7 +68,25 @@ struct weir_name_walk {
     __u64 print; /* of what is behind */
     __u32 labels;
     __u32 end;
+    __u64 skipped; /* labels whose node need not be looked for: it is no member */
 };
+
+/* Where the label begins that ends before `end` of a dotted name: behind the last dot there, looked for in words from
+ * the right. A label of more than WEIR_LABEL_BYTES is in no set: where it begins does not matter. */
+static __always_inline __u32 weir_label_start(const struct weir_inside* inside, __u64 end) {
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_LABEL_BYTES / NAMES_WORD + 1; i++) {
+        __u64 from = end >= NAMES_WORD ? end - NAMES_WORD : 0, bytes = end - from;
+        OPAQUE(from);
+        if (from >= WEIR_NAME_BYTES) return 0;
+        __u64 word = weir_names_load(inside->name + from) << (NAMES_WORD - bytes) * 8 % 64;
+        __u64 dots = first_zero(__builtin_bswap64(word) ^ EIGHT_TIMES('.'));
+        if (bytes && dots) return end - lowest_mark(dots);
+        if (!from) return 0;
+        end = from;
+    }
+    return 0;
+}
 
 /* One label further to the left: its node. Verified by itself: the verifier goes through it once, not for each label.
  */
@@ -78,10 +96,16 @@ GLOBAL_FUNCTION int weir_name_step(struct weir_packet* packet, struct weir_insid
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
     __u64 label = --walk->labels;
     OPAQUE(label);
-    __u32 start = inside->label_starts[label & (WEIR_NAME_LABELS - 1)], bytes = walk->end - start;
+    __u32 start = inside->is_dotted ? weir_label_start(inside, walk->end)
+                                    : inside->label_starts[label & (WEIR_NAME_LABELS - 1)],
+          bytes = walk->end - start;
     if (!table || bytes - 1 >= WEIR_LABEL_BYTES) return WEIR_NO_NODE;
     walk->end = start - 1;
     walk->print = weir_packet_label_print(inside, head, walk->print, start, bytes);
+    if (walk->skipped) {
+        walk->skipped--;
+        return WEIR_INNER;
+    }
     struct weir_set_place at = {head, 0, walk->print};
     return weir_find_node(packet, table, &at);
 }
@@ -92,8 +116,9 @@ GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside
     if (!packet || !inside) return 0;
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
     struct weir_table_head* head = table ? weir_element(table, 0) : 0;
-    struct weir_name_walk walk = {0, inside->name_labels, inside->name_length};
+    struct weir_name_walk walk = {0, inside->name_labels, inside->name_length, 0};
     if (!head) return 0;
+    walk.skipped = head->labels_before;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_MAX_LABELS && walk.labels; i++) {
         int found = weir_name_step(packet, inside, head, &walk, index);

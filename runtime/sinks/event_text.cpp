@@ -39,7 +39,7 @@ std::string name_text(const weir_inside& inside) {
         if (inside.label_starts[i] <= length) starts[inside.label_starts[i]] = true;
     for (std::size_t i = 0; i < length; ++i) {
         const std::uint8_t byte = inside.name[i];
-        const bool is_dot_within = byte == '.' && inside.name_labels <= WEIR_NAME_LABELS && !starts[i + 1];
+        const bool is_dot_within = byte == '.' && inside.is_dotted == 0 && !starts[i + 1];
         if (byte < 0x21 || byte > 0x7e)
             text += fmt::format("\\{:03}", byte);
         else

@@ -10,6 +10,7 @@
 
 #include "compiler/packet/dns_reader.h"
 #include "compiler/packet/http_reader.h"
+#include "compiler/packet/tls_reader.h"
 #include "grammar/base/check.h"
 #include "tests/fuzz/templates_host.h"
 
@@ -42,7 +43,7 @@ void check_name(const weir_inside& inside, const DomainName& name) {
         std::all_of(inside.name + text.size(), inside.name + text.size() + 8, [](auto byte) { return byte == 0; }));
     std::size_t at = 0;
     for (std::size_t i = 0; i < name.labels.size(); ++i) {
-        if (i + WEIR_NAME_LABELS > name.labels.size()) WEIR_CHECK(inside.label_starts[i % WEIR_NAME_LABELS] == at);
+        WEIR_CHECK(inside.is_dotted != 0 || inside.label_starts[i] == at);
         at += name.labels[i].size() + 1;
     }
 }
@@ -85,6 +86,22 @@ void check_http(const Frame& frame) {
     WEIR_CHECK(has(found, WEIR_IS_HTTP_CUT) == head->is_cut);
 }
 
+void check_tls(const Frame& frame) {
+    weir_inside inside{};
+    const std::uint32_t found =
+        host_read_tls(frame.bytes.data(), frame.bytes.size(), kHeaderBytes, frame.payload_bytes, &inside);
+    const auto record = weir::packet::read_tls(frame.payload());
+    WEIR_CHECK(has(found, WEIR_HAS_TLS) == record.has_value());
+    if (!record) return;
+    WEIR_CHECK(has(found, WEIR_IS_CLIENT_HELLO) == record->is_client_hello);
+    WEIR_CHECK(has(found, WEIR_IS_TLS_CUT) == record->is_cut);
+    WEIR_CHECK(has(found, WEIR_HAS_TLS_VERSION) == record->version.has_value());
+    if (record->version) WEIR_CHECK(inside.tls_version == *record->version);
+    check_text(frame, has(found, WEIR_HAS_ALPN), inside.tls_alpn, record->alpn);
+    WEIR_CHECK(has(found, WEIR_HAS_SNI) == record->sni.has_value());
+    if (record->sni) check_name(inside, *record->sni);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -93,6 +110,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     Frame frame;
     frame.bytes.insert(frame.bytes.end(), bytes + 2, bytes + size);
     frame.payload_bytes = static_cast<std::uint32_t>(size - 2 - padding);
-    bytes[0] % 2 == 0 ? check_dns(frame) : check_http(frame);
+    constexpr void (*kChecks[])(const Frame&) = {check_dns, check_http, check_tls};
+    kChecks[bytes[0] % std::size(kChecks)](frame);
     return 0;
 }

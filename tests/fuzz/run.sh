@@ -18,6 +18,7 @@ elif [ "$target" = messages ]; then
     seeds=()
     printf '\1\0GET /a?b HTTP/1.1\r\nHost: www.example.com:80\r\nUser-Agent: a b\r\n\r\n' >"$corpus/request"
     printf '\1\0HTTP/1.1 200 OK\r\n\r\n' >"$corpus/response"
+    python3 tests/fuzz/hellos.py "$corpus"
     printf '\0\0\1\2\1\0\0\1\0\0\0\0\0\0\3wwW\7example\3com\0\0\1\0\1' >"$corpus/query"
 elif [ "$target" = headers ]; then
     seeds=()

@@ -3,6 +3,7 @@
 
 #include "bpf/templates/read/dns.h"
 #include "bpf/templates/read/http.h"
+#include "bpf/templates/read/tls.h"
 
 __u32 weir_needs(void) { return ~0u; }
 
@@ -18,4 +19,8 @@ __u32 host_read_http(const unsigned char* frame, unsigned long size, __u32 at, _
                      struct weir_inside* inside) {
     struct weir_host_frame host = frame_of(frame, size);
     return weir_read_http(&host, inside, at, bytes);
+}
+__u32 host_read_tls(const unsigned char* frame, unsigned long size, __u32 at, __u32 bytes, struct weir_inside* inside) {
+    struct weir_host_frame host = frame_of(frame, size);
+    return weir_read_tls(&host, inside, at, bytes);
 }

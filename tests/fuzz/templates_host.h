@@ -10,6 +10,7 @@ extern "C" {
 /* They return bits of word 1 of weir_packet.present. */
 __u32 host_read_dns(const unsigned char* frame, unsigned long size, __u32 at, __u32 bytes, struct weir_inside* inside);
 __u32 host_read_http(const unsigned char* frame, unsigned long size, __u32 at, __u32 bytes, struct weir_inside* inside);
+__u32 host_read_tls(const unsigned char* frame, unsigned long size, __u32 at, __u32 bytes, struct weir_inside* inside);
 #ifdef __cplusplus
 }
 #endif

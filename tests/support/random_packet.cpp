@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tests/support/random_inside.h"
-#include "tests/support/random_message.h"
 
 namespace weir::tests {
 namespace {
@@ -61,7 +60,6 @@ private:
 Bytes Maker::payload() {
     Bytes bytes;
     if (random_.one_in(4)) return bytes;
-    if (random_.one_in(3)) return random_message(random_);
     if (!hints_.payloads.empty() && random_.below(4) != 0) bytes = random_.of(hints_.payloads);
     if (random_.one_in(3)) bytes = Bytes(random_.one_in(8) ? random_.between(440, 515) : random_.below(4), 'a') + bytes;
     if (random_.one_in(3)) bytes = bytes + Bytes(random_.below(5), 'b');

@@ -9,7 +9,6 @@
 #include "compiler/packet/fields.h"
 #include "grammar/value.h"
 #include "tests/support/random_inside.h"
-#include "tests/support/random_message.h"
 
 namespace weir::tests {
 namespace {
@@ -338,8 +337,6 @@ std::string Generator::leaf() {
         case 6: return random_.one_in(8) ? (random_.one_in(2) ? "true" : "false") : flag_leaf(of_type(Type::kBool));
         case 7:
             if (random_.one_in(4)) return random_iface_leaf(random_);
-            if (random_.one_in(2))
-                return random_text_condition(random_, of_type(random_.one_in(2) ? Type::kDomain : Type::kText).name);
             [[fallthrough]];
         case 8: return flag_leaf(of_type(Type::kBool));
         case 9:

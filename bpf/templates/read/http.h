@@ -82,13 +82,29 @@ GLOBAL_FUNCTION __u32 weir_http_target(weir_ctx* ctx, struct weir_inside* inside
     return last | (last == stop ? TARGET_IS_CUT : 0);
 }
 
+/* Of a request whose target ends at `at`: the place of a Host line behind " HTTP/1.1\r\n", where most clients have it;
+ * 0: something else is there. */
+#define VERSION_BYTES 11u
+static __always_inline __u32 first_host(weir_ctx* ctx, __u32 at, __u32 end) {
+    __u64 version, line;
+    if (at + VERSION_BYTES + WORD_BYTES > end || !read_word(ctx, at, &version) ||
+        version != WORD_OF(' ', 'H', 'T', 'T', 'P', '/', '1', '.') || !read_word(ctx, at + (__u64)WORD_BYTES, &line))
+        return 0;
+    int is_host = lower_word(line) >> 8 == WORD_OF('\r', '\n', 'h', 'o', 's', 't', ':', 0);
+    return is_host && (line & 0xff) != '\n' ? at + VERSION_BYTES : 0;
+}
+
 /* The lines behind the first LF from `at` on. Returns bits of word 1 of weir_packet.present, and HEAD_ENDS. */
 #define HEAD_ENDS 1u
 static __always_inline __u32 read_lines(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end, __u32 wanted) {
     __u32 found = 0;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < 3 && (wanted || NEEDS_HTTP(END)); i++) {
-        __u32 line = weir_likely_line(ctx, at, end);
+        __u32 line = i ? 0 : first_host(ctx, at, end) * (wanted & LINE_HOST);
+        if (line)
+            line |= LINE_HOST << LINE_SHIFT;
+        else
+            line = weir_likely_line(ctx, at, end);
         if (line && !(line >> LINE_SHIFT & (wanted | LINE_EMPTY))) line = weir_next_line(ctx, at, end, wanted);
         __u32 kind = line >> LINE_SHIFT;
         at = line & LINE_PLACE;

@@ -68,6 +68,7 @@ GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, 
     OPAQUE(left);
     if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
     inside->name_length = left;
+    inside->is_dotted = 0;
     const __u8* bytes = FRAME(ctx) + begin;
 #pragma clang loop unroll(disable)
     for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
@@ -93,49 +94,39 @@ GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, 
     return 1;
 }
 
-/* Stores the word at `at` of inside->name, a name whose labels dots separate, and where labels begin in it. `label`:
- * the one that it begins within. Returns the one that it ends in. What may be the beginning of the next label is
- * written in any case: a branch that names take at random costs more. So of a name with more labels than there is room
- * for one less is kept. */
-static __always_inline __u64 store_dotted(struct weir_inside* inside, __u64 at, __u64 word, __u64 label) {
-    word = lower_word(word);
-    *(__u64*)(inside->name + at) = word;
-    __u64 dots = all_zeros(word ^ EIGHT_TIMES('.')) >> 7;
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 8; i++) {
-        inside->label_starts[(label + 1) % WEIR_NAME_LABELS] = ++at;
-        label += dots & 1;
-        dots >>= 8;
-    }
-    return label;
+/* Stores the word at `at` of inside->name. Returns how many dots are in it. */
+static __always_inline __u64 store_dotted(struct weir_inside* inside, __u64 at, __u64 word) {
+    *(__u64*)(inside->name + at) = lower_word(word);
+    return (all_zeros(word ^ EIGHT_TIMES('.')) >> 7) * EIGHT_TIMES(1) >> 56;
 }
 
 /* The same for a name whose labels are separated by dots, a server's name or a host. Empty labels count; the empty name
- * has none. */
+ * has none. Where labels begin is not kept: who asks finds the dots. */
 GLOBAL_FUNCTION int weir_copy_name(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
     if (!inside) return 0;
-    __u64 begin = at, left = length, label = 0, i = 0, word;
+    __u64 begin = at, left = length, dots = 0, i = 0, word;
     OPAQUE(begin);
     OPAQUE(left);
     if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
     inside->name_length = left;
-    inside->label_starts[0] = 0;
+    inside->is_dotted = 1;
     const __u8* bytes = FRAME(ctx) + begin;
 #pragma clang loop unroll(disable)
     for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
         if (left < WORD_BYTES || bytes + WORD_BYTES > FRAME_END(ctx)) break;
-        label = store_dotted(inside, i, *(const __u64*)bytes, label);
+        dots += store_dotted(inside, i, *(const __u64*)bytes);
         bytes += WORD_BYTES;
         OPAQUE(bytes);
+        OPAQUE(dots);
         begin += WORD_BYTES;
         left -= WORD_BYTES;
     }
     OPAQUE(i);
     if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return 0;
     if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return 0;
-    label = store_dotted(inside, i, last_bytes(word, left), label);
+    dots += store_dotted(inside, i, last_bytes(word, left));
     *(__u64*)(inside->name + i + WORD_BYTES) = 0;
-    inside->name_labels = inside->name_length ? label + 1 : 0;
+    inside->name_labels = inside->name_length ? dots + 1 : 0;
     return 1;
 }
 

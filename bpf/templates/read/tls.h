@@ -94,7 +94,9 @@ GLOBAL_FUNCTION __u64 weir_walk_tls(weir_ctx* ctx, struct weir_inside* inside, _
             OPAQUE(type);
             type &= TLS_ALPN;
             if (!TLS_FOUND(inside, type)) TLS_FOUND(inside, type) = WEIR_TEXT(at + 4, bytes - 4);
-            if (TLS_FOUND_NAME(inside) && TLS_FOUND_ALPN(inside)) return TLS_NO_PLACE;
+            /* What lengths say behind the name does not take it back. */
+            if (TLS_FOUND_NAME(inside) && (!(weir_needs() & WEIR_NEED_ALPN) || TLS_FOUND_ALPN(inside)))
+                return TLS_NO_PLACE;
         }
         at += bytes;
         left -= bytes;

@@ -31,12 +31,9 @@ static __always_inline __u64 tls_now(void) {
 static __always_inline __u64 tls_flow(const struct weir_packet* p) {
     const volatile __u64* by = weir_settings.print_by;
     __u64 print = p->ip_version | (__u64)p->port_src << 32 | (__u64)p->port_dst << 48;
-    print = weir_print_step(by, print, p->ip_src[0] | (__u64)p->ip_src[1] << 32);
-    print = weir_print_step(by, print, p->ip_dst[0] | (__u64)p->ip_dst[1] << 32);
-    if (p->ip_version == 6) {
-        print = weir_print_step(by, print, p->ip_src[2] | (__u64)p->ip_src[3] << 32);
-        print = weir_print_step(by, print, p->ip_dst[2] | (__u64)p->ip_dst[3] << 32);
-    }
+    print = weir_print_step(by, print, p->ip_src[0] | (__u64)p->ip_dst[0] << 32);
+    if (p->ip_version == 6)
+        for (int i = 1; i < 4; i++) print = weir_print_step(by, print, p->ip_src[i] | (__u64)p->ip_dst[i] << 32);
     return print ? print : 1;
 }
 
@@ -49,13 +46,23 @@ static __always_inline volatile __u64* tls_print_at(struct weir_tls_walks* group
     return &group->prints[cell & (WEIR_TLS_GROUP_WALKS - 1)];
 }
 
-/* The flow's walk in its group, or WEIR_TLS_GROUP_WALKS. */
-GLOBAL_FUNCTION __u32 weir_find_tls_walk(struct weir_tls_walks* group, __u64 flow) {
-    if (!group) return WEIR_TLS_GROUP_WALKS;
+/* The flow's walk in its group, or WEIR_TLS_GROUP_WALKS. Without branches: most packets have none. */
+static __always_inline __u64 tls_find_walk(const struct weir_tls_walks* group, __u64 flow) {
+    __u64 found = WEIR_TLS_GROUP_WALKS;
 #pragma clang loop unroll(full)
-    for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++)
-        if (*(volatile __u64*)&group->prints[cell] == flow) return cell;
-    return WEIR_TLS_GROUP_WALKS;
+    for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++) {
+        __u64 unlike = *(const volatile __u64*)&group->prints[cell] ^ flow;
+        __u64 is_like = ~(unlike | -unlike) >> 63;
+        found -= (WEIR_TLS_GROUP_WALKS - cell) & -is_like;
+        OPAQUE(found);
+    }
+    return found;
+}
+
+/* May the payload begin with a record? Saves others the call. */
+static __always_inline int tls_may_begin(weir_ctx* ctx, __u64 at) {
+    const __u8* record = tls_bytes(ctx, at, 2);
+    return record && record[0] == TLS_HANDSHAKE && record[1] == 3;
 }
 
 /* The walk goes on at `next`, in the segment that follows this one. Returns whether it does: not behind TLS_BYTES. */
@@ -76,23 +83,20 @@ static __always_inline int tls_is_over(const struct weir_tls_walk* walk, __u64 p
     return now_ns > started_ns && now_ns - started_ns >= lasts_ns;
 }
 
-/* How much a new walk of the flow wants this cell: most its own, then a free one, one whose walk is over or has its
- * name, then that of the walk which has been idle longest. */
+/* How much a new walk wants this cell of a group that is full: most one whose walk is over or has its name, then that
+ * of the walk which has been idle longest. */
 #define TLS_EVICTS (1ull << 32) /* less than that: its walk still looks for a name */
-GLOBAL_FUNCTION __u64 weir_tls_wish(struct weir_tls_walks* group, __u64 flow, __u64 now_ns, __u64 cell) {
+GLOBAL_FUNCTION __u64 weir_tls_wish(struct weir_tls_walks* group, __u64 now_ns, __u64 cell) {
     if (!group) return 0;
     const struct weir_tls_walk* walk = tls_walk_at(group, cell);
-    __u64 print = *tls_print_at(group, cell);
-    if (print == flow) return 3 * TLS_EVICTS;
-    if (!print) return 2 * TLS_EVICTS;
     if (walk->place & WEIR_TLS_NAMED || tls_is_over(walk, walk->place, now_ns)) return TLS_EVICTS;
     return (__u32)((__u32)(now_ns >> WEIR_TLS_USED_SHIFT) - walk->used);
 }
-static __always_inline __u32 tls_choose_cell(struct weir_tls_walks* group, __u64 flow, __u64 now_ns) {
+static __always_inline __u32 tls_choose_cell(struct weir_tls_walks* group, __u64 now_ns) {
     __u64 best = 0;
 #pragma clang loop unroll(disable)
     for (__u64 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++) {
-        __u64 wish = weir_tls_wish(group, flow, now_ns, cell) << 3 | cell;
+        __u64 wish = weir_tls_wish(group, now_ns, cell) << 3 | cell;
         OPAQUE(wish);
         if (wish > best) best = wish;
         OPAQUE(best);
@@ -105,12 +109,15 @@ static __always_inline __u32 tls_choose_cell(struct weir_tls_walks* group, __u64
     return best & (WEIR_TLS_GROUP_WALKS - 1);
 }
 
-/* A walk of the flow from inside->name_print on, in the place of one that it has. */
+/* A walk of the flow from inside->name_print on, in the place of one that it has, which the segment names; else mostly
+ * a place is free. */
 GLOBAL_FUNCTION int weir_begin_tls_walk(struct weir_tls_walks* group, struct weir_inside* inside, __u64 flow,
                                         __u64 segment, __u64 payload) {
     if (!group || !inside) return 0;
     __u64 now_ns = tls_now();
-    __u32 cell = tls_choose_cell(group, flow, now_ns);
+    __u64 cell = TLS_SEGMENT_CELL(segment);
+    if (cell >= WEIR_TLS_GROUP_WALKS) cell = tls_find_walk(group, 0);
+    if (cell >= WEIR_TLS_GROUP_WALKS) cell = tls_choose_cell(group, now_ns);
     struct weir_tls_walk* walk = tls_walk_at(group, cell);
     walk->started_ns = now_ns;
     walk->read = 0;
@@ -158,20 +165,22 @@ GLOBAL_FUNCTION __u64 weir_go_on_with_tls(weir_ctx* ctx, struct weir_inside* ins
 static __always_inline __u32 read_tls(weir_ctx* ctx, const struct weir_packet* p, struct weir_inside* inside) {
     __u32 at = p->payload_offset, bytes = p->payload_len;
     if (!bytes) return 0;
-    if (!(weir_needs() & WEIR_NEED_TLS_WALKS)) return weir_read_tls(ctx, inside, at, bytes);
+    int may_begin = tls_may_begin(ctx, at);
+    if (!(weir_needs() & WEIR_NEED_TLS_WALKS)) return may_begin ? weir_read_tls(ctx, inside, at, bytes) : 0;
     __u64 flow = tls_flow(p), payload = TLS_PAYLOAD(at, bytes);
     __u32 number = 1 + (flow >> 32) % WEIR_TLS_WALK_GROUPS, syn = (p->tcp_flags & TLS_FLAG_SYN) != 0;
     struct weir_tls_walks* group = bpf_map_lookup_elem(&weir_tls_walks, &number);
     if (!group) return 0;
-    __u32 cell = weir_find_tls_walk(group, flow);
+    __u64 cell = tls_find_walk(group, flow);
     if (cell < WEIR_TLS_GROUP_WALKS) {
         __u64 found = weir_go_on_with_tls(ctx, inside, group, TLS_SEGMENT(p->tcp_seq, syn, cell), payload);
         if (found & TLS_IS_OF_WALK) return found;
     }
+    if (!may_begin) return 0;
     __u32 found = weir_read_tls(ctx, inside, at, bytes);
     if (!(found & WEIR_BIT(WEIR_IS_CLIENT_HELLO))) return found;
     if (inside->name_print)
-        weir_begin_tls_walk(group, inside, flow, TLS_SEGMENT(p->tcp_seq, syn, 0), payload);
+        weir_begin_tls_walk(group, inside, flow, TLS_SEGMENT(p->tcp_seq, syn, cell), payload);
     else if (cell < WEIR_TLS_GROUP_WALKS)
         *tls_print_at(group, cell) = 0; /* another hello of the flow, which needs none */
     return found;
