@@ -143,6 +143,10 @@ TEST_CASE("methods and versions", "[messages]") {
                       {"http"});
         messages.http(fmt::format("{} and a letter", method), fmt::format("{}X / HTTP/1.1\r\n\r\n", method), {},
                       {"http"});
+        const std::string nul(1, '\0');
+        messages.http(fmt::format("{} and a NUL", method), method + nul + " / HTTP/1.1\r\n\r\n", {}, {"http"});
+        messages.http(fmt::format("{} and a byte of 128", method), fmt::format("{}\x80 / HTTP/1.1\r\n\r\n", method), {},
+                      {"http"});
     }
     for (const char* other : {"get / HTTP/1.1\r\n\r\n", "Get / HTTP/1.1\r\n\r\n", " GET / HTTP/1.1\r\n\r\n",
                               "\r\nGET / HTTP/1.1\r\n\r\n", "LINK / HTTP/1.1\r\n\r\n", "HTTP/1.x 200 OK\r\n\r\n",

@@ -11,19 +11,21 @@
 /* Adds to the sum a number whose highest bit is set where the word is that method. */
 #define IS_METHOD(...) ((word ^ WORD_OF(__VA_ARGS__)) - 1)
 
-/* The bytes of the method that `word` begins with, without the space behind it; 0: it begins with no method. */
+/* The bytes of the method that `word` begins with, without the space behind it; 0: it begins with no method. The space
+ * is compared, too: a NUL before it is no method's. */
 static __always_inline __u32 method_bytes(__u64 word) {
     __u64 space = first_zero(word ^ EIGHT_TIMES(' '));
     if (!space) return 0;
     __u32 bytes = lowest_mark(space);
-    word &= ~(~0ull << bytes * 8);
+    word &= ~0ull >> (WORD_BYTES - 1 - bytes) * 8;
     /* Not one branch each: requests take them at random. */
     OPAQUE(word);
-    __u64 is_method = IS_METHOD('G', 'E', 'T', 0, 0, 0, 0, 0) | IS_METHOD('P', 'U', 'T', 0, 0, 0, 0, 0) |
-                      IS_METHOD('H', 'E', 'A', 'D', 0, 0, 0, 0) | IS_METHOD('P', 'O', 'S', 'T', 0, 0, 0, 0) |
-                      IS_METHOD('T', 'R', 'A', 'C', 'E', 0, 0, 0) | IS_METHOD('P', 'A', 'T', 'C', 'H', 0, 0, 0) |
-                      IS_METHOD('D', 'E', 'L', 'E', 'T', 'E', 0, 0) | IS_METHOD('C', 'O', 'N', 'N', 'E', 'C', 'T', 0) |
-                      IS_METHOD('O', 'P', 'T', 'I', 'O', 'N', 'S', 0);
+    __u64 is_method = IS_METHOD('G', 'E', 'T', ' ', 0, 0, 0, 0) | IS_METHOD('P', 'U', 'T', ' ', 0, 0, 0, 0) |
+                      IS_METHOD('H', 'E', 'A', 'D', ' ', 0, 0, 0) | IS_METHOD('P', 'O', 'S', 'T', ' ', 0, 0, 0) |
+                      IS_METHOD('T', 'R', 'A', 'C', 'E', ' ', 0, 0) | IS_METHOD('P', 'A', 'T', 'C', 'H', ' ', 0, 0) |
+                      IS_METHOD('D', 'E', 'L', 'E', 'T', 'E', ' ', 0) |
+                      IS_METHOD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ') |
+                      IS_METHOD('O', 'P', 'T', 'I', 'O', 'N', 'S', ' ');
     return is_method >> 63 ? bytes : 0;
 }
 

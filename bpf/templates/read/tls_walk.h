@@ -46,17 +46,18 @@ static __always_inline volatile __u64* tls_print_at(struct weir_tls_walks* group
     return &group->prints[cell & (WEIR_TLS_GROUP_WALKS - 1)];
 }
 
-/* The flow's walk in its group, or WEIR_TLS_GROUP_WALKS. Without branches: most packets have none. */
+/* The first cell of the group with this print, which is 0 for a free one; WEIR_TLS_GROUP_WALKS: there is none. Without
+ * a branch a cell: most packets have no walk. */
+_Static_assert(WEIR_TLS_GROUP_WALKS == 8, "a mark for each in a word");
 static __always_inline __u64 tls_find_walk(const struct weir_tls_walks* group, __u64 flow) {
-    __u64 found = WEIR_TLS_GROUP_WALKS;
+    __u64 marks = 0;
 #pragma clang loop unroll(full)
     for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++) {
         __u64 unlike = *(const volatile __u64*)&group->prints[cell] ^ flow;
-        __u64 is_like = ~(unlike | -unlike) >> 63;
-        found -= (WEIR_TLS_GROUP_WALKS - cell) & -is_like;
-        OPAQUE(found);
+        marks |= (~(unlike | -unlike) >> 63) << (cell * 8 + 7);
+        OPAQUE(marks);
     }
-    return found;
+    return marks ? lowest_mark(marks) : WEIR_TLS_GROUP_WALKS;
 }
 
 /* May the payload begin with a record? Saves others the call. */
