@@ -102,17 +102,18 @@ struct Call {
     std::vector<ExprId> arguments;
 };
 
-enum class StateKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct };
+enum class StateKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kShare, kSurge };
 
 // rate(KEY…) > LIMIT [burst B] [size N], or `<=`; `op` is kept so that another operator can be diagnosed.
 struct StateTerm {
     StateKind kind;
-    std::optional<ExprId> value;  // distinct: what is counted
+    std::optional<ExprId> value;  // distinct: what is counted; share: the condition
     std::vector<ExprId> keys;
-    std::optional<Given> window;  // count, distinct: `in DURATION`
+    std::optional<Given> window;  // all but the rates: `in DURATION`
+    std::optional<Given> least;   // share: `of N`, surge: `floor N`; Integer
     Comparison op = Comparison::kGt;
     Span op_span;
-    std::optional<Given> limit;  // Integer, Rate or ByteRate
+    std::optional<Given> limit;  // Integer, Rate, ByteRate or Share
     Span limit_span;
     std::optional<Given> burst;  // Integer or ByteSize
     std::optional<Given> size;   // Integer
@@ -149,10 +150,21 @@ struct RemoveAction {
     ExprId value;
     Name set;
 };
-struct CaptureAction {};
+// `capture`, and with `before N per KEY` packets of the flight recorder as well.
+struct CaptureAction {
+    std::optional<Given> before;  // Integer
+    std::optional<ExprId> key;    // a Tuple where there are several
+};
+// measure FIELD [by KEY] [as NAME] [size N]
+struct MeasureAction {
+    ExprId field;
+    std::optional<ExprId> key;  // a Tuple where there are several
+    std::optional<Name> name;
+    std::optional<Given> size;  // Integer
+};
 struct Action {
     Span span;
-    std::variant<Verdict, AlertAction, AddAction, RemoveAction, CaptureAction> node;
+    std::variant<Verdict, AlertAction, AddAction, RemoveAction, CaptureAction, MeasureAction> node;
 };
 
 struct Import {
@@ -181,8 +193,13 @@ struct Set {
     std::optional<ExprId> entries;  // a SetLiteral
     Span span;
 };
+// Of the packets that a rule is asked about, or that a test sends: they come in, or are on their way out.
+enum class Direction : std::uint8_t { kIn, kOut };
+
+// `default`, `malformed`, `default egress`
+enum class VerdictOf : std::uint8_t { kDefault, kMalformed, kEgress };
 struct DefaultVerdict {
-    bool malformed = false;
+    VerdictOf of = VerdictOf::kDefault;
     Verdict verdict;
     Span verdict_span;
     Span span;
@@ -193,10 +210,23 @@ struct ThrottlesSize {
     Span size_span;
     Span span;
 };
+// `flows size N`: how many flows are remembered.
+struct FlowsSize {
+    Given size;  // Integer
+    Span size_span;
+    Span span;
+};
+// `record N bytes, M packets`: the flight recorder.
+struct Record {
+    Given bytes;    // Integer
+    Given packets;  // Integer
+    Span span;
+};
 struct Rule {
     Name name;
     std::optional<std::string> note;
     bool observe = false;
+    Direction direction = Direction::kIn;
     ExprId condition;
     std::vector<Action> actions;
     Span span;  // from `rule` to `}`
@@ -272,6 +302,7 @@ struct Tunnel {
     Span span;
 };
 struct PacketSpec {
+    Direction direction = Direction::kIn;
     Name protocol;      // tcp udp sctp icmp icmp6 arp, or hex
     std::string frame;  // of hex: the bytes
     Endpoint source;
@@ -320,7 +351,7 @@ struct Test {
     Span span;
 };
 
-using Item = std::variant<Import, Let, Set, DefaultVerdict, ThrottlesSize, Rule, Alert, Sink, Test>;
+using Item = std::variant<Import, Let, Set, DefaultVerdict, ThrottlesSize, FlowsSize, Record, Rule, Alert, Sink, Test>;
 
 struct Comment {
     Span span;

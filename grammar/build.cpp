@@ -28,13 +28,17 @@ private:
     void let(const Node& node);
     void set(const Node& node);
     void default_verdict(const Node& node);
-    void throttles_size(const Node& node);
+    template <typename Size>
+    void size_of_table(const Node& node);
+    void record(const Node& node);
     void rule(const Node& node);
     void alert(const Node& node);
     void alert_clause(const Node& clause, ast::Alert& alert);
     void sink(const Node& node);
     ast::SinkArgument sink_argument(const Node& node);
     ast::Action action(const Node& node);
+    ast::CaptureAction capture(const Node& node);
+    ast::MeasureAction measure(const Node& node);
     std::vector<ast::Action> actions(const Node& node);
     std::vector<ast::ExprId> keys(const Node& node);
     void twice(const Node& clause, bool seen) {
@@ -107,22 +111,56 @@ void ItemBuilder::set(const Node& node) {
 
 void ItemBuilder::default_verdict(const Node& node) {
     ast::DefaultVerdict written;
-    written.malformed = node.kind == Kind::kMalformed;
-    written.verdict = verdict(node.children[0]);
-    written.verdict_span = span(node.children[0]);
+    const Node& given = node.children.back();
+    if (node.kind == Kind::kMalformed)
+        written.of = ast::VerdictOf::kMalformed;
+    else if (node.children.size() > 1)
+        written.of = ast::VerdictOf::kEgress;
+    written.verdict = verdict(given);
+    written.verdict_span = span(given);
     written.span = span(node);
     policy().items.emplace_back(std::move(written));
 }
 
-void ItemBuilder::throttles_size(const Node& node) {
+template <typename Size>
+void ItemBuilder::size_of_table(const Node& node) {
     const Node& value = node.children[0].children[0];
-    policy().items.emplace_back(ast::ThrottlesSize{given_integer(value, "a size"), span(value), span(node)});
+    policy().items.emplace_back(Size{given_integer(value, "a size"), span(value), span(node)});
+}
+
+void ItemBuilder::record(const Node& node) {
+    policy().items.emplace_back(ast::Record{given_integer(node.children[0], "a number of bytes"),
+                                            given_integer(node.children[1], "a number of packets"), span(node)});
 }
 
 std::vector<ast::ExprId> ItemBuilder::keys(const Node& node) {
     std::vector<ast::ExprId> ids;
     for (const Node& key : node.children) ids.push_back(expr(key));
     return ids;
+}
+
+ast::CaptureAction ItemBuilder::capture(const Node& node) {
+    if (node.children.empty()) return {};
+    return {given_integer(node.children[0], "a number of packets"), expr(node.children[1])};
+}
+
+ast::MeasureAction ItemBuilder::measure(const Node& node) {
+    ast::MeasureAction measure{expr(node.children[0]), {}, {}, {}};
+    for (std::size_t i = 1; i < node.children.size(); ++i) {
+        const Node& part = node.children[i];
+        const Node& value = part.children[0];
+        if (part.kind == Kind::kByKey) {
+            twice(part, measure.key.has_value());
+            measure.key = expr(value);
+        } else if (part.kind == Kind::kMeasureAs) {
+            twice(part, measure.name.has_value());
+            measure.name = name(value);
+        } else {
+            twice(part, measure.size.has_value());
+            measure.size = given_integer(value, "a size");
+        }
+    }
+    return measure;
 }
 
 ast::Action ItemBuilder::action(const Node& node) {
@@ -152,7 +190,8 @@ ast::Action ItemBuilder::action(const Node& node) {
         case Kind::kRemoveAction:
             action.node = ast::RemoveAction{expr(node.children[0]), name(node.children[1])};
             break;
-        case Kind::kCapture: action.node = ast::CaptureAction{}; break;
+        case Kind::kCapture: action.node = capture(node); break;
+        case Kind::kMeasure: action.node = measure(node); break;
         default: action.node = verdict(node); break;
     }
     return action;
@@ -174,6 +213,8 @@ void ItemBuilder::rule(const Node& node) {
             rule.note = string(part.children[0]);
         else if (part.kind == Kind::kObserve)
             rule.observe = true;
+        else if (part.kind == Kind::kEgress)
+            rule.direction = ast::Direction::kOut;
         else if (part.kind == Kind::kActions)
             rule.actions = actions(part);
         else
@@ -260,7 +301,9 @@ void ItemBuilder::item(const Node& node) {
         case Kind::kSet: return set(node);
         case Kind::kDefault:
         case Kind::kMalformed: return default_verdict(node);
-        case Kind::kThrottles: return throttles_size(node);
+        case Kind::kThrottles: return size_of_table<ast::ThrottlesSize>(node);
+        case Kind::kFlows: return size_of_table<ast::FlowsSize>(node);
+        case Kind::kRecord: return record(node);
         case Kind::kRule: return rule(node);
         case Kind::kAlert: return alert(node);
         case Kind::kSink: return sink(node);

@@ -20,10 +20,9 @@ struct StateWord {
     std::string_view text;
     ast::StateKind kind;
 };
-constexpr StateWord kStateWords[] = {{"rate", ast::StateKind::kRate},
-                                     {"byterate", ast::StateKind::kByteRate},
-                                     {"count", ast::StateKind::kCount},
-                                     {"distinct", ast::StateKind::kDistinct}};
+constexpr StateWord kStateWords[] = {{"rate", ast::StateKind::kRate},   {"byterate", ast::StateKind::kByteRate},
+                                     {"count", ast::StateKind::kCount}, {"distinct", ast::StateKind::kDistinct},
+                                     {"share", ast::StateKind::kShare}, {"surge", ast::StateKind::kSurge}};
 
 struct Sign {
     std::string_view text;
@@ -154,7 +153,7 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
     for (std::size_t i = 3; i < node.children.size(); ++i)
         say(Code::E109, span(node.children[i]),
             fmt::format("`{}` is only allowed in a state term", text(node.children[i])),
-            "`rate(…)`, `byterate(…)`, `count(…)` and `distinct(…)` accept it");
+            "`rate(…)`, `byterate(…)`, `count(…)`, `distinct(…)`, `share(…)` and `surge(…)` accept it");
     const auto op = comparator(node.children[1]);
     if (is_flags_in_letters(text(left), text(node.children[2]))) {
         say(Code::E301, span(node.children[2]),
@@ -166,29 +165,44 @@ ast::ExprId ExprBuilder::comparison(const Node& node) {
     return add(span(node), ast::Compare{lhs, *op, span(node.children[1]), rhs});
 }
 
+// `of N` of a share, `floor N` of a surge.
+void ExprBuilder::least(const Node& argument, ast::StateTerm& state) {
+    const bool is_of = argument.kind == Kind::kOfNumber;
+    if (state.kind != (is_of ? ast::StateKind::kShare : ast::StateKind::kSurge))
+        say(Code::E109, span(argument),
+            fmt::format("`{}` is only allowed in `{}`", text(argument), is_of ? "share(…)" : "surge(…)"));
+    else if (state.least)
+        say(Code::E108, span(argument), "this number is given twice", "remove one of the two");
+    state.least = given_integer(argument.children[0], "a number of packets");
+}
+
 // rate(KEY…) > LIMIT [burst B] [size N], and the other state terms.
 ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
     ast::StateTerm state{};
     const std::string_view word_text = text(call_term.children[0]);
     for (const StateWord& word : kStateWords)
         if (word.text == word_text) state.kind = word.kind;
-    bool plain_seen = false;
+    const bool has_value = state.kind == ast::StateKind::kDistinct || state.kind == ast::StateKind::kShare;
     for (const Node& argument : call_term.children[1].children) {
         if (argument.kind == Kind::kInDuration) {
             if (state.window) say(Code::E108, span(argument), "duplicate window");
             state.window = given(argument.children[0]);
         } else if (argument.kind == Kind::kByKey) {
             state.keys.push_back(expr(argument.children[0]));
-        } else if (state.kind == ast::StateKind::kDistinct && !plain_seen) {
+        } else if (argument.kind == Kind::kOfNumber || argument.kind == Kind::kFloorNumber) {
+            least(argument, state);
+        } else if (has_value && !state.value) {
             state.value = expr(argument);
-            plain_seen = true;
         } else {
-            if (state.kind == ast::StateKind::kDistinct && state.keys.empty()) {
+            if (has_value && state.keys.empty()) {
                 const Span place = span(argument);
                 diagnostics_.add({.code = Code::E334,
                                   .span = place,
                                   .message = "`by` is missing before the key",
-                                  .help = "`distinct(tcp.dport, by ip.src, in 10s)` counts the ports of each source",
+                                  .help = state.kind == ast::StateKind::kShare
+                                              ? "`share(tcp.syn, by ip.src, in 10s, of 50)` counts for each source"
+                                              : "`distinct(tcp.dport, by ip.src, in 10s)` counts the ports of each "
+                                                "source",
                                   .fix = Fix{{place.file, place.begin, place.begin}, "by "}});
             }
             state.keys.push_back(expr(argument));
@@ -297,7 +311,8 @@ ast::ExprId ExprBuilder::call(const Node& node) {
     const std::pmr::vector<Node>& arguments = node.children[1].children;
     if (as_state_call(node, text(node.children[0]))) return state_term(node, node);
     for (const Node& argument : arguments)
-        if (argument.kind == Kind::kInDuration || argument.kind == Kind::kByKey)
+        if (argument.kind == Kind::kInDuration || argument.kind == Kind::kByKey || argument.kind == Kind::kOfNumber ||
+            argument.kind == Kind::kFloorNumber)
             say(Code::E109, span(argument), fmt::format("`{}` is only allowed in a state term", text(argument)));
     if (text(node.children[0]) == "len" && arguments.size() == 1)
         return add(span(node), ast::Length{expr(arguments[0])});
@@ -335,6 +350,8 @@ ast::ExprId ExprBuilder::expr(const Node& node) {
         case Kind::kSetLiteral: return set_literal(node);
         case Kind::kTerm: return term(node);
         case Kind::kInDuration:
+        case Kind::kOfNumber:
+        case Kind::kFloorNumber:
         case Kind::kByKey: return expr(node.children[0]);
         case Kind::kWord: return word(node);
         case Kind::kString:

@@ -41,6 +41,7 @@ private:
     ast::ExprId negated(const syntax::Node& node);
     ast::ExprId comparison(const syntax::Node& node);
     ast::ExprId state_term(const syntax::Node& node, const syntax::Node& call_term);
+    void least(const syntax::Node& argument, ast::StateTerm& state);
     ast::ExprId masked(const syntax::Node& node);
     ast::ExprId paren(const syntax::Node& node);
     ast::ExprId set_literal(const syntax::Node& node);

@@ -155,14 +155,16 @@ ast::Tunnel TestBuilder::tunnel(const Node& node) {
 ast::PacketSpec TestBuilder::packet(const Node& node) {
     ast::PacketSpec spec{};
     spec.span = b_.span(node);
-    const Node& first = node.children[0];
+    const std::size_t at = node.children[0].kind == Kind::kOut ? 1 : 0;
+    if (at == 1) spec.direction = ast::Direction::kOut;
+    const Node& first = node.children[at];
     if (first.kind == Kind::kHex) {
         spec.protocol = {"hex", b_.span(first)};
         spec.frame = std::get<HexBytes>(b_.literal(first).value).bytes;
     } else {
         spec.protocol = {std::string(b_.text(first)), b_.span(first)};
-        spec.source = endpoint(node.children[1]);
-        spec.destination = endpoint(node.children[2]);
+        spec.source = endpoint(node.children[at + 1]);
+        spec.destination = endpoint(node.children[at + 2]);
     }
     for (const Node& part : node.children) {
         if (part.kind == Kind::kOptionWords) spec.options = options(part);

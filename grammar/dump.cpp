@@ -27,7 +27,7 @@ constexpr std::string_view kComparisons[] = {"==",
                                              "contains nocase",
                                              "starts_with nocase",
                                              "ends_with nocase"};
-constexpr std::string_view kStateKinds[] = {"rate", "byterate", "count", "distinct"};
+constexpr std::string_view kStateKinds[] = {"rate", "byterate", "count", "distinct", "share", "surge"};
 
 template <typename... Lambdas>
 struct Overloaded : Lambdas... {
@@ -63,6 +63,7 @@ std::string written(const Value& value) {
                           [](const IpRange& v) { return to_string(v.first) + ".." + to_string(v.last); },
                           [](const MacAddress& v) { return to_string(v); },
                           [](const MacPrefix& v) { return to_string(v); },
+                          [](const Share& v) { return to_string(v); },
                           [](const Text& v) { return quoted(v.bytes); },
                           [](const HexBytes& v) { return hex(v.bytes); },
                       },
@@ -145,10 +146,15 @@ private:
     void item(const ast::Let& let);
     void item(const ast::Set& set);
     void item(const ast::DefaultVerdict& verdict) {
-        line(verdict.span, "{} {}", verdict.malformed ? "malformed" : "default", written(verdict.verdict));
+        constexpr std::string_view kWords[] = {"default", "malformed", "default egress"};
+        line(verdict.span, "{} {}", kWords[static_cast<std::size_t>(verdict.of)], written(verdict.verdict));
     }
     void item(const ast::ThrottlesSize& throttles) {
         line(throttles.span, "throttles size {}", written(throttles.size));
+    }
+    void item(const ast::FlowsSize& flows) { line(flows.span, "flows size {}", written(flows.size)); }
+    void item(const ast::Record& record) {
+        line(record.span, "record {} bytes, {} packets", written(record.bytes), written(record.packets));
     }
     void item(const ast::Rule& rule);
     void item(const ast::Alert& alert);
@@ -199,6 +205,7 @@ void Dumper::state_term(Span span, const ast::StateTerm& state) {
     if (state.value) named("value", span, {*state.value});
     named("keys", span, state.keys);
     if (state.window) value(span, "window", *state.window);
+    if (state.least) value(span, "least", *state.least);
     if (state.limit) value(state.limit_span, "limit", *state.limit);
     if (state.burst) value(span, "burst", *state.burst);
     if (state.size) line(span, "size {}", written(*state.size));
@@ -223,7 +230,16 @@ void Dumper::action(const ast::Action& action) {
                        line(action.span, "remove from {}", n.set.text);
                        exprs({n.value});
                    },
-                   [&](const ast::CaptureAction&) { line(action.span, "capture"); },
+                   [&](const ast::CaptureAction& n) {
+                       line(action.span, "capture{}", n.before ? " before " + written(*n.before) : std::string());
+                       if (n.key) exprs({*n.key});
+                   },
+                   [&](const ast::MeasureAction& n) {
+                       line(action.span, "measure{}{}", n.name ? " as " + n.name->text : std::string(),
+                            n.size ? " size " + written(*n.size) : std::string());
+                       exprs({n.field});
+                       if (n.key) named("by", action.span, {*n.key});
+                   },
                },
                action.node);
 }
@@ -246,7 +262,8 @@ void Dumper::item(const ast::Set& set) {
 }
 
 void Dumper::item(const ast::Rule& rule) {
-    line(rule.span, "rule {}{}", rule.name.text, rule.observe ? " observe" : "");
+    line(rule.span, "rule {}{}{}", rule.name.text, rule.observe ? " observe" : "",
+         rule.direction == ast::Direction::kOut ? " egress" : "");
     const Level level(*this);
     if (rule.note) line(rule.span, "note {}", quoted(*rule.note));
     expr(rule.condition);
@@ -303,7 +320,8 @@ void Dumper::options(const std::vector<ast::PacketOption>& options) {
 
 void Dumper::packet(const ast::PacketSpec& packet) {
     const bool is_frame = packet.protocol.text == "hex";
-    line(packet.span, "{} {}", is_frame ? "frame" : "packet", is_frame ? hex(packet.frame) : packet.protocol.text);
+    line(packet.span, "{}{} {}", packet.direction == ast::Direction::kOut ? "out " : "", is_frame ? "frame" : "packet",
+         is_frame ? hex(packet.frame) : packet.protocol.text);
     const Level level(*this);
     if (!is_frame) endpoint("from", packet.source), endpoint("to", packet.destination);
     options(packet.options);

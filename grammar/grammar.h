@@ -70,7 +70,7 @@ struct reserved {
 struct name_text : p::plus<word_char> {};  // what is wrong with one is said when the tree is built
 struct name : p::seq<p::not_at<reserved>, name_text, ws> {};
 // A field, a name, a number, an address: anything without spaces and quotes.
-struct word_text : p::plus<word_char> {};
+struct word_text : p::seq<p::plus<word_char>, p::opt<p::one<'%'>>> {};
 struct word : p::seq<p::not_at<reserved>, word_text, ws> {};
 struct escape : p::seq<p::one<'\\'>, p::not_one<'\n', '\r'>> {};
 struct string_end : p::one<'"'> {};
@@ -132,6 +132,17 @@ WEIR_KEYWORD(k_to, "to")
 WEIR_KEYWORD(k_for, "for")
 WEIR_KEYWORD(k_remove, "remove")
 WEIR_KEYWORD(k_capture, "capture")
+WEIR_KEYWORD(k_before, "before")
+WEIR_KEYWORD(k_measure, "measure")
+WEIR_KEYWORD(k_as, "as")
+WEIR_KEYWORD(k_of, "of")
+WEIR_KEYWORD(k_floor, "floor")
+WEIR_KEYWORD(k_egress, "egress")
+WEIR_KEYWORD(k_flows, "flows")
+WEIR_KEYWORD(k_record, "record")
+WEIR_KEYWORD(k_bytes, "bytes")
+WEIR_KEYWORD(k_packets, "packets")
+WEIR_KEYWORD(k_out, "out")
 WEIR_KEYWORD(k_severity, "severity")
 WEIR_KEYWORD(k_message, "message")
 WEIR_KEYWORD(k_throttle, "throttle")
@@ -161,10 +172,15 @@ struct paren : p::seq<paren_text, ws> {};
 struct element : p::sor<paren, hex, string, word> {};
 struct set_literal_text : p::if_must<open_brace, element, p::star<comma, p::opt<element>>, close_brace> {};
 struct set_literal : p::seq<set_literal_text, ws> {};
-// Arguments of len(), of functions, and of rate(), count(), distinct(): `by KEY`, `in DURATION`.
+// A word of the language where another one follows, else a name.
+template <typename Keyword>
+struct before_word : p::seq<Keyword, p::at<p::not_at<reserved>, word_char>> {};
+// Arguments of len(), of functions, and of the state terms: `by KEY`, `in DURATION`, `of N`, `floor N`.
 struct in_duration : p::if_must<k_in, word> {};
 struct by_key : p::if_must<k_by, operand> {};
-struct argument : p::sor<in_duration, by_key, operand> {};
+struct of_number : p::if_must<before_word<k_of>, word> {};
+struct floor_number : p::if_must<before_word<k_floor>, word> {};
+struct argument : p::sor<in_duration, by_key, of_number, floor_number, condition> {};
 struct call_text : p::if_must<open_paren, p::opt<argument, p::star<p::if_must<comma, argument>>>, close_paren> {};
 struct call : p::seq<call_text, ws> {};
 struct slice_text : p::if_must<open_bracket, word, close_bracket> {};
@@ -207,7 +223,10 @@ struct alert_action : p::if_must<k_alert, name, p::opt<sample>> {};
 struct for_duration : p::if_must<k_for, word> {};
 struct add_action : p::if_must<k_add, operand, k_to, name, p::opt<for_duration>> {};
 struct remove_action : p::if_must<k_remove, operand, k_from, name> {};
-struct action : p::sor<verdict, alert_action, add_action, remove_action, k_capture> {};
+struct capture_action : p::seq<k_capture, p::opt<p::if_must<k_before, word, k_per, operand>>> {};
+struct measure_as : p::if_must<k_as, name> {};
+struct measure_action : p::if_must<k_measure, operand, p::star<p::sor<by_key, measure_as, size>>> {};
+struct action : p::sor<verdict, alert_action, add_action, remove_action, capture_action, measure_action> {};
 struct actions : p::seq<action, p::star<p::if_must<comma, action>>> {};
 
 // ---- items ----
@@ -228,12 +247,14 @@ struct set_name : p::seq<p::not_at<reserved>, set_name_text, ws> {};
 struct colon : sign<':'> {};
 struct set_item : p::if_must<k_set, set_name, colon, set_types, p::star<p::sor<size, set_ttl, set_from, set_entries>>> {
 };
-struct default_item : p::if_must<k_default, verdict> {};
+struct default_item : p::if_must<k_default, p::opt<k_egress>, verdict> {};
 struct malformed_item : p::if_must<k_malformed, verdict> {};
 struct throttles_item : p::if_must<k_throttles, size> {};
+struct flows_item : p::if_must<k_flows, size> {};
+struct record_item : p::if_must<k_record, word, k_bytes, comma, word, k_packets> {};
 struct note : p::if_must<k_note, string> {};
-struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, k_when, condition, k_then,
-                                   actions, rule_end> {};
+struct rule_item_text : p::if_must<k_rule, name, open_brace, p::opt<note>, p::opt<k_observe>, p::opt<k_egress>, k_when,
+                                   condition, k_then, actions, rule_end> {};
 struct rule_item : p::seq<rule_item_text, ws> {};
 struct severity : p::if_must<k_severity, word> {};
 struct message : p::if_must<k_message, string> {};
@@ -291,7 +312,8 @@ struct inside : p::if_must<k_inside, tunnel_kind, p::star<p::not_at<source_ahead
 struct frame_text : p::seq<TAO_PEGTL_STRING("hex"), p::star<p::blank>, string_text> {};
 struct frame : p::seq<frame_text, ws> {};
 struct packet
-    : p::seq<p::sor<p::seq<frame, option_words>, p::if_must<protocol, endpoint, arrow, endpoint, option_words>>,
+    : p::seq<p::opt<k_out>,
+             p::sor<p::seq<frame, option_words>, p::if_must<protocol, endpoint, arrow, endpoint, option_words>>,
              p::star<inside>> {};
 struct by_rule_name
     : p::seq<
@@ -313,7 +335,7 @@ struct test_item_text : p::if_must<k_test, string, open_brace, p::star<step>, cl
 struct test_item : p::seq<test_item_text, ws> {};
 
 struct item : p::sor<policy_item, import_item, let_item, set_item, default_item, malformed_item, throttles_item,
-                     rule_item, alert_item, sink_item, test_item> {};
+                     flows_item, record_item, rule_item, alert_item, sink_item, test_item> {};
 struct one_item : p::must<item> {};
 
 }  // namespace weir::rules

@@ -74,6 +74,7 @@ public:
 
     std::optional<Value> read() {
         if (text_ == "true" || text_ == "false") return Boolean{text_ == "true"};
+        if (text_.ends_with('%')) return share();
         if (const std::size_t dots = text_.find(".."); dots != std::string_view::npos) return range(dots);
         if (const auto mac = parse_mac(text_)) return *mac;
         if (const auto address = parse_ip(text_)) return *address;
@@ -183,6 +184,24 @@ private:
         if (decimal) return Integer{*value};
         if (duration) return Duration{*value};
         return ByteSize{*value};
+    }
+
+    // 5%, 0.25%
+    std::optional<Value> share() {
+        constexpr std::uint64_t kAll = 100;  // percent
+        constexpr std::string_view kHelp = "a share is 0% to 100%, with two decimals at most: `5%`, `0.25%`";
+        const std::string_view number = text_.substr(0, text_.size() - 1);
+        const std::size_t dot = number.find('.');
+        const std::string_view whole = number.substr(0, dot);
+        std::string_view part = dot == std::string_view::npos ? std::string_view("0") : number.substr(dot + 1);
+        if (whole.empty() || part.empty() || part.size() > 2 || whole.find_first_not_of("0123456789") != whole.npos ||
+            part.find_first_not_of("0123456789") != part.npos)
+            return say(Code::E301, fmt::format("`{}` is not a share", text_), std::string(kHelp));
+        const Digits percent = *leading_digits(whole);
+        const std::uint64_t decimals = leading_digits(part)->value * (part.size() == 1 ? 10 : 1);
+        if (percent.overflow || percent.value > kAll || (percent.value == kAll && decimals != 0))
+            return say(Code::E302, fmt::format("`{}` is more than 100%", text_), std::string(kHelp));
+        return Share{percent.value * 100 + decimals};
     }
 
     // A rate, a byte rate or a prefix.

@@ -89,12 +89,13 @@ void Printer::clauses(std::size_t first, std::size_t last, Run run, const Starts
     out_.put(last - 1);
 }
 
-// Reserved words: nothing else can have this text.
+// Reserved words, which nothing else can be, and `egress` before the reserved `when`.
 Printer::Starts Printer::rule_clauses(std::size_t open, std::size_t last) const {
     Starts starts;
     for (std::size_t i = open + 1; i + 1 < last; ++i) {
         const std::string_view word = out_.text(i);
-        if (tokens_.all[i].depth == 1 && (word == "note" || word == "observe" || word == "when" || word == "then"))
+        if (tokens_.all[i].depth == 1 && (word == "note" || word == "observe" || word == "when" || word == "then" ||
+                                          (word == "egress" && out_.text(i + 1) == "when")))
             starts.push_back(i);
     }
     return starts;

@@ -36,7 +36,7 @@ constexpr const ReservedWord* find_reserved(std::string_view text) {
 }
 
 // Words only as the first of an item; names elsewhere.
-inline constexpr std::string_view kItemOnlyWords[] = {"throttles"};
+inline constexpr std::string_view kItemOnlyWords[] = {"throttles", "flows", "record"};
 
 constexpr bool begins_item(std::string_view text) {
     const ReservedWord* word = find_reserved(text);

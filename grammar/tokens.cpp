@@ -118,6 +118,7 @@ std::uint32_t Lexer::token_end(std::uint32_t begin) const {
     }
     if (end - begin == 3 && text_.substr(begin, 3) == "hex" && at(end, '"') && !holds(places_.frames, begin))
         return string_end(end);
+    if (end != begin && at(end, '%')) ++end;  // 5%
     if (end != begin) return end;
     constexpr std::string_view kSigns[] = {"==", "!=", "<=", ">=", "->", "=>"};
     for (const std::string_view sign : kSigns)

@@ -60,6 +60,13 @@ std::string to_string(const MacPrefix& prefix) {
     return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
 }
 
+std::string to_string(const Share& share) {
+    std::string text = fmt::format("{}.{:02}", share.hundredths / 100, share.hundredths % 100);
+    while (text.back() == '0') text.pop_back();
+    if (text.back() == '.') text.pop_back();
+    return text + '%';
+}
+
 std::optional<IpAddress> parse_ip(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN];
     if (text.size() >= sizeof(buffer) || text.find('\0') != std::string_view::npos) return std::nullopt;

@@ -77,6 +77,10 @@ struct ByteRate {
     std::uint64_t per_ns = 0;
     friend bool operator==(const ByteRate&, const ByteRate&) = default;
 };
+struct Share {
+    std::uint64_t hundredths = 0;
+    friend bool operator==(const Share&, const Share&) = default;
+};  // of a percent, 0 to 10'000: 0.25% is 25
 struct Text {
     std::string bytes;
     friend bool operator==(const Text&, const Text&) = default;
@@ -87,13 +91,14 @@ struct HexBytes {
 };  // hex"…"
 
 using Value = std::variant<Integer, IntegerRange, Boolean, Duration, Rate, ByteSize, ByteRate, IpAddress, IpPrefix,
-                           IpRange, MacAddress, Text, HexBytes, MacPrefix>;
+                           IpRange, MacAddress, Text, HexBytes, MacPrefix, Share>;
 
 // RFC 5952 for IPv6. Parsing accepts what inet_pton accepts, nothing else.
 std::string to_string(const IpAddress& address);
 std::string to_string(const IpPrefix& prefix);
 std::string to_string(const MacAddress& mac);
 std::string to_string(const MacPrefix& prefix);
+std::string to_string(const Share& share);  // "0.25%"
 std::optional<IpAddress> parse_ip(std::string_view text);
 std::optional<MacAddress> parse_mac(std::string_view text);
 // An address with a length, host bits as written (see `network`).

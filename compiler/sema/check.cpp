@@ -24,26 +24,30 @@ void each(const std::vector<PlacedItem>& items, Do act) {
         if (const auto* item = std::get_if<Item>(placed.item)) act(*placed.policy, *item);
 }
 
-// `default` and `malformed`, one each.
-void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, policy::TypedPolicy& typed,
-                    Diagnostics& diagnostics) {
-    const ast::DefaultVerdict* seen[2] = {nullptr, nullptr};
+// `default`, `malformed` and `default egress`, one each.
+void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, ConditionChecker& conditions,
+                    policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+    constexpr std::string_view kWords[] = {"default", "malformed", "default egress"};
+    const ast::DefaultVerdict* seen[std::size(kWords)] = {};
     each<ast::DefaultVerdict>(items, [&](const ast::Policy&, const ast::DefaultVerdict& written) {
-        const ast::DefaultVerdict*& first = seen[written.malformed ? 1 : 0];
+        const auto number = static_cast<std::size_t>(written.of);
+        const ast::DefaultVerdict*& first = seen[number];
         if (first != nullptr) {
             diagnostics.add({.code = Code::E214,
                              .span = written.span,
-                             .message = fmt::format("duplicate `{}`", written.malformed ? "malformed" : "default"),
+                             .message = fmt::format("duplicate `{}`", kWords[number]),
                              .help = "keep one of the two",
                              .notes = {{first->span, "first given here"}}});
             return;
         }
         first = &written;
-        (written.malformed ? typed.malformed_verdict : typed.default_verdict) =
-            checker.verdict(written.verdict, written.verdict_span);
-        if (!written.malformed) typed.default_span = written.span;
+        const policy::Verdict verdict = checker.verdict(written.verdict, written.verdict_span);
+        if (written.of == ast::VerdictOf::kEgress) return conditions.not_yet(written.span, "`default egress`");
+        (written.of == ast::VerdictOf::kMalformed ? typed.malformed_verdict : typed.default_verdict) = verdict;
+        if (written.of == ast::VerdictOf::kDefault) typed.default_span = written.span;
     });
-    if (seen[1] == nullptr) typed.malformed_verdict = typed.default_verdict;
+    if (seen[static_cast<std::size_t>(ast::VerdictOf::kMalformed)] == nullptr)
+        typed.malformed_verdict = typed.default_verdict;
 }
 
 // `throttles size N`, at most once.
@@ -109,8 +113,13 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
         items, [&](const ast::Policy& policy, const ast::Set& set) { checker.set_entries(policy, set, set_number++); });
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
-    check_defaults(items, checker, typed, diagnostics);
+    check_defaults(items, checker, conditions, typed, diagnostics);
     check_throttles_size(items, conditions, typed, diagnostics);
+    each<ast::FlowsSize>(items, [&](const ast::Policy&, const ast::FlowsSize& flows) {
+        conditions.not_yet(flows.span, "`flows size`");
+    });
+    each<ast::Record>(
+        items, [&](const ast::Policy&, const ast::Record& record) { conditions.not_yet(record.span, "`record`"); });
     each<ast::Let>(items,
                    [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
     std::size_t rules = 0;

@@ -199,7 +199,8 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
                std::holds_alternative<ast::RemoveAction>(written.node)) {
         set_change(policy, written, rule);
     } else {
-        conditions_.not_yet(written.span, "`capture`");
+        conditions_.not_yet(written.span,
+                            std::holds_alternative<ast::CaptureAction>(written.node) ? "`capture`" : "`measure`");
     }
 }
 
@@ -228,6 +229,7 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     rule.condition_span = policy.expr(written.condition).span;
     rule.note = written.note.value_or("");
     rule.observe = written.observe;
+    if (written.direction == ast::Direction::kOut) conditions_.not_yet(written.name.span, "a rule that is `egress`");
     conditions_.set_rule(rule.name);
     const std::size_t searches = conditions_.payload_searches();
     rule.condition = conditions_.condition({&policy, nullptr, true}, written.condition);

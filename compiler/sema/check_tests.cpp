@@ -389,6 +389,8 @@ void TestChecker::too_large(Span span) {
 
 policy::SendFrames TestChecker::sent(const ast::SendStep& send) {
     policy::SendFrames sent{frames(send.packet), send.repeat, interface(send.packet), expectation(send.outcome)};
+    if (send.packet.direction == ast::Direction::kOut)
+        conditions_.not_yet(send.packet.span, "a packet on its way `out`");
     if (send.repeat == 0) wrong(send.packet.span, "a packet cannot be sent 0 times");
     if (sent.frames.empty()) return sent;
     const bool had_room = frames_ <= kMaxFrames;

@@ -77,6 +77,8 @@ private:
     void add(const PlacedItem&, const ast::Import&) {}
     void add(const PlacedItem&, const ast::DefaultVerdict&) {}
     void add(const PlacedItem&, const ast::ThrottlesSize&) {}
+    void add(const PlacedItem&, const ast::FlowsSize&) {}
+    void add(const PlacedItem&, const ast::Record&) {}
 
     Diagnostics& diagnostics_;
     Names names_;

@@ -57,10 +57,11 @@ bool same_meaning(const Operand& a, const Operand& b) {
 }
 
 std::string value_kind(const Value& value) {
-    constexpr std::string_view kKinds[] = {"an integer",    "a range of integers",      "true or false",   "a duration",
-                                           "a rate",        "a size in bytes",          "a rate of bytes", "an address",
-                                           "a prefix",      "a range of addresses",     "a MAC address",   "a string",
-                                           "a byte string", "a prefix of MAC addresses"};
+    constexpr std::string_view kKinds[] = {
+        "an integer",    "a range of integers",       "true or false",   "a duration",
+        "a rate",        "a size in bytes",           "a rate of bytes", "an address",
+        "a prefix",      "a range of addresses",      "a MAC address",   "a string",
+        "a byte string", "a prefix of MAC addresses", "a share"};
     static_assert(std::size(kKinds) == std::variant_size_v<Value>);
     return std::string(kKinds[value.index()]);
 }

@@ -159,6 +159,8 @@ bool ConditionChecker::term_limit(const ast::StateTerm& term, policy::StateTerm&
 }
 
 void ConditionChecker::state_term(const Scope& scope, const ast::StateTerm& written, Span span) {
+    if (written.kind == ast::StateKind::kShare || written.kind == ast::StateKind::kSurge)
+        return not_yet(span, written.kind == ast::StateKind::kShare ? "`share`" : "`surge`");
     ast::StateTerm term = written;
     const bool valued = term_values(term);
     policy::StateTerm typed;

@@ -93,6 +93,8 @@ TEST_CASE("clauses a line each, words of alerts in a column") {
                     "escalate to z when 5 within 1h per ip.src respond{add ip.src to b for 1h} }") ==
           "alert a {\n    severity low\n    message  \"m\"\n    throttle 1 per ip.src every 1m\n    to       x, y\n"
           "    escalate to z when 5 within 1h per ip.src\n    respond  { add ip.src to b for 1h }\n}\n");
+    CHECK(formatted("rule r { note \"n\" observe egress\nwhen egress and tcp then capture,drop }") ==
+          "rule r {\n    note \"n\"\n    observe\n    egress\n    when egress and tcp\n    then capture, drop\n}\n");
     CHECK(formatted("rule r { note \"n\" observe\nwhen tcp then alert a,drop }") ==
           "rule r {\n    note \"n\"\n    observe\n    when tcp\n    then alert a, drop\n}\n");
 }
@@ -105,6 +107,7 @@ TEST_CASE("literals keep their spelling, signs get one kind of space") {
           "let a = payload[2:4] == hex\"CAFE\" or len(x) > 8k and tcp.flags & 0x3F == 2\n");
     CHECK(formatted("let a = not(tcp)and(ip.src,tcp.dport)in{(::1,2),}") ==
           "let a = not (tcp) and (ip.src, tcp.dport) in { (::1, 2), }\n");
+    CHECK(formatted("let p=5%\nlet qq=0.25%") == "let p  = 5%\nlet qq = 0.25%\n");
     CHECK(formatted("default redirect (\"e\")malformed drop") == "default   redirect(\"e\")\nmalformed drop\n");
 }
 

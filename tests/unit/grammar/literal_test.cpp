@@ -90,6 +90,28 @@ TEST_CASE("durations, sizes, rates") {
     CHECK(code("18446744073709551616/s") == "E302");
 }
 
+TEST_CASE("shares") {
+    const std::pair<const char*, std::uint64_t> kShares[] = {
+        {"0%", 0}, {"5%", 500}, {"0.25%", 25}, {"1.5%", 150}, {"1.05%", 105}, {"100%", 10000}, {"100.00%", 10000}};
+    for (const auto& [text, hundredths] : kShares) {
+        INFO(text);
+        REQUIRE(read<Share>(text));
+        CHECK(read<Share>(text)->hundredths == hundredths);
+    }
+    for (const char* text : {"%", ".5%", "5.%", "0.125%", "1.2.3%", "0x5%", "5k%", "-1%", "a%", "10/s%", "5%%"}) {
+        INFO(text);
+        CHECK(code(text) == "E301");
+    }
+    for (const char* text : {"101%", "100.01%", "18446744073709551616%"}) {
+        INFO(text);
+        CHECK(code(text) == "E302");
+    }
+    CHECK(to_string(Share{25}) == "0.25%");
+    CHECK(to_string(Share{150}) == "1.5%");
+    CHECK(to_string(Share{0}) == "0%");
+    CHECK(to_string(Share{10000}) == "100%");
+}
+
 TEST_CASE("addresses, prefixes, ranges, MACs") {
     CHECK(read<IpAddress>("198.51.100.7")->version == 4);
     CHECK(read<IpAddress>("::")->version == 6);

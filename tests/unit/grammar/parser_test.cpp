@@ -42,6 +42,12 @@ TEST_CASE("header, imports, lets, sets, verdicts") {
     CHECK(item("set s : ip ttl 10m size 65536") == "set s\n  type ip\n  size 65536\n  ttl 600000000000ns\n");
     CHECK(item("set p : (ip, port) size 0x10") == "set p of tuples\n  type ip\n  type port\n  size 16\n");
     CHECK(item("default pass malformed reject") == "default pass\nmalformed reject\n");
+    CHECK(item("default egress drop flows size 8k record 128 bytes, 32768 packets") ==
+          "default egress drop\nflows size 8000\nrecord 128 bytes, 32768 packets\n");
+    CHECK(item("let p = 0.25% let flows = 1 let record = 2 let out = 3 let of = 4 let egress = 5") ==
+          "let p\n  literal 0.25%\nlet flows\n  literal 1\nlet record\n  literal 2\nlet out\n  literal 3\nlet of\n  "
+          "literal "
+          "4\nlet egress\n  literal 5\n");
     CHECK(item("default redirect(\"eth1\")") == "default redirect(\"eth1\")\n");
 }
 
@@ -52,6 +58,11 @@ TEST_CASE("rules and actions") {
              "remove ip.src from t, drop }") ==
         "rule r observe\n  note \"n\"\n  path tcp\n  alert a sample 1/100\n  capture\n  add to s\n    tuple\n"
         "      path ip.src\n      path tcp.dport\n    for 3600000000000ns\n  remove from t\n    path ip.src\n  drop\n");
+    CHECK(item("rule r { observe egress when egress == of then capture before 16 per ip.src/24, measure flow.rtt by "
+               "(ip.dst, tcp.dport) as m size 64, measure packet.len, pass }") ==
+          "rule r observe egress\n  ==\n    path egress\n    path of\n  capture before 16\n    cut ip.src/24\n"
+          "  measure as m size 64\n    path flow.rtt\n  by\n    tuple\n      path ip.dst\n      path tcp.dport\n"
+          "  measure\n    path packet.len\n  pass\n");
     CHECK(item("rule r{when tcp then redirect(\"e\")}") == "rule r\n  path tcp\n  redirect(\"e\")\n");
 }
 
@@ -97,6 +108,16 @@ TEST_CASE("state terms") {
           "byterate >\n    keys\n      path ip.src\n    limit 10000000B/1000000000ns\n    burst 64000B\n");
     CHECK(condition("count(ip.src, in 10s) > 5") ==
           "count >\n    keys\n      path ip.src\n    window 10000000000ns\n    limit 5\n");
+    CHECK(condition("share(http.status >= 500 or tcp.rst, by ip.src, in 1m, of 50) > 5%") ==
+          "share >\n    value\n      or\n        >=\n          path http.status\n          literal 500\n        path "
+          "tcp.rst\n    keys\n      path ip.src\n    window 60000000000ns\n    least 50\n    limit 5%\n");
+    CHECK(
+        condition("share(tcp.syn, in 1m, of 50) <= 0.25%") ==
+        "share <=\n    value\n      path tcp.syn\n    keys\n    window 60000000000ns\n    least 50\n    limit 0.25%\n");
+    CHECK(
+        condition("surge(ip.dst, in 1m, floor 200) > 4 size 1k") ==
+        "surge >\n    keys\n      path ip.dst\n    window 60000000000ns\n    least 200\n    limit 4\n    size 1000\n");
+    CHECK(condition("f(of, floor)") == "call f\n    path of\n    path floor\n");
     CHECK(condition("distinct(tcp.dport, by ip.src, in 10s) > 20") ==
           "distinct >\n    value\n      path tcp.dport\n    keys\n      path ip.src\n    window 10000000000ns\n    "
           "limit 20\n");
@@ -156,6 +177,9 @@ TEST_CASE("steps of tests") {
           "  send 1\n    frame hex\"00\"\n      option on\n        literal \"e\"\n      inside ipip\n        from "
           "1.2.3.4\n"
           "        to 1.2.3.5\n    outcome pass\n");
+    CHECK(step("3 x out tcp 1.2.3.4 -> 192.0.2.1 => pass") ==
+          "  send 3\n    out packet tcp\n      from 1.2.3.4\n      to 192.0.2.1\n    outcome pass\n");
+    CHECK(step("out hex\"00ff\" => drop") == "  send 1\n    out frame hex\"00ff\"\n    outcome drop\n");
     CHECK(step("hex \"00 ff\" => drop") == "  send 1\n    frame hex\"00ff\"\n    outcome drop\n");
     CHECK(step("hex\"00ff\" => drop") == step("hex \"00 ff\" => drop"));
     CHECK(step("") == "");

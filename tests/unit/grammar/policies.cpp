@@ -77,6 +77,10 @@ private:
                                                   "set b : (ip , port) from \"f\"",
                                                   "default pass",
                                                   "malformed redirect (\"e\")",
+                                                  "default egress drop",
+                                                  "flows size 8k",
+                                                  "record 128 bytes , 32768 packets",
+                                                  "let p = 0.25%",
                                                   "sink k = eve(\"/p\" , rotate 100MB,keep 10)",
                                                   "let n = 1_000",
                                                   "let f(a,b) = ip.src in a and port.dst == b",
@@ -101,12 +105,14 @@ private:
         say("rule r {");
         if (chance(3)) say("note"), whole("\"why # not { \\\" \"");
         if (chance(3)) say("observe");
+        if (chance(3)) say("egress");
         say("when");
         condition(0);
         say("then");
         for (auto i = below(4); i > 0; --i)
             say(any({"alert a sample 1/10 ,", "add (ip.src , tcp.dport) to s for 1h ,", "remove ip.src from s ,",
-                     "capture ,"}));
+                     "capture ,", "capture before 16 per ip.src/24 ,",
+                     "measure flow.rtt by (ip.dst , tcp.dport) as m size 64 ,", "measure packet.len ,"}));
         say(any({"drop", "redirect( \"eth1\" )", "pass", "reject"}));
         say("}");
     }
@@ -127,8 +133,9 @@ private:
         say(any({"tcp", "tcp.dport == 0x16", "tcp.flags&0x3f == 0x02", "ip.src not in bad",
                  "payload [ 2:4 ] == hex\"cafe\"", "len (dns.qname) > 100", "f(servers,123)",
                  "rate( ip.src ) > 10/min burst 20", "distinct(tcp.dport , by ip.src , in 10s) > 20 size 1k",
-                 "ip.dst in { 10.0.0.0/8 , fd00::/8, }", "(ip.src , tcp.dport) in pairs",
-                 "payload starts_with \"GET/\""}));
+                 "share( flow.rtt>50ms or not tcp , by ip.dst , in 5m , of 100 ) > 1.5%",
+                 "surge( ip.dst , in 1m , floor 200) > 4", "ip.dst in { 10.0.0.0/8 , fd00::/8, }",
+                 "(ip.src , tcp.dport) in pairs", "payload starts_with \"GET/\""}));
     }
     void alert() {
         say("alert a {");
@@ -152,6 +159,7 @@ private:
             say("replay \"a.pcap\"");
         } else {
             if (chance(3)) say("20 x");
+            if (chance(3)) say("out");
             if (chance(4))
                 whole(any({"hex \"00 ff\"", "hex\"00ff\""}));
             else
