@@ -10,11 +10,10 @@ import subprocess
 import sys
 import threading
 
-from live_case import NAME, LiveCase, inside, main
+from live_case import main
+from two_hosts import CLIENT, SERVER_ADDRESS, TwoHosts, in_client
 
 CONNECTIONS = 1000
-CLIENT = NAME + "c"
-SERVER_ADDRESS, CLIENT_ADDRESS = "10.97.0.1", "10.97.0.2"
 POLICY = """rule blocked { when tls.sni in { "blocked.example" } then drop }
 rule named { observe when len(tls.sni) > 0 then pass }
 rule cut { observe when tls.is_cut then pass }
@@ -48,10 +47,6 @@ for hello in hellos:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
 """
-
-
-def in_client(*command, **more):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{CLIENT}", *command], capture_output=True, text=True, timeout=300, **more)
 
 
 def plain_hello(name, protocols):
@@ -89,30 +84,11 @@ def shuffled(hello, order, segment):
             return front + b"".join(extensions)
 
 
-class Tls(LiveCase):
+class Tls(TwoHosts):
     def setUp(self):
         super().setUp()
         self.policy.write_text(POLICY)
-        self.key, self.certificate = self.folder / "key.pem", self.folder / "certificate.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=example",
-                        "-keyout", self.key, "-out", self.certificate], check=True, capture_output=True)
-        subprocess.run(["ip", "netns", "add", CLIENT], check=True)
-        self.addCleanup(subprocess.run, ["ip", "netns", "delete", CLIENT])
-        inside("ip", "link", "add", "t0", "type", "veth", "peer", "name", "t1", "netns", CLIENT)
-        inside("ip", "address", "add", SERVER_ADDRESS + "/24", "dev", "t0")
-        in_client("ip", "address", "add", CLIENT_ADDRESS + "/24", "dev", "t1")
-        inside("ip", "link", "set", "t0", "up")
-        in_client("ip", "link", "set", "t1", "up")
-        self.addCleanup(inside, "ip", "link", "delete", "t0")
-
-    def serve(self, *command):
-        server = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(server.stdout.close)
-        self.addCleanup(server.stdin.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
-        return server
+        self.make_certificate()
 
     def send_hellos(self, hellos, segment, wanted):
         listed = self.folder / "hellos"
