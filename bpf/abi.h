@@ -10,6 +10,7 @@
 #include "bpf/print.h"
 #include "bpf/settings.h"
 #include "bpf/shadow.h"
+#include "bpf/terms.h"
 
 #define WEIR_ABI_VERSION 9
 
@@ -283,15 +284,7 @@ struct weir_net_key {
  * is sampled where (hash >> 40 & mask) is 0, and then sets bit hash % WEIR_SKETCH_BITS. */
 #define WEIR_DISTINCT_EXACT 32u
 #define WEIR_SKETCH_BITS 2048u
-enum weir_term_kind { WEIR_TERM_RATE, WEIR_TERM_BYTERATE, WEIR_TERM_COUNT, WEIR_TERM_DISTINCT };
-struct weir_term {  /* section .data.weir_terms */
-    __u64 limit;    /* rates: tokens a unit; else what the value is compared with */
-    __u64 unit_ns;  /* rates: the unit; else the window */
-    __u64 capacity; /* rates: nanosecond-tokens that a bucket holds; sketches: the mask */
-    __u64 fill_ns;  /* rates: an empty bucket is full after that */
-    __u32 kind;     /* enum weir_term_kind */
-    __u32 index;    /* in its map of maps */
-};
+/* Terms: bpf/terms.h. */
 
 /* ---- throttles ---- */
 

@@ -22,9 +22,11 @@ namespace {
 // Code grows with what no table holds; the kernel verifies only so much of it.
 bool fits(const ir::Decision& decision, const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
     const std::vector<std::uint32_t> sizes = ir::code_sizes(decision);
-    const std::uint64_t size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-    if (size <= ir::kMaxCodeSize) return true;
+    std::uint64_t size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
     ir::CodeSizes of_rules(decision);
+    for (const ir::StateTerm& term : decision.terms)
+        if (term.condition) size += of_rules.of(*term.condition);
+    if (size <= ir::kMaxCodeSize) return true;
     std::size_t largest = 0;
     for (std::size_t i = 1; i < decision.rules.size(); ++i)
         if (of_rules.of(decision.rules[i].predicate) > of_rules.of(decision.rules[largest].predicate)) largest = i;

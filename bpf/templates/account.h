@@ -169,15 +169,21 @@ static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 ru
     if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES) weir_will_change(packet, rule);
 }
 
-/* Counts the packet for the state terms of rule `rule`; are they true? The compiler writes it. */
+/* Counts the packet for the state terms of rule `rule`; are they true? The compiler writes one of the two. */
 int weir_terms_hold(struct weir_packet* packet, __u32 rule);
+int weir_terms_hold_in_frame(struct weir_packet* packet, weir_ctx* ctx, __u32 rule);
+#define NOTE_NEEDS_FRAME (HAS_TEXTS || weir_terms_read_frame())
+
+static __always_inline int weir_state_holds(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
+    return weir_terms_read_frame() ? weir_terms_hold_in_frame(packet, ctx, rule) : weir_terms_hold(packet, rule);
+}
 
 /* A rule matched that does not decide, or only where its state says so: then 1, and the rule has not fired yet. */
 static __always_inline int weir_note_rule(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (!packet || rule >= weir_rule_count()) return 0;
     rule = BOUNDED(rule);
     if (weir_term_count() && weir_rule_rows[rule].flags & WEIR_ROW_STATE) {
-        if (!weir_terms_hold(packet, rule)) return 0;
+        if (!weir_state_holds(packet, rule, ctx)) return 0;
         if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES) return 1;
     }
     weir_rule_fired(packet, rule, ctx);

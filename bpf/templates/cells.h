@@ -8,6 +8,7 @@
 #include "bpf/templates/lock.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
+#include "bpf/windows.h"
 
 /* One time for all that happens to a packet. */
 static __always_inline __u64 weir_packet_time(struct weir_packet* packet) {
@@ -81,6 +82,25 @@ static __always_inline __u64 weir_term_distance(const struct weir_term* term, co
     return taken > filled ? taken - filled : 0;
 }
 
+/* Of a share or a surge. A key over its limit is farther than all that are not. An average fades by half in five
+ * windows, nearly; it is never as if its key had not been met. */
+#define WEIR_IS_OVER (1ull << 62)
+static __always_inline __u64 weir_compared_distance(const struct weir_term* term, const struct weir_cell* cell,
+                                                    __u32 beside, __u64 now_ns) {
+    __u64 since = weir_since(cell->time_ns, now_ns), taken = cell->taken;
+    if (term->kind == WEIR_TERM_SHARE) {
+        if (since >= term->unit_ns) return 0;
+        __u64 all = taken & WEIR_SHARE_MOST;
+        int is_over = weir_share_is_over(all, weir_share_hits(taken, beside), term->limit, term->capacity);
+        return is_over ? all | WEIR_IS_OVER : all;
+    }
+    __u64 average = weir_surge_average(taken) + ((__u64)beside << 8);
+    if (since < term->unit_ns)
+        return weir_surge_is_over(taken, beside, term->limit, term->capacity) ? average | WEIR_IS_OVER : average + 1;
+    __u64 halvings = since / term->unit_ns / 5;
+    return (average >> (halvings < 63 ? halvings : 63)) + 1;
+}
+
 /* Of windows that have ended only what they would still have to say is left; those that hold events back go last. */
 static __always_inline __u64 weir_throttle_distance(const struct weir_cell* cell, __u32 ends, __u64 now_ns) {
     __u64 taken = cell->taken;
@@ -135,9 +155,14 @@ static __always_inline __u32 weir_choose(struct weir_term_group* group, __u64 pr
         __u32 at = weir_cell_from_home(print, i);
         const struct weir_cell* cell = weir_cell_at(group, at);
         __u64 distance = 0;
-        if (*(volatile __u64*)&cell->print)
-            distance = term ? weir_term_distance(term, cell, now_ns)
-                            : weir_throttle_distance(cell, *weir_ends_of(group, at), now_ns);
+        if (*(volatile __u64*)&cell->print) {
+            if (!term)
+                distance = weir_throttle_distance(cell, *weir_ends_of(group, at), now_ns);
+            else if (weir_comparing_terms() && term->kind >= WEIR_TERM_SHARE)
+                distance = weir_compared_distance(term, cell, *weir_ends_of(group, at), now_ns);
+            else
+                distance = weir_term_distance(term, cell, now_ns);
+        }
         if (distance < least) {
             nearest = at;
             least = distance;

@@ -220,7 +220,7 @@ static __always_inline int note_at(__u32 forest, struct search* search) {
     __u32 rule = *(const volatile __u32*)entry, decides = *(volatile __u64*)&search->rule;
     search->rule = (__u64)rule << 32 | decides;
     int decided =
-        HAS_TEXTS ? weir_noted_with_texts(search->packet, rule, search->ctx) : weir_noted(search->packet, rule);
+        NOTE_NEEDS_FRAME ? weir_noted_with_texts(search->packet, rule, search->ctx) : weir_noted(search->packet, rule);
     if (!decided || !weir_term_count()) return 0;
     search->rule = rule; /* it decides: no later rule is tried */
     return 1;

@@ -11,6 +11,7 @@
 #include "bpf/templates/read/inside.h"
 #include "bpf/templates/read/payload.h"
 #include "bpf/templates/sets.h"
+#include "bpf/templates/share.h"
 #include "bpf/templates/state.h"
 #include "bpf/templates/target.h"
 #include "bpf/templates/text.h"

@@ -46,7 +46,10 @@ void warn_observed_sets(const policy::TypedPolicy& policy, Diagnostics& diagnost
     Reading reading(policy);
     for (const policy::Rule& rule : policy.rules) {
         if (!rule.decides()) continue;
-        for (const policy::SetId set : reading.of(rule.condition)) {
+        std::set<policy::SetId> read = reading.of(rule.condition);
+        for (const policy::StateTerm& term : rule.terms)
+            if (term.condition != policy::kNoExpr) read.merge(std::set(reading.of(term.condition)));
+        for (const policy::SetId set : read) {
             const auto by = filled.find(set);
             if (by == filled.end()) continue;
             const std::string& name = policy.sets[static_cast<std::size_t>(set)].name;

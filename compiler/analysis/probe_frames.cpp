@@ -211,6 +211,9 @@ std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& p
         if (!policy.rules.empty()) {
             const policy::Rule& rule = policy.rules[random.below(policy.rules.size())];
             PacketShaper(policy, packet, random).walk(rule.condition, packet::Polarity::kHolds);
+            for (const policy::StateTerm& term : rule.terms)
+                if (term.condition != policy::kNoExpr && random.one_in(2))
+                    PacketShaper(policy, packet, random).walk(term.condition, packet::Polarity::kHolds);
         }
         frames.push_back(packet.frame());
         if (frames.size() == count) break;

@@ -71,7 +71,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     tables.set_rules(decision, options.observe);
     tables.set_forests(decision);
     emit_decide(filled, decision, compiled.policy, tables);
-    emit_state(filled, decision, compiled.policy, tables.state());
+    emit_state(filled, decision, compiled.policy, tables);
     filled.drop_unused();
     if (tables.line_count() > kMaxLines) return bug_of_ours("the sets and ranges of the policy take more than 512 MB");
 
@@ -88,6 +88,8 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_line_count", tables.line_count());
     const StateTables& state = tables.state();
     filled.set_constant("weir_term_count", state.term_count());
+    filled.set_constant("weir_comparing_terms", state.comparing_terms());
+    filled.set_constant("weir_terms_read_frame", terms_read_frame(decision, compiled.policy) ? 1 : 0);
     filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(state.throttles().rows.size()));
     filled.set_constant("weir_throttle_key_count", static_cast<std::uint32_t>(state.throttles().keys.size()));
     filled.set_constant("weir_throttle_table", state.throttle_table());

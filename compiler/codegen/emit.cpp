@@ -17,6 +17,7 @@ struct Emission {
     const policy::TypedPolicy& policy;
     Tables& tables;
     const llvm::DISubprogram* prototype;  // of weir_decide
+    bool terms_read_frame;
 };
 
 void at_line(llvm::IRBuilder<>& ir, llvm::Function& function, unsigned line) {
@@ -25,7 +26,7 @@ void at_line(llvm::IRBuilder<>& ir, llvm::Function& function, unsigned line) {
 }
 
 llvm::Value* noted(const Emission& emission, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* row) {
-    if ((emission.decision.needs & WEIR_NEED_EVENT_TEXTS) == 0)
+    if ((emission.decision.needs & WEIR_NEED_EVENT_TEXTS) == 0 && !emission.terms_read_frame)
         return ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
     return ir.CreateCall(&emission.target.function("weir_noted_with_texts"),
                          {function.getArg(0), row, function.getArg(1)});
@@ -93,7 +94,7 @@ llvm::Function& make_group(const Emission& emission, llvm::Function& decide, std
 void emit_decide(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     llvm::Function& decide = target.function("weir_decide");
     const llvm::DISubprogram* prototype = decide.getSubprogram();
-    const Emission emission{target, decision, policy, tables, prototype};
+    const Emission emission{target, decision, policy, tables, prototype, terms_read_frame(decision, policy)};
     decide.setSubprogram(nullptr);
     decide.setLinkage(llvm::GlobalValue::InternalLinkage);
     target.describe(decide, prototype, 1, false);

@@ -18,7 +18,8 @@ void emit_forest(Template& target, const ir::Decision& decision, const policy::T
 
 // The functions that bpf/templates/account.h and state.h declare: state terms by rule, changes of sets
 // (emit_state.cpp).
-void emit_state(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy,
-                const StateTables& state);
+void emit_state(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables);
+// A condition of a share reads what is in the frame only: weir_terms_hold_in_frame() is called.
+bool terms_read_frame(const ir::Decision& decision, const policy::TypedPolicy& policy);
 
 }  // namespace weir::codegen

@@ -43,7 +43,12 @@ constexpr std::uint32_t kDistinctWidth = 6;  // the least for terms that count d
 
 StatePlace place_of(const ir::StateTerm& term, Used& used, std::uint32_t number) {
     const std::uint32_t width = width_of(term_key_words(term.key));
-    if (term.kind != policy::TermKind::kDistinct) return place("weir_term_tables", "weir_term", width, used, number);
+    if (term.kind != policy::TermKind::kDistinct) {
+        const char* function = term.kind == policy::TermKind::kShare   ? "weir_share"
+                               : term.kind == policy::TermKind::kSurge ? "weir_surge"
+                                                                       : "weir_term";
+        return place("weir_term_tables", function, width, used, number);
+    }
     return place("weir_term_tables", term.limit > WEIR_DISTINCT_EXACT ? "weir_sketched" : "weir_listed",
                  std::max(width, kDistinctWidth), used, number);
 }
@@ -60,11 +65,14 @@ weir_term row_of(const ir::StateTerm& term, std::uint32_t index) {
     static_assert(same_numbers<TermKind, weir_term_kind>({{TermKind::kRate, WEIR_TERM_RATE},
                                                           {TermKind::kByteRate, WEIR_TERM_BYTERATE},
                                                           {TermKind::kCount, WEIR_TERM_COUNT},
-                                                          {TermKind::kDistinct, WEIR_TERM_DISTINCT}}));
+                                                          {TermKind::kDistinct, WEIR_TERM_DISTINCT},
+                                                          {TermKind::kShare, WEIR_TERM_SHARE},
+                                                          {TermKind::kSurge, WEIR_TERM_SURGE}}));
     row.kind = static_cast<std::uint32_t>(term.kind);
     row.index = index;
     row.limit = term.limit;
     row.unit_ns = row.fill_ns = term.unit_ns;
+    row.capacity = term.least;
     if (term.kind == policy::TermKind::kDistinct && term.limit > WEIR_DISTINCT_EXACT) {
         const policy::DistinctSketch sketch = policy::distinct_sketch(term.limit);
         row.limit = sketch.marks;
@@ -107,6 +115,11 @@ StateTables::StateTables(const policy::TypedPolicy& policy) {
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number)
         if (has_names(policy.sets[number].types) && !policy.sets[number].dynamic)
             fixed_names_.emplace(number, used["weir_set_tables"]++);
+}
+
+std::uint32_t StateTables::comparing_terms() const {
+    return static_cast<std::uint32_t>(std::count_if(term_rows_.begin(), term_rows_.end(),
+                                                    [](const weir_term& row) { return row.kind >= WEIR_TERM_SHARE; }));
 }
 
 std::uint32_t StateTables::name_table(std::uint32_t set) const {

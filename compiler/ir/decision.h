@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -162,7 +163,9 @@ struct StateTerm {
     PacketKey key;
     PacketKey value;  // kDistinct
     std::uint64_t limit = 0, unit_ns = 0, burst = 0, size = 0;
-    std::string identity;  // of its state, from one policy to the next
+    std::string identity;                    // of its state, from one policy to the next
+    std::optional<PredicateId> condition{};  // kShare
+    std::uint64_t least = 0;                 // kShare, kSurge
 };
 // What holds an alert back: `limit` events of a key in a window.
 struct Throttle {

@@ -107,10 +107,12 @@ private:
         StateTerm term{typed.kind,  typed.within, packet_key(typed.keys), {}, typed.limit, typed.unit_ns,
                        typed.burst, typed.size,   std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
+        if (typed.condition != policy::kNoExpr) term.condition = predicate(typed.condition);
+        term.least = typed.least;
         return term;
     }
     std::uint32_t state_term(const policy::Rule& rule, const policy::StateTerm& typed) {
-        StateTerm term = typed_term(typed, policy::identity(rule, typed));
+        StateTerm term = typed_term(typed, policy::identity(policy_, rule, typed));
         // The same term once more in a rule counts by itself.
         const std::uint32_t times = ++identities_[term.identity];
         if (times > 1) term.identity += " #" + std::to_string(times);

@@ -237,8 +237,10 @@ std::string print(const Decision& decision, const policy::TypedPolicy& policy) {
         const Rule& rule = decision.rules[i];
         out += fmt::format("{:>6} {}: {}\n       ->", i, policy.rules[i].name, printer.text(rule.predicate));
         for (const std::uint32_t term : rule.terms)
-            out += fmt::format(" if {} {} {}", decision.terms[term].identity, decision.terms[term].within ? "<=" : ">",
-                               decision.terms[term].limit);
+            out += fmt::format(" if {} {} {}{}", decision.terms[term].identity,
+                               decision.terms[term].within ? "<=" : ">", decision.terms[term].limit,
+                               decision.terms[term].least != 0 ? fmt::format(" (least {})", decision.terms[term].least)
+                                                               : std::string());
         for (const AlertAction& action : rule.alerts) out += fmt::format(" alert {}", policy.alerts[action.alert].name);
         for (const std::uint32_t number : rule.changes) {
             const SetChange& change = decision.changes[number];

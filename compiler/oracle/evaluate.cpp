@@ -290,11 +290,12 @@ bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::u
     const std::uint64_t bytes = std::get<std::uint64_t>(*packet.value(packet::FieldId::kPacketLen));
     for (std::uint32_t i = 0; i < terms.size(); ++i) {
         const auto key = values_of(terms[i].keys, packet);
-        TermState::Seen seen{bytes, {}, time_ns};
+        TermState::Seen seen{bytes, {}, false, time_ns};
         if (terms[i].value) {
             seen.value = value_of(*terms[i].value, packet);
             if (!seen.value) return false;
         }
+        if (terms[i].condition != policy::kNoExpr) seen.is_hit = holds(terms[i].condition, packet, time_ns);
         if (!key || state_.terms[{rule, i}].exceeds(terms[i], *key, seen) == terms[i].within) return false;
     }
     return true;

@@ -188,6 +188,47 @@ bool distinguishes(const policy::StateTerm& term, Bucket& bucket, const packet::
 
 }  // namespace
 
+// A key over its limit goes only where all are.
+constexpr std::uint64_t kIsOver = std::uint64_t{1} << 62;
+
+bool shares(const policy::StateTerm& term, Bucket& bucket, bool is_hit, std::uint64_t now_ns) {
+    constexpr std::uint64_t kAll = 10'000;  // hundredths of a percent
+    if (opens(term, bucket, now_ns)) bucket.hits = 0;
+    ++bucket.tokens;
+    if (is_hit) ++bucket.hits;
+    const bool is_over =
+        bucket.tokens >= term.least && Wide{bucket.hits} * kAll > Wide{term.limit} * Wide{bucket.tokens};
+    bucket.distance = bucket.tokens + (is_over ? kIsOver : 0);
+    return is_over;
+}
+
+// language.md, `surge`: s, c, a and n are time_ns, tokens, average and windows.
+bool surges(const policy::StateTerm& term, Bucket& bucket, bool is_new, std::uint64_t now_ns) {
+    constexpr std::uint64_t kMostWindows = 255, kLeastWindows = 8, kForgets = 64;
+    constexpr std::uint64_t kMostPackets = std::numeric_limits<std::uint32_t>::max();
+    if (is_new) bucket.time_ns = now_ns;
+    const std::uint64_t passed = since(bucket.time_ns, now_ns) / term.unit_ns;
+    if (passed >= 1) {
+        if (bucket.windows == 0)
+            bucket.average = 256 * bucket.tokens;
+        else
+            bucket.average = bucket.average - bucket.average / 8 + 32 * bucket.tokens;
+        const std::uint64_t empty = passed - 1;
+        if (empty > kForgets) bucket.average = 0;
+        for (std::uint64_t i = 0; i < std::min(empty, kForgets); ++i) bucket.average -= bucket.average / 8;
+        bucket.windows = static_cast<std::uint64_t>(std::min(Wide{kMostWindows}, Wide{bucket.windows} + passed));
+        bucket.time_ns += passed * term.unit_ns;
+        bucket.tokens = 0;
+    }
+    bucket.tokens = std::min(bucket.tokens + 1, kMostPackets);
+    const bool is_over = bucket.windows >= kLeastWindows && bucket.tokens > term.least &&
+                         Wide{256} * bucket.tokens > Wide{term.limit} * bucket.average;
+    // What it has learnt of the key never is as if the key had not been met.
+    bucket.initial_at_ns = std::numeric_limits<std::uint64_t>::max();
+    bucket.distance = bucket.average + 256 * bucket.tokens + (is_over ? kIsOver : 0);
+    return is_over;
+}
+
 bool TermState::exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen) {
     return buckets_.change(key, term.size, seen.now_ns, [&](Bucket& bucket, bool is_new) {
         switch (term.kind) {
@@ -195,6 +236,8 @@ bool TermState::exceeds(const policy::StateTerm& term, const KeyValue& key, cons
             case policy::TermKind::kByteRate: return takes(term, bucket, is_new, seen.packet_bytes, seen.now_ns);
             case policy::TermKind::kCount: return counts(term, bucket, seen.now_ns);
             case policy::TermKind::kDistinct: return distinguishes(term, bucket, *seen.value, seen.now_ns);
+            case policy::TermKind::kShare: return shares(term, bucket, seen.is_hit, seen.now_ns);
+            case policy::TermKind::kSurge: return surges(term, bucket, is_new, seen.now_ns);
             case policy::TermKind::kThrottle: break;
         }
         WEIR_CHECK(!"a term of a rule");

@@ -47,6 +47,9 @@ private:
 struct Bucket {
     std::uint64_t time_ns = 0;              // rates: of `tokens`; else the window's first packet
     std::uint64_t tokens = 0;               // rates: nanosecond-tokens; else packets or events of the window
+    std::uint64_t hits = 0;                 // share: of those packets that satisfy the condition
+    std::uint64_t average = 0;              // surge: 256 times packets a window
+    std::uint64_t windows = 0;              // surge: that have closed, at most 255
     std::uint64_t held_back = 0;            // throttles: events, since the last one that passed
     std::set<packet::FieldValue> values{};  // of the window
     std::set<std::uint64_t> marks{};        // of the window: bits of the sketch
@@ -88,12 +91,18 @@ private:
     std::uint64_t changes_ = 0, evictions_ = 0;
 };
 
+// One more packet of a key: is the term true for it? Of `share` and of `surge`; they leave the bucket's last two
+// members right.
+bool shares(const policy::StateTerm& term, Bucket& bucket, bool is_hit, std::uint64_t now_ns);
+bool surges(const policy::StateTerm& term, Bucket& bucket, bool is_new, std::uint64_t now_ns);
+
 // The state of one term, by key.
 class TermState {
 public:
     struct Seen {
         std::uint64_t packet_bytes = 0;
         std::optional<packet::FieldValue> value{};  // of a `distinct`
+        bool is_hit = false;                        // it satisfies the condition of a `share`
         std::uint64_t now_ns = 0;
     };
     // Counts the packet; is the term true for it?

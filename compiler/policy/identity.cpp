@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/policy/condition_text.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/hash.h"
 
@@ -26,25 +27,29 @@ std::string duration_text(std::uint64_t ns) {
 // Both numbers wherever an address may be of either version: `ip.src/24` and `ip.src/24/64` have the same state.
 std::string key_text(const KeyField& key) {
     const packet::Field& field = packet::field(key.field);
-    if (key.bits.all()) return std::string(field.name);
+    const std::string name = packet::field_name(key.field);
+    if (key.bits.all()) return name;
     constexpr std::uint8_t kIp4Bits = 32;  // of the fields of ARP
-    return field.bits == kIp4Bits ? fmt::format("{}/{}", field.name, key.bits.ip4)
-                                  : fmt::format("{}/{}/{}", field.name, key.bits.ip4, key.bits.ip6);
+    return field.bits == kIp4Bits ? fmt::format("{}/{}", name, key.bits.ip4)
+                                  : fmt::format("{}/{}/{}", name, key.bits.ip4, key.bits.ip6);
 }
 
 std::string with_keys(std::string text, const StateTerm& term) {
     if (term.value) text += fmt::format("{} by ", key_text(*term.value));
     for (std::size_t i = 0; i < term.keys.size(); ++i)
         text += fmt::format("{}{}", i == 0 ? "" : ", ", key_text(term.keys[i]));
-    const bool is_window = term.kind == TermKind::kCount || term.kind == TermKind::kDistinct;
-    return text + fmt::format(") {} {}", is_window ? "in" : "per", duration_text(term.unit_ns));
+    const bool is_unit =
+        term.kind == TermKind::kRate || term.kind == TermKind::kByteRate || term.kind == TermKind::kThrottle;
+    return text + fmt::format(") {} {}", is_unit ? "per" : "in", duration_text(term.unit_ns));
 }
 
 }  // namespace
 
-std::string identity(const Rule& rule, const StateTerm& term) {
-    constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct"};
-    return with_keys(fmt::format("rule {}: {}(", rule.name, kWords[static_cast<std::size_t>(term.kind)]), term);
+std::string identity(const TypedPolicy& policy, const Rule& rule, const StateTerm& term) {
+    constexpr std::string_view kWords[] = {"rate", "byterate", "count", "distinct", "share", "surge"};
+    std::string text = fmt::format("rule {}: {}(", rule.name, kWords[static_cast<std::size_t>(term.kind)]);
+    if (term.condition != kNoExpr) text += condition_text(policy, term.condition) + (term.keys.empty() ? "" : " by ");
+    return with_keys(std::move(text), term);
 }
 
 std::string identity(const Alert& alert) {

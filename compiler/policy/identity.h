@@ -9,9 +9,10 @@
 
 namespace weir::policy {
 
-// "rule ssh_guessing: rate(ip.src) per 1m". Limits and bursts may change without a loss; kind, keys, unit or window may
+// "rule ssh_guessing: rate(ip.src) per 1m", "rule api: share(http.status in 500..599 by ip.src) in 1m". Limits, bursts,
+// floors and sizes may change without a loss; kind, keys, unit or window and the meaning of a share's condition may
 // not.
-std::string identity(const Rule& rule, const StateTerm& term);
+std::string identity(const TypedPolicy& policy, const Rule& rule, const StateTerm& term);
 // "alert scan: throttle(ip.src) per 1m"
 std::string identity(const Alert& alert);
 // A number for it: names of one policy have different ones but for one chance in 2^64 or so, a pair.

@@ -44,6 +44,7 @@ private:
     void term(const StateTerm& term) {
         keys(term.keys);
         if (term.value) read_.add(term.value->field);
+        condition(term.condition);
     }
     void alert(const Alert& alert) {
         if (alert.throttle) term(*alert.throttle);

@@ -50,7 +50,7 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
         tables.push_back({set.name.empty() ? "a set literal" : "`" + set.name + "`", set.span, bytes_of(set)});
     for (const Rule& rule : policy.rules)
         for (const StateTerm& term : rule.terms)
-            tables.push_back({identity(rule, term), term.span, bytes_of_cells(term.size, term.kind)});
+            tables.push_back({identity(policy, rule, term), term.span, bytes_of_cells(term.size, term.kind)});
     const auto throttled = std::find_if(policy.alerts.begin(), policy.alerts.end(),
                                         [](const Alert& alert) { return alert.throttle.has_value(); });
     if (throttled != policy.alerts.end())  // all throttles have one table

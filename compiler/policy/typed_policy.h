@@ -188,17 +188,20 @@ using VerdictKind = ast::VerdictKind;
 
 // A state term: true where its value is above the limit, or where it is not. State belongs to (rule, term, key).
 // kThrottle: of an alert, true where an event passes.
-enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kThrottle };
+enum class TermKind : std::uint8_t { kRate, kByteRate, kCount, kDistinct, kShare, kSurge, kThrottle };
 struct StateTerm {
     TermKind kind = TermKind::kRate;
     Span span;
     bool within = false;            // `<=`: true where the limit is kept
     std::vector<KeyField> keys;     // up to four, each once; none: the rule has one key
     std::optional<KeyField> value;  // kDistinct: what is counted
-    std::uint64_t limit = 0;        // rates: tokens in `unit_ns`; else what the value is compared with
-    std::uint64_t unit_ns = 0;      // rates: the unit; else the window
-    std::uint64_t burst = 0;        // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
-    std::uint64_t size = 65536;     // keys
+    ExprId condition = kNoExpr;     // kShare: of packets whose share is compared
+    // Rates: tokens in `unit_ns`; kShare: hundredths of a percent; else what the value is compared with.
+    std::uint64_t limit = 0;
+    std::uint64_t unit_ns = 0;   // rates: the unit; else the window
+    std::uint64_t burst = 0;     // rates: tokens that a bucket holds; burst * unit_ns fits in 63 bits
+    std::uint64_t least = 0;     // kShare: packets that a window must have; kSurge: it must have more
+    std::uint64_t size = 65536;  // keys
 };
 
 // Once the packet's verdict is known. An absent field: nothing is done.

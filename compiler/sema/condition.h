@@ -117,6 +117,8 @@ private:
     bool term_shape(const Scope& scope, const ast::StateTerm& term, Span span);
     bool term_keys(const Scope& scope, const ast::StateTerm& term, policy::StateTerm& typed);
     bool term_limit(const ast::StateTerm& term, policy::StateTerm& typed);
+    void term_least(const ast::StateTerm& term, policy::StateTerm& typed);
+    void wrong_limit(const ast::StateTerm& term, std::string_view help);
     void wrong_operator(const ast::StateTerm& term);
     void wrong_term(Span span, std::string message, std::string help);
     // operand.cpp

@@ -101,6 +101,8 @@ int main(int argc, char** argv) {
                             {"rate, exceeded", rule("rate(ip.src) > 1/h"), bare},
                             {"byterate, within", rule("byterate(ip.src) > 1GB/s"), bare},
                             {"count", rule("count(ip.src, in 1s) > 1000"), bare},
+                            {"share", rule("share(udp.dport == 53, by ip.src, in 1m, of 50) > 5%"), bare},
+                            {"surge", rule("surge(ip.src, in 1m) > 3"), bare},
                             {"a set that changes",
                              "set s : ip size 1000000 ttl 1h from \"list\"\nrule r { when udp and ip.ttl == 64 and "
                              "ip.src in s then drop }\n",

@@ -62,6 +62,7 @@ private:
     std::string perhaps_cut(const std::string& field);
     std::string fields();
     std::string term();
+    std::string hit();
     std::string alerts();
     std::string key(const LiveSet& set);          // looked for
     std::string changed_key(const LiveSet& set);  // of a net perhaps a part
@@ -135,6 +136,13 @@ std::string Generator::alerts() {
     return text;
 }
 
+// Of what a share is: conditions of every kind, those that read the frame among them.
+std::string Generator::hit() {
+    return one_of("tcp.syn", "tcp", "not tcp.dport == 22", "ip.src in 198.51.100.0/30", "(udp or ip.ttl < 64)",
+                  "payload contains \"ab\"", "payload ends_with \"b\"", "len(payload) > 20", "tls.is_client_hello",
+                  "tls.sni == \"a.example\"", "port.src == port.dst", "(ip.src, port.dst) in { (198.51.100.1, 22) }");
+}
+
 std::string Generator::term() {
     const std::string list = random_.one_in(8) ? "" : fields();  // without a key: the rule has one
     const std::string listed = list.empty() ? "" : list + ", ";
@@ -146,7 +154,19 @@ std::string Generator::term() {
     };
     static const std::vector<Unit> kUnits{{"s", 1'000'000'000}, {"min", 60'000'000'000}, {"h", 3'600'000'000'000}};
     const Unit& unit = random_.of(kUnits);
-    switch (random_.below(4)) {
+    switch (random_.below(6)) {
+        case 4: {
+            const std::string least =
+                fmt::format("of {}", random_.one_in(3) ? random_.between(1, 20) : random_.between(1, 4));
+            const std::string by = list.empty() ? "" : "by " + joined_by(list) + ", ";
+            return fmt::format("share({}, {}in {}, {}) {} {}%{}", hit(), by, duration(), least, sign,
+                               one_of("0", "10", "33.33", "50", "75.5", "99.99"), size);
+        }
+        case 5: {
+            const std::string floor = random_.one_in(4) ? "" : fmt::format(", floor {}", random_.below(4));
+            return fmt::format("surge({}in {}{}) {} {}{}", listed, duration(), floor, sign, random_.between(1, 4),
+                               size);
+        }
         case 0: {
             const std::uint64_t count = random_.one_in(3) ? random_.between(1, 100'000) : random_.between(1, 5);
             pauses_.push_back(unit.ns / count);

@@ -420,13 +420,15 @@ TEST_CASE("keys by prefix: the bits that count, and whose state it is") {
     CHECK((bits("ip.src/32/128") == policy::AddressBits{}));
     CHECK((bits("arp.sender_ip/8") == policy::AddressBits{8, 128}));
     CHECK(keys("rate(ip.src/24, ip.src/24/64, ip.src)").keys.size() == 2);
+    const policy::TypedPolicy none;
     policy::Rule rule;
     rule.name = "r";
-    CHECK(identity(rule, keys("rate(ip.src/24)")) == "rule r: rate(ip.src/24/64) per 1s");
-    CHECK(identity(rule, keys("rate(ip.src/24/64)")) == identity(rule, keys("rate(ip.src/24)")));
-    CHECK(identity(rule, keys("rate(ip.src/24/56)")) != identity(rule, keys("rate(ip.src/24)")));
-    CHECK(identity(rule, keys("rate(ip.src/32/128)")) == identity(rule, keys("rate(ip.src)")));
-    CHECK(identity(rule, keys("rate(arp.sender_ip/8)")) == "rule r: rate(arp.sender_ip/8) per 1s");
+    CHECK(identity(none, rule, keys("rate(ip.src/24)")) == "rule r: rate(ip.src/24/64) per 1s");
+    CHECK(identity(none, rule, keys("rate(ip.src/24/64)")) == identity(none, rule, keys("rate(ip.src/24)")));
+    CHECK(identity(none, rule, keys("rate(ip.src/24/56)")) != identity(none, rule, keys("rate(ip.src/24)")));
+    CHECK(identity(none, rule, keys("rate(ip.src/32/128)")) == identity(none, rule, keys("rate(ip.src)")));
+    CHECK(identity(none, rule, keys("rate(arp.sender_ip/8)")) == "rule r: rate(arp.sender_ip/8) per 1s");
+    CHECK(identity(none, rule, keys("rate(inner.ip.src)")) == "rule r: rate(inner.ip.src) per 1s");
 }
 
 TEST_CASE("lets for values: through other lets, of the type that is needed") {
