@@ -35,6 +35,7 @@ struct RunArguments {
     std::string name{};
     std::string state{};
     std::string keep_every = "30s";
+    std::uint64_t reject_limit = runtime::EngineOptions().reject_limit;
     bool observe = false;
     bool watch = false;
     bool no_tests = false;
@@ -99,6 +100,7 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
+    options.reject_limit = arguments.reject_limit;
     options.strict_sinks = arguments.strict_sinks;
     options.on_notice = [name](const std::string& notice) { service::say_notice(name + ": " + notice); };
     return options;
@@ -215,6 +217,12 @@ void add_run(CLI::App& app, int& status) {
                                            : "`" + text + "` is not a time such as 30s or 5m, up to a week";
         })
         ->type_name("TIME")
+        ->capture_default_str();
+    command
+        ->add_option("--reject-limit", arguments.reject_limit,
+                     "answer at most N rejected packets a second and interface; the others are dropped")
+        ->check(CLI::Range(std::uint64_t{0}, runtime::kMaxRejectLimit))
+        ->type_name("N")
         ->capture_default_str();
     command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
     command->add_flag("--no-tests", arguments.no_tests,

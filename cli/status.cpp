@@ -107,6 +107,20 @@ void print_shadow(const service::StatusReply& reply) {
                    printable(pair.live), printable(pair.candidate_verdict), printable(pair.candidate));
 }
 
+void print_answers(const runtime::EngineStatus& engine) {
+    const runtime::AnswersStatus& answers = engine.answers;
+    if (answers.sent + answers.dropped + answers.failed + answers.not_sent != 0)
+        fmt::print("    answers: {} sent, {} beyond the limit, {} without room, {} not sent by the driver\n",
+                   answers.sent, answers.dropped, answers.failed, answers.not_sent);
+    const runtime::RedirectsStatus& redirects = engine.redirects;
+    if (redirects.sent + redirects.dropped + redirects.not_sent != 0)
+        fmt::print("    redirected: {} sent, {} without an interface, {} not sent by the driver\n", redirects.sent,
+                   redirects.dropped, redirects.not_sent);
+    for (const runtime::RedirectsStatus::Row& interface : redirects.interfaces)
+        if (!interface.is_there)
+            fmt::print("    there is no interface {}: packets for it are dropped\n", printable(interface.name));
+}
+
 const char* mode_word(runtime::AttachMode mode) { return mode == runtime::AttachMode::kGeneric ? "generic" : "native"; }
 
 void print_status(const service::StatusReply& reply) {
@@ -125,6 +139,7 @@ void print_status(const service::StatusReply& reply) {
         fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
                    now.falls_back_to.value_or(0), static_cast<double>(*now.confirm_within_ms) / 1000);
     print_sets_file(engine);
+    print_answers(engine);
     print_problems(reply);
     print_shadow(reply);
     print_counters(engine);

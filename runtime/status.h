@@ -79,6 +79,23 @@ struct TermStatus {
     std::uint64_t evicted = 0;            // keys that others took the place of
     std::uint64_t refused = 0;            // packets that were not counted
 };
+// Rejected packets whose verdict asks for an answer.
+struct AnswersStatus {
+    std::uint64_t sent = 0;      // handed to the driver
+    std::uint64_t dropped = 0;   // not answered: beyond the limit
+    std::uint64_t failed = 0;    // not answered: the frame had no room for it
+    std::uint64_t not_sent = 0;  // of those that were handed over, as far as drivers say it
+};
+struct RedirectsStatus {
+    struct Row {
+        std::string name;
+        bool is_there = false;
+    };
+    std::uint64_t sent = 0;         // handed to the other interface's driver
+    std::uint64_t dropped = 0;      // the interface was not there
+    std::uint64_t not_sent = 0;     // as of answers
+    std::vector<Row> interfaces{};  // that rules redirect to
+};
 struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
@@ -133,6 +150,8 @@ struct EngineStatus {
     std::vector<SetStatus> sets;
     std::optional<SetsFileStatus> sets_file{};
     std::vector<TermStatus> terms;
+    AnswersStatus answers{};
+    RedirectsStatus redirects{};
 };
 
 }  // namespace weir::runtime

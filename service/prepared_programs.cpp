@@ -8,7 +8,7 @@ namespace {
 
 bool same(const runtime::ProgramOptions& a, const runtime::ProgramOptions& b) {
     return std::memcmp(&a.settings, &b.settings, sizeof(a.settings)) == 0 && a.shared.events == b.shared.events &&
-           a.shared.generation == b.shared.generation;
+           a.shared.generation == b.shared.generation && a.answer_ns == b.answer_ns;
 }
 
 }  // namespace

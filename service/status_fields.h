@@ -103,6 +103,25 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
 }
 
 template <typename Fields>
+void describe_answers(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
+    fields.part("answers", status.answers, [](auto& part, auto& answers) {
+        part("sent", answers.sent);
+        part("dropped", answers.dropped);
+        part("failed", answers.failed);
+        part("not_sent", answers.not_sent);
+    });
+    fields.part("redirects", status.redirects, [](auto& part, auto& redirects) {
+        part("sent", redirects.sent);
+        part("dropped", redirects.dropped);
+        part("not_sent", redirects.not_sent);
+        part.rows("interfaces", redirects.interfaces, [](auto& row, auto& interface) {
+            row("name", interface.name);
+            row("there", interface.is_there);
+        });
+    });
+}
+
+template <typename Fields>
 void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& reply) {
     auto& status = reply.engine;
     fields("name", status.name);
@@ -139,6 +158,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     describe_counters(fields, status);
     describe_state(fields, status);
     describe_accounts(fields, status);
+    describe_answers(fields, status);
     fields("reload_failed", reply.reload_failed);
     fields.part("compiler", reply.compiler, [](auto& part, auto& compiler) { part("lacks", compiler.lacks); });
     fields.part("rights", reply.rights, [](auto& part, auto& rights) {

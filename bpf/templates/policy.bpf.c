@@ -1,6 +1,7 @@
 /* A policy's program. The compiler fills what is declared and not defined here; see compiler/codegen/template.h. */
 #include "bpf/abi.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/answer.h"
 #include "bpf/templates/classify.h"
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/live_sets.h"
@@ -47,8 +48,8 @@ static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet)
     row = weir_last_row(packet, row);
     weir_count(row, packet->len);
     if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
-    if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_rule_rows[row].action);
-    return weir_rule_rows[row].action;
+    if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_action(ctx, packet, row));
+    return weir_action(ctx, packet, row);
 }
 
 SEC("xdp") int weir_policy(weir_ctx* ctx) {

@@ -29,6 +29,17 @@ struct {
     __uint(max_entries, 1 << 20);
 } weir_shadow_ring SEC(".maps");
 
+/* 1: the policy in force rejects or redirects packets. Of what it rejects little is left afterwards. */
+const volatile __u32 weir_shadow_keeps SEC(".rodata");
+
+/* The packet as it came. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_shadow_sample);
+} weir_shadow_kept SEC(".maps");
+
 /* A tail call in a function of its own returns to the caller. LLVM does not know that: it would assume the value that
  * the function returns if the slot is empty. */
 #define NO_ANSWER       \
@@ -49,24 +60,42 @@ static __attribute__((noinline)) int ask_live(weir_ctx* ctx) {
 /* The first packets of each pair, then one of 1,024. */
 static __always_inline int is_sampled(__u64 number) { return number < 16 || (number & 1023) == 0; }
 
-static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_disagreement* pair) {
+static __always_inline void take_bytes(weir_ctx* ctx, struct weir_shadow_sample* sample) {
     __u32 length = ALL_BUFFERS_LEN(ctx);
-    struct weir_shadow_sample* sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
-    if (!sample) return 0;
-    sample->time_ns = bpf_ktime_get_ns();
-    sample->pair = *pair;
     sample->length = length;
     __u32 captured = length < WEIR_SHADOW_BYTES ? length : WEIR_SHADOW_BYTES;
     OPAQUE(captured);
     if (captured == 0 || captured > WEIR_SHADOW_BYTES || bpf_xdp_load_bytes(ctx, 0, sample->bytes, captured) != 0)
         captured = 0;
     sample->captured = captured;
+}
+
+static __attribute__((noinline)) int keep(weir_ctx* ctx) {
+    __u32 zero = 0;
+    struct weir_shadow_sample* kept = bpf_map_lookup_elem(&weir_shadow_kept, &zero);
+    if (kept) take_bytes(ctx, kept);
+    return 0;
+}
+
+static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_disagreement* pair) {
+    struct weir_shadow_sample* sample = bpf_ringbuf_reserve(&weir_shadow_ring, sizeof(*sample), 0);
+    if (!sample) return 0;
+    __u32 zero = 0;
+    const struct weir_shadow_sample* kept = bpf_map_lookup_elem(&weir_shadow_kept, &zero);
+    if (weir_shadow_keeps && kept)
+        bpf_probe_read_kernel(sample, sizeof(*sample), kept);
+    else
+        take_bytes(ctx, sample);
+    sample->time_ns = bpf_ktime_get_ns();
+    sample->pair = *pair;
     bpf_ringbuf_submit(sample, 0);
     return 0;
 }
 
 SEC("xdp") int weir_shadow(weir_ctx* ctx) {
-    int candidate = ask_candidate(ctx), live = ask_live(ctx);
+    int candidate = ask_candidate(ctx);
+    if (weir_shadow_keeps) keep(ctx);
+    int live = ask_live(ctx);
     if (live == -1) return XDP_PASS; /* an empty slot, as in the root */
     if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate)) return WEIR_TOLD_ACTION(live);
     __u32 zero = 0;

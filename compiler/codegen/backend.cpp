@@ -78,6 +78,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     const auto rules = static_cast<std::uint32_t>(decision.rules.size());
     filled.set_constant("weir_needs", decision.needs);
     filled.set_constant("weir_rule_count", rules);
+    filled.set_constant("weir_answers", tables.answers());
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_text_literal_count", tables.text_literal_count());

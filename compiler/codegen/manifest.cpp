@@ -1,6 +1,8 @@
 // Tested by tests/unit/policy/reads_test.cpp.
 #include "compiler/codegen/manifest.h"
 
+#include <algorithm>
+
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
 #include "compiler/policy/identity.h"
@@ -97,6 +99,16 @@ bpf::SetInfo set_info(const policy::Set& set) {
     return info;
 }
 
+// Does it reject or redirect?
+bool answers(const Compiled& compiled, const CompileOptions& options) {
+    const auto is_answer = [](std::uint32_t verdict) { return verdict == WEIR_REJECT || verdict == WEIR_REDIRECT; };
+    const ir::Decision& decision = compiled.decision;
+    return !options.observe && (is_answer(decision.default_verdict) ||
+                                std::any_of(decision.rules.begin(), decision.rules.end(), [&](const ir::Rule& rule) {
+                                    return rule.decides && is_answer(rule.verdict);
+                                }));
+}
+
 }  // namespace
 
 bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& options) {
@@ -120,9 +132,13 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     for (const policy::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     manifest.ifaces = compiled.decision.ifaces;
-    manifest.default_verdict = policy::verdict_number(policy.default_verdict.kind);
-    manifest.malformed_verdict = policy::verdict_number(policy.malformed_verdict.kind);
-    manifest.reads_vlan = (compiled.decision.reads.needs() & WEIR_NEED_TAGS) != 0;
+    const auto enforced = [&](const policy::Verdict& verdict) {
+        return options.observe ? std::uint32_t{WEIR_PASS} : policy::verdict_number(verdict.kind);
+    };
+    manifest.default_verdict = enforced(policy.default_verdict);
+    manifest.malformed_verdict = enforced(policy.malformed_verdict);
+    // What leaves again must have its tags.
+    manifest.reads_vlan = (compiled.decision.reads.needs() & WEIR_NEED_TAGS) != 0 || answers(compiled, options);
     return manifest;
 }
 

@@ -118,12 +118,25 @@ std::vector<std::uint32_t> entry_words(const std::vector<policy::SetType>& types
 }
 
 Tables::Tables(const policy::TypedPolicy& policy) : state_(policy) {
+    number_devices(policy);
     for (const policy::Set& set : policy.sets) {
         if (!is_in_map(set)) continue;
         const KeyLayout layout = key_layout(set);
         std::uint32_t& words = layout.is_net ? net_words_ : hash_words_;
         words = std::max(words, layout.words);
     }
+}
+
+// Interfaces that packets are redirected to, in the order in which rules name them first: runtime/engine/devices.h.
+void Tables::number_devices(const policy::TypedPolicy& policy) {
+    std::map<std::string, std::uint32_t> numbers;
+    for (const policy::Rule& rule : policy.rules) {
+        const bool redirects = rule.verdict && rule.verdict->kind == policy::VerdictKind::kRedirect;
+        const auto next = static_cast<std::uint32_t>(numbers.size());
+        devices_.push_back(redirects ? numbers.try_emplace(rule.verdict->interface, next).first->second : 0);
+    }
+    device_count_ = static_cast<std::uint32_t>(numbers.size());
+    WEIR_CHECK(device_count_ <= WEIR_DEVICES);
 }
 
 std::uint32_t Tables::key_words(std::uint32_t number, const policy::Set& set) const {
@@ -168,14 +181,20 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const policy::Set& set
     return set_ranges_.emplace(number, codegen::set_ranges(set, lines_)).first->second;
 }
 
-// enum xdp_action of linux/bpf.h.
+// enum xdp_action of linux/bpf.h: what an answer becomes the program says itself.
 std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
+
+std::uint32_t answers_of(std::uint32_t verdict) {
+    if (verdict == WEIR_REJECT) return WEIR_ANSWERS_REJECT;
+    return verdict == WEIR_REDIRECT ? WEIR_ANSWERS_REDIRECT : 0;
+}
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
     walks_tls_ = (decision.needs & WEIR_NEED_TLS_WALKS) != 0;
     state_.set_decision(decision);
     set_searches(decision);
-    for (const ir::Rule& rule : decision.rules) {
+    for (std::size_t number = 0; number < decision.rules.size(); ++number) {
+        const ir::Rule& rule = decision.rules[number];
         weir_rule_row row{};
         WEIR_CHECK(rule.alerts.size() <= WEIR_RULE_ALERTS);
         row.verdict = rule.has_verdict ? static_cast<std::uint8_t>(rule.verdict) : std::uint8_t{WEIR_NO_VERDICT};
@@ -190,13 +209,15 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
             sample_rows_.push_back({action.sample, 0});
             samples_ = samples_ || action.sample != 1;
         }
-        row.action = action(row.verdict);
+        row.action = rule.verdict == WEIR_REDIRECT ? static_cast<std::uint8_t>(devices_[number]) : action(row.verdict);
+        if (rule.decides) answers_ |= answers_of(rule.verdict);
         rows_.push_back(row);
     }
     const auto verdict_row = [&](std::uint32_t verdict) {
         weir_rule_row row{};
         row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
         row.action = action(row.verdict);
+        answers_ |= answers_of(row.verdict);
         rows_.push_back(row);
     };
     verdict_row(decision.default_verdict);
@@ -245,6 +266,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     object.sizes.push_back(
         {"weir_alert_accounts", static_cast<std::uint32_t>(std::max<std::size_t>(policy.alerts.size(), 1)), 0, 0});
     if (walks_tls_) object.sizes.push_back({"weir_tls_walks", WEIR_TLS_WALK_ELEMENTS, 0, 0});
+    if (device_count_ != 0) object.sizes.push_back({"weir_devices", device_count_, 0, 0});
     if (hash_entries != 0) object.maps.push_back(std::move(hash));
     if (net_entries != 0) object.maps.push_back(std::move(nets));
     state_.write(policy, object);

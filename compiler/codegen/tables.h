@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "bpf/answer.h"
 #include "compiler/codegen/payload_searches.h"
 #include "compiler/codegen/range_lines.h"
 #include "compiler/codegen/set_ranges.h"
@@ -52,6 +53,7 @@ public:
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
     std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
     std::uint32_t entry_words() const { return static_cast<std::uint32_t>(entries_.size()); }
+    std::uint32_t answers() const { return answers_; }  // WEIR_ANSWERS_*
     const StateTables& state() const { return state_; }
     // Words of a key in the map that all hash sets share; shorter keys are padded with zero words. The same for nets.
     std::uint32_t hash_words() const { return hash_words_; }
@@ -68,13 +70,17 @@ public:
     void write(const policy::TypedPolicy& policy, bpf::Object& object);
 
 private:
+    void number_devices(const policy::TypedPolicy& policy);
     void set_searches(const ir::Decision& decision);
 
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
     std::vector<weir_sample> sample_rows_;  // by alert action
     bool samples_ = false;                  // at least one action samples
-    bool walks_tls_ = false;                // names of TLS are looked for in later segments
+    std::uint32_t answers_ = 0;
+    std::vector<std::uint32_t> devices_;  // by rule: of a redirect, the number of its interface
+    std::uint32_t device_count_ = 0;
+    bool walks_tls_ = false;  // names of TLS are looked for in later segments
     std::vector<weir_literal> literals_;
     std::vector<weir_text_literal> text_literals_;
     PayloadSearches searches_;

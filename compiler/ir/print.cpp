@@ -247,7 +247,8 @@ std::string print(const Decision& decision, const policy::TypedPolicy& policy) {
             out += fmt::format(" {} {}", change.adds ? "add to" : "remove from", policy.sets[change.set].name);
         }
         if (rule.has_verdict)
-            out += fmt::format(" {}{}", rule.observe ? "would " : "", verdict_name(rule.verdict));
+            out += fmt::format(" {}{}{}", rule.observe ? "would " : "", verdict_name(rule.verdict),
+                               rule.verdict == WEIR_REDIRECT ? " " + policy.rules[i].verdict->interface : "");
         else
             out += " next";
         out += "\n";

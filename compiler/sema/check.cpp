@@ -41,13 +41,16 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
             return;
         }
         first = &written;
-        const policy::Verdict verdict = checker.verdict(written.verdict, written.verdict_span);
         if (written.of == ast::VerdictOf::kEgress) return conditions.not_yet(written.span, "`default egress`");
-        (written.of == ast::VerdictOf::kMalformed ? typed.malformed_verdict : typed.default_verdict) = verdict;
+        (written.of == ast::VerdictOf::kMalformed ? typed.malformed_verdict : typed.default_verdict) =
+            checker.default_verdict(written);
         if (written.of == ast::VerdictOf::kDefault) typed.default_span = written.span;
     });
     if (seen[static_cast<std::size_t>(ast::VerdictOf::kMalformed)] == nullptr)
         typed.malformed_verdict = typed.default_verdict;
+    // What is malformed gets no answer.
+    if (typed.malformed_verdict.kind == policy::VerdictKind::kReject)
+        typed.malformed_verdict = {policy::VerdictKind::kDrop, {}};
 }
 
 // `throttles size N`, at most once.

@@ -11,12 +11,6 @@
 
 namespace weir::sema {
 
-policy::Verdict ItemChecker::verdict(const ast::Verdict& written, Span span) {
-    if (written.kind == policy::VerdictKind::kReject) conditions_.not_yet(span, "`reject`");
-    if (written.kind == policy::VerdictKind::kRedirect) conditions_.not_yet(span, "`redirect`");
-    return written;
-}
-
 // ---- sinks ----
 
 namespace {

@@ -25,7 +25,9 @@ public:
     void rule(const ast::Policy& policy, const ast::Rule& written);
     // Once all rules are there: sets of nets that change, and how many lengths their nets have.
     void net_lengths();
-    policy::Verdict verdict(const ast::Verdict& written, Span span);
+    // check_verdicts.cpp
+    policy::Verdict verdict(const ast::Verdict& written, Span span);  // a rule's
+    policy::Verdict default_verdict(const ast::DefaultVerdict& written);
 
 private:
     // check_sets.cpp
@@ -66,9 +68,10 @@ private:
     const Files& files_;
     ConditionChecker& conditions_;
     policy::TypedPolicy& typed_;
-    std::size_t search_rules_ = 0;   // that search the payload
-    std::size_t state_rules_ = 0;    // that have a state term
-    std::uint64_t set_entries_ = 0;  // of all sets so far
+    std::vector<std::string> devices_{};  // interfaces that rules redirect to
+    std::size_t search_rules_ = 0;        // that search the payload
+    std::size_t state_rules_ = 0;         // that have a state term
+    std::uint64_t set_entries_ = 0;       // of all sets so far
 };
 
 }  // namespace weir::sema

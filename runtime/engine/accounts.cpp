@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "runtime/engine/answers.h"
 #include "runtime/kernel.h"
 #include "runtime/state/tls_walks.h"
 
@@ -78,6 +79,12 @@ CounterStatus counter_status(std::string name, weir_counter sum, const weir_coun
 
 }  // namespace
 
+Result<weir_answer_account> read_answer_account(int map) {
+    std::vector<weir_answer_account> sums;
+    if (Status read = read_sums(map, 1, sums); !read) return read.error();
+    return sums.front();
+}
+
 Result<StateAccounts> read_state_accounts(const Program& program) {
     const std::vector<std::string> identities = program.state().identities();
     std::vector<weir_state_account> sums(identities.size());
@@ -91,6 +98,7 @@ Result<StateAccounts> read_state_accounts(const Program& program) {
         if (!evicted) return evicted.error();
         accounts.emplace_back(kTlsWalks, weir_state_account{0, 0, *evicted});
     }
+    if (Status read = read_answers(program, accounts); !read) return read.error();
     return accounts;
 }
 

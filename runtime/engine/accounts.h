@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "bpf/answer.h"
 #include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/bytes.h"
@@ -21,7 +22,7 @@ namespace weir::runtime {
 
 // What a program has counted so far, over all CPUs.
 using StateAccounts = std::vector<std::pair<std::string, weir_state_account>>;  // by identity: terms, throttles, sets
-                                                                                // that change; kTlsWalks
+                                                                                // that change; kTlsWalks; answers
 struct Counts {
     std::vector<weir_counter> rows;  // rules, `default`, `malformed`
     std::vector<weir_alert_account> alerts;
@@ -37,6 +38,8 @@ inline std::uint64_t events_sent(const weir_alert_account& alert) {
 // What was counted after `before` was.
 Counts since(const Counts& now, const Counts& before);
 void add(Counts& sum, const Counts& more);
+// Of a map weir_answer_accounts, over all CPUs.
+Result<weir_answer_account> read_answer_account(int map);
 Result<StateAccounts> read_state_accounts(const Program& program);
 // Also while packets are counted: of an alert, what became of its events is read before how often it matched, so that
 // no event has an outcome that is not among the matches.

@@ -11,8 +11,8 @@ namespace weir::runtime {
 
 Status Engine::State::attach(Interface& row) {
     const VlanOffload offload = active->generation.manifest.reads_vlan ? VlanOffload::kOff : VlanOffload::kUnchanged;
-    auto attachment =
-        Attachment::attach(kXdpHook, root, row.name, options.mode, offload, pins ? &*pins : nullptr, options.on_notice);
+    auto attachment = Attachment::attach(kXdpHook, root, row.name, mode_for(row), offload, pins ? &*pins : nullptr,
+                                         options.on_notice);
     if (!attachment) return attachment.error();
     if (Status pinned = attachment->pin(); !pinned && !pins_lost) return pinned;
     interfaces.attach(row, std::move(*attachment));

@@ -160,8 +160,10 @@ Result<bool> Attachment::disable_offload(const Notice& notice) {
     // A mark for the next engine; what is pinned does not matter.
     if (pins_ != nullptr) static_cast<void>(pins_->keep(offload_pin(), pins_->get("word").get()));
     if (notice)
-        notice(fmt::format("{}: rx VLAN offload is off while the policy is attached, because it reads `vlan`",
-                           interface_));
+        notice(
+            fmt::format("{}: rx VLAN offload is off while the policy is attached, because it reads "
+                        "`vlan`, or sends packets with their tags",
+                        interface_));
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/engine/devices.h"
 #include "runtime/engine/pin_names.h"
 #include "runtime/engine/state.h"
 #include "runtime/kernel.h"
@@ -17,8 +18,9 @@ SharedMaps Engine::State::shared_with_shadow() const {
 Engine::ShadowPrograms Engine::shadow_programs() const {
     const State& s = *state_;
     const std::uint32_t number = s.active->generation.number;
-    return {s.stored.is_unconfirmed() ? nullptr : s.active->source.get(),
-            Shadow::live_options(number, s.shared_with_shadow(), s.root.frames()),
+    ProgramOptions live = Shadow::live_options(number, s.shared_with_shadow(), s.root.frames());
+    live.answer_ns = answer_ns(s.options.reject_limit);
+    return {s.stored.is_unconfirmed() ? nullptr : s.active->source.get(), live,
             Shadow::candidate_options(number, s.root.frames())};
 }
 
@@ -31,10 +33,13 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
         return Error{"the policy in force is too large, or the previous engine loaded it: it cannot be loaded twice",
                      "weir reload, then compare", ENOTSUP};
     end_shadow();
-    auto loaded = Shadow::load(
-        *active->source, active->generation.number, shared_with_shadow(), candidate, origin, root.frames(),
-        [this](const bpf::Object& object, const ProgramOptions& with) { return load_program(object, with); });
+    auto loaded = Shadow::load(*active->source, active->generation.number, shared_with_shadow(), candidate, origin,
+                               root.frames(), [this](const bpf::Object& object, ProgramOptions with) {
+                                   if (with.settings.only_tells == 0) with.answer_ns = answer_ns(options.reject_limit);
+                                   return load_program(object, with);
+                               });
     if (!loaded) return loaded.error();
+    if (Status directed = direct(loaded->live(), active->generation.manifest); !directed) return directed;
     if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;
     if (Status named = name_interfaces(loaded->candidate(), candidate.manifest); !named) return named;
     if (pins && !pins_lost)

@@ -323,6 +323,7 @@ Result<EngineStatus> Engine::status() {
                                          row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns)});
     s.accounts.fill(status, s.active->generation.manifest, *counts);
     s.fill_sinks(status, *counts);
+    s.fill_answers(status, *counts);
     return status;
 }
 

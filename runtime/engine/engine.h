@@ -20,6 +20,8 @@
 
 namespace weir::runtime {
 
+inline constexpr std::uint64_t kMaxRejectLimit = 1'000'000;
+
 struct EngineOptions {
     std::string name;  // empty: the first interface's
     std::vector<std::string> interfaces;
@@ -41,6 +43,7 @@ struct EngineOptions {
     // Where it is given, in place of Program::load(). The verifier may take half a minute, for which an engine waits;
     // with programs that were loaded beforehand (Engine::next_program()) it need not.
     LoadProgram load{};
+    std::uint64_t reject_limit = 1000;   // answers to rejected packets a second and interface; 0: none
     std::uint32_t ring_bytes = 1 << 20;  // room for events that wait: a power of two, and of pages
 };
 

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "bpf/answer.h"
 #include "runtime/engine/frames.h"
 #include "runtime/kernel.h"
 #include "runtime/print_seed.h"
@@ -96,6 +97,16 @@ Status fill_maps(bpf_object* object, const bpf::Object& compiled) {
     return Done{};
 }
 
+Status limit_answers(bpf_object* object, std::uint64_t answer_ns) {
+    const int fd = bpf_object__find_map_fd_by_name(object, "weir_answer_buckets");
+    if (fd < 0 || answer_ns == 0) return Done{};
+    weir_answer_bucket bucket{};
+    bucket.answer_ns = answer_ns;
+    for (std::uint32_t i = 0; i < WEIR_ANSWER_BUCKETS; ++i)
+        if (bpf_map_update_elem(fd, &i, &bucket, BPF_ANY) != 0) return kernel_error(errno, "limiting answers");
+    return Done{};
+}
+
 // The object may come from a compiler that somebody has taken over: libbpf would pin and load what it asks for.
 Status restrict_to(const bpf_program* only, bpf_object* object) {
     bpf_program* program = nullptr;
@@ -162,6 +173,7 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
         opened = std::move(again);
     }
     if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
+    if (Status limited = limit_answers(opened->object.get(), options.answer_ns); !limited) return limited.error();
     if (Status put = state->put(opened->object.get()); !put) return put.error();
     // The descriptors are all that is needed from here on: what libbpf knows of the object is as large as its tables.
     std::vector<Map> maps;

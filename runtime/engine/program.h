@@ -26,6 +26,7 @@ struct SharedMaps {
 struct ProgramOptions {
     weir_settings settings{};
     SharedMaps shared{};
+    std::uint64_t answer_ns = 0;  // of the limit of answers: struct weir_answer_bucket
 };
 
 // The descriptors of a program, for the process that loaded it to hand them on.

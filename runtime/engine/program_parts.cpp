@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "bpf/answer.h"
 #include "bpf/tls_walks.h"
 #include "runtime/engine/program.h"
 #include "runtime/kernel.h"
@@ -21,9 +22,13 @@ struct Shape {
     std::uint32_t key_bytes, value_bytes;
 };
 constexpr Shape kShapes[] = {
-    {"weir_counters", 4, sizeof(weir_counter_block)},   {"weir_alert_acco", 4, sizeof(weir_alert_account)},
-    {"weir_state_acco", 4, sizeof(weir_state_account)}, {"weir_ifaces", 4, 4},
+    {"weir_counters", 4, sizeof(weir_counter_block)},
+    {"weir_alert_acco", 4, sizeof(weir_alert_account)},
+    {"weir_state_acco", 4, sizeof(weir_state_account)},
+    {"weir_ifaces", 4, 4},
     {"weir_tls_walks", 4, sizeof(weir_tls_walks)},
+    {"weir_answer_acc", 4, sizeof(weir_answer_account)},
+    {"weir_devices", 4, 4},
 };
 
 // The kernel copies as many bytes as the map says, not as many as there is room for.

@@ -11,6 +11,7 @@
 
 #include "grammar/base/names.h"
 #include "runtime/engine/accounts.h"
+#include "runtime/engine/answers.h"
 #include "runtime/kernel.h"
 
 extern "C" const char weir_template_shadow_begin[];
@@ -57,6 +58,10 @@ Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, c
                              static_cast<std::size_t>(weir_template_shadow_end - weir_template_shadow_begin), &opts));
     if (!object) return kernel_error(errno, "reading the shadow program");
     take_frames(bpf_object__find_program_by_name(object.get(), "weir_shadow"), frames);
+    const std::uint32_t keeps = answers(live.manifest) ? 1 : 0;
+    bpf_map* settings = bpf_object__find_map_by_name(object.get(), ".rodata");
+    if (settings == nullptr || bpf_map__set_initial_value(settings, &keeps, sizeof(keeps)) != 0)
+        return kernel_error(errno, "setting up the shadow program");
     if (const int failed = bpf_object__load(object.get()); failed != 0)
         return kernel_error(failed, "loading the shadow program into the kernel");
     const auto map = [&](const char* name) { return duplicate(bpf_object__find_map_fd_by_name(object.get(), name)); };

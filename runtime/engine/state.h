@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/engine/accounts.h"
+#include "runtime/engine/answers.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/generation.h"
 #include "runtime/engine/history.h"
@@ -70,7 +71,9 @@ struct Engine::State {
     SetChanger changer{};
     StateUpkeep upkeep{[this](const std::string& sentence) { notice(sentence); }};
     std::uint64_t last_commit_ns = 0;
-    Interfaces interfaces;  // first to go: nothing else may end while packets come
+    DriverLosses driver_losses{};
+    std::string direct_problem{};  // what was last reported of interfaces that packets are redirected to
+    Interfaces interfaces;         // first to go: nothing else may end while packets come
 
     // engine.cpp
     Status wake_by(std::initializer_list<int> fds);
@@ -91,6 +94,14 @@ struct Engine::State {
     Status name_interfaces(const Program& program, const bpf::Manifest& manifest) const;
     Status name_to_all(const Interface& row, unsigned index) const;
     Result<std::vector<Attachment*>> disable_offloads();
+
+    // answering.cpp
+    AttachMode mode_for(const Interface& row) const;
+    void warn_of_lost_answers(const Interface& row, const bpf::Manifest& manifest) const;
+    void warn_of_lost_answers(const bpf::Manifest& manifest) const;
+    void direct_all();
+    void count_driver_losses();
+    void fill_answers(EngineStatus& status, const Counts& counts);
 
     // verify.cpp
     void report(const std::string& problem);

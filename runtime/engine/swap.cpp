@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/engine/devices.h"
 #include "runtime/kernel.h"
 #include "runtime/state/set_entries.h"
 #include "runtime/state/tls_walks.h"
@@ -40,6 +41,7 @@ ProgramOptions Engine::State::next_program() const {
     ProgramOptions next;
     next.settings.generation = newest + 1;
     next.settings.frames = static_cast<std::uint32_t>(root.frames());
+    next.answer_ns = answer_ns(options.reject_limit);
     next.shared.events = reader->ring_fd();
     if (active) next.shared.state = &active->program.state();
     if (active) next.shared.generation = active->generation.number;
@@ -58,6 +60,7 @@ Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
     auto program = load_program(object, program_options);
     if (!program) return program.error();
     if (Status named = name_interfaces(*program, object.manifest); !named) return named.error();
+    if (Status directed = direct(*program, object.manifest); !directed) return directed.error();
     auto generation = make_generation(program_options.settings.generation, object, origin, options.lifetime);
     if (!generation) return generation.error();
     auto slot = root.place(program->fd());
@@ -232,6 +235,7 @@ void Engine::State::drop_unused() {
     std::vector<SinkId> sinks = active->generation.sinks;
     std::vector<std::string> state = active->program.state().identities();
     state.emplace_back(kTlsWalks);
+    for (std::string& identity : answer_identities()) state.push_back(std::move(identity));
     std::vector<const bpf::Manifest*> manifests;
     const auto need = [&](const Generation& old) {
         sinks.insert(sinks.end(), old.sinks.begin(), old.sinks.end());
@@ -259,6 +263,7 @@ Status Engine::State::replace(bpf::Object object, const SwapOptions& with) {
             abandon(*loaded);
             return disabled.error();
         }
+    warn_of_lost_answers(loaded->generation.manifest);
     commit(std::move(*loaded), with.confirm_within_ms);
     verify();
     return Done{};

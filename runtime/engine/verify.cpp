@@ -40,6 +40,8 @@ void Engine::State::verify() {
     last_check_ns = monotonic_ns();
     verify_root();
     for (Interface& row : interfaces.rows()) verify_interface(row);
+    direct_all();
+    count_driver_losses();
     verify_pins();
 }
 

@@ -95,6 +95,7 @@ std::string eve_line(const Event& event) {
                     {"verdict", event.verdict},
                     {"message", event.message},
                     {"packet_len", packet.len}};
+    if (!event.redirected_to.empty()) line["weir"]["to"] = event.redirected_to;
     return line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 

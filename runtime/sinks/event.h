@@ -18,7 +18,8 @@ struct Event {
     std::string severity;  // "low", "medium", "high", "critical"
     std::string message;   // holes filled; control bytes escaped
     std::string interface;
-    std::string verdict;  // "drop"; "would drop" of an observed rule; empty where the rule has none
+    std::string verdict;        // "drop"; "would drop" of an observed rule; empty where the rule has none
+    std::string redirected_to;  // the interface, where the verdict is `redirect`, or would be
 };
 
 }  // namespace weir::runtime

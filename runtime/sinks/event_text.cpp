@@ -152,6 +152,7 @@ Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest,
     event.severity = severity_name(alert.severity);
     event.interface = printable(interface);
     event.verdict = verdict_text(record.event);
+    if (record.event.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
     std::string message;
     for (const bpf::MessagePart& part : alert.message) {
         if (const auto* text = std::get_if<std::string>(&part))

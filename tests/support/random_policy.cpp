@@ -468,9 +468,10 @@ RandomPolicy Generator::policy() {
     static const std::vector<std::string> kAlerts{"first", "second", "third"};
     for (const std::string& alert : kAlerts)
         policy_.items.push_back(fmt::format("alert {} {{ message \"{{ip.src}}\" }}", alert));
-    static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
-    policy_.default_verdict = random_.of(kVerdicts);
-    policy_.malformed_verdict = random_.of(kVerdicts);
+    static const std::vector<std::string> kVerdicts{"", "pass", "drop", "reject", "redirect(\"eth1\")"};
+    static const std::vector<std::string> kDefaults{"", "pass", "drop", "reject"}, kOfMalformed{"", "pass", "drop"};
+    policy_.default_verdict = random_.of(kDefaults);
+    policy_.malformed_verdict = random_.of(kOfMalformed);
     // Few rules are code, many are several functions or a decision structure.
     const std::uint64_t size = random_.below(16);
     const bool large = size < 3;

@@ -29,6 +29,9 @@ struct Judged {
     friend bool operator==(const Judged&, const Judged&) = default;
 };
 
+// The interface that the packet is redirected to; empty: the verdict is another.
+const std::string& redirected_to(const Judged& judged, const policy::TypedPolicy& policy);
+
 // "drop by known_bad, alert scan": for people.
 std::string describe(const Judged& judged, const policy::TypedPolicy& policy);
 

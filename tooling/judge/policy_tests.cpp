@@ -142,7 +142,8 @@ PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, std
     const Judged& judged = answer->judged;
     coverage_.add(judged);
     for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
-    const bool verdict = !expect.verdict || policy::verdict_number(expect.verdict->kind) == judged.verdict;
+    const bool verdict = !expect.verdict || (policy::verdict_number(expect.verdict->kind) == judged.verdict &&
+                                             expect.verdict->interface == redirected_to(judged, policy_));
     const bool rule =
         !expect.rule || (judged.by == Judged::By::kRule && judged.rule == static_cast<std::uint32_t>(*expect.rule));
     const bool by = (!expect.by_default || judged.by == Judged::By::kDefault) &&

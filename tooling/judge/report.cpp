@@ -40,6 +40,7 @@ std::string json_line(std::uint64_t number, const Judged& judged, const policy::
     nlohmann::ordered_json line;
     line["packet"] = number;
     line["verdict"] = verdict_name(judged.verdict);
+    if (const std::string& to = redirected_to(judged, policy); !to.empty()) line["to"] = to;
     if (judged.by == Judged::By::kRule)
         line["rule"] = policy.rules[judged.rule].name;
     else if (judged.by == Judged::By::kMalformed)

@@ -17,6 +17,26 @@ TEST_CASE("a test as a line of JSON") {
         "\n");
 }
 
+TEST_CASE("a packet as a line of JSON: where it is redirected to") {
+    const LoadedPolicy loaded = analyse_text(
+        "a.rules", "rule a { when tcp then redirect(\"eth1\") }\nrule b { when udp then reject }\n", {}, {});
+    REQUIRE(loaded.compiled);
+    const policy::TypedPolicy& policy = loaded.compiled->policy;
+    Judged judged;
+    judged.verdict = 3;
+    judged.by = Judged::By::kRule;
+    judged.matched = {0};
+    CHECK(json_line(1, judged, policy) ==
+          R"({"packet":1,"verdict":"redirect","to":"eth1","rule":"a","matched":["a"],"alerts":[]})"
+          "\n");
+    CHECK(describe(judged, policy) == "redirect(\"eth1\") by a");
+    judged.verdict = 2;
+    judged.rule = 1;
+    judged.matched = {1};
+    CHECK(json_line(2, judged, policy) == R"({"packet":2,"verdict":"reject","rule":"b","matched":["b"],"alerts":[]})"
+                                          "\n");
+}
+
 TEST_CASE("JUnit: a suite a file, whole or not written") {
     const tests::Folder folder;
     const std::string path = folder.path("out.xml");
