@@ -201,10 +201,11 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 
 /* ---- rules as the program sees them ---- */
 
-#define WEIR_ROW_WOULD 1u   /* observed: its verdict is told, never enforced */
-#define WEIR_ROW_STATE 2u   /* it has state terms */
-#define WEIR_ROW_DECIDES 4u /* where they hold, its verdict ends the evaluation */
-#define WEIR_ROW_CHANGES 8u /* it changes sets */
+#define WEIR_ROW_WOULD 1u     /* observed: its verdict is told, never enforced */
+#define WEIR_ROW_STATE 2u     /* it has state terms */
+#define WEIR_ROW_DECIDES 4u   /* where they hold, its verdict ends the evaluation */
+#define WEIR_ROW_CHANGES 8u   /* it changes sets */
+#define WEIR_ROW_CAPTURES 16u /* events of its alerts carry the frame */
 
 /* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .data.weir_rule_rows). */
 struct weir_rule_row {
@@ -428,8 +429,9 @@ struct weir_alert_account { /* per CPU, one an alert */
 
 /* ---- events ---- */
 
-#define WEIR_EVENT_WOULD 1u  /* an observed rule */
-#define WEIR_EVENT_INSIDE 2u /* it is a struct weir_event_inside */
+#define WEIR_EVENT_WOULD 1u    /* an observed rule */
+#define WEIR_EVENT_INSIDE 2u   /* it is a struct weir_event_inside */
+#define WEIR_EVENT_CAPTURED 4u /* behind it is a struct weir_capture (bpf/record.h) */
 
 struct weir_event {
     __u64 time_ns; /* CLOCK_MONOTONIC */

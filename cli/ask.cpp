@@ -18,7 +18,8 @@ Result<service::Reply> ask_any(const std::string& name, const service::Command& 
     auto engine = service::EngineConnection::open(name);
     if (!engine) return engine.error();
     const auto* reload = std::get_if<service::ReloadCommand>(&command);
-    const int attached = reload == nullptr ? -1 : reload->text.get();
+    const auto* record = std::get_if<service::RecordCommand>(&command);
+    const int attached = reload != nullptr ? reload->text.get() : record != nullptr ? record->channel.get() : -1;
     if (Status sent = engine->send(service::encode(command), timeout_ms, attached); !sent) return sent.error();
     const int wake = on_interrupt == nullptr ? -1 : on_interrupt->interrupt.fd();
     for (;;) {

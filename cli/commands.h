@@ -25,6 +25,7 @@ void add_stop(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_events(CLI::App& app, int& status);
 void add_set(CLI::App& app, int& status);
+void add_record(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);
 
 }  // namespace weir::cli

@@ -94,8 +94,19 @@ struct FieldRef {
 struct RuleInfo {
     std::string name;
     bool observe = false;
-    std::uint32_t verdict = ~0u;  // enum weir_verdict, or ~0u
-    std::string redirect;         // interface
+    std::uint32_t verdict = ~0u;   // enum weir_verdict, or ~0u
+    std::string redirect;          // interface
+    bool captures = false;         // events of its alerts carry the packet
+    std::uint32_t before = 0;      // and so many of the same key before it, from the recorder
+    std::uint32_t before_key = 0;  // of RecordInfo::keys
+};
+// The flight recorder (bpf/record.h).
+struct RecordInfo {
+    std::uint32_t bytes = 0;          // of a frame; 0: nothing is recorded
+    std::uint32_t packets = 0;        // of a CPU
+    std::vector<std::string> keys{};  // of `capture before`: "ip.src/24"
+
+    bool operator==(const RecordInfo&) const = default;
 };
 enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
 enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
@@ -106,11 +117,11 @@ struct AlertInfo {
     std::vector<MessagePart> message;
     std::vector<std::uint32_t> sinks;  // indices; never empty: "every sink" is spelled out
 };
-enum class SinkKind : std::uint8_t { kStdout, kEve };
+enum class SinkKind : std::uint8_t { kStdout, kEve, kPcap };
 struct SinkInfo {
     std::string name;
     SinkKind kind = SinkKind::kStdout;
-    std::string path;                // eve
+    std::string path;                // eve, pcap
     std::uint64_t rotate_bytes = 0;  // 0: never
     std::uint32_t keep = 0;
 };
@@ -153,6 +164,7 @@ struct Manifest {
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
     bool reads_vlan = false;  // the device's rx VLAN offload must be off
+    RecordInfo record{};
 };
 
 struct Object {

@@ -13,7 +13,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-constexpr std::uint32_t kVersion = 9;         // of the layout below
+constexpr std::uint32_t kVersion = 10;        // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -158,6 +158,18 @@ void rule(Io& io, RuleInfo& info) {
     io.block(info.name);
     io(info.observe), io(info.verdict);
     io.block(info.redirect);
+    io(info.captures), io(info.before), io(info.before_key);
+}
+
+template <typename Io>
+void text(Io& io, std::string& text) {
+    io.block(text);
+}
+
+template <typename Io>
+void record(Io& io, RecordInfo& info) {
+    io(info.bytes), io(info.packets);
+    list<Io>(io, info.keys, text<Io>);
 }
 
 template <typename Io>
@@ -204,6 +216,7 @@ void manifest(Io& io, Manifest& m) {
     list<Io>(io, m.sets, set<Io>);
     list<Io>(io, m.ifaces, iface<Io>);
     io(m.default_verdict), io(m.malformed_verdict), io(m.reads_vlan);
+    record(io, m.record);
 }
 
 template <typename Io>
@@ -224,11 +237,6 @@ template <typename Io>
 void map_size(Io& io, MapSize& size) {
     io.block(size.map);
     io(size.max_entries), io(size.key_size), io(size.value_size);
-}
-
-template <typename Io>
-void text(Io& io, std::string& text) {
-    io.block(text);
 }
 
 template <typename Io>

@@ -2,9 +2,11 @@
 #include "compiler/object_check.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "bpf/abi.h"
 #include "bpf/name_table.h"
+#include "bpf/record.h"
 #include "bpf/table.h"
 
 namespace weir::bpf {
@@ -83,16 +85,28 @@ bool is_sound(const StateMap& map) {
            (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
 }
 
+bool is_sound(const RecordInfo& record) {
+    const bool is_off = record.bytes == 0 && record.packets == 0 && record.keys.empty();
+    return is_off || (record.bytes >= WEIR_RECORD_LEAST_BYTES && record.bytes <= WEIR_RECORD_MOST_BYTES &&
+                      record.bytes % 8 == 0 && std::has_single_bit(record.packets) &&
+                      record.packets <= WEIR_RECORD_MOST_PACKETS && record.keys.size() <= WEIR_RECORD_KEYS);
+}
+
+bool is_sound(const RuleInfo& rule, const RecordInfo& record) {
+    const bool has_key = rule.before == 0 || rule.before_key < record.keys.size();
+    return (rule.verdict == kNoVerdict || is_verdict(rule.verdict)) && rule.before <= WEIR_CAPTURE_BEFORE && has_key;
+}
+
 bool is_sound(const Manifest& manifest) {
     const auto all = [](const auto& values, const auto& check) {
         return std::all_of(values.begin(), values.end(), check);
     };
     return is_verdict(manifest.default_verdict) && is_verdict(manifest.malformed_verdict) &&
            manifest.ifaces.size() <= kMaxIfaceConditions &&
-           all(manifest.rules,
-               [](const RuleInfo& rule) { return rule.verdict == kNoVerdict || is_verdict(rule.verdict); }) &&
+           all(manifest.rules, [&](const RuleInfo& rule) { return is_sound(rule, manifest.record); }) &&
+           is_sound(manifest.record) &&
            all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&
-           all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kEve; }) &&
+           all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kPcap; }) &&
            all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
            all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWithNocase; });
 }

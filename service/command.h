@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/handles.h"
+#include "runtime/recorder_view.h"
 #include "runtime/state/live_set.h"
 #include "runtime/status.h"
 #include "service/confine.h"
@@ -63,8 +64,14 @@ struct RemoveFromSetCommand {
     std::vector<std::string> values;
     bool check_only = false;
 };
-using Command = std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand,
-                             EventsCommand, ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand>;
+// What the flight recorder has. The recorder itself, a map to be read by the asker, goes over `channel` before the
+// reply: a socket of make_socket_pair().
+struct RecordCommand {
+    runtime::UniqueFd channel{};
+};
+using Command =
+    std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand, EventsCommand,
+                 ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand, RecordCommand>;
 
 // ---- replies ----
 
@@ -146,8 +153,11 @@ struct SetRemovedReply {
     std::uint64_t removed = 0;
 };
 struct WithdrawReply {};
+struct RecordReply {
+    runtime::RecorderView recorder;
+};
 using Reply = std::variant<Refusal, StatusReply, ReloadReply, ChangeReply, EventsReply, SetEntriesReply, SetAddedReply,
-                           SetRemovedReply, WithdrawReply>;
+                           SetRemovedReply, WithdrawReply, RecordReply>;
 
 // What answers a command of type C where it is not refused.
 template <typename C>
@@ -191,6 +201,11 @@ struct ReplyOf<RemoveFromSetCommand> {
 template <>
 struct ReplyOf<WithdrawCommand> {
     using Type = WithdrawReply;
+};
+
+template <>
+struct ReplyOf<RecordCommand> {
+    using Type = RecordReply;
 };
 
 // Who sent a command, as its door sees them. Each function may be called after the peer has left.

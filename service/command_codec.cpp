@@ -71,6 +71,8 @@ void describe(Fields& fields, Of<RemoveFromSetCommand, Fields>& command) {
 }
 template <typename Fields>
 void describe(Fields&, Of<WithdrawCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields&, Of<RecordCommand, Fields>&) {}
 
 // What contradicts itself; empty where nothing does.
 template <typename T>
@@ -105,10 +107,17 @@ std::string fault_of(const Json& asked, const runtime::UniqueFd& text) {
     return "the descriptor that came along must be of a regular file";
 }
 
+std::string fault_of(const runtime::UniqueFd& channel) {
+    struct stat facts{};
+    if (channel && fstat(channel.get(), &facts) == 0 && S_ISSOCK(facts.st_mode)) return {};
+    return "a descriptor of a socket must come along";
+}
+
 template <typename T>
 std::variant<Command, Refusal> read(const Json& asked, runtime::UniqueFd attached) {
     T command{};
     if constexpr (requires { command.text; }) command.text = std::move(attached);
+    if constexpr (requires { command.channel; }) command.channel = std::move(attached);
     std::vector<std::string_view> read_already{"command"};
     if constexpr (requires { command.set; }) read_already.emplace_back("action");
     FieldReader fields(asked, std::move(read_already));
@@ -119,6 +128,8 @@ std::variant<Command, Refusal> read(const Json& asked, runtime::UniqueFd attache
     if (fault.empty()) fault = contradiction(command);
     if constexpr (requires { command.text; })
         if (fault.empty()) fault = fault_of(asked, command.text);
+    if constexpr (requires { command.channel; })
+        if (fault.empty()) fault = fault_of(command.channel);
     if (!fault.empty()) return Refusal{kUsage, std::move(fault), "its keys: " + fields.known()};
     return Command(std::move(command));
 }
@@ -138,7 +149,8 @@ constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullpt
                                                                {"set", "list", read<ListSetCommand>},
                                                                {"set", "add", read<AddToSetCommand>},
                                                                {"set", "remove", read<RemoveFromSetCommand>},
-                                                               {"withdraw", nullptr, read<WithdrawCommand>}}};
+                                                               {"withdraw", nullptr, read<WithdrawCommand>},
+                                                               {"record", nullptr, read<RecordCommand>}}};
 
 // The string at `key`, or nothing.
 const std::string* word(const Json& object, const char* key) {
@@ -224,6 +236,22 @@ void describe(Fields& fields, Of<SetRemovedReply, Fields>& reply) {
 }
 template <typename Fields>
 void describe(Fields&, Of<WithdrawReply, Fields>&) {}
+template <typename Fields>
+void describe(Fields& fields, Of<RecordReply, Fields>& reply) {
+    auto& view = reply.recorder;
+    fields("policy", view.policy);
+    fields("bytes", view.shape.bytes);
+    fields("packets", view.shape.packets);
+    fields("keys", view.shape.keys);
+    fields.rows("rules", view.rules, [](auto& row, auto& rules) {
+        row("generation", rules.generation);
+        row("names", rules.names);
+    });
+    fields.rows("interfaces", view.interfaces, [](auto& row, auto& interface) {
+        row("index", interface.index);
+        row("name", interface.name);
+    });
+}
 
 }  // namespace
 

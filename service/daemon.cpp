@@ -17,6 +17,7 @@
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
 #include "service/ended_processes.h"
+#include "service/message_socket.h"
 #include "service/notice.h"
 #include "service/set_commands.h"
 
@@ -166,6 +167,17 @@ void Daemon::carry_out_one(RollbackCommand&, const Peer& peer) { peer.reply(repl
 
 // The reload that it followed has ended.
 void Daemon::carry_out_one(WithdrawCommand&, const Peer& peer) { peer.reply(WithdrawReply{}); }
+
+// Who asks reads the packets: they may be hundreds of megabytes, and events wait here.
+void Daemon::carry_out_one(RecordCommand& command, const Peer& peer) {
+    auto recorder = engine_->recorder();
+    if (!recorder) return peer.reply(Refusal{kPolicyFault, recorder.error().message, recorder.error().help});
+    const std::uint8_t here = 1;
+    const int map[] = {recorder->map};
+    if (!send_message(command.channel.get(), {&here, 1}, map, Wait::kNo))
+        return peer.reply(Refusal{kWorldFault, "the flight recorder could not be handed over"});
+    peer.reply(RecordReply{std::move(recorder->view)});
+}
 
 void Daemon::carry_out_one(EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
 

@@ -23,9 +23,10 @@ std::string line_of(const runtime::Event& event) {
 void EventFeed::take(const runtime::Event& event) {
     if (last_.size() == kLast) last_.pop_front();
     last_.push_back(event);
+    last_.back().before.clear();  // up to 25 KB of text an event: those are for sinks
     if (followers_.empty()) return;
     if (news_.size() < kNews)
-        news_.push_back(line_of(event));
+        news_.push_back(line_of(last_.back()));
     else
         ++not_kept_;
 }

@@ -99,6 +99,7 @@ void work(const std::vector<Loader::Job>& jobs, int socket) {
     for (const Loader::Job& job : jobs) {
         needed.push_back(job.image.fd());
         needed.push_back(job.options.shared.events);
+        needed.push_back(job.options.shared.record);
         if (job.options.shared.state != nullptr)
             for (const int fd : job.options.shared.state->fds()) needed.push_back(fd);
     }

@@ -3,6 +3,7 @@
 #define WEIR_BPF_ACCOUNT_H
 
 #include "bpf/abi.h"
+#include "bpf/record.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
@@ -74,9 +75,47 @@ static __always_inline void weir_add_inside(weir_ctx* ctx, const struct weir_pac
         *(__u64*)(event->payload + i) = weir_text_word(ctx, at, end);
 }
 
-/* Functions with `_with_texts` are for policies whose events carry texts of the frame, and so need the context; kept
- * for them in others it would be 8 bytes more of the stack of all that follows. */
-#define HAS_TEXTS ((weir_needs() & WEIR_NEED_EVENT_TEXTS) != 0)
+/* Functions with `_with_texts` are for policies whose events carry texts of the frame or the frame itself, and so need
+ * the context; kept for them in others it would be 8 bytes more of the stack of all that follows. */
+#define HAS_TEXTS ((weir_needs() & WEIR_NEED_EVENT_TEXTS) != 0 || weir_captures())
+
+/* The frame, and where it will be in the recorder: record.h. */
+static __always_inline void weir_add_capture(weir_ctx* ctx, struct weir_packet* packet, struct weir_capture* capture);
+
+static __always_inline void weir_fill_event(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx,
+                                            struct weir_event* event) {
+    event->time_ns = weir_now();
+    event->rule = rule;
+    event->alert = alert;
+    event->generation = weir_settings.generation;
+    const struct weir_rule_row* row = &weir_rule_rows[rule];
+    event->flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
+    event->suppressed = packet->suppressed;
+    event->verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
+    event->captured = 0;
+    event->packet = *packet;
+    if (weir_needs() & WEIR_NEED_EVENT_INSIDE) weir_add_inside(ctx, packet, (struct weir_event_inside*)event);
+}
+
+/* False where the ring has no room. */
+#define WEIR_EVENT_BYTES \
+    (weir_needs() & WEIR_NEED_EVENT_INSIDE ? sizeof(struct weir_event_inside) : sizeof(struct weir_event))
+static __always_inline int weir_send_event(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
+    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES, 0);
+    if (!event) return 0;
+    weir_fill_event(packet, rule, alert, ctx, event);
+    bpf_ringbuf_submit(event, 0);
+    return 1;
+}
+static __always_inline int weir_send_capture(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
+    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES + sizeof(struct weir_capture), 0);
+    if (!event) return 0;
+    weir_fill_event(packet, rule, alert, ctx, event);
+    event->flags |= WEIR_EVENT_CAPTURED;
+    weir_add_capture(ctx, packet, (struct weir_capture*)((__u8*)event + WEIR_EVENT_BYTES));
+    bpf_ringbuf_submit(event, 0);
+    return 1;
+}
 
 /* One event: into the ring, or counted as lost. */
 static __always_inline int weir_raise(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
@@ -95,25 +134,10 @@ static __always_inline int weir_raise(struct weir_packet* packet, __u32 rule, __
         account->suppressed++;
         return 0;
     }
-    const int has_inside = (weir_needs() & WEIR_NEED_EVENT_INSIDE) != 0;
-    struct weir_event* event =
-        bpf_ringbuf_reserve(&weir_events, has_inside ? sizeof(struct weir_event_inside) : sizeof(struct weir_event), 0);
-    if (!event) {
-        account->lost++;
-        return 0;
-    }
-    event->time_ns = weir_now();
-    event->rule = rule;
-    event->alert = alert;
-    event->generation = weir_settings.generation;
-    const struct weir_rule_row* row = &weir_rule_rows[rule];
-    event->flags = row->flags & WEIR_ROW_WOULD ? WEIR_EVENT_WOULD : 0;
-    event->suppressed = packet->suppressed;
-    event->verdict = row->verdict == WEIR_NO_VERDICT ? ~0u : row->verdict;
-    event->captured = 0;
-    event->packet = *packet;
-    if (has_inside) weir_add_inside(ctx, packet, (struct weir_event_inside*)event);
-    bpf_ringbuf_submit(event, 0);
+    int is_sent = weir_captures() && weir_rule_rows[rule].flags & WEIR_ROW_CAPTURES
+                      ? weir_send_capture(packet, rule, alert, ctx)
+                      : weir_send_event(packet, rule, alert, ctx);
+    if (!is_sent) account->lost++;
     return 0;
 }
 

@@ -156,5 +156,6 @@ __u32 weir_throttle_account(void); /* and of weir_state_accounts: behind the ter
 __u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
 __u32 weir_change_count(void);     /* 0: no rule changes a set */
 __u32 weir_change_words(void);     /* of weir_rule_changes */
+__u32 weir_captures(void);         /* 0: no rule captures */
 
 #endif

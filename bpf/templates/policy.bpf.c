@@ -11,6 +11,7 @@
 #include "bpf/templates/read/frame.h"
 #include "bpf/templates/read/inside.h"
 #include "bpf/templates/read/payload.h"
+#include "bpf/templates/record.h"
 #include "bpf/templates/sets.h"
 #include "bpf/templates/share.h"
 #include "bpf/templates/state.h"
@@ -47,6 +48,7 @@ static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet)
     if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);
     row = weir_last_row(packet, row);
     weir_count(row, packet->len);
+    weir_record_packet(ctx, packet, row);
     if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
     if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_action(ctx, packet, row));
     return weir_action(ctx, packet, row);

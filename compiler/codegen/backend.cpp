@@ -97,6 +97,11 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_throttle_account", state.throttle_account());
     filled.set_table("weir_throttles", state.throttles().rows.size());
     filled.set_table("weir_throttle_keys", state.throttles().keys.size());
+    filled.set_constant("weir_captures", decision.captures() ? 1 : 0);
+    filled.set_constant("weir_record_bytes", tables.record().bytes);
+    filled.set_constant("weir_record_packets", std::max(tables.record().packets, 1u));
+    filled.set_constant("weir_record_key_count", static_cast<std::uint32_t>(tables.record().keys.size()));
+    filled.set_table("weir_record_keys", tables.record().keys.size());
     filled.set_constant("weir_sample_count", tables.sample_count());
     filled.set_table("weir_samples", tables.sample_count());
     filled.set_constant("weir_change_count", state.change_count());

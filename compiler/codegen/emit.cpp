@@ -26,7 +26,7 @@ void at_line(llvm::IRBuilder<>& ir, llvm::Function& function, unsigned line) {
 }
 
 llvm::Value* noted(const Emission& emission, llvm::IRBuilder<>& ir, llvm::Function& function, llvm::Value* row) {
-    if ((emission.decision.needs & WEIR_NEED_EVENT_TEXTS) == 0 && !emission.terms_read_frame)
+    if (!emission.decision.has_frame_in_events() && !emission.terms_read_frame)
         return ir.CreateCall(&emission.target.function("weir_noted"), {function.getArg(0), row});
     return ir.CreateCall(&emission.target.function("weir_noted_with_texts"),
                          {function.getArg(0), row, function.getArg(1)});

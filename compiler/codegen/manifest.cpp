@@ -5,6 +5,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/packet/fields.h"
+#include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/verdict.h"
 #include "grammar/base/same_numbers.h"
@@ -57,6 +58,12 @@ bpf::SinkInfo sink_info(const policy::Sink& sink) {
         info.path = eve->path;
         info.rotate_bytes = eve->rotate_bytes;
         info.keep = eve->keep;
+    }
+    if (const auto* pcap = std::get_if<policy::PcapSink>(&sink.kind)) {
+        info.kind = bpf::SinkKind::kPcap;
+        info.path = pcap->path;
+        info.rotate_bytes = pcap->rotate_bytes;
+        info.keep = pcap->keep;
     }
     return info;
 }
@@ -115,6 +122,11 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     const policy::TypedPolicy& policy = compiled.policy;
     bpf::Manifest manifest;
     manifest.policy = policy.name;
+    const auto keys = policy::capture_keys(policy);
+    if (policy.record) {
+        manifest.record = {policy.record->bytes, policy.record->packets, {}};
+        for (const auto& key : keys) manifest.record.keys.push_back(policy::identity(key));
+    }
     for (const policy::Rule& rule : policy.rules) {
         bpf::RuleInfo info;
         info.name = rule.name;
@@ -122,6 +134,12 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         if (rule.verdict) {
             info.verdict = policy::verdict_number(rule.verdict->kind);
             info.redirect = rule.verdict->interface;
+        }
+        if (rule.capture) {
+            info.captures = true;
+            info.before = rule.capture->before;
+            const auto key = std::find(keys.begin(), keys.end(), rule.capture->keys);
+            if (info.before != 0) info.before_key = static_cast<std::uint32_t>(key - keys.begin());
         }
         manifest.rules.push_back(std::move(info));
     }

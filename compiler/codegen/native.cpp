@@ -43,6 +43,7 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
                  HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
     maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
     maps.emplace("weir_events", HostMap::array(0, 1));
+    maps.emplace("weir_record", HostMap::array(0, 1));
     maps.emplace("weir_ifaces", HostMap::array(0, sizeof(std::uint32_t)));
     maps.emplace("weir_trace_head", HostMap::array(1, sizeof(weir_trace)));
     maps.emplace("weir_trace_matched", HostMap::array(WEIR_TRACE_MATCHED, sizeof(std::uint32_t)));

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "bpf/record.h"
 #include "bpf/tls_walks.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
@@ -190,6 +191,7 @@ std::uint32_t answers_of(std::uint32_t verdict) {
 }
 
 void Tables::set_rules(const ir::Decision& decision, bool observe) {
+    record_ = decision.record;
     walks_tls_ = (decision.needs & WEIR_NEED_TLS_WALKS) != 0;
     state_.set_decision(decision);
     set_searches(decision);
@@ -202,6 +204,7 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         if (!rule.terms.empty()) row.flags |= WEIR_ROW_STATE;
         if (rule.decides) row.flags |= WEIR_ROW_DECIDES;
         if (!rule.changes.empty()) row.flags |= WEIR_ROW_CHANGES;
+        if (rule.captures) row.flags |= WEIR_ROW_CAPTURES;
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint8_t>(rule.alerts.size());
         for (const ir::AlertAction& action : rule.alerts) {
@@ -238,6 +241,21 @@ void Tables::set_forests(const ir::Decision& decision) {
     entries_.resize(with_slack(entries_.size()));
 }
 
+std::vector<weir_throttle_key> Tables::record_keys() const {
+    std::vector<weir_throttle_key> rows;
+    for (const ir::PacketKey& key : record_.keys) rows.push_back(key_row(key));
+    return rows;
+}
+
+// Elements of one CPU: whoever loads the object knows how many there are.
+void Tables::write_record(bpf::Object& object) const {
+    if (record_.bytes == 0) return;
+    const auto keys = static_cast<std::uint32_t>(record_.keys.size());
+    object.sizes.push_back({"weir_record", WEIR_RECORD_ELEMENTS(record_.packets), sizeof(std::uint32_t),
+                            WEIR_RECORD_SLOT_BYTES(keys, record_.bytes)});
+    if (keys != 0) object.tables.push_back({".data.weir_record_keys", bytes_of(record_keys())});
+}
+
 void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     bpf::MapImage hash{"weir_sets_hash", hash_words_ * 4, 4, {}, {}};
     bpf::MapImage nets{"weir_sets_lpm", 4 + net_words_ * 4, 4, {}, {}};
@@ -270,6 +288,7 @@ void Tables::write(const policy::TypedPolicy& policy, bpf::Object& object) {
     if (hash_entries != 0) object.maps.push_back(std::move(hash));
     if (net_entries != 0) object.maps.push_back(std::move(nets));
     state_.write(policy, object);
+    write_record(object);
 
     // A policy that does not read a table does not have it in its program.
     const auto table = [&](const char* section, std::vector<std::uint8_t> bytes) {

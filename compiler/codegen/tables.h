@@ -66,12 +66,15 @@ public:
     // The trees, if the decision has any. Slots and entries are padded with zeros that nothing refers to, so that a
     // small change of the policy changes neither their number nor the program.
     void set_forests(const ir::Decision& decision);
+    const ir::Record& record() const { return record_; }
     // Moves everything into `object`.
     void write(const policy::TypedPolicy& policy, bpf::Object& object);
 
 private:
     void number_devices(const policy::TypedPolicy& policy);
     void set_searches(const ir::Decision& decision);
+    std::vector<weir_throttle_key> record_keys() const;
+    void write_record(bpf::Object& object) const;
 
     std::vector<weir_rule_row> rows_;
     std::vector<std::uint32_t> alerts_;
@@ -81,6 +84,7 @@ private:
     std::vector<std::uint32_t> devices_;  // by rule: of a redirect, the number of its interface
     std::uint32_t device_count_ = 0;
     bool walks_tls_ = false;  // names of TLS are looked for in later segments
+    ir::Record record_;
     std::vector<weir_literal> literals_;
     std::vector<weir_text_literal> text_literals_;
     PayloadSearches searches_;

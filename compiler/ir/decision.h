@@ -3,6 +3,7 @@
 // structure; codegen, the printer and the interpreter read it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -182,6 +183,13 @@ struct SetChange {
     PacketKey key;
 };
 
+// The flight recorder: policy::Record.
+struct Record {
+    std::uint32_t bytes = 0;  // of a frame; 0: nothing is recorded
+    std::uint32_t packets = 0;
+    std::vector<PacketKey> keys;  // those of policy::capture_keys()
+};
+
 struct AlertAction {
     std::uint32_t alert = 0;
     std::uint64_t sample = 1;
@@ -192,6 +200,7 @@ struct Rule {
     std::uint32_t verdict = 0;  // enum weir_verdict
     bool decides = false;       // has a verdict and is not observed
     bool observe = false;
+    bool captures = false;             // events of its alerts carry the frame
     std::vector<std::uint32_t> terms;  // of Decision::terms: all must be true, too, tried in this order
     std::vector<AlertAction> alerts;
     std::vector<std::uint32_t> changes;  // of Decision::changes, in this order
@@ -212,6 +221,7 @@ struct Decision {
     std::vector<Throttle> throttles;   // of alerts that some rule raises
     std::uint64_t throttles_size = 0;  // keys of all of them together
     std::vector<SetChange> changes;
+    Record record;
     std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
@@ -222,6 +232,11 @@ struct Decision {
     Forests forests;                                  // kForest
     std::vector<std::vector<PredicateId>> residuals;  // by number - 1: all of them must hold
 
+    bool captures() const {
+        return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.captures; });
+    }
+    // Whoever raises an event needs the frame for it.
+    bool has_frame_in_events() const { return (needs & WEIR_NEED_EVENT_TEXTS) != 0 || captures(); }
     const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
 };
 

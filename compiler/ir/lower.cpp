@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
@@ -48,6 +49,7 @@ public:
         decision_.needs = decision_.reads.needs();
         for (const policy::Rule& rule : policy_.rules) add_rule(rule);
         add_throttles();
+        add_record();
         decision_.default_verdict = policy::verdict_number(policy_.default_verdict.kind);
         decision_.malformed_verdict = policy::verdict_number(policy_.malformed_verdict.kind);
         return std::move(decision_);
@@ -66,6 +68,7 @@ private:
         for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs |= WEIR_NEED_HEADERS;
+        rule.captures = typed.capture.has_value();
         for (const policy::AlertAction& action : typed.alerts)
             for (const policy::MessagePart& part : policy_.alerts[static_cast<std::size_t>(action.alert)].message)
                 if (const auto* field = std::get_if<FieldId>(&part)) add_to_events(*field);
@@ -90,6 +93,12 @@ private:
                 decision_.throttles.push_back({alert, packet_key(throttle->keys), throttle->limit, throttle->unit_ns,
                                                policy::identity(policy_.alerts[alert])});
         }
+    }
+
+    void add_record() {
+        if (!policy_.record) return;
+        decision_.record = {policy_.record->bytes, policy_.record->packets, {}};
+        for (const auto& keys : policy::capture_keys(policy_)) decision_.record.keys.push_back(packet_key(keys));
     }
 
     PacketKey packet_key(const std::vector<policy::KeyField>& fields) {

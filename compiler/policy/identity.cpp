@@ -34,10 +34,19 @@ std::string key_text(const KeyField& key) {
                                   : fmt::format("{}/{}/{}", name, key.bits.ip4, key.bits.ip6);
 }
 
+}  // namespace
+
+std::string identity(const std::vector<KeyField>& keys) {
+    std::string text;
+    for (std::size_t i = 0; i < keys.size(); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", key_text(keys[i]));
+    return text;
+}
+
+namespace {
+
 std::string with_keys(std::string text, const StateTerm& term) {
     if (term.value) text += fmt::format("{} by ", key_text(*term.value));
-    for (std::size_t i = 0; i < term.keys.size(); ++i)
-        text += fmt::format("{}{}", i == 0 ? "" : ", ", key_text(term.keys[i]));
+    text += identity(term.keys);
     const bool is_unit =
         term.kind == TermKind::kRate || term.kind == TermKind::kByteRate || term.kind == TermKind::kThrottle;
     return text + fmt::format(") {} {}", is_unit ? "per" : "in", duration_text(term.unit_ns));

@@ -17,6 +17,8 @@ std::string identity(const TypedPolicy& policy, const Rule& rule, const StateTer
 std::string identity(const Alert& alert);
 // A number for it: names of one policy have different ones but for one chance in 2^64 or so, a pair.
 std::uint64_t identity_print(std::string_view identity);
+// "ip.src/24/56, tcp.dport"
+std::string identity(const std::vector<KeyField>& keys);
 // "set blocked: (ip, port)"
 std::string identity(const Set& set);
 

@@ -17,6 +17,7 @@ public:
             condition(rule.condition);
             for (const StateTerm& one : rule.terms) term(one);
             for (const SetChange& change : rule.changes) keys(change.keys);
+            if (rule.capture) keys(rule.capture->keys);
             for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
         }
         return read_;

@@ -12,7 +12,7 @@ namespace weir::policy {
 std::vector<packet::FieldId> compared_fields(const Expr& expr);
 
 // All that judging a packet and reporting on it reads: conditions of rules, keys and values of state terms, keys of set
-// changes, and of the alerts that rules raise the throttles' keys and the holes of messages.
+// changes and of captures, and of the alerts that rules raise the throttles' keys and the holes of messages.
 packet::FieldSet fields_read(const TypedPolicy& policy);
 
 }  // namespace weir::policy

@@ -5,7 +5,9 @@
 
 #include "bpf/abi.h"
 #include "bpf/name_table.h"
+#include "bpf/record.h"
 #include "bpf/table.h"
+#include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/set_element.h"
 
@@ -56,6 +58,12 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
     if (throttled != policy.alerts.end())  // all throttles have one table
         tables.push_back(
             {"`throttles`", throttled->throttle->span, bytes_of_cells(policy.throttles_size, TermKind::kThrottle)});
+    if (policy.record) {
+        const auto keys = static_cast<std::uint32_t>(capture_keys(policy).size());
+        tables.push_back({"`record`", policy.record->span,
+                          std::uint64_t{WEIR_RECORD_ELEMENTS(policy.record->packets)} *
+                              WEIR_RECORD_SLOT_BYTES(keys, policy.record->bytes)});
+    }
     return tables;
 }
 

@@ -15,7 +15,8 @@ struct TableBytes {
     std::uint64_t bytes = 0;
 };
 
-// Sets, state terms and throttles, in the order of the policy. Within a few percent of what the kernel allocates.
+// Sets, state terms and throttles, in the order of the policy, and the flight recorder of one CPU. Within a few percent
+// of what the kernel allocates.
 std::vector<TableBytes> table_bytes(const TypedPolicy& policy);
 
 // Of all tables together, where nobody says otherwise (`--memory`). docs/limits.md has the reason.

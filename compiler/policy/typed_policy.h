@@ -212,6 +212,12 @@ struct SetChange {
     std::uint64_t for_ns = 0;    // how long it stays; 0: without an end
 };
 
+// The packet rides along with the events of the rule's alerts.
+struct Capture {
+    std::uint32_t before = 0;    // so many packets of its key that were recorded before it, too; at most 64
+    std::vector<KeyField> keys;  // what `before` is by
+};
+
 struct AlertAction {
     AlertId alert;
     std::uint64_t sample = 1;
@@ -226,6 +232,7 @@ struct Rule {
     std::vector<StateTerm> terms;     // after them, in the order written, while all before hold
     std::vector<AlertAction> alerts;  // in the order written
     std::vector<SetChange> changes;   // likewise
+    std::optional<Capture> capture;
     std::optional<Verdict> verdict;
     // The rule ends the evaluation where it matches: a verdict, not observed.
     bool decides() const { return verdict.has_value() && !observe; }
@@ -254,10 +261,11 @@ struct EveSink {
     std::uint64_t rotate_bytes = 0;
     std::uint32_t keep = 0;
 };  // 0: never rotated
+struct PcapSink : EveSink {};  // of the packets that rules capture
 struct Sink {
     std::string name;
     Span span;
-    std::variant<StdoutSink, EveSink> kind;
+    std::variant<StdoutSink, EveSink, PcapSink> kind;
 };
 
 // ---- tests ----
@@ -314,6 +322,13 @@ struct NegatedComparison {
     std::string help;
 };
 
+// The flight recorder: the first bytes of the last packets of each CPU.
+struct Record {
+    std::uint32_t bytes = 0;    // of a packet; 64 to 256, in eights
+    std::uint32_t packets = 0;  // of a CPU; a power of two
+    Span span{};
+};
+
 struct TypedPolicy {
     std::string name;
     Verdict default_verdict;
@@ -327,6 +342,7 @@ struct TypedPolicy {
     std::vector<Test> tests;
     std::vector<NegatedComparison> negated_comparisons;
     std::uint64_t throttles_size = 65536;  // keys of all throttles together
+    std::optional<Record> record;
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
 };

@@ -121,8 +121,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     each<ast::FlowsSize>(items, [&](const ast::Policy&, const ast::FlowsSize& flows) {
         conditions.not_yet(flows.span, "`flows size`");
     });
-    each<ast::Record>(
-        items, [&](const ast::Policy&, const ast::Record& record) { conditions.not_yet(record.span, "`record`"); });
+    each<ast::Record>(items, [&](const ast::Policy&, const ast::Record& record) { checker.record(record); });
     each<ast::Let>(items,
                    [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
     std::size_t rules = 0;
@@ -136,6 +135,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     });
     check_ifaces(typed, diagnostics);
     checker.net_lengths();
+    checker.check_pcap_sinks();
     TestChecker tests(sources, names, typed, conditions);
     each<ast::Test>(items, [&](const ast::Policy& policy, const ast::Test& test) {
         typed.tests.push_back(tests.check(policy, test));

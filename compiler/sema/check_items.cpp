@@ -15,8 +15,9 @@ namespace weir::sema {
 
 namespace {
 constexpr std::string_view kLaterSinks[] = {"syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
-constexpr std::string_view kSinks[] = {"stdout", "eve", "syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
-constexpr std::string_view kEveWords[] = {"rotate", "keep"};
+constexpr std::string_view kSinks[] = {"stdout", "eve",   "pcap", "syslog", "webhook",
+                                       "exec",   "kafka", "nats", "unix",   "llm"};
+constexpr std::string_view kFileWords[] = {"rotate", "keep"};
 
 std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const ast::Name& name) {
     const std::string near = nearest_word(words, name.text);
@@ -25,40 +26,56 @@ std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const as
 }
 }  // namespace
 
-void ItemChecker::eve_argument(const ast::SinkArgument& argument, policy::EveSink& eve) {
+void ItemChecker::file_argument(const ast::Sink& sink, const ast::SinkArgument& argument, policy::EveSink& file) {
+    const std::string& kind = sink.kind.text;
+    const std::string shape = kind == "eve" ? "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`"
+                                            : "write `pcap(\"/var/log/weir/alerts.pcapng\", rotate 100MB, keep 10)`";
     const auto wrong = [&](std::string message, std::string help) {
         say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
     };
-    constexpr std::string_view kShape = "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`";
     const bool is_let = argument.keyword && argument.values.empty() && argument.words.size() == 1;
     if (!is_let && (argument.values.size() != 1 || !argument.words.empty()))
-        return wrong("not an argument of eve()", std::string(kShape));
+        return wrong(fmt::format("not an argument of {}()", kind), shape);
     const Value* of_let =
         is_let ? conditions_.let_value(argument.words.front().text, argument.words.front().span) : nullptr;
     if (is_let && of_let == nullptr) return;  // said
     const Value& value = is_let ? *of_let : argument.values.front().value;
     if (!argument.keyword) {
         const auto* path = std::get_if<Text>(&value);
-        if (path == nullptr || path->bytes.empty() || path->bytes.find('\0') != std::string::npos || !eve.path.empty())
-            return wrong("eve() takes one path", std::string(kShape));
-        eve.path = path->bytes;
+        if (path == nullptr || path->bytes.empty() || path->bytes.find('\0') != std::string::npos || !file.path.empty())
+            return wrong(fmt::format("{}() takes one path", kind), shape);
+        file.path = path->bytes;
     } else if (argument.keyword->text == "rotate") {
         const auto* size = std::get_if<ByteSize>(&value);
         if (size == nullptr || size->bytes == 0) return wrong("`rotate` takes a size", "write `rotate 100MB`");
-        eve.rotate_bytes = size->bytes;
+        file.rotate_bytes = size->bytes;
     } else if (argument.keyword->text == "keep") {
         constexpr std::uint64_t kMaxKept = 1000;
         const auto* number = std::get_if<Integer>(&value);
         if (number == nullptr || number->value == 0 || number->value > kMaxKept)
             return wrong("`keep` takes a number of files, 1 to 1000", "write `keep 10`");
-        eve.keep = static_cast<std::uint32_t>(number->value);
+        file.keep = static_cast<std::uint32_t>(number->value);
     } else {
         say({.code = Code::E331,
              .span = argument.keyword->span,
-             .message = fmt::format("`{}` is not an argument of eve()", argument.keyword->text),
-             .help = std::string(kShape),
-             .fix = nearest_fix(kEveWords, *argument.keyword)});
+             .message = fmt::format("`{}` is not an argument of {}()", argument.keyword->text, kind),
+             .help = shape,
+             .fix = nearest_fix(kFileWords, *argument.keyword)});
     }
+}
+
+policy::EveSink ItemChecker::file_sink(const ast::Sink& written) {
+    const std::string& kind = written.kind.text;
+    policy::EveSink file;
+    for (const ast::SinkArgument& argument : written.arguments) file_argument(written, argument, file);
+    if (file.path.empty())
+        say({.code = Code::E331,
+             .span = written.kind.span,
+             .message = fmt::format("{}() needs a path", kind),
+             .help =
+                 fmt::format("write `{}(\"/var/log/weir/{}\")`", kind, kind == "eve" ? "eve.json" : "alerts.pcapng")});
+    if (file.rotate_bytes != 0 && file.keep == 0) file.keep = 10;
+    return file;
 }
 
 void ItemChecker::sink(const ast::Sink& written) {
@@ -68,22 +85,16 @@ void ItemChecker::sink(const ast::Sink& written) {
         if (!written.arguments.empty())
             say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no arguments"});
     } else if (kind == "eve") {
-        policy::EveSink eve;
-        for (const ast::SinkArgument& argument : written.arguments) eve_argument(argument, eve);
-        if (eve.path.empty())
-            say({.code = Code::E331,
-                 .span = written.kind.span,
-                 .message = "eve() needs a path",
-                 .help = "write `eve(\"/var/log/weir/eve.json\")`"});
-        if (eve.rotate_bytes != 0 && eve.keep == 0) eve.keep = 10;
-        sink.kind = std::move(eve);
+        sink.kind = file_sink(written);
+    } else if (kind == "pcap") {
+        sink.kind = policy::PcapSink{file_sink(written)};
     } else if (std::find(std::begin(kLaterSinks), std::end(kLaterSinks), kind) != std::end(kLaterSinks)) {
         conditions_.not_yet(written.kind.span, fmt::format("the sink `{}`", kind));
     } else {
         say({.code = Code::E215,
              .span = written.kind.span,
              .message = fmt::format("unknown kind of sink `{}`", kind),
-             .help = "the kinds are stdout, eve, syslog, webhook, exec, kafka, nats, unix and llm",
+             .help = "the kinds are stdout, eve, pcap, syslog, webhook, exec, kafka, nats, unix and llm",
              .fix = nearest_fix(kSinks, written.kind)});
     }
     typed_.sinks.push_back(std::move(sink));
@@ -192,9 +203,10 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
     } else if (std::holds_alternative<ast::AddAction>(written.node) ||
                std::holds_alternative<ast::RemoveAction>(written.node)) {
         set_change(policy, written, rule);
+    } else if (std::holds_alternative<ast::CaptureAction>(written.node)) {
+        capture(policy, written, rule);
     } else {
-        conditions_.not_yet(written.span,
-                            std::holds_alternative<ast::CaptureAction>(written.node) ? "`capture`" : "`measure`");
+        conditions_.not_yet(written.span, "`measure`");
     }
 }
 
@@ -241,6 +253,7 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
              .help = "use one rule for several: a set can choose the packets that it counts"});
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     check_verdict_last(written);
+    check_captures(written, rule);
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
         say({.code = Code::E511,
              .span = written.name.span,

@@ -23,6 +23,10 @@ public:
     void sink(const ast::Sink& written);
     void alert(const ast::Policy& policy, const ast::Alert& written);
     void rule(const ast::Policy& policy, const ast::Rule& written);
+    // Before the rules.
+    void record(const ast::Record& written);
+    // Once all rules are there.
+    void check_pcap_sinks();
     // Once all rules are there: sets of nets that change, and how many lengths their nets have.
     void net_lengths();
     // check_verdicts.cpp
@@ -48,7 +52,8 @@ private:
                                                       const policy::Set& set);
     void room_for(const ast::Set& written, std::uint64_t entries);
     // check_items.cpp
-    void eve_argument(const ast::SinkArgument& argument, policy::EveSink& eve);
+    void file_argument(const ast::Sink& sink, const ast::SinkArgument& argument, policy::EveSink& file);
+    policy::EveSink file_sink(const ast::Sink& written);
     std::vector<policy::MessagePart> message(const ast::Alert& written);
     policy::MessagePart hole(std::string_view name, Span span);
     Span hole_span(const ast::Alert& written, std::string_view name) const;
@@ -61,6 +66,10 @@ private:
     policy::Set* changed_set(const ast::Name& name);
     std::optional<std::vector<policy::KeyField>> changed_keys(const Operand& value, const policy::Set& set);
     void set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
+    // check_record.cpp
+    bool capture_before(const ast::Policy& policy, const ast::Action& action, policy::Capture& capture);
+    void capture(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
+    void check_captures(const ast::Rule& written, const policy::Rule& rule);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
 
     const Sources& sources_;
@@ -68,10 +77,11 @@ private:
     const Files& files_;
     ConditionChecker& conditions_;
     policy::TypedPolicy& typed_;
-    std::vector<std::string> devices_{};  // interfaces that rules redirect to
-    std::size_t search_rules_ = 0;        // that search the payload
-    std::size_t state_rules_ = 0;         // that have a state term
-    std::uint64_t set_entries_ = 0;       // of all sets so far
+    std::vector<std::string> devices_{};                         // interfaces that rules redirect to
+    std::vector<std::vector<policy::KeyField>> capture_keys_{};  // different ones so far
+    std::size_t search_rules_ = 0;                               // that search the payload
+    std::size_t state_rules_ = 0;                                // that have a state term
+    std::uint64_t set_entries_ = 0;                              // of all sets so far
 };
 
 }  // namespace weir::sema

@@ -99,6 +99,7 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
         }
         if (!slot) report(fmt::format("generation {} was in no slot; it is back", generation.number));
         Loaded& one = loaded.emplace_back(Loaded{std::move(generation), std::move(*program), *found});
+        connect_recorder(one);
         if (const auto summed = sums.generations.find(one.generation.number);
             summed != sums.generations.end() && fits(summed->second.counted, one.generation.manifest)) {
             one.counted = summed->second.counted;

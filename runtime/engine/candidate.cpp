@@ -12,7 +12,9 @@
 namespace weir::runtime {
 
 SharedMaps Engine::State::shared_with_shadow() const {
-    return {reader->ring_fd(), &active->program.state(), active->generation.number};
+    SharedMaps shared{reader->ring_fd(), &active->program.state(), active->generation.number};
+    share_recorder(*active, shared);
+    return shared;
 }
 
 Engine::ShadowPrograms Engine::shadow_programs() const {

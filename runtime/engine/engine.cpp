@@ -102,13 +102,14 @@ Generation* Engine::State::find_generation(std::uint32_t number) {
     return history.find(number);
 }
 
-void Engine::State::take(const weir_event_inside& record, std::uint64_t position) {
+void Engine::State::take(const weir_event_inside& record, const weir_capture* capture, std::uint64_t position) {
     const weir_event& event = record.event;
     Generation* of = find_generation(event.generation);
     // Only programs of ours write into the ring; these would be a fault of theirs.
     if (of == nullptr || event.rule >= of->manifest.rules.size() || event.alert >= of->manifest.alerts.size()) return;
     const std::uint64_t boot_ns = realtime_ns() - monotonic_ns();
-    const Event text = make_event(record, of->manifest, interfaces.name_of(event.packet.ifindex), boot_ns);
+    Event text = make_event(record, of->manifest, interfaces.name_of(event.packet.ifindex), boot_ns);
+    if (capture != nullptr) add_capture(event, *capture, *of, boot_ns, text);
     journal.begin({position, of->number, event.alert, of->record.read(), of->record.alerts()[event.alert]});
     if (options.on_event) options.on_event(text);
     const bool delivered = dispatcher.deliver(text, of->alert_sinks[event.alert]);
@@ -153,9 +154,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
-    const auto take = [s = state.get()](const weir_event_inside& event, std::uint64_t position) {
-        s->take(event, position);
-    };
+    const auto take = [s = state.get()](const weir_event_inside& event, const weir_capture* capture,
+                                        std::uint64_t position) { s->take(event, capture, position); };
     auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take)
                           : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();

@@ -13,6 +13,7 @@
 #include "runtime/engine/lifetime.h"
 #include "runtime/engine/program.h"
 #include "runtime/engine/shadow.h"
+#include "runtime/recorder_view.h"
 #include "runtime/sinks/event.h"
 #include "runtime/state/live_set.h"
 #include "runtime/state/state_maps.h"
@@ -109,6 +110,13 @@ public:
     const std::vector<bpf::SetInfo>& sets() const;
     // One of them that changes, by name; to be used before the next swap.
     Result<LiveSet> set(const std::string& name) const;
+    // The flight recorder of the policy in force: its map, which stays the engine's, and how to read it. An error where
+    // the policy has none.
+    struct RecorderAccess {
+        int map = -1;
+        RecorderView view{};
+    };
+    Result<RecorderAccess> recorder() const;
     // In other threads: expired entries are removed from sets (packets do not see them anyway), and what the first
     // change of a set by hand needs is made ready. To be called now and then.
     void tidy_sets();

@@ -48,7 +48,8 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Object& obje
                       std::vector<std::vector<SinkId>>(alerts),
                       std::move(*record),
                       std::vector<std::uint64_t>(alerts),
-                      std::vector<std::uint64_t>(alerts)};
+                      std::vector<std::uint64_t>(alerts),
+                      {}};
 }
 
 Result<Generation> adopt_generation(UniqueFd map) {
@@ -76,7 +77,8 @@ Result<Generation> adopt_generation(UniqueFd map) {
                       std::vector<std::vector<SinkId>>(alerts),
                       std::move(*record),
                       std::vector<std::uint64_t>(alerts),
-                      std::vector<std::uint64_t>(alerts)};
+                      std::vector<std::uint64_t>(alerts),
+                      {}};
 }
 
 void connect_sinks(Generation& generation, Dispatcher& dispatcher) {

@@ -13,6 +13,7 @@
 #include "runtime/engine/accounts.h"
 #include "runtime/engine/program.h"
 #include "runtime/engine/record.h"
+#include "runtime/recorder.h"
 #include "runtime/sinks/dispatcher.h"
 
 namespace weir::runtime {
@@ -31,6 +32,7 @@ struct Generation {
     // program has ended. Of those, the ones of programs that stood in for its own, beside a candidate.
     std::vector<std::uint64_t> sent;
     std::vector<std::uint64_t> sent_by_stand_ins;
+    std::optional<Recorder> recorder{};  // where its program records, as long as this process knows the program
 
     // Events of an alert that wait in the ring, of those that have been counted.
     std::uint64_t waiting(std::size_t alert) const;

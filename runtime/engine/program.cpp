@@ -28,6 +28,22 @@ Error missing(const char* what) {
     return {fmt::format("the compiled policy has no {}: it is of another version", what), "compile it again", EINVAL};
 }
 
+// A ring for each CPU: the one of the policy before, where that records alike.
+Status prepare_record(bpf_object* object, const bpf::Object& compiled, const SharedMaps& shared) {
+    bpf_map* record = bpf_object__find_map_by_name(object, "weir_record");
+    if (record == nullptr) return Done{};
+    const bpf::RecordInfo& wanted = compiled.manifest.record;
+    if (wanted.bytes == 0) {  // who has no size for it has no use for it
+        bpf_map__set_autocreate(record, false);
+        return Done{};
+    }
+    bpf_map__set_max_entries(record, bpf_map__max_entries(record) * possible_cpus());
+    const bool goes_on = shared.record >= 0 && shared.recorded != nullptr && *shared.recorded == wanted;
+    if (goes_on && bpf_map__reuse_fd(record, shared.record) != 0)
+        return kernel_error(errno, "keeping the flight recorder");
+    return Done{};
+}
+
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
 Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
     for (const bpf::MapSize& size : compiled.sizes) {
@@ -72,6 +88,7 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
     bpf_map__set_max_entries(counters, WEIR_COUNTER_BLOCKS(static_cast<std::uint32_t>(rows)));
     if (events != nullptr && options.shared.events >= 0 && bpf_map__reuse_fd(events, options.shared.events) != 0)
         return kernel_error(errno, "keeping the ring of events");
+    if (Status recorded = prepare_record(object, compiled, options.shared); !recorded) return recorded;
     // Only tests and replays look into the trace; live policies need not carry it.
     for (const char* name : {"weir_trace_head", "weir_trace_matched", "weir_trace_alerts"})
         if (bpf_map* map = bpf_object__find_map_by_name(object, name); map != nullptr && options.settings.trace == 0)

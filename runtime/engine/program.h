@@ -18,9 +18,11 @@ namespace weir::runtime {
 
 // Maps that outlive a policy: the next one goes on with them.
 struct SharedMaps {
-    int events = -1;                   // fd, or -1: a map of its own
-    const StateMaps* state = nullptr;  // of the policy before
-    std::uint32_t generation = 0;      // of that policy; 0: there is none
+    int events = -1;                            // fd, or -1: a map of its own
+    const StateMaps* state = nullptr;           // of the policy before
+    std::uint32_t generation = 0;               // of that policy; 0: there is none
+    int record = -1;                            // fd of its flight recorder, or -1
+    const bpf::RecordInfo* recorded = nullptr;  // how it records
 };
 
 struct ProgramOptions {

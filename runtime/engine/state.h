@@ -34,6 +34,9 @@ enum class Pinned : std::uint8_t { kNothing, kEngine, kIncomplete, kUnusable };
 // An error where weir did not create it.
 Result<Pinned> inspect_pins(const Pins& pins);
 
+// The next policy goes on with the recorder of this one where it records alike.
+void share_recorder(const Loaded& loaded, SharedMaps& shared);
+
 struct Engine::State {
     State(EngineOptions given, std::optional<Pins> folder, Root attached, Journal deliveries, Interfaces found,
           LinkWatch watch)
@@ -78,12 +81,18 @@ struct Engine::State {
     // engine.cpp
     Status wake_by(std::initializer_list<int> fds);
     Status begin(const bpf::Object& object);
-    void take(const weir_event_inside& record, std::uint64_t position);
+    void take(const weir_event_inside& record, const weir_capture* capture, std::uint64_t position);
     Generation* find_generation(std::uint32_t number);
     void notice(const std::string& sentence) const;
     Result<Counts> uncollected_counts() const;
     Status fill_state(EngineStatus& status, const Counts& counts);
     void fill_sinks(EngineStatus& status, const Counts& counts) const;
+
+    // captures.cpp
+    void connect_recorder(Loaded& loaded);
+    void add_capture(const weir_event& event, const weir_capture& capture, const Generation& of, std::uint64_t boot_ns,
+                     Event& to);
+    CapturedPacket captured(const RecordedPacket& packet, std::uint64_t boot_ns);
 
     // sets.cpp
     std::vector<SavedSet> changing_sets(const Loaded& loaded) const;

@@ -43,6 +43,7 @@ ProgramOptions Engine::State::next_program() const {
     next.settings.frames = static_cast<std::uint32_t>(root.frames());
     next.answer_ns = answer_ns(options.reject_limit);
     next.shared.events = reader->ring_fd();
+    if (active) share_recorder(*active, next.shared);
     if (active) next.shared.state = &active->program.state();
     if (active) next.shared.generation = active->generation.number;
     return next;
@@ -67,6 +68,7 @@ Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
     if (!slot) return slot.error();
     if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
+    connect_recorder(loaded);
     if (!object.elf.empty() && bytes_of(object) <= kMaxSourceBytes)
         loaded.source = std::make_unique<const bpf::Object>(std::move(object));
     if (Status good = check_sinks(loaded.generation); !good) {

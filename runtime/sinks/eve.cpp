@@ -1,20 +1,12 @@
 // Tested by tests/unit/runtime/sinks_test.cpp.
 #include "runtime/sinks/eve.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "grammar/base/hash.h"
-#include "grammar/base/printable.h"
 #include "runtime/kernel.h"
+#include "runtime/sinks/base64.h"
 #include "runtime/sinks/event_text.h"
 
 namespace weir::runtime {
@@ -22,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr mode_t kFileMode = 0640;
+constexpr int kEthernet = 1;  // LINKTYPE_ETHERNET
 
 // Suricata's names; other protocols are their number in three digits, as there.
 std::string protocol_name(std::uint8_t proto) {
@@ -65,6 +57,17 @@ void add_addresses(Json& line, const weir_packet& packet) {
     }
 }
 
+Json packet_before(const CapturedPacket& packet) {
+    Json object;
+    object["timestamp"] = timestamp(packet.wall_clock_ns);
+    if (!packet.interface.empty()) object["in_iface"] = packet.interface;
+    object["rule"] = packet.rule;
+    object["verdict"] = packet.verdict;
+    object["packet_len"] = packet.original_bytes;
+    object["packet"] = base64(packet.bytes);
+    return object;
+}
+
 }  // namespace
 
 std::string eve_line(const Event& event) {
@@ -86,102 +89,30 @@ std::string eve_line(const Event& event) {
                      {"signature", event.alert},
                      {"category", event.policy},
                      {"severity", severity_number(event.severity)}};
-    line["weir"] = {{"policy", event.policy},
-                    {"rule", event.rule},
-                    {"alert", event.alert},
-                    {"generation", event.record.generation},
-                    {"suppressed", event.record.suppressed},
-                    {"severity", event.severity},
-                    {"verdict", event.verdict},
-                    {"message", event.message},
-                    {"packet_len", packet.len}};
-    if (!event.redirected_to.empty()) line["weir"]["to"] = event.redirected_to;
+    Json weir = {{"policy", event.policy},
+                 {"rule", event.rule},
+                 {"alert", event.alert},
+                 {"generation", event.record.generation},
+                 {"suppressed", event.record.suppressed},
+                 {"severity", event.severity},
+                 {"verdict", event.verdict},
+                 {"message", event.message},
+                 {"packet_len", packet.len}};
+    if (!event.redirected_to.empty()) weir["to"] = event.redirected_to;
+    for (const CapturedPacket& before : event.before) weir["before"].push_back(packet_before(before));
+    line["weir"] = std::move(weir);
+    if (event.packet) {
+        line["packet"] = base64(event.packet->bytes);
+        line["packet_info"] = {{"linktype", kEthernet}};
+    }
     return line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
-}
-
-bool EveFile::failed(const char* what) {
-    state_ = fmt::format("{} {} failed: {}", what, printable(path_), std::strerror(errno));
-    return false;
-}
-
-// A symbolic link is followed where root or this process's user made it: anybody else could have what root writes end
-// up in a file of their choice.
-bool EveFile::open() {
-    struct stat link{};
-    const bool is_link = lstat(path_.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
-    if (is_link && link.st_uid != 0 && link.st_uid != geteuid()) {
-        state_ = fmt::format("{} is a symbolic link of user {}: it is not followed", printable(path_), link.st_uid);
-        return false;
-    }
-    // Without O_NONBLOCK a named pipe would keep us until somebody reads it.
-    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | (is_link ? 0 : O_NOFOLLOW);
-    file_ = UniqueFd(::open(path_.c_str(), flags, kFileMode));
-    if (!file_) return failed("opening");
-    is_torn_ = false;
-    return true;
-}
-
-// False where somebody has moved it away, or put another one in its place.
-bool EveFile::is_at_its_path() const {
-    struct stat ours{}, there{};
-    return fstat(file_.get(), &ours) == 0 && stat(path_.c_str(), &there) == 0 && ours.st_dev == there.st_dev &&
-           ours.st_ino == there.st_ino;
-}
-
-bool EveFile::rotate() {
-    if (!is_at_its_path()) return open();  // somebody else has rotated it
-    const auto numbered = [&](std::uint32_t number) { return fmt::format("{}.{}", path_, number); };
-    // Only as many are moved as it takes to free the first place: where the last step fails, the next attempt moves
-    // nothing again, and no file is lost.
-    std::uint32_t free = 1;
-    struct stat facts{};
-    while (free < keep_ && stat(numbered(free).c_str(), &facts) == 0) ++free;
-    for (std::uint32_t number = free; number > 1; --number)
-        if (std::rename(numbered(number - 1).c_str(), numbered(number).c_str()) != 0) return failed("rotating");
-    if (std::rename(path_.c_str(), numbered(1).c_str()) != 0) return failed("rotating");
-    return open();
-}
-
-bool EveFile::append(const std::string& line) {
-    const std::string whole = is_torn_ ? '\n' + line : line;
-    const ssize_t written = write(file_.get(), whole.data(), whole.size());
-    if (written == static_cast<ssize_t>(whole.size())) {
-        is_torn_ = false;
-        return true;
-    }
-    if (written < 0) return failed("writing");
-    // A part of a line is no line: take back what was written, or begin the next on a line of its own. The file may
-    // have become shorter since we wrote to it last (copytruncate).
-    struct stat facts{};
-    is_torn_ = fstat(file_.get(), &facts) != 0 || facts.st_size < written ||
-               ftruncate(file_.get(), facts.st_size - written) != 0;
-    errno = ENOSPC;
-    return failed("writing");
-}
-
-void EveFile::prepare() {
-    if (!file_ && open()) state_ = "ok";
-}
-
-void EveFile::reopen() {
-    file_ = UniqueFd();
-    prepare();
 }
 
 bool EveFile::deliver(const Event& event) {
     const std::string line = eve_line(event);
-    struct stat facts{};
-    // A file that somebody removed takes lines, but nobody will read them.
-    if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0)) file_ = UniqueFd();
-    if (!file_ && !open()) return false;
-    if (fstat(file_.get(), &facts) != 0) return failed("reading the size of");
-    const auto bytes = static_cast<std::uint64_t>(facts.st_size);
-    const bool is_full = rotate_bytes_ != 0 && bytes != 0 && bytes + line.size() > rotate_bytes_;
-    const bool rotated = !is_full || rotate();
-    // Rather a file that grows than events that are lost.
-    if (!file_ || !append(line)) return false;
-    if (rotated) state_ = "ok";
-    return true;
+    if (!file_.make_room(line.size())) return false;
+    // A part of a line is no line: the next one begins on a line of its own.
+    return file_.append(file_.is_torn() ? '\n' + line : line);
 }
 
 }  // namespace weir::runtime

@@ -51,6 +51,20 @@ Result<std::unique_ptr<EventReader>> EventReader::adopt(UniqueFd ring, Take take
 
 std::uint64_t EventReader::position() const { return load(consumer_); }
 
+// Its flags and its length must agree; true where it has a capture.
+bool EventReader::read_event(std::span<const std::uint8_t> bytes) {
+    std::memset(&event_.event, 0, sizeof(event_.event));
+    std::memcpy(&event_.event, bytes.data(), std::min(bytes.size(), sizeof(event_.event)));
+    std::uint32_t& flags = event_.event.flags;
+    const bool is_inside = (flags & WEIR_EVENT_INSIDE) != 0 && bytes.size() >= sizeof(event_);
+    if (!is_inside) flags &= ~WEIR_EVENT_INSIDE;
+    if (is_inside) std::memcpy(&event_, bytes.data(), sizeof(event_));
+    const std::size_t at = is_inside ? sizeof(event_) : sizeof(event_.event);
+    if ((flags & WEIR_EVENT_CAPTURED) == 0 || bytes.size() < at + sizeof(capture_)) return false;
+    std::memcpy(&capture_, bytes.data() + at, sizeof(capture_));
+    return true;
+}
+
 int EventReader::poll() {
     const auto* data =
         static_cast<const std::uint8_t*>(producer_.get()) + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
@@ -62,11 +76,8 @@ int EventReader::poll() {
         const std::uint32_t length = std::atomic_ref(head).load(std::memory_order_acquire);
         if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;  // a program is about to fill it
         if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
-            std::memset(&event_.event, 0, sizeof(event_.event));
-            std::memcpy(&event_, record + BPF_RINGBUF_HDR_SZ,
-                        std::min<std::size_t>(length & kLengthMask, sizeof(event_)));
-            if ((length & kLengthMask) < sizeof(event_)) event_.event.flags &= ~WEIR_EVENT_INSIDE;
-            take_(event_, at);
+            const bool has_capture = read_event({record + BPF_RINGBUF_HDR_SZ, length & kLengthMask});
+            take_(event_, has_capture ? &capture_ : nullptr, at);
             ++taken;
         }
         at += padded(length & kLengthMask);

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "bpf/abi.h"
+#include "bpf/record.h"
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
 
@@ -15,7 +17,9 @@ class EventReader {
 public:
     // `position`: of the event in the ring. It rises as long as the ring is there, and names the event to whoever reads
     // the ring next, until that event has been taken.
-    using Take = std::function<void(const weir_event_inside& event, std::uint64_t position)>;
+    // `capture`: of an event with WEIR_EVENT_CAPTURED, else null.
+    using Take =
+        std::function<void(const weir_event_inside& event, const weir_capture* capture, std::uint64_t position)>;
 
     // `ring_bytes`: a power of two and of pages. `take` gets each event, from poll(); it is taken when that returns.
     static Result<std::unique_ptr<EventReader>> create(std::uint32_t ring_bytes, Take take);
@@ -34,8 +38,11 @@ private:
     EventReader(UniqueFd ring, std::uint64_t bytes, Take take)
         : take_(std::move(take)), ring_(std::move(ring)), bytes_(bytes) {}
 
+    bool read_event(std::span<const std::uint8_t> bytes);
+
     Take take_;
     weir_event_inside event_{};  // the one that is taken
+    weir_capture capture_{};
     UniqueFd ring_;
     std::uint64_t bytes_;     // of its data
     UniqueMapping consumer_;  // a page: up to where it has been read

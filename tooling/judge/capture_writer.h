@@ -1,12 +1,12 @@
-// Captures that weir writes: pcapng with Ethernet frames, each with a comment and its interface.
+// Captures that weir writes to files: runtime/pcapng.h says what is in them.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 
 #include "grammar/base/result.h"
+#include "runtime/pcapng.h"
 #include "tooling/files/output_file.h"
 #include "tooling/judge/capture.h"
 
@@ -17,16 +17,15 @@ public:
     using Appears = OutputFile::Appears;
     Status open(const std::string& path, Appears appears);
     Status write(const CapturedFrame& frame, const std::string& comment);
+    Status write(const runtime::PcapngPacket& packet);
     // What was written can be read by others (kAsItComes).
     Status flush() { return file_->flush(); }
     // Says whether all of it is there.
     Status close() { return file_->commit(); }
 
 private:
-    std::string interface_block(const std::string& name);
-
     std::optional<OutputFile> file_{};
-    std::map<std::string, std::uint32_t> interfaces_{};  // described so far, by name; the one without a name is 0
+    runtime::PcapngSection section_{};
 };
 
 }  // namespace weir::tooling

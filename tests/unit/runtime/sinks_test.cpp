@@ -121,6 +121,31 @@ TEST_CASE("hostile words stay words") {
     CHECK(eve["in_iface"] == event.interface);
 }
 
+TEST_CASE("an EVE line has the packet that was captured, and those before it") {
+    Event event = an_event();
+    CHECK_FALSE(json::parse(eve_line(event)).contains("packet"));
+    event.packet.emplace().bytes = {0xff, 0xfe, 0x00, 0x41};
+    CapturedPacket before;
+    before.bytes = {'f', 'o', 'o'};
+    before.original_bytes = 60;
+    before.wall_clock_ns = event.wall_clock_ns;
+    before.interface = "eth\x1b";
+    before.rule = "web";
+    before.verdict = "pass";
+    event.before = {before, before};
+    const json eve = json::parse(eve_line(event));
+    CHECK(eve["packet"] == "//4AQQ==");
+    CHECK(eve["packet_info"] == json{{"linktype", 1}});
+    REQUIRE(eve["weir"]["before"].size() == 2);
+    CHECK(eve["weir"]["before"][0] == json{{"timestamp", "2026-01-02T03:04:05.678901+0000"},
+                                           {"in_iface", "eth\x1b"},
+                                           {"rule", "web"},
+                                           {"verdict", "pass"},
+                                           {"packet_len", 60},
+                                           {"packet", "Zm9v"}});
+    CHECK(eve_line(event).find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("an EVE file rotates by size and keeps so many") {
     Folder folder;
     const fs::path path = folder.path / "eve.json";

@@ -48,6 +48,23 @@ TEST_CASE("the last events come at once, 256 at most") {
     CHECK(feed.followers() == 0);
 }
 
+TEST_CASE("an event's packet is shown, those before it are for sinks") {
+    EventFeed feed;
+    runtime::Event captured = event("x");
+    captured.packet.emplace().bytes.assign(3, 'a');
+    captured.before.resize(64, *captured.packet);
+    Reader last, follower;
+    feed.serve({true}, follower.peer());
+    feed.take(captured);
+    feed.publish();
+    feed.serve({false}, last.peer());
+    for (const Reader& reader : {last, follower}) {
+        REQUIRE(reader.lines.size() == 1);
+        CHECK(reader.lines[0].find("\"packet\":\"YWFh\"") != std::string::npos);
+        CHECK(reader.lines[0].find("before") == std::string::npos);
+    }
+}
+
 TEST_CASE("who follows gets what comes, once each, and nothing from before") {
     EventFeed feed;
     feed.take(event("before"));

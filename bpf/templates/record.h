@@ -1,0 +1,204 @@
+/* The flight recorder and what `capture` adds to events: bpf/record.h. */
+#ifndef WEIR_BPF_RECORD_TEMPLATE_H
+#define WEIR_BPF_RECORD_TEMPLATE_H
+
+#include "bpf/record.h"
+#include "bpf/templates/account.h"
+#include "bpf/templates/inside.h"
+#include "bpf/templates/throttle.h"
+
+/* Sizes are of the policy: its compiler and whoever loads it put them right. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, WEIR_RECORD_SLOT_BYTES(0, WEIR_RECORD_LEAST_BYTES));
+    __uint(map_flags, BPF_F_MMAPABLE);
+} weir_record SEC(".maps");
+
+extern struct weir_throttle_key weir_record_keys[]; /* those of `capture before` */
+__u32 weir_record_bytes(void);                      /* of a frame; 0: the policy records nothing */
+__u32 weir_record_packets(void);                    /* a power of two */
+__u32 weir_record_key_count(void);
+
+#ifndef CTX_IFINDEX
+#define CTX_IFINDEX(ctx) ((ctx)->ingress_ifindex)
+#define WEIR_IS_EGRESS 0
+#endif
+#ifdef WEIR_HOST
+static __always_inline __u32 weir_cpu(void) { return 0; }
+#else
+static __always_inline __u32 weir_cpu(void) { return bpf_get_smp_processor_id(); }
+#endif
+static __always_inline struct weir_record_head* weir_record_ring(__u32 cpu) {
+    __u32 element = cpu * WEIR_RECORD_ELEMENTS(weir_record_packets());
+    return bpf_map_lookup_elem(&weir_record, &element);
+}
+static __always_inline struct weir_record_slot* weir_record_slot_at(__u32 cpu, __u64 number) {
+    __u32 element = cpu * WEIR_RECORD_ELEMENTS(weir_record_packets()) + 1;
+    element += (__u32)number & (weir_record_packets() - 1);
+    return bpf_map_lookup_elem(&weir_record, &element);
+}
+
+/* Stores stay in this order: those of an x86 CPU do, and this keeps LLVM from moving them. */
+#define STORE_IN_ORDER(place, value)         \
+    do {                                     \
+        asm volatile("" ::: "memory");       \
+        *(volatile __u64*)(place) = (value); \
+        asm volatile("" ::: "memory");       \
+    } while (0)
+
+/* ---- keys ---- */
+
+/* The packet's print of key `number`; 0 where it lacks a field of it. */
+GLOBAL_FUNCTION __u64 weir_record_print(struct weir_packet* packet, __u32 number) {
+    if (!packet || number >= weir_record_key_count()) return 0;
+    const struct weir_throttle_key* key = &weir_record_keys[BOUNDED(number)];
+    const struct weir_inside* inside = weir_needs() & WEIR_NEED_INSIDE ? weir_inside_place() : 0;
+    if (weir_key_lacks(key, packet, inside)) return 0;
+    __u64 print = weir_print_begin(key->count, 0), low = 0;
+#pragma clang loop unroll(disable)
+    for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
+        if (i >= key->count) break;
+        __u64 value = weir_key_value(key, i, packet, inside);
+        if (i & 1)
+            print = weir_print_step(weir_settings.print_by, print, low | value << 32);
+        else
+            low = value;
+    }
+    if (key->count & 1) print = weir_print_step(weir_settings.print_by, print, low);
+    print = weir_print_step(weir_settings.print_by, print, 0);
+    return print ? print : 1;
+}
+
+/* ---- the recorder ---- */
+
+/* Copies the frame's first bytes, `most` of them at most, a multiple of 8 and the same number in each program. Returns
+ * how many. */
+#define WORDS_AT_ONCE 4
+static __always_inline __u32 weir_copy_head(weir_ctx* ctx, __u8* to, __u32 most) {
+    const __u8* from = FRAME(ctx);
+    const __u8* end = FRAME_END(ctx);
+    if (from + most <= end) {
+#pragma clang loop unroll(full)
+        for (__u32 at = 0; at < WEIR_RECORD_MOST_BYTES; at += 8)
+            if (at < most) *(__u64*)(to + at) = *(const __u64*)(from + at);
+        return most;
+    }
+    /* A short one: words as long as there are any; the last one ends where the frame does. */
+#pragma clang loop unroll(full)
+    for (__u32 at = 0; at < WEIR_RECORD_MOST_BYTES; at += 8 * WORDS_AT_ONCE) {
+        if (at + 8 * WORDS_AT_ONCE <= most && from + at + 8 * WORDS_AT_ONCE <= end) {
+            for (__u32 i = 0; i < 8 * WORDS_AT_ONCE; i += 8) *(__u64*)(to + at + i) = *(const __u64*)(from + at + i);
+            continue;
+        }
+        for (__u32 i = 0; i < 8 * WORDS_AT_ONCE; i += 8) {
+            if (at + i + 8 > most || from + at + i + 8 > end) break;
+            *(__u64*)(to + at + i) = *(const __u64*)(from + at + i);
+        }
+        break;
+    }
+    __u64 length = FRAME_LEN(ctx);
+    OPAQUE(length);
+    if (length < 8 || length >= most) return 0;
+    __u64 last = length - 8;
+    OPAQUE(last);
+    if (last > most - 8 || from + last + 8 > end) return 0;
+    *(__u64*)(to + last) = *(const __u64*)(from + last);
+    return length;
+}
+
+/* What is in another buffer than the first. */
+#ifdef WEIR_HOST
+static __always_inline long weir_load_frame(weir_ctx* ctx, void* to, __u32 bytes) {
+    (void)ctx, (void)to, (void)bytes;
+    return -1;
+}
+#elif defined(WEIR_EGRESS)
+static __always_inline long weir_load_frame(weir_ctx* ctx, void* to, __u32 bytes) {
+    return bpf_skb_load_bytes(ctx, 0, to, bytes);
+}
+#else
+static __always_inline long weir_load_frame(weir_ctx* ctx, void* to, __u32 bytes) {
+    return bpf_xdp_load_bytes(ctx, 0, to, bytes);
+}
+#endif
+#define HAS_MORE_BUFFERS (WEIR_IS_EGRESS || weir_settings.frames == WEIR_FRAMES_OF_SEVERAL)
+
+static __always_inline __u32 weir_copy_frame(weir_ctx* ctx, __u8* to, __u32 most) {
+    __u32 captured = weir_copy_head(ctx, to, most);
+    if (!HAS_MORE_BUFFERS) return captured;
+    __u64 wanted = ALL_BUFFERS_LEN(ctx);
+    if (wanted > most) wanted = most;
+    OPAQUE(wanted);
+    if (captured >= wanted || wanted == 0 || wanted > most) return captured;
+    return weir_load_frame(ctx, to, wanted) == 0 ? wanted : captured;
+}
+
+/* Begins the packet's slot with the prints of its keys; the rest is weir_record_frame()'s. */
+GLOBAL_FUNCTION int weir_record_prints(struct weir_packet* packet) {
+    if (!packet) return 0;
+    __u32 cpu = weir_cpu();
+    struct weir_record_head* ring = weir_record_ring(cpu);
+    if (!ring) return 0;
+    struct weir_record_slot* slot = weir_record_slot_at(cpu, ring->next);
+    if (!slot) return 0;
+    STORE_IN_ORDER(&slot->begun, ring->next + 1);
+#pragma clang loop unroll(full)
+    for (__u32 i = 0; i < WEIR_RECORD_KEYS; i++)
+        if (i < weir_record_key_count()) *((__u64*)(slot + 1) + i) = weir_record_print(packet, i);
+    return 0;
+}
+
+GLOBAL_FUNCTION int weir_record_frame(weir_ctx* ctx, __u32 row, __u32 verdict, __u32 len, __u64 time_ns) {
+    __u32 cpu = weir_cpu();
+    struct weir_record_head* ring = weir_record_ring(cpu);
+    if (!ring) return 0;
+    __u64 number = ring->next;
+    struct weir_record_slot* slot = weir_record_slot_at(cpu, number);
+    if (!slot) return 0;
+    STORE_IN_ORDER(&slot->begun, number + 1);
+    slot->time_ns = time_ns;
+    slot->len = len;
+    slot->row = row;
+    slot->generation = weir_settings.generation;
+    slot->ifindex = CTX_IFINDEX(ctx);
+    slot->verdict = verdict;
+    slot->flags = WEIR_IS_EGRESS ? WEIR_RECORD_OUT : 0;
+    __u8* bytes = (__u8*)slot + WEIR_RECORD_BYTES_AT(weir_record_key_count());
+    slot->captured = weir_copy_frame(ctx, bytes, weir_record_bytes());
+    STORE_IN_ORDER(bytes + weir_record_bytes(), number + 1);
+    ring->next = number + 1;
+    return 0;
+}
+
+/* A policy that keeps the time of its packets has it; the clock itself would cost more than all of this. */
+static __always_inline __u64 weir_record_time(const struct weir_packet* packet) {
+    if (packet->time_ns) return packet->time_ns;
+    return weir_settings.virtual_clock ? weir_now() : bpf_ktime_get_coarse_ns();
+}
+
+/* Once the verdict is known. Tests and candidates record nothing. */
+static __always_inline void weir_record_packet(weir_ctx* ctx, struct weir_packet* packet, __u32 row) {
+    if (!weir_record_bytes() || weir_settings.trace || weir_settings.only_tells) return;
+    __u64 time_ns = weir_record_time(packet);
+    if (weir_record_key_count()) weir_record_prints(packet);
+    weir_record_frame(ctx, row, weir_rule_rows[row].verdict, packet->len, time_ns);
+}
+
+/* ---- captures ---- */
+
+static __always_inline void weir_add_capture(weir_ctx* ctx, struct weir_packet* packet, struct weir_capture* capture) {
+    capture->number = 0;
+    capture->cpu = weir_cpu();
+    if (weir_record_bytes()) {
+        const struct weir_record_head* ring = weir_record_ring(capture->cpu);
+        if (ring) capture->number = ring->next;
+    }
+    for (__u32 i = 0; i < WEIR_RECORD_KEYS; i++)
+        capture->prints[i] = i < weir_record_key_count() ? weir_record_print(packet, i) : 0;
+    capture->flags = WEIR_IS_EGRESS ? WEIR_RECORD_OUT : 0;
+    capture->captured = weir_copy_frame(ctx, capture->bytes, WEIR_RECORD_MOST_BYTES);
+}
+
+#endif
