@@ -48,6 +48,23 @@ for family, any in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
 print("listening", flush=True)
 sys.stdin.read()
 """
+# Connects, waits for a line, then sends 4 MB: in generic mode the kernel has merged segments. Prints the errno.
+UPLOAD = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.settimeout(10)
+s.connect((sys.argv[1], 80))
+print("connected", flush=True)
+sys.stdin.readline()
+try:
+    s.sendall(b"x" * 4000000)
+    s.recv(1)
+    print(0)
+except socket.timeout:
+    print(-1)
+except OSError as e:
+    print(e.errno)
+"""
 SEND = """
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -83,8 +100,8 @@ class Helper:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline()
 
-    def end(self):
-        return self.process.communicate(timeout=20)[0]
+    def end(self, line=None):
+        return self.process.communicate(line, timeout=20)[0]
 
 
 class Reject(LiveCase):
@@ -150,6 +167,18 @@ class Reject(LiveCase):
         self.assertEqual(self.ask_for("udp", HOST4, 514), -1)
         self.assertEqual(self.answers(), {"sent": 1, "dropped": 0, "failed": 0, "not_sent": 1})
         self.assertIn("warning: d0 is attached in native mode, and the policy rejects or redirects packets", self.end()[2])
+
+    def test_connections_that_a_reload_rejects_are_reset(self):
+        for host in (HOST4, HOST6):
+            with self.subTest(host):
+                self.policy.write_text("rule web { when tcp.dport == 80 then pass }\nrule other { when udp.dport == 514 then reject }\n")
+                self.start(interface="d0")
+                upload = Helper(PEER, UPLOAD, host)
+                self.policy.write_text(REJECTS)
+                self.assertEqual(self.ask("reload").returncode, 0)
+                self.assertIn(int(upload.end("\n")), (errno.ECONNRESET, errno.EPIPE))
+                self.assertGreaterEqual(self.answers()["sent"], 1)
+                self.end()
 
     def test_checksums_that_tcpdump_checks(self):
         if shutil.which("tcpdump") is None:
