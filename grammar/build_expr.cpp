@@ -231,8 +231,14 @@ ast::ExprId ExprBuilder::state_term(const Node& node, const Node& call_term) {
 ast::ExprId ExprBuilder::masked(const Node& node) {
     const ast::ExprId inner = expr(node.children[0]);
     if (node.children.size() == 1) return inner;
-    const auto bits = integer(node.children[1].children[0], "a mask");
-    return add(span(node), ast::Masked{inner, bits.value_or(0)});
+    const Node& mask = node.children[1].children[0];
+    const auto value = parse_literal_quiet(text(mask));
+    if (value && std::holds_alternative<IpAddress>(*value)) {
+        say(Code::E109, span(mask), fmt::format("a mask must be a number, not `{}`", text(mask)),
+            "addresses have prefixes: `ip.src in 10.0.0.0/8`, and as a key `rate(ip.src/24) > 100/s`");
+        return add(span(node), ast::Path{});
+    }
+    return add(span(node), ast::Masked{inner, integer(mask, "a mask").value_or(0)});
 }
 
 ast::ExprId ExprBuilder::paren(const Node& node) {

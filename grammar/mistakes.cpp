@@ -141,7 +141,6 @@ constexpr Mistake kMistakes[] = {
     {"`{`", "=", "write the body in braces: `rule NAME { when … then … }`"},
     {"`{`", "(", "rules have no parameters; functions do: `let NAME(a, b) = CONDITION`"},
 
-    {"`)`", "&", "count by the first bits of an address: `rate(ip.src/24) > 100/s`"},
     {"`,` and an action", "with", "`reject` answers as the packet's protocol does: it takes nothing else"},
 
     {"`severity`", "threshold",

@@ -270,7 +270,7 @@ Operand ConditionChecker::masked(const Scope& scope, const ast::Masked& node, Sp
              .help = inner.kind == Kind::kField && packet::field(inner.field).type == packet::Type::kPort
                          ? "ports have ranges: `tcp.dport in 8000..8191`"
                      : inner.kind == Kind::kField && packet::field(inner.field).type == packet::Type::kIp
-                         ? "addresses have prefixes: `ip.src in 10.0.0.0/8`"
+                         ? "addresses have prefixes: `ip.src in 10.0.0.0/8`, and as a key `rate(ip.src/24) > 100/s`"
                          : "a mask applies to integers only: `tcp.flags & 0x3f == 0x02`"});
         return {.span = span};
     }

@@ -57,13 +57,16 @@ bool answers(const bpf::Manifest& manifest) {
 std::vector<std::string> answer_identities() { return {kAnswers, kWithoutRoom, kRedirects}; }
 
 Status read_answers(const Program& program, StateAccounts& state) {
-    const int map = program.map("weir_answer_accounts");
-    if (map < 0) return Done{};
-    auto sums = read_answer_account(map);
-    if (!sums) return sums.error();
-    state.emplace_back(kAnswers, weir_state_account{sums->sent, sums->dropped, 0});
-    state.emplace_back(kWithoutRoom, weir_state_account{sums->failed, 0, 0});
-    state.emplace_back(kRedirects, weir_state_account{sums->redirected, sums->missing, 0});
+    // A program that answers nothing has no such map once it is adopted; its rows are the same then.
+    weir_answer_account sums{};
+    if (const int map = program.map("weir_answer_accounts"); map >= 0) {
+        auto read = read_answer_account(map);
+        if (!read) return read.error();
+        sums = *read;
+    }
+    state.emplace_back(kAnswers, weir_state_account{sums.sent, sums.dropped, 0});
+    state.emplace_back(kWithoutRoom, weir_state_account{sums.failed, 0, 0});
+    state.emplace_back(kRedirects, weir_state_account{sums.redirected, sums.missing, 0});
     return Done{};
 }
 

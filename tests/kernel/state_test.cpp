@@ -237,7 +237,8 @@ TEST_CASE("a limit holds for a key that several CPUs meet at once", "[state]") {
     CHECK(counts->rows[0].packets == sent - 5000 - refused("rate("));
     CHECK(counts->rows[1].packets == 0);
     CHECK(counts->rows[2].packets == 5000 + refused("rate(") - refused("distinct("));
-    for (const auto& [identity, account] : counts->state) CHECK(account.inserted == 1);
+    for (const auto& [identity, account] : counts->state)
+        if (identity.starts_with("rule ")) CHECK(account.inserted == 1);
 }
 
 namespace {
