@@ -41,6 +41,10 @@ struct weir_record_slot {
 #define WEIR_RECORD_SLOT_BYTES(keys, bytes) (WEIR_RECORD_ENDED_AT(keys, bytes) + 8u)
 #define WEIR_RECORD_ELEMENTS(packets) ((packets) + 1u)
 
+/* Section .data.weir_ticks, filled by whoever loads the program: ns of a tick of the kernel, and CLOCK_MONOTONIC of
+ * tick number 0 (bpf_jiffies64()). */
+#define WEIR_TICK_WORDS 2u
+
 /* Behind an event with WEIR_EVENT_CAPTURED: the packet that it is about. */
 struct weir_capture {
     __u64 number;                   /* of the slot that it gets in the ring of its CPU, if the policy records */

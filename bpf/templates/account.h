@@ -97,16 +97,9 @@ static __always_inline void weir_fill_event(struct weir_packet* packet, __u32 ru
     if (weir_needs() & WEIR_NEED_EVENT_INSIDE) weir_add_inside(ctx, packet, (struct weir_event_inside*)event);
 }
 
-/* False where the ring has no room. */
 #define WEIR_EVENT_BYTES \
     (weir_needs() & WEIR_NEED_EVENT_INSIDE ? sizeof(struct weir_event_inside) : sizeof(struct weir_event))
-static __always_inline int weir_send_event(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
-    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES, 0);
-    if (!event) return 0;
-    weir_fill_event(packet, rule, alert, ctx, event);
-    bpf_ringbuf_submit(event, 0);
-    return 1;
-}
+/* The same with the packet. False where the ring has no room. */
 static __always_inline int weir_send_capture(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
     struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES + sizeof(struct weir_capture), 0);
     if (!event) return 0;
@@ -134,10 +127,17 @@ static __always_inline int weir_raise(struct weir_packet* packet, __u32 rule, __
         account->suppressed++;
         return 0;
     }
-    int is_sent = weir_captures() && weir_rule_rows[rule].flags & WEIR_ROW_CAPTURES
-                      ? weir_send_capture(packet, rule, alert, ctx)
-                      : weir_send_event(packet, rule, alert, ctx);
-    if (!is_sent) account->lost++;
+    if (weir_captures() && weir_rule_rows[rule].flags & WEIR_ROW_CAPTURES) {
+        if (!weir_send_capture(packet, rule, alert, ctx)) account->lost++;
+        return 0;
+    }
+    struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES, 0);
+    if (!event) {
+        account->lost++;
+        return 0;
+    }
+    weir_fill_event(packet, rule, alert, ctx, event);
+    bpf_ringbuf_submit(event, 0);
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct {
 } weir_record SEC(".maps");
 
 extern struct weir_throttle_key weir_record_keys[]; /* those of `capture before` */
+extern __u64 weir_ticks[];                          /* ns of a tick of the kernel, CLOCK_MONOTONIC of tick 0 */
 __u32 weir_record_bytes(void);                      /* of a frame; 0: the policy records nothing */
 __u32 weir_record_packets(void);                    /* a power of two */
 __u32 weir_record_key_count(void);
@@ -48,7 +49,27 @@ static __always_inline struct weir_record_slot* weir_record_slot_at(__u32 cpu, _
         asm volatile("" ::: "memory");       \
     } while (0)
 
-/* ---- keys ---- */
+/* ---- keys: read as those of throttles ---- */
+
+/* Bits of the key's fields that the packet does not have. */
+static __always_inline __u32 weir_key_lacks(const struct weir_throttle_key* key, const struct weir_packet* packet,
+                                            const struct weir_inside* inside) {
+    __u32 lacks = 0;
+    for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++) lacks |= key->present[i] & ~packet->present[i];
+    if (inside)
+        for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
+            lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
+    return lacks;
+}
+
+/* Word `i` of the key, of those that it has. */
+static __always_inline __u32 weir_key_value(const struct weir_throttle_key* key, __u64 i,
+                                            const struct weir_packet* packet, const struct weir_inside* inside) {
+    __u32 word = key->words[i].word, mask = key->words[i].mask, bits = key->words[i].ip4_bits;
+    __u8 version = inside && word >= WEIR_INSIDE_OFFSET / sizeof(__u32) ? inside->inner.ip_version : packet->ip_version;
+    if (bits && version == 4) mask = ~0u << ((32 - bits) & 31);
+    return weir_key_word(packet, inside, word) >> (key->words[i].shift & 31) & mask;
+}
 
 /* The packet's print of key `number`; 0 where it lacks a field of it. */
 GLOBAL_FUNCTION __u64 weir_record_print(struct weir_packet* packet, __u32 number) {
@@ -73,39 +94,40 @@ GLOBAL_FUNCTION __u64 weir_record_print(struct weir_packet* packet, __u32 number
 
 /* ---- the recorder ---- */
 
+/* `bytes`, a multiple of 8 and the same number in each program, from one place to another. */
+static __always_inline void weir_copy_words(__u8* to, const __u8* from, __u32 bytes) {
+#pragma clang loop unroll(full)
+    for (__u32 at = 0; at < WEIR_RECORD_MOST_BYTES; at += 8)
+        if (at < bytes) *(__u64*)(to + at) = *(const __u64*)(from + at);
+}
+
+/* Of a frame of at least `size` bytes, less than twice as many, its first and its last `size` bytes, which overlap: few
+ * branches, whatever its length. */
+static __always_inline __u32 weir_copy_ends(weir_ctx* ctx, __u8* to, __u32 most, __u32 size) {
+    const __u8* from = FRAME(ctx);
+    const __u8* end = FRAME_END(ctx);
+    __u64 length = FRAME_LEN(ctx), last = length - size;
+    OPAQUE(last);
+    if (last > most - size || from + last + size > end || from + size > end) return 0;
+    weir_copy_words(to, from, size);
+    weir_copy_words(to + last, from + last, size);
+    return length;
+}
+
 /* Copies the frame's first bytes, `most` of them at most, a multiple of 8 and the same number in each program. Returns
  * how many. */
-#define WORDS_AT_ONCE 4
 static __always_inline __u32 weir_copy_head(weir_ctx* ctx, __u8* to, __u32 most) {
     const __u8* from = FRAME(ctx);
     const __u8* end = FRAME_END(ctx);
     if (from + most <= end) {
-#pragma clang loop unroll(full)
-        for (__u32 at = 0; at < WEIR_RECORD_MOST_BYTES; at += 8)
-            if (at < most) *(__u64*)(to + at) = *(const __u64*)(from + at);
+        weir_copy_words(to, from, most);
         return most;
     }
-    /* A short one: words as long as there are any; the last one ends where the frame does. */
-#pragma clang loop unroll(full)
-    for (__u32 at = 0; at < WEIR_RECORD_MOST_BYTES; at += 8 * WORDS_AT_ONCE) {
-        if (at + 8 * WORDS_AT_ONCE <= most && from + at + 8 * WORDS_AT_ONCE <= end) {
-            for (__u32 i = 0; i < 8 * WORDS_AT_ONCE; i += 8) *(__u64*)(to + at + i) = *(const __u64*)(from + at + i);
-            continue;
-        }
-        for (__u32 i = 0; i < 8 * WORDS_AT_ONCE; i += 8) {
-            if (at + i + 8 > most || from + at + i + 8 > end) break;
-            *(__u64*)(to + at + i) = *(const __u64*)(from + at + i);
-        }
-        break;
-    }
-    __u64 length = FRAME_LEN(ctx);
-    OPAQUE(length);
-    if (length < 8 || length >= most) return 0;
-    __u64 last = length - 8;
-    OPAQUE(last);
-    if (last > most - 8 || from + last + 8 > end) return 0;
-    *(__u64*)(to + last) = *(const __u64*)(from + last);
-    return length;
+    if (most > 128 && from + 128 <= end) return weir_copy_ends(ctx, to, most, 128);
+    if (most > 64 && from + 64 <= end) return weir_copy_ends(ctx, to, most, 64);
+    if (from + 32 <= end) return weir_copy_ends(ctx, to, most, 32);
+    if (from + 16 <= end) return weir_copy_ends(ctx, to, most, 16);
+    return from + 8 <= end ? weir_copy_ends(ctx, to, most, 8) : 0;
 }
 
 /* What is in another buffer than the first. */
@@ -172,10 +194,16 @@ GLOBAL_FUNCTION int weir_record_frame(weir_ctx* ctx, __u32 row, __u32 verdict, _
     return 0;
 }
 
-/* A policy that keeps the time of its packets has it; the clock itself would cost more than all of this. */
+/* A policy that keeps the time of its packets has it. The clock itself would cost more than all of this, and the call
+ * for its last tick (18 ns) as much; the verifier makes a load of the number of ticks. */
+#ifdef WEIR_HOST
+static __always_inline __u64 weir_tick_time(void) { return weir_now(); }
+#else
+static __always_inline __u64 weir_tick_time(void) { return bpf_jiffies64() * weir_ticks[0] + weir_ticks[1]; }
+#endif
 static __always_inline __u64 weir_record_time(const struct weir_packet* packet) {
     if (packet->time_ns) return packet->time_ns;
-    return weir_settings.virtual_clock ? weir_now() : bpf_ktime_get_coarse_ns();
+    return weir_settings.virtual_clock ? weir_now() : weir_tick_time();
 }
 
 /* Once the verdict is known. Tests and candidates record nothing. */

@@ -16,26 +16,6 @@ static __always_inline __u32 weir_key_word(const struct weir_packet* packet, con
     return inside && word < sizeof(*inside) / sizeof(__u32) ? ((const __u32*)inside)[word] : 0;
 }
 
-/* Bits of the key's fields that the packet does not have. */
-static __always_inline __u32 weir_key_lacks(const struct weir_throttle_key* key, const struct weir_packet* packet,
-                                            const struct weir_inside* inside) {
-    __u32 lacks = 0;
-    for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++) lacks |= key->present[i] & ~packet->present[i];
-    if (inside)
-        for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
-            lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
-    return lacks;
-}
-
-/* Word `i` of the key, of those that it has. */
-static __always_inline __u32 weir_key_value(const struct weir_throttle_key* key, __u64 i,
-                                            const struct weir_packet* packet, const struct weir_inside* inside) {
-    __u32 word = key->words[i].word, mask = key->words[i].mask, bits = key->words[i].ip4_bits;
-    __u8 version = inside && word >= WEIR_INSIDE_OFFSET / sizeof(__u32) ? inside->inner.ip_version : packet->ip_version;
-    if (bits && version == 4) mask = ~0u << ((32 - bits) & 31);
-    return weir_key_word(packet, inside, word) >> (key->words[i].shift & 31) & mask;
-}
-
 /* Packets that lack a field of the key share one window. */
 static __always_inline __u64 weir_throttle_print(const __u64* by, const struct weir_packet* packet,
                                                  const struct weir_throttle* throttle) {
@@ -43,12 +23,22 @@ static __always_inline __u64 weir_throttle_print(const __u64* by, const struct w
     __u32 number = throttle->key;
     if (number >= weir_throttle_key_count()) return weir_print_of_sum(sum);
     const struct weir_throttle_key* key = &weir_throttle_keys[BOUNDED(number)];
+    __u32 lacks = 0;
+    for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++) lacks |= key->present[i] & ~packet->present[i];
     const struct weir_inside* inside = weir_needs() & WEIR_NEED_INSIDE ? weir_inside_place() : 0;
-    if (weir_key_lacks(key, packet, inside)) return weir_print_of_sum(sum + by[WEIR_PRINT_ABSENT]);
+    if (inside)
+        for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
+            lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
+    if (lacks) return weir_print_of_sum(sum + by[WEIR_PRINT_ABSENT]);
 #pragma clang loop unroll(disable)
     for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
         if (i >= key->count) break;
-        sum += by[i] * weir_key_value(key, i, packet, inside);
+        __u32 word = key->words[i].word, mask = key->words[i].mask, bits = key->words[i].ip4_bits;
+        __u8 version =
+            inside && word >= WEIR_INSIDE_OFFSET / sizeof(__u32) ? inside->inner.ip_version : packet->ip_version;
+        if (bits && version == 4) mask = ~0u << ((32 - bits) & 31);
+        __u32 value = weir_key_word(packet, inside, word) >> (key->words[i].shift & 31) & mask;
+        sum += by[i] * value;
     }
     return weir_print_of_sum(sum);
 }

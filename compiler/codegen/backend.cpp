@@ -13,6 +13,7 @@
 
 #include <algorithm>
 
+#include "bpf/record.h"
 #include "compiler/codegen/emit.h"
 #include "compiler/ir/build.h"
 #include "grammar/base/check.h"
@@ -102,6 +103,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_record_packets", std::max(tables.record().packets, 1u));
     filled.set_constant("weir_record_key_count", static_cast<std::uint32_t>(tables.record().keys.size()));
     filled.set_table("weir_record_keys", tables.record().keys.size());
+    filled.set_table("weir_ticks", WEIR_TICK_WORDS);
     filled.set_constant("weir_sample_count", tables.sample_count());
     filled.set_table("weir_samples", tables.sample_count());
     filled.set_constant("weir_change_count", state.change_count());

@@ -15,6 +15,7 @@
 #include "runtime/engine/frames.h"
 #include "runtime/kernel.h"
 #include "runtime/print_seed.h"
+#include "runtime/ticks.h"
 
 namespace weir::runtime {
 namespace {
@@ -38,6 +39,11 @@ Status prepare_record(bpf_object* object, const bpf::Object& compiled, const Sha
         return Done{};
     }
     bpf_map__set_max_entries(record, bpf_map__max_entries(record) * possible_cpus());
+    const auto ticks = kernel_ticks();
+    if (!ticks) return ticks.error();
+    if (bpf_map* map = bpf_object__find_map_by_name(object, ".data.weir_ticks"); map != nullptr)
+        if (bpf_map__set_initial_value(map, ticks->data(), sizeof(*ticks)) != 0)
+            return kernel_error(errno, "filling the table of ticks");
     const bool goes_on = shared.record >= 0 && shared.recorded != nullptr && *shared.recorded == wanted;
     if (goes_on && bpf_map__reuse_fd(record, shared.record) != 0)
         return kernel_error(errno, "keeping the flight recorder");

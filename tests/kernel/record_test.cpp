@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "runtime/kernel.h"
 #include "runtime/recorder.h"
+#include "runtime/ticks.h"
 #include "tests/kernel/trial.h"
 #include "tests/kernel/wire.h"
 
@@ -100,6 +102,27 @@ TEST_CASE("a policy without `record` has no recorder; the number of packets beco
     const Recording all = recorder_of(program, object).all();
     CHECK(all.packets().size() >= 8);
     CHECK(all.packets().size() <= 8 * std::size_t{std::thread::hardware_concurrency()});
+}
+
+TEST_CASE("ticks are counted by the clock", "[record]") {
+    const auto ticks = runtime::kernel_ticks();
+    REQUIRE(ticks);
+    const auto [tick_ns, begin_ns] = *ticks;
+    CHECK(tick_ns >= 1'000'000);
+    CHECK(tick_ns <= 10'000'000);
+    const bpf::Object object = recording(64, 64);
+    const runtime::Program program = loaded(object, 0);
+    // A recorded packet came after what was seen before it, to a tick. (A machine that stands still has late ticks.)
+    for (int i = 0; i < 20; ++i) {
+        const std::uint64_t before_ns = runtime::monotonic_ns();
+        run(program, udp(23), 1);
+        const std::uint64_t after_ns = runtime::monotonic_ns();
+        const Recording all = recorder_of(program, object).all();
+        const std::uint64_t time_ns = all.packets().back().time_ns;
+        CHECK(time_ns <= after_ns + tick_ns);
+        CHECK((time_ns - begin_ns) % tick_ns == 0);
+        CHECK(time_ns + 10'000'000'000 >= before_ns);
+    }
 }
 
 TEST_CASE("what is read under load is whole", "[record]") {
