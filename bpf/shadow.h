@@ -11,6 +11,13 @@
 #define WEIR_TOLD_ROW(told) ((__u32)(told) >> 8)
 
 enum weir_shadowed_program { WEIR_SHADOW_CANDIDATE, WEIR_SHADOW_LIVE, WEIR_SHADOW_PROGRAMS };
+/* Section .rodata, set before the program is loaded. */
+struct weir_shadow_settings {
+    __u32 keeps; /* 1: the policy in force rejects or redirects packets. Of what it rejects little is left afterwards */
+    /* What a policy that has no program in this direction is taken to tell: WEIR_TOLD; -1: it has one. */
+    int live_absent;
+    int candidate_absent;
+};
 #define WEIR_SHADOW_PAIRS 65536u
 #define WEIR_SHADOW_BYTES 1514u /* of a sampled frame */
 struct weir_disagreement {

@@ -27,6 +27,7 @@ struct CompileArguments {
     std::string file{};
     std::string stage = "elf";
     std::string out{};
+    bool egress = false;
 };
 
 int write_out(const CompileArguments& arguments, std::string_view bytes) {
@@ -60,16 +61,24 @@ int emit(const CompileArguments& arguments) {
     if (arguments.stage == "ast") return emit_ast(arguments);
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
-    if (arguments.stage == "decision")
-        return write_out(arguments, ir::print(loaded.compiled->decision, loaded.compiled->policy));
+    const Compiled& compiled = *loaded.compiled;
+    if (arguments.stage == "decision") {
+        std::string text = ir::print(compiled.decision, compiled.policy);
+        if (compiled.egress) text += "\n# on the way out\n" + ir::print(*compiled.egress, compiled.policy);
+        return write_out(arguments, text);
+    }
+    if (arguments.egress && !compiled.egress)
+        return say_error({"the policy judges no packets on their way out", "it has no rule marked `egress`", 0});
     Progress progress("compiling " + arguments.file);
     if (arguments.stage == "elf") {
-        const auto object = compile(*loaded.compiled, {});
+        const auto object = compile(compiled, {});
         progress.finish();
         if (!object) return say_error(object.error());
-        return write_out(arguments, {reinterpret_cast<const char*>(object->elf.data()), object->elf.size()});
+        const std::vector<std::uint8_t>& elf = arguments.egress ? object->egress_elf : object->elf;
+        return write_out(arguments, {reinterpret_cast<const char*>(elf.data()), elf.size()});
     }
-    const auto text = emit_text(*loaded.compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm);
+    const auto text = emit_text(compiled, arguments.stage == "llvm" ? Stage::kLlvm : Stage::kAsm,
+                                arguments.egress ? packet::Direction::kOut : packet::Direction::kIn);
     progress.finish();
     return text ? write_out(arguments, *text) : say_error(text.error());
 }
@@ -85,6 +94,8 @@ void add_compile(CLI::App& app, int& status) {
                      "ast (syntax tree), decision (how rules are found), llvm, asm, or elf (the BPF object)")
         ->check(CLI::IsMember({"ast", "decision", "llvm", "asm", "elf"}))
         ->capture_default_str();
+    command->add_flag("--egress", arguments.egress,
+                      "the program for packets on their way out (of llvm, asm, elf); decision has both");
     command->add_option("-o,--output", arguments.out, "output file; default: standard output")->type_name("OUT");
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);

@@ -36,6 +36,7 @@ struct ReplayArguments {
     std::string engine{};
     std::string out{};
     std::string interface{};
+    std::vector<std::string> local{};
 };
 
 // Who judged, and whether those that did agree.
@@ -63,7 +64,7 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
         const std::string word(verdict_name(verdict));
         return colour ? fmt::format("\x1b[{}m{}\x1b[0m", verdict == 0 ? 32 : 31, word) : word;
     };
-    std::size_t width = 9;
+    std::size_t width = policy.has_egress() ? 14 : 9;
     for (const policy::Rule& rule : policy.rules) width = std::max(width, rule.name.size());
     for (const policy::Alert& alert : policy.alerts) width = std::max(width, alert.name.size());
     fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
@@ -77,22 +78,39 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
                tinted(policy::verdict_number(policy.default_verdict.kind)));
     fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", counts.by_malformed,
                tinted(policy::verdict_number(policy.malformed_verdict.kind)));
+    if (policy.has_egress())
+        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default egress", width), "", counts.by_egress,
+                   tinted(policy::verdict_number(policy.last_verdict(packet::Direction::kOut, false).kind)));
     if (!policy.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
     for (std::size_t i = 0; i < policy.alerts.size(); ++i)
         fmt::print("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);
     fmt::print("\n{} packets, {} bytes", counts.packets, counts.bytes);
+    if (policy.has_egress()) fmt::print(", {} on their way out", counts.outgoing);
     for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
         if (counts.verdicts[verdict] != 0) fmt::print(", {} {}", counts.verdicts[verdict], tinted(verdict));
     fmt::print("; {}\n", judged_by(evaluators, counts));
 }
 
 // What of the capture is not as people may think.
-void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& evaluators) {
+void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& evaluators,
+                 const policy::TypedPolicy& policy, const tooling::ReplayWhere& where) {
+    if (policy.has_egress() && facts.frames_with_direction == 0 && where.local.empty() && facts.frames != 0)
+        say_note(
+            "the capture does not say which way packets went: all are judged as if they came in (`--local NET` names "
+            "the host's own addresses)");
     if (facts.cut_frames != 0)
         say_note(fmt::format("{} of {} frames were captured short: rules see only the bytes that are there",
                              facts.cut_frames, facts.frames));
-    if (evaluators.has(tooling::Evaluator::kKernel) && !tooling::kernel_takes(facts))
+    if (evaluators.has(tooling::Evaluator::kKernel) && !tooling::kernel_takes(facts, policy))
         say_note(tooling::without_kernel(evaluators));
+}
+
+// "10.0.0.0/8" or an address alone.
+std::optional<IpPrefix> local_net(const std::string& text) {
+    if (auto net = parse_prefix(text)) return net;
+    if (const auto address = parse_ip(text))
+        return IpPrefix{*address, static_cast<std::uint8_t>(address->version == 4 ? 32 : 128)};
+    return std::nullopt;
 }
 
 int replay(const ReplayArguments& arguments) {
@@ -100,6 +118,8 @@ int replay(const ReplayArguments& arguments) {
     if (const int wrong = refuse_repeated_stdin({arguments.file, arguments.capture}); wrong != kOk) return wrong;
     const tooling::LoadedPolicy loaded = load_policy(arguments.file, arguments.options);
     if (!loaded.compiled) return loaded.status;
+    tooling::ReplayWhere where{arguments.interface, {}};
+    for (const std::string& net : arguments.local) where.local.push_back(*local_net(net));
     std::optional<Progress> preparing(std::in_place, "compiling " + arguments.file);
     auto evaluators = tooling::Evaluators::create(*loaded.compiled, arguments.engine);
     if (!evaluators) return preparing.reset(), say_error(evaluators.error());
@@ -132,17 +152,17 @@ int replay(const ReplayArguments& arguments) {
             if (counts.not_compared == 1 && !packet.is_compared)
                 say_note(fmt::format("packet {}: {}", packet.number, tooling::kNotCompared));
             if (arguments.options.format == "json")
-                std::fputs(tooling::json_line(packet.number, answer.judged, policy).c_str(), stdout);
+                std::fputs(tooling::json_line(packet.number, packet.direction, answer.judged, policy).c_str(), stdout);
             progress.step(packet.number);
             if (arguments.out.empty()) return Done{};
             return annotated.write(packet.frame, tooling::describe(answer.judged, policy));
         },
-        arguments.interface);
+        where);
     progress.finish();
     if (!replayed) return say_error(replayed.error());
     if (!arguments.out.empty())
         if (Status closed = annotated.close(); !closed) return say_error(closed.error());
-    print_notes(*facts, *evaluators);
+    print_notes(*facts, *evaluators, policy, where);
     if (arguments.options.format != "json") print_summary(counts, policy, *evaluators);
     if (counts.differences == 0) return kOk;
     fmt::print(stderr, "weir: the evaluators differ on {} of {} packets: this is a bug of weir, please report it\n",
@@ -157,7 +177,7 @@ void add_replay(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("replay", "runs a capture through a policy");
     command->footer(
         "The capture's time stamps are the clock. `--format json` writes one object for each packet:\n"
-        R"(  {"packet":1,"verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
+        R"(  {"packet":1,"direction":"in","verdict":"drop","rule":"telnet","matched":["telnet"],"alerts":["telnet"]})");
     command->add_option("FILE", arguments.file, "policy; - is standard input")->required();
     command
         ->add_option("PCAP", arguments.capture,
@@ -172,6 +192,14 @@ void add_replay(CLI::App& app, int& status) {
                      "the interface that all packets came in on; without it, the one that a pcapng names")
         ->type_name("NAME")
         ->check([](const std::string& name) { return name.empty() ? "an interface has a name" : std::string(); });
+    command
+        ->add_option("--local", arguments.local,
+                     "the host's own addresses: packets that they send are on their way out, where the capture itself "
+                     "does not say so; may be given several times")
+        ->type_name("NET")
+        ->check([](const std::string& text) {
+            return local_net(text) ? std::string() : "neither an address nor a prefix: " + text;
+        });
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });

@@ -32,14 +32,20 @@ std::size_t widest(const std::vector<Row>& rows, std::size_t least) {
 }
 
 void print_counters(const runtime::EngineStatus& engine) {
-    const std::size_t width = widest(engine.rules, 9);
-    fmt::print("\n{}  {:>14}  {:>16}\n", padded("rule", width), "packets", "bytes");
+    const std::size_t width = widest(engine.rules, engine.default_egress ? 14 : 9);
+    // Which way a rule's packets go, where there are both.
+    const char* heading = engine.default_egress ? "  direction" : "";
+    fmt::print("\n{}  {:>14}  {:>16}{}\n", padded("rule", width), "packets", "bytes", heading);
     const auto row = [&](const std::string& name, const runtime::CounterStatus& counter) {
-        fmt::print("{}  {:>14}  {:>16}\n", padded(name, width), counter.packets, counter.bytes);
+        const char* direction = !engine.default_egress                      ? ""
+                                : counter.direction == bpf::Direction::kOut ? "  out"
+                                                                            : "  in";
+        fmt::print("{}  {:>14}  {:>16}{}\n", padded(name, width), counter.packets, counter.bytes, direction);
     };
     for (const runtime::CounterStatus& rule : engine.rules) row(rule.name, rule);
     row("default", engine.default_);
     row("malformed", engine.malformed);
+    if (engine.default_egress) row("default egress", *engine.default_egress);
 }
 
 void print_alerts(const runtime::EngineStatus& engine) {
@@ -130,8 +136,13 @@ void print_status(const service::StatusReply& reply) {
     fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", printable(engine.name),
                colour ? "\x1b[0m" : "", printable(now.policy), now.generation, now.loaded_at);
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
-        fmt::print("    on {} ({}){}\n", printable(interface.name), mode_word(interface.mode),
-                   interface.attached ? "" : ": not attached");
+        fmt::print("    on {} ({}){}{}\n", printable(interface.name), mode_word(interface.mode),
+                   interface.attached ? "" : ": not attached",
+                   interface.egress == false ? "; packets on their way out are not judged" : "");
+    for (const runtime::InterfaceStatus& interface : engine.interfaces)
+        if (!interface.may_be_merged.empty())
+            fmt::print("    {}: packets may be merged, and then count once: {}\n", printable(interface.name),
+                       printable(interface.may_be_merged));
     if (engine.several_buffers)
         fmt::print("    frames of several buffers: payload is read as far as the first one reaches\n");
     if (reply.observe) fmt::print("    observe: verdicts are not enforced\n");

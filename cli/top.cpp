@@ -93,6 +93,7 @@ public:
         for (const runtime::CounterStatus& rule : engine.rules) add("rule " + rule.name, rule.name, rule);
         add("default", "(default)", engine.default_);
         add("malformed", "(malformed)", engine.malformed);
+        if (engine.default_egress) add("default egress", "(default egress)", *engine.default_egress);
         seen_ = std::move(seen);
         std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
             return a.packets != b.packets ? a.packets > b.packets : a.total > b.total;

@@ -30,12 +30,12 @@ function(weir_bpf_template name source target)
   weir_embed(${name} ${bitcode} ${target})
 endfunction()
 
-# The same for a program that needs no policy: to a BPF object, not to bitcode.
+# The same for a program that needs no policy: to a BPF object, not to bitcode. ARGS: further flags.
 function(weir_bpf_object name source target)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${WEIR_CLANG} -target bpfel -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
+    COMMAND ${WEIR_CLANG} -target bpfel -mcpu=v3 ${ARGN} -std=gnu11 -O2 -g -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
             -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-compilation-dir=. -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -c ${source} -o ${object} -MD -MF ${object}.d
     DEPENDS ${source}

@@ -110,6 +110,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     if (!policy) return std::nullopt;
     if (!fits_memory(*policy, options.table_bytes, diagnostics)) return std::nullopt;
     analysis::warn_observed_sets(*policy, diagnostics);
+    analysis::warn_lacking(*policy, diagnostics);
 
     // Lower: flat predicates and rules, which no longer refer to the text.
     Compiled compiled;
@@ -118,39 +119,65 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     compiled.decision = ir::lower(*policy);
     if (!fits_changes(compiled.decision, *policy, diagnostics)) return std::nullopt;
     set_lines(sources, root, *policy, compiled.decision);
+    if (policy->has_egress()) {
+        compiled.egress = ir::lower_egress(*policy, compiled.decision);
+        set_lines(sources, root, *policy, *compiled.egress);
+    }
 
-    // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds.
+    // Build: choose between code and trees, and make the trees. Before the limit, which is of what no tree holds. Each
+    // direction has a program, which has to fit by itself.
     ir::build(compiled.decision, options.session != nullptr ? &options.session->build_cache() : nullptr);
     if (!fits(compiled.decision, *policy, diagnostics)) return std::nullopt;
+    if (compiled.egress) {
+        ir::build(*compiled.egress);
+        if (!fits(*compiled.egress, *policy, diagnostics)) return std::nullopt;
+    }
     compiled.policy = std::move(*policy);
     sema::warn_unused(sources, policies, diagnostics);
     return compiled;
 }
 
-Result<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, Session* session) {
+namespace {
+
+// The program of one direction, with its tables and maps, into `object`.
+Status compile_program(const Compiled& compiled, const CompileOptions& options, packet::Direction direction,
+                       Session* session, bpf::Object& object) {
     // Code: the policy's functions and constants go into the template, its literals, ranges and trees into tables.
     codegen::Tables tables(compiled.policy);
-    auto module = codegen::PolicyModule::fill(compiled, options, tables,
+    auto module = codegen::PolicyModule::fill(compiled, options, direction, tables,
                                               session != nullptr ? &session->codegen_cache() : nullptr);
     if (!module) return module.error();
 
     // Machine code. A session has it already where a policy of trees differs from the last one in its tables alone.
-    bpf::Object object;
     auto elf = std::move(*module).to_elf();
     if (!elf) return elf.error();
     object.elf = std::move(*elf);
 
-    // What user space has to know of the program: names, layouts, sinks, messages.
-    object.manifest = codegen::make_manifest(compiled, options);
-
     // The tables' bytes, last: code that is made adds to them.
     tables.write(compiled.policy, object);
+    return Done{};
+}
+
+}  // namespace
+
+Result<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, Session* session) {
+    bpf::Object object;
+    if (Status made = compile_program(compiled, options, packet::Direction::kIn, session, object); !made)
+        return made.error();
+    if (compiled.egress) {
+        bpf::Object out;
+        if (Status made = compile_program(compiled, options, packet::Direction::kOut, session, out); !made)
+            return made.error();
+        codegen::add_egress(std::move(out), object);
+    }
+    // What user space has to know of the programs: names, layouts, sinks, messages.
+    object.manifest = codegen::make_manifest(compiled, options);
     return object;
 }
 
-Result<std::string> emit_text(const Compiled& compiled, Stage stage) {
+Result<std::string> emit_text(const Compiled& compiled, Stage stage, packet::Direction direction) {
     codegen::Tables tables(compiled.policy);
-    auto module = codegen::PolicyModule::fill(compiled, {}, tables, nullptr);
+    auto module = codegen::PolicyModule::fill(compiled, {}, direction, tables, nullptr);
     if (!module) return module.error();
     if (stage == Stage::kAsm) return std::move(*module).to_assembly();
     return std::move(*module).to_llvm();

@@ -21,7 +21,12 @@ struct Compiled {
     std::string source_name;  // the root file, and its text: shown in `bpftool prog dump xlated`
     std::string source_text;
     policy::TypedPolicy policy;
-    ir::Decision decision;
+    ir::Decision decision;                 // of packets that come in
+    std::optional<ir::Decision> egress{};  // of packets on their way out, where the policy judges them
+
+    const ir::Decision& of(packet::Direction direction) const {
+        return direction == packet::Direction::kOut && egress ? *egress : decision;
+    }
 };
 
 struct AnalyseOptions {
@@ -42,6 +47,8 @@ struct CompileOptions {
 Result<bpf::Object> compile(const Compiled& compiled, const CompileOptions& options, Session* session = nullptr);
 
 enum class Stage : std::uint8_t { kLlvm, kAsm };
-Result<std::string> emit_text(const Compiled& compiled, Stage stage);
+// Of the program for that direction. kOut: the policy has to judge packets on their way out.
+Result<std::string> emit_text(const Compiled& compiled, Stage stage,
+                              packet::Direction direction = packet::Direction::kIn);
 
 }  // namespace weir

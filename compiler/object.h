@@ -91,11 +91,14 @@ struct FieldRef {
     std::uint64_t mask = 0;
 };
 
+// kOut: packets on their way out, at the egress hook.
+enum class Direction : std::uint8_t { kIn, kOut };
 struct RuleInfo {
     std::string name;
     bool observe = false;
-    std::uint32_t verdict = ~0u;   // enum weir_verdict, or ~0u
-    std::string redirect;          // interface
+    std::uint32_t verdict = ~0u;  // enum weir_verdict, or ~0u
+    std::string redirect;         // interface
+    Direction direction = Direction::kIn;
     bool captures = false;         // events of its alerts carry the packet
     std::uint32_t before = 0;      // and so many of the same key before it, from the recorder
     std::uint32_t before_key = 0;  // of RecordInfo::keys
@@ -155,6 +158,7 @@ struct SetInfo {
 };
 
 struct Manifest {
+    static constexpr std::uint32_t kNoEgress = ~0u;
     std::string policy;
     std::vector<RuleInfo> rules;
     std::vector<AlertInfo> alerts;
@@ -163,8 +167,13 @@ struct Manifest {
     std::vector<IfaceCondition> ifaces;
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
-    bool reads_vlan = false;  // the device's rx VLAN offload must be off
+    std::uint32_t egress_verdict = kNoEgress;  // of `default egress`; kNoEgress: no packet on its way out is judged
+    bool reads_vlan = false;                   // the device's rx VLAN offload must be off
     RecordInfo record{};
+
+    bool has_egress() const { return egress_verdict != kNoEgress; }
+    // Of counters: the rules, `default`, `malformed`, `default egress` (bpf/direction.h).
+    std::size_t rows() const { return rules.size() + (has_egress() ? 3 : 2); }
 };
 
 struct Object {
@@ -175,6 +184,10 @@ struct Object {
     std::vector<MapSize> sizes;
     std::vector<StateMap> state;
     std::vector<NameImage> names;
+    // The program for packets on their way out, likewise called "weir_policy", with data of its own. It has the maps
+    // above; empty: the policy judges no such packets.
+    std::vector<std::uint8_t> egress_elf{};
+    std::vector<TableImage> egress_tables{};
 };
 
 }  // namespace weir::bpf

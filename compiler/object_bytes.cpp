@@ -158,7 +158,7 @@ void rule(Io& io, RuleInfo& info) {
     io.block(info.name);
     io(info.observe), io(info.verdict);
     io.block(info.redirect);
-    io(info.captures), io(info.before), io(info.before_key);
+    io(info.direction), io(info.captures), io(info.before), io(info.before_key);
 }
 
 template <typename Io>
@@ -215,7 +215,7 @@ void manifest(Io& io, Manifest& m) {
     list<Io>(io, m.sinks, sink<Io>);
     list<Io>(io, m.sets, set<Io>);
     list<Io>(io, m.ifaces, iface<Io>);
-    io(m.default_verdict), io(m.malformed_verdict), io(m.reads_vlan);
+    io(m.default_verdict), io(m.malformed_verdict), io(m.egress_verdict), io(m.reads_vlan);
     record(io, m.record);
 }
 
@@ -265,6 +265,8 @@ void whole(Io& io, Object& object) {
     list<Io>(io, object.sizes, map_size<Io>);
     list<Io>(io, object.state, state_map<Io>);
     list<Io>(io, object.names, name_image<Io>);
+    io.block(object.egress_elf);
+    list<Io>(io, object.egress_tables, table_image<Io>);
 }
 
 }  // namespace

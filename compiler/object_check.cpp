@@ -101,8 +101,9 @@ bool is_sound(const Manifest& manifest) {
     const auto all = [](const auto& values, const auto& check) {
         return std::all_of(values.begin(), values.end(), check);
     };
+    const bool is_passed_or_dropped = manifest.egress_verdict == WEIR_PASS || manifest.egress_verdict == WEIR_DROP;
     return is_verdict(manifest.default_verdict) && is_verdict(manifest.malformed_verdict) &&
-           manifest.ifaces.size() <= kMaxIfaceConditions &&
+           (!manifest.has_egress() || is_passed_or_dropped) && manifest.ifaces.size() <= kMaxIfaceConditions &&
            all(manifest.rules, [&](const RuleInfo& rule) { return is_sound(rule, manifest.record); }) &&
            is_sound(manifest.record) &&
            all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&

@@ -145,4 +145,53 @@ Status enable_vlan_offload(const std::string& interface) {
     return Done{};
 }
 
+namespace {
+// "veth"; empty where it cannot be known.
+std::string driver_of(const std::string& interface) {
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq wanted{};
+    std::strncpy(wanted.ifr_name, interface.c_str(), IFNAMSIZ - 1);
+    wanted.ifr_data = reinterpret_cast<char*>(&info);
+    if (!fd || ioctl(fd.get(), SIOCETHTOOL, &wanted) != 0) return {};
+    return std::string(info.driver, strnlen(info.driver, sizeof(info.driver)));
+}
+}  // namespace
+
+Merging stop_merging(const std::string& interface) {
+    Merging merging;
+    const auto state = ethtool_flags(interface, {ETHTOOL_GGRO, 0});
+    merging.was_on = state && state->data != 0 && ethtool_flags(interface, {ETHTOOL_SGRO, 0});
+    const auto left = ethtool_flags(interface, {ETHTOOL_GGRO, 0});
+    if (left && left->data != 0) merging.reason = "GRO cannot be turned off";
+    // What these hand over was merged before it came to them.
+    struct Source {
+        std::string_view driver, reason;
+    };
+    constexpr std::string_view kBelow = "a device below it may merge packets: ethtool -K DEVICE gro off";
+    constexpr Source kSources[] = {
+        {"veth", "the other end of the pair may send merged packets: ethtool -K PEER tso off gso off"},
+        {"tun", "the program that has the other end may send merged packets"},
+        {"bridge", kBelow},
+        {"bonding", kBelow},
+        {"team", kBelow},
+        {"802.1Q VLAN Support", kBelow},
+        {"macvlan", kBelow},
+        {"vxlan", kBelow},
+        {"geneve", kBelow},
+    };
+    const std::string driver = driver_of(interface);
+    for (const Source& source : kSources)
+        if (driver == source.driver) merging.reason = source.reason;
+    if (interface == "lo") merging.reason = "packets of the loopback are as large as the host makes them";
+    return merging;
+}
+
+Status merge_again(const std::string& interface) {
+    auto set = ethtool_flags(interface, {ETHTOOL_SGRO, 1});
+    if (!set) return set.error();
+    return Done{};
+}
+
 }  // namespace weir::runtime

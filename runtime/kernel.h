@@ -38,6 +38,14 @@ std::string rfc3339(std::uint64_t realtime_ns);  // "2026-01-02T03:04:05.678901Z
 Result<bool> disable_vlan_offload(const std::string& interface);
 Status enable_vlan_offload(const std::string& interface);
 
+// Several packets of a connection made one before programs in generic mode see them.
+struct Merging {
+    bool was_on = false;   // the device's GRO, which is off now
+    std::string reason{};  // why packets may be merged all the same; empty: they are not
+};
+Merging stop_merging(const std::string& interface);
+Status merge_again(const std::string& interface);
+
 // Swallows libbpf's own printing; the verifier's words are asked for where they are wanted.
 void quiet_libbpf();
 

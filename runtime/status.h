@@ -37,11 +37,14 @@ struct InterfaceStatus {
     std::uint64_t last_gap_ms = 0;  // at most so long, the last time
     std::string problem{};          // what was last wrong with it; empty: nothing ever was
     std::string seen_at{};          // RFC 3339, UTC: when that was seen
+    std::optional<bool> egress{};   // packets on their way out are judged; nothing where no policy does that
+    std::string may_be_merged{};    // why one packet may stand for several of the wire; empty: none does
 };
 struct CounterStatus {
     std::string name;
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
+    bpf::Direction direction = bpf::Direction::kIn;  // of a rule
 };
 // Lost: one of the alert's sinks at least did not take the event. The sinks' own accounts say which.
 struct AlertStatus : Account {
@@ -145,6 +148,7 @@ struct EngineStatus {
     std::vector<CounterStatus> rules;  // in the policy's order
     CounterStatus default_;
     CounterStatus malformed;
+    std::optional<CounterStatus> default_egress{};
     std::vector<AlertStatus> alerts;
     std::vector<SinkStatus> sinks;
     std::vector<SetStatus> sets;

@@ -14,7 +14,8 @@
 
 namespace weir::runtime {
 namespace {
-constexpr std::size_t kMinFrame = 14;    // below, the kernel refuses (EINVAL)
+constexpr std::size_t kMinFrame = 14;  // below, the kernel refuses (EINVAL)
+constexpr std::string_view kSamples = ".data.weir_samples";
 constexpr std::size_t kMaxFrame = 3400;  // a page, less the room that XDP wants before and behind
 }  // namespace
 
@@ -22,9 +23,13 @@ struct TestRunner::State {
     Program program;
     int clock = -1, head = -1, matched = -1, alerts = -1;
     unsigned cpus = 1;
-    std::vector<weir_trace> heads{};      // one a CPU
-    std::vector<std::uint8_t> samples{};  // as they are at the beginning
-    StateAccounts before{};               // of the last reset
+    std::vector<weir_trace> heads{};  // one a CPU
+    struct Samples {
+        int map;
+        std::vector<std::uint8_t> bytes;  // as they are at the beginning
+    };
+    std::vector<Samples> samples{};  // of each program
+    StateAccounts before{};          // of the last reset
     std::vector<bpf::IfaceCondition> ifaces{};
     std::string interface{};  // that weir_ifaces is about
 
@@ -41,6 +46,14 @@ TestRunner::~TestRunner() = default;
 bool TestRunner::allowed() { return may_load_programs(); }
 bool TestRunner::accepts(std::size_t frame_bytes) { return frame_bytes >= kMinFrame && frame_bytes <= kMaxFrame; }
 
+bool TestRunner::accepts(std::span<const std::uint8_t> frame, bpf::Direction direction) {
+    constexpr std::size_t kIp4Bytes = 20, kIp6Bytes = 40;
+    if (!accepts(frame.size()) || direction == bpf::Direction::kIn) return accepts(frame.size());
+    const unsigned type = frame[12] * 256u + frame[13];
+    if (type == 0x0800) return frame.size() >= kMinFrame + kIp4Bytes;
+    return type != 0x86dd || frame.size() >= kMinFrame + kIp6Bytes;
+}
+
 Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object) {
     ProgramOptions options;
     options.settings.trace = 1;
@@ -55,8 +68,12 @@ Result<std::unique_ptr<TestRunner>> TestRunner::create(const bpf::Object& object
     state->cpus = possible_cpus();
     state->heads.resize(state->cpus);
     state->ifaces = object.manifest.ifaces;
-    for (const bpf::TableImage& table : object.tables)
-        if (table.map == ".data.weir_samples") state->samples = table.bytes;
+    // Each program that has them has them in the order in which the programs were loaded.
+    const std::vector<int> maps = state->program.data(kSamples);
+    for (const auto* tables : {&object.tables, &object.egress_tables})
+        for (const bpf::TableImage& table : *tables)
+            if (table.map == kSamples && state->samples.size() < maps.size())
+                state->samples.push_back({maps[state->samples.size()], table.bytes});
     return std::unique_ptr<TestRunner>(new TestRunner(std::move(state)));
 }
 
@@ -89,10 +106,9 @@ Status TestRunner::State::name_interface(std::string_view name) {
 
 Status TestRunner::reset() {
     const std::uint32_t zero = 0;
-    const int samples = state_->program.map(".data.weir_samples");
-    if (samples >= 0 && !state_->samples.empty() &&
-        bpf_map_update_elem(samples, &zero, state_->samples.data(), BPF_ANY) != 0)
-        return kernel_error(errno, "forgetting samples");
+    for (const State::Samples& samples : state_->samples)
+        if (bpf_map_update_elem(samples.map, &zero, samples.bytes.data(), BPF_ANY) != 0)
+            return kernel_error(errno, "forgetting samples");
     if (const int walks = state_->program.map("weir_tls_walks"); walks >= 0)
         if (Status forgotten = forget_tls_walks(walks); !forgotten) return forgotten.error();
     auto accounts = read_state_accounts(state_->program);
@@ -120,9 +136,11 @@ Result<bool> TestRunner::contains(const std::string& identity, std::span<const s
     return entry != nullptr && (entry->end_ns == 0 || time_ns < entry->end_ns);
 }
 
-Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
-                                std::string_view interface) {
+Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface,
+                                bpf::Direction direction) {
     State& s = *state_;
+    const bool is_out = direction == bpf::Direction::kOut;
+    if (is_out && s.program.egress_fd() < 0) return Trace{WEIR_PASS, WEIR_RULE_DEFAULT, {}, {}, {}};  // all pass
     if (Status named = s.name_interface(interface); !named) return named.error();
     const std::uint32_t zero = 0;
     std::fill(s.heads.begin(), s.heads.end(), weir_trace{});
@@ -134,7 +152,7 @@ Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());
     opts.repeat = 1;
-    if (const int failed = bpf_prog_test_run_opts(s.program.fd(), &opts); failed != 0)
+    if (const int failed = bpf_prog_test_run_opts(is_out ? s.program.egress_fd() : s.program.fd(), &opts); failed != 0)
         return kernel_error(failed, "a test run of a packet");
     if (bpf_map_lookup_elem(s.head, &zero, s.heads.data()) != 0) return kernel_error(errno, "reading the trace");
     Trace trace;

@@ -30,6 +30,8 @@ public:
     ~TestRunner();
     // True where the kernel takes a frame of this size for a test run.
     static bool accepts(std::size_t frame_bytes);
+    // The same for a packet that goes that way: on its way out the kernel wants the whole first header of IP.
+    static bool accepts(std::span<const std::uint8_t> frame, bpf::Direction direction);
     // Empty state, as when it was made.
     Status reset();
     // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
@@ -37,8 +39,9 @@ public:
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     Result<std::uint64_t> evictions() const;
-    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
-    Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
+    // `interface`: the name of the one it came in on, or leaves by; empty: not known, so that `iface` is absent.
+    Result<Trace> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {},
+                        bpf::Direction direction = bpf::Direction::kIn);
 
 private:
     struct State;

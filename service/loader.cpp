@@ -46,11 +46,13 @@ bool send_program(int socket, const runtime::Program& program) {
     const runtime::ProgramFds all = program.fds();
     runtime::ByteWriter out;
     out.put(Kind::kProgram);
+    out.put(static_cast<std::uint8_t>(all.egress >= 0 ? 1 : 0));
     out.put(static_cast<std::uint32_t>(all.maps.size()));
     for (const auto& [name, fd] : all.maps) out.put(name);
     out.put(all.taken_over);
     if (!send_message(socket, out.bytes())) return false;
     std::vector<int> fds{all.program};
+    if (all.egress >= 0) fds.push_back(all.egress);
     for (const auto& [name, fd] : all.maps) fds.push_back(fd);
     fds.insert(fds.end(), all.state.begin(), all.state.end());
     const Kind kind = Kind::kFds;
@@ -169,6 +171,7 @@ std::optional<Result<std::vector<runtime::Program>>> Loader::step() {
         switch (in.get<Kind>()) {
             case Kind::kProgram: {
                 runtime::ProgramParts& parts = parts_.emplace_back();
+                parts.has_egress = in.get<std::uint8_t>() != 0;
                 for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left)
                     parts.map_names.push_back(in.text());
                 parts.taken_over = in.list<std::uint8_t>();

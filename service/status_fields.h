@@ -15,6 +15,11 @@ inline constexpr std::pair<runtime::AttachMode, const char*> kModeWords[] = {
     {runtime::AttachMode::kAuto, "native"},  // while it is attached nowhere
 };
 
+inline constexpr std::pair<bpf::Direction, const char*> kDirectionWords[] = {
+    {bpf::Direction::kIn, "in"},
+    {bpf::Direction::kOut, "out"},
+};
+
 template <typename Fields>
 void describe_in_force(Fields& fields, typename Fields::template Of<runtime::InForceStatus>& now) {
     fields("policy", now.policy);
@@ -53,10 +58,12 @@ void describe_counters(Fields& fields, typename Fields::template Of<runtime::Eng
     };
     fields.rows("rules", status.rules, [&](auto& row, auto& rule) {
         row("name", rule.name);
+        row.word("direction", rule.direction, kDirectionWords);
         counter(row, rule);
     });
     fields.part("default", status.default_, counter);
     fields.part("malformed", status.malformed, counter);
+    fields.part("default_egress", status.default_egress, counter);
 }
 
 template <typename Fields>
@@ -150,6 +157,8 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
         row("name", interface.name);
         row.word("mode", interface.mode, kModeWords);
         row("attached", interface.attached);
+        row("egress", interface.egress);
+        row.optional("may_be_merged", interface.may_be_merged);
         row("gaps", interface.gaps);
         row("last_gap_ms", interface.last_gap_ms);
         row.optional("problem", interface.problem);

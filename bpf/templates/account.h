@@ -4,6 +4,7 @@
 
 #include "bpf/abi.h"
 #include "bpf/record.h"
+#include "bpf/templates/egress.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
@@ -18,15 +19,16 @@ static __always_inline __u64 weir_now(void) {
     return bpf_ktime_get_ns();
 }
 
-/* One more packet of `len` bytes for row `row`. */
-static __always_inline void weir_count(__u32 row, __u32 len) {
+/* One more packet for row `row`; of a merged one those that the wire will have. */
+static __always_inline void weir_count(__u32 row, const struct weir_packet* packet) {
+    __u32 packets = weir_wire_packets(packet), bytes = weir_wire_bytes(packet);
     if (weir_settings.only_tells) return;
     __u32 number = row / WEIR_BLOCK_COUNTERS;
     struct weir_counter_block* block = bpf_map_lookup_elem(&weir_counters, &number);
     if (block) {
         struct weir_counter* counter = &block->rows[row % WEIR_BLOCK_COUNTERS];
-        counter->packets++;
-        counter->bytes += len;
+        counter->packets += packets;
+        counter->bytes += bytes;
     }
 }
 
@@ -211,7 +213,7 @@ static __always_inline int weir_note_rule(struct weir_packet* packet, __u32 rule
         if (weir_rule_rows[rule].flags & WEIR_ROW_DECIDES) return 1;
     }
     weir_rule_fired(packet, rule, ctx);
-    weir_count(rule, packet->len);
+    weir_count(rule, packet);
     return 0;
 }
 

@@ -117,7 +117,7 @@ const volatile struct weir_settings weir_settings SEC(".rodata");
 
 /* Tables of the policy, reached without a helper call. The compiler defines each in section .data.NAME, with the
  * policy's number of entries; the runtime fills them before the program is loaded. */
-extern struct weir_rule_row weir_rule_rows[]; /* the rules, then `default`, then `malformed` */
+extern struct weir_rule_row weir_rule_rows[]; /* the rules, then `default`, `malformed`, `default egress` */
 extern __u32 weir_rule_alerts[];              /* alert numbers, by rule; see struct weir_rule_row */
 extern struct weir_literal weir_literals[];
 extern struct weir_text_literal weir_text_literals[];
@@ -137,6 +137,7 @@ extern struct weir_line weir_lines[]; /* trees and bitmaps of ranges and sets; i
 /* Constants of the policy; the compiler writes their bodies. */
 __u32 weir_needs(void); /* WEIR_NEED_* */
 __u32 weir_rule_count(void);
+__u32 weir_reads_payload(void); /* 1: bytes behind the headers may be looked at */
 /* Entries of the tables above. */
 __u32 weir_alert_entries(void); /* 0: no rule has an alert */
 __u32 weir_literal_count(void);

@@ -4,6 +4,7 @@
 #include "bpf/templates/answer.h"
 #include "bpf/templates/classify.h"
 #include "bpf/templates/distinct.h"
+#include "bpf/templates/egress.h"
 #include "bpf/templates/live_sets.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/names.h"
@@ -26,13 +27,14 @@ static __always_inline void weir_trace_verdict(__u32 row, __u32 verdict) {
     __u32 zero = 0, rules = weir_rule_count();
     struct weir_trace* trace = bpf_map_lookup_elem(&weir_trace_head, &zero);
     if (!trace) return;
-    trace->rule = row < rules ? row : row == rules ? WEIR_RULE_DEFAULT : WEIR_RULE_MALFORMED;
+    trace->rule = row < rules ? row : row == rules || WEIR_IS_EGRESS ? WEIR_RULE_DEFAULT : WEIR_RULE_MALFORMED;
     trace->verdict = verdict;
 }
 
 /* The row that answers: the rule's, or without a branch, which varied packets would make expensive, that of `default`
- * or of `malformed`. */
+ * or of `malformed`. On its way out a packet that no rule decides has one row, malformed or not. */
 static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u32 rule) {
+    if (WEIR_IS_EGRESS) return rule < weir_rule_count() ? rule : weir_rule_count() + WEIR_ROW_DEFAULT_EGRESS;
     __u64 rules = weir_rule_count(), none = ~((__u64)rule - rules) >> 63;
     OPAQUE(none);
     __u64 row = rule + (none & packet->present[0] >> WEIR_IS_MALFORMED);
@@ -40,21 +42,37 @@ static __always_inline __u32 weir_last_row(const struct weir_packet* packet, __u
     return row > rules + 1 ? rules : row;
 }
 
-static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet) {
+/* A frame whose headers go on behind the first buffer is read once more. */
+static __always_inline void weir_read_headers(weir_ctx* ctx, struct weir_packet* packet) {
+#if WEIR_HAS_SKB
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < 2; i++) {
+        read_frame(ctx, packet);
+        if (!(packet->present[0] & WEIR_BIT(WEIR_IS_MALFORMED)) || i || !weir_pull(ctx, WEIR_HEADERS_REACH)) return;
+        __builtin_memset(packet, 0, sizeof(*packet));
+    }
+#else
     read_frame(ctx, packet);
+#endif
+}
+
+static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet) {
+    weir_read_headers(ctx, packet);
+    weir_pull_payload(ctx, packet);
     read_inside(ctx, packet);
     __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
     if (row < weir_rule_count()) weir_rule_fired(packet, row, ctx);
     if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);
     row = weir_last_row(packet, row);
-    weir_count(row, packet->len);
+    weir_count(row, packet);
     weir_record_packet(ctx, packet, row);
     if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
-    if (weir_settings.tells) return WEIR_TOLD(row, weir_rule_rows[row].verdict, weir_action(ctx, packet, row));
-    return weir_action(ctx, packet, row);
+    if (weir_settings.tells)
+        return WEIR_TOLD(row, weir_rule_rows[row].verdict, WEIR_TOLD_OF(weir_action(ctx, packet, row)));
+    return WEIR_ANSWER(weir_action(ctx, packet, row));
 }
 
-SEC("xdp") int weir_policy(weir_ctx* ctx) {
+SEC(WEIR_HOOK) int weir_policy(weir_ctx* ctx) {
     if (weir_needs() & WEIR_NEED_INSIDE) {
         struct weir_scratch* scratch = weir_scratch_place();
         if (!scratch) return 0; /* XDP_ABORTED; never */

@@ -148,7 +148,11 @@ static __always_inline long weir_load_frame(weir_ctx* ctx, void* to, __u32 bytes
 #define HAS_MORE_BUFFERS (WEIR_IS_EGRESS || weir_settings.frames == WEIR_FRAMES_OF_SEVERAL)
 
 static __always_inline __u32 weir_copy_frame(weir_ctx* ctx, __u8* to, __u32 most) {
+#ifdef WEIR_EGRESS
+    __u32 captured = 0; /* the first buffer seldom has more than headers */
+#else
     __u32 captured = weir_copy_head(ctx, to, most);
+#endif
     if (!HAS_MORE_BUFFERS) return captured;
     __u64 wanted = ALL_BUFFERS_LEN(ctx);
     if (wanted > most) wanted = most;

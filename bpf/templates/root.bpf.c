@@ -1,5 +1,7 @@
-/* The program that stays attached. It passes each packet to the policy in the active slot: a swap is one store. */
+/* The program that stays attached. It passes each packet to the policy in the active slot: a swap is one store. There
+ * are two of it, one for each direction, with slots of their own; both read the same word. */
 #include "bpf/abi.h"
+#include "bpf/direction.h"
 #include "bpf/templates/target.h"
 
 struct {
@@ -8,6 +10,12 @@ struct {
     __type(key, __u32);
     __type(value, __u32);
 } weir_slots SEC(".maps");
+
+#ifdef WEIR_EGRESS
+#define WEIR_PASSED WEIR_TCX_NEXT
+#else
+#define WEIR_PASSED XDP_PASS
+#endif
 
 struct weir_root weir_root SEC(".data.weir_root") = {.abi = WEIR_ABI_VERSION};
 
@@ -35,7 +43,7 @@ static __always_inline __u32 unconfirmed_slot(__u32 active) {
     return seen == active ? fallback : seen & WEIR_ROOT_SLOT_MASK;
 }
 
-SEC("xdp") int weir_root_program(weir_ctx* ctx) {
+SEC(WEIR_HOOK) int weir_root_program(weir_ctx* ctx) {
     __u32 active = *(volatile __u32*)&weir_root.active;
     CALL_ACTIVE;
     /* The unconfirmed flag makes the word unequal to every slot number. A confirmed policy does not read the clock. */
@@ -43,8 +51,9 @@ SEC("xdp") int weir_root_program(weir_ctx* ctx) {
         active = unconfirmed_slot(active);
         CALL_ACTIVE;
     }
-    /* The slot is empty only if somebody emptied it by hand: pass, as without weir. */
-    return XDP_PASS;
+    /* Pass, as without weir. Where packets come in, a slot is empty only if somebody emptied it by hand; on their way
+     * out, where the policy judges no packet there. */
+    return WEIR_PASSED;
 }
 
 char weir_license[] SEC("license") = "Dual MIT/GPL";

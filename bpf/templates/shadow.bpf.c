@@ -1,6 +1,8 @@
 /* Runs a candidate beside the policy in force on each packet, and reports disagreements. It is in a slot of the root
- * program like a policy. The packet gets the verdict of the policy in force. */
+ * program like a policy. The packet gets the verdict of the policy in force. The one for packets on their way out has
+ * the programs of its own; all that is counted is in the maps of the other. */
 #include "bpf/abi.h"
+#include "bpf/direction.h"
 #include "bpf/templates/target.h"
 
 struct {
@@ -29,8 +31,7 @@ struct {
     __uint(max_entries, 1 << 20);
 } weir_shadow_ring SEC(".maps");
 
-/* 1: the policy in force rejects or redirects packets. Of what it rejects little is left afterwards. */
-const volatile __u32 weir_shadow_keeps SEC(".rodata");
+const volatile struct weir_shadow_settings weir_shadow_settings SEC(".rodata") = {0, -1, -1};
 
 /* The packet as it came. */
 struct {
@@ -39,6 +40,15 @@ struct {
     __type(key, __u32);
     __type(value, struct weir_shadow_sample);
 } weir_shadow_kept SEC(".maps");
+#ifdef WEIR_EGRESS
+#define PASSED WEIR_TCX_NEXT
+#define ANSWER(told) (WEIR_TOLD_VERDICT(told) == WEIR_PASS ? WEIR_TCX_NEXT : WEIR_TCX_DROP)
+#define load_bytes bpf_skb_load_bytes
+#else
+#define PASSED XDP_PASS
+#define ANSWER(told) WEIR_TOLD_ACTION(told)
+#define load_bytes bpf_xdp_load_bytes
+#endif
 
 /* A tail call in a function of its own returns to the caller. LLVM does not know that: it would assume the value that
  * the function returns if the slot is empty. */
@@ -65,8 +75,7 @@ static __always_inline void take_bytes(weir_ctx* ctx, struct weir_shadow_sample*
     sample->length = length;
     __u32 captured = length < WEIR_SHADOW_BYTES ? length : WEIR_SHADOW_BYTES;
     OPAQUE(captured);
-    if (captured == 0 || captured > WEIR_SHADOW_BYTES || bpf_xdp_load_bytes(ctx, 0, sample->bytes, captured) != 0)
-        captured = 0;
+    if (captured == 0 || captured > WEIR_SHADOW_BYTES || load_bytes(ctx, 0, sample->bytes, captured) != 0) captured = 0;
     sample->captured = captured;
 }
 
@@ -82,7 +91,7 @@ static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_dis
     if (!sample) return 0;
     __u32 zero = 0;
     const struct weir_shadow_sample* kept = bpf_map_lookup_elem(&weir_shadow_kept, &zero);
-    if (weir_shadow_keeps && kept)
+    if (weir_shadow_settings.keeps && kept)
         bpf_probe_read_kernel(sample, sizeof(*sample), kept);
     else
         take_bytes(ctx, sample);
@@ -92,15 +101,17 @@ static __attribute__((noinline)) int sample(weir_ctx* ctx, const struct weir_dis
     return 0;
 }
 
-SEC("xdp") int weir_shadow(weir_ctx* ctx) {
+SEC(WEIR_HOOK) int weir_shadow(weir_ctx* ctx) {
     int candidate = ask_candidate(ctx);
-    if (weir_shadow_keeps) keep(ctx);
+    if (weir_shadow_settings.keeps) keep(ctx);
     int live = ask_live(ctx);
-    if (live == -1) return XDP_PASS; /* an empty slot, as in the root */
-    if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate)) return WEIR_TOLD_ACTION(live);
+    if (live == -1) live = weir_shadow_settings.live_absent; /* an empty slot, as in the root */
+    if (candidate == -1) candidate = weir_shadow_settings.candidate_absent;
+    if (live == -1) return PASSED;
+    if (candidate == -1 || WEIR_TOLD_VERDICT(live) == WEIR_TOLD_VERDICT(candidate)) return ANSWER(live);
     __u32 zero = 0;
     struct weir_shadow_counts* counts = bpf_map_lookup_elem(&weir_shadow_counted, &zero);
-    if (!counts) return WEIR_TOLD_ACTION(live);
+    if (!counts) return ANSWER(live);
     counts->disagreements++;
     struct weir_disagreement pair = {.live_row = WEIR_TOLD_ROW(live),
                                      .candidate_row = WEIR_TOLD_ROW(candidate),
@@ -118,7 +129,7 @@ SEC("xdp") int weir_shadow(weir_ctx* ctx) {
             counts->unnamed++;
     }
     if (is_sampled(before)) sample(ctx, &pair);
-    return WEIR_TOLD_ACTION(live);
+    return ANSWER(live);
 }
 
 char weir_license[] SEC("license") = "Dual MIT/GPL";

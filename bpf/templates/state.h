@@ -65,8 +65,8 @@ static __always_inline int weir_exceeds(struct weir_packet* packet, const __u32*
     else if (term->kind == WEIR_TERM_RATE)
         exceeds = weir_take(term, cell, term->unit_ns, at.now_ns);
     else /* a price beyond the capacity may not fit into 64 bits */
-        exceeds = packet->len > term->capacity / term->unit_ns ||
-                  weir_take(term, cell, packet->len * term->unit_ns, at.now_ns);
+        exceeds = weir_wire_bytes(packet) > term->capacity / term->unit_ns ||
+                  weir_take(term, cell, weir_wire_bytes(packet) * term->unit_ns, at.now_ns);
     weir_release(&at, locked);
     return exceeds;
 }

@@ -1,4 +1,6 @@
-/* The two targets of a template: BPF, and the host's CPU (WEIR_HOST: the native evaluator). */
+/* The targets of a template: BPF at XDP, BPF at the egress hook (WEIR_EGRESS), and the host's CPU (WEIR_HOST: the
+ * native evaluator, both directions). WEIR_IS_EGRESS is a constant: 1 in the program that judges packets on their way
+ * out. */
 #ifndef WEIR_BPF_TARGET_H
 #define WEIR_BPF_TARGET_H
 
@@ -7,6 +9,7 @@
 
 #ifdef WEIR_HOST
 
+#define WEIR_HOOK "xdp"
 #define SEC(name) __attribute__((used))
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value)* name
@@ -37,6 +40,10 @@ typedef struct weir_host_frame weir_ctx;
 #define FRAME_END(ctx) ((ctx)->data_end)
 #define FRAME_LEN(ctx) ((__u32)((ctx)->data_end - (ctx)->data))
 #define ALL_BUFFERS_LEN(ctx) FRAME_LEN(ctx)
+#define CTX_IFINDEX(ctx) ((ctx)->ingress_ifindex)
+#define CTX_RX_QUEUE(ctx) ((ctx)->rx_queue_index)
+__u32 weir_is_egress(void); /* a constant, which the compiler writes */
+#define WEIR_IS_EGRESS weir_is_egress()
 #define BOUNDED(value) (value)
 
 #else
@@ -44,11 +51,24 @@ typedef struct weir_host_frame weir_ctx;
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#ifdef WEIR_EGRESS
+typedef struct __sk_buff weir_ctx;
+#define WEIR_IS_EGRESS 1
+#define WEIR_HOOK "tc"
+#define ALL_BUFFERS_LEN(ctx) ((ctx)->len)
+#define CTX_IFINDEX(ctx) ((ctx)->ifindex)
+#define CTX_RX_QUEUE(ctx) 0
+#else
 typedef struct xdp_md weir_ctx;
+#define WEIR_IS_EGRESS 0
+#define WEIR_HOOK "xdp"
+#define ALL_BUFFERS_LEN(ctx) ((__u32)bpf_xdp_get_buff_len(ctx))
+#define CTX_IFINDEX(ctx) ((ctx)->ingress_ifindex)
+#define CTX_RX_QUEUE(ctx) ((ctx)->rx_queue_index)
+#endif
 #define FRAME(ctx) ((const __u8*)(long)(ctx)->data)
 #define FRAME_END(ctx) ((const __u8*)(long)(ctx)->data_end)
 #define FRAME_LEN(ctx) frame_len(ctx) /* of the first buffer */
-#define ALL_BUFFERS_LEN(ctx) ((__u32)bpf_xdp_get_buff_len(ctx))
 
 /* bpf_xdp_get_buff_len without the call (6 ns). In assembly, because LLVM would make the difference a 32-bit one, and
  * the verifier allows subtraction of pointers in 64 bits only. */

@@ -172,7 +172,7 @@ bool Linter::find_shadowed() {
     find_set_readers();
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
         const policy::Rule& rule = policy_.rules[i];
-        matches_.push_back(sets_.of(rule.condition));
+        matches_.push_back(bdd.both(sets_.of(rule.condition), sets_.going(rule.direction)));
         decided_.push_back(decided);
         const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
         if (spent()) return false;
@@ -269,7 +269,7 @@ bool Linter::lint() {
     warn_always_true(policy_, diagnostics_);
     if (!find_shadowed()) return false;
     const Reached reached{policy_, sets_, matches_, decided_};
-    warn_neighbours(reached, diagnostics_);
+    for (const packet::Direction direction : packet::kDirections) warn_neighbours(reached, direction, diagnostics_);
     warn_messages(reached, diagnostics_);
     warn_negations(reached, diagnostics_);
     return !spent() && find_redundant();

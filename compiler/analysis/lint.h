@@ -14,5 +14,7 @@ namespace weir::analysis {
 
 // W405: an observed rule adds to a set, and a rule that is enforced reads it.
 void warn_observed_sets(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
+// W453: a rule reads a field that packets of its direction lack.
+void warn_lacking(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
 
 }  // namespace weir::analysis

@@ -23,6 +23,12 @@ public:
     Bdd::Node of(policy::ExprId condition) { return bdd_.both(possible_, raw(condition)); }
     // All packets; those that have a field; those for which one comparison holds.
     Bdd::Node all() const { return possible_; }
+    // Those that go that way; all where the policy judges one direction only.
+    Bdd::Node going(packet::Direction direction) {
+        if (!policy_.has_egress()) return possible_;
+        const Bdd::Node out = opaque("out");
+        return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
+    }
     Bdd::Node having(packet::FieldId field) { return bdd_.both(possible_, present(field)); }
     template <typename Comparison>
     Bdd::Node where(const Comparison& comparison) {

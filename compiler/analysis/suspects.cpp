@@ -29,7 +29,7 @@ public:
         for (std::size_t i = 0; i < reached_.policy.rules.size() && !bdd_.spent(); ++i) {
             rule_ = &reached_.policy.rules[i];
             if (!within_[static_cast<std::size_t>(rule_->condition)]) continue;
-            Bdd::Node packets = bdd_.without(reached_.sets.all(), reached_.decided[i]);
+            Bdd::Node packets = bdd_.without(reached_.sets.going(rule_->direction), reached_.decided[i]);
             for (const policy::StateTerm& term : rule_->terms)  // false without its keys
                 for (const policy::KeyField& key : term.keys)
                     packets = bdd_.both(packets, reached_.sets.having(key.field));
@@ -88,7 +88,7 @@ private:
 // ---- W407 ----
 
 // Does a packet of these pass, whatever state and running sets are?
-bool may_pass(const Reached& reached, Bdd::Node packets) {
+bool may_pass(const Reached& reached, packet::Direction direction, Bdd::Node packets) {
     Bdd& bdd = reached.sets.bdd();
     for (std::size_t i = 0; i < reached.policy.rules.size() && packets != Bdd::kFalse; ++i) {
         const policy::Rule& rule = reached.policy.rules[i];
@@ -96,17 +96,17 @@ bool may_pass(const Reached& reached, Bdd::Node packets) {
         if (rule.verdict->kind == policy::VerdictKind::kPass) return true;
         if (!rule.has_state()) packets = bdd.without(packets, reached.matches[i]);
     }
-    return packets != Bdd::kFalse && reached.policy.default_verdict.kind == policy::VerdictKind::kPass;
+    return packets != Bdd::kFalse && reached.policy.last_verdict(direction, false).kind == policy::VerdictKind::kPass;
 }
 
 // Where a policy drops: its default, or the first rule that drops these packets.
-Span dropped_at(const Reached& reached, Bdd::Node packets) {
+Span dropped_at(const Reached& reached, packet::Direction direction, Bdd::Node packets) {
     Bdd& bdd = reached.sets.bdd();
     for (std::size_t i = 0; i < reached.policy.rules.size(); ++i) {
         const policy::Rule& rule = reached.policy.rules[i];
         if (rule.decides() && bdd.both(packets, reached.matches[i]) != Bdd::kFalse) return rule.condition_span;
     }
-    return reached.policy.default_span;
+    return direction == packet::Direction::kOut ? reached.policy.default_egress_span : reached.policy.default_span;
 }
 
 // ---- W410 ----
@@ -152,11 +152,13 @@ void warn_negations(const Reached& reached, Diagnostics& diagnostics) {
     if (!reached.policy.negated_comparisons.empty()) Negations(reached, diagnostics).walk_rules();
 }
 
-void warn_neighbours(const Reached& reached, Diagnostics& diagnostics) {
+void warn_neighbours(const Reached& reached, packet::Direction direction, Diagnostics& diagnostics) {
+    const bool is_out = direction == packet::Direction::kOut;
+    if (is_out && !reached.policy.has_egress()) return;
     using packet::FieldId;
     PacketSets& sets = reached.sets;
     Bdd& bdd = sets.bdd();
-    const Bdd::Node sound = bdd.without(sets.all(), sets.where(policy::Flag{FieldId::kMalformed}));
+    const Bdd::Node sound = bdd.without(sets.going(direction), sets.where(policy::Flag{FieldId::kMalformed}));
     const auto packets = [&](FieldId protocol, FieldId kind, std::uint64_t value) {
         return bdd.both(sound, bdd.both(sets.where(policy::Flag{protocol}),
                                         sets.where(policy::NumberIn{{kind}, {{value, value}}, false})));
@@ -178,11 +180,11 @@ void warn_neighbours(const Reached& reached, Diagnostics& diagnostics) {
     bool arp = false, neighbours = false;
     for (const Needed& one : needed) {
         // A policy that passes nothing of this IP version needs no neighbours either.
-        if (may_pass(reached, one.packets) ||
-            !may_pass(reached, bdd.both(sound, sets.where(policy::Flag{one.version}))))
+        if (may_pass(reached, direction, one.packets) ||
+            !may_pass(reached, direction, bdd.both(sound, sets.where(policy::Flag{one.version}))))
             continue;
         (one.version == FieldId::kIp4 ? arp : neighbours) = true;
-        if (missing.empty()) at = dropped_at(reached, one.packets);
+        if (missing.empty()) at = dropped_at(reached, direction, one.packets);
         missing += fmt::format("{}{}", missing.empty() ? "" : ", ", one.name);
     }
     if (missing.empty() || bdd.spent()) return;
@@ -190,18 +192,18 @@ void warn_neighbours(const Reached& reached, Diagnostics& diagnostics) {
     diagnostics.add(
         {.code = Code::W407,
          .span = at,
-         .message = fmt::format("no rule passes {}", missing),
+         .message = fmt::format("no rule passes {}{}", missing, is_out ? " on their way out" : ""),
          .label = "drops them",
          .help = fmt::format("the interface goes silent when its neighbours' entries expire, minutes from now: "
-                             "`rule neighbours {{ when {} then pass }}`",
-                             condition)});
+                             "`rule neighbours{} {{ {}when {} then pass }}`",
+                             is_out ? "_out" : "", is_out ? "egress " : "", condition)});
 }
 
 void warn_over_limit(const policy::TypedPolicy& policy, Diagnostics& diagnostics) {
     for (const policy::Rule& rule : policy.rules) {
         if (!rule.verdict || rule.verdict->kind != policy::VerdictKind::kPass) continue;
         const bool only_passes = rule.alerts.empty() && rule.changes.empty();
-        if (!only_passes && policy.default_verdict.kind == policy::VerdictKind::kPass) continue;
+        if (!only_passes && policy.last_verdict(rule.direction, false).kind == policy::VerdictKind::kPass) continue;
         const auto over = std::find_if(rule.terms.begin(), rule.terms.end(),
                                        [](const policy::StateTerm& term) { return !term.within; });
         if (over == rule.terms.end()) continue;

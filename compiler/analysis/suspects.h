@@ -20,7 +20,7 @@ struct Reached {
 // W404: `not tcp.dport == 22`, where packets without the field come by.
 void warn_negations(const Reached& reached, Diagnostics& diagnostics);
 // W407: IPv4 packets pass and ARP does not, or IPv6 packets pass and neighbour discovery does not.
-void warn_neighbours(const Reached& reached, Diagnostics& diagnostics);
+void warn_neighbours(const Reached& reached, packet::Direction direction, Diagnostics& diagnostics);
 // W408: `rate(…) > N then pass`.
 void warn_over_limit(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
 // W410: `a != x or a != y`.

@@ -32,6 +32,12 @@ Status verify(const llvm::Function& made) {
     return bug_of_ours("the compiler made a function that LLVM refuses: " + complaint);
 }
 
+// Bytes behind the headers: of a packet on its way out they need not be in the first buffer.
+bool reads_payload(const ir::Decision& decision) {
+    constexpr std::uint32_t kNeeds = WEIR_NEED_NAMES | WEIR_NEED_INNER | WEIR_NEED_EVENT_TEXTS;
+    return (decision.needs & kNeeds) != 0 || decision.reads.contains(packet::FieldId::kPayload);
+}
+
 // The text behind the program's lines. LLVM keeps each line as a string, so not of a text of very many. Code for trees
 // has the policy's first line alone: the others would make another program of it with each change.
 std::string lines_of(const std::string& text, const ir::Decision& decision) {
@@ -61,10 +67,11 @@ void LlvmErrors::add(const std::string& sentence) {
     if (text_.size() < kMaxBytes) text_ += (text_.empty() ? "" : "; ") + sentence;
 }
 
-Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables) {
+Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options,
+                     packet::Direction direction, Tables& tables) {
     ir::Decision observed;
-    if (options.observe) observed = ir::observed(compiled.decision);
-    const ir::Decision& decision = options.observe ? observed : compiled.decision;
+    if (options.observe) observed = ir::observed(compiled.of(direction));
+    const ir::Decision& decision = options.observe ? observed : compiled.of(direction);
     llvm::StringSet<> given;
     for (const llvm::Function& function : module)
         if (!function.isDeclaration()) given.insert(function.getName());
@@ -80,6 +87,8 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_needs", decision.needs);
     filled.set_constant("weir_rule_count", rules);
     filled.set_constant("weir_answers", tables.answers());
+    filled.set_constant("weir_is_egress", direction == packet::Direction::kOut ? 1 : 0);
+    filled.set_constant("weir_reads_payload", reads_payload(decision) ? 1 : 0);
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_text_literal_count", tables.text_literal_count());
@@ -111,7 +120,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_table("weir_terms", state.term_count());
     filled.set_table("weir_changes", state.change_count());
     filled.set_table("weir_rule_changes", state.change_words());
-    filled.set_table("weir_rule_rows", rules + 2);
+    filled.set_table("weir_rule_rows", tables.row_count());
     filled.set_table("weir_rule_alerts", tables.alert_entries());
     filled.set_table("weir_literals", tables.literal_count());
     filled.set_table("weir_text_literals", tables.text_literal_count());

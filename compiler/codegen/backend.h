@@ -28,7 +28,8 @@ private:
 };
 
 // Emits the policy into the template, and its tables into `tables`. LLVM verifies each new function.
-Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options, Tables& tables);
+Status fill_template(llvm::Module& module, const Compiled& compiled, const CompileOptions& options,
+                     packet::Direction direction, Tables& tables);
 
 // LLVM's BPF target machine; created once for each process.
 llvm::TargetMachine& bpf_machine();

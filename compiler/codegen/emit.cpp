@@ -43,6 +43,9 @@ void emit_rules(const Emission& emission, llvm::Function& function, llvm::BasicB
     llvm::LLVMContext& context = ir.getContext();
     for (std::size_t i = begin; i < end; ++i) {
         const ir::Rule& rule = decision.rules[i];
+        // Of the other direction, mostly.
+        const auto* constant = std::get_if<ir::Constant>(&decision.predicate(rule.predicate).node);
+        if (constant != nullptr && !constant->value) continue;
         at_line(ir, function, rule.line);
         llvm::BasicBlock* hit = llvm::BasicBlock::Create(context, "hit", &function);
         llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "next", &function);

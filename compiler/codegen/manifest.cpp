@@ -8,6 +8,7 @@
 #include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/verdict.h"
+#include "grammar/base/check.h"
 #include "grammar/base/same_numbers.h"
 
 namespace weir::codegen {
@@ -118,6 +119,18 @@ bool answers(const Compiled& compiled, const CompileOptions& options) {
 
 }  // namespace
 
+void add_egress(bpf::Object out, bpf::Object& object) {
+    WEIR_CHECK(out.state.size() == object.state.size() && out.maps.size() == object.maps.size() &&
+               out.names.size() == object.names.size());
+    object.egress_elf = std::move(out.elf);
+    object.egress_tables = std::move(out.tables);
+    // Of a map that only one of them has.
+    for (bpf::MapSize& size : out.sizes)
+        if (std::none_of(object.sizes.begin(), object.sizes.end(),
+                         [&](const bpf::MapSize& known) { return known.map == size.map; }))
+            object.sizes.push_back(std::move(size));
+}
+
 bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& options) {
     const policy::TypedPolicy& policy = compiled.policy;
     bpf::Manifest manifest;
@@ -131,6 +144,10 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         bpf::RuleInfo info;
         info.name = rule.name;
         info.observe = rule.observe || options.observe;
+        using packet::Direction;
+        static_assert(same_numbers<Direction, bpf::Direction>(
+            {{Direction::kIn, bpf::Direction::kIn}, {Direction::kOut, bpf::Direction::kOut}}));
+        info.direction = static_cast<bpf::Direction>(rule.direction);
         if (rule.verdict) {
             info.verdict = policy::verdict_number(rule.verdict->kind);
             info.redirect = rule.verdict->interface;
@@ -155,6 +172,7 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
     };
     manifest.default_verdict = enforced(policy.default_verdict);
     manifest.malformed_verdict = enforced(policy.malformed_verdict);
+    if (compiled.egress) manifest.egress_verdict = *compiled.egress->egress_verdict;
     // What leaves again must have its tags.
     manifest.reads_vlan = (compiled.decision.reads.needs() & WEIR_NEED_TAGS) != 0 || answers(compiled, options);
     return manifest;

@@ -40,7 +40,7 @@ constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables"};
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
     maps.emplace("weir_counters",
-                 HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 2), sizeof(weir_counter_block)));
+                 HostMap::array(WEIR_COUNTER_BLOCKS(compiled.decision.rules.size() + 3), sizeof(weir_counter_block)));
     maps.emplace("weir_alert_accounts", HostMap::array(compiled.policy.alerts.size(), sizeof(weir_alert_account)));
     maps.emplace("weir_events", HostMap::array(0, 1));
     maps.emplace("weir_record", HostMap::array(0, 1));
@@ -65,12 +65,12 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     for (const bpf::MapSize& size : object.sizes) {
         if (size.map == "weir_state_accounts")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
-        if (size.map == "weir_tls_walks")
-            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_tls_walks)));
         if (size.map == "weir_changing")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
     }
-    maps.try_emplace("weir_tls_walks", HostMap::array(0, sizeof(weir_tls_walks)));
+    const bool walks =
+        ((compiled.decision.needs | (compiled.egress ? compiled.egress->needs : 0)) & WEIR_NEED_TLS_WALKS) != 0;
+    maps.emplace("weir_tls_walks", HostMap::array(walks ? WEIR_TLS_WALK_ELEMENTS : 0, sizeof(weir_tls_walks)));
     return maps;
 }
 
@@ -129,19 +129,16 @@ std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std:
 
 }  // namespace
 
-struct NativeEngine::State {
-    Maps maps;
+// The code for one direction.
+struct HostProgram {
     std::unique_ptr<LlvmErrors> llvm_errors;  // outlives the context that complains, which the JIT owns
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
-    const Compiled* compiled = nullptr;
-    std::string interface;              // that weir_ifaces is about
     weir_sample* samples_at = nullptr;  // the program's, and as they were
     std::vector<weir_sample> samples;
-    std::unique_ptr<Tables> tables;  // where state is
 
+    Status make(const Compiled& compiled, packet::Direction direction, Tables& tables, Maps& maps);
     Status fill_tables(const bpf::Object& object);
-    void name_interface(std::string_view name);
     template <typename T>
     Result<T*> address_of(const std::string& name) {
         auto found = jit->lookup(name);
@@ -150,7 +147,18 @@ struct NativeEngine::State {
     }
 };
 
-Status NativeEngine::State::fill_tables(const bpf::Object& object) {
+struct NativeEngine::State {
+    Maps maps;  // of both programs
+    HostProgram in, out;
+    const Compiled* compiled = nullptr;
+    std::string interface;           // that weir_ifaces is about
+    std::unique_ptr<Tables> tables;  // where state is
+
+    void name_interface(std::string_view name);
+    std::uint32_t run(std::span<const std::uint8_t> frame, packet::Direction direction) const;
+};
+
+Status HostProgram::fill_tables(const bpf::Object& object) {
     for (const bpf::TableImage& table : object.tables) {
         const auto bytes = address_of<std::uint8_t>(global_name(table));
         if (!bytes) return bytes.error();
@@ -160,6 +168,37 @@ Status NativeEngine::State::fill_tables(const bpf::Object& object) {
         samples.assign(samples_at, samples_at + table.bytes.size() / sizeof(weir_sample));
     }
     return Done{};
+}
+
+// The maps are made with the first program of an engine; both know them by name.
+Status HostProgram::make(const Compiled& compiled, packet::Direction direction, Tables& tables, Maps& maps) {
+    auto context = std::make_unique<llvm::LLVMContext>();
+    llvm_errors = std::make_unique<LlvmErrors>(*context);
+    auto opened = open_template(Target::kHost, *context);
+    if (!opened) return opened.error();
+    std::unique_ptr<llvm::Module> module = std::move(*opened);
+    if (Status filled = fill_template(*module, compiled, {}, direction, tables); !filled) return filled;
+    bpf::Object object;
+    tables.write(compiled.policy, object);
+
+    if (maps.empty()) maps = make_maps(compiled, object);
+    bind_host_symbols(*module, maps);
+    auto made = llvm::orc::LLJITBuilder().create();
+    if (!made) return bug_of_ours("no native code can be made here: " + llvm::toString(made.takeError()));
+    jit = std::move(*made);
+    module->setDataLayout(jit->getDataLayout());
+    module->setTargetTriple(jit->getTargetTriple().str());
+    optimise(*module, nullptr);
+    std::erase_if(object.tables,
+                  [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
+    if (Status defined = define_symbols(*jit, maps); !defined) return defined;
+    if (llvm::Error failed = jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context))))
+        return bug_of_ours(llvm::toString(std::move(failed)));
+    const auto found = address_of<int(const HostFrame*)>("weir_policy");
+    if (!found) return found.error();
+    policy = *found;
+    if (Status filled = fill_tables(object); !filled) return filled;
+    return llvm_errors->any() ? Status(bug_of_ours(llvm_errors->text())) : Done{};
 }
 
 // bpf/templates/read/frame.h, read_interface().
@@ -182,45 +221,22 @@ Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compi
         return true;
     }();
     WEIR_CHECK(ready);
-    auto context = std::make_unique<llvm::LLVMContext>();
-    auto llvm_errors = std::make_unique<LlvmErrors>(*context);
-    auto owned = std::make_unique<Tables>(compiled.policy);
-    Tables& tables = *owned;
-    auto opened = open_template(Target::kHost, *context);
-    if (!opened) return opened.error();
-    std::unique_ptr<llvm::Module> module = std::move(*opened);
-    if (Status filled = fill_template(*module, compiled, {}, tables); !filled) return filled.error();
-    bpf::Object object;
-    tables.write(compiled.policy, object);
-
     auto state = std::make_unique<State>();
-    state->llvm_errors = std::move(llvm_errors);
     state->compiled = &compiled;
-    state->tables = std::move(owned);
-    state->maps = make_maps(compiled, object);
-    bind_host_symbols(*module, state->maps);
-    auto jit = llvm::orc::LLJITBuilder().create();
-    if (!jit) return bug_of_ours("no native code can be made here: " + llvm::toString(jit.takeError()));
-    state->jit = std::move(*jit);
-    module->setDataLayout(state->jit->getDataLayout());
-    module->setTargetTriple(state->jit->getTargetTriple().str());
-    optimise(*module, nullptr);
-    std::erase_if(object.tables,
-                  [&](const bpf::TableImage& table) { return module->getNamedValue(global_name(table)) == nullptr; });
-    if (Status defined = define_symbols(*state->jit, state->maps); !defined) return defined.error();
-    if (llvm::Error failed =
-            state->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(context))))
-        return bug_of_ours(llvm::toString(std::move(failed)));
-    const auto policy = state->address_of<int(const HostFrame*)>("weir_policy");
-    if (!policy) return policy.error();
-    state->policy = *policy;
-    if (Status filled = state->fill_tables(object); !filled) return filled.error();
-    if (state->llvm_errors->any()) return bug_of_ours(state->llvm_errors->text());
+    state->tables = std::make_unique<Tables>(compiled.policy);
+    if (Status made = state->in.make(compiled, packet::Direction::kIn, *state->tables, state->maps); !made)
+        return made.error();
+    if (compiled.egress) {
+        Tables tables(compiled.policy);
+        if (Status made = state->out.make(compiled, packet::Direction::kOut, tables, state->maps); !made)
+            return made.error();
+    }
     return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));
 }
 
 void NativeEngine::reset() {
-    std::copy(state_->samples.begin(), state_->samples.end(), state_->samples_at);
+    for (const HostProgram* program : {&state_->in, &state_->out})
+        std::copy(program->samples.begin(), program->samples.end(), program->samples_at);
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
     for (const char* name : {"weir_state_accounts", "weir_tls_walks"}) state_->maps.at(name).clear();
 }
@@ -249,19 +265,26 @@ bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElem
     return end_ns && (*end_ns == 0 || time_ns < *end_ns);
 }
 
-std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {
+std::uint32_t NativeEngine::State::run(std::span<const std::uint8_t> frame, packet::Direction direction) const {
     const HostFrame host{frame.data(), frame.data() + frame.size(), 0, 0};
-    return static_cast<std::uint32_t>(state_->policy(&host));
+    return static_cast<std::uint32_t>((direction == packet::Direction::kOut ? out : in).policy(&host));
+}
+
+std::uint32_t NativeEngine::run(std::span<const std::uint8_t> frame) {
+    return state_->run(frame, packet::Direction::kIn);
 }
 
 NativeJudgement NativeEngine::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
-                                    std::string_view interface) {
+                                    std::string_view interface, packet::Direction direction) {
+    // Without a program for it all pass.
+    if (direction == packet::Direction::kOut && state_->out.policy == nullptr)
+        return {WEIR_PASS, WEIR_RULE_DEFAULT, {}, {}, {}};
     state_->name_interface(interface);
     HostMap& head = state_->maps.at("weir_trace_head");
     weir_trace trace{};
     std::memcpy(head.values(), &trace, sizeof(trace));
     std::memcpy(state_->maps.at("weir_clock").values(), &time_ns, sizeof(time_ns));
-    run(frame);
+    state_->run(frame, direction);
     std::memcpy(&trace, head.values(), sizeof(trace));
     NativeJudgement judgement;
     judgement.verdict = trace.verdict;

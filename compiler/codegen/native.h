@@ -39,9 +39,10 @@ public:
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     std::uint64_t evictions() const;
-    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
-    NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
-    // Only the verdict; for benchmarks.
+    // `interface`: the name of the one it came in on, or leaves by; empty: not known, so that `iface` is absent.
+    NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {},
+                          packet::Direction direction = packet::Direction::kIn);
+    // Only the verdict of a packet that comes in; for benchmarks.
     std::uint32_t run(std::span<const std::uint8_t> frame);
 
 private:

@@ -4,6 +4,8 @@
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <array>
+
 #include "compiler/codegen/backend.h"
 
 namespace weir::codegen {
@@ -16,9 +18,10 @@ struct OwnedModule {
 };
 
 // Reads the template unless it was read in advance.
-Status open(OwnedModule& owned) {
+Status open(OwnedModule& owned, packet::Direction direction) {
     if (owned.module) return Done{};
-    auto module = open_template(Target::kBpf, *owned.context);
+    const Target target = direction == packet::Direction::kOut ? Target::kBpfEgress : Target::kBpf;
+    auto module = open_template(target, *owned.context);
     if (!module) return module.error();
     owned.module = std::move(*module);
     return Done{};
@@ -27,10 +30,15 @@ Status open(OwnedModule& owned) {
 }  // namespace
 
 struct CodegenCache::State {
-    OwnedModule next{};                    // read in advance, or without a module
-    std::vector<std::string> names{};      // functions of the last policy; the next one mostly needs the same
-    llvm::SmallVector<char, 0> bitcode{};  // the last policy before the passes, and their result
-    std::vector<std::uint8_t> elf{};
+    struct Last {
+        OwnedModule next{};                    // read in advance, or without a module
+        std::vector<std::string> names{};      // functions of the last policy; the next one mostly needs the same
+        llvm::SmallVector<char, 0> bitcode{};  // the last policy before the passes, and their result
+        std::vector<std::uint8_t> elf{};
+    };
+    std::array<Last, std::size(packet::kDirections)> last{};
+
+    Last& of(packet::Direction direction) { return last[static_cast<std::size_t>(direction)]; }
 };
 
 CodegenCache::CodegenCache() : state_(std::make_unique<State>()) {}
@@ -38,17 +46,22 @@ CodegenCache::~CodegenCache() = default;
 
 void CodegenCache::read_ahead() {
     bpf_machine();
-    // An error appears again, and is reported, when the next policy opens the template.
-    if (open(state_->next)) read_functions(*state_->next.module, state_->names);
+    for (const packet::Direction direction : packet::kDirections) {
+        State::Last& last = state_->of(direction);
+        // Few policies judge packets on their way out: where the last one did, the next one may.
+        if (direction == packet::Direction::kOut && last.names.empty()) continue;
+        // An error appears again, and is reported, when the next policy opens the template.
+        if (open(last.next, direction)) read_functions(*last.next.module, last.names);
+    }
 }
 
 struct PolicyModule::State {
     OwnedModule owned;
     LlvmErrors llvm_errors;
-    CodegenCache* cache;
+    CodegenCache::State::Last* last;  // of the direction; may be null
 
-    State(OwnedModule module, CodegenCache* kept)
-        : owned(std::move(module)), llvm_errors(*owned.context), cache(kept) {}
+    State(OwnedModule module, CodegenCache::State::Last* kept)
+        : owned(std::move(module)), llvm_errors(*owned.context), last(kept) {}
 
     Status emit(llvm::CodeGenFileType type, llvm::SmallVectorImpl<char>& out);
 };
@@ -57,17 +70,18 @@ PolicyModule::PolicyModule(std::unique_ptr<State> state) : state_(std::move(stat
 PolicyModule::PolicyModule(PolicyModule&&) noexcept = default;
 PolicyModule::~PolicyModule() = default;
 
-Result<PolicyModule> PolicyModule::fill(const Compiled& compiled, const CompileOptions& options, Tables& tables,
-                                        CodegenCache* cache) {
-    OwnedModule owned = cache != nullptr ? std::exchange(cache->state_->next, {}) : OwnedModule{};
-    if (Status opened = open(owned); !opened) return opened.error();
-    PolicyModule made(std::make_unique<State>(std::move(owned), cache));
+Result<PolicyModule> PolicyModule::fill(const Compiled& compiled, const CompileOptions& options,
+                                        packet::Direction direction, Tables& tables, CodegenCache* cache) {
+    CodegenCache::State::Last* last = cache != nullptr ? &cache->state_->of(direction) : nullptr;
+    OwnedModule owned = last != nullptr ? std::exchange(last->next, {}) : OwnedModule{};
+    if (Status opened = open(owned, direction); !opened) return opened.error();
+    PolicyModule made(std::make_unique<State>(std::move(owned), last));
     llvm::Module& module = *made.state_->owned.module;
-    if (Status filled = fill_template(module, compiled, options, tables); !filled) return filled.error();
-    if (cache == nullptr) return made;
-    cache->state_->names.clear();
+    if (Status filled = fill_template(module, compiled, options, direction, tables); !filled) return filled.error();
+    if (last == nullptr) return made;
+    last->names.clear();
     for (const llvm::Function& function : module)
-        if (!function.isDeclaration()) cache->state_->names.push_back(function.getName().str());
+        if (!function.isDeclaration()) last->names.push_back(function.getName().str());
     return made;
 }
 
@@ -80,7 +94,7 @@ Status PolicyModule::State::emit(llvm::CodeGenFileType type, llvm::SmallVectorIm
 }
 
 Result<std::vector<std::uint8_t>> PolicyModule::to_elf() && {
-    CodegenCache::State* last = state_->cache != nullptr ? state_->cache->state_.get() : nullptr;
+    CodegenCache::State::Last* last = state_->last;
     llvm::SmallVector<char, 0> bitcode, elf;
     if (last != nullptr) {
         llvm::raw_svector_ostream stream(bitcode);

@@ -12,8 +12,8 @@
 
 namespace weir::codegen {
 
-// LLVM's part of a Session: the template for the next policy, read in advance, and the last policy's module with its
-// ELF.
+// LLVM's part of a Session, by direction: the template for the next policy, read in advance, and the last policy's
+// module with its ELF.
 class CodegenCache {
 public:
     CodegenCache();
@@ -34,8 +34,8 @@ class PolicyModule {
 public:
     // `tables` gets everything that the code reads as data: literals, ranges, rules, trees. `cache` may be null; if
     // not, it must outlive the module.
-    static Result<PolicyModule> fill(const Compiled& compiled, const CompileOptions& options, Tables& tables,
-                                     CodegenCache* cache);
+    static Result<PolicyModule> fill(const Compiled& compiled, const CompileOptions& options,
+                                     packet::Direction direction, Tables& tables, CodegenCache* cache);
     PolicyModule(PolicyModule&&) noexcept;
     ~PolicyModule();
 

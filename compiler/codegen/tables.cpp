@@ -7,6 +7,7 @@
 #include <span>
 
 #include "bpf/record.h"
+#include "bpf/direction.h"
 #include "bpf/tls_walks.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
@@ -182,8 +183,13 @@ const SetRanges& Tables::set_ranges(std::uint32_t number, const policy::Set& set
     return set_ranges_.emplace(number, codegen::set_ranges(set, lines_)).first->second;
 }
 
-// enum xdp_action of linux/bpf.h: what an answer becomes the program says itself.
-std::uint8_t action(std::uint8_t verdict) { return verdict == WEIR_PASS ? 2 : 1; }
+// What the hook takes as an answer: enum xdp_action of linux/bpf.h, or as bpf/direction.h says. What a reject or a
+// redirect becomes the program says itself.
+std::uint8_t Tables::action(std::uint8_t verdict, packet::Direction direction) {
+    if (direction == packet::Direction::kOut)
+        return static_cast<std::uint8_t>(verdict == WEIR_PASS ? WEIR_TCX_NEXT : WEIR_TCX_DROP);
+    return verdict == WEIR_PASS ? 2 : 1;
+}
 
 std::uint32_t answers_of(std::uint32_t verdict) {
     if (verdict == WEIR_REJECT) return WEIR_ANSWERS_REJECT;
@@ -212,19 +218,21 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
             sample_rows_.push_back({action.sample, 0});
             samples_ = samples_ || action.sample != 1;
         }
-        row.action = rule.verdict == WEIR_REDIRECT ? static_cast<std::uint8_t>(devices_[number]) : action(row.verdict);
+        row.action = rule.verdict == WEIR_REDIRECT ? static_cast<std::uint8_t>(devices_[number])
+                                                   : action(row.verdict, decision.direction);
         if (rule.decides) answers_ |= answers_of(rule.verdict);
         rows_.push_back(row);
     }
     const auto verdict_row = [&](std::uint32_t verdict) {
         weir_rule_row row{};
         row.verdict = observe ? std::uint8_t{WEIR_PASS} : static_cast<std::uint8_t>(verdict);
-        row.action = action(row.verdict);
+        row.action = action(row.verdict, decision.direction);
         answers_ |= answers_of(row.verdict);
         rows_.push_back(row);
     };
     verdict_row(decision.default_verdict);
     verdict_row(decision.malformed_verdict);
+    if (decision.egress_verdict) verdict_row(*decision.egress_verdict);
 }
 
 void Tables::set_forests(const ir::Decision& decision) {

@@ -51,6 +51,7 @@ public:
     // The number of alert actions; 0 if none samples.
     std::uint32_t sample_count() const { return samples_ ? alert_entries() : 0; }
     std::uint32_t alert_entries() const { return static_cast<std::uint32_t>(alerts_.size()); }
+    std::uint32_t row_count() const { return static_cast<std::uint32_t>(rows_.size()); }
     std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
     std::uint32_t entry_words() const { return static_cast<std::uint32_t>(entries_.size()); }
     std::uint32_t answers() const { return answers_; }  // WEIR_ANSWERS_*
@@ -61,7 +62,8 @@ public:
     // Of the key that the program lays out to look it up in this set, which is no is_searched() one.
     std::uint32_t key_words(std::uint32_t number, const policy::Set& set) const;
 
-    // The rows of the rules, `default` and `malformed`. `observe`: no verdict is enforced.
+    // The rows of the rules, `default`, `malformed`, and `default egress` where the policy has that direction.
+    // `observe`: no verdict is enforced.
     void set_rules(const ir::Decision& decision, bool observe);
     // The trees, if the decision has any. Slots and entries are padded with zeros that nothing refers to, so that a
     // small change of the policy changes neither their number nor the program.
@@ -72,6 +74,7 @@ public:
 
 private:
     void number_devices(const policy::TypedPolicy& policy);
+    static std::uint8_t action(std::uint8_t verdict, packet::Direction direction);
     void set_searches(const ir::Decision& decision);
     std::vector<weir_throttle_key> record_keys() const;
     void write_record(bpf::Object& object) const;

@@ -13,6 +13,8 @@
 
 extern "C" const char weir_template_policy_bpf_begin[];
 extern "C" const char weir_template_policy_bpf_end[];
+extern "C" const char weir_template_policy_egress_begin[];
+extern "C" const char weir_template_policy_egress_end[];
 extern "C" const char weir_template_policy_host_begin[];
 extern "C" const char weir_template_policy_host_end[];
 
@@ -43,10 +45,15 @@ void read_used(llvm::Module& module) {
 }  // namespace
 
 Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context) {
-    const bool bpf = target == Target::kBpf;
-    const char* begin = bpf ? weir_template_policy_bpf_begin : weir_template_policy_host_begin;
-    const char* end = bpf ? weir_template_policy_bpf_end : weir_template_policy_host_end;
-    const llvm::StringRef bytes(begin, static_cast<std::size_t>(end - begin));
+    struct Embedded {
+        const char *begin, *end;
+    };
+    static constexpr Embedded kTemplates[] = {{weir_template_policy_bpf_begin, weir_template_policy_bpf_end},
+                                              {weir_template_policy_egress_begin, weir_template_policy_egress_end},
+                                              {weir_template_policy_host_begin, weir_template_policy_host_end}};
+    const bool bpf = target != Target::kHost;
+    const Embedded& embedded = kTemplates[static_cast<std::size_t>(target)];
+    const llvm::StringRef bytes(embedded.begin, static_cast<std::size_t>(embedded.end - embedded.begin));
     // BPF: each policy needs a few functions. They are read when it is known which (Template::drop_unused).
     const llvm::MemoryBufferRef buffer(bytes, "policy");
     auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);

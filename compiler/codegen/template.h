@@ -13,7 +13,8 @@
 
 namespace weir::codegen {
 
-enum class Target : std::uint8_t { kBpf, kHost };
+// kHost: both directions.
+enum class Target : std::uint8_t { kBpf, kBpfEgress, kHost };
 
 // The module of the target's template. For BPF, function bodies are read when drop_unused() knows which are needed.
 Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context);

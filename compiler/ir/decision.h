@@ -225,8 +225,10 @@ struct Decision {
     std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
-    packet::FieldSet reads;   // fields that the policy names
-    std::uint32_t needs = 0;  // WEIR_NEED_*: what the reader of packets must fill
+    packet::Direction direction = packet::Direction::kIn;  // rules of the other one never match
+    std::optional<std::uint32_t> egress_verdict;  // `default egress`, where packets on their way out are judged
+    packet::FieldSet reads;                       // fields that the policy names
+    std::uint32_t needs = 0;                      // WEIR_NEED_*: what the reader of packets must fill
     Strategy strategy = Strategy::kStraight;
     std::string reason;                               // why build() chose it, for `--emit decision`
     Forests forests;                                  // kForest

@@ -11,6 +11,7 @@
 
 #include "bpf/abi.h"
 #include "compiler/policy/capture_keys.h"
+#include "bpf/direction.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
@@ -40,23 +41,30 @@ Address6 ip6_number(const IpAddress& address) {
 
 class Lowering {
 public:
-    explicit Lowering(const policy::TypedPolicy& policy) : policy_(policy), lowered_(policy.exprs.size()) {
+    Lowering(const policy::TypedPolicy& policy, packet::Direction direction)
+        : policy_(policy), direction_(direction), lowered_(policy.exprs.size()) {
         decision_.predicates.reserve(2 * policy.exprs.size());  // a comparison is presence and test
     }
 
-    Decision lower() {
-        decision_.reads = policy::fields_read(policy_);
+    Decision run(std::vector<bpf::IfaceCondition> ifaces) {
+        decision_.direction = direction_;
+        decision_.ifaces = std::move(ifaces);
+        decision_.reads = policy::fields_read(policy_, direction_);
         decision_.needs = decision_.reads.needs();
         for (const policy::Rule& rule : policy_.rules) add_rule(rule);
         add_throttles();
         add_record();
         decision_.default_verdict = policy::verdict_number(policy_.default_verdict.kind);
         decision_.malformed_verdict = policy::verdict_number(policy_.malformed_verdict.kind);
+        if (policy_.has_egress())
+            decision_.egress_verdict =
+                policy::verdict_number(policy_.last_verdict(packet::Direction::kOut, false).kind);
         return std::move(decision_);
     }
 
 private:
     void add_rule(const policy::Rule& typed) {
+        if (typed.direction != direction_) return add_rule_of_other_direction(typed);
         Rule rule;
         rule.predicate = predicate(typed.condition);
         rule.has_verdict = typed.verdict.has_value();
@@ -75,6 +83,17 @@ private:
         decision_.rules.push_back(std::move(rule));
     }
 
+    // Its terms and changes are numbered like all of them; nothing is read for them.
+    void add_rule_of_other_direction(const policy::Rule& typed) {
+        const std::uint32_t needs = decision_.needs;
+        for (const policy::StateTerm& term : typed.terms) state_term(typed, term);
+        for (const policy::SetChange& change : typed.changes) set_change(change);
+        decision_.needs = needs;
+        Rule rule;
+        rule.predicate = add(Constant{false});
+        decision_.rules.push_back(std::move(rule));
+    }
+
     // What events must carry for a message that names the field.
     void add_to_events(FieldId id) {
         if (is_inside(packet::offset(id))) decision_.needs |= WEIR_NEED_EVENT_INSIDE;
@@ -84,14 +103,19 @@ private:
 
     void add_throttles() {
         decision_.throttles_size = policy_.throttles_size;
-        std::vector<bool> is_raised(policy_.alerts.size());
-        for (const Rule& rule : decision_.rules)
-            for (const AlertAction& action : rule.alerts) is_raised[action.alert] = true;
+        std::vector<bool> is_raised(policy_.alerts.size()), is_raised_here(policy_.alerts.size());
+        for (const policy::Rule& rule : policy_.rules)
+            for (const policy::AlertAction& action : rule.alerts) {
+                is_raised[static_cast<std::size_t>(action.alert)] = true;
+                if (rule.direction == direction_) is_raised_here[static_cast<std::size_t>(action.alert)] = true;
+            }
         for (std::uint32_t alert = 0; alert < policy_.alerts.size(); ++alert) {
             const auto& throttle = policy_.alerts[alert].throttle;
-            if (throttle && is_raised[alert])
-                decision_.throttles.push_back({alert, packet_key(throttle->keys), throttle->limit, throttle->unit_ns,
-                                               policy::identity(policy_.alerts[alert])});
+            if (!throttle || !is_raised[alert]) continue;
+            const std::uint32_t needs = decision_.needs;
+            decision_.throttles.push_back({alert, packet_key(throttle->keys), throttle->limit, throttle->unit_ns,
+                                           policy::identity(policy_.alerts[alert])});
+            if (!is_raised_here[alert]) decision_.needs = needs;
         }
     }
 
@@ -179,10 +203,15 @@ private:
         part.word = {packet::print_offset(id), sizeof(std::uint64_t), 0, ~std::uint64_t{0}};
         return part;
     }
-    static PresentBits bit(FieldId id) { return {packet::present_bit(id)}; }
+    // What a packet that goes this way never has says so by a bit that none has.
+    PresentBits bit(FieldId id) const {
+        const bool is_lacking = direction_ == packet::Direction::kOut && id == FieldId::kRxQueue;
+        return {is_lacking ? WEIR_HAS_NEVER : packet::present_bit(id)};
+    }
 
     // `node`, where the fields of `bits` are there.
     PredicateId where(PresentBits bits, PredicateId node, bool negated) {
+        if (bits.has(WEIR_HAS_NEVER)) return add(Constant{false});
         if (negated) node = add(Negation{node});
         bits.remove(WEIR_HAS_ALWAYS);
         if (bits.empty()) return node;
@@ -308,6 +337,7 @@ private:
     }
 
     const policy::TypedPolicy& policy_;
+    packet::Direction direction_;
     Decision decision_;
     std::vector<std::optional<PredicateId>> lowered_;            // by policy::ExprId
     std::unordered_map<std::string, std::uint32_t> identities_;  // terms so far that are the same
@@ -316,6 +346,12 @@ private:
 
 }  // namespace
 
-Decision lower(const policy::TypedPolicy& policy) { return Lowering(policy).lower(); }
+Decision lower(const policy::TypedPolicy& policy) { return Lowering(policy, packet::Direction::kIn).run({}); }
+
+Decision lower_egress(const policy::TypedPolicy& policy, Decision& in) {
+    Decision out = Lowering(policy, packet::Direction::kOut).run(in.ifaces);
+    in.ifaces = out.ifaces;
+    return out;
+}
 
 }  // namespace weir::ir

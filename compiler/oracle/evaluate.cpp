@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "bpf/abi.h"
+#include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
 
@@ -316,13 +318,22 @@ void Oracle::change(const policy::SetChange& change, const packet::Packet& packe
         set.remove(key);
 }
 
-Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {
+Oracle::Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {
+    // Where rules of one direction read no name, packets that go that way leave no trace of one.
+    if (!policy.has_egress()) return;
+    for (const packet::Direction direction : packet::kDirections)
+        walks_tls_[static_cast<std::size_t>(direction)] =
+            (policy::fields_read(policy, direction).needs() & WEIR_NEED_TLS_WALKS) != 0;
+}
+
+Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, packet::Direction direction) {
     Judgement judgement;
-    judgement.by_malformed = packet.malformed();
-    judgement.verdict = judgement.by_malformed ? policy_.malformed_verdict : policy_.default_verdict;
+    judgement.by_malformed = packet.malformed() && direction == packet::Direction::kIn;
+    judgement.verdict = policy_.last_verdict(direction, judgement.by_malformed);
     std::vector<const policy::SetChange*> changes;
     for (std::uint32_t i = 0; i < policy_.rules.size() && !judgement.rule; ++i) {
         const policy::Rule& rule = policy_.rules[i];
+        if (rule.direction != direction) continue;
         if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
         judgement.matched.push_back(policy::RuleId{i});
         for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
@@ -338,11 +349,13 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns) {
     return judgement;
 }
 
-Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface) {
+Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface,
+                        packet::Direction direction) {
     packet::Packet packet(frame);
+    if (direction == packet::Direction::kOut) packet.set_outgoing();
     if (!interface.empty()) packet.set_interface(std::string(interface));
-    tls_walks_.read(packet, time_ns);
-    return judge(packet, time_ns);
+    if (walks_tls_[static_cast<std::size_t>(direction)]) tls_walks_.read(packet, time_ns);
+    return judge(packet, time_ns, direction);
 }
 
 }  // namespace weir::oracle

@@ -28,10 +28,12 @@ struct Judgement {
 // A policy with its state. `time_ns` is the packet's time and never goes back.
 class Oracle {
 public:
-    explicit Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {}
-    // `interface`: the name of the one it came in on; empty: not known, so that `iface` is absent.
-    Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
-    Judgement judge(const packet::Packet& packet, std::uint64_t time_ns);
+    explicit Oracle(const policy::TypedPolicy& policy);
+    // `interface`: the name of the one it came in on, or leaves by; empty: not known, so that `iface` is absent.
+    Judgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {},
+                    packet::Direction direction = packet::Direction::kIn);
+    Judgement judge(const packet::Packet& packet, std::uint64_t time_ns,
+                    packet::Direction direction = packet::Direction::kIn);
     // A stateless condition; sets as they are at `time_ns`.
     bool holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns = 0) const;
     // Is the entry in the set at `time_ns`?
@@ -48,6 +50,7 @@ private:
     const policy::TypedPolicy& policy_;
     OracleState state_;
     TlsWalks tls_walks_;
+    bool walks_tls_[2] = {true, false};  // by direction: its packets are looked at for names in later segments
 };
 
 }  // namespace weir::oracle

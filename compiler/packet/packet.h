@@ -26,6 +26,8 @@ public:
     bool malformed() const { return malformed_; }
     // Live traffic has one; tests and replays where they say it.
     void set_interface(std::string name);
+    // It is on its way out: no receive queue has had it.
+    void set_outgoing();
     // It goes on with a hello that an earlier segment began, and is nothing else; with the name if it brings that.
     void set_later_segment(std::optional<DomainName> name);
 

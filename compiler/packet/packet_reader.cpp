@@ -15,6 +15,8 @@ void Packet::set_interface(std::string name) {
     values_[place(FieldId::kIface)].emplace(std::in_place_type<std::string>, std::move(name));
 }
 
+void Packet::set_outgoing() { values_[place(FieldId::kRxQueue)].reset(); }
+
 void Packet::set_later_segment(std::optional<DomainName> name) {
     for (const FieldId field : {FieldId::kTls, FieldId::kTlsIsClientHello, FieldId::kTlsIsCut, FieldId::kTlsVersion,
                                 FieldId::kTlsSni, FieldId::kTlsAlpn})

@@ -1,6 +1,8 @@
 // Tested by tests/unit/policy/reads_test.cpp.
 #include "compiler/policy/reads.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <variant>
 
 namespace weir::policy {
@@ -12,14 +14,21 @@ class Reader {
 public:
     explicit Reader(const TypedPolicy& policy) : policy_(policy), seen_(policy.exprs.size()) {}
 
-    packet::FieldSet read() {
+    packet::FieldSet read(std::initializer_list<packet::Direction> directions) {
         for (const Rule& rule : policy_.rules) {
-            condition(rule.condition);
-            for (const StateTerm& one : rule.terms) term(one);
-            for (const SetChange& change : rule.changes) keys(change.keys);
+            // The recorder has the keys of all packets, whichever way they go.
             if (rule.capture) keys(rule.capture->keys);
-            for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
+            if (std::find(directions.begin(), directions.end(), rule.direction) == directions.end()) continue;
+            read(rule);
         }
+        return read_;
+    }
+    packet::FieldSet read(const Rule& rule) {
+        condition(rule.condition);
+        for (const StateTerm& one : rule.terms) term(one);
+        for (const SetChange& change : rule.changes) keys(change.keys);
+        if (rule.capture) keys(rule.capture->keys);
+        for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
         return read_;
     }
 
@@ -78,6 +87,14 @@ std::vector<FieldId> compared_fields(const Expr& expr) {
     return {};
 }
 
-packet::FieldSet fields_read(const TypedPolicy& policy) { return Reader(policy).read(); }
+packet::FieldSet fields_read(const TypedPolicy& policy) {
+    return Reader(policy).read({packet::Direction::kIn, packet::Direction::kOut});
+}
+
+packet::FieldSet fields_read(const TypedPolicy& policy, packet::Direction direction) {
+    return Reader(policy).read({direction});
+}
+
+packet::FieldSet fields_read(const TypedPolicy& policy, const Rule& rule) { return Reader(policy).read(rule); }
 
 }  // namespace weir::policy

@@ -14,5 +14,8 @@ std::vector<packet::FieldId> compared_fields(const Expr& expr);
 // All that judging a packet and reporting on it reads: conditions of rules, keys and values of state terms, keys of set
 // changes and of captures, and of the alerts that rules raise the throttles' keys and the holes of messages.
 packet::FieldSet fields_read(const TypedPolicy& policy);
+// Of packets that go that way.
+packet::FieldSet fields_read(const TypedPolicy& policy, packet::Direction direction);
+packet::FieldSet fields_read(const TypedPolicy& policy, const Rule& rule);
 
 }  // namespace weir::policy

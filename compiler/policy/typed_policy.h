@@ -2,6 +2,7 @@
 // it; the linter, the oracle and the lowering read it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/packet/direction.h"
 #include "compiler/packet/fields.h"
 #include "compiler/policy/set_entries.h"
 #include "grammar/ast.h"
@@ -228,10 +230,11 @@ struct Rule {
     Span condition_span;
     std::string note;
     bool observe = false;
-    ExprId condition = kNoExpr;       // the stateless operands
-    std::vector<StateTerm> terms;     // after them, in the order written, while all before hold
-    std::vector<AlertAction> alerts;  // in the order written
-    std::vector<SetChange> changes;   // likewise
+    packet::Direction direction = packet::Direction::kIn;  // of the packets that it judges; no others meet it
+    ExprId condition = kNoExpr;                            // the stateless operands
+    std::vector<StateTerm> terms;                          // after them, in the order written, while all before hold
+    std::vector<AlertAction> alerts;                       // in the order written
+    std::vector<SetChange> changes;                        // likewise
     std::optional<Capture> capture;
     std::optional<Verdict> verdict;
     // The rule ends the evaluation where it matches: a verdict, not observed.
@@ -286,7 +289,8 @@ struct Expectation {
 struct SendFrames {
     std::vector<std::vector<std::uint8_t>> frames;  // ranges unrolled
     std::uint64_t times = 1;                        // that all of them are sent, one after another
-    std::string interface;                          // that they come in on; empty: not said
+    std::string interface;                          // that they come in on, or leave by; empty: not said
+    packet::Direction direction = packet::Direction::kIn;
     Expectation expect;
 };
 struct AdvanceClock {
@@ -334,6 +338,8 @@ struct TypedPolicy {
     Verdict default_verdict;
     Span default_span{};  // empty where it is not written
     Verdict malformed_verdict;
+    std::optional<Verdict> default_egress;  // written: of packets on their way out, malformed or not
+    Span default_egress_span{};
     std::vector<Expr> exprs;
     std::vector<Set> sets;
     std::vector<Rule> rules;
@@ -343,6 +349,18 @@ struct TypedPolicy {
     std::vector<NegatedComparison> negated_comparisons;
     std::uint64_t throttles_size = 65536;  // keys of all throttles together
     std::optional<Record> record;
+
+    // Packets on their way out are judged.
+    bool has_egress() const {
+        return default_egress.has_value() || std::any_of(rules.begin(), rules.end(), [](const Rule& rule) {
+                   return rule.direction == packet::Direction::kOut;
+               });
+    }
+    // Of a packet that no rule decides.
+    Verdict last_verdict(packet::Direction direction, bool is_malformed) const {
+        if (direction == packet::Direction::kOut) return default_egress.value_or(Verdict{});
+        return is_malformed ? malformed_verdict : default_verdict;
+    }
 
     const Expr& expr(ExprId id) const { return exprs[static_cast<std::size_t>(id)]; }
 };

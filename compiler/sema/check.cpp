@@ -25,8 +25,8 @@ void each(const std::vector<PlacedItem>& items, Do act) {
 }
 
 // `default`, `malformed` and `default egress`, one each.
-void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, ConditionChecker& conditions,
-                    policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, policy::TypedPolicy& typed,
+                    Diagnostics& diagnostics) {
     constexpr std::string_view kWords[] = {"default", "malformed", "default egress"};
     const ast::DefaultVerdict* seen[std::size(kWords)] = {};
     each<ast::DefaultVerdict>(items, [&](const ast::Policy&, const ast::DefaultVerdict& written) {
@@ -41,7 +41,12 @@ void check_defaults(const std::vector<PlacedItem>& items, ItemChecker& checker, 
             return;
         }
         first = &written;
-        if (written.of == ast::VerdictOf::kEgress) return conditions.not_yet(written.span, "`default egress`");
+        if (written.of == ast::VerdictOf::kEgress) {
+            if (auto fault = egress_fault(written.verdict, written.verdict_span)) diagnostics.add(std::move(*fault));
+            typed.default_egress = written.verdict;
+            typed.default_egress_span = written.span;
+            return;
+        }
         (written.of == ast::VerdictOf::kMalformed ? typed.malformed_verdict : typed.default_verdict) =
             checker.default_verdict(written);
         if (written.of == ast::VerdictOf::kDefault) typed.default_span = written.span;
@@ -116,7 +121,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
         items, [&](const ast::Policy& policy, const ast::Set& set) { checker.set_entries(policy, set, set_number++); });
     each<ast::Sink>(items, [&](const ast::Policy&, const ast::Sink& sink) { checker.sink(sink); });
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
-    check_defaults(items, checker, conditions, typed, diagnostics);
+    check_defaults(items, checker, typed, diagnostics);
     check_throttles_size(items, conditions, typed, diagnostics);
     each<ast::FlowsSize>(items, [&](const ast::Policy&, const ast::FlowsSize& flows) {
         conditions.not_yet(flows.span, "`flows size`");

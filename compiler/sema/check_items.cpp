@@ -8,8 +8,20 @@
 #include "bpf/abi.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/nearest.h"
+#include "grammar/base/same_numbers.h"
 
 namespace weir::sema {
+
+std::optional<Diagnostic> egress_fault(const policy::Verdict& verdict, Span span) {
+    if (verdict.kind == policy::VerdictKind::kPass || verdict.kind == policy::VerdictKind::kDrop) return std::nullopt;
+    const bool is_reject = verdict.kind == policy::VerdictKind::kReject;
+    return Diagnostic{
+        .code = Code::E390,
+        .span = span,
+        .message = fmt::format("a packet on its way out cannot be {}", is_reject ? "rejected" : "redirected"),
+        .help = "the verdicts there are `pass` and `drop`",
+        .fix = is_reject ? std::optional(Fix{span, "drop"}) : std::nullopt};
+}
 
 // ---- sinks ----
 
@@ -235,7 +247,9 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     rule.condition_span = policy.expr(written.condition).span;
     rule.note = written.note.value_or("");
     rule.observe = written.observe;
-    if (written.direction == ast::Direction::kOut) conditions_.not_yet(written.name.span, "a rule that is `egress`");
+    static_assert(same_numbers<ast::Direction, packet::Direction>(
+        {{ast::Direction::kIn, packet::Direction::kIn}, {ast::Direction::kOut, packet::Direction::kOut}}));
+    rule.direction = static_cast<packet::Direction>(written.direction);
     conditions_.set_rule(rule.name);
     const std::size_t searches = conditions_.payload_searches();
     rule.condition = conditions_.condition({&policy, nullptr, true}, written.condition);
@@ -254,6 +268,8 @@ void ItemChecker::rule(const ast::Policy& policy, const ast::Rule& written) {
     for (const ast::Action& written_action : written.actions) action(policy, written_action, rule);
     check_verdict_last(written);
     check_captures(written, rule);
+    if (rule.verdict && rule.direction == packet::Direction::kOut)
+        if (auto fault = egress_fault(*rule.verdict, written.actions.back().span)) say(std::move(*fault));
     if (rule.alerts.size() > WEIR_RULE_ALERTS)
         say({.code = Code::E511,
              .span = written.name.span,

@@ -10,6 +10,9 @@
 
 namespace weir::sema {
 
+// E390: verdicts of packets on their way out are `pass` and `drop`.
+std::optional<Diagnostic> egress_fault(const policy::Verdict& verdict, Span span);
+
 class ItemChecker {
 public:
     ItemChecker(const Sources& sources, const Names& names, const Files& files, ConditionChecker& conditions,

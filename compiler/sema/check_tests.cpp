@@ -387,10 +387,25 @@ void TestChecker::too_large(Span span) {
                      .help = "a range of ports is a packet for each port; give such packets a shorter payload"});
 }
 
+// A rule of the other direction decides no such packet.
+void TestChecker::check_direction(const policy::SendFrames& sent, const ast::SendStep& send) {
+    if (!sent.expect.rule || static_cast<std::size_t>(*sent.expect.rule) >= typed_.rules.size()) return;
+    const policy::Rule& rule = typed_.rules[static_cast<std::size_t>(*sent.expect.rule)];
+    if (rule.direction == sent.direction) return;
+    const bool is_out = rule.direction == packet::Direction::kOut;
+    Diagnostic wrong_way{
+        .code = Code::E391,
+        .span = send.outcome.rule->span,
+        .message = fmt::format("`{}` judges packets {}, and this one {}", rule.name,
+                               is_out ? "on their way out" : "that come in", is_out ? "comes in" : "is on its way out"),
+        .help = is_out ? "write `out` before the packet" : "leave out the `out` before the packet"};
+    conditions_.say(std::move(wrong_way));
+}
+
 policy::SendFrames TestChecker::sent(const ast::SendStep& send) {
-    policy::SendFrames sent{frames(send.packet), send.repeat, interface(send.packet), expectation(send.outcome)};
-    if (send.packet.direction == ast::Direction::kOut)
-        conditions_.not_yet(send.packet.span, "a packet on its way `out`");
+    policy::SendFrames sent{frames(send.packet), send.repeat, interface(send.packet),
+                            static_cast<packet::Direction>(send.packet.direction), expectation(send.outcome)};
+    check_direction(sent, send);
     if (send.repeat == 0) wrong(send.packet.span, "a packet cannot be sent 0 times");
     if (sent.frames.empty()) return sent;
     const bool had_room = frames_ <= kMaxFrames;

@@ -28,6 +28,7 @@ private:
     // check_expect.cpp
     policy::ExpectMember member(const ast::Policy& policy, const ast::ExpectStep& step, Span span);
     policy::SendFrames sent(const ast::SendStep& send);
+    void check_direction(const policy::SendFrames& sent, const ast::SendStep& send);
     std::vector<ast::PacketOption> named_values(std::vector<ast::PacketOption> options, packet::TestProtocol protocol);
     // The frames of a packet, without the tunnels that it is inside of.
     std::vector<std::vector<std::uint8_t>> inner_frames(const ast::PacketSpec& spec);

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "runtime/engine/answers.h"
+#include "bpf/direction.h"
 #include "runtime/kernel.h"
 #include "runtime/state/tls_walks.h"
 
@@ -104,7 +105,7 @@ Result<StateAccounts> read_state_accounts(const Program& program) {
 
 Result<Counts> read_counts(const Program& program, const bpf::Manifest& manifest) {
     Counts counts;
-    const auto rows = static_cast<std::uint32_t>(manifest.rules.size() + 2);
+    const auto rows = static_cast<std::uint32_t>(manifest.rows());
     std::vector<weir_counter_block> blocks;
     if (Status read = read_sums(program.map("weir_counters"), WEIR_COUNTER_BLOCKS(rows), blocks); !read)
         return read.error();
@@ -197,6 +198,7 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
         if (counts.rows[i].packets != 0) add_counter(rules_[manifest.rules[i].name], counts.rows[i]);
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
+    if (manifest.has_egress()) add_counter(default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
         add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
     for (const auto& [identity, account] : counts.state) add_state(state_[identity], account);
@@ -215,6 +217,7 @@ void Accounts::add(const Accounts& other) {
     for (const auto& [identity, more] : other.state_) add_state(state_[identity], more);
     add_counter(default_, other.default_);
     add_counter(malformed_, other.malformed_);
+    add_counter(default_egress_, other.default_egress_);
 }
 
 std::uint64_t Accounts::lose_pending() {
@@ -255,7 +258,7 @@ void Accounts::save(ByteWriter& out) const {
     for (const auto& [name, counter] : rules_) out.put(name), out.put(counter);
     out.put(std::uint64_t{alerts_.size()});
     for (const auto& [name, account] : alerts_) out.put(name), out.put(account);
-    out.put(default_), out.put(malformed_);
+    out.put(default_), out.put(malformed_), out.put(default_egress_);
     save_state_accounts(out, {state_.begin(), state_.end()});
 }
 
@@ -270,6 +273,7 @@ void Accounts::load(ByteReader& in) {
     }
     add_counter(default_, in.get<weir_counter>());
     add_counter(malformed_, in.get<weir_counter>());
+    add_counter(default_egress_, in.get<weir_counter>());
     for (const auto& [identity, account] : load_state_accounts(in)) state_[identity] = account;
 }
 
@@ -319,9 +323,14 @@ void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const C
     for (std::size_t i = 0; i < rules; ++i) {
         const std::string& name = manifest.rules[i].name;
         status.rules.push_back(counter_status(name, find_or_zero(rules_, name), counts.rows[i]));
+        status.rules.back().direction = manifest.rules[i].direction;
     }
     status.default_ = counter_status("default", default_, counts.rows[rules]);
     status.malformed = counter_status("malformed", malformed_, counts.rows[rules + 1]);
+    if (manifest.has_egress())
+        status.default_egress =
+            counter_status("default egress", default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]),
+        status.default_egress->direction = bpf::Direction::kOut;
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
         AlertStatus alert;
         alert.name = manifest.alerts[i].name;

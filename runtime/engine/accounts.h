@@ -84,6 +84,7 @@ private:
     std::unordered_map<std::string, weir_state_account> state_;
     weir_counter default_{};
     weir_counter malformed_{};
+    weir_counter default_egress_{};
 };
 
 }  // namespace weir::runtime

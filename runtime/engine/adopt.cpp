@@ -15,7 +15,7 @@ namespace {
 
 // Counts by place fit only a policy of as many rules and alerts.
 bool fits(const Counts& counts, const bpf::Manifest& manifest) {
-    return (counts.rows.empty() || counts.rows.size() == manifest.rules.size() + 2) &&
+    return (counts.rows.empty() || counts.rows.size() == manifest.rows()) &&
            (counts.alerts.empty() || counts.alerts.size() == manifest.alerts.size());
 }
 
@@ -83,15 +83,20 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
             history.drain(std::move(generation));
             continue;
         }
-        auto program = Program::adopt(std::move(pinned), generation.state);
+        auto program =
+            Program::adopt(std::move(pinned), pins->get(egress_program_pin(generation.number)), generation.state);
+        if (program && program->egress_fd() < 0 && generation.manifest.has_egress())
+            program = Error{"its program for packets on their way out is not pinned", {}, ENOENT};
+        if (program && program->egress_fd() >= 0)
+            if (Status added = root.add_egress(); !added) program = added.error();
         if (!program) {
             notice(fmt::format("generation {} is left out: {}", generation.number, program.error().message));
             history.finish(generation.number);
             continue;
         }
         // A program is pinned once it is in a slot: one that is in none was removed by somebody else.
-        auto slot = root.slot_of(program->id());
-        auto found = slot ? Result<std::uint32_t>(*slot) : root.place(program->fd());
+        const auto slot = root.slot_of(program->id());
+        auto found = slot ? Result<std::uint32_t>(*slot) : root.place(program->fd(), program->egress_fd());
         if (!found) {
             notice(fmt::format("generation {} is left out: {}", generation.number, found.error().message));
             history.finish(generation.number);
@@ -237,6 +242,11 @@ Status Engine::State::adopt_attachments() {
             if (Status attached = attach(row); !attached) return attached;
         }
         interfaces.confirm(row, monotonic_ns());
+        if (!needs_egress() || row.egress) continue;
+        if (auto out = Attachment::adopt(kEgressHook, root, row.name, row.index, *pins))
+            row.egress.emplace(std::move(*out));
+        else if (Status attached = attach_egress(row); !attached)
+            return attached;
     }
     return Done{};
 }
@@ -255,7 +265,8 @@ Status Engine::State::adopt(const bpf::Object& object) {
     if (done) done = replace(object, {options.origin, wait_ms});
     if (!done) {
         for (Interface& row : interfaces.rows())
-            if (row.attachment) row.attachment->leave_attached();
+            for (auto* attachment : {&row.attachment, &row.egress})
+                if (*attachment) (*attachment)->leave_attached();
         return done;
     }
     for (const std::string& other : pins->names("link-")) {
@@ -263,6 +274,9 @@ Status Engine::State::adopt(const bpf::Object& object) {
         pins->drop("link-" + other);
         notice(fmt::format("{}: detached, because this engine does not name it", other));
     }
+    for (const std::string& other : pins->names("egress-link-"))
+        if (const Interface* row = interfaces.named(other); row == nullptr || !row->egress)
+            pins->drop("egress-link-" + other);
     notice(fmt::format(
         "went on with what an engine that was killed left in force: policy {}, generation {}; its counts go on", policy,
         number));

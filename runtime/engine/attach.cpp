@@ -16,7 +16,8 @@ Status Engine::State::attach(Interface& row) {
     if (!attachment) return attachment.error();
     if (Status pinned = attachment->pin(); !pinned && !pins_lost) return pinned;
     interfaces.attach(row, std::move(*attachment));
-    return Done{};
+    if (row.egress && row.egress->index() == row.index) return Done{};
+    return needs_egress() ? attach_egress(row) : Status(Done{});
 }
 
 Status Engine::State::attach_all() {

@@ -49,6 +49,7 @@ Status check_ethernet(const std::string& interface) {
 
 std::string Attachment::link_pin() const { return hook_->pin_prefix + interface_; }
 std::string Attachment::offload_pin() const { return "offload-" + interface_; }
+std::string Attachment::merging_pin() const { return "merging-" + interface_; }
 
 Result<Attachment> Attachment::attach(const Hook& hook, const Root& root, const std::string& interface,
                                       AttachMode wanted, VlanOffload offload, Pins* pins, const Notice& notice) {
@@ -59,12 +60,12 @@ Result<Attachment> Attachment::attach(const Hook& hook, const Root& root, const 
     if (offload == VlanOffload::kOff)
         if (auto disabled = attachment.disable_offload(notice); !disabled) return disabled.error();
     const Hook::Mode* mode = &hook_mode(hook, wanted);
-    auto link = create_link(hook, root.program_fd(), *index, *mode);
+    auto link = create_link(hook, root.program_fd(hook.direction), *index, *mode);
     if (!link && wanted == AttachMode::kAuto && !is_final(link.error().number))
         for (const Hook::Mode& other : hook.modes.subspan(1)) {
             const int failed = link.error().number;
             mode = &other;
-            link = create_link(hook, root.program_fd(), *index, other);
+            link = create_link(hook, root.program_fd(hook.direction), *index, other);
             if (link && notice)
                 notice(fmt::format("{}: {} {} is not possible ({}), attached in {} mode, which is slower", interface,
                                    hook.modes.front().name, hook.name, std::strerror(failed), other.name));
@@ -80,6 +81,7 @@ Result<Attachment> Attachment::attach(const Hook& hook, const Root& root, const 
     }
     attachment.link_ = std::move(*link);
     attachment.mode_ = mode->mode;
+    attachment.disable_merging(notice);
     return attachment;
 }
 
@@ -90,13 +92,15 @@ std::optional<Attachment> Attachment::adopt(const Hook& hook, const Root& root, 
     auto link = attachment.link();
     if (!link || link->index != index) return std::nullopt;
     // Another program: of an engine of another version, whose link this was, or somebody gave it to the link.
-    if (link->program != root.program_id() && !attachment.restore(root)) return std::nullopt;
+    if (link->program != root.program_id(hook.direction) && !attachment.restore(root)) return std::nullopt;
     auto on = hook.query(index);
     if (!on) return std::nullopt;
     attachment.mode_ = on->mode;
     attachment.adopted_ = true;
     attachment.pins_ = &pins;
     attachment.offload_was_on_ = static_cast<bool>(pins.get(attachment.offload_pin()));
+    attachment.merging_was_on_ = static_cast<bool>(pins.get(attachment.merging_pin()));
+    attachment.disable_merging({});
     return attachment;
 }
 
@@ -111,7 +115,7 @@ Result<Attachment::Link> Attachment::link() const {
 }
 
 Status Attachment::restore(const Root& root) {
-    if (bpf_link_update(link_.get(), root.program_fd(), nullptr) != 0)
+    if (bpf_link_update(link_.get(), root.program_fd(hook_->direction), nullptr) != 0)
         return kernel_error(errno, fmt::format("putting weir's program back on {}", interface_));
     return Done{};
 }
@@ -123,14 +127,16 @@ Status Attachment::pin() const {
 
 std::vector<std::pair<std::string, int>> Attachment::pins() const {
     std::vector<std::pair<std::string, int>> wanted = {{link_pin(), link_.get()}};
-    if (offload_was_on_) wanted.emplace_back(offload_pin(), link_.get());  // a mark: what is pinned does not matter
+    // Marks: what is pinned does not matter.
+    if (offload_was_on_) wanted.emplace_back(offload_pin(), link_.get());
+    if (merging_was_on_) wanted.emplace_back(merging_pin(), link_.get());
     return wanted;
 }
 
 void Attachment::leave_attached() {
     if (!adopted_) return;
     pins_ = nullptr;
-    offload_was_on_ = false;
+    offload_was_on_ = merging_was_on_ = false;
 }
 
 Attachment::Attachment(Attachment&& other) noexcept
@@ -139,6 +145,8 @@ Attachment::Attachment(Attachment&& other) noexcept
       index_(other.index_),
       mode_(other.mode_),
       offload_was_on_(std::exchange(other.offload_was_on_, false)),
+      merging_was_on_(std::exchange(other.merging_was_on_, false)),
+      may_be_merged_(std::move(other.may_be_merged_)),
       adopted_(other.adopted_),
       pins_(std::exchange(other.pins_, nullptr)),
       link_(std::move(other.link_)) {}
@@ -147,6 +155,29 @@ Attachment::~Attachment() {
     if (pins_ != nullptr && link_) pins_->drop(link_pin());
     link_ = UniqueFd();
     restore_offload();
+    restore_merging();
+}
+
+// In native mode the driver hands on what the wire brought.
+void Attachment::disable_merging(const Notice& notice) {
+    if (hook_->direction != bpf::Direction::kIn || mode_ != AttachMode::kGeneric) return;
+    const Merging before = stop_merging(interface_);
+    may_be_merged_ = before.reason;
+    if (!before.was_on) return;
+    merging_was_on_ = true;
+    if (pins_ != nullptr) static_cast<void>(pins_->keep(merging_pin(), link_.get()));
+    if (notice)
+        notice(
+            fmt::format("{}: GRO is off while the policy is attached in generic mode, where packets would be merged "
+                        "before it counts them",
+                        interface_));
+}
+
+void Attachment::restore_merging() {
+    if (!merging_was_on_) return;
+    merging_was_on_ = false;
+    static_cast<void>(merge_again(interface_name(index_)));
+    if (pins_ != nullptr) pins_->drop(merging_pin());
 }
 
 Result<bool> Attachment::disable_offload(const Notice& notice) {

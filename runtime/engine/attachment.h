@@ -1,4 +1,4 @@
-// The root program on one interface.
+// A root program on one hook of one interface.
 #pragma once
 
 #include <cstdint>
@@ -64,18 +64,26 @@ public:
     // changed it.
     Result<bool> disable_offload(const Notice& notice);
     void restore_offload();
+    // Why one packet may stand for several of the wire, in generic mode; empty: none does.
+    const std::string& may_be_merged() const { return may_be_merged_; }
 
 private:
     Attachment(const Hook& hook, std::string interface, unsigned index, Pins* pins)
         : hook_(&hook), interface_(std::move(interface)), index_(index), pins_(pins) {}
     std::string link_pin() const;
     std::string offload_pin() const;
+    std::string merging_pin() const;
+    // Turns the device's GRO off in generic mode; where it was on, it is on again once this is destroyed.
+    void disable_merging(const Notice& notice);
+    void restore_merging();
 
     const Hook* hook_;
     std::string interface_;  // as it was called when this attached
     unsigned index_;
     AttachMode mode_ = AttachMode::kNative;
     bool offload_was_on_ = false;
+    bool merging_was_on_ = false;
+    std::string may_be_merged_{};
     bool adopted_ = false;
     Pins* pins_;  // null: not pinned
     UniqueFd link_;

@@ -47,9 +47,16 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     if (pins && !pins_lost)
         if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned)
             return pinned;
-    auto slot = root.place(loaded->program_fd());
+    const std::string egress_pin = egress_shadow_pin(active->generation.number);
+    Status prepared = prepare_egress(loaded->live());
+    if (prepared) prepared = prepare_egress(loaded->candidate());
+    if (prepared && pins && !pins_lost && loaded->egress_shadowed_fd() >= 0)
+        prepared = pins->keep(egress_pin, loaded->egress_shadowed_fd());
+    auto slot = prepared ? root.place(loaded->program_fd(), loaded->egress_fd()) : prepared.error();
     if (!slot) {
         if (pins) pins->drop(shadow_pin(active->generation.number));
+        if (pins) pins->drop(egress_pin);
+        release_egress();
         return slot.error();
     }
     loaded->slot = *slot;
@@ -70,8 +77,10 @@ void Engine::State::end_shadow() {
     save();
     root.clear(shadow->slot);
     if (pins) pins->drop(shadow_pin(active->generation.number));
+    if (pins) pins->drop(egress_shadow_pin(active->generation.number));
     active->stand_in.reset();
     shadow.reset();
+    release_egress();
 }
 
 // What a program that stood in for the policy's own has counted. The sums say that they have it, until its pin has been
@@ -98,14 +107,16 @@ void Engine::State::adopt_shadow() {
         stored = InForce::permanent(active->slot);
         root.store(stored);
         wait_for_packets();
-        auto program = shadowed_policy(shadowed.get(), active->generation.state);
+        const UniqueFd egress = pins->get("egress-shadow-" + number);
+        auto program = shadowed_policy(shadowed.get(), egress ? egress.get() : -1, active->generation.state);
         if (program && number == std::to_string(active->generation.number)) collect_stand_in(*active, *program);
         notice("a comparison with a candidate ended with the engine that was killed");
     }
 }
 
 void Engine::State::drop_adopted_shadow() {
-    for (const std::string& number : pins->names("shadow-")) pins->drop("shadow-" + number);
+    for (const char* prefix : {"shadow-", "egress-shadow-"})
+        for (const std::string& number : pins->names(prefix)) pins->drop(prefix + number);
     active->stand_in.reset();
 }
 

@@ -320,7 +320,8 @@ Result<EngineStatus> Engine::status() {
         for (const Interface& row : s.interfaces.rows())
             status.interfaces.push_back({row.name, row.attachment ? row.attachment->mode() : s.options.mode,
                                          row.is_attached, row.gaps.count(), row.gaps.last_ms(), row.problem,
-                                         row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns)});
+                                         row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns), s.judges_out(row),
+                                         row.attachment ? row.attachment->may_be_merged() : std::string()});
     s.accounts.fill(status, s.active->generation.manifest, *counts);
     s.fill_sinks(status, *counts);
     s.fill_answers(status, *counts);

@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include <fmt/format.h>
+
+#include <bpf/bpf.h>
 
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
@@ -90,13 +93,45 @@ Result<OnHook> query_xdp(unsigned index) {
 
 unsigned xdp_link_interface(const bpf_link_info& link) { return link.xdp.ifindex; }
 
+// Of linux/bpf.h from Linux 6.6 on.
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr auto kTcxLink = static_cast<bpf_link_type>(11);
+
+// struct bpf_link_info.tcx begins as .xdp does: with the interface.
+static_assert(offsetof(bpf_link_info, xdp.ifindex) == offsetof(bpf_link_info, raw_tracepoint));
+
+Result<OnHook> query_egress(unsigned index) {
+    OnHook on;
+    std::uint32_t programs[64] = {}, count = std::size(programs), flags = 0;
+    if (bpf_prog_query(static_cast<int>(index), kTcxEgress, 0, &flags, programs, &count) != 0)
+        return kernel_error(errno, fmt::format("asking what is attached to the egress hook of interface {}", index));
+    on.programs.assign(programs, programs + std::min<std::size_t>(count, std::size(programs)));
+    return on;
+}
+
+constexpr Hook::Mode kEgressModes[] = {{AttachMode::kNative, 0, "native"}};
+
 constexpr Hook::Mode kXdpModes[] = {{AttachMode::kNative, XDP_FLAGS_DRV_MODE, "native"},
                                     {AttachMode::kGeneric, XDP_FLAGS_SKB_MODE, "generic"}};
 
 }  // namespace
 
-const Hook kXdpHook = {
-    "XDP", BPF_XDP, BPF_LINK_TYPE_XDP, kXdpModes, xdp_link_interface, query_xdp, "ip link set dev {} xdp off", "link-"};
+const Hook kXdpHook = {"XDP",     bpf::Direction::kIn, BPF_XDP,   BPF_LINK_TYPE_XDP,
+                       kXdpModes, xdp_link_interface,  query_xdp, "ip link set dev {} xdp off",
+                       "link-"};
+const Hook kEgressHook = {"TCX",         bpf::Direction::kOut, kTcxEgress,   kTcxLink,
+                          kEgressModes,  xdp_link_interface,   query_egress, "bpftool net detach tcx_egress dev {}",
+                          "egress-link-"};
+
+Status check_egress_hook(unsigned index) {
+    const auto on = query_egress(index);
+    if (on || on.error().number == ENODEV) return Done{};
+    if (on.error().number != EINVAL) return on.error();
+    return Error{
+        "this kernel has no TCX, the hook on which packets on their way out are judged",
+        "kernels from 6.6 on have it; without rules marked `egress` and `default egress` the policy needs none",
+        ENOTSUP};
+}
 
 const Hook::Mode& hook_mode(const Hook& hook, AttachMode mode) {
     for (const Hook::Mode& row : hook.modes)

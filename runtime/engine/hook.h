@@ -25,7 +25,8 @@ struct Hook {
         std::uint32_t link_flags;  // of bpf_link_create()
         const char* name;          // "native"
     };
-    const char* name;  // "XDP"
+    const char* name;          // "XDP"
+    bpf::Direction direction;  // of the packets that it sees; there is a root program for each
     bpf_attach_type attach_type;
     bpf_link_type link_type;
     std::span<const Mode> modes;  // in the order in which `auto` tries them
@@ -39,6 +40,11 @@ struct Hook {
 
 // What each packet that comes in meets first.
 extern const Hook kXdpHook;
+// What the host sends or forwards, just before the interface's queue: TCX, which kernels from 6.6 on have. Not what
+// XDP_TX, AF_XDP and sockets that bypass the queueing discipline send.
+extern const Hook kEgressHook;
+// An error ENOTSUP, with a sentence, where this kernel lacks it.
+Status check_egress_hook(unsigned index);
 
 // The row's mode for a wanted one: kAuto is its first.
 const Hook::Mode& hook_mode(const Hook& hook, AttachMode mode);

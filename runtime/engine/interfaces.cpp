@@ -103,6 +103,7 @@ void Interfaces::confirm(Interface& row, std::uint64_t now_ns) {
 
 void Interfaces::forget(Interface& row) {
     row.attachment.reset();
+    row.egress.reset();
     row.is_attached = false;
     row.index = 0;
 }
@@ -110,6 +111,7 @@ void Interfaces::forget(Interface& row) {
 void Interfaces::detach_all() {
     for (Interface& row : rows_) {
         row.attachment.reset();
+        row.egress.reset();
         row.is_attached = false;
     }
 }

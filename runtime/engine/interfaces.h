@@ -40,6 +40,7 @@ struct Interface {
     unsigned last_index = 0;  // events of the last one may still come
     // May be on an interface that has another name by now, until one of this name comes.
     std::optional<Attachment> attachment{};
+    std::optional<Attachment> egress{};  // where some policy judges packets on their way out
     bool is_attached = false;            // when the kernel was last asked: packets of that name are judged
     std::uint64_t last_attached_ns = 0;  // CLOCK_MONOTONIC, of the last time that it was
     Gaps gaps{};

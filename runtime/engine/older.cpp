@@ -283,7 +283,7 @@ std::uint32_t entry_of(int map, std::uint32_t index) {
 Result<Program> program_in(int map, std::uint32_t index) {
     UniqueFd fd(bpf_prog_get_fd_by_id(entry_of(map, index)));
     if (!fd) return broken();
-    return Program::adopt(std::move(fd), {});
+    return Program::adopt(std::move(fd), {}, {});
 }
 
 // ---- sets ----
@@ -384,7 +384,7 @@ private:
         for (std::uint32_t i = 0; i <= kOldSlotMask; ++i)
             if (entry_of(slots_.get(), i) == id) slot = i;
         if (!slot) return Done{};  // it was being prepared
-        auto program = Program::adopt(duplicate(pinned.get()), {});
+        auto program = Program::adopt(duplicate(pinned.get()), {}, {});
         if (!program) return program.error();
         auto counts = read_program(*program, of.policy);
         if (!counts) return counts.error();

@@ -14,7 +14,8 @@ namespace {
 
 bool is_ours(std::string_view name) {
     constexpr std::string_view kNames[] = {"root", "slots", "word", "events", "sums", "journal"};
-    constexpr std::string_view kPrefixes[] = {"program-", "record-", "link-", "offload-", "shadow-"};
+    constexpr std::string_view kPrefixes[] = {"program-", "record-",  "link-",  "offload-",
+                                              "shadow-",  "merging-", "egress-"};
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
            std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
                        [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -43,6 +44,8 @@ bool knows_policy_in_force(const Pins& pins) {
 std::string program_pin(std::uint32_t generation) { return fmt::format("program-{}", generation); }
 std::string record_pin(std::uint32_t generation) { return fmt::format("record-{}", generation); }
 std::string shadow_pin(std::uint32_t generation) { return fmt::format("shadow-{}", generation); }
+std::string egress_program_pin(std::uint32_t generation) { return fmt::format("egress-program-{}", generation); }
+std::string egress_shadow_pin(std::uint32_t generation) { return fmt::format("egress-shadow-{}", generation); }
 
 Result<Pinned> inspect_pins(const Pins& pins) {
     const std::vector<std::string> names = pins.names("");
@@ -73,12 +76,15 @@ Status Engine::State::pin(const Loaded& loaded) {
     if (!pins || pins_lost) return Done{};
     const std::uint32_t number = loaded.generation.number;
     if (Status pinned = pins->keep(record_pin(number), loaded.generation.record.fd()); !pinned) return pinned;
+    if (loaded.program.egress_fd() >= 0)
+        if (Status pinned = pins->keep(egress_program_pin(number), loaded.program.egress_fd()); !pinned) return pinned;
     return pins->keep(program_pin(number), loaded.program.fd());
 }
 
 void Engine::State::unpin(std::uint32_t number) {
     if (!pins) return;
     pins->drop(program_pin(number));
+    pins->drop(egress_program_pin(number));
     pins->drop(record_pin(number));
 }
 
@@ -98,10 +104,12 @@ void Engine::State::save() {
     }
     for (Loaded& old : history.take_retired()) {
         if (pins) pins->drop(program_pin(old.generation.number));
+        if (pins) pins->drop(egress_program_pin(old.generation.number));
         root.clear(old.slot);
         history.drain(std::move(old.generation));
     }
     for (const std::uint32_t number : history.take_finished()) unpin(number);
+    release_egress();
 }
 
 }  // namespace weir::runtime

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -50,8 +51,19 @@ Status prepare_record(bpf_object* object, const bpf::Object& compiled, const Sha
     return Done{};
 }
 
+// One of the two programs of a policy.
+struct Part {
+    std::span<const std::uint8_t> elf;
+    const std::vector<bpf::TableImage>& tables;
+    bpf_prog_type type;
+};
+Part part_in(const bpf::Object& compiled) { return {compiled.elf, compiled.tables, BPF_PROG_TYPE_XDP}; }
+Part part_out(const bpf::Object& compiled) {
+    return {compiled.egress_elf, compiled.egress_tables, BPF_PROG_TYPE_SCHED_CLS};
+}
+
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
-Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOptions& options) {
+Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part, const ProgramOptions& options) {
     for (const bpf::MapSize& size : compiled.sizes) {
         bpf_map* map = bpf_object__find_map_by_name(object, size.map.c_str());
         if (map == nullptr) continue;
@@ -75,8 +87,8 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const ProgramOpt
             return kernel_error(errno, fmt::format("filling `{}`", name));
         return Done{};
     };
-    const std::size_t rows = compiled.manifest.rules.size() + 2;
-    for (const bpf::TableImage& table : compiled.tables) {
+    const std::size_t rows = compiled.manifest.rows();
+    for (const bpf::TableImage& table : part.tables) {
         if (table.map == ".data.weir_rule_rows" && table.bytes.size() != rows * sizeof(weir_rule_row))
             return missing("row for each rule");
         if (Status filled = fill(table.map.c_str(), table.bytes.data(), table.bytes.size()); !filled) return filled;
@@ -154,81 +166,124 @@ struct Opened {
     bpf_program* program = nullptr;
 };
 
-Result<Opened> open(const bpf::Object& compiled, const ProgramOptions& options, const StateMaps& state) {
+// The maps of the first program are those of the second, too. Data is by program.
+Status share_maps(bpf_object* object, const bpf_object* first) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        if (bpf_map__is_internal(map)) continue;
+        const int fd = bpf_object__find_map_fd_by_name(first, bpf_map__name(map));
+        if (fd >= 0 && bpf_map__reuse_fd(map, fd) != 0)
+            return kernel_error(errno, fmt::format("sharing `{}`", bpf_map__name(map)));
+    }
+    return Done{};
+}
+
+// `first`: the object of the policy's other program, which is loaded; null: this is the first.
+Result<Opened> open(const bpf::Object& compiled, const Part& part, const bpf_object* first,
+                    const ProgramOptions& options, const StateMaps& state) {
     LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "weir");
-    bpf_object* raw = bpf_object__open_mem(compiled.elf.data(), compiled.elf.size(), &opts);
+    bpf_object* raw = bpf_object__open_mem(part.elf.data(), part.elf.size(), &opts);
     if (raw == nullptr) return kernel_error(errno, "reading the compiled policy");
     Opened opened{ObjectPtr(raw)};
     opened.program = bpf_object__find_program_by_name(raw, "weir_policy");
     if (opened.program == nullptr) return missing("program");
     if (Status restricted = restrict_to(opened.program, raw); !restricted) return restricted.error();
-    bpf_program__set_type(opened.program, BPF_PROG_TYPE_XDP);
-    take_frames(opened.program, static_cast<FrameBuffers>(options.settings.frames));
-    if (Status prepared = prepare(raw, compiled, options); !prepared) return prepared.error();
+    bpf_program__set_type(opened.program, part.type);
+    if (part.type == BPF_PROG_TYPE_XDP) take_frames(opened.program, static_cast<FrameBuffers>(options.settings.frames));
+    if (Status prepared = prepare(raw, compiled, part, options); !prepared) return prepared.error();
     if (Status described = state.describe(raw); !described) return described.error();
+    if (first != nullptr)
+        if (Status shared = share_maps(raw, first); !shared) return shared.error();
     return opened;
 }
 
+Result<Opened> load_part(const bpf::Object& compiled, const Part& part, const bpf_object* first,
+                         const ProgramOptions& options, const StateMaps& state) {
+    auto opened = open(compiled, part, first, options, state);
+    if (!opened) return opened.error();
+    const int failed = bpf_object__load(opened->object.get());
+    if (failed == 0) return opened;
+    Error error = kernel_error(failed, "loading the policy into the kernel");
+    if (error.number == EPERM || error.number == ENOMEM) return error;
+    // Again, to hear what the verifier has to say.
+    auto again = open(compiled, part, first, options, state);
+    if (!again) return again.error();
+    std::string log(kLogBytes, '\0');
+    bpf_program__set_log_buf(again->program, log.data(), log.size());
+    bpf_program__set_log_level(again->program, 1);
+    if (bpf_object__load(again->object.get()) == 0) return again;
+    error.message += "\n" + tail(log);
+    error.help = "this is a bug of weir: please report it with the policy";
+    return error;
+}
+
 }  // namespace
+
+// Those that are not there yet.
+Status Program::add_maps(bpf_object* object, std::vector<Map>& maps) {
+    const bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        if (bpf_map__fd(map) < 0) continue;
+        std::string name = std::string(bpf_map__name(map)).substr(0, kKernelNameBytes);
+        const bool is_known = std::any_of(maps.begin(), maps.end(), [&](const Map& one) { return one.name == name; });
+        if (is_known && !bpf_map__is_internal(map)) continue;
+        maps.push_back({std::move(name), duplicate(bpf_map__fd(map))});
+        if (!maps.back().fd) return kernel_error(errno, "keeping the policy's maps");
+    }
+    return Done{};
+}
 
 Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions& options) {
     quiet_libbpf();
     auto state = StateMaps::make(compiled.state, options.shared.state);
     if (!state) return state.error();
     if (Status made = state->add_fixed(compiled.names); !made) return made.error();
-    auto opened = open(compiled, options, *state);
-    if (!opened) return opened.error();
-    const int failed = bpf_object__load(opened->object.get());
-    if (failed != 0) {
-        Error error = kernel_error(failed, "loading the policy into the kernel");
-        if (error.number == EPERM || error.number == ENOMEM) return error;
-        // Again, to hear what the verifier has to say.
-        auto again = open(compiled, options, *state);
-        if (!again) return again.error();
-        std::string log(kLogBytes, '\0');
-        bpf_program__set_log_buf(again->program, log.data(), log.size());
-        bpf_program__set_log_level(again->program, 1);
-        if (bpf_object__load(again->object.get()) != 0) {
-            error.message += "\n" + tail(log);
-            error.help = "this is a bug of weir: please report it with the policy";
-            return error;
-        }
-        opened = std::move(again);
-    }
-    if (Status filled = fill_maps(opened->object.get(), compiled); !filled) return filled.error();
-    if (Status limited = limit_answers(opened->object.get(), options.answer_ns); !limited) return limited.error();
-    if (Status put = state->put(opened->object.get()); !put) return put.error();
-    // The descriptors are all that is needed from here on: what libbpf knows of the object is as large as its tables.
     std::vector<Map> maps;
-    const bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, opened->object.get()) {
-        if (bpf_map__fd(map) < 0) continue;
-        maps.push_back({std::string(bpf_map__name(map)).substr(0, kKernelNameBytes), duplicate(bpf_map__fd(map))});
-        if (!maps.back().fd) return kernel_error(errno, "keeping the policy's maps");
+    UniqueFd fds[2];
+    const bpf_object* first = nullptr;
+    ObjectPtr kept;
+    for (std::size_t i = 0; i < (compiled.egress_elf.empty() ? 1 : 2); ++i) {
+        const Part part = i == 0 ? part_in(compiled) : part_out(compiled);
+        auto loaded = load_part(compiled, part, first, options, *state);
+        if (!loaded) return loaded.error();
+        bpf_object* object = loaded->object.get();
+        if (Status filled = fill_maps(object, compiled); !filled) return filled.error();
+        if (Status limited = limit_answers(object, options.answer_ns); !limited) return limited.error();
+        if (Status put = state->put(object); !put) return put.error();
+        // The descriptors are all that is needed: what libbpf knows of the object is as large as its tables.
+        if (Status added = add_maps(object, maps); !added) return added.error();
+        fds[i] = duplicate(bpf_program__fd(loaded->program));
+        if (!fds[i]) return kernel_error(errno, "keeping the policy's program");
+        kept = std::move(loaded->object);
+        first = kept.get();
     }
-    UniqueFd program = duplicate(bpf_program__fd(opened->program));
-    if (!program) return kernel_error(errno, "keeping the policy's program");
-    return Program(std::move(program), std::move(maps), std::move(*state));
+    return Program(std::move(fds[0]), std::move(fds[1]), std::move(maps), std::move(*state));
 }
 
-Result<Program> Program::adopt(UniqueFd program, const std::vector<bpf::StateMap>& shapes) {
-    std::uint32_t ids[kMaxMaps] = {};
-    bpf_prog_info info{};
-    __u32 length = sizeof(info);
-    info.nr_map_ids = kMaxMaps;
-    info.map_ids = reinterpret_cast<std::uintptr_t>(ids);
-    if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0)
-        return kernel_error(errno, "asking the kernel about a policy");
+Result<Program> Program::adopt(UniqueFd program, UniqueFd egress, const std::vector<bpf::StateMap>& shapes) {
     std::vector<Map> maps;
-    for (std::uint32_t i = 0; i < std::min(info.nr_map_ids, kMaxMaps); ++i) {
-        UniqueFd fd(bpf_map_get_fd_by_id(ids[i]));
-        bpf_map_info facts{};
-        length = sizeof(facts);
-        if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0)
-            return kernel_error(errno, "opening the maps of a policy");
-        maps.push_back({facts.name, std::move(fd)});
+    std::vector<std::uint32_t> known;
+    for (const UniqueFd* one : {&program, &egress}) {
+        if (!*one) continue;
+        std::uint32_t ids[kMaxMaps] = {};
+        bpf_prog_info info{};
+        __u32 length = sizeof(info);
+        info.nr_map_ids = kMaxMaps;
+        info.map_ids = reinterpret_cast<std::uintptr_t>(ids);
+        if (bpf_obj_get_info_by_fd(one->get(), &info, &length) != 0)
+            return kernel_error(errno, "asking the kernel about a policy");
+        for (std::uint32_t i = 0; i < std::min(info.nr_map_ids, kMaxMaps); ++i) {
+            if (std::find(known.begin(), known.end(), ids[i]) != known.end()) continue;
+            known.push_back(ids[i]);
+            UniqueFd fd(bpf_map_get_fd_by_id(ids[i]));
+            bpf_map_info facts{};
+            length = sizeof(facts);
+            if (!fd || bpf_obj_get_info_by_fd(fd.get(), &facts, &length) != 0)
+                return kernel_error(errno, "opening the maps of a policy");
+            maps.push_back({facts.name, std::move(fd)});
+        }
     }
-    Program adopted(std::move(program), std::move(maps), {});
+    Program adopted(std::move(program), std::move(egress), std::move(maps), {});
     auto state = StateMaps::adopt(shapes, [&](const std::string& outer) { return adopted.map(outer); });
     if (!state) return state.error();
     adopted.state_ = std::move(*state);
@@ -241,6 +296,13 @@ int Program::map(std::string_view name) const {
     return found == maps_.end() ? -1 : found->fd.get();
 }
 
+std::vector<int> Program::data(std::string_view name) const {
+    std::vector<int> fds;
+    for (const Map& map : maps_)
+        if (map.name == name.substr(0, kKernelNameBytes)) fds.push_back(map.fd.get());
+    return fds;
+}
+
 namespace {
 bpf_prog_info info_of(int fd) {
     bpf_prog_info info{};
@@ -251,6 +313,7 @@ bpf_prog_info info_of(int fd) {
 }  // namespace
 
 std::uint32_t Program::id() const { return info_of(fd()).id; }
+std::uint32_t Program::egress_id() const { return egress_ ? info_of(egress_.get()).id : 0; }
 std::uint32_t Program::verified_insns() const { return info_of(fd()).verified_insns; }
 std::uint32_t Program::program_insns() const { return info_of(fd()).xlated_prog_len / sizeof(bpf_insn); }
 

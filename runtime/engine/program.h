@@ -1,6 +1,8 @@
 // A policy's program in the kernel: loaded, its tables and sets filled, not yet in force.
 #pragma once
 
+#include <bpf/libbpf.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -34,6 +36,7 @@ struct ProgramOptions {
 // The descriptors of a program, for the process that loaded it to hand them on.
 struct ProgramFds {
     int program = -1;
+    int egress = -1;  // -1: there is none
     std::vector<std::pair<std::string, int>> maps{};
     std::vector<int> state{};
     std::vector<std::uint8_t> taken_over{};  // of `state`
@@ -42,7 +45,8 @@ struct ProgramFds {
 struct ProgramParts {
     std::vector<std::string> map_names{};
     std::vector<std::uint8_t> taken_over{};
-    std::vector<UniqueFd> fds{};  // the program, its maps, its state
+    bool has_egress = false;
+    std::vector<UniqueFd> fds{};  // the program, the one for packets on their way out, its maps, its state
 };
 
 class Program {
@@ -52,8 +56,8 @@ public:
     static Result<Program> load(const bpf::Object& object, const ProgramOptions& options);
 
     // A program that runs already, with its maps; `state` are the shapes of what it remembers. Map names are cut to 15
-    // bytes by the kernel.
-    static Result<Program> adopt(UniqueFd program, const std::vector<bpf::StateMap>& state);
+    // bytes by the kernel. `egress`: empty where there is none.
+    static Result<Program> adopt(UniqueFd program, UniqueFd egress, const std::vector<bpf::StateMap>& state);
 
     // One that another process of this engine loaded; `state` are the shapes of what it remembers. The kernel's answers
     // about its maps are checked: what reads them expects their sizes.
@@ -61,6 +65,11 @@ public:
     ProgramFds fds() const;
 
     int fd() const { return program_.get(); }
+    // Of the program for packets on their way out, or -1. Both have the same maps.
+    int egress_fd() const { return egress_ ? egress_.get() : -1; }
+    std::uint32_t egress_id() const;  // the kernel's number; 0: there is none
+    // File descriptors of the data of that name: of each program its own, or none.
+    std::vector<int> data(std::string_view name) const;
     // File descriptor of one of its maps, or -1.
     int map(std::string_view name) const;
     std::uint32_t id() const;  // the kernel's number
@@ -75,11 +84,12 @@ private:
         UniqueFd fd;
     };
 
-    Program(UniqueFd program, std::vector<Map> maps, StateMaps state)
-        : program_(std::move(program)), maps_(std::move(maps)), state_(std::move(state)) {}
+    Program(UniqueFd program, UniqueFd egress, std::vector<Map> maps, StateMaps state)
+        : program_(std::move(program)), egress_(std::move(egress)), maps_(std::move(maps)), state_(std::move(state)) {}
+    static Status add_maps(bpf_object* object, std::vector<Map>& maps);
 
-    UniqueFd program_;
-    std::vector<Map> maps_;
+    UniqueFd program_, egress_;
+    std::vector<Map> maps_;  // what both have is there once, but for data
     StateMaps state_;
 };
 

@@ -42,35 +42,40 @@ Status check_shape(const std::string& name, int fd) {
     return Done{};
 }
 
-Status check_is_xdp(int fd) {
+Status check_type(int fd, bpf_prog_type type) {
     bpf_prog_info info{};
     __u32 length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0 || info.type != BPF_PROG_TYPE_XDP)
-        return Error{"what was loaded is no XDP program", {}, EBADMSG};
+    if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0 || info.type != type)
+        return Error{"what was loaded is no program of this hook", {}, EBADMSG};
     return Done{};
 }
 
 }  // namespace
 
 ProgramFds Program::fds() const {
-    ProgramFds all{program_.get(), {}, state_.fds(), state_.taken_over()};
+    ProgramFds all{program_.get(), egress_fd(), {}, state_.fds(), state_.taken_over()};
     for (const Map& map : maps_) all.maps.emplace_back(map.name, map.fd.get());
     return all;
 }
 
 Result<Program> Program::assemble(ProgramParts parts, const std::vector<bpf::StateMap>& shapes) {
     const std::size_t maps = parts.map_names.size();
-    if (parts.fds.size() != 1 + maps + parts.taken_over.size())
+    const std::size_t first = parts.has_egress ? 2 : 1;  // the maps are behind the programs
+    if (parts.fds.size() != first + maps + parts.taken_over.size())
         return Error{"a loaded policy lacks some of its maps", {}, EBADMSG};
-    if (Status checked = check_is_xdp(parts.fds.front().get()); !checked) return checked.error();
+    if (Status checked = check_type(parts.fds[0].get(), BPF_PROG_TYPE_XDP); !checked) return checked.error();
+    if (parts.has_egress)
+        if (Status checked = check_type(parts.fds[1].get(), BPF_PROG_TYPE_SCHED_CLS); !checked) return checked.error();
     Program program;
-    program.program_ = std::move(parts.fds.front());
+    program.program_ = std::move(parts.fds[0]);
+    if (parts.has_egress) program.egress_ = std::move(parts.fds[1]);
     for (std::size_t i = 0; i < maps; ++i) {
-        if (Status checked = check_shape(parts.map_names[i], parts.fds[1 + i].get()); !checked) return checked.error();
-        program.maps_.push_back({std::move(parts.map_names[i]), std::move(parts.fds[1 + i])});
+        if (Status checked = check_shape(parts.map_names[i], parts.fds[first + i].get()); !checked)
+            return checked.error();
+        program.maps_.push_back({std::move(parts.map_names[i]), std::move(parts.fds[first + i])});
     }
     std::vector<UniqueFd> state;
-    for (std::size_t i = 1 + maps; i < parts.fds.size(); ++i) state.push_back(std::move(parts.fds[i]));
+    for (std::size_t i = first + maps; i < parts.fds.size(); ++i) state.push_back(std::move(parts.fds[i]));
     auto assembled = StateMaps::assemble(shapes, std::move(state), parts.taken_over);
     if (!assembled) return assembled.error();
     program.state_ = std::move(*assembled);

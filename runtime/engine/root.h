@@ -1,4 +1,4 @@
-// The root program: it stays attached and hands each packet to the policy in the active slot.
+// The root programs: they stay attached and hand each packet to the policy in the active slot.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bpf/abi.h"
+#include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/engine/frames.h"
 #include "runtime/engine/pins.h"
@@ -26,10 +27,15 @@ struct InForce {
     friend bool operator==(const InForce&, const InForce&) = default;
 };
 
-// The root program and its slots: one an engine, shared by its interfaces.
+// The root programs and their slots: one of each an engine, shared by its interfaces. The one for packets on their way
+// out is there from the first policy on that judges them; it reads the same word, and a slot of its own that is empty
+// passes.
 class Root {
 public:
     static Result<Root> load(FrameBuffers frames = FrameBuffers::kOne);
+    // The one for packets on their way out; nothing happens where it is there.
+    Status add_egress();
+    bool has_egress() const { return static_cast<bool>(out_.program); }
 
     // That of an engine that is gone.
     static Result<Root> adopt(const Pins& pins);
@@ -37,21 +43,25 @@ public:
     // WEIR_ABI_VERSION of the weir that pinned it; an error where it was no weir.
     static Result<std::uint32_t> pinned_version(const Pins& pins);
 
-    int program_fd() const { return program_.get(); }
-    int slots_fd() const { return slots_.get(); }
+    int program_fd(bpf::Direction direction = bpf::Direction::kIn) const { return side(direction).program.get(); }
+    int slots_fd(bpf::Direction direction = bpf::Direction::kIn) const { return side(direction).slots.get(); }
     int word_fd() const { return word_map_.get(); }
-    std::uint32_t program_id() const { return program_id_; }  // the kernel's number
+    // The kernel's number.
+    std::uint32_t program_id(bpf::Direction direction = bpf::Direction::kIn) const {
+        return side(direction).program_id;
+    }
     // What all programs in its slots have to take, too.
     FrameBuffers frames() const;
-    // Puts a policy's program beside the one in force. Returns its slot.
-    Result<std::uint32_t> place(int program_fd);
-    // Empties a slot. Not before the last packet has left its program.
+    // Puts a policy's programs beside those in force; `egress_fd` -1: it has none for packets on their way out. Returns
+    // their slot, which is the same in both directions.
+    Result<std::uint32_t> place(int program_fd, int egress_fd = -1);
+    // Empties a slot. Not before the last packet has left its programs.
     void clear(std::uint32_t slot);
 
     // The kernel's number of the program in a slot; 0: it is empty.
-    std::uint32_t program_in(std::uint32_t slot) const;
-    // Puts a program back into the slot that place() gave it.
-    Status restore(std::uint32_t slot, int program_fd);
+    std::uint32_t program_in(std::uint32_t slot, bpf::Direction direction = bpf::Direction::kIn) const;
+    // Puts a program back into the slot that place() gave it; -1 empties it.
+    Status restore(std::uint32_t slot, int program_fd, bpf::Direction direction = bpf::Direction::kIn);
     // The version in the word as this engine stored it.
     void restore_version();
 
@@ -69,16 +79,17 @@ public:
     std::uint64_t deadline_ns() const;
 
 private:
-    static Result<Root> create(UniqueFd program, UniqueFd slots, UniqueFd word);
-    Root(UniqueFd program, UniqueFd slots, UniqueFd word_map, UniqueMapping word)
-        : program_(std::move(program)),
-          slots_(std::move(slots)),
-          word_map_(std::move(word_map)),
-          word_(std::move(word)) {}
+    struct Side {
+        UniqueFd program, slots;
+        std::uint32_t program_id = 0;
+    };
 
-    UniqueFd program_;
-    std::uint32_t program_id_ = 0;
-    UniqueFd slots_;
+    static Result<Root> create(UniqueFd program, UniqueFd slots, UniqueFd word);
+    Root(Side in, UniqueFd word_map, UniqueMapping word)
+        : in_(std::move(in)), word_map_(std::move(word_map)), word_(std::move(word)) {}
+    const Side& side(bpf::Direction direction) const { return direction == bpf::Direction::kOut ? out_ : in_; }
+
+    Side in_, out_{};
     UniqueFd word_map_;
     UniqueMapping word_;       // struct weir_root, as the kernel sees it
     std::uint32_t taken_ = 0;  // slots in use, a bit each

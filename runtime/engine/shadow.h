@@ -37,6 +37,9 @@ public:
 
     int program_fd() const { return program_.get(); }
     int shadowed_fd() const { return shadowed_.get(); }  // its prog array: has to be held for it to go on
+    // The same for packets on their way out, or -1.
+    int egress_fd() const { return egress_ ? egress_.get() : -1; }
+    int egress_shadowed_fd() const { return egress_shadowed_ ? egress_shadowed_.get() : -1; }
     const Program& live() const { return live_; }
     const Program& candidate() const { return candidate_; }
     const bpf::Object& candidate_object() const { return candidate_object_; }
@@ -56,12 +59,15 @@ private:
     bpf::Manifest live_manifest_;
     bpf::Object candidate_object_;
     Origin origin_;
+    Status load_egress(bpf_object* first);
     UniqueFd program_, shadowed_, pairs_, counts_, samples_;
+    UniqueFd egress_{}, egress_shadowed_{};
     RingPtr ring_;
     std::unique_ptr<std::function<void(const weir_shadow_sample&)>> take_;  // what the ring calls: stays where it is
 };
 
-// The programs of a shadow whose engine was killed: the policy in force, as it counts there.
-Result<Program> shadowed_policy(int shadowed_fd, const std::vector<bpf::StateMap>& state);
+// The programs of a shadow whose engine was killed: the policy in force, as it counts there. `egress_shadowed_fd`: -1
+// where there was none.
+Result<Program> shadowed_policy(int shadowed_fd, int egress_shadowed_fd, const std::vector<bpf::StateMap>& state);
 
 }  // namespace weir::runtime

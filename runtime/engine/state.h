@@ -111,6 +111,14 @@ struct Engine::State {
     void direct_all();
     void count_driver_losses();
     void fill_answers(EngineStatus& status, const Counts& counts);
+    // egress.cpp
+    bool needs_egress() const;
+    Status prepare_egress(const Program& program);
+    Status attach_egress(Interface& row);
+    void release_egress();
+    std::optional<bool> judges_out(const Interface& row) const;
+    void verify_egress(Interface& row);
+    void add_egress_pins(std::vector<std::pair<std::string, int>>& wanted) const;
 
     // verify.cpp
     void report(const std::string& problem);

@@ -29,8 +29,9 @@ bool is_same_map(int fd, int other_fd) {
 }
 
 std::size_t bytes_of(const bpf::Object& object) {
-    std::size_t bytes = object.elf.size();
-    for (const bpf::TableImage& table : object.tables) bytes += table.bytes.size();
+    std::size_t bytes = object.elf.size() + object.egress_elf.size();
+    for (const auto* tables : {&object.tables, &object.egress_tables})
+        for (const bpf::TableImage& table : *tables) bytes += table.bytes.size();
     for (const bpf::MapImage& map : object.maps) bytes += map.keys.size() + map.values.size();
     return bytes;
 }
@@ -64,8 +65,15 @@ Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
     if (Status directed = direct(*program, object.manifest); !directed) return directed.error();
     auto generation = make_generation(program_options.settings.generation, object, origin, options.lifetime);
     if (!generation) return generation.error();
-    auto slot = root.place(program->fd());
-    if (!slot) return slot.error();
+    Result<std::uint32_t> slot(0u);
+    if (Status prepared = prepare_egress(*program); !prepared)
+        slot = prepared.error();
+    else
+        slot = root.place(program->fd(), program->egress_fd());
+    if (!slot) {
+        release_egress();
+        return slot.error();
+    }
     if (options.deliver_to_sinks) connect_sinks(*generation, dispatcher);
     Loaded loaded{std::move(*generation), std::move(*program), *slot};
     connect_recorder(loaded);
@@ -105,6 +113,7 @@ void Engine::State::abandon(Loaded& loaded) {
     unpin(loaded.generation.number);
     root.clear(loaded.slot);
     if (active) drop_unused();
+    release_egress();
 }
 
 // Has the kernel gone back, because nobody confirmed in time?

@@ -39,7 +39,10 @@ void Engine::State::verify_if_due() {
 void Engine::State::verify() {
     last_check_ns = monotonic_ns();
     verify_root();
-    for (Interface& row : interfaces.rows()) verify_interface(row);
+    for (Interface& row : interfaces.rows()) {
+        verify_interface(row);
+        verify_egress(row);
+    }
     direct_all();
     count_driver_losses();
     verify_pins();
@@ -55,23 +58,33 @@ void Engine::State::verify_root() {
                         "force again",
                         now.word, active->generation.number));
     root.restore_version();
-    const auto verify_slot = [&](std::uint32_t slot, int program_fd, std::uint32_t program, const std::string& what) {
-        const std::uint32_t there = root.program_in(slot);
+    const auto verify_slot = [&](bpf::Direction direction, std::uint32_t slot, int program_fd, std::uint32_t program,
+                                 const std::string& what) {
+        const std::uint32_t there = root.program_in(slot, direction);
         if (there == program) return;
-        const Status restored = root.restore(slot, program_fd);
-        const std::string problem = there == 0
-                                        ? fmt::format("slot {} was empty, where {} belongs", slot, what)
-                                        : fmt::format("slot {} had program {}, where {} belongs", slot, there, what);
+        const Status restored = root.restore(slot, program_fd, direction);
+        const char* which = direction == bpf::Direction::kOut ? "egress slot" : "slot";
+        const std::string problem =
+            program == 0 ? fmt::format("{} {} had program {}, where {} has none", which, slot, there, what)
+            : there == 0 ? fmt::format("{} {} was empty, where {} belongs", which, slot, what)
+                         : fmt::format("{} {} had program {}, where {} belongs", which, slot, there, what);
         report(repaired(problem, restored ? "it is back" : restored.error().message));
     };
     const auto verify_loaded = [&](const Loaded& loaded) {
-        verify_slot(loaded.slot, loaded.program.fd(), loaded.program.id(),
-                    fmt::format("generation {}", loaded.generation.number));
+        const std::string what = fmt::format("generation {}", loaded.generation.number);
+        verify_slot(bpf::Direction::kIn, loaded.slot, loaded.program.fd(), loaded.program.id(), what);
+        if (root.has_egress())
+            verify_slot(bpf::Direction::kOut, loaded.slot, loaded.program.egress_fd(), loaded.program.egress_id(),
+                        what);
     };
     verify_loaded(*active);
     for (const Loaded& old : history.kept()) verify_loaded(old);
     if (!shadow) return;
-    verify_slot(shadow->slot, shadow->program_fd(), program_id(shadow->program_fd()), "the comparison");
+    verify_slot(bpf::Direction::kIn, shadow->slot, shadow->program_fd(), program_id(shadow->program_fd()),
+                "the comparison");
+    if (shadow->egress_fd() >= 0)
+        verify_slot(bpf::Direction::kOut, shadow->slot, shadow->egress_fd(), program_id(shadow->egress_fd()),
+                    "the comparison");
     if (const auto lost = shadow->restore_programs(); !lost.empty())
         report(repaired(fmt::format("the comparison was without {}", lost), "it is back"));
 }
@@ -216,6 +229,7 @@ std::vector<std::pair<std::string, int>> Engine::State::wanted_pins() const {
     for (const Interface& row : interfaces.rows())
         if (row.attachment)
             for (auto& pin : row.attachment->pins()) wanted.push_back(std::move(pin));
+    add_egress_pins(wanted);
     wanted.emplace_back("word", root.word_fd());  // the last: it says that the others are there
     return wanted;
 }

@@ -77,7 +77,8 @@ std::string eve_line(const Event& event) {
     Json line;
     line["timestamp"] = timestamp(event.wall_clock_ns);
     line["event_type"] = "alert";
-    if (!event.interface.empty()) line["in_iface"] = event.interface;
+    const bool is_out = event.direction == bpf::Direction::kOut;
+    if (!event.interface.empty()) line[is_out ? "out_iface" : "in_iface"] = event.interface;
     add_addresses(line, packet);
     if (has(packet, WEIR_HAS_VLAN)) line["vlan"] = Json::array({packet.vlan_id});
     if (has(packet, WEIR_HAS_ETH))

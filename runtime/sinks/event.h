@@ -8,6 +8,7 @@
 
 #include "bpf/abi.h"
 #include "runtime/pcapng.h"
+#include "compiler/object.h"
 
 namespace weir::runtime {
 
@@ -30,9 +31,10 @@ struct Event {
     std::string policy;
     std::string rule;
     std::string alert;
-    std::string severity;  // "low", "medium", "high", "critical"
-    std::string message;   // holes filled; control bytes escaped
-    std::string interface;
+    std::string severity;   // "low", "medium", "high", "critical"
+    std::string message;    // holes filled; control bytes escaped
+    std::string interface;  // that the packet came in on, or leaves by
+    bpf::Direction direction = bpf::Direction::kIn;
     std::string verdict;                     // "drop"; "would drop" of an observed rule; empty where the rule has none
     std::string redirected_to;               // the interface, where the verdict is `redirect`, or would be
     std::optional<CapturedPacket> packet{};  // that it is about, where the rule captures

@@ -75,6 +75,11 @@ std::string hole_text(bpf::MessageWord word, const weir_event& record, const bpf
     return verdict.empty() ? "-" : verdict;
 }
 
+// Programs of that direction keep something else in its place (bpf/templates/egress.h).
+bool is_lacking(const bpf::FieldRef& field, const bpf::RuleInfo& rule) {
+    return rule.direction == bpf::Direction::kOut && field.name == "rx_queue";
+}
+
 }  // namespace
 
 bool has(const weir_packet& packet, std::uint32_t present_bit) {
@@ -153,12 +158,13 @@ Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest,
     event.interface = printable(interface);
     event.verdict = verdict_text(record.event);
     if (record.event.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
+    event.direction = rule.direction;
     std::string message;
     for (const bpf::MessagePart& part : alert.message) {
         if (const auto* text = std::get_if<std::string>(&part))
             message += *text;
         else if (const auto* field = std::get_if<bpf::FieldRef>(&part))
-            message += field_text(record, *field, interface);
+            message += is_lacking(*field, rule) ? "-" : field_text(record, *field, interface);
         else
             message += hole_text(std::get<bpf::MessageWord>(part), record.event, rule);
     }

@@ -161,10 +161,10 @@ class Answers(unittest.TestCase):
             said = run("replay", "--engine", engine, "--format", "json", "--out", annotated, good, capture)
             self.assertEqual(said.returncode, 0, said.stderr)
             self.assertEqual([json.loads(line) for line in said.stdout.splitlines()], [
-                {"packet": 1, "verdict": "drop", "rule": "telnet", "matched": ["telnet"], "alerts": ["telnet"]},
-                {"packet": 2, "verdict": "pass", "rule": None, "matched": ["seen"], "alerts": []},
-                {"packet": 3, "verdict": "pass", "rule": "malformed", "matched": [], "alerts": []},
-                {"packet": 4, "verdict": "pass", "rule": "malformed", "matched": [], "alerts": []}])
+                {"packet": 1, "direction": "in", "verdict": "drop", "rule": "telnet", "matched": ["telnet"], "alerts": ["telnet"]},
+                {"packet": 2, "direction": "in", "verdict": "pass", "rule": None, "matched": ["seen"], "alerts": []},
+                {"packet": 3, "direction": "in", "verdict": "pass", "rule": "malformed", "matched": [], "alerts": []},
+                {"packet": 4, "direction": "in", "verdict": "pass", "rule": "malformed", "matched": [], "alerts": []}])
             self.assertIn(b"drop by telnet, alert telnet", annotated.read_bytes())
             # What it writes, it reads.
             self.assertEqual(run("replay", "--engine", engine, "--format", "json", good, annotated).stdout, said.stdout)

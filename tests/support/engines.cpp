@@ -61,7 +61,9 @@ Status Evaluators::add(Kernel kernel) {
     if (kernel == Kernel::kNot || !kernel_runs()) return Done{};
     const auto object = compile(compiled(), {});
     if (!object) return object.error();
-    if (const std::string complaint = stack_complaint(object->elf); !complaint.empty()) return Error{complaint, {}, 0};
+    for (const std::vector<std::uint8_t>* elf : {&object->elf, &object->egress_elf})
+        if (const std::string complaint = elf->empty() ? "" : stack_complaint(*elf); !complaint.empty())
+            return Error{complaint, {}, 0};
     const double before = worked_seconds();
     Status added = evaluators_.add_kernel(*object);
     load_seconds_ = worked_seconds() - before;
@@ -105,14 +107,14 @@ bool Evaluators::contains(policy::SetId set, const std::vector<policy::SetElemen
     return false;
 }
 
-Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns,
-                         std::string_view interface) {
+Judged Evaluators::judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns, std::string_view interface,
+                         packet::Direction direction) {
     Judged expected;
     for (const tooling::Evaluator one : evaluators_.added()) {
         const bool is_kernel = one == tooling::Evaluator::kKernel;
-        if (is_kernel && !tooling::kernel_takes(frame.size())) continue;
+        if (is_kernel && !tooling::kernel_takes(frame, direction)) continue;
         if (is_kernel) ++kernel_frames_;
-        auto judged = evaluators_.judge_with(one, frame, time_ns, interface);
+        auto judged = evaluators_.judge_with(one, frame, time_ns, interface, direction);
         if (!judged)
             difference += fmt::format("{}: {}\n", tooling::evaluator_name(one), judged.error().message);
         else if (one == tooling::Evaluator::kOracle)

@@ -44,7 +44,7 @@ public:
     // The oracle's judgement; what another evaluator said that differs from it is added to `difference`. A frame that
     // the kernel does not take is judged by the others alone.
     Judged judge(const Bytes& frame, std::string& difference, std::uint64_t time_ns = 0,
-                 std::string_view interface = {});
+                 std::string_view interface = {}, packet::Direction direction = packet::Direction::kIn);
     // The same of a set that changes: does it contain the entry at that time?
     bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns,
                   std::string& difference);

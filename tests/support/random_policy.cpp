@@ -481,7 +481,7 @@ RandomPolicy Generator::policy() {
     const std::uint64_t observed = large ? random_.between(2, 12) : 3, told = large ? random_.between(2, 20) : 3;
     for (; rules > 0; --rules) {
         Condition made = large && random_.below(4) != 0 ? flow() : condition(static_cast<unsigned>(random_.below(4)));
-        RandomRule rule{std::move(made), random_.one_in(observed), {}, random_.of(kVerdicts)};
+        RandomRule rule{std::move(made), random_.one_in(observed), false, {}, random_.of(kVerdicts)};
         for (std::size_t k = random_.one_in(told) ? random_.between(1, 3) : 0; k > 0; --k)
             rule.alerts.push_back(random_.of(kAlerts));
         if (rule.alerts.empty() && rule.verdict.empty()) rule.verdict = "drop";
@@ -492,6 +492,14 @@ RandomPolicy Generator::policy() {
 
 }  // namespace
 
-RandomPolicy random_policy(Random& random) { return Generator(random).policy(); }
+RandomPolicy random_policy(Random& random) {
+    RandomPolicy policy = Generator(random).policy();
+    // Some judge both directions.
+    if (!random.one_in(4)) return policy;
+    for (RandomRule& rule : policy.rules) rule.egress = random.one_in(2);
+    static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
+    policy.egress_verdict = random.of(kVerdicts);
+    return policy;
+}
 
 }  // namespace weir::tests

@@ -24,6 +24,7 @@ struct Condition {
 struct RandomRule {
     Condition condition;
     bool observe = false;
+    bool egress = false;
     std::vector<std::string> alerts{};
     std::string verdict{};  // empty: none
 };
@@ -39,7 +40,7 @@ struct Hints {
 struct RandomPolicy {
     std::vector<std::string> items{};  // lets, sets, alerts
     FileTexts files{};
-    std::string default_verdict{}, malformed_verdict{};  // empty: not written
+    std::string default_verdict{}, malformed_verdict{}, egress_verdict{};  // empty: not written
     std::vector<RandomRule> rules{};
     Hints hints{};
     std::string to_text() const;

@@ -21,13 +21,14 @@ std::string RandomPolicy::to_text() const {
     for (const std::string& item : items) text += item + "\n";
     if (!default_verdict.empty()) text += "default " + default_verdict + "\n";
     if (!malformed_verdict.empty()) text += "malformed " + malformed_verdict + "\n";
+    if (!egress_verdict.empty()) text += "default egress " + egress_verdict + "\n";
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const RandomRule& rule = rules[i];
         std::vector<std::string> actions;
         for (const std::string& alert : rule.alerts) actions.push_back("alert " + alert);
         if (!rule.verdict.empty()) actions.push_back(rule.verdict);
-        text += fmt::format("rule r{} {{ {}when {} then {} }}\n", i, rule.observe ? "observe " : "",
-                            rule.condition.to_text(), fmt::join(actions, ", "));
+        text += fmt::format("rule r{} {{ {}{}when {} then {} }}\n", i, rule.observe ? "observe " : "",
+                            rule.egress ? "egress " : "", rule.condition.to_text(), fmt::join(actions, ", "));
     }
     return text;
 }

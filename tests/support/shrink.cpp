@@ -44,6 +44,7 @@ bool shrink(RandomPolicy& policy, const std::function<bool(const RandomPolicy&)>
                 p.rules[i].verdict = "drop";
             }))
             return true;
+        if (policy.rules[i].egress && change([&](RandomPolicy& p) { p.rules[i].egress = false; })) return true;
         if (policy.rules[i].observe && change([&](RandomPolicy& p) { p.rules[i].observe = false; })) return true;
         for (const Condition& less : smaller(policy.rules[i].condition))
             if (change([&](RandomPolicy& p) { p.rules[i].condition = less; })) return true;

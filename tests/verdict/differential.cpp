@@ -66,8 +66,9 @@ public:
         }
     }
     // Which of them is wrong for a packet; empty where none is.
-    std::string wrong(const Bytes& frame, const Judged& judged) {
+    std::string wrong(const Bytes& frame, packet::Direction direction, const Judged& judged) {
         packet::Packet packet(frame);
+        if (direction == packet::Direction::kOut) packet.set_outgoing();
         if (const std::string name(interface_of(frame)); !name.empty()) packet.set_interface(name);
         walks_.read(packet, 0);
         for (const std::uint32_t rule : judged.matched)
@@ -77,6 +78,7 @@ public:
         if (judged.by != Judged::By::kRule || !redundant_[judged.rule]) return {};
         for (std::size_t i = judged.rule + 1; i < redundant_.size(); ++i) {
             const policy::Rule& rule = policy_.rules[i];
+            if (rule.direction != policy_.rules[judged.rule].direction) continue;
             if (redundant_[i] || !rule.decides() || !oracle_.holds(rule.condition, packet)) continue;
             if (static_cast<std::uint32_t>(rule.verdict->kind) == judged.verdict) return {};
             return fmt::format("lint says that r{} is redundant (W402), but r{} decides otherwise: {}\n", judged.rule,
@@ -117,12 +119,15 @@ std::string fault_of(const RandomPolicy& policy, const std::vector<Bytes>& packe
         return fmt::format("the policy takes {:.2f} s to load\n", engines->load_seconds());
     Claims claims(engines->compiled().policy);
     for (const Bytes& packet : packets) {
-        std::string difference;
-        const Judged judged = engines->judge(packet, difference, 0, interface_of(packet));
-        difference += claims.wrong(packet, judged);
-        if (difference.empty()) continue;
-        guilty = packet;
-        return difference;
+        for (const packet::Direction direction : packet::kDirections) {
+            if (direction == packet::Direction::kOut && !engines->compiled().egress) continue;
+            std::string difference;
+            const Judged judged = engines->judge(packet, difference, 0, interface_of(packet), direction);
+            difference += claims.wrong(packet, direction, judged);
+            if (difference.empty()) continue;
+            guilty = packet;
+            return fmt::format("{}: {}", packet::direction_name(direction), difference);
+        }
     }
     sums.slowest_load_seconds = std::max(sums.slowest_load_seconds, engines->load_seconds());
     sums.rules += policy.rules.size();

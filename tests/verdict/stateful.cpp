@@ -37,6 +37,7 @@ struct Options {
 struct Timed {
     Bytes frame;
     std::uint64_t time_ns = 0;
+    packet::Direction direction = packet::Direction::kIn;
 };
 
 // "a, b" as "a, by b".
@@ -72,6 +73,9 @@ private:
     std::string duration();
     std::uint64_t pause();
     Bytes packet();
+    packet::Direction direction() {
+        return goes_both_ways_ && random_.one_in(2) ? packet::Direction::kOut : packet::Direction::kIn;
+    }
     std::vector<Bytes> hello();
     template <typename... Words>
     std::string one_of(Words... words) {
@@ -81,6 +85,7 @@ private:
     Random& random_;
     std::vector<LiveSet> sets_;
     std::vector<std::string> alerts_;
+    bool goes_both_ways_ = false;        // the policy judges packets on their way out, too
     std::vector<std::uint64_t> pauses_;  // what the policy's own times suggest, ns
 };
 
@@ -270,14 +275,16 @@ std::string Generator::rule(std::size_t number) {
                 fmt::format("add {} to {}{}", what, set.name, random_.one_in(2) ? " for " + duration() : ""));
     }
     if (actions.empty() || random_.one_in(3)) actions.push_back(one_of("drop", "pass"));
-    return fmt::format("rule r{} {{ {}when {} then {} }}\n", number, random_.one_in(6) ? "observe " : "", condition(),
-                       fmt::join(actions, ", "));
+    return fmt::format("rule r{} {{ {}{}when {} then {} }}\n", number, random_.one_in(6) ? "observe " : "",
+                       goes_both_ways_ && random_.one_in(2) ? "egress " : "", condition(), fmt::join(actions, ", "));
 }
 
 std::string Generator::policy() {
     sets_.clear();
     pauses_.clear();
+    goes_both_ways_ = random_.one_in(3);
     std::string text;
+    if (goes_both_ways_) text += one_of("", "default egress drop\n", "default egress pass\n");
     static const std::vector<std::vector<std::string>> kTypes{
         {"ip"},  {"ip"}, {"net"},        {"net"},      {"net", "port"},       {"u8", "net"},     {"port"},
         {"mac"}, {"u8"}, {"ip", "port"}, {"ip", "ip"}, {"port", "mac", "u8"}, {"ip", "ip", "ip"}};
@@ -374,11 +381,15 @@ std::vector<Timed> Generator::sequence(std::uint64_t packets) {
     for (std::size_t i = random_.between(1, 6); i > 0; --i) some.push_back(packet());
     for (std::uint64_t i = random_.between(1, packets); i > 0; --i) {
         now_ns = std::min(now_ns + pause(), 10 * kYear);
-        sequence.push_back({random_.one_in(6) ? packet() : random_.of(some), now_ns});
+        sequence.push_back({random_.one_in(6) ? packet() : random_.of(some), now_ns, direction()});
+        // The kernel would refuse it there, and its state would be another one from then on.
+        if (!tooling::kernel_takes(sequence.back().frame, sequence.back().direction))
+            sequence.back().direction = packet::Direction::kIn;
         if (!random_.one_in(20)) continue;
+        const packet::Direction way = direction();
         for (Bytes& segment : hello()) {
             now_ns += random_.one_in(6) ? random_.of(kWalkPauses) : random_.below(1'000'000);
-            sequence.push_back({std::move(segment), now_ns});
+            sequence.push_back({std::move(segment), now_ns, way});
         }
     }
     return sequence;
@@ -417,7 +428,8 @@ int report(std::uint64_t seed, const std::string& policy, const std::vector<Time
            const std::string& difference) {
     fmt::print("seed {}\n{}--- policy\n{}--- packets\n", seed, difference, policy);
     for (std::size_t i = 0; i <= last && i < sequence.size(); ++i)
-        fmt::print("{} {}\n", sequence[i].time_ns, to_hex(sequence[i].frame));
+        fmt::print("{} {} {}\n", sequence[i].time_ns, packet::direction_name(sequence[i].direction),
+                   to_hex(sequence[i].frame));
     return 1;
 }
 
@@ -436,7 +448,8 @@ int run(const Options& options, std::uint64_t seed, Sums& sums) {
         engines->reset();
         for (std::size_t at = 0; at < sequence.size(); ++at) {
             std::string difference;
-            const Judged judged = engines->judge(sequence[at].frame, difference, sequence[at].time_ns);
+            const Judged judged =
+                engines->judge(sequence[at].frame, difference, sequence[at].time_ns, {}, sequence[at].direction);
             if (!difference.empty()) return report(seed, policy, sequence, at, difference);
             sums.held_back += static_cast<std::uint64_t>(
                 std::count(judged.suppressed.begin(), judged.suppressed.end(), WEIR_HELD_BACK));

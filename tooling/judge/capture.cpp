@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/trial_run.h"
 #include "tooling/judge/link_type.h"
 
 namespace weir::tooling {
@@ -24,6 +25,11 @@ constexpr std::uint8_t kGzip[] = {0x1f, 0x8b}, kZstd[] = {0x28, 0xb5, 0x2f, 0xfd
 template <std::size_t N>
 bool begins(std::span<const std::uint8_t> bytes, const std::uint8_t (&magic)[N]) {
     return bytes.size() >= N && std::equal(magic, magic + N, bytes.begin());
+}
+
+// The kernel runs such a frame as one that comes in, and refuses it on its way out.
+bool is_cut_in_ip(std::span<const std::uint8_t> frame) {
+    return runtime::TestRunner::accepts(frame.size()) && !runtime::TestRunner::accepts(frame, bpf::Direction::kOut);
 }
 
 Error no_capture(std::span<const std::uint8_t> first) {
@@ -164,7 +170,8 @@ Result<std::optional<CapturedFrame>> Capture::next() {
     if (record_.link_type != kEthernet) return no_ethernet(record_.link_type);
     ++frames_;
     last_ns_ = std::max(last_ns_, record_.time_ns.value_or(0));
-    return std::optional(CapturedFrame{record_.bytes, record_.original_bytes, last_ns_, record_.interface});
+    return std::optional(
+        CapturedFrame{record_.bytes, record_.original_bytes, last_ns_, record_.interface, record_.direction});
 }
 
 Status Capture::rewind() {
@@ -182,6 +189,8 @@ Result<CaptureFacts> Capture::facts() {
         facts.shortest_bytes = facts.frames == 0 ? bytes : std::min(facts.shortest_bytes, bytes);
         facts.longest_bytes = std::max(facts.longest_bytes, bytes);
         facts.cut_frames += (*frame)->original_bytes > bytes ? 1 : 0;
+        facts.frames_with_direction += (*frame)->direction.has_value() ? 1 : 0;
+        facts.frames_cut_in_ip += is_cut_in_ip((*frame)->bytes) ? 1 : 0;
         ++facts.frames;
     }
     if (Status back = rewind(); !back) return back.error();

@@ -20,6 +20,7 @@ struct CapturedFrame {
     std::uint32_t original_bytes = 0;       // on the wire
     std::uint64_t time_ns = 0;              // since 1970. Never goes back: one before the last counts as the last
     std::string_view interface{};  // where it was captured, as pcapng names it; empty: the capture does not say
+    std::optional<packet::Direction> direction{};  // as pcapng says
 };
 
 // What a whole capture has in it.
@@ -28,6 +29,8 @@ struct CaptureFacts {
     std::uint64_t cut_frames = 0;    // captured short
     std::size_t shortest_bytes = 0;  // of a frame, as captured; 0 where there is none
     std::size_t longest_bytes = 0;
+    std::uint64_t frames_with_direction = 0;
+    std::uint64_t frames_cut_in_ip = 0;  // that end within the first header of IP
 };
 
 class Capture {

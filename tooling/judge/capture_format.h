@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/packet/direction.h"
 #include "grammar/base/result.h"
 #include "tooling/judge/byte_stream.h"
 
@@ -22,7 +23,8 @@ struct CaptureRecord {
     std::uint32_t original_bytes = 0;
     std::optional<std::uint64_t> time_ns{};  // since 1970; pcapng's simple packets have none
     std::uint16_t link_type = 0;
-    std::string interface{};  // its name, of pcapng; empty: not said
+    std::string interface{};                       // its name, of pcapng; empty: not said
+    std::optional<packet::Direction> direction{};  // of pcapng
 };
 
 enum class ByteOrder : std::uint8_t { kLittle, kBig };
@@ -70,6 +72,7 @@ private:
     Status timed_packet(ByteStream& stream, Body& body, std::uint32_t type, CaptureRecord& record) const;
     Status simple_packet(ByteStream& stream, Body& body, CaptureRecord& record) const;
     Status frame(ByteStream& stream, Body& body, std::uint32_t captured, CaptureRecord& record) const;
+    Status packet_options(ByteStream& stream, Body& body, CaptureRecord& record) const;
     Status end_block(ByteStream& stream, Body& body) const;
     static std::uint64_t time_ns(const Interface& interface, std::uint64_t ticks);
 

@@ -13,11 +13,16 @@ Status CaptureWriter::open(const std::string& path, Appears appears) {
 Status CaptureWriter::write(const runtime::PcapngPacket& packet) { return file_->write(section_.packet(packet)); }
 
 Status CaptureWriter::write(const CapturedFrame& frame, const std::string& comment) {
+    using runtime::PacketDirection;
+    const PacketDirection direction = !frame.direction                              ? PacketDirection::kUnknown
+                                      : *frame.direction == packet::Direction::kOut ? PacketDirection::kOut
+                                                                                    : PacketDirection::kIn;
     return write({.bytes = frame.bytes,
                   .original_bytes = frame.original_bytes,
                   .time_ns = frame.time_ns,
                   .interface = frame.interface,
-                  .comment = comment});
+                  .comment = comment,
+                  .direction = direction});
 }
 
 }  // namespace weir::tooling

@@ -7,9 +7,9 @@
 
 namespace weir::tooling {
 
-void Coverage::add(const Judged& judged) {
+void Coverage::add(const Judged& judged, packet::Direction direction) {
     for (const std::uint32_t rule : judged.matched) matched_[rule] = true;
-    default_ = default_ || judged.by == Judged::By::kDefault;
+    (direction == packet::Direction::kOut ? egress_ : default_) |= judged.by == Judged::By::kDefault;
     malformed_ = malformed_ || judged.by == Judged::By::kMalformed;
 }
 
@@ -20,6 +20,7 @@ std::string Coverage::text() const {
         if (!matched_[i]) out += fmt::format("    never matched: {}\n", policy_->rules[i].name);
     if (!default_) out += "    never decided: default\n";
     if (!malformed_) out += "    never decided: malformed\n";
+    if (!egress_ && policy_->has_egress()) out += "    never decided: default egress\n";
     return out;
 }
 

@@ -12,14 +12,14 @@ namespace weir::tooling {
 class Coverage {
 public:
     explicit Coverage(const policy::TypedPolicy& policy) : policy_(&policy), matched_(policy.rules.size()) {}
-    void add(const Judged& judged);
+    void add(const Judged& judged, packet::Direction direction);
     // The share, and the rules that no packet matched.
     std::string text() const;
 
 private:
     const policy::TypedPolicy* policy_;
     std::vector<bool> matched_;
-    bool default_ = false, malformed_ = false;
+    bool default_ = false, malformed_ = false, egress_ = false;
 };
 
 }  // namespace weir::tooling

@@ -55,6 +55,13 @@ bool kernel_is_allowed() {
 }
 
 bool kernel_takes(std::size_t frame_bytes) { return runtime::TestRunner::accepts(frame_bytes); }
+bool kernel_takes(std::span<const std::uint8_t> frame, packet::Direction direction) {
+    return runtime::TestRunner::accepts(
+        frame, direction == packet::Direction::kOut ? bpf::Direction::kOut : bpf::Direction::kIn);
+}
+bool kernel_takes(const CaptureFacts& facts, const policy::TypedPolicy& policy) {
+    return kernel_takes(facts) && (!policy.has_egress() || facts.frames_cut_in_ip == 0);
+}
 bool kernel_takes(const CaptureFacts& facts) {
     return facts.frames == 0 || (kernel_takes(facts.shortest_bytes) && kernel_takes(facts.longest_bytes));
 }
@@ -123,15 +130,16 @@ Status Evaluators::begin(Kernel kernel) {
 }
 
 Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
-                                      std::string_view interface) {
+                                      std::string_view interface, packet::Direction direction) {
     switch (evaluator) {
-        case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns, interface));
-        case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns, interface));
+        case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns, interface, direction));
+        case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns, interface, direction));
         case Evaluator::kKernel: break;
     }
-    if (!kernel_takes(frame.size()))
+    if (!kernel_takes(frame, direction))
         return Error{fmt::format("the kernel takes no test run of a frame of {} bytes", frame.size()), {}, EINVAL};
-    auto trace = kernel_->judge(frame, time_ns, interface);
+    const bool is_out = direction == packet::Direction::kOut;
+    auto trace = kernel_->judge(frame, time_ns, interface, is_out ? bpf::Direction::kOut : bpf::Direction::kIn);
     if (!trace) return trace.error();
     return judged_from(*trace);
 }
@@ -159,10 +167,10 @@ Result<std::string> Evaluators::comparable(std::string difference) {
 }
 
 Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns,
-                                             std::string_view interface) {
+                                             std::string_view interface, packet::Direction direction) {
     Answer answer;
     for (const Evaluator one : judging_) {
-        auto judged = judge_with(one, frame, time_ns, interface);
+        auto judged = judge_with(one, frame, time_ns, interface, direction);
         if (!judged) return judged.error();
         if (one == judging_.front())
             answer.judged = std::move(*judged);
@@ -234,7 +242,8 @@ std::string without_kernel(const Evaluators& evaluators) {
     std::string who;
     for (const Evaluator one : judging) who += fmt::format("{}{}", who.empty() ? "" : " and ", evaluator_name(one));
     return fmt::format(
-        "the kernel takes no test run of one of the frames (under 14 bytes, or too long): all are judged by "
+        "the kernel takes no test run of one of the frames (under 14 bytes, too long, or on its way out with a cut IP "
+        "header): all are judged by "
         "the {} evaluator{}",
         who, judging.size() == 1 ? "" : "s, without the kernel");
 }

@@ -27,7 +27,11 @@ std::string_view evaluator_name(Evaluator evaluator);  // "kernel", "native", "o
 bool kernel_is_allowed();
 // True where the kernel takes a frame of this size for a test run: from 14 bytes to what a page holds.
 bool kernel_takes(std::size_t frame_bytes);
-bool kernel_takes(const CaptureFacts& facts);  // each of its frames
+bool kernel_takes(std::span<const std::uint8_t> frame, packet::Direction direction);
+bool kernel_takes(const CaptureFacts& facts);  // each of its frames, as one that comes in
+// Each of the frames, whichever way it goes; a policy that judges packets on their way out may be shown all of them
+// there.
+bool kernel_takes(const CaptureFacts& facts, const policy::TypedPolicy& policy);
 
 // Each packet is shown to all that were added, and each has state of its own. `differences` is empty where they agree.
 class Evaluators {
@@ -55,12 +59,13 @@ public:
 
     // Empty state, the clock at 0. Called before the first packet and between tests and captures.
     Status begin(Kernel kernel = Kernel::kTakesAll);
-    // `time_ns` never goes back. `interface`: the name of the one that the packet came in on; empty: not known, so that
-    // `iface` is absent.
-    Result<Answer> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {});
+    // `time_ns` never goes back. `interface`: the name of the one that the packet came in on, or leaves by; empty: not
+    // known, so that `iface` is absent.
+    Result<Answer> judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {},
+                         packet::Direction direction = packet::Direction::kIn);
     // One evaluator's answer; the others do not see the packet.
     Result<Judged> judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
-                              std::string_view interface = {});
+                              std::string_view interface = {}, packet::Direction direction = packet::Direction::kIn);
     // Does the set, one that changes, have the entry at `time_ns`?
     Result<Membership> contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
     Result<bool> contains_with(Evaluator evaluator, policy::SetId set, const std::vector<policy::SetElement>& entry,
@@ -72,6 +77,7 @@ public:
     // compared.
     bool compares() const { return compares_; }
 
+    const policy::TypedPolicy& policy() const { return compiled_->policy; }
     // Those that were added, in that order.
     const std::vector<Evaluator>& added() const { return added_; }
     bool has(Evaluator evaluator) const;

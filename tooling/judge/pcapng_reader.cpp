@@ -17,10 +17,11 @@ constexpr std::uint32_t kSection = 0x0a0d0d0a, kInterface = 1, kPacket = 2, kSim
                         kEnhancedPacket = 6;                                                  // 4
 constexpr std::uint32_t kOrderMagic = 0x1a2b3c4d;                                             // 4.1
 constexpr std::uint16_t kEndOfOptions = 0, kName = 2, kTimeResolution = 9, kTimeOffset = 14;  // 4.2
-constexpr std::uint32_t kFrameBytes = 12;                      // of a block around its body: type and twice the length
-constexpr std::size_t kMaxInterfaces = 65'536;                 // of a section
-constexpr std::size_t kMaxOptionBytes = 65'536;                // of an interface that are looked at
-constexpr std::size_t kMaxNameBytes = 256;                     // of an interface's name; a longer one is not kept
+constexpr std::uint16_t kFlags = 2;              // of a packet: 4.3.1; the lowest two bits are its direction
+constexpr std::uint32_t kFrameBytes = 12;        // of a block around its body: type and twice the length
+constexpr std::size_t kMaxInterfaces = 65'536;   // of a section
+constexpr std::size_t kMaxOptionBytes = 65'536;  // of an interface that are looked at
+constexpr std::size_t kMaxNameBytes = 256;       // of an interface's name; a longer one is not kept
 constexpr std::uint64_t kMaxTime_ns = std::uint64_t{1} << 62;  // the year 2116, behind what pcap can say
 
 // As many ns as fit.
@@ -139,8 +140,33 @@ Status PcapngReader::timed_packet(ByteStream& stream, Body& body, std::uint32_t 
     record.link_type = interfaces_[interface].link_type;
     record.interface = interfaces_[interface].name;
     record.time_ns = time_ns(interfaces_[interface], high << 32 | low);
+    record.direction.reset();
     record.original_bytes = read32(head.data() + 16, order_);
-    return frame(stream, body, read32(head.data() + 12, order_), record);
+    if (Status read = frame(stream, body, read32(head.data() + 12, order_), record); !read) return read;
+    return type == kEnhancedPacket ? packet_options(stream, body, record) : Done{};
+}
+
+// Which way the packet went, where its flags say so.
+Status PcapngReader::packet_options(ByteStream& stream, Body& body, CaptureRecord& record) const {
+    constexpr std::uint32_t kDirectionMask = 3, kInbound = 1, kOutbound = 2;
+    const auto skipped = stream.skip(std::min<std::uint64_t>(body.left, (4 - record.bytes.size() % 4) % 4));
+    if (!skipped) return skipped.error();
+    body.left -= std::min<std::uint64_t>(body.left, (4 - record.bytes.size() % 4) % 4);
+    std::vector<std::uint8_t> options(std::min<std::uint64_t>(body.left, kMaxOptionBytes));
+    if (Status read = read_all(stream, options); !read) return read;
+    body.left -= options.size();
+    for (std::size_t at = 0; at + 4 <= options.size();) {
+        const std::uint16_t code = read16(&options[at], order_), length = read16(&options[at + 2], order_);
+        at += 4;
+        if (code == kEndOfOptions || at + length > options.size()) break;
+        if (code == kFlags && length == 4) {
+            const std::uint32_t direction = read32(&options[at], order_) & kDirectionMask;
+            if (direction == kInbound) record.direction = packet::Direction::kIn;
+            if (direction == kOutbound) record.direction = packet::Direction::kOut;
+        }
+        at += (std::size_t{length} + 3) / 4 * 4;
+    }
+    return Done{};
 }
 
 // Of the first interface, without a time; as long as the interface's limit and the block allow.
@@ -154,6 +180,7 @@ Status PcapngReader::simple_packet(ByteStream& stream, Body& body, CaptureRecord
     record.link_type = interface.link_type;
     record.interface = interface.name;
     record.time_ns.reset();
+    record.direction.reset();
     record.original_bytes = read32(head.data(), order_);
     std::uint32_t captured = record.original_bytes;
     if (interface.snap_bytes != 0) captured = std::min(captured, interface.snap_bytes);

@@ -28,10 +28,10 @@ Evaluators::Kernel PolicyTests::fit(const policy::Test& test) const {
     for (const policy::TestStep& step : test.steps) {
         if (const auto* send = std::get_if<policy::SendFrames>(&step.node))
             for (const std::vector<std::uint8_t>& frame : send->frames)
-                if (!kernel_takes(frame.size())) return Evaluators::Kernel::kNot;
+                if (!kernel_takes(frame, send->direction)) return Evaluators::Kernel::kNot;
         if (const auto* replay = std::get_if<policy::ReplayCapture>(&step.node))
             if (auto capture = open_(replay->path))
-                if (const auto facts = capture->facts(); facts && !kernel_takes(*facts))
+                if (const auto facts = capture->facts(); facts && !kernel_takes(*facts, policy_))
                     return Evaluators::Kernel::kNot;
     }
     return Evaluators::Kernel::kTakesAll;
@@ -77,8 +77,8 @@ PolicyTests::Outcome PolicyTests::run_step(const policy::TestStep& step) {
         const bool is_one = send->times == 1 && send->frames.size() == 1;
         for (std::uint64_t i = 0; i < send->times; ++i) {
             for (const std::vector<std::uint8_t>& frame : send->frames) {
-                Outcome failure = is_one ? judge(frame, send->interface, send->expect)
-                                         : judge_next(frame, send->interface, send->expect);
+                const Shown shown{frame, send->interface, send->direction};
+                Outcome failure = is_one ? judge(shown, send->expect) : judge_next(shown, send->expect);
                 if (!failure || *failure) return failure;
             }
         }
@@ -113,7 +113,8 @@ PolicyTests::Outcome PolicyTests::replay(const policy::ReplayCapture& step) {
         if (!*frame) return check_alerts(step.expect);
         if (!first_ns) first_ns = (*frame)->time_ns;
         now_ns_ = begin_ns + ((*frame)->time_ns - *first_ns);
-        Outcome outcome = judge_next((*frame)->bytes, (*frame)->interface, step.expect);
+        Outcome outcome = judge_next(
+            {(*frame)->bytes, (*frame)->interface, (*frame)->direction.value_or(packet::Direction::kIn)}, step.expect);
         if (!outcome || *outcome) return outcome;
     }
 }
@@ -125,22 +126,20 @@ bool PolicyTests::is_over() {
 }
 
 // One of several: a failure names its number.
-PolicyTests::Outcome PolicyTests::judge_next(std::span<const std::uint8_t> frame, std::string_view interface,
-                                             const policy::Expectation& expect) {
+PolicyTests::Outcome PolicyTests::judge_next(const Shown& shown, const policy::Expectation& expect) {
     ++judged_;
-    Outcome outcome = judge(frame, interface, expect);
+    Outcome outcome = judge(shown, expect);
     if (outcome && *outcome) (*outcome)->packet = judged_;
     return outcome;
 }
 
-PolicyTests::Outcome PolicyTests::judge(std::span<const std::uint8_t> frame, std::string_view interface,
-                                        const policy::Expectation& expect) {
+PolicyTests::Outcome PolicyTests::judge(const Shown& shown, const policy::Expectation& expect) {
     if (is_over()) return failure(expect.text, "no end");
-    auto answer = evaluators_.judge(frame, now_ns_, interface);
+    auto answer = evaluators_.judge(shown.frame, now_ns_, shown.interface, shown.direction);
     if (!answer) return answer.error();
     if (!answer->difference.empty()) return failure(expect.text, "evaluators that differ: " + answer->difference);
     const Judged& judged = answer->judged;
-    coverage_.add(judged);
+    coverage_.add(judged, shown.direction);
     for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
     const bool verdict = !expect.verdict || (policy::verdict_number(expect.verdict->kind) == judged.verdict &&
                                              expect.verdict->interface == redirected_to(judged, policy_));

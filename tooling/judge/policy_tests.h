@@ -38,15 +38,19 @@ public:
 
 private:
     using Outcome = Result<std::optional<TestFailure>>;
+    struct Shown {
+        std::span<const std::uint8_t> frame;
+        std::string_view interface;
+        packet::Direction direction;
+    };
 
     Evaluators::Kernel fit(const policy::Test& test) const;
     Outcome run_steps(const policy::Test& test);
     Outcome run_step(const policy::TestStep& step);
     Outcome replay(const policy::ReplayCapture& capture);
     Outcome check_member(const policy::ExpectMember& expect);
-    Outcome judge(std::span<const std::uint8_t> frame, std::string_view interface, const policy::Expectation& expect);
-    Outcome judge_next(std::span<const std::uint8_t> frame, std::string_view interface,
-                       const policy::Expectation& expect);
+    Outcome judge(const Shown& shown, const policy::Expectation& expect);
+    Outcome judge_next(const Shown& shown, const policy::Expectation& expect);
     Outcome check_alerts(const policy::Expectation& expect);
     bool is_over();
 

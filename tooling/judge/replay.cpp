@@ -1,11 +1,28 @@
 // Tested by tests/unit/tooling/replay_test.cpp and tests/cli/answers_test.py.
 #include "tooling/judge/replay.h"
 
+#include <algorithm>
+#include <variant>
+
+#include "compiler/packet/packet.h"
+
 namespace weir::tooling {
 
+packet::Direction direction_of(const CapturedFrame& frame, const std::vector<IpPrefix>& local) {
+    if (frame.direction) return *frame.direction;
+    if (local.empty()) return packet::Direction::kIn;
+    const auto& value = packet::Packet(frame.bytes).value(packet::FieldId::kIpSrc);
+    const auto* source = value ? std::get_if<IpAddress>(&*value) : nullptr;
+    const bool is_local =
+        source != nullptr && std::any_of(local.begin(), local.end(), [&](const IpPrefix& net) {
+            return net.address.version == source->version && network({*source, net.length}).address == net.address;
+        });
+    return is_local ? packet::Direction::kOut : packet::Direction::kIn;
+}
+
 Status replay(Capture& capture, const CaptureFacts& facts, Evaluators& evaluators,
-              const std::function<Status(const ReplayedPacket&)>& take, std::string_view interface) {
-    const bool fits = kernel_takes(facts);
+              const std::function<Status(const ReplayedPacket&)>& take, const ReplayWhere& where) {
+    const bool fits = kernel_takes(facts, evaluators.policy());
     if (Status ready = evaluators.begin(fits ? Evaluators::Kernel::kTakesAll : Evaluators::Kernel::kNot); !ready)
         return ready;
     // A file that still grows has no more packets than the facts know of.
@@ -14,10 +31,12 @@ Status replay(Capture& capture, const CaptureFacts& facts, Evaluators& evaluator
         if (!frame) return frame.error();
         if (!*frame) return Error{"the capture became shorter while it was read", {}, 0};
         CapturedFrame shown = **frame;
-        if (!interface.empty()) shown.interface = interface;
-        const auto answer = evaluators.judge(shown.bytes, shown.time_ns, shown.interface);
+        if (!where.interface.empty()) shown.interface = where.interface;
+        const packet::Direction direction = direction_of(shown, where.local);
+        if (!where.local.empty()) shown.direction = direction;
+        const auto answer = evaluators.judge(shown.bytes, shown.time_ns, shown.interface, direction);
         if (!answer) return answer.error();
-        if (Status taken = take({number, shown, *answer, evaluators.compares()}); !taken) return taken;
+        if (Status taken = take({number, shown, direction, *answer, evaluators.compares()}); !taken) return taken;
     }
     return Done{};
 }
@@ -30,8 +49,11 @@ void ReplayCounts::add(const ReplayedPacket& packet) {
     for (const std::uint32_t alert : judged.alerts) ++alerts[alert];
     if (judged.by == Judged::By::kRule)
         ++decided[judged.rule];
+    else if (packet.direction == packet::Direction::kOut)
+        ++by_egress;
     else
         ++(judged.by == Judged::By::kMalformed ? by_malformed : by_default);
+    if (packet.direction == packet::Direction::kOut) ++outgoing;
     ++verdicts[judged.verdict];
     if (!packet.answer.difference.empty()) ++differences;
     if (!packet.is_compared) ++not_compared;

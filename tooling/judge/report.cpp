@@ -36,9 +36,11 @@ std::string json_line(const TestResult& result) {
     return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy) {
+std::string json_line(std::uint64_t number, packet::Direction direction, const Judged& judged,
+                      const policy::TypedPolicy& policy) {
     nlohmann::ordered_json line;
     line["packet"] = number;
+    line["direction"] = packet::direction_name(direction);
     line["verdict"] = verdict_name(judged.verdict);
     if (const std::string& to = redirected_to(judged, policy); !to.empty()) line["to"] = to;
     if (judged.by == Judged::By::kRule)

@@ -45,7 +45,8 @@ std::string place_of(const TestFailure& failure);
 
 // One object and a newline: of a test, of a packet (`number` from 1).
 std::string json_line(const TestResult& result);
-std::string json_line(std::uint64_t number, const Judged& judged, const policy::TypedPolicy& policy);
+std::string json_line(std::uint64_t number, packet::Direction direction, const Judged& judged,
+                      const policy::TypedPolicy& policy);
 // A test that failed, for GitHub and as a finding of SARIF.
 std::string github_annotation(const TestResult& result);
 SarifFinding sarif_finding(const TestResult& result);

@@ -2,6 +2,7 @@
 #ifndef WEIR_BPF_READ_IP4_H
 #define WEIR_BPF_READ_IP4_H
 
+#include "bpf/templates/egress.h"
 #include "bpf/templates/read/place.h"
 
 #define IP4_BYTES 20u
@@ -41,6 +42,8 @@ static __always_inline __u32 read_ip4(weir_ctx* ctx, struct weir_packet* p, stru
     const __u8* ip = FRAME(ctx) + at;
     if (ip + IP4_BYTES > FRAME_END(ctx)) return MALFORMED;
     __u32 header_bytes = (ip[0] & 15) * 4u, total = load16(ip + 2);
+    /* One that is merged to more than 64 KB has no length that fits: it goes to the frame's end. */
+    if (!place->is_inner && WEIR_IS_MERGED(ctx) && total == 0) total = place->end - at;
     if (ip[0] >> 4 != 4 || header_bytes < IP4_BYTES || total < header_bytes || total > place->end - at)
         return MALFORMED;
     __u16 fragment = load16(ip + 6);

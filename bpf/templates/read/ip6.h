@@ -2,6 +2,7 @@
 #ifndef WEIR_BPF_READ_IP6_H
 #define WEIR_BPF_READ_IP6_H
 
+#include "bpf/templates/egress.h"
 #include "bpf/templates/read/place.h"
 
 #define IP6_BYTES 40u
@@ -109,6 +110,7 @@ static __always_inline __u32 read_ip6(weir_ctx* ctx, struct weir_packet* p, stru
     const __u8* ip = FRAME(ctx) + at;
     if (ip + IP6_BYTES > FRAME_END(ctx) || ip[0] >> 4 != 6) return MALFORMED;
     __u32 total = load16(ip + 4) + IP6_BYTES;
+    if (!place->is_inner && WEIR_IS_MERGED(ctx) && total == IP6_BYTES) total = place->end - at; /* as in read_ip4() */
     if (total > place->end - at) return MALFORMED;
 #pragma clang loop unroll(full)
     for (int i = 0; i < 4; i++) {

@@ -2,6 +2,7 @@
 #ifndef WEIR_BPF_READ_LINK_H
 #define WEIR_BPF_READ_LINK_H
 
+#include "bpf/templates/egress.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/read/ip4.h"
 #include "bpf/templates/read/ip6.h"
@@ -38,7 +39,8 @@ static __always_inline int is_vlan(__u16 type) {
     return type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ || type == ETHERTYPE_OLD_QINQ;
 }
 
-/* The tags of a frame; `type` is what stands at offset 12, and then the type behind the tags. */
+/* The tags of a frame; `type` is what stands at offset 12, and then the type behind the tags. `depth` begins with the
+ * tags beside the frame, which are outside of those in it. */
 struct weir_tags {
     __u16 type;
     __u16 id;
@@ -52,19 +54,26 @@ GLOBAL_FUNCTION __u32 weir_read_vlan(weir_ctx* ctx, struct weir_tags* tags) {
     const __u8 *frame = FRAME(ctx), *frame_end = FRAME_END(ctx);
     __u16 type = tags->type;
     __u32 at = ETH_BYTES, found = 0;
+#if WEIR_HAS_SKB
+    const __u32 beside = tags->depth & 1;
+    if (beside) found = WEIR_BIT(WEIR_HAS_VLAN);
+#else
+    const __u32 beside = 0;
+#endif
 #pragma clang loop unroll(full)
     for (__u32 i = 0; i < VLAN_TAGS; i++) {
+        if (WEIR_HAS_SKB && i + beside >= VLAN_TAGS) break;
         if (!is_vlan(type)) break;
         if (frame + at + VLAN_BYTES > frame_end) return found | MALFORMED;
         __u16 tci = load16(frame + at);
-        if (i == 0) {
+        if (i + beside == 0) {
             tags->id = tci & 0xfff;
             tags->pcp = tci >> 13;
             found = WEIR_BIT(WEIR_HAS_VLAN);
         } else {
             tags->inner_id = tci & 0xfff;
         }
-        tags->depth = i + 1;
+        tags->depth = i + beside + 1;
         type = load16(frame + at + 2);
         at += VLAN_BYTES;
     }
@@ -81,6 +90,12 @@ static __always_inline struct weir_inside* link_inside(void) {
 /* The tags before what `*type` says, which then is the type behind them. */
 static __always_inline __u32 read_tags(weir_ctx* ctx, struct weir_packet* p, struct weir_place* place, __u16* type) {
     struct weir_tags tags = {.type = *type};
+    const int has_tag_beside = WEIR_HAS_TAG_BESIDE(ctx);
+    if (has_tag_beside) {
+        tags.id = WEIR_TAG_BESIDE(ctx) & 0xfff;
+        tags.pcp = WEIR_TAG_BESIDE(ctx) >> 13;
+        tags.depth = 1;
+    }
     __u32 found = weir_read_vlan(ctx, &tags);
     if (weir_needs() & WEIR_NEED_TAGS) {
         p->vlan_id = tags.id;
@@ -94,7 +109,7 @@ static __always_inline __u32 read_tags(weir_ctx* ctx, struct weir_packet* p, str
     }
     if (found & MALFORMED) return found;
     *type = tags.type;
-    place->at += tags.depth * VLAN_BYTES;
+    place->at += (tags.depth - (has_tag_beside ? 1u : 0u)) * VLAN_BYTES;
     return found;
 }
 

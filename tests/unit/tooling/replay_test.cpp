@@ -41,7 +41,7 @@ TEST_CASE("a replay counts what the capture would have left, and can be repeated
         std::string lines;
         REQUIRE(replay(capture, *facts, *evaluators, [&](const ReplayedPacket& packet) -> Status {
             counts.add(packet);
-            lines += json_line(packet.number, packet.answer.judged, loaded.compiled->policy);
+            lines += json_line(packet.number, packet.direction, packet.answer.judged, loaded.compiled->policy);
             return Done{};
         }));
         CHECK(counts.packets == 5);
@@ -54,13 +54,15 @@ TEST_CASE("a replay counts what the capture would have left, and can be repeated
         CHECK(counts.verdicts[0] == 3);
         CHECK(counts.verdicts[1] == 2);
         CHECK(counts.differences == 0);
-        CHECK_THAT(lines,
-                   Catch::Contains(R"({"packet":3,"verdict":"drop","rule":"many","matched":["many"],"alerts":["a"]})"
-                                   "\n"
-                                   R"({"packet":4,"verdict":"pass","rule":null,"matched":["one"],"alerts":[]})"
-                                   "\n"
-                                   R"({"packet":5,"verdict":"drop","rule":"malformed","matched":[],"alerts":[]})"
-                                   "\n"));
+        CHECK_THAT(
+            lines,
+            Catch::Contains(
+                R"({"packet":3,"direction":"in","verdict":"drop","rule":"many","matched":["many"],"alerts":["a"]})"
+                "\n"
+                R"({"packet":4,"direction":"in","verdict":"pass","rule":null,"matched":["one"],"alerts":[]})"
+                "\n"
+                R"({"packet":5,"verdict":"drop","rule":"malformed","matched":[],"alerts":[]})"
+                "\n"));
     }
 }
 
