@@ -38,6 +38,11 @@ bool reads_payload(const ir::Decision& decision) {
     return (decision.needs & kNeeds) != 0 || decision.reads.contains(packet::FieldId::kPayload);
 }
 
+void set_direction(Template& filled, const ir::Decision& decision) {
+    filled.set_constant("weir_is_egress", decision.direction == packet::Direction::kOut ? 1 : 0);
+    filled.set_constant("weir_reads_payload", reads_payload(decision) ? 1 : 0);
+}
+
 // The text behind the program's lines. LLVM keeps each line as a string, so not of a text of very many. Code for trees
 // has the policy's first line alone: the others would make another program of it with each change.
 std::string lines_of(const std::string& text, const ir::Decision& decision) {
@@ -87,8 +92,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_needs", decision.needs);
     filled.set_constant("weir_rule_count", rules);
     filled.set_constant("weir_answers", tables.answers());
-    filled.set_constant("weir_is_egress", direction == packet::Direction::kOut ? 1 : 0);
-    filled.set_constant("weir_reads_payload", reads_payload(decision) ? 1 : 0);
+    set_direction(filled, decision);
     filled.set_constant("weir_alert_entries", tables.alert_entries());
     filled.set_constant("weir_literal_count", tables.literal_count());
     filled.set_constant("weir_text_literal_count", tables.text_literal_count());

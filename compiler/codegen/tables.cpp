@@ -6,8 +6,8 @@
 #include <cstring>
 #include <span>
 
-#include "bpf/record.h"
 #include "bpf/direction.h"
+#include "bpf/record.h"
 #include "bpf/tls_walks.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"

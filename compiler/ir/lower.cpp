@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "bpf/abi.h"
-#include "compiler/policy/capture_keys.h"
 #include "bpf/direction.h"
+#include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"

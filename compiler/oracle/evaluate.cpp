@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "bpf/abi.h"
 #include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
 #include "grammar/base/check.h"
@@ -321,9 +320,13 @@ void Oracle::change(const policy::SetChange& change, const packet::Packet& packe
 Oracle::Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {
     // Where rules of one direction read no name, packets that go that way leave no trace of one.
     if (!policy.has_egress()) return;
-    for (const packet::Direction direction : packet::kDirections)
-        walks_tls_[static_cast<std::size_t>(direction)] =
-            (policy::fields_read(policy, direction).needs() & WEIR_NEED_TLS_WALKS) != 0;
+    using packet::FieldId;
+    for (const packet::Direction direction : packet::kDirections) {
+        const packet::FieldSet reads = policy::fields_read(policy, direction);
+        bool& walks = walks_tls_[static_cast<std::size_t>(direction)] = false;
+        for (const FieldId field : {FieldId::kTls, FieldId::kTlsIsClientHello, FieldId::kTlsSni, FieldId::kTlsIsCut})
+            walks = walks || reads.contains(field);
+    }
 }
 
 Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, packet::Direction direction) {

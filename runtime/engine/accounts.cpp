@@ -8,8 +8,8 @@
 #include <cstring>
 #include <unordered_set>
 
-#include "runtime/engine/answers.h"
 #include "bpf/direction.h"
+#include "runtime/engine/answers.h"
 #include "runtime/kernel.h"
 #include "runtime/state/tls_walks.h"
 

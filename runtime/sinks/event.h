@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "bpf/abi.h"
-#include "runtime/pcapng.h"
 #include "compiler/object.h"
+#include "runtime/pcapng.h"
 
 namespace weir::runtime {
 

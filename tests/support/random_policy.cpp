@@ -492,14 +492,6 @@ RandomPolicy Generator::policy() {
 
 }  // namespace
 
-RandomPolicy random_policy(Random& random) {
-    RandomPolicy policy = Generator(random).policy();
-    // Some judge both directions.
-    if (!random.one_in(4)) return policy;
-    for (RandomRule& rule : policy.rules) rule.egress = random.one_in(2);
-    static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
-    policy.egress_verdict = random.of(kVerdicts);
-    return policy;
-}
+RandomPolicy random_policy(Random& random) { return some_both_ways(Generator(random).policy(), random); }
 
 }  // namespace weir::tests

@@ -47,6 +47,8 @@ struct RandomPolicy {
 };
 
 RandomPolicy random_policy(Random& random);
+// One of four judges both directions.
+RandomPolicy some_both_ways(RandomPolicy policy, Random& random);
 
 // Takes one part away from the policy, the largest parts first, so that `still` holds for what is left. False where
 // there is no such part.

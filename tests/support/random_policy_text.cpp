@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tests/support/random.h"
 #include "tests/support/random_policy.h"
 
 namespace weir::tests {
@@ -14,6 +15,18 @@ std::string Condition::to_text() const {
     for (const Condition& operand : operands)
         out += (out.empty() ? "" : kind == Kind::kAnd ? " and " : " or ") + part(operand);
     return out;
+}
+
+RandomPolicy some_both_ways(RandomPolicy policy, Random& random) {
+    static const std::vector<std::string> kVerdicts{"", "pass", "drop"};
+    if (!random.one_in(4)) return policy;
+    for (RandomRule& rule : policy.rules) {
+        // There is nobody to answer on the way out.
+        const bool may_go = rule.verdict != "reject" && !rule.verdict.starts_with("redirect");
+        rule.egress = random.one_in(2) && may_go;
+    }
+    policy.egress_verdict = random.of(kVerdicts);
+    return policy;
 }
 
 std::string RandomPolicy::to_text() const {
