@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include "bpf/flow.h"
 #include "bpf/forest.h"
 #include "bpf/measure.h"
 #include "bpf/print.h"
@@ -187,8 +188,9 @@ struct weir_inside {
 struct weir_scratch {
     struct weir_inside inside;
     struct weir_packet packet;
+    struct weir_flow_view flow; /* where the policy reads flows */
 };
-/* Where a field, a key or a presence bit is said to be at this offset or behind it, it is in struct weir_inside. */
+/* Where a field, a key or a presence bit is said to be at this offset or behind it, it is in struct weir_scratch. */
 #define WEIR_INSIDE_OFFSET 1024u
 
 /* ---- verdicts ---- */
@@ -246,6 +248,7 @@ struct weir_rule_row {
 #define WEIR_NEED_EVENT_INSIDE (1u << 27) /* events carry struct weir_inside */
 #define WEIR_NEED_EVENT_TEXTS (1u << 28)  /* and the payload's beginning */
 #define WEIR_NEED_ALPN (1u << 29)
+#define WEIR_NEED_FLOWS (1u << 30) /* bpf/flow.h */
 #define WEIR_NEED_TLS_ALPN (WEIR_NEED_TLS | WEIR_NEED_ALPN)
 #define WEIR_NEED_TLS_NAMES (WEIR_NEED_TLS | WEIR_NEED_TLS_WALKS | WEIR_NEED_TCP_REST)
 #define WEIR_NEED_HTTP (WEIR_NEED_HTTP_LINE | WEIR_NEED_HTTP_HOST | WEIR_NEED_HTTP_AGENT | WEIR_NEED_HTTP_END)
@@ -308,9 +311,9 @@ struct weir_key_word {
     __u32 mask;
 };
 struct weir_throttle_key {
-    /* What a packet must have, and the packet within it; all that lack some of it share one key. */
+    /* What a packet must have, and the packet within it, and its flow (`count`); all that lack some share one key. */
     __u32 present[2 * WEIR_PRESENT_WORDS];
-    __u32 count; /* of words */
+    __u32 count; /* of words, and << WEIR_THROTTLE_FLOW_SHIFT */
     struct weir_key_word words[WEIR_SET_KEY_WORDS];
 };
 
@@ -450,6 +453,7 @@ struct weir_event_inside {
     struct weir_event event;
     struct weir_inside inside;
     __u8 payload[WEIR_EVENT_PAYLOAD_BYTES]; /* its beginning; in words: zeros behind the payload's end */
+    struct weir_flow_view flow;             /* WEIR_EVENT_FLOW; other events end before it */
 };
 
 /* ---- root ---- */

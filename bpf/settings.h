@@ -18,6 +18,8 @@ struct weir_settings {
     __u32 zero;       /* 0: the key of maps with one entry; the stack has no room for another one */
     /* Of prints (bpf/print.h): the same for all policies of a boot, since keys of state have prints in them. */
     __u64 print_by[WEIR_PRINT_STEP_WORDS];
+    __u32 flow_groups; /* of the table of flows (bpf/flow.h), which may be another policy's */
+    __u32 unused;
 };
 
 #endif

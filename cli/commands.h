@@ -24,6 +24,7 @@ void add_status(CLI::App& app, int& status);
 void add_stop(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_events(CLI::App& app, int& status);
+void add_flows(CLI::App& app, int& status);
 void add_set(CLI::App& app, int& status);
 void add_record(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);

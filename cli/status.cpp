@@ -66,6 +66,10 @@ void print_state(const runtime::EngineStatus& engine) {
             fmt::print("{}  {:>10}  {:>10}  {:>10}\n", padded(term.name, width),
                        term.keys ? fmt::to_string(*term.keys) : "-", term.evicted, term.refused);
     }
+    if (engine.flows)
+        fmt::print("\nflows: {} of {}, {} evicted, {} refused\n",
+                   engine.flows->flows ? fmt::to_string(*engine.flows->flows) : "-", engine.flows->size,
+                   engine.flows->evicted, engine.flows->refused);
     if (engine.sets.empty()) return;
     const std::size_t width = widest(engine.sets, 5);
     fmt::print("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");

@@ -33,7 +33,9 @@ struct MapSize {
 // term or the entries of a set that changes (tables: bpf/table.h). All throttles have one. Entry `index` of the map of
 // maps `outer`.
 // kNames: a set of domain names that changes (bpf/name_table.h).
-enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles, kNames };
+// kFlows: the table of flows (bpf/flow.h), which is no entry of a map of maps: `outer` itself is it.
+enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles, kNames, kFlows };
+inline constexpr const char *kFlowTable = "weir_flows", *kFlowsIdentity = "flows";
 constexpr bool is_set(StateKind kind) { return kind == StateKind::kSet || kind == StateKind::kNames; }
 // What a `distinct` keeps behind its cells: nothing (other terms), a list, or, with one more for each halving of the
 // values that are sampled, a bitmap (bpf/abi.h).
@@ -79,13 +81,14 @@ bool each_name(std::span<const std::uint8_t> bytes, Visit visit) {
 }
 
 // How user space finds a field in struct weir_packet, to print it.
-// kName, kText: of struct weir_inside.
-enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload, kName, kText };
+// kName, kText: of struct weir_inside. kDuration: nanoseconds.
+enum class FieldFormat : std::uint8_t { kBool, kNumber, kAddress, kMac, kIface, kPayload, kName, kText, kDuration };
 struct FieldRef {
     std::string name;  // "ip.src"
     FieldFormat format = FieldFormat::kNumber;
-    std::uint8_t present_bit = 0;  // of weir_packet.present, from 64 on of weir_inside.inner.present
-    std::uint16_t offset = 0;      // in weir_packet, from WEIR_INSIDE_OFFSET on in weir_inside
+    // of weir_packet.present, from 64 on of weir_inside.inner.present, from 128 on of weir_flow_view.present
+    std::uint8_t present_bit = 0;
+    std::uint16_t offset = 0;  // in weir_packet, from WEIR_INSIDE_OFFSET on in weir_scratch
     std::uint8_t size = 0;
     std::uint8_t shift = 0;
     std::uint64_t mask = 0;

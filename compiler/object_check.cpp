@@ -39,9 +39,9 @@ bool is_sound(const FieldRef& field) {
     const bool is_inside = field.offset >= WEIR_INSIDE_OFFSET;
     const std::size_t end = std::size_t{field.offset} + field.size - (is_inside ? WEIR_INSIDE_OFFSET : 0);
     const bool is_text = field.format == FieldFormat::kName || field.format == FieldFormat::kText;
-    return field.format <= FieldFormat::kText && field.size <= most && field.shift < 64 &&
-           field.present_bit < 2 * WEIR_PRESENT_WORDS * 32 && (is_inside || !is_text) &&
-           end <= (is_inside ? sizeof(weir_inside) : sizeof(weir_packet));
+    return field.format <= FieldFormat::kDuration && field.size <= most && field.shift < 64 &&
+           field.present_bit < WEIR_FLOW_PRESENT_END && (is_inside || !is_text) &&
+           end <= (is_inside ? sizeof(weir_scratch) : sizeof(weir_packet));
 }
 
 bool is_sound(const MessagePart& part) {
@@ -81,7 +81,7 @@ bool is_sound(const StateMap& map) {
     if (map.kind == StateKind::kNames) return are_sound(map.keys, kMaxNameBytes);
     const bool has_cells = map.kind == StateKind::kTerm || map.kind == StateKind::kThrottles;
     const bool is_keyed = has_cells || map.key_size <= kMaxKeyBytes;
-    return map.kind <= StateKind::kNames && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
+    return map.kind <= StateKind::kFlows && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
            (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
 }
 

@@ -99,6 +99,13 @@ struct RedirectsStatus {
     std::uint64_t not_sent = 0;     // as of answers
     std::vector<Row> interfaces{};  // that rules redirect to
 };
+// The table of flows of a policy that reads them.
+struct FlowsStatus {
+    std::uint64_t size = 0;                // as the policy has it
+    std::optional<std::uint64_t> flows{};  // that are not over; as TermStatus::keys
+    std::uint64_t evicted = 0;             // that others took the place of
+    std::uint64_t refused = 0;             // packets that were not entered: the group was never free
+};
 struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
@@ -156,6 +163,7 @@ struct EngineStatus {
     std::vector<TermStatus> terms;
     AnswersStatus answers{};
     RedirectsStatus redirects{};
+    std::optional<FlowsStatus> flows{};
 };
 
 }  // namespace weir::runtime

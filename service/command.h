@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/engine/flow_list.h"
 #include "runtime/handles.h"
 #include "runtime/recorder_view.h"
 #include "runtime/state/live_set.h"
@@ -69,9 +70,13 @@ struct RemoveFromSetCommand {
 struct RecordCommand {
     runtime::UniqueFd channel{};
 };
+struct FlowsCommand {
+    std::uint64_t top = 0;  // so many flows, those with most bytes; at most kMostFlows
+};
+inline constexpr std::uint64_t kMostFlows = 10'000;
 using Command =
     std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand, EventsCommand,
-                 ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand, RecordCommand>;
+                 ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand, RecordCommand, FlowsCommand>;
 
 // ---- replies ----
 
@@ -156,8 +161,11 @@ struct WithdrawReply {};
 struct RecordReply {
     runtime::RecorderView recorder;
 };
+struct FlowsReply {
+    runtime::FlowList list;
+};
 using Reply = std::variant<Refusal, StatusReply, ReloadReply, ChangeReply, EventsReply, SetEntriesReply, SetAddedReply,
-                           SetRemovedReply, WithdrawReply, RecordReply>;
+                           SetRemovedReply, WithdrawReply, RecordReply, FlowsReply>;
 
 // What answers a command of type C where it is not refused.
 template <typename C>
@@ -201,6 +209,10 @@ struct ReplyOf<RemoveFromSetCommand> {
 template <>
 struct ReplyOf<WithdrawCommand> {
     using Type = WithdrawReply;
+};
+template <>
+struct ReplyOf<FlowsCommand> {
+    using Type = FlowsReply;
 };
 
 template <>

@@ -73,6 +73,10 @@ template <typename Fields>
 void describe(Fields&, Of<WithdrawCommand, Fields>&) {}
 template <typename Fields>
 void describe(Fields&, Of<RecordCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields& fields, Of<FlowsCommand, Fields>& command) {
+    fields.optional_up_to("top", command.top, kMostFlows);
+}
 
 // What contradicts itself; empty where nothing does.
 template <typename T>
@@ -150,7 +154,8 @@ constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullpt
                                                                {"set", "add", read<AddToSetCommand>},
                                                                {"set", "remove", read<RemoveFromSetCommand>},
                                                                {"withdraw", nullptr, read<WithdrawCommand>},
-                                                               {"record", nullptr, read<RecordCommand>}}};
+                                                               {"record", nullptr, read<RecordCommand>},
+                                                               {"flows", nullptr, read<FlowsCommand>}}};
 
 // The string at `key`, or nothing.
 const std::string* word(const Json& object, const char* key) {
@@ -250,6 +255,22 @@ void describe(Fields& fields, Of<RecordReply, Fields>& reply) {
     fields.rows("interfaces", view.interfaces, [](auto& row, auto& interface) {
         row("index", interface.index);
         row("name", interface.name);
+    });
+}
+template <typename Fields>
+void describe(Fields& fields, Of<FlowsReply, Fields>& reply) {
+    fields("flows", reply.list.flows);
+    fields.rows("top", reply.list.top, [](auto& row, auto& flow) {
+        row("protocol", flow.protocol);
+        row("client", flow.client);
+        row("server", flow.server);
+        row("state", flow.state);
+        row("packets", flow.packets);
+        row("bytes", flow.bytes);
+        row("age_ns", flow.age_ns);
+        row("idle_ns", flow.idle_ns);
+        row("rtt_ns", flow.rtt_ns);
+        row.optional("of_socket", flow.is_of_socket);
     });
 }
 

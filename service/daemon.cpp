@@ -179,6 +179,12 @@ void Daemon::carry_out_one(RecordCommand& command, const Peer& peer) {
     peer.reply(RecordReply{std::move(recorder->view)});
 }
 
+void Daemon::carry_out_one(FlowsCommand& command, const Peer& peer) {
+    auto list = engine_->flows(command.top);
+    if (!list) return peer.reply(refusal(list.error()));
+    peer.reply(FlowsReply{std::move(*list)});
+}
+
 void Daemon::carry_out_one(EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
 
 template <typename SetCommand>

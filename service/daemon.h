@@ -72,6 +72,7 @@ private:
     void carry_out_one(EventsCommand& command, const Peer& peer);
     void carry_out_one(WithdrawCommand& command, const Peer& peer);
     void carry_out_one(RecordCommand& command, const Peer& peer);
+    void carry_out_one(FlowsCommand& command, const Peer& peer);
     template <typename SetCommand>
     void carry_out_one(SetCommand& command, const Peer& peer);
     Reply reply_of(const Status& changed) const;

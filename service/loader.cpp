@@ -102,6 +102,7 @@ void work(const std::vector<Loader::Job>& jobs, int socket) {
         needed.push_back(job.image.fd());
         needed.push_back(job.options.shared.events);
         needed.push_back(job.options.shared.record);
+        needed.push_back(job.options.shared.flows);
         if (job.options.shared.state != nullptr)
             for (const int fd : job.options.shared.state->fds()) needed.push_back(fd);
     }

@@ -87,6 +87,12 @@ void describe_state(Fields& fields, typename Fields::template Of<runtime::Engine
         row("evicted", term.evicted);
         row("refused", term.refused);
     });
+    fields.part("flows", status.flows, [](auto& part, auto& flows) {
+        part("size", flows.size);
+        part("flows", flows.flows);
+        part("evicted", flows.evicted);
+        part("refused", flows.refused);
+    });
 }
 
 template <typename Fields>

@@ -77,6 +77,13 @@ static __always_inline void weir_add_inside(weir_ctx* ctx, const struct weir_pac
         *(__u64*)(event->payload + i) = weir_text_word(ctx, at, end);
 }
 
+static __always_inline void weir_add_flow(struct weir_event_inside* event) {
+    const struct weir_scratch* scratch = weir_scratch_place();
+    if (!scratch) return;
+    event->flow = scratch->flow;
+    event->event.flags |= WEIR_EVENT_FLOW;
+}
+
 /* Functions with `_with_texts` are for policies whose events carry texts of the frame or the frame itself, and so need
  * the context; kept for them in others it would be 8 bytes more of the stack of all that follows. */
 #define HAS_TEXTS ((weir_needs() & WEIR_NEED_EVENT_TEXTS) != 0 || weir_captures())
@@ -97,10 +104,13 @@ static __always_inline void weir_fill_event(struct weir_packet* packet, __u32 ru
     event->captured = 0;
     event->packet = *packet;
     if (weir_needs() & WEIR_NEED_EVENT_INSIDE) weir_add_inside(ctx, packet, (struct weir_event_inside*)event);
+    if ((weir_needs() & WEIR_NEED_EVENT_INSIDE) && weir_flow_groups()) weir_add_flow((struct weir_event_inside*)event);
 }
 
-#define WEIR_EVENT_BYTES \
-    (weir_needs() & WEIR_NEED_EVENT_INSIDE ? sizeof(struct weir_event_inside) : sizeof(struct weir_event))
+#define WEIR_EVENT_BYTES                                                         \
+    (!(weir_needs() & WEIR_NEED_EVENT_INSIDE) ? sizeof(struct weir_event)        \
+     : weir_flow_groups()                     ? sizeof(struct weir_event_inside) \
+                                              : __builtin_offsetof(struct weir_event_inside, flow))
 /* The same with the packet. False where the ring has no room. */
 static __always_inline int weir_send_capture(struct weir_packet* packet, __u32 rule, __u32 alert, weir_ctx* ctx) {
     struct weir_event* event = bpf_ringbuf_reserve(&weir_events, WEIR_EVENT_BYTES + sizeof(struct weir_capture), 0);

@@ -19,5 +19,9 @@ static __always_inline struct weir_scratch* weir_scratch_place(void) {
 __attribute__((used)) static __always_inline struct weir_inside* weir_inside_place(void) {
     return (struct weir_inside*)weir_scratch_place(); /* its first member */
 }
+/* Of a policy that has its packet in there. */
+static __always_inline struct weir_scratch* weir_scratch_of(struct weir_packet* packet) {
+    return (struct weir_scratch*)((char*)packet - __builtin_offsetof(struct weir_scratch, packet));
+}
 
 #endif

@@ -158,5 +158,8 @@ __u32 weir_sample_count(void);     /* 0: no action samples; else the alert actio
 __u32 weir_change_count(void);     /* 0: no rule changes a set */
 __u32 weir_change_words(void);     /* of weir_rule_changes */
 __u32 weir_captures(void);         /* 0: no rule captures */
+__u32 weir_flow_groups(void);      /* 0: the policy reads nothing of flows; else the groups of its table */
+__u32 weir_flow_account(void);     /* its entry of weir_state_accounts: the last one */
+__u32 weir_flow_reads(void);       /* WEIR_FLOW_READS_* */
 
 #endif

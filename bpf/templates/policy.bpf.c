@@ -5,6 +5,7 @@
 #include "bpf/templates/classify.h"
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/egress.h"
+#include "bpf/templates/flows.h"
 #include "bpf/templates/live_sets.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/names.h"
@@ -60,11 +61,13 @@ static __always_inline int weir_judge(weir_ctx* ctx, struct weir_packet* packet)
     weir_read_headers(ctx, packet);
     weir_pull_payload(ctx, packet);
     read_inside(ctx, packet);
+    if (weir_flow_groups()) look_up_flow(ctx, weir_scratch_of(packet));
     __u32 row = BOUNDED(weir_decide(packet, ctx)); /* checked below in the register in which it is used */
     if (row < weir_rule_count()) weir_rule_fired(packet, row, ctx);
     if (weir_change_count() && packet->changing_rules) weir_change_sets(packet);
     row = weir_last_row(packet, row);
     weir_count(row, packet);
+    if (weir_flow_groups()) enter_flow(ctx, weir_scratch_of(packet), weir_rule_rows[row].verdict);
     weir_record_packet(ctx, packet, row);
     if (weir_settings.trace) weir_trace_verdict(row, weir_rule_rows[row].verdict);
     if (weir_settings.tells)

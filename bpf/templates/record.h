@@ -59,7 +59,7 @@ static __always_inline __u32 weir_key_lacks(const struct weir_throttle_key* key,
     if (inside)
         for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
             lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
-    return lacks;
+    return lacks | weir_key_lacks_flow(key, inside);
 }
 
 /* Word `i` of the key, of those that it has. */
@@ -77,17 +77,17 @@ GLOBAL_FUNCTION __u64 weir_record_print(struct weir_packet* packet, __u32 number
     const struct weir_throttle_key* key = &weir_record_keys[BOUNDED(number)];
     const struct weir_inside* inside = weir_needs() & WEIR_NEED_INSIDE ? weir_inside_place() : 0;
     if (weir_key_lacks(key, packet, inside)) return 0;
-    __u64 print = weir_print_begin(key->count, 0), low = 0;
+    __u64 print = weir_print_begin(weir_key_words(key), 0), low = 0;
 #pragma clang loop unroll(disable)
     for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
-        if (i >= key->count) break;
+        if (i >= weir_key_words(key)) break;
         __u64 value = weir_key_value(key, i, packet, inside);
         if (i & 1)
             print = weir_print_step(weir_settings.print_by, print, low | value << 32);
         else
             low = value;
     }
-    if (key->count & 1) print = weir_print_step(weir_settings.print_by, print, low);
+    if (weir_key_words(key) & 1) print = weir_print_step(weir_settings.print_by, print, low);
     print = weir_print_step(weir_settings.print_by, print, 0);
     return print ? print : 1;
 }

@@ -13,7 +13,19 @@ static __always_inline __u32 weir_key_word(const struct weir_packet* packet, con
     if (word < sizeof(*packet) / sizeof(__u32)) return ((const __u32*)packet)[word];
     word -= WEIR_INSIDE_OFFSET / sizeof(__u32);
     OPAQUE(word);
+    if (weir_flow_groups()) /* a part of the scratch, too */
+        return inside && word < sizeof(struct weir_scratch) / sizeof(__u32) ? ((const __u32*)inside)[word] : 0;
     return inside && word < sizeof(*inside) / sizeof(__u32) ? ((const __u32*)inside)[word] : 0;
+}
+
+/* Of its flow: what of it the packet lacks; and how many words the key has. */
+static __always_inline __u32 weir_key_lacks_flow(const struct weir_throttle_key* key,
+                                                 const struct weir_inside* inside) {
+    if (!weir_flow_groups() || !inside) return 0;
+    return key->count >> WEIR_THROTTLE_FLOW_SHIFT & ~((const struct weir_scratch*)inside)->flow.present;
+}
+static __always_inline __u32 weir_key_words(const struct weir_throttle_key* key) {
+    return weir_flow_groups() ? key->count & ((1u << WEIR_THROTTLE_FLOW_SHIFT) - 1) : key->count;
 }
 
 /* Packets that lack a field of the key share one window. */
@@ -29,10 +41,11 @@ static __always_inline __u64 weir_throttle_print(const __u64* by, const struct w
     if (inside)
         for (__u32 i = 0; i < WEIR_PRESENT_WORDS; i++)
             lacks |= key->present[WEIR_PRESENT_WORDS + i] & ~inside->inner.present[i];
+    lacks |= weir_key_lacks_flow(key, inside);
     if (lacks) return weir_print_of_sum(sum + by[WEIR_PRINT_ABSENT]);
 #pragma clang loop unroll(disable)
     for (__u64 i = 0; i < WEIR_KEY_WORDS; i++) {
-        if (i >= key->count) break;
+        if (i >= weir_key_words(key)) break;
         __u32 word = key->words[i].word, mask = key->words[i].mask, bits = key->words[i].ip4_bits;
         __u8 version =
             inside && word >= WEIR_INSIDE_OFFSET / sizeof(__u32) ? inside->inner.ip_version : packet->ip_version;

@@ -28,6 +28,7 @@ constexpr std::uint64_t kAll = ~std::uint64_t{0};
 // Where the word of presence with that bit is.
 std::size_t present_offset(std::uint32_t bit) {
     if (bit < packet::kInnerPresent) return offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(bit);
+    if (bit >= packet::kFlowPresent) return WEIR_FLOW_OFFSET + offsetof(weir_flow_view, present);
     return WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) +
            4 * WEIR_PRESENT_WORD(bit - packet::kInnerPresent);
 }
@@ -35,14 +36,14 @@ std::size_t present_offset(std::uint32_t bit) {
 }  // namespace
 
 PacketSets::PacketSets(const policy::TypedPolicy& policy)
-    : policy_(policy), first_variable_(WEIR_INSIDE_OFFSET + sizeof(weir_inside), kNoBit) {
+    : policy_(policy), first_variable_(WEIR_INSIDE_OFFSET + sizeof(weir_scratch), kNoBit) {
     Bdd::Variable next = 0;
     const auto place = [&](packet::FieldId id) {
         if (!packet::is_supported(id) || first_variable_[packet::offset(id)] != kNoBit) return;
         first_variable_[packet::offset(id)] = next;
         next += field(id).size * 8u;
     };
-    for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; bit += 32, next += 32)
+    for (std::uint32_t bit = 0; bit < packet::kAllPresent; bit += 32, next += 32)
         first_variable_[present_offset(bit)] = next;
     for (const packet::FieldId id : kOrder) place(id);
     for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
@@ -68,10 +69,10 @@ Bdd::Node PacketSets::possible_packets() {
         constexpr std::uint32_t kHeaders = 32;  // bits of the first word
         if (fact.bit >= kHeaders && !read.has(fact.bit)) continue;
         Bdd::Node then = fact.one_of.empty() ? Bdd::kTrue : Bdd::kFalse;
-        for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit) {
+        for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit) {
             if (fact.one_of.has(bit)) then = bdd_.either(then, present_bit(bit));
         }
-        for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit) {
+        for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit) {
             if (fact.follows.has(bit)) then = bdd_.both(then, present_bit(bit));
             if (fact.never.has(bit)) then = bdd_.without(then, present_bit(bit));
         }

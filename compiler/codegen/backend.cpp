@@ -102,6 +102,9 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_entry_words", std::max(tables.entry_words(), 1u));
     filled.set_constant("weir_line_count", tables.line_count());
     const StateTables& state = tables.state();
+    filled.set_constant("weir_flow_groups", state.flow_groups());
+    filled.set_constant("weir_flow_account", state.flow_account());
+    filled.set_constant("weir_flow_reads", decision.flow_reads);
     filled.set_constant("weir_term_count", state.term_count());
     filled.set_constant("weir_comparing_terms", state.comparing_terms());
     filled.set_constant("weir_terms_read_frame", terms_read_frame(decision, compiled.policy) ? 1 : 0);

@@ -91,9 +91,10 @@ llvm::Value* KeyEmitter::present(const packet::PresentBits& bits) {
     llvm::Value* all = nullptr;
     for (std::uint32_t i = 0; i < bits.words.size(); ++i) {
         if (bits.words[i] == 0) continue;
-        const std::size_t offset = i < WEIR_PRESENT_WORDS ? offsetof(weir_packet, present) + 4 * i
-                                                          : WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) +
-                                                                4 * (i - WEIR_PRESENT_WORDS);
+        std::size_t offset = offsetof(weir_packet, present) + 4 * i;
+        if (i >= packet::kInnerPresent / 32)
+            offset = WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) + 4 * (i - packet::kInnerPresent / 32);
+        if (i >= packet::kFlowPresent / 32) offset = WEIR_FLOW_OFFSET + offsetof(weir_flow_view, present);
         llvm::Value* has = ir_.CreateAnd(load(static_cast<std::uint32_t>(offset), 4), bits.words[i]);
         llvm::Value* in = ir_.CreateICmpEQ(has, ir_.getInt64(bits.words[i]));
         all = all == nullptr ? in : ir_.CreateAnd(all, in);

@@ -23,6 +23,7 @@ bpf::FieldFormat format_of(const packet::Field& field) {
         case packet::Type::kBytes: return bpf::FieldFormat::kPayload;
         case packet::Type::kDomain: return bpf::FieldFormat::kName;
         case packet::Type::kText: return bpf::FieldFormat::kText;
+        case packet::Type::kDuration: return bpf::FieldFormat::kDuration;
         default: return bpf::FieldFormat::kNumber;
     }
 }

@@ -60,17 +60,21 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     maps.try_emplace("weir_sets_hash", HostMap::hash(none));
     maps.try_emplace("weir_sets_lpm", HostMap::prefixes(none));
     for (const char* outer : kStateMaps) maps.emplace(outer, HostMap::maps());
-    for (const bpf::StateMap& image : object.state) maps.at(image.outer).put(image.index, HostMap::state(image));
+    for (const bpf::StateMap& image : object.state)
+        if (image.kind != bpf::StateKind::kFlows) maps.at(image.outer).put(image.index, HostMap::state(image));
     for (const bpf::NameImage& image : object.names) maps.at("weir_set_tables").put(image.index, HostMap::names(image));
     for (const bpf::MapSize& size : object.sizes) {
         if (size.map == "weir_state_accounts")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
+        if (size.map == bpf::kFlowTable)
+            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_flow_group)));
         if (size.map == "weir_changing")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
     }
     const bool walks =
         ((compiled.decision.needs | (compiled.egress ? compiled.egress->needs : 0)) & WEIR_NEED_TLS_WALKS) != 0;
     maps.emplace("weir_tls_walks", HostMap::array(walks ? WEIR_TLS_WALK_ELEMENTS : 0, sizeof(weir_tls_walks)));
+    maps.try_emplace(bpf::kFlowTable, HostMap::array(0, sizeof(weir_flow_group)));
     return maps;
 }
 
@@ -90,9 +94,11 @@ void bind_host_symbols(llvm::Module& module, const Maps& maps) {
     llvm::Type* i32 = llvm::Type::getInt32Ty(module.getContext());
     const auto number = [&](std::uint64_t value) { return llvm::ConstantInt::get(i32, value); };
     std::vector<llvm::Constant*> members{number(1), number(1)};
-    while (members.size() + 1 < type->getNumElements()) members.push_back(number(0));
+    while (type->getElementType(static_cast<unsigned>(members.size())) == i32) members.push_back(number(0));
     constexpr std::uint64_t kPrintBy[] = WEIR_TEST_PRINT_BY;
     members.push_back(llvm::ConstantDataArray::get(module.getContext(), kPrintBy));
+    members.push_back(number(maps.at("weir_flows").entries()));
+    members.push_back(number(0));
     settings->setInitializer(llvm::ConstantStruct::get(type, members));
     for (const char* used : {"llvm.compiler.used", "llvm.used"})
         if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
@@ -238,7 +244,7 @@ void NativeEngine::reset() {
     for (const HostProgram* program : {&state_->in, &state_->out})
         std::copy(program->samples.begin(), program->samples.end(), program->samples_at);
     for (const char* outer : kStateMaps) state_->maps.at(outer).reset();
-    for (const char* name : {"weir_state_accounts", "weir_tls_walks"}) state_->maps.at(name).clear();
+    for (const char* name : {"weir_state_accounts", "weir_tls_walks", "weir_flows"}) state_->maps.at(name).clear();
 }
 
 std::uint64_t NativeEngine::evictions() const {

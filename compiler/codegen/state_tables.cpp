@@ -100,6 +100,7 @@ std::vector<std::uint32_t> live_key(const policy::Set& set, const std::vector<po
 }
 
 StateTables::StateTables(const policy::TypedPolicy& policy) {
+    if (policy.reads_flows) flow_groups_ = weir_flow_groups_of(static_cast<std::uint32_t>(policy.flows_size));
     Used used;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
@@ -211,6 +212,19 @@ void StateTables::write_sets(const policy::TypedPolicy& policy, bpf::Object& obj
     }
 }
 
+// Last: the accounts of all others stay where they are.
+void StateTables::write_flows(const policy::TypedPolicy& policy, bpf::Object& object) const {
+    if (flow_groups_ == 0) return;
+    bpf::StateMap map;
+    map.outer = bpf::kFlowTable;
+    map.identity = bpf::kFlowsIdentity;
+    map.kind = bpf::StateKind::kFlows;
+    map.value_size = WEIR_FLOW_BYTES;
+    map.max_entries = static_cast<std::uint32_t>(policy.flows_size);
+    object.state.push_back(std::move(map));
+    object.sizes.push_back({bpf::kFlowTable, flow_groups_, 0, 0});
+}
+
 void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) const {
     object.state = term_maps_;
     write_sets(policy, object);
@@ -218,6 +232,7 @@ void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) 
     for (const bpf::StateMap& map : object.state) ++entries[map.outer];
     if (!object.names.empty()) entries["weir_set_tables"] += static_cast<std::uint32_t>(object.names.size());
     for (const auto& [outer, count] : entries) object.sizes.push_back({outer, count, 0, 0});
+    write_flows(policy, object);
     object.sizes.push_back(
         {"weir_state_accounts", std::max(static_cast<std::uint32_t>(object.state.size()), 1u), 0, 0});
     object.sizes.push_back({"weir_changing", std::max(changing_rules_, 1u), 0, 0});

@@ -44,6 +44,10 @@ public:
     std::uint32_t throttle_table() const { return throttle_table_; }
     std::uint32_t throttle_account() const { return term_count(); }
 
+    // Of the table of flows: its groups, 0 where the policy reads nothing of them, and its account, the last one.
+    std::uint32_t flow_groups() const { return flow_groups_; }
+    std::uint32_t flow_account() const { return static_cast<std::uint32_t>(term_maps_.size() + live_.size()); }
+
     std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
     std::uint32_t comparing_terms() const;  // shares and surges
     std::uint32_t live_set_count() const { return static_cast<std::uint32_t>(live_.size()); }
@@ -55,6 +59,7 @@ public:
 private:
     void add_throttles(const ir::Decision& decision, std::uint32_t index);
     void write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const;
+    void write_flows(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
     std::map<std::uint32_t, StatePlace> live_;            // by set number
     std::map<std::uint32_t, std::uint32_t> fixed_names_;  // likewise: sets of names that do not change
@@ -66,6 +71,7 @@ private:
     std::vector<std::uint32_t> rule_changes_;
     std::uint32_t changing_rules_ = 0;
     std::uint32_t throttle_table_ = 0;
+    std::uint32_t flow_groups_ = 0;
 };
 
 }  // namespace weir::codegen

@@ -47,7 +47,8 @@ public:
         put(word.offset, word.shift, static_cast<std::uint32_t>(word.mask) & bits >> word.shift);
     }
     weir_throttle_key take(const packet::PresentBits& present) {
-        std::copy(std::begin(present.words), std::end(present.words), row_.present);
+        std::copy_n(present.words.begin(), std::size(row_.present), row_.present);
+        row_.count |= present.words[packet::kFlowPresent / 32] << WEIR_THROTTLE_FLOW_SHIFT;
         return row_;
     }
 

@@ -229,6 +229,7 @@ struct Decision {
     std::optional<std::uint32_t> egress_verdict;  // `default egress`, where packets on their way out are judged
     packet::FieldSet reads;                       // fields that the policy names
     std::uint32_t needs = 0;                      // WEIR_NEED_*: what the reader of packets must fill
+    std::uint32_t flow_reads = 0;                 // WEIR_FLOW_READS_*: what rules of either direction read of flows
     Strategy strategy = Strategy::kStraight;
     std::string reason;                               // why build() chose it, for `--emit decision`
     Forests forests;                                  // kForest

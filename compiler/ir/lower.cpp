@@ -51,6 +51,7 @@ public:
         decision_.ifaces = std::move(ifaces);
         decision_.reads = policy::fields_read(policy_, direction_);
         decision_.needs = decision_.reads.needs();
+        add_flows();
         for (const policy::Rule& rule : policy_.rules) add_rule(rule);
         add_throttles();
         add_record();
@@ -92,6 +93,18 @@ private:
         Rule rule;
         rule.predicate = add(Constant{false});
         decision_.rules.push_back(std::move(rule));
+    }
+
+    // Packets of both directions are entered, whichever rules read flows.
+    void add_flows() {
+        if (!policy_.reads_flows) return;
+        const packet::FieldSet reads = policy::fields_read(policy_);
+        decision_.needs |= WEIR_NEED_FLOW;
+        if (reads.contains(FieldId::kFlowAge)) decision_.flow_reads |= WEIR_FLOW_READS_AGE;
+        if (reads.contains(FieldId::kFlowRtt)) decision_.flow_reads |= WEIR_FLOW_READS_RTT;
+        if (!reads.contains(FieldId::kHttpLatency)) return;
+        decision_.flow_reads |= WEIR_FLOW_READS_LATENCY;
+        decision_.needs |= WEIR_NEED_FLOW_HTTP;
     }
 
     // What events must carry for a message that names the field.

@@ -65,10 +65,12 @@ std::string address_name(const AddressRef& address) {
 }
 std::string present_names(const PresentBits& bits) {
     std::string names;
-    for (std::uint32_t bit = 0; bit < 2 * packet::kInnerPresent; ++bit)
+    for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit) {
+        const bool is_inner = bit >= packet::kInnerPresent && bit < packet::kFlowPresent;
         if (bits.has(bit))
-            names += (names.empty() ? "" : "+") + std::string(bit < packet::kInnerPresent ? "" : "inner.") +
-                     std::string(packet::present_name(bit % packet::kInnerPresent));
+            names += (names.empty() ? "" : "+") + std::string(is_inner ? "inner." : "") +
+                     std::string(packet::present_name(is_inner ? bit - packet::kInnerPresent : bit));
+    }
     return names;
 }
 std::string ip4_text(std::uint32_t number) {

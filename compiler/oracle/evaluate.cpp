@@ -273,7 +273,7 @@ bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& 
     return live != state_.sets.end() && live->second.has(key, time_ns);
 }
 
-std::uint64_t Oracle::evictions() const { return state_.evictions(); }
+std::uint64_t Oracle::evictions() const { return state_.evictions() + flows_.evictions(); }
 
 void Oracle::raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement) {
     judgement.alerts.push_back(alert);
@@ -317,7 +317,7 @@ void Oracle::change(const policy::SetChange& change, const packet::Packet& packe
         set.remove(key);
 }
 
-Oracle::Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy) {
+Oracle::Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(policy), flows_(policy.flows_size) {
     // Where rules of one direction read no name, packets that go that way leave no trace of one.
     if (!policy.has_egress()) return;
     using packet::FieldId;
@@ -358,7 +358,14 @@ Judgement Oracle::judge(std::span<const std::uint8_t> frame, std::uint64_t time_
     if (direction == packet::Direction::kOut) packet.set_outgoing();
     if (!interface.empty()) packet.set_interface(std::string(interface));
     if (walks_tls_[static_cast<std::size_t>(direction)]) tls_walks_.read(packet, time_ns);
-    return judge(packet, time_ns, direction);
+    if (!policy_.reads_flows) return judge(packet, time_ns, direction);
+    flows_.look_up(packet, time_ns);
+    Judgement judgement = judge(packet, time_ns, direction);
+    if (judgement.verdict.kind != policy::VerdictKind::kDrop)
+        flows_.enter(
+            packet, time_ns, direction,
+            judgement.verdict.kind == policy::VerdictKind::kReject ? Flows::As::kRejected : Flows::As::kPassed);
+    return judgement;
 }
 
 }  // namespace weir::oracle

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiler/oracle/flows.h"
 #include "compiler/oracle/state.h"
 #include "compiler/oracle/tls_walks.h"
 #include "compiler/packet/packet.h"
@@ -51,6 +52,7 @@ private:
     OracleState state_;
     TlsWalks tls_walks_;
     bool walks_tls_[2] = {true, false};  // by direction: its packets are looked at for names in later segments
+    Flows flows_;
 };
 
 }  // namespace weir::oracle

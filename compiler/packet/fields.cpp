@@ -56,6 +56,29 @@ constexpr Field kFields[] = {
      .shift = WEIR_##bit_ % 32,                                                     \
      .mask = 1,                                                                     \
      .doc = doc_},
+#define WEIR_FLOW(id_, name_, type_, bits_, present_, member_, need_, doc_) \
+    {.id = FieldId::id_,                                                    \
+     .name = name_,                                                         \
+     .type = Type::type_,                                                   \
+     .bits = bits_,                                                         \
+     .need = WEIR_NEED_##need_,                                             \
+     .present_bit = WEIR_##present_,                                        \
+     .offset = WEIR_FLOW_OFFSET + offsetof(weir_flow_view, member_),        \
+     .size = sizeof(weir_flow_view::member_),                               \
+     .mask = (std::uint64_t{1} << 63) - 1,                                  \
+     .doc = doc_},
+#define WEIR_FLOW_FLAG(id_, name_, present_, bit_, need_, doc_)      \
+    {.id = FieldId::id_,                                             \
+     .name = name_,                                                  \
+     .type = Type::kBool,                                            \
+     .bits = 1,                                                      \
+     .need = WEIR_NEED_##need_,                                      \
+     .present_bit = WEIR_##present_,                                 \
+     .offset = WEIR_FLOW_OFFSET + offsetof(weir_flow_view, present), \
+     .size = 4,                                                      \
+     .shift = WEIR_##bit_ % 32,                                      \
+     .mask = 1,                                                      \
+     .doc = doc_},
 #define WEIR_LATER(id_, name_, type_, bits_, doc_) \
     {.id = FieldId::id_, .name = name_, .type = Type::type_, .bits = bits_, .supported = false, .doc = doc_},
 #include "compiler/packet/fields.def"
@@ -74,6 +97,7 @@ std::string_view type_name(Type type) {
         case Type::kDomain: return "domain name";
         case Type::kText: return "string";
         case Type::kBytes: return "bytes";
+        case Type::kDuration: return "duration";
     }
     return "unknown";
 }

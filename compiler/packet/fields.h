@@ -18,6 +18,8 @@ enum class FieldId : std::uint16_t {
 #define WEIR_FIELD(id, ...) id,
 #define WEIR_INSIDE(id, ...) id,
 #define WEIR_FLAG(id, ...) id,
+#define WEIR_FLOW(id, ...) id,
+#define WEIR_FLOW_FLAG(id, ...) id,
 #define WEIR_LATER(id, ...) id,
 #include "compiler/packet/fields.def"
     kCount

@@ -17,6 +17,14 @@ namespace weir::packet {
 // The value of a field in a packet: bool, number (uint, port, MAC as 48 bits), address, bytes or text, name.
 using FieldValue = std::variant<bool, std::uint64_t, IpAddress, std::string, DomainName>;
 
+// What a packet has of its flow (language.md, "Flows"), itself counted.
+struct FlowFacts {
+    bool is_new = false, is_established = false, is_opened = false, is_from_client = false;
+    std::uint64_t packets = 0, bytes = 0, age_ns = 0;
+    std::optional<std::uint64_t> round_trip_ns{}, latency_ns{};
+    std::optional<bool> is_retransmit{};  // TCP
+};
+
 // One frame, read as language.md "Reading" says.
 class Packet {
 public:
@@ -30,6 +38,8 @@ public:
     void set_outgoing();
     // It goes on with a hello that an earlier segment began, and is nothing else; with the name if it brings that.
     void set_later_segment(std::optional<DomainName> name);
+
+    void set_flow(const FlowFacts& flow);
 
 private:
     // filled by the reader; see packet_reader.cpp

@@ -27,6 +27,19 @@ void Packet::set_later_segment(std::optional<DomainName> name) {
     values_[place(FieldId::kTlsSni)] = std::move(*name);
 }
 
+void Packet::set_flow(const FlowFacts& flow) {
+    values_[place(FieldId::kFlowIsNew)] = flow.is_new;
+    values_[place(FieldId::kFlowEstablished)] = flow.is_established;
+    values_[place(FieldId::kFlowOpened)] = flow.is_opened;
+    values_[place(FieldId::kFlowIsFromClient)] = flow.is_from_client;
+    values_[place(FieldId::kFlowPackets)] = flow.packets;
+    values_[place(FieldId::kFlowBytes)] = flow.bytes;
+    values_[place(FieldId::kFlowAge)] = flow.age_ns;
+    if (flow.round_trip_ns) values_[place(FieldId::kFlowRtt)] = *flow.round_trip_ns;
+    if (flow.latency_ns) values_[place(FieldId::kHttpLatency)] = *flow.latency_ns;
+    if (flow.is_retransmit) values_[place(FieldId::kTcpIsRetransmit)] = *flow.is_retransmit;
+}
+
 void PacketReader::read() {
     set_number(FieldId::kPacketLen, frame_.size());
     set_number(FieldId::kRxQueue, 0);

@@ -35,6 +35,9 @@ constexpr bool has_fact(std::uint32_t bit) {
 #define WEIR_FIELD(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
 #define WEIR_INSIDE(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
 #define WEIR_FLAG(id, name, present, bit, ...) static_assert(has_fact(WEIR_##present) && has_fact(WEIR_##bit), name);
+#define WEIR_FLOW(id, name, type, bits, present, ...) static_assert(has_fact(WEIR_##present), name);
+#define WEIR_FLOW_FLAG(id, name, present, bit, ...) \
+    static_assert(has_fact(WEIR_##present) && has_fact(WEIR_##bit), name);
 #include "compiler/packet/fields.def"
 
 PresentBits within(const PresentBits& bits) {  // those of the packet within a tunnel
@@ -47,6 +50,7 @@ PresentBits within(const PresentBits& bits) {  // those of the packet within a t
 std::vector<PresenceFact> facts_of_both() {
     std::vector<PresenceFact> facts(std::begin(kFacts), std::end(kFacts));
     for (const PresenceFact& outer : kFacts) {
+        if (outer.bit >= kInnerPresent) continue;  // of the flow
         PresenceFact& inner = facts.emplace_back(outer);
         inner.bit += kInnerPresent;
         inner.follows = within(outer.follows);
@@ -63,7 +67,7 @@ std::vector<PresenceFact> facts_of_both() {
 }
 
 // By bit: all that follows from it being one.
-using Closure = std::array<Presence, std::size_t{2} * kInnerPresent>;
+using Closure = std::array<Presence, kAllPresent>;
 
 void add_ones(PresentBits& ones, const PresenceFact& fact) {
     ones.add(fact.bit);
@@ -133,7 +137,7 @@ const Closure& closure() {
 
 // Bits to look at: what joins the layers counts where something is known of the inner one.
 std::uint32_t bits_of(const Presence& presence) {
-    return presence.ones.has_inner() || presence.zeros.has_inner() ? 2 * kInnerPresent : kInnerPresent;
+    return presence.ones.has_inner() || presence.zeros.has_inner() ? kAllPresent : kInnerPresent;
 }
 
 }  // namespace
@@ -165,6 +169,8 @@ bool is_presence(FieldId id) {
 std::optional<std::uint32_t> flag_bit(FieldId id) {
     const Field& f = field(id);
     static_assert(offsetof(weir_packet, present) == 0);
+    if (f.type == Type::kBool && f.offset == WEIR_FLOW_OFFSET + offsetof(weir_flow_view, present))
+        return kFlowPresent + f.shift;
     const std::size_t word = f.offset / 4;
     if (f.type != Type::kBool || word >= WEIR_PRESENT_WORDS) return std::nullopt;
     return static_cast<std::uint32_t>(word) * 32 + f.shift + (layer_of(id) == Layer::kInner ? kInnerPresent : 0);
@@ -197,7 +203,7 @@ Presence implied(const Presence& presence) {
 }
 
 Presence reduced(Presence presence) {
-    for (std::uint32_t bit = 0; bit < 2 * kInnerPresent; ++bit) {
+    for (std::uint32_t bit = 0; bit < kAllPresent; ++bit) {
         if (!presence.ones.has(bit) && !presence.zeros.has(bit)) continue;
         Presence rest = presence;
         rest.ones.remove(bit);

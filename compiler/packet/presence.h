@@ -16,13 +16,18 @@ namespace weir::packet {
 
 // The bits of the packet within a tunnel, weir_inside.inner.present, follow those of the packet.
 inline constexpr std::uint32_t kInnerPresent = WEIR_PRESENT_WORDS * 32;
+// Behind those are the ones of the packet's flow: enum weir_flow_present, one word.
+inline constexpr std::uint32_t kFlowPresent = 2 * kInnerPresent;
+inline constexpr std::uint32_t kAllPresent = kFlowPresent + 32;
+static_assert(WEIR_HAS_FLOW == kFlowPresent && WEIR_FLOW_PRESENT_END <= kAllPresent);
 
-// Some of the bits of weir_packet.present of both layers, word by word.
+// Some of the bits of weir_packet.present of both layers, and of the flow, word by word.
 struct PresentBits {
-    std::array<std::uint32_t, std::size_t{2} * WEIR_PRESENT_WORDS> words{};
+    std::array<std::uint32_t, kAllPresent / 32> words{};
 
     constexpr PresentBits() = default;
-    constexpr PresentBits(std::initializer_list<std::uint32_t> bits) {  // enum weir_present, or kInnerPresent + one
+    constexpr PresentBits(std::initializer_list<std::uint32_t>
+                              bits) {  // enum weir_present, kInnerPresent + one, or enum weir_flow_present
         for (const std::uint32_t bit : bits) add(bit);
     }
 
@@ -30,14 +35,14 @@ struct PresentBits {
     constexpr void remove(std::uint32_t bit) { words[WEIR_PRESENT_WORD(bit)] &= ~WEIR_BIT(bit); }
     constexpr bool has(std::uint32_t bit) const { return (words[WEIR_PRESENT_WORD(bit)] & WEIR_BIT(bit)) != 0; }
     constexpr bool empty() const { return *this == PresentBits{}; }
-    // Some are of the packet within a tunnel.
+    // Some are of the packet within a tunnel, or of the flow: they are not in struct weir_packet.
     constexpr bool has_inner() const {
         for (std::size_t i = WEIR_PRESENT_WORDS; i < words.size(); ++i)
             if (words[i] != 0) return true;
         return false;
     }
     std::uint32_t count() const;
-    // Are all of these in the packet? None may be of the packet within.
+    // Are all of these in the packet? None may be of the packet within or of the flow.
     bool in(const weir_packet& packet) const;
 
     constexpr PresentBits& operator|=(const PresentBits& other) {

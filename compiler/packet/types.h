@@ -6,7 +6,8 @@
 
 namespace weir::packet {
 
-enum class Type : std::uint8_t { kBool, kUint, kPort, kIp, kMac, kDomain, kText, kBytes };
+// kDuration: nanoseconds.
+enum class Type : std::uint8_t { kBool, kUint, kPort, kIp, kMac, kDomain, kText, kBytes, kDuration };
 
 std::string_view type_name(Type type);  // "port", "address", as diagnostics say it
 

@@ -64,6 +64,10 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
                           std::uint64_t{WEIR_RECORD_ELEMENTS(policy.record->packets)} *
                               WEIR_RECORD_SLOT_BYTES(keys, policy.record->bytes)});
     }
+    if (policy.reads_flows)
+        tables.push_back(
+            {"`flows`", policy.flows_span,
+             std::uint64_t{weir_flow_groups_of(static_cast<std::uint32_t>(policy.flows_size))} * WEIR_FLOW_BYTES});
     return tables;
 }
 

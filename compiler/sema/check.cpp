@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi.h"
+#include "compiler/policy/reads.h"
 #include "compiler/sema/check_items.h"
 #include "compiler/sema/check_tests.h"
 #include "compiler/sema/condition.h"
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxRules = 131'072;             // language.md, limits
 constexpr std::size_t kMaxIfaces = 32;                 // bits of weir_packet.iface_matches
 constexpr std::uint64_t kMaxThrottleKeys = 4'000'000;  // docs/limits.md
+constexpr std::uint64_t kMaxFlows = 4'000'000;         // likewise
 
 template <typename Item, typename Do>
 void each(const std::vector<PlacedItem>& items, Do act) {
@@ -79,6 +82,42 @@ void check_throttles_size(const std::vector<PlacedItem>& items, ConditionChecker
     });
 }
 
+// `flows size N`, at most once.
+void check_flows_size(const std::vector<PlacedItem>& items, ConditionChecker& conditions, policy::TypedPolicy& typed,
+                      Diagnostics& diagnostics) {
+    const ast::FlowsSize* first = nullptr;
+    each<ast::FlowsSize>(items, [&](const ast::Policy&, const ast::FlowsSize& written) {
+        const std::uint64_t size = conditions.given_integer(written.size).value_or(1);
+        if (first != nullptr)
+            diagnostics.add({.code = Code::E214,
+                             .span = written.span,
+                             .message = "a second `flows`",
+                             .notes = {{first->span, "the first one stands here"}}});
+        else if (size == 0 || size > kMaxFlows)
+            diagnostics.add({.code = Code::E371,
+                             .span = written.size_span,
+                             .message = fmt::format("a table of {} flows", size),
+                             .help = fmt::format("1 to {} flows are remembered", kMaxFlows)});
+        first = first == nullptr ? &written : first;
+        typed.flows_size = size;
+        typed.flows_span = written.span;
+    });
+}
+
+// Which fields of flows rules read, of whichever direction.
+void check_flows(policy::TypedPolicy& typed, Diagnostics& diagnostics) {
+    typed.reads_flows = (policy::fields_read(typed).needs() & WEIR_NEED_FLOWS) != 0;
+    const bool is_sized = typed.flows_span.end != 0;
+    if (is_sized && !typed.reads_flows)
+        diagnostics.add({.code = Code::W456,
+                         .span = typed.flows_span,
+                         .message = "no rule reads a field of flows",
+                         .label = "unused",
+                         .help = "flows are remembered where a rule names one of `flow.…`, `tcp.is_retransmit`, "
+                                 "`http.latency`"});
+    if (!is_sized && !typed.rules.empty()) typed.flows_span = typed.rules.front().span;
+}
+
 // Conditions on the interface share a word of bits.
 void check_ifaces(const policy::TypedPolicy& typed, Diagnostics& diagnostics) {
     std::vector<std::pair<policy::BytesOp, std::string>> seen;
@@ -123,9 +162,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
     each<ast::Alert>(items, [&](const ast::Policy& policy, const ast::Alert& alert) { checker.alert(policy, alert); });
     check_defaults(items, checker, typed, diagnostics);
     check_throttles_size(items, conditions, typed, diagnostics);
-    each<ast::FlowsSize>(items, [&](const ast::Policy&, const ast::FlowsSize& flows) {
-        conditions.not_yet(flows.span, "`flows size`");
-    });
+    check_flows_size(items, conditions, typed, diagnostics);
     each<ast::Record>(items, [&](const ast::Policy&, const ast::Record& record) { checker.record(record); });
     each<ast::Let>(items,
                    [&](const ast::Policy& policy, const ast::Let& let) { conditions.check_let({&policy, &let}); });
@@ -146,6 +183,7 @@ std::optional<policy::TypedPolicy> check(const Sources& sources, const std::vect
         typed.tests.push_back(tests.check(policy, test));
     });
     if (diagnostics.has_errors()) return std::nullopt;
+    check_flows(typed, diagnostics);
     return typed;
 }
 

@@ -42,6 +42,7 @@ std::string_view with_article(packet::Type type) {
         case packet::Type::kDomain: return "a domain name";
         case packet::Type::kText: return "a string";
         case packet::Type::kBytes: return "bytes";
+        case packet::Type::kDuration: return "a duration";
     }
     return "something";
 }
@@ -104,15 +105,16 @@ policy::ExprId ConditionChecker::mismatch(const Operand& lhs, const ast::Compare
 
 // Whether the type has the operator at all, and whether it takes one value or several.
 bool ConditionChecker::operator_fits(const ast::Compare& node, packet::Type type, const Operand& rhs) {
-    const bool ordered = type == packet::Type::kUint || type == packet::Type::kPort;
+    const bool ordered = type == packet::Type::kUint || type == packet::Type::kPort || type == packet::Type::kDuration;
     const bool searched = type == packet::Type::kText || type == packet::Type::kBytes || type == packet::Type::kDomain;
     if ((is_order(node.op) && !ordered) || (is_text_search(node.op) && !searched) ||
         (is_membership(node.op) && type == packet::Type::kBool)) {
         say({.code = Code::E321,
              .span = node.op_span,
              .message = fmt::format("`{}` does not apply to {}", text(node.op_span), with_article(type)),
-             .help = ordered                       ? "integers and ports take == != < <= > >= in"
-                     : searched                    ? "strings and bytes take == != contains starts_with ends_with in"
+             .help = ordered    ? type == packet::Type::kDuration ? "durations take == != < <= > >= in"
+                                                                  : "integers and ports take == != < <= > >= in"
+                     : searched ? "strings and bytes take == != contains starts_with ends_with in"
                      : type == packet::Type::kBool ? "a bool field is a condition by itself; it also takes == and !="
                                                    : "it takes == != and in"});
         return false;
@@ -185,6 +187,7 @@ policy::ExprId ConditionChecker::compare_sides(const Operand& lhs, const ast::Co
     switch (type) {
         case packet::Type::kBool: return compare_flag(lhs, node, rhs, span);
         case packet::Type::kUint:
+        case packet::Type::kDuration:
         case packet::Type::kPort: return compare_number(lhs, node, rhs, span);
         case packet::Type::kIp: return compare_address(lhs, node, rhs, span);
         case packet::Type::kMac: return compare_mac(lhs, node, rhs, span);
@@ -201,6 +204,7 @@ policy::ExprId ConditionChecker::compare_fields(const Operand& lhs, const ast::C
     switch (type) {
         case packet::Type::kBool: return add(span, policy::FlagCompare{lhs.field, rhs.field, negated});
         case packet::Type::kUint:
+        case packet::Type::kDuration:
         case packet::Type::kPort:
             return add(span, policy::NumberCompare{{lhs.field, lhs.mask}, relation_of(node.op), {rhs.field, rhs.mask}});
         case packet::Type::kIp: return add(span, policy::AddressCompare{lhs.field, rhs.field, negated});
@@ -242,9 +246,12 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (const PlacedValue& element : *rhs.values) {
         std::pair<std::uint64_t, std::uint64_t> range;
-        if (const auto* number = std::get_if<Integer>(&element.value)) {
+        const bool is_time = type_of(lhs) == packet::Type::kDuration;
+        if (const auto* time = std::get_if<Duration>(&element.value); time != nullptr && is_time) {
+            range = {time->ns, time->ns};
+        } else if (const auto* number = std::get_if<Integer>(&element.value); number != nullptr && !is_time) {
             range = {number->value, number->value};
-        } else if (const auto* several = std::get_if<IntegerRange>(&element.value)) {
+        } else if (const auto* several = std::get_if<IntegerRange>(&element.value); several != nullptr && !is_time) {
             range = {several->first, several->last};
         } else {
             Diagnostic wrong{
@@ -253,6 +260,10 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ConditionChe
                 .message = fmt::format("`{}` is {}, and `{}` is {}", text(lhs.span), with_article(type_of(lhs)),
                                        text(element.span), value_kind(element.value)),
                 .help = "types never convert: compare values of one type"};
+            if (is_time && std::holds_alternative<Integer>(element.value))
+                wrong.help = fmt::format("a duration has a unit: `{0}us`, `{0}ms`, `{0}s`", text(element.span));
+            else if (is_time)
+                wrong.help = "write a duration: `50us`, `100ms`, `10s`";
             if (const auto* quoted = std::get_if<Text>(&element.value))
                 take_suggestion(wrong, lhs.field, quoted->bytes);
             if (const auto* size = std::get_if<ByteSize>(&element.value))

@@ -22,8 +22,8 @@ constexpr FieldSuggestion kClock = only_help(
 constexpr FieldSuggestion kPlace =
     only_help("there is no database of places: put their prefixes into a file, `set NAME : net from \"FILE\"`");
 constexpr FieldSuggestion kProcess = only_help("at this hook a packet belongs to no process and to no user yet");
-constexpr FieldSuggestion kTracked =
-    only_help("the first packet of a TCP connection is `tcp.syn and not tcp.ack`, an answer has `tcp.ack`");
+constexpr FieldSuggestion kTracked = only_help(
+    "flows have fields: `flow.is_new`, `flow.established`; what is related to another flow is a flow of its own");
 constexpr FieldSuggestion kMark = only_help("a packet has no mark before the kernel's stack has seen it");
 
 constexpr Row kRows[] = {

@@ -23,7 +23,7 @@ Engine::ShadowPrograms Engine::shadow_programs() const {
     ProgramOptions live = Shadow::live_options(number, s.shared_with_shadow(), s.root.frames());
     live.answer_ns = answer_ns(s.options.reject_limit);
     return {s.stored.is_unconfirmed() ? nullptr : s.active->source.get(), live,
-            Shadow::candidate_options(number, s.root.frames())};
+            Shadow::candidate_options(number, s.active->program.state().flows(), s.root.frames())};
 }
 
 // The policy in force's own program counts nothing while the other one stands in for it.

@@ -85,7 +85,9 @@ Status Engine::State::begin(const bpf::Object& object) {
             newest = loaded->generation.number;
             active = std::move(*loaded);
             save();
+            enter_host_flows(*active);
             done = attach_all();
+            if (done) enter_host_flows(*active);  // connections that opened between
         } else {
             done = loaded.error();
         }
@@ -271,6 +273,10 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
     for (std::size_t i = 0; i < maps.size(); ++i) {
         if (bpf::is_set(maps[i].kind)) continue;
         const weir_state_account account = accounts.state(identities[i], counts);
+        if (maps[i].kind == bpf::StateKind::kFlows) {
+            status.flows = {state.size_of(identities[i]), (*held)[i], account.evicted, account.refused};
+            continue;
+        }
         status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
     }
     if (const int map = active->program.map("weir_tls_walks"); map >= 0) {

@@ -10,6 +10,7 @@
 
 #include "compiler/object.h"
 #include "grammar/base/result.h"
+#include "runtime/engine/flow_list.h"
 #include "runtime/engine/lifetime.h"
 #include "runtime/engine/program.h"
 #include "runtime/engine/shadow.h"
@@ -117,6 +118,8 @@ public:
         RecorderView view{};
     };
     Result<RecorderAccess> recorder() const;
+    // Flows that the policy in force remembers; those with most bytes. An error where it reads none.
+    Result<FlowList> flows(std::size_t top) const;
     // In other threads: expired entries are removed from sets (packets do not see them anyway), and what the first
     // change of a set by hand needs is made ready. To be called now and then.
     void tidy_sets();

@@ -63,7 +63,8 @@ Part part_out(const bpf::Object& compiled) {
 }
 
 // Sizes, tables and settings: all that must be right before the kernel sees the program.
-Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part, const ProgramOptions& options) {
+Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part, const ProgramOptions& options,
+               std::uint32_t flow_groups) {
     for (const bpf::MapSize& size : compiled.sizes) {
         bpf_map* map = bpf_object__find_map_by_name(object, size.map.c_str());
         if (map == nullptr) continue;
@@ -95,6 +96,7 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part
     }
     weir_settings settings = options.settings;
     set_print_by(settings);
+    settings.flow_groups = flow_groups;
     if (Status filled = fill(".rodata", &settings, sizeof(settings)); !filled) return filled;
 
     // Who has no size for it has no use for it.
@@ -190,7 +192,8 @@ Result<Opened> open(const bpf::Object& compiled, const Part& part, const bpf_obj
     if (Status restricted = restrict_to(opened.program, raw); !restricted) return restricted.error();
     bpf_program__set_type(opened.program, part.type);
     if (part.type == BPF_PROG_TYPE_XDP) take_frames(opened.program, static_cast<FrameBuffers>(options.settings.frames));
-    if (Status prepared = prepare(raw, compiled, part, options); !prepared) return prepared.error();
+    if (Status prepared = prepare(raw, compiled, part, options, state.flow_groups()); !prepared)
+        return prepared.error();
     if (Status described = state.describe(raw); !described) return described.error();
     if (first != nullptr)
         if (Status shared = share_maps(raw, first); !shared) return shared.error();
@@ -235,7 +238,7 @@ Status Program::add_maps(bpf_object* object, std::vector<Map>& maps) {
 
 Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions& options) {
     quiet_libbpf();
-    auto state = StateMaps::make(compiled.state, options.shared.state);
+    auto state = StateMaps::make(compiled.state, options.shared.state, options.shared.flows);
     if (!state) return state.error();
     if (Status made = state->add_fixed(compiled.names); !made) return made.error();
     std::vector<Map> maps;

@@ -25,6 +25,7 @@ struct SharedMaps {
     std::uint32_t generation = 0;               // of that policy; 0: there is none
     int record = -1;                            // fd of its flight recorder, or -1
     const bpf::RecordInfo* recorded = nullptr;  // how it records
+    int flows = -1;                             // fd of a table of flows that is read, whatever its size
 };
 
 struct ProgramOptions {

@@ -40,9 +40,11 @@ ProgramOptions Shadow::live_options(std::uint32_t generation, const SharedMaps& 
     return options;
 }
 
-// With a ring that nobody reads: a candidate alerts nobody, and remembers for itself.
-ProgramOptions Shadow::candidate_options(std::uint32_t generation, FrameBuffers frames) {
+// With a ring that nobody reads: a candidate alerts nobody, and remembers for itself. It reads the flows of the policy
+// in force.
+ProgramOptions Shadow::candidate_options(std::uint32_t generation, int flows, FrameBuffers frames) {
     ProgramOptions options = live_options(generation, {}, frames);
+    options.shared.flows = flows;
     options.settings.only_tells = 1;
     return options;
 }
@@ -52,7 +54,8 @@ Result<Shadow> Shadow::load(const bpf::Object& live, std::uint32_t generation, c
                             const LoadProgram& load_program) {
     auto live_program = load_program(live, live_options(generation, shared, frames));
     if (!live_program) return live_program.error();
-    auto candidate_program = load_program(candidate, candidate_options(generation, frames));
+    auto candidate_program = load_program(
+        candidate, candidate_options(generation, shared.state != nullptr ? shared.state->flows() : -1, frames));
     if (!candidate_program) return candidate_program.error();
     Shadow shadow(std::move(*live_program), std::move(*candidate_program));
 

@@ -33,7 +33,8 @@ public:
                                const bpf::Object& candidate, Origin origin, FrameBuffers frames,
                                const LoadProgram& load_program = Program::load);
     static ProgramOptions live_options(std::uint32_t generation, const SharedMaps& shared, FrameBuffers frames);
-    static ProgramOptions candidate_options(std::uint32_t generation, FrameBuffers frames);
+    // `flows`: the table of the policy in force, or -1.
+    static ProgramOptions candidate_options(std::uint32_t generation, int flows, FrameBuffers frames);
 
     int program_fd() const { return program_.get(); }
     int shadowed_fd() const { return shadowed_.get(); }  // its prog array: has to be held for it to go on

@@ -153,6 +153,9 @@ struct Engine::State {
     void finish_drained();
     void drop_unused();
 
+    // flows.cpp
+    void enter_host_flows(const Loaded& loaded) const;
+
     // candidate.cpp
     SharedMaps shared_with_shadow() const;
     Status begin_shadow(const bpf::Object& candidate, const Origin& origin);

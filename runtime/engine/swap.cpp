@@ -123,6 +123,7 @@ bool Engine::State::went_back(InForce now) const {
 
 // Puts `loaded` in force. Nothing can fail here.
 void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
+    enter_host_flows(loaded);
     for (;;) {
         finish_swap();  // the kernel may go back until the very store
         const InForce before = root.in_force();
@@ -141,6 +142,7 @@ void Engine::State::commit(Loaded loaded, std::uint64_t confirm_within_ms) {
     }
     newest = loaded.generation.number;
     replaced = std::exchange(*active, std::move(loaded));
+    enter_host_flows(*active);  // connections that opened between
     if (Status added = active->program.state().add_first_entries(); !added)
         notice("a set lacks entries of its file: " + added.error().message);
 }

@@ -56,10 +56,13 @@ bool EventReader::read_event(std::span<const std::uint8_t> bytes) {
     std::memset(&event_.event, 0, sizeof(event_.event));
     std::memcpy(&event_.event, bytes.data(), std::min(bytes.size(), sizeof(event_.event)));
     std::uint32_t& flags = event_.event.flags;
-    const bool is_inside = (flags & WEIR_EVENT_INSIDE) != 0 && bytes.size() >= sizeof(event_);
-    if (!is_inside) flags &= ~WEIR_EVENT_INSIDE;
-    if (is_inside) std::memcpy(&event_, bytes.data(), sizeof(event_));
-    const std::size_t at = is_inside ? sizeof(event_) : sizeof(event_.event);
+    const std::size_t whole = (flags & WEIR_EVENT_FLOW) != 0 ? sizeof(event_) : offsetof(weir_event_inside, flow);
+    const bool is_inside = (flags & WEIR_EVENT_INSIDE) != 0 && bytes.size() >= whole;
+    if (is_inside)
+        std::memcpy(&event_, bytes.data(), whole);
+    else
+        flags &= ~(WEIR_EVENT_INSIDE | WEIR_EVENT_FLOW);
+    const std::size_t at = is_inside ? whole : sizeof(event_.event);
     if ((flags & WEIR_EVENT_CAPTURED) == 0 || bytes.size() < at + sizeof(capture_)) return false;
     std::memcpy(&capture_, bytes.data() + at, sizeof(capture_));
     return true;

@@ -19,12 +19,16 @@ namespace {
 // Where a field is.
 const std::uint8_t* place(const weir_event_inside& record, std::uint16_t offset) {
     if (offset < WEIR_INSIDE_OFFSET) return reinterpret_cast<const std::uint8_t*>(&record.event.packet) + offset;
+    if (offset >= WEIR_FLOW_OFFSET)
+        return reinterpret_cast<const std::uint8_t*>(&record.flow) + (offset - WEIR_FLOW_OFFSET);
     return reinterpret_cast<const std::uint8_t*>(&record.inside) + (offset - WEIR_INSIDE_OFFSET);
 }
 
 constexpr std::uint32_t kInnerPresent = WEIR_PRESENT_WORDS * 32;  // packet::kInnerPresent
 
 bool has_field(const weir_event_inside& record, const bpf::FieldRef& field) {
+    if (field.present_bit >= WEIR_HAS_FLOW)
+        return (record.event.flags & WEIR_EVENT_FLOW) != 0 && (record.flow.present & WEIR_BIT(field.present_bit)) != 0;
     const bool is_inside = field.offset >= WEIR_INSIDE_OFFSET || field.present_bit >= kInnerPresent;
     if (is_inside && (record.event.flags & WEIR_EVENT_INSIDE) == 0) return false;
     return field.present_bit < kInnerPresent ? has(record.event.packet, field.present_bit)
@@ -63,6 +67,14 @@ std::uint64_t member(const weir_event_inside& record, const bpf::FieldRef& field
     std::uint64_t value = 0;
     std::memcpy(&value, bytes, field.size);  // little-endian, as abi.h's users all are: bpfel
     return value >> field.shift & field.mask;
+}
+
+// In the largest unit of which there is one at least, three decimals: "1.250ms".
+std::string duration_text(std::uint64_t ns) {
+    constexpr std::pair<std::string_view, double> kUnits[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}};
+    for (const auto& [unit, each] : kUnits)
+        if (static_cast<double>(ns) >= each) return fmt::format("{:.3f}{}", static_cast<double>(ns) / each, unit);
+    return fmt::format("{}ns", ns);
 }
 
 std::string hole_text(bpf::MessageWord word, const weir_event& record, const bpf::RuleInfo& rule) {
@@ -122,6 +134,7 @@ std::string field_text(const weir_event_inside& record, const bpf::FieldRef& fie
                 (field.offset < WEIR_INSIDE_OFFSET ? record.event.packet : record.inside.inner).ip_version;
             return address_text(words, field.size > sizeof(words[0]) ? version : std::uint8_t{4});
         }
+        case bpf::FieldFormat::kDuration: return duration_text(member(record, field));
         case bpf::FieldFormat::kPayload: return "-";  // events carry no bytes of it
         case bpf::FieldFormat::kNumber: break;
     }

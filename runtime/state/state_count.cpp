@@ -12,6 +12,7 @@
 
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
+#include "runtime/state/flow_table.h"
 #include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
@@ -100,6 +101,11 @@ std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
 
 Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
     const std::uint64_t now_ns = monotonic_ns();
+    if (map.kind == bpf::StateKind::kFlows) {
+        const auto flows = FlowTable::open(map.fd);
+        if (!flows) return flows.error();
+        return flows->count(now_ns, stop);
+    }
     const auto read = read_head(map);
     if (!read) return read.error();
     const weir_table_head& head = *read;
@@ -127,6 +133,11 @@ Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>&
 }
 
 Result<std::size_t> bytes_to_count(const CountedMap& map) {
+    if (map.kind == bpf::StateKind::kFlows) {
+        const auto flows = FlowTable::open(map.fd);
+        if (!flows) return flows.error();
+        return flows->bytes();
+    }
     const auto head = read_head(map);
     if (!head) return head.error();
     if (bpf::is_set(map.kind) && entries_by_head(*head, monotonic_ns())) return std::size_t{0};

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/state/flow_table.h"
 #include "runtime/state/name_table.h"
 #include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
@@ -91,6 +92,13 @@ Result<UniqueFd> make_cells(const bpf::StateMap& wanted, int old) {
     return StateTable::make_resized(shape, *others);
 }
 
+Result<UniqueFd> make_flows(const bpf::StateMap& wanted, int old) {
+    if (old < 0) return FlowTable::make(wanted.max_entries);
+    auto others = FlowTable::open(old);
+    if (!others) return others.error();
+    return FlowTable::make_resized(wanted.max_entries, *others, monotonic_ns());
+}
+
 }  // namespace
 
 Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
@@ -108,15 +116,21 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
     const int others = old != nullptr && goes_on(old->shape, wanted) ? old->fd.get() : -1;
     auto made = wanted.kind == bpf::StateKind::kSet     ? make_set(wanted, others)
                 : wanted.kind == bpf::StateKind::kNames ? make_names(wanted, others)
+                : wanted.kind == bpf::StateKind::kFlows ? make_flows(wanted, others)
                                                         : make_cells(wanted, others);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;
 }
 
-Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier) {
+Result<StateMaps> StateMaps::make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier, int flows) {
     StateMaps made;
     for (const bpf::StateMap& shape : wanted) {
+        if (shape.kind == bpf::StateKind::kFlows && flows >= 0) {
+            made.maps_.push_back({shape, duplicate(flows), true});
+            if (!made.maps_.back().fd) return kernel_error(errno, "sharing the flows");
+            continue;
+        }
         auto map = make_one(shape, earlier);
         if (!map) return map.error();
         made.maps_.push_back(std::move(*map));
@@ -129,6 +143,11 @@ Result<StateMaps> StateMaps::adopt(const std::vector<bpf::StateMap>& shapes,
     StateMaps made;
     std::map<std::string, std::vector<std::uint32_t>> ids;  // by outer map
     for (const bpf::StateMap& shape : shapes) {
+        if (shape.kind == bpf::StateKind::kFlows) {
+            made.maps_.push_back({shape, duplicate(outer(shape.outer)), true});
+            if (!made.maps_.back().fd) return kernel_error(errno, "finding the flows again");
+            continue;
+        }
         const auto [known, is_new] = ids.try_emplace(shape.outer);
         if (is_new)
             known->second = ids_in(
@@ -168,6 +187,11 @@ Status StateMaps::describe(bpf_object* object) const {
         const int inner = first != maps_.end() ? first->fd.get() : has_fixed ? fixed_.front().fd.get() : -1;
         const int failed = inner < 0 ? bpf_map__set_autocreate(outer, false) : bpf_map__set_inner_map_fd(outer, inner);
         if (failed != 0) return kernel_error(failed, fmt::format("preparing `{}`", name));
+    }
+    if (bpf_map* table = bpf_object__find_map_by_name(object, bpf::kFlowTable); table != nullptr) {
+        const int flows = fd(bpf::kFlowsIdentity);
+        const int failed = flows < 0 ? bpf_map__set_autocreate(table, false) : bpf_map__reuse_fd(table, flows);
+        if (failed != 0) return kernel_error(failed, "preparing the table of flows");
     }
     return Done{};
 }
@@ -220,7 +244,7 @@ Status add_first_names(const bpf::StateMap& shape, int fd) {
 Status StateMaps::add_first_entries() const {
     SetChanger changer;
     for (const Map& map : maps_) {
-        if (!map.taken_over) continue;
+        if (!map.taken_over || map.shape.kind == bpf::StateKind::kFlows) continue;
         if (map.shape.kind == bpf::StateKind::kNames) {
             if (Status added = add_first_names(map.shape, map.fd.get()); !added) return added;
             continue;
@@ -241,6 +265,12 @@ Status StateMaps::add_first_entries() const {
 
 Status StateMaps::reset() const {
     for (const Map& map : maps_) {
+        if (map.shape.kind == bpf::StateKind::kFlows) {
+            auto flows = FlowTable::open(map.fd.get());
+            if (!flows) return flows.error();
+            flows->clear();
+            continue;
+        }
         if (map.shape.kind == bpf::StateKind::kNames) {
             auto table = NameTable::open(map.fd.get());
             if (!table) return table.error();
@@ -262,6 +292,24 @@ int StateMaps::fd(const std::string& identity) const {
     const auto found =
         std::find_if(maps_.begin(), maps_.end(), [&](const Map& map) { return map.shape.identity == identity; });
     return found == maps_.end() ? -1 : found->fd.get();
+}
+
+std::uint32_t StateMaps::size_of(const std::string& identity) const {
+    for (const Map& map : maps_)
+        if (map.shape.identity == identity) return map.shape.max_entries;
+    return 0;
+}
+
+std::uint32_t StateMaps::flow_groups() const {
+    bpf_map_info info{};
+    __u32 length = sizeof(info);
+    if (flows() < 0 || bpf_obj_get_info_by_fd(flows(), &info, &length) != 0) return 0;
+    return info.max_entries;
+}
+
+bool StateMaps::has_earlier_flows() const {
+    return std::any_of(maps_.begin(), maps_.end(),
+                       [](const Map& map) { return map.shape.kind == bpf::StateKind::kFlows && map.taken_over; });
 }
 
 std::vector<int> StateMaps::fds() const {

@@ -21,7 +21,8 @@ public:
     StateMaps() = default;
     // The maps of `wanted`: those of `earlier` that are the same by identity and shape, else new ones, filled with what
     // they begin with. What changed in its size alone takes along what it has. `earlier` may be null.
-    static Result<StateMaps> make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier);
+    // `flows`: a table of flows to be shared as it is, or -1.
+    static Result<StateMaps> make(const std::vector<bpf::StateMap>& wanted, const StateMaps* earlier, int flows = -1);
 
     // Those of a program that runs already: `outer` has the descriptors of its maps of maps.
     static Result<StateMaps> adopt(const std::vector<bpf::StateMap>& shapes,
@@ -45,6 +46,11 @@ public:
 
     // The map of state of that identity, or -1.
     int fd(const std::string& identity) const;
+    std::uint32_t size_of(const std::string& identity) const;  // as the policy gives it; 0 where there is none
+    // The table of flows, or -1; whether it has what a policy before left in it.
+    int flows() const { return fd(bpf::kFlowsIdentity); }
+    std::uint32_t flow_groups() const;  // of that table; 0 where there is none
+    bool has_earlier_flows() const;
     std::vector<bpf::StateMap> shapes() const;
     std::vector<int> fds() const;
     std::vector<std::uint8_t> taken_over() const;  // 1: the map was another policy's before

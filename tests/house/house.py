@@ -19,8 +19,8 @@ MAX_FILE_LINES = 500        # CONTRIBUTING.md, conventions
 MAX_FUNCTION_LINES = 70
 
 # What each room may include of the project, by prefix: the row of the longest name that a file's path begins with.
-ABI = ("bpf/abi.h", "bpf/table.h", "bpf/name_table.h", "bpf/answer.h", "bpf/direction.h", "bpf/record.h",
-       "bpf/tls_walks.h")
+ABI = ("bpf/abi.h", "bpf/table.h", "bpf/name_table.h", "bpf/answer.h", "bpf/direction.h", "bpf/flow.h", "bpf/print.h",
+       "bpf/record.h", "bpf/tls_walks.h")
 OBJECT = ("compiler/object.h", "compiler/object_bytes.h")
 POLICY = ("grammar/", "compiler/packet/", "compiler/policy/")
 BELOW_TOOLING = ("grammar/", "compiler/", "runtime/", *ABI)
@@ -185,19 +185,21 @@ def check_diagnostics(root, _):
 
 def rows(root, macro):
     """The arguments of each row of a kind in the table of fields, strings without their quotes."""
-    for row in re.findall(rf"^{macro}\((.*?)\)$", text(root / "compiler/packet/fields.def"), re.M | re.S):
-        yield [a.strip().strip('"') for a in re.findall(r'"[^"]*"|\w+\([^)]*\)|[^,"]+', row) if a.strip()]
+    found = re.findall(rf"^{macro}\((.*?)\)$", text(root / "compiler/packet/fields.def"), re.M | re.S)
+    return [[a.strip().strip('"') for a in re.findall(r'"[^"]*"|\w+\([^)]*\)|[^,"]+', row) if a.strip()] for row in found]
 
 
 TYPES = {"kBool": "bool", "kUint": "integer, {} bits", "kPort": "port", "kIp": "address", "kMac": "MAC address",
-         "kDomain": "domain name", "kText": "string", "kBytes": "bytes"}
+         "kDomain": "domain name", "kText": "string", "kBytes": "bytes",
+         "kDuration": "duration"}
 
 
 def check_fields(root, _):
     """Each field has its row in the language's guide, as the table of fields says it, and in the verdict tables."""
     when = {row[0]: row[2] for row in rows(root, "WEIR_PRESENT")}
     fields = [(row[1], TYPES[row[2]].format(row[3]), row[4], row[-1]) for row in rows(root, "WEIR_FIELD")]
-    fields += [(row[1], "bool", row[2], row[-1]) for row in rows(root, "WEIR_FLAG")]
+    fields += [(row[1], "bool", row[2], row[-1]) for row in rows(root, "WEIR_FLAG") + rows(root, "WEIR_FLOW_FLAG")]
+    fields += [(row[1], TYPES[row[2]].format(row[3]), row[4], row[-1]) for row in rows(root, "WEIR_FLOW")]
     if not fields:
         yield "compiler/packet/fields.def: no rows found"
     guide = text(root / "docs/language.md")

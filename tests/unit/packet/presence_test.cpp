@@ -51,10 +51,22 @@ TEST_CASE("the packet in the packet follows the same facts, and some of the othe
     CHECK(implied({{WEIR_HAS_VXLAN}, {}}).zeros.has(WEIR_HAS_GRE));
 }
 
+TEST_CASE("bits of the flow") {
+    const Presence opened = implied({{WEIR_IS_FLOW_OPENED}, {}});
+    CHECK(opened.ones.has(WEIR_IS_FLOW_ESTABLISHED));
+    CHECK(opened.ones.has(WEIR_HAS_FLOW));
+    CHECK(opened.ones.has(WEIR_HAS_IP));
+    CHECK(opened.zeros.has(WEIR_IS_FLOW_NEW));
+    CHECK(implied({{WEIR_HAS_HTTP_LATENCY}, {}}).zeros.has(WEIR_HAS_HTTP_REQUEST));
+    CHECK(implied({{WEIR_IS_FLOW_NEW}, {}}).ones.has(WEIR_IS_FLOW_FROM_CLIENT));
+    CHECK_FALSE(implied({{WEIR_HAS_FLOW_RTT, WEIR_HAS_UDP}, {}}).possible());
+    CHECK(reduced(opened).ones == PresentBits{WEIR_IS_FLOW_OPENED});
+}
+
 TEST_CASE("bits of different words") {
     PresentBits bits;
     bits.add(3), bits.add(35), bits.add(63);
-    CHECK(bits.words == std::array<std::uint32_t, std::size_t{2} * WEIR_PRESENT_WORDS>{1u << 3, 1u << 3 | 1u << 31});
+    CHECK(bits.words == std::array<std::uint32_t, kAllPresent / 32>{1u << 3, 1u << 3 | 1u << 31});
     CHECK(bits.count() == 3);
     CHECK((bits - PresentBits{35}) == PresentBits{3, 63});
     CHECK((bits & PresentBits{35, 36}) == PresentBits{35});

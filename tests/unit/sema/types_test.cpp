@@ -378,8 +378,6 @@ TEST_CASE("rules, alerts, verdicts") {
     CHECK(check("alert a { message \"}\" }\n").has(Code::E332));
     CHECK(check("alert a { message \"{{{\" }\n").has(Code::E332));
     CHECK(check("alert a { message \"a\" to none }\n").has(Code::E210));
-    CHECK(check("rule r { when flow.is_new then drop }").has(Code::E599));
-    CHECK(check("rule r { when flow.is_new then drop }").has(Code::E599));
     CHECK(check("test \"t\" { tcp 10.0.0.1:1 -> 10.0.0.2:2 => drop by none }").has(Code::E208));
 }
 
