@@ -33,6 +33,8 @@ static __always_inline void weir_refused(__u32 account) {
     if (counts) counts->refused++;
 }
 
+/* Whose cells are: what says how far one is from its initial state. */
+enum weir_cells { WEIR_CELLS_OF_TERM, WEIR_CELLS_OF_SHARE, WEIR_CELLS_OF_SURGE, WEIR_CELLS_OF_THROTTLES };
 /* Where a key would be. */
 struct weir_cell_place {
     void* table;
@@ -41,7 +43,7 @@ struct weir_cell_place {
     __u64 print;
     __u64 now_ns;
     __u32 number; /* of the term, and its account */
-    __u32 is_window_of_throttle;
+    __u32 kind;   /* enum weir_cells */
 };
 /* Worked out again where it is needed, as in set_table.h. */
 static __always_inline __u32 weir_home_line(__u64 print) {
@@ -82,18 +84,20 @@ static __always_inline __u64 weir_term_distance(const struct weir_term* term, co
     return taken > filled ? taken - filled : 0;
 }
 
-/* Of a share or a surge. A key over its limit is farther than all that are not. An average fades by half in five
- * windows, nearly; it is never as if its key had not been met. */
+/* A key over its limit is farther than all that are not. */
 #define WEIR_IS_OVER (1ull << 62)
-static __always_inline __u64 weir_compared_distance(const struct weir_term* term, const struct weir_cell* cell,
-                                                    __u32 beside, __u64 now_ns) {
+static __always_inline __u64 weir_share_distance(const struct weir_term* term, const struct weir_cell* cell,
+                                                 __u32 beside, __u64 now_ns) {
+    __u64 taken = cell->taken, all = taken & WEIR_SHARE_MOST;
+    if (weir_since(cell->time_ns, now_ns) >= term->unit_ns) return 0;
+    int is_over = weir_share_is_over(all, weir_share_hits(taken, beside), term->limit, term->capacity);
+    return is_over ? all | WEIR_IS_OVER : all;
+}
+
+/* An average fades by half in five windows, nearly; it is never as if its key had not been met. */
+static __always_inline __u64 weir_surge_distance(const struct weir_term* term, const struct weir_cell* cell,
+                                                 __u32 beside, __u64 now_ns) {
     __u64 since = weir_since(cell->time_ns, now_ns), taken = cell->taken;
-    if (term->kind == WEIR_TERM_SHARE) {
-        if (since >= term->unit_ns) return 0;
-        __u64 all = taken & WEIR_SHARE_MOST;
-        int is_over = weir_share_is_over(all, weir_share_hits(taken, beside), term->limit, term->capacity);
-        return is_over ? all | WEIR_IS_OVER : all;
-    }
     __u64 average = weir_surge_average(taken) + ((__u64)beside << 8);
     if (since < term->unit_ns)
         return weir_surge_is_over(taken, beside, term->limit, term->capacity) ? average | WEIR_IS_OVER : average + 1;
@@ -144,25 +148,27 @@ static __always_inline void weir_inserted(__u32 account, __u32 cell) {
     counts->evicted += cell / WEIR_EVICTS;
 }
 
+static __always_inline __u64 weir_distance(struct weir_term_group* group, __u32 at, const struct weir_term* term,
+                                           __u64 now_ns, enum weir_cells kind) {
+    const struct weir_cell* cell = weir_cell_at(group, at);
+    if (!*(volatile __u64*)&cell->print) return 0;
+    if (kind == WEIR_CELLS_OF_TERM) return weir_term_distance(term, cell, now_ns);
+    __u32 beside = *weir_ends_of(group, at);
+    if (kind == WEIR_CELLS_OF_SHARE) return weir_share_distance(term, cell, beside, now_ns);
+    if (kind == WEIR_CELLS_OF_SURGE) return weir_surge_distance(term, cell, beside, now_ns);
+    return weir_throttle_distance(cell, beside, now_ns);
+}
+
 /* Where a new key goes: the first free cell from its home on; in a group that is full, that of the key which is nearest
  * to its initial state. So a key over its limit goes only where all are. No term: of the throttles. */
 static __always_inline __u32 weir_choose(struct weir_term_group* group, __u64 print, const struct weir_term* term,
-                                         __u64 now_ns) {
+                                         __u64 now_ns, enum weir_cells kind) {
     __u32 nearest = 0;
     __u64 least = ~0ull;
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++) {
         __u32 at = weir_cell_from_home(print, i);
-        const struct weir_cell* cell = weir_cell_at(group, at);
-        __u64 distance = 0;
-        if (*(volatile __u64*)&cell->print) {
-            if (!term)
-                distance = weir_throttle_distance(cell, *weir_ends_of(group, at), now_ns);
-            else if (weir_comparing_terms() && term->kind >= WEIR_TERM_SHARE)
-                distance = weir_compared_distance(term, cell, *weir_ends_of(group, at), now_ns);
-            else
-                distance = weir_term_distance(term, cell, now_ns);
-        }
+        __u64 distance = weir_distance(group, at, term, now_ns, kind);
         if (distance < least) {
             nearest = at;
             least = distance;
@@ -172,12 +178,24 @@ static __always_inline __u32 weir_choose(struct weir_term_group* group, __u64 pr
     }
     return least ? nearest | WEIR_EVICTS : nearest;
 }
-GLOBAL_FUNCTION __u32 weir_choose_cell(struct weir_term_group* group, __u64 print, __u32 number, __u64 now_ns) {
-    if (!group || number >= weir_term_count()) return 0;
-    return weir_choose(group, print, &weir_terms[BOUNDED(number)], now_ns);
-}
+#define CHOOSE(name, kind)                                                                                             \
+    GLOBAL_FUNCTION __u32 weir_choose_##name(struct weir_term_group* group, __u64 print, __u32 number, __u64 now_ns) { \
+        if (!group || number >= weir_term_count()) return 0;                                                           \
+        return weir_choose(group, print, &weir_terms[BOUNDED(number)], now_ns, kind);                                  \
+    }
+CHOOSE(cell, WEIR_CELLS_OF_TERM)
+CHOOSE(share, WEIR_CELLS_OF_SHARE)
+CHOOSE(surge, WEIR_CELLS_OF_SURGE)
 GLOBAL_FUNCTION __u32 weir_choose_window(struct weir_term_group* group, __u64 print, __u64 now_ns) {
-    return group ? weir_choose(group, print, 0, now_ns) : 0;
+    return group ? weir_choose(group, print, 0, now_ns, WEIR_CELLS_OF_THROTTLES) : 0;
+}
+static __always_inline __u32 weir_chosen(const struct weir_cell_place* at) {
+    switch (at->kind) {
+        case WEIR_CELLS_OF_SHARE: return weir_choose_share(at->group, at->print, at->number, at->now_ns);
+        case WEIR_CELLS_OF_SURGE: return weir_choose_surge(at->group, at->print, at->number, at->now_ns);
+        case WEIR_CELLS_OF_THROTTLES: return weir_choose_window(at->group, at->print, at->now_ns);
+        default: return weir_choose_cell(at->group, at->print, at->number, at->now_ns);
+    }
 }
 
 /* Gives the cell, whose line is locked, to the key. */
@@ -199,9 +217,7 @@ static __always_inline void weir_give_cell(const struct weir_cell_place* at, __u
 static __always_inline __u32 weir_lock_new_cell(const struct weir_cell_place* at) {
     if (!weir_lock(&weir_line_at(at->group, 0)->lock)) return NO_CELL;
     __u32 cell = weir_find_cell(at->group, at->print), is_new = cell >= NO_CELL;
-    if (is_new)
-        cell = at->is_window_of_throttle ? weir_choose_window(at->group, at->print, at->now_ns)
-                                         : weir_choose_cell(at->group, at->print, at->number, at->now_ns);
+    if (is_new) cell = weir_chosen(at);
     if ((cell & (NO_CELL - 1)) >= WEIR_LINE_CELLS &&
         !weir_lock(&weir_line_at(at->group, cell / WEIR_LINE_CELLS)->lock)) {
         weir_unlock(&weir_line_at(at->group, 0)->lock);

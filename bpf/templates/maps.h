@@ -148,7 +148,6 @@ __u32 weir_slot_count(void);
 __u32 weir_entry_words(void);
 __u32 weir_line_count(void);
 __u32 weir_term_count(void);       /* 0: no rule has state */
-__u32 weir_comparing_terms(void);  /* 0: none is a share or a surge */
 __u32 weir_terms_read_frame(void); /* 0: no condition of a share needs more than struct weir_packet and weir_inside */
 __u32 weir_throttle_count(void);   /* 0: no rule's alert has a throttle */
 __u32 weir_throttle_key_count(void);

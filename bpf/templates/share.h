@@ -8,7 +8,8 @@
 enum weir_compares { WEIR_COMPARES_SHARE, WEIR_COMPARES_SURGE };
 static __always_inline int weir_compares(struct weir_packet* packet, const __u32* key, __u32 width, __u32 number,
                                          __u32 hit, enum weir_compares what) {
-    struct weir_cell_place at = {.number = number};
+    struct weir_cell_place at = {.number = number,
+                                 .kind = what == WEIR_COMPARES_SHARE ? WEIR_CELLS_OF_SHARE : WEIR_CELLS_OF_SURGE};
     const struct weir_term* term = &weir_terms[number];
     __u32 locked = weir_lock_cell_of_term(packet, key, width, &at);
     if (locked == NO_CELL) {

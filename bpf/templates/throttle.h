@@ -73,7 +73,7 @@ GLOBAL_FUNCTION int weir_throttle(struct weir_packet* packet, __u32 alert) {
     if (!packet || alert >= weir_throttle_count()) return 1;
     const struct weir_throttle* throttle = &weir_throttles[BOUNDED(alert)];
     if (!throttle->limit) return 1;
-    struct weir_cell_place at = {.number = weir_throttle_account(), .is_window_of_throttle = 1};
+    struct weir_cell_place at = {.number = weir_throttle_account(), .kind = WEIR_CELLS_OF_THROTTLES};
     __u32 index = weir_throttle_table();
     at.table = bpf_map_lookup_elem(&weir_term_tables, &index);
     at.head = at.table ? weir_element(at.table, 0) : 0;

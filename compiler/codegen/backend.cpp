@@ -106,7 +106,6 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_flow_account", state.flow_account());
     filled.set_constant("weir_flow_reads", decision.flow_reads);
     filled.set_constant("weir_term_count", state.term_count());
-    filled.set_constant("weir_comparing_terms", state.comparing_terms());
     filled.set_constant("weir_terms_read_frame", terms_read_frame(decision, compiled.policy) ? 1 : 0);
     filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(state.throttles().rows.size()));
     filled.set_constant("weir_throttle_key_count", static_cast<std::uint32_t>(state.throttles().keys.size()));

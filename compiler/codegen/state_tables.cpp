@@ -118,11 +118,6 @@ StateTables::StateTables(const policy::TypedPolicy& policy) {
             fixed_names_.emplace(number, used["weir_set_tables"]++);
 }
 
-std::uint32_t StateTables::comparing_terms() const {
-    return static_cast<std::uint32_t>(std::count_if(term_rows_.begin(), term_rows_.end(),
-                                                    [](const weir_term& row) { return row.kind >= WEIR_TERM_SHARE; }));
-}
-
 std::uint32_t StateTables::name_table(std::uint32_t set) const {
     const auto fixed = fixed_names_.find(set);
     return fixed != fixed_names_.end() ? fixed->second : live_set(set).index;

@@ -49,7 +49,6 @@ public:
     std::uint32_t flow_account() const { return static_cast<std::uint32_t>(term_maps_.size() + live_.size()); }
 
     std::uint32_t term_count() const { return static_cast<std::uint32_t>(terms_.size()); }
-    std::uint32_t comparing_terms() const;  // shares and surges
     std::uint32_t live_set_count() const { return static_cast<std::uint32_t>(live_.size()); }
     std::uint32_t change_count() const { return static_cast<std::uint32_t>(changes_.size()); }
     std::uint32_t change_words() const { return static_cast<std::uint32_t>(rule_changes_.size()); }
