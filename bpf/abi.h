@@ -208,6 +208,7 @@ enum weir_verdict { WEIR_PASS = 0, WEIR_DROP = 1, WEIR_REJECT = 2, WEIR_REDIRECT
 #define WEIR_ROW_DECIDES 4u   /* where they hold, its verdict ends the evaluation */
 #define WEIR_ROW_CHANGES 8u   /* it changes sets */
 #define WEIR_ROW_CAPTURES 16u /* events of its alerts carry the frame */
+#define WEIR_ROW_MEASURES 32u /* it has measures */
 
 /* One a rule, in the policy's order, then one for `default` and one for `malformed` (section .data.weir_rule_rows). */
 struct weir_rule_row {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,8 @@ namespace weir::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMeasuredKeys = 20;  // that people are shown; JSON has all
 
 struct StatusArguments {
     std::string format = "human";
@@ -75,6 +78,27 @@ void print_state(const runtime::EngineStatus& engine) {
     fmt::print("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");
     for (const runtime::SetStatus& set : engine.sets)
         fmt::print("{}  {:>10}  {:>10}\n", padded(set.name, width), set.entries, set.refused);
+}
+
+void print_measures(const runtime::EngineStatus& engine) {
+    for (const runtime::MeasureStatus& measure : engine.measures) {
+        const auto text = [&](std::uint64_t value) { return measured_text(value, measure.unit); };
+        std::vector<std::string> keys;
+        std::size_t width = std::max<std::size_t>(columns(printable(measure.name)), 7);
+        for (const runtime::MeasureStatus::Key& key : measure.keys) {
+            keys.push_back(key.key.empty() ? "(all)" : fmt::format("{}", fmt::join(key.key, ", ")));
+            width = std::max(width, columns(printable(keys.back())));
+        }
+        fmt::print("\n{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(measure.name, width), "values", "p50",
+                   "p90", "p99", "largest");
+        for (std::size_t i = 0; i < keys.size() && i < kMeasuredKeys; ++i) {
+            const runtime::MeasureStatus::Key& key = measure.keys[i];
+            fmt::print("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(keys[i], width), key.count, text(key.p50),
+                       text(key.p90), text(key.p99), text(key.max));
+        }
+        if (keys.size() > kMeasuredKeys) fmt::print("and {} more keys\n", keys.size() - kMeasuredKeys);
+        if (measure.refused != 0) fmt::print("{} values of keys that found no place\n", measure.refused);
+    }
 }
 
 void print_sets_file(const runtime::EngineStatus& engine) {
@@ -159,6 +183,7 @@ void print_status(const service::StatusReply& reply) {
     print_shadow(reply);
     print_counters(engine);
     print_state(engine);
+    print_measures(engine);
     print_alerts(engine);
     if (!engine.sinks.empty()) fmt::print("\n");
     for (const runtime::SinkStatus& sink : engine.sinks)

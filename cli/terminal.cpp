@@ -63,4 +63,18 @@ std::string padded(std::string_view text, std::size_t width) {
     return shown.append(taken < width ? width - taken : 0, ' ');
 }
 
+std::string measured_text(std::uint64_t value, std::string_view unit) {
+    struct Scale {
+        double of;
+        const char* word;
+    };
+    constexpr Scale kTimes[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+    constexpr Scale kBytes[] = {{1e9, "GB"}, {1e6, "MB"}, {1e3, "KB"}, {1, "B"}};
+    if (unit.empty()) return fmt::to_string(value);
+    for (const Scale& scale : unit == "ns" ? kTimes : kBytes)
+        if (static_cast<double>(value) >= scale.of)
+            return fmt::format("{:.{}f}{}", static_cast<double>(value) / scale.of, scale.of > 1 ? 2 : 0, scale.word);
+    return unit == "ns" ? "0ns" : "0B";
+}
+
 }  // namespace weir::cli

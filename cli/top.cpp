@@ -13,6 +13,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/ask.h"
@@ -27,6 +28,7 @@ namespace {
 
 constexpr std::size_t kNumberColumns = 41;  // three of them, right of the name
 constexpr std::size_t kLeastName = 8, kMostName = 60;
+constexpr std::size_t kMeasuredKeys = 3;  // that are shown of each measure
 
 struct TopArguments {
     std::string name{};
@@ -137,6 +139,24 @@ std::vector<std::string> head_of(const service::StatusReply& reply, const std::v
     return lines;
 }
 
+// The keys with most values of each measure.
+void add_measures(const runtime::EngineStatus& engine, std::size_t width, std::vector<std::string>& lines) {
+    for (const runtime::MeasureStatus& measure : engine.measures) {
+        lines.emplace_back();
+        const auto row = [&](const std::string& name, const std::string& p50, const std::string& p99,
+                             const std::string& count) {
+            lines.push_back(
+                fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(printable(name), width), width), p50, p99, count));
+        };
+        row(measure.name, "p50", "p99", "values");
+        for (std::size_t i = 0; i < std::min(measure.keys.size(), kMeasuredKeys); ++i) {
+            const runtime::MeasureStatus::Key& key = measure.keys[i];
+            row(key.key.empty() ? "(all)" : fmt::format("{}", fmt::join(key.key, ", ")),
+                measured_text(key.p50, measure.unit), measured_text(key.p99, measure.unit), std::to_string(key.count));
+        }
+    }
+}
+
 std::vector<std::string> compose_screen(const service::StatusReply& reply, const std::vector<Row>& rows, Size size) {
     std::vector<std::string> lines = head_of(reply, rows);
     const std::size_t width =
@@ -146,14 +166,18 @@ std::vector<std::string> compose_screen(const service::StatusReply& reply, const
         lines.push_back(
             fmt::format("{} {:>11} {:>11} {:>16}", padded(cut(printable(name), width), width), packets, bytes, total));
     };
+    std::size_t measured = 0;  // lines
+    for (const runtime::MeasureStatus& measure : reply.engine.measures)
+        measured += 2 + std::min<std::size_t>(measure.keys.size(), kMeasuredKeys);
     row("rule", "packets/s", "bytes/s", "packets");
-    const std::size_t room =
-        size.lines > lines.size() + 1 ? size.lines - lines.size() - 1 : 0;  // the last line stays empty
+    const std::size_t room = size.lines > lines.size() + 1 + measured ? size.lines - lines.size() - 1 - measured
+                                                                      : 0;  // the last line stays empty
     const bool all = rows.size() <= room;
     const std::size_t shown = all ? rows.size() : room > 0 ? room - 1 : 0;
     for (std::size_t i = 0; i < shown; ++i)
         row(rows[i].name, short_number(rows[i].packets), short_number(rows[i].bytes), std::to_string(rows[i].total));
     if (!all) lines.push_back(fmt::format("and {} more", rows.size() - shown));
+    add_measures(reply.engine, width, lines);
     if (lines.size() >= size.lines) lines.resize(size.lines - 1);
     for (std::string& line : lines) line = cut(line, size.columns);
     return lines;

@@ -33,8 +33,9 @@ struct MapSize {
 // term or the entries of a set that changes (tables: bpf/table.h). All throttles have one. Entry `index` of the map of
 // maps `outer`.
 // kNames: a set of domain names that changes (bpf/name_table.h).
+// kMeasure: histograms (bpf/histogram.h).
 // kFlows: the table of flows (bpf/flow.h), which is no entry of a map of maps: `outer` itself is it.
-enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles, kNames, kFlows };
+enum class StateKind : std::uint8_t { kTerm, kSet, kThrottles, kNames, kFlows, kMeasure };
 inline constexpr const char *kFlowTable = "weir_flows", *kFlowsIdentity = "flows";
 constexpr bool is_set(StateKind kind) { return kind == StateKind::kSet || kind == StateKind::kNames; }
 // What a `distinct` keeps behind its cells: nothing (other terms), a list, or, with one more for each halving of the
@@ -160,6 +161,23 @@ struct SetInfo {
     std::vector<SetPart> parts;  // what an entry is made of
 };
 
+// What values are: of integers that are lengths bytes.
+enum class MeasureUnit : std::uint8_t { kNone, kBytes, kNs };
+// A part of a measure's key, in its order: so many words behind the versions that the key begins with.
+inline constexpr std::uint8_t kNoVersionWord = 0xff;
+struct MeasureKeyPart {
+    FieldFormat format = FieldFormat::kNumber;
+    std::uint8_t words = 1;
+    std::uint8_t version_word = kNoVersionWord;  // of an address of either version; else IPv4
+    std::uint8_t ip4_bits = 32, ip6_bits = 128;  // that it is cut to
+};
+struct MeasureInfo {
+    std::string name;
+    std::string identity;  // of its StateMap
+    MeasureUnit unit = MeasureUnit::kNone;
+    std::vector<MeasureKeyPart> keys;
+};
+
 struct Manifest {
     static constexpr std::uint32_t kNoEgress = ~0u;
     std::string policy;
@@ -168,6 +186,7 @@ struct Manifest {
     std::vector<SinkInfo> sinks;  // never empty: stdout where the policy names none
     std::vector<SetInfo> sets;
     std::vector<IfaceCondition> ifaces;
+    std::vector<MeasureInfo> measures;
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
     std::uint32_t egress_verdict = kNoEgress;  // of `default egress`; kNoEgress: no packet on its way out is judged

@@ -208,6 +208,19 @@ void iface(Io& io, IfaceCondition& condition) {
 }
 
 template <typename Io>
+void measure_key(Io& io, MeasureKeyPart& part) {
+    io(part.format), io(part.words), io(part.version_word), io(part.ip4_bits), io(part.ip6_bits);
+}
+
+template <typename Io>
+void measure(Io& io, MeasureInfo& info) {
+    io.block(info.name);
+    io.block(info.identity);
+    io(info.unit);
+    list<Io>(io, info.keys, measure_key<Io>);
+}
+
+template <typename Io>
 void manifest(Io& io, Manifest& m) {
     io.block(m.policy);
     list<Io>(io, m.rules, rule<Io>);
@@ -215,6 +228,7 @@ void manifest(Io& io, Manifest& m) {
     list<Io>(io, m.sinks, sink<Io>);
     list<Io>(io, m.sets, set<Io>);
     list<Io>(io, m.ifaces, iface<Io>);
+    list<Io>(io, m.measures, measure<Io>);
     io(m.default_verdict), io(m.malformed_verdict), io(m.egress_verdict), io(m.reads_vlan);
     record(io, m.record);
 }

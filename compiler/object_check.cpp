@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "bpf/abi.h"
+#include "bpf/histogram.h"
 #include "bpf/name_table.h"
 #include "bpf/record.h"
 #include "bpf/table.h"
@@ -81,6 +82,9 @@ bool is_sound(const StateMap& map) {
     if (map.kind == StateKind::kNames) return are_sound(map.keys, kMaxNameBytes);
     const bool has_cells = map.kind == StateKind::kTerm || map.kind == StateKind::kThrottles;
     const bool is_keyed = has_cells || map.key_size <= kMaxKeyBytes;
+    if (map.kind == StateKind::kMeasure)
+        return map.key_size <= kMaxKeyBytes && map.key_size % sizeof(std::uint32_t) == 0 && map.max_entries != 0 &&
+               map.max_entries <= WEIR_MEASURE_MOST_KEYS && map.keys.empty();
     return map.kind <= StateKind::kFlows && is_keyed && map.net_word <= WEIR_KEY_WORDS &&
            (map.keys.empty() || (map.key_size != 0 && map.keys.size() % map.key_size == 0));
 }
@@ -97,6 +101,14 @@ bool is_sound(const RuleInfo& rule, const RecordInfo& record) {
     return (rule.verdict == kNoVerdict || is_verdict(rule.verdict)) && rule.before <= WEIR_CAPTURE_BEFORE && has_key;
 }
 
+bool is_sound(const MeasureInfo& measure) {
+    return measure.unit <= MeasureUnit::kNs &&
+           std::all_of(measure.keys.begin(), measure.keys.end(), [](const MeasureKeyPart& part) {
+               return part.format <= FieldFormat::kText && part.words <= WEIR_KEY_WORDS && part.ip4_bits <= 32 &&
+                      part.ip6_bits <= 128;
+           });
+}
+
 bool is_sound(const Manifest& manifest) {
     const auto all = [](const auto& values, const auto& check) {
         return std::all_of(values.begin(), values.end(), check);
@@ -109,6 +121,7 @@ bool is_sound(const Manifest& manifest) {
            all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&
            all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kPcap; }) &&
            all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
+           all(manifest.measures, [](const MeasureInfo& measure) { return is_sound(measure); }) &&
            all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWithNocase; });
 }
 

@@ -106,6 +106,20 @@ struct FlowsStatus {
     std::uint64_t evicted = 0;             // that others took the place of
     std::uint64_t refused = 0;             // packets that were not entered: the group was never free
 };
+// The values of a `measure`, by key.
+struct MeasureStatus {
+    struct Key {
+        std::vector<std::string> key;  // its parts; empty: all packets of the rule
+        std::uint64_t count = 0;
+        std::uint64_t sum = 0;                    // modulo 2^64
+        std::uint64_t p50 = 0, p90 = 0, p99 = 0;  // within 12.5%
+        std::uint64_t max = 0;
+    };
+    std::string name;
+    std::string unit;           // "ns", "bytes" or nothing
+    std::vector<Key> keys;      // most values first
+    std::uint64_t refused = 0;  // values of keys that found no place
+};
 struct InForceStatus {
     std::string policy;
     std::uint32_t generation = 0;
@@ -164,6 +178,7 @@ struct EngineStatus {
     AnswersStatus answers{};
     RedirectsStatus redirects{};
     std::optional<FlowsStatus> flows{};
+    std::vector<MeasureStatus> measures{};
 };
 
 }  // namespace weir::runtime

@@ -117,6 +117,10 @@ Status TestRunner::reset() {
     return state_->program.state().reset();
 }
 
+Result<MeasureTable> TestRunner::measured(const std::string& identity) const {
+    return MeasureTable::open(state_->program.state().fd(identity));
+}
+
 Result<std::uint64_t> TestRunner::evictions() const {
     auto accounts = read_state_accounts(state_->program);
     if (!accounts) return accounts.error();

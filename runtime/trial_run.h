@@ -10,6 +10,7 @@
 
 #include "compiler/object.h"
 #include "grammar/base/result.h"
+#include "runtime/state/measure_table.h"
 
 namespace weir::runtime {
 
@@ -36,6 +37,8 @@ public:
     Status reset();
     // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
     Result<bool> contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns);
+    // The histograms of the measure of that identity.
+    Result<MeasureTable> measured(const std::string& identity) const;
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     Result<std::uint64_t> evictions() const;

@@ -96,6 +96,24 @@ void describe_state(Fields& fields, typename Fields::template Of<runtime::Engine
 }
 
 template <typename Fields>
+void describe_measures(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
+    fields.rows("measures", status.measures, [](auto& row, auto& measure) {
+        row("name", measure.name);
+        row("unit", measure.unit);
+        row.rows("keys", measure.keys, [](auto& line, auto& one) {
+            line("key", one.key);
+            line("count", one.count);
+            line("sum", one.sum);
+            line("p50", one.p50);
+            line("p90", one.p90);
+            line("p99", one.p99);
+            line("max", one.max);
+        });
+        row("refused", measure.refused);
+    });
+}
+
+template <typename Fields>
 void describe_accounts(Fields& fields, typename Fields::template Of<runtime::EngineStatus>& status) {
     fields.rows("alerts", status.alerts, [](auto& row, auto& alert) {
         row("name", alert.name);
@@ -172,6 +190,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     });
     describe_counters(fields, status);
     describe_state(fields, status);
+    describe_measures(fields, status);
     describe_accounts(fields, status);
     describe_answers(fields, status);
     fields("reload_failed", reply.reload_failed);

@@ -193,6 +193,9 @@ static __always_inline void weir_will_change(struct weir_packet* packet, __u32 r
     packet->changing_rules = at + 1;
 }
 
+/* Adds to the histograms of rule `rule`. The compiler writes it. */
+int weir_measure_all(struct weir_packet* packet, __u32 rule);
+
 /* All that happens because rule `rule` matched, short of its count and its verdict. */
 static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 rule, weir_ctx* ctx) {
     if (weir_settings.trace) weir_trace_rule(rule);
@@ -202,6 +205,8 @@ static __always_inline void weir_rule_fired(struct weir_packet* packet, __u32 ru
         else
             weir_alerts(packet, rule);
     }
+    if (weir_measure_count() && weir_rule_rows[rule].flags & WEIR_ROW_MEASURES && !weir_settings.only_tells)
+        weir_measure_all(packet, rule);
     if (weir_change_count() && weir_rule_rows[rule].flags & WEIR_ROW_CHANGES) weir_will_change(packet, rule);
 }
 

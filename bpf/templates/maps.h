@@ -85,6 +85,7 @@ struct {
     } name SEC(".maps")
 STATE_MAPS(weir_term_tables);
 STATE_MAPS(weir_set_tables);
+STATE_MAPS(weir_measure_tables); /* bpf/histogram.h */
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -153,6 +154,7 @@ __u32 weir_throttle_count(void);   /* 0: no rule's alert has a throttle */
 __u32 weir_throttle_key_count(void);
 __u32 weir_throttle_table(void);   /* its entry of weir_term_tables */
 __u32 weir_throttle_account(void); /* and of weir_state_accounts: behind the terms */
+__u32 weir_measure_count(void);    /* 0: no rule has a measure */
 __u32 weir_sample_count(void);     /* 0: no action samples; else the alert actions */
 __u32 weir_change_count(void);     /* 0: no rule changes a set */
 __u32 weir_change_words(void);     /* of weir_rule_changes */

@@ -6,6 +6,7 @@
 #include "bpf/templates/distinct.h"
 #include "bpf/templates/egress.h"
 #include "bpf/templates/flows.h"
+#include "bpf/templates/histogram.h"
 #include "bpf/templates/live_sets.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/names.h"

@@ -26,6 +26,7 @@ __u64 bpf_ktime_get_ns(void);
 __u64 bpf_ktime_get_coarse_ns(void);
 void* bpf_ringbuf_reserve(void* ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void* record, __u64 flags);
+static __always_inline __u32 bpf_get_smp_processor_id(void) { return 0; }
 #define bpf_loop(count, step, state, flags) \
     for (__u32 bpf_i = 0, bpf_n = (count); bpf_i < bpf_n && !(step)(bpf_i, state); bpf_i++)
 

@@ -119,6 +119,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_record_key_count", static_cast<std::uint32_t>(tables.record().keys.size()));
     filled.set_table("weir_record_keys", tables.record().keys.size());
     filled.set_table("weir_ticks", WEIR_TICK_WORDS);
+    filled.set_constant("weir_measure_count", decision.measuring_rules());
     filled.set_constant("weir_sample_count", tables.sample_count());
     filled.set_table("weir_samples", tables.sample_count());
     filled.set_constant("weir_change_count", state.change_count());

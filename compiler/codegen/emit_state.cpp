@@ -204,6 +204,24 @@ void emit_change(Template& target, const CasePlace& at, const ir::Decision& deci
     at.ir.CreateBr(at.yes);
 }
 
+// Adds the value to the histogram of the packet's key, and goes on; at once where the packet lacks one of the two.
+void emit_measure(Template& target, const CasePlace& at, const ir::Measure& measure, const StatePlace& where) {
+    llvm::IRBuilder<>& ir = at.ir;
+    llvm::BasicBlock* next = llvm::BasicBlock::Create(ir.getContext(), "measured", &at.function);
+    const bool is_inside = ir::is_inside(measure.key.parts) || ir::is_inside(measure.value.parts);
+    KeyEmitter key(ir, at.function.getArg(0), is_inside ? emit_inside(target, ir, next) : nullptr, true);
+    want_present(ir, at.function, key, measure.key.present | measure.value.present, next);
+    std::vector<llvm::Value*> arguments{ir.getInt32(where.index), key.word(measure.value.parts.front().word)};
+    if (where.width != 0) {
+        llvm::Value* place = at.keys.place(ir, where.width, next);
+        key.store_term_key(measure.key, place, where.width);
+        arguments.push_back(place);
+    }
+    ir.CreateCall(&target.function(state_function(where.function, where.width).c_str()), arguments);
+    ir.CreateBr(next);
+    ir.SetInsertPoint(next);
+}
+
 bool reads_frame(const ir::Decision& decision, const policy::TypedPolicy& policy, ir::PredicateId id) {
     const auto any = [&](const std::vector<ir::PredicateId>& operands) {
         return std::any_of(operands.begin(), operands.end(),
@@ -261,9 +279,23 @@ void emit_state(Template& target, const ir::Decision& decision, const policy::Ty
     for (std::uint32_t number = 0; number < decision.changes.size(); ++number)
         changes.push_back(
             {number, [&, number](const CasePlace& at) { emit_change(target, at, decision, policy, state, number); }});
+    std::vector<Case> measures;
+    std::uint32_t in_measures = 0;
+    for (std::uint32_t i = 0; i < decision.measures.size(); ++i)
+        in_measures = std::max(in_measures, KeyMemory::on_stack(state.measure(i).width));
+    for (std::uint32_t number = 0; number < decision.rules.size(); ++number) {
+        const ir::Rule& rule = decision.rules[number];
+        if (rule.measures.empty()) continue;
+        measures.push_back({number, [&](const CasePlace& at) {
+                                for (const std::uint32_t one : rule.measures)
+                                    emit_measure(target, at, decision.measures[one], state.measure(one));
+                                at.ir.CreateBr(at.yes);
+                            }});
+    }
     if (changes.empty()) empty(target, "weir_change_sets");
     if (decision.throttles.empty()) empty(target, "weir_throttle");
     emit_switch(all, terms_read_frame(decision, policy) ? "weir_terms_hold_in_frame" : "weir_terms_hold", rules);
+    if (!measures.empty()) emit_switch({target, in_measures}, "weir_measure_all", measures);
     // The chain of calls that changes a set is the deepest: its keys are not on the stack.
     emit_switch({target, 0}, "weir_make_change", changes);
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bpf/histogram.h"
 #include "bpf/table.h"
 #include "grammar/base/seeded.h"
 
@@ -129,8 +130,17 @@ weir_names HostMap::names() {
     return {values(), head->groups, head->region_shift, head->text_blocks};
 }
 
+HostMap HostMap::measures(const bpf::StateMap& image) {
+    HostMap map = array(weir_measure_elements(image.max_entries, 1), WEIR_HISTOGRAM_BYTES);
+    map.image_ = image;
+    Seeded random(1);
+    weir_begin_measure(map.values(), PrintNumbers(random).by, image.max_entries, image.key_size / 4, 1);
+    return map;
+}
+
 HostMap HostMap::state(const bpf::StateMap& image) {
     if (image.kind == bpf::StateKind::kNames) return changing_names(image);
+    if (image.kind == bpf::StateKind::kMeasure) return measures(image);
     const bool is_set = image.kind == bpf::StateKind::kSet;
     const std::uint32_t key_words = image.key_size / 4;
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
@@ -186,6 +196,7 @@ HostMap& HostMap::put(std::uint32_t index, HostMap map) {
 void HostMap::reset() {
     for (const auto& map : maps_) map->reset();
     if (!image_) return;
+    if (image_->kind == bpf::StateKind::kMeasure) return weir_clear_measure(values());
     if (image_->kind == bpf::StateKind::kNames) {
         const weir_names table = names();
         weir_clear_names(&table);

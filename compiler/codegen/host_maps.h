@@ -53,6 +53,7 @@ private:
     bool has_prefix(const std::uint8_t* key) const;
     bool fill();  // a table, with what its image has; false: there is no room
     static HostMap changing_names(const bpf::StateMap& image);
+    static HostMap measures(const bpf::StateMap& image);
     weir_names names();
 
     Kind kind_ = Kind::kArray;

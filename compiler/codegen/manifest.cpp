@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/emit_key.h"
 #include "compiler/packet/fields.h"
 #include "compiler/policy/capture_keys.h"
 #include "compiler/policy/identity.h"
@@ -118,6 +119,28 @@ bool answers(const Compiled& compiled, const CompileOptions& options) {
                                 }));
 }
 
+// As KeyEmitter::store_term_key() lays it out.
+bpf::MeasureInfo measure_info(const policy::Measure& typed, const ir::Measure& measure) {
+    bpf::MeasureInfo info{typed.name, measure.identity, bpf::MeasureUnit::kNone, {}};
+    const packet::Field& field = packet::field(typed.field);
+    if (field.name.ends_with("len")) info.unit = bpf::MeasureUnit::kBytes;
+    const std::vector<ir::AddressRef> first = versions(measure.key);
+    for (std::size_t i = 0; i < typed.keys.size(); ++i) {
+        const ir::SetKeyPart& part = measure.key.parts[i];
+        bpf::MeasureKeyPart key;
+        key.format = format_of(packet::field(typed.keys[i].field));
+        key.words = static_cast<std::uint8_t>(!part.is_address              ? part.word.size == 8 ? 2 : 1
+                                              : part.address.either_version ? 4
+                                                                            : 1);
+        key.ip4_bits = part.bits.ip4;
+        key.ip6_bits = part.bits.ip6;
+        for (std::uint8_t word = 0; part.is_address && part.address.either_version && word < first.size(); ++word)
+            if (first[word].version_offset() == part.address.version_offset()) key.version_word = word;
+        info.keys.push_back(key);
+    }
+    return info;
+}
+
 }  // namespace
 
 void add_egress(bpf::Object out, bpf::Object& object) {
@@ -167,6 +190,9 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
     for (const policy::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
+    for (const policy::Rule& rule : policy.rules)
+        for (const policy::Measure& measure : rule.measures)
+            manifest.measures.push_back(measure_info(measure, compiled.decision.measures[manifest.measures.size()]));
     manifest.ifaces = compiled.decision.ifaces;
     const auto enforced = [&](const policy::Verdict& verdict) {
         return options.observe ? std::uint32_t{WEIR_PASS} : policy::verdict_number(verdict.kind);

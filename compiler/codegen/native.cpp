@@ -35,7 +35,7 @@ void ignore_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
-constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables"};
+constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_measure_tables"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
     Maps maps;
@@ -260,6 +260,10 @@ std::uint64_t NativeEngine::evictions() const {
     weir_tls_walks_head head{};
     std::memcpy(&head, walks.values(), sizeof(head));
     return sum + head.evicted;
+}
+
+const std::uint8_t* NativeEngine::measure(std::uint32_t number) {
+    return static_cast<HostMap*>(state_->maps.at("weir_measure_tables").look_up(&number))->values();
 }
 
 bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {

@@ -39,6 +39,8 @@ public:
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     std::uint64_t evictions() const;
+    // The table of a measure, by its number: bpf/histogram.h.
+    const std::uint8_t* measure(std::uint32_t number);
     // `interface`: the name of the one it came in on, or leaves by; empty: not known, so that `iface` is absent.
     NativeJudgement judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface = {},
                           packet::Direction direction = packet::Direction::kIn);

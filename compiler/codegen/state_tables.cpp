@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bpf/histogram.h"
 #include "bpf/table.h"
 #include "compiler/codegen/emit_key.h"
 #include "compiler/codegen/tables.h"
@@ -141,6 +142,7 @@ void StateTables::set_decision(const ir::Decision& decision) {
         term_maps_.push_back(std::move(map));
     }
     add_throttles(decision, used["weir_term_tables"]);
+    add_measures(decision);
     const auto first_set_account = static_cast<std::uint32_t>(term_maps_.size());
     for (const ir::SetChange& change : decision.changes) {
         const StatePlace& where = live_set(change.set);
@@ -155,6 +157,23 @@ void StateTables::set_decision(const ir::Decision& decision) {
         rule_changes_[rule] = static_cast<std::uint32_t>(changes.size()) << 24 | change_words();
         rule_changes_.insert(rule_changes_.end(), changes.begin(), changes.end());
         if (!changes.empty()) ++changing_rules_;
+    }
+}
+
+void StateTables::add_measures(const ir::Decision& decision) {
+    for (const ir::Measure& measure : decision.measures) {
+        const auto index = static_cast<std::uint32_t>(measures_.size());
+        const std::uint32_t width = measure.key.parts.empty() ? 0 : width_of(term_key_words(measure.key));
+        measures_.push_back({"weir_measure_tables", "weir_measure", width, index, index});
+        bpf::StateMap map;
+        map.outer = "weir_measure_tables";
+        map.index = index;
+        map.identity = measure.identity;
+        map.kind = bpf::StateKind::kMeasure;
+        map.key_size = width * 4;
+        map.value_size = WEIR_HISTOGRAM_BYTES;
+        map.max_entries = static_cast<std::uint32_t>(measure.size);
+        measure_maps_.push_back(std::move(map));
     }
 }
 
@@ -223,6 +242,7 @@ void StateTables::write_flows(const policy::TypedPolicy& policy, bpf::Object& ob
 void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) const {
     object.state = term_maps_;
     write_sets(policy, object);
+    object.state.insert(object.state.end(), measure_maps_.begin(), measure_maps_.end());  // they have no account
     std::map<std::string, std::uint32_t> entries;
     for (const bpf::StateMap& map : object.state) ++entries[map.outer];
     if (!object.names.empty()) entries["weir_set_tables"] += static_cast<std::uint32_t>(object.names.size());

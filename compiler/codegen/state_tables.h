@@ -39,6 +39,7 @@ public:
     // Of a set of names or texts: its place in weir_set_tables.
     std::uint32_t name_table(std::uint32_t set) const;
     const StatePlace& term(std::uint32_t term) const { return terms_.at(term); }
+    const StatePlace& measure(std::uint32_t measure) const { return measures_.at(measure); }
     const ThrottleRows& throttles() const { return throttles_; }
     // Of the table of their windows: its place in weir_term_tables. Its account is behind those of the terms.
     std::uint32_t throttle_table() const { return throttle_table_; }
@@ -57,6 +58,7 @@ public:
 
 private:
     void add_throttles(const ir::Decision& decision, std::uint32_t index);
+    void add_measures(const ir::Decision& decision);
     void write_sets(const policy::TypedPolicy& policy, bpf::Object& object) const;
     void write_flows(const policy::TypedPolicy& policy, bpf::Object& object) const;
 
@@ -65,6 +67,8 @@ private:
     std::vector<StatePlace> terms_;
     std::vector<bpf::StateMap> term_maps_;  // that of the throttles last
     std::vector<weir_term> term_rows_;
+    std::vector<StatePlace> measures_;
+    std::vector<bpf::StateMap> measure_maps_;
     ThrottleRows throttles_;
     std::vector<weir_change> changes_;
     std::vector<std::uint32_t> rule_changes_;

@@ -211,6 +211,7 @@ void Tables::set_rules(const ir::Decision& decision, bool observe) {
         if (rule.decides) row.flags |= WEIR_ROW_DECIDES;
         if (!rule.changes.empty()) row.flags |= WEIR_ROW_CHANGES;
         if (rule.captures) row.flags |= WEIR_ROW_CAPTURES;
+        if (!rule.measures.empty()) row.flags |= WEIR_ROW_MEASURES;
         row.alert_first = alert_entries();
         row.alert_count = static_cast<std::uint8_t>(rule.alerts.size());
         for (const ir::AlertAction& action : rule.alerts) {

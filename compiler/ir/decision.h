@@ -189,6 +189,13 @@ struct Record {
     std::uint32_t packets = 0;
     std::vector<PacketKey> keys;  // those of policy::capture_keys()
 };
+// policy::Measure with its fields found.
+struct Measure {
+    PacketKey key;
+    PacketKey value;  // one part
+    std::uint64_t size = 0;
+    std::string identity;  // of its histograms, from one policy to the next
+};
 
 struct AlertAction {
     std::uint32_t alert = 0;
@@ -203,8 +210,9 @@ struct Rule {
     bool captures = false;             // events of its alerts carry the frame
     std::vector<std::uint32_t> terms;  // of Decision::terms: all must be true, too, tried in this order
     std::vector<AlertAction> alerts;
-    std::vector<std::uint32_t> changes;  // of Decision::changes, in this order
-    std::uint32_t line = 0;              // of the policy's text, from 1: for the kernel's view of the program
+    std::vector<std::uint32_t> changes;   // of Decision::changes, in this order
+    std::vector<std::uint32_t> measures;  // of Decision::measures
+    std::uint32_t line = 0;               // of the policy's text, from 1: for the kernel's view of the program
 
     // Its predicate alone says that it decides. A rule with state is met among those that do not: in the policy's
     // order, once, and only where no rule before it has decided.
@@ -222,6 +230,7 @@ struct Decision {
     std::uint64_t throttles_size = 0;  // keys of all of them together
     std::vector<SetChange> changes;
     Record record;
+    std::vector<Measure> measures;
     std::vector<bpf::IfaceCondition> ifaces;  // what IfaceBit::bit numbers, at most 32
     std::uint32_t default_verdict = 0;
     std::uint32_t malformed_verdict = 0;
@@ -240,6 +249,11 @@ struct Decision {
     }
     // Whoever raises an event needs the frame for it.
     bool has_frame_in_events() const { return (needs & WEIR_NEED_EVENT_TEXTS) != 0 || captures(); }
+    std::uint32_t measuring_rules() const {
+        std::uint32_t count = 0;
+        for (const Rule& rule : rules) count += rule.measures.empty() ? 0 : 1;
+        return count;
+    }
     const Predicate& predicate(PredicateId id) const { return predicates[static_cast<std::size_t>(id)]; }
 };
 

@@ -74,6 +74,7 @@ private:
         rule.observe = typed.observe;
         for (const policy::StateTerm& term : typed.terms) rule.terms.push_back(state_term(typed, term));
         for (const policy::SetChange& change : typed.changes) rule.changes.push_back(set_change(change));
+        for (const policy::Measure& measure : typed.measures) rule.measures.push_back(add_measure(measure));
         for (const policy::AlertAction& action : typed.alerts)
             rule.alerts.push_back({static_cast<std::uint32_t>(action.alert), action.sample});
         if (!rule.alerts.empty()) decision_.needs |= WEIR_NEED_HEADERS;
@@ -89,6 +90,7 @@ private:
         const std::uint32_t needs = decision_.needs;
         for (const policy::StateTerm& term : typed.terms) state_term(typed, term);
         for (const policy::SetChange& change : typed.changes) set_change(change);
+        for (const policy::Measure& measure : typed.measures) add_measure(measure);
         decision_.needs = needs;
         Rule rule;
         rule.predicate = add(Constant{false});
@@ -153,17 +155,24 @@ private:
         StateTerm term{typed.kind,  typed.within, packet_key(typed.keys), {}, typed.limit, typed.unit_ns,
                        typed.burst, typed.size,   std::move(identity)};
         if (typed.value) term.value = packet_key({*typed.value});
-        if (typed.condition != policy::kNoExpr) term.condition = predicate(typed.condition);
         term.least = typed.least;
         return term;
     }
     std::uint32_t state_term(const policy::Rule& rule, const policy::StateTerm& typed) {
         StateTerm term = typed_term(typed, policy::identity(policy_, rule, typed));
+        if (typed.condition != policy::kNoExpr && rule.direction == direction_)
+            term.condition = predicate(typed.condition);
         // The same term once more in a rule counts by itself.
         const std::uint32_t times = ++identities_[term.identity];
         if (times > 1) term.identity += " #" + std::to_string(times);
         decision_.terms.push_back(std::move(term));
         return static_cast<std::uint32_t>(decision_.terms.size() - 1);
+    }
+    std::uint32_t add_measure(const policy::Measure& typed) {
+        decision_.measures.push_back({packet_key(typed.keys),
+                                      packet_key(std::vector<policy::KeyField>{{typed.field, {}}}), typed.size,
+                                      policy::identity(typed)});
+        return static_cast<std::uint32_t>(decision_.measures.size() - 1);
     }
     std::uint32_t set_change(const policy::SetChange& typed) {
         const auto key = std::tuple(typed.adds, typed.set, typed.for_ns, typed.keys);

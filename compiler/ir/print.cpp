@@ -248,6 +248,7 @@ std::string print(const Decision& decision, const policy::TypedPolicy& policy) {
             const SetChange& change = decision.changes[number];
             out += fmt::format(" {} {}", change.adds ? "add to" : "remove from", policy.sets[change.set].name);
         }
+        for (const std::uint32_t number : rule.measures) out += " " + decision.measures[number].identity;
         if (rule.has_verdict)
             out += fmt::format(" {}{}{}", rule.observe ? "would " : "", verdict_name(rule.verdict),
                                rule.verdict == WEIR_REDIRECT ? " " + policy.rules[i].verdict->interface : "");

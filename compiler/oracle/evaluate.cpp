@@ -329,6 +329,12 @@ Oracle::Oracle(const policy::TypedPolicy& policy) : policy_(policy), state_(poli
     }
 }
 
+void Oracle::measure(const policy::Measure& measure, const packet::Packet& packet) {
+    const auto& value = packet.value(measure.field);
+    const auto key = values_of(measure.keys, packet);
+    if (value && key) state_.measures[measure.name].add(*key, measure.size, std::get<std::uint64_t>(*value));
+}
+
 Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, packet::Direction direction) {
     Judgement judgement;
     judgement.by_malformed = packet.malformed() && direction == packet::Direction::kIn;
@@ -343,6 +349,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, pac
             if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)
                 raise(rule.alerts[action].alert, packet, time_ns, judgement);
         for (const policy::SetChange& wanted : rule.changes) changes.push_back(&wanted);
+        for (const policy::Measure& wanted : rule.measures) measure(wanted, packet);
         if (!rule.decides()) continue;
         judgement.verdict = *rule.verdict;
         judgement.rule = policy::RuleId{i};

@@ -42,10 +42,12 @@ public:
     // Keys of terms that had to go because their table had as many as its size says. Other evaluators choose among
     // other keys, and not at the same time: from the first one on, answers cannot be compared.
     std::uint64_t evictions() const;
+    const std::map<std::string, Measured>& measures() const { return state_.measures; }
 
 private:
     void raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement);
     bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
+    void measure(const policy::Measure& measure, const packet::Packet& packet);
     void change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns);
 
     const policy::TypedPolicy& policy_;

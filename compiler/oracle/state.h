@@ -8,12 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/oracle/measures.h"
 #include "compiler/packet/packet.h"
 #include "compiler/policy/typed_policy.h"
 
 namespace weir::oracle {
-
-using KeyValue = std::vector<packet::FieldValue>;
 
 // An entry of a set: a net in it has its host bits zero, and its length.
 struct SetKey {
@@ -139,6 +138,7 @@ struct OracleState {
     std::map<std::pair<std::uint32_t, std::uint32_t>, TermState> terms;        // by rule, term
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> reached;  // by rule, alert action: how often
     Throttles throttles;
+    std::map<std::string, Measured> measures;  // by name
 };
 
 // The address with zeros behind its first bits.

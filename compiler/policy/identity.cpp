@@ -65,6 +65,13 @@ std::string identity(const Alert& alert) {
     return with_keys(fmt::format("alert {}: throttle(", alert.name), *alert.throttle);
 }
 
+std::string identity(const Measure& measure) {
+    std::string text = fmt::format("measure {}: {}", measure.name, packet::field_name(measure.field));
+    for (std::size_t i = 0; i < measure.keys.size(); ++i)
+        text += fmt::format("{}{}", i == 0 ? " by " : ", ", key_text(measure.keys[i]));
+    return text;
+}
+
 std::uint64_t identity_print(std::string_view identity) { return fnv1a(identity); }
 
 std::string identity(const Set& set) {

@@ -19,6 +19,8 @@ std::string identity(const Alert& alert);
 std::uint64_t identity_print(std::string_view identity);
 // "ip.src/24/56, tcp.dport"
 std::string identity(const std::vector<KeyField>& keys);
+// "measure sizes: packet.len by tcp.dport"
+std::string identity(const Measure& measure);
 // "set blocked: (ip, port)"
 std::string identity(const Set& set);
 

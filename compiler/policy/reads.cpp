@@ -27,6 +27,10 @@ public:
         condition(rule.condition);
         for (const StateTerm& one : rule.terms) term(one);
         for (const SetChange& change : rule.changes) keys(change.keys);
+        for (const Measure& measure : rule.measures) {
+            read_.add(measure.field);
+            keys(measure.keys);
+        }
         if (rule.capture) keys(rule.capture->keys);
         for (const AlertAction& action : rule.alerts) alert(policy_.alerts[static_cast<std::size_t>(action.alert)]);
         return read_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "bpf/histogram.h"
 #include "bpf/name_table.h"
 #include "bpf/record.h"
 #include "bpf/table.h"
@@ -44,6 +45,12 @@ std::uint64_t bytes_of_cells(std::uint64_t size, TermKind kind) {
     return std::uint64_t{weir_term_elements(groups, kind == TermKind::kDistinct)} * WEIR_TERM_BYTES;
 }
 
+std::uint64_t bytes_of(const Measure& measure) {
+    const auto size = static_cast<std::uint32_t>(measure.size);
+    const std::uint32_t copies = size > WEIR_MEASURE_COPIED_KEYS ? 1 : WEIR_MEASURE_COPIES;
+    return std::uint64_t{weir_measure_elements(size, copies)} * WEIR_HISTOGRAM_BYTES;
+}
+
 }  // namespace
 
 std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
@@ -53,6 +60,9 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
     for (const Rule& rule : policy.rules)
         for (const StateTerm& term : rule.terms)
             tables.push_back({identity(policy, rule, term), term.span, bytes_of_cells(term.size, term.kind)});
+    for (const Rule& rule : policy.rules)
+        for (const Measure& measure : rule.measures)
+            tables.push_back({identity(measure), measure.span, bytes_of(measure)});
     const auto throttled = std::find_if(policy.alerts.begin(), policy.alerts.end(),
                                         [](const Alert& alert) { return alert.throttle.has_value(); });
     if (throttled != policy.alerts.end())  // all throttles have one table

@@ -220,6 +220,14 @@ struct Capture {
     std::vector<KeyField> keys;  // what `before` is by
 };
 
+// A histogram of a field's values by key. A packet that lacks the field or a part of the key adds nothing.
+struct Measure {
+    std::string name;
+    Span span;
+    packet::FieldId field{};     // an integer or a duration
+    std::vector<KeyField> keys;  // none: all packets of the rule together
+    std::uint64_t size = 1;      // keys
+};
 struct AlertAction {
     AlertId alert;
     std::uint64_t sample = 1;
@@ -236,6 +244,7 @@ struct Rule {
     std::vector<AlertAction> alerts;                       // in the order written
     std::vector<SetChange> changes;                        // likewise
     std::optional<Capture> capture;
+    std::vector<Measure> measures;  // likewise
     std::optional<Verdict> verdict;
     // The rule ends the evaluation where it matches: a verdict, not observed.
     bool decides() const { return verdict.has_value() && !observe; }

@@ -215,10 +215,10 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
     } else if (std::holds_alternative<ast::AddAction>(written.node) ||
                std::holds_alternative<ast::RemoveAction>(written.node)) {
         set_change(policy, written, rule);
-    } else if (std::holds_alternative<ast::CaptureAction>(written.node)) {
-        capture(policy, written, rule);
+    } else if (std::holds_alternative<ast::MeasureAction>(written.node)) {
+        measure(policy, written, rule);
     } else {
-        conditions_.not_yet(written.span, "`measure`");
+        capture(policy, written, rule);
     }
 }
 

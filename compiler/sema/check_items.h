@@ -1,6 +1,7 @@
 // Sets, alerts, sinks and rules: each item of the policy from its text to its typed form.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "compiler/policy/typed_policy.h"
@@ -73,6 +74,10 @@ private:
     bool capture_before(const ast::Policy& policy, const ast::Action& action, policy::Capture& capture);
     void capture(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
     void check_captures(const ast::Rule& written, const policy::Rule& rule);
+    // check_measures.cpp
+    std::optional<std::vector<policy::KeyField>> measure_keys(const ast::Policy& policy, ast::ExprId written);
+    std::optional<packet::FieldId> measured_field(const ast::Policy& policy, ast::ExprId written);
+    void measure(const ast::Policy& policy, const ast::Action& action, policy::Rule& rule);
     void say(Diagnostic diagnostic) { conditions_.say(std::move(diagnostic)); }
 
     const Sources& sources_;
@@ -85,6 +90,7 @@ private:
     std::size_t search_rules_ = 0;                               // that search the payload
     std::size_t state_rules_ = 0;                                // that have a state term
     std::uint64_t set_entries_ = 0;                              // of all sets so far
+    std::map<std::string, Span> measures_;                       // by name
 };
 
 }  // namespace weir::sema

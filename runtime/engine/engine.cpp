@@ -13,6 +13,7 @@
 #include "runtime/engine/state.h"
 #include "runtime/kernel.h"
 #include "runtime/sinks/event_text.h"
+#include "runtime/state/measure_table.h"
 #include "runtime/state/tls_walks.h"
 
 namespace weir::runtime {
@@ -271,13 +272,18 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
         status.sets.push_back(std::move(row));
     }
     for (std::size_t i = 0; i < maps.size(); ++i) {
-        if (bpf::is_set(maps[i].kind)) continue;
+        if (bpf::is_set(maps[i].kind) || maps[i].kind == bpf::StateKind::kMeasure) continue;
         const weir_state_account account = accounts.state(identities[i], counts);
         if (maps[i].kind == bpf::StateKind::kFlows) {
             status.flows = {state.size_of(identities[i]), (*held)[i], account.evicted, account.refused};
             continue;
         }
         status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
+    }
+    for (const bpf::MeasureInfo& info : active->generation.manifest.measures) {
+        auto measure = measure_status(info, state.fd(info.identity));
+        if (!measure) return measure.error();
+        status.measures.push_back(std::move(*measure));
     }
     if (const int map = active->program.map("weir_tls_walks"); map >= 0) {
         auto walks = count_tls_walks(map);

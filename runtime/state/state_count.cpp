@@ -13,6 +13,7 @@
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
 #include "runtime/state/flow_table.h"
+#include "runtime/state/measure_table.h"
 #include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 
@@ -99,7 +100,16 @@ std::uint32_t end_of_region(const weir_table_head& head, std::uint32_t group) {
 
 }  // namespace
 
+namespace {
+Result<std::uint64_t> measured_keys(int map) {
+    auto table = MeasureTable::open(map);
+    if (!table) return table.error();
+    return table->key_count();
+}
+}  // namespace
+
 Result<std::uint64_t> count_held(const CountedMap& map, const std::atomic<bool>& stop) {
+    if (map.kind == bpf::StateKind::kMeasure) return measured_keys(map.fd);
     const std::uint64_t now_ns = monotonic_ns();
     if (map.kind == bpf::StateKind::kFlows) {
         const auto flows = FlowTable::open(map.fd);
@@ -138,6 +148,7 @@ Result<std::size_t> bytes_to_count(const CountedMap& map) {
         if (!flows) return flows.error();
         return flows->bytes();
     }
+    if (map.kind == bpf::StateKind::kMeasure) return std::size_t{0};  // its head says it
     const auto head = read_head(map);
     if (!head) return head.error();
     if (bpf::is_set(map.kind) && entries_by_head(*head, monotonic_ns())) return std::size_t{0};

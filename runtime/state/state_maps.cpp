@@ -17,6 +17,7 @@
 
 #include "runtime/kernel.h"
 #include "runtime/state/flow_table.h"
+#include "runtime/state/measure_table.h"
 #include "runtime/state/name_table.h"
 #include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
@@ -25,7 +26,7 @@ namespace weir::runtime {
 namespace {
 
 constexpr std::string_view kSetTables = "weir_set_tables";
-constexpr const char* kOuters[] = {"weir_term_tables", kSetTables.data()};
+constexpr const char* kOuters[] = {"weir_term_tables", kSetTables.data(), "weir_measure_tables"};
 
 bool same_shape(const bpf::StateMap& a, const bpf::StateMap& b) {
     return a.kind == b.kind && a.key_size == b.key_size && a.value_size == b.value_size &&
@@ -99,6 +100,14 @@ Result<UniqueFd> make_flows(const bpf::StateMap& wanted, int old) {
     return FlowTable::make_resized(wanted.max_entries, *others, monotonic_ns());
 }
 
+Result<UniqueFd> make_measure(const bpf::StateMap& wanted, int old) {
+    const auto key_words = static_cast<std::uint32_t>(wanted.key_size / sizeof(std::uint32_t));
+    if (old < 0) return MeasureTable::make(wanted.max_entries, key_words);
+    auto others = MeasureTable::open(old);
+    if (!others) return others.error();
+    return MeasureTable::make_resized(wanted.max_entries, key_words, *others);
+}
+
 }  // namespace
 
 Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const StateMaps* earlier) {
@@ -114,10 +123,11 @@ Result<StateMaps::Map> StateMaps::make_one(const bpf::StateMap& wanted, const St
         return map;
     }
     const int others = old != nullptr && goes_on(old->shape, wanted) ? old->fd.get() : -1;
-    auto made = wanted.kind == bpf::StateKind::kSet     ? make_set(wanted, others)
-                : wanted.kind == bpf::StateKind::kNames ? make_names(wanted, others)
-                : wanted.kind == bpf::StateKind::kFlows ? make_flows(wanted, others)
-                                                        : make_cells(wanted, others);
+    auto made = wanted.kind == bpf::StateKind::kSet       ? make_set(wanted, others)
+                : wanted.kind == bpf::StateKind::kNames   ? make_names(wanted, others)
+                : wanted.kind == bpf::StateKind::kFlows   ? make_flows(wanted, others)
+                : wanted.kind == bpf::StateKind::kMeasure ? make_measure(wanted, others)
+                                                          : make_cells(wanted, others);
     if (!made) return about(wanted, made.error());
     map.fd = std::move(*made);
     return map;
@@ -276,6 +286,12 @@ Status StateMaps::reset() const {
             if (!table) return table.error();
             table->clear();
             if (Status added = add_first_names(map.shape, map.fd.get()); !added) return added;
+            continue;
+        }
+        if (map.shape.kind == bpf::StateKind::kMeasure) {
+            auto table = MeasureTable::open(map.fd.get());
+            if (!table) return table.error();
+            table->clear();
             continue;
         }
         auto table = StateTable::open(map.fd.get());

@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
                             {"count", rule("count(ip.src, in 1s) > 1000"), bare},
                             {"share", rule("share(udp.dport == 53, by ip.src, in 1m, of 50) > 5%"), bare},
                             {"surge", rule("surge(ip.src, in 1m) > 3"), bare},
+                            {"measure by port.dst",
+                             "rule r { when udp and ip.ttl == 64 then measure packet.len by port.dst, drop }\n", bare},
                             {"a set that changes",
                              "set s : ip size 1000000 ttl 1h from \"list\"\nrule r { when udp and ip.ttl == 64 and "
                              "ip.src in s then drop }\n",

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -148,6 +149,39 @@ TEST_CASE("values of a `distinct` go on when a reload changes its limit or size,
     send(1000, 1050, 50);
     REQUIRE((*engine)->swap(policy(30, 50)));
     send(1000, 1031, 30);
+}
+
+TEST_CASE("shares and surges go on when a reload changes their numbers; another condition is another share",
+          "[state]") {
+    const auto policy = [](const std::string& share, const std::string& surge) {
+        return compiled("rule share { when udp.dport == 10 and share(udp.sport != 1, by ip.src, in 1d" + share +
+                        " then drop } rule surge { when udp.dport == 11 and surge(ip.src, in 20ms" + surge +
+                        " then drop }");
+    };
+    auto engine = Engine::start(policy(", of 100) > 50%", ", floor 1000) > 2"), on("b0"));
+    REQUIRE(engine);
+    Wire wire;
+    std::uint64_t all = 0;
+    std::map<std::uint16_t, std::uint64_t> passed;
+    const auto send = [&](std::uint16_t port, int times, std::uint64_t pass) {
+        wire.send(udp(port), times);
+        wire.send(udp(9));
+        all += pass + 1;
+        passed[port] += pass;
+        CHECK(wire.passed(port, all) == passed[port]);
+    };
+    send(10, 50, 50);
+    REQUIRE((*engine)->swap(policy(", of 55) > 99% size 1000", ", floor 5) > 2")));
+    send(10, 10, 4);
+    send(11, 1, 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // 20 windows
+    REQUIRE((*engine)->swap(policy(", of 55) > 99% size 10", ", floor 0) > 1")));
+    send(10, 1, 0);
+    send(11, 1, 0);
+    REQUIRE((*engine)->swap(compiled(
+        "rule share { when udp.dport == 10 and share(udp.sport != 2, by ip.src, in 1d, of 55) > 99% then drop }")));
+    send(10, 54, 54);
+    send(10, 1, 0);
 }
 
 TEST_CASE("a set of another size takes its entries along", "[state]") {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/codegen/manifest.h"
 #include "compiler/codegen/state_tables.h"
 #include "compiler/policy/identity.h"
 #include "compiler/policy/verdict.h"
@@ -142,6 +143,31 @@ Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::
     auto trace = kernel_->judge(frame, time_ns, interface, is_out ? bpf::Direction::kOut : bpf::Direction::kIn);
     if (!trace) return trace.error();
     return judged_from(*trace);
+}
+
+Result<std::map<std::string, MeasuredByKey>> Evaluators::measures(Evaluator evaluator) {
+    std::map<std::string, MeasuredByKey> all;
+    const std::vector<bpf::MeasureInfo> infos = codegen::make_manifest(*compiled_, {}).measures;
+    std::uint32_t number = 0;
+    for (const policy::Rule& rule : compiled_->policy.rules)
+        for (const policy::Measure& measure : rule.measures) {
+            const bpf::MeasureInfo& info = infos[number++];
+            if (evaluator == Evaluator::kOracle) {
+                const auto found = oracle_->measures().find(measure.name);
+                all[measure.name] =
+                    found == oracle_->measures().end() ? MeasuredByKey{} : measured_by(measure, found->second);
+                continue;
+            }
+            if (evaluator == Evaluator::kNative) {
+                const std::uint8_t* table = native_->measure(number - 1);
+                all[measure.name] = measured_by(info, runtime::read_measured(table), runtime::refused_of(table));
+                continue;
+            }
+            auto read = kernel_->measured(info.identity);
+            if (!read) return read.error();
+            all[measure.name] = measured_by(info, read->keys(), read->refused());
+        }
+    return all;
 }
 
 Result<bool> Evaluators::have_evicted() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 #include "runtime/trial_run.h"
 #include "tooling/judge/capture.h"
 #include "tooling/judge/judged.h"
+#include "tooling/judge/measures.h"
 
 namespace weir::tooling {
 
@@ -70,6 +72,9 @@ public:
     Result<Membership> contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
     Result<bool> contains_with(Evaluator evaluator, policy::SetId set, const std::vector<policy::SetElement>& entry,
                                std::uint64_t time_ns);
+
+    // What the evaluator has measured since begin(), by the name of the measure.
+    Result<std::map<std::string, MeasuredByKey>> measures(Evaluator evaluator);
 
     // Has one of those that judge evicted a key of a state term since begin()? Each chooses by tables of its own.
     Result<bool> have_evicted() const;
