@@ -6,9 +6,11 @@
  * through a packet's name from its last label to its first may stop at the first suffix that is not there, however many
  * labels follow. A set of texts has one entry a text.
  *
- * A node's print is a print of words (weir_print()): two of the print of the suffix to the right of its label (0: there
- * is none), then the label in 16 words, zeros behind it, its length in the last byte. A text's print is that of its
- * blocks of 64 bytes, each behind two words of the print before it: of the first, the text's length.
+ * A node's print is a print of its suffix's text, in words of eight bytes from the right: the last one, to the left,
+ * has zeros below what it lacks. After eight of them (64 bytes) what follows is behind the print of what was before.
+ * Then one number more: the bytes of the suffix and how many labels it has, so that a dot within a label of a packet's
+ * name is no dot of the set's. From the right, because so all suffixes of a name share their words. A text's print is
+ * that of its blocks of 64 bytes, each behind two words of the print before it: of the first, the text's length.
  *
  * Behind the tags, a set that changes has for each entry the block where its name's text begins, and how many names are
  * at or under the node; and the blocks of the texts, so that user space can say what is in the set. */
@@ -18,10 +20,10 @@
 #include "bpf/table.h"
 
 #define WEIR_LABEL_BYTES 63u
-#define WEIR_LABEL_WORDS 16u
 #define WEIR_NAME_TEXT_BYTES 253u /* of a name */
 #define WEIR_MAX_LABELS 127u      /* of such a name */
 #define WEIR_BLOCK_BYTES 64u
+#define WEIR_SUFFIX_WORDS 8u /* of a block */
 
 struct weir_node_note {
     __u32 text;  /* the first block of the name that ends here; 0: none does */
@@ -108,9 +110,20 @@ static inline __u64 weir_block_sum(const __u64* by, __u64 before, const __u8* by
     for (__u32 i = 0; i < count; i++) sum += by[2 + i / 4] * ((__u64)bytes[i] << 8 * (i % 4));
     return sum;
 }
-static inline __u64 weir_label_print(const __u64* by, __u64 right, const __u8* label, __u32 bytes) {
-    return weir_print_of_sum(weir_block_sum(by, right, label, bytes) +
-                             by[2 + WEIR_LABEL_WORDS - 1] * ((__u64)bytes << 24));
+/* Word `number` from the right, of a name or of what a suffix has of it. */
+static inline __attribute__((always_inline)) __u64 weir_suffix_word(const __u64* by, __u64 number, __u64 word) {
+    number &= WEIR_SUFFIX_WORDS - 1;
+    return by[2 + 2 * number] * (__u32)word + by[3 + 2 * number] * (word >> 32);
+}
+/* The sum goes on behind WEIR_SUFFIX_WORDS words. */
+static inline __attribute__((always_inline)) __u64 weir_suffix_fold(const __u64* by, __u64 sum) {
+    __u64 print = weir_print_of_sum(sum);
+    return by[0] * (__u32)print + by[1] * (print >> 32);
+}
+/* The end: `sum` is that of all its words. */
+static inline __attribute__((always_inline)) __u64 weir_suffix_print(const __u64* by, __u64 sum, __u64 bytes,
+                                                                     __u64 labels) {
+    return weir_print_of_sum(sum + by[WEIR_PRINT_WORDS - 1] * (bytes | labels << 8));
 }
 static inline __u64 weir_text_print(const __u64* by, const __u8* text, __u32 bytes) {
     __u64 print = bytes;
@@ -123,15 +136,28 @@ static inline __u64 weir_text_print(const __u64* by, const __u8* text, __u32 byt
     return print;
 }
 
+/* `count` bytes that end before `end`, as the highest of a word. */
+static inline __u64 weir_bytes_before(const __u8* text, __u32 end, __u32 count) {
+    __u64 word = 0;
+    for (__u32 i = 1; i <= count; i++) word |= (__u64)text[end - i] << (64 - 8 * i);
+    return word;
+}
+
 /* The prints of the suffixes of a name of small letters, the shortest first. Returns how many; 0: it is no name. */
 static inline __u32 weir_name_prints(const __u64* by, const __u8* name, __u32 bytes, __u64* prints) {
-    __u32 count = 0, end = bytes;
-    __u64 print = 0;
+    __u32 count = 0, end = bytes, words = 0; /* whole words in the sum */
+    __u64 sum = 0;
     if (!bytes || bytes > WEIR_NAME_TEXT_BYTES) return 0;
     for (__u32 at = bytes;; at--) {
         if (at && name[at - 1] != '.') continue;
         if (at == end || end - at > WEIR_LABEL_BYTES || count == WEIR_MAX_LABELS) return 0;
-        prints[count++] = print = weir_label_print(by, print, name + at, end - at);
+        while ((words + 1) * 8 <= bytes - at) {
+            sum += weir_suffix_word(by, words, weir_bytes_before(name, bytes - words * 8, 8));
+            if (++words % WEIR_SUFFIX_WORDS == 0) sum = weir_suffix_fold(by, sum);
+        }
+        __u64 rest = weir_suffix_word(by, words, weir_bytes_before(name, bytes - words * 8, bytes - at - words * 8));
+        count++;
+        prints[count - 1] = weir_suffix_print(by, sum + rest, bytes - at, count);
         if (!at) return count;
         end = at - 1;
     }

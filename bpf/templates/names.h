@@ -29,99 +29,144 @@ static __always_inline int weir_kind_of(struct weir_packet* packet, const struct
     return end_ns != WEIR_INNER_NODE && weir_is_before(packet, end_ns) ? WEIR_MEMBER : WEIR_INNER;
 }
 
+/* Elsewhere in the group: seldom. */
+GLOBAL_FUNCTION int weir_find_stray(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
+    if (!packet || !group) return WEIR_NO_NODE;
+    __u32 number = weir_search_group(group, print);
+    return number < NOWHERE ? weir_kind_of(packet, weir_entry_at(group, number), print) : WEIR_NO_NODE;
+}
+
 /* The node of the print `at` has. */
 static __always_inline int weir_find_node(struct weir_packet* packet, void* table, struct weir_set_place* at) {
-    __u64 print = at->print, home = weir_set_home(print);
+    __u64 print = at->print, home = weir_set_home(print), marks = 0;
     if (weir_excluded_by_tags(table, at) || !weir_find_group(table, at)) return WEIR_NO_NODE;
     OPAQUE(home);
     struct weir_set_line* line = &at->group->lines[home & (WEIR_SET_LINES - 1)];
+    /* Without a branch an entry: which one it is nobody can foresee. */
 #pragma clang loop unroll(full)
-    for (int i = 0; i < (int)WEIR_LINE_ENTRIES; i++)
-        if ((*(volatile __u64*)&line->entries[i].print & ~WEIR_STRAYS) == print)
-            return weir_kind_of(packet, &line->entries[i], print);
+    for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++) {
+        __u64 unlike = (*(volatile __u64*)&line->entries[i].print & ~WEIR_STRAYS) ^ print;
+        marks |= (~(unlike | -unlike) >> 63) << (i * 8 + 7);
+        OPAQUE(marks);
+    }
+    if (marks) {
+        __u64 number = lowest_mark(marks);
+        OPAQUE(number);
+        return weir_kind_of(packet, &line->entries[number & (WEIR_LINE_ENTRIES - 1)], print);
+    }
     if (!(*(volatile __u64*)&line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS)) return WEIR_NO_NODE;
-    __u32 number = weir_search_group(at->group, print); /* inline: calls are at most eight deep */
-    return number < NOWHERE ? weir_kind_of(packet, weir_entry_at(at->group, number), print) : WEIR_NO_NODE;
+    return weir_find_stray(packet, at->group, print);
 }
 
-/* weir_label_print() of the label at `from` of the packet's name; `bytes` is 1 to WEIR_LABEL_BYTES. */
-static __always_inline __u64 weir_packet_label_print(const struct weir_inside* inside,
-                                                     const struct weir_table_head* head, __u64 right, __u64 from,
-                                                     __u64 bytes) {
-    __u64 sum = weir_print_word(head, 0, right) + head->by[2 + WEIR_LABEL_WORDS - 1] * (__u64)(__u32)(bytes << 24);
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_LABEL_WORDS / 2; i++) {
-        OPAQUE(from);
-        if (from >= WEIR_NAME_BYTES) break;
-        __u64 word = weir_names_load(inside->name + from);
-        if (bytes < NAMES_WORD) word &= (1ull << bytes * 8) - 1;
-        sum += weir_print_word(head, 2 + 2 * i, word);
-        if (bytes <= NAMES_WORD) break;
-        bytes -= NAMES_WORD;
-        from += NAMES_WORD;
-    }
-    return weir_print_of_sum(sum);
-}
-
-/* How far a look-up has come: so many labels are left, and what is left of the name ends at `end`. */
+/* How far a look-up has come. It is in the CPU's memory, of which the verifier knows nothing: so all labels look the
+ * same to it. */
 struct weir_name_walk {
-    __u64 print; /* of what is behind */
-    __u32 labels;
-    __u32 end;
-    __u64 skipped; /* labels whose node need not be looked for: it is no member */
+    __u64 sum; /* of the words to the right of the one that is looked at: weir_suffix_word() */
+    __u64 at;  /* where that word ends in the name << 16 | bytes of it that are done << 8 | labels that are done */
 };
-
-/* Where the label begins that ends before `end` of a dotted name: behind the last dot there, looked for in words from
- * the right. A label of more than WEIR_LABEL_BYTES is in no set: where it begins does not matter. */
-static __always_inline __u32 weir_label_start(const struct weir_inside* inside, __u64 end) {
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_LABEL_BYTES / NAMES_WORD + 1; i++) {
-        __u64 from = end >= NAMES_WORD ? end - NAMES_WORD : 0, bytes = end - from;
-        OPAQUE(from);
-        if (from >= WEIR_NAME_BYTES) return 0;
-        __u64 word = weir_names_load(inside->name + from) << (NAMES_WORD - bytes) * 8 % 64;
-        __u64 dots = first_zero(__builtin_bswap64(word) ^ EIGHT_TIMES('.'));
-        if (bytes && dots) return end - lowest_mark(dots);
-        if (!from) return 0;
-        end = from;
-    }
-    return 0;
+#define NAME_AT(left, done, labels) ((__u64)(left) << 16 | (__u64)(done) << 8 | (labels))
+_Static_assert(__builtin_offsetof(struct weir_inside, text_end) ==
+                   __builtin_offsetof(struct weir_inside, text_place) + sizeof(__u64),
+               "one behind the other");
+static __always_inline volatile struct weir_name_walk* weir_name_walk(struct weir_inside* inside) {
+    return (volatile struct weir_name_walk*)&inside->text_place;
 }
 
-/* One label further to the left: its node. Verified by itself: the verifier goes through it once, not for each label.
- */
-GLOBAL_FUNCTION int weir_name_step(struct weir_packet* packet, struct weir_inside* inside, struct weir_table_head* head,
-                                   struct weir_name_walk* walk, __u32 index) {
-    if (!packet || !inside || !head || !walk) return WEIR_NO_NODE;
-    void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
-    __u64 label = --walk->labels;
-    OPAQUE(label);
-    __u32 start = inside->is_dotted ? weir_label_start(inside, walk->end)
-                                    : inside->label_starts[label & (WEIR_NAME_LABELS - 1)],
-          bytes = walk->end - start;
-    if (!table || bytes - 1 >= WEIR_LABEL_BYTES) return WEIR_NO_NODE;
-    walk->end = start - 1;
-    walk->print = weir_packet_label_print(inside, head, walk->print, start, bytes);
-    if (walk->skipped) {
-        walk->skipped--;
-        return WEIR_INNER;
+static __always_inline __u64 suffix_word(const struct weir_table_head* head, __u64 bytes_behind, __u64 word) {
+    return weir_print_word(head, 2 + bytes_behind / NAMES_WORD % WEIR_SUFFIX_WORDS * 2, word);
+}
+
+/* The highest `bytes` bytes of a word, 0 to 8. */
+static __always_inline __u64 last_of_word(__u64 word, __u64 bytes) { return word & ~(~0ull >> bytes * 4 >> bytes * 4); }
+
+/* The eight bytes of the name that end before `left`, 1 to WEIR_NAME_BYTES; zeros where the name has not so many. */
+static __always_inline __u64 name_word(const struct weir_inside* inside, __u64 left) {
+    OPAQUE(left);
+    if (left > WEIR_NAME_BYTES) return 0;
+    __u64 word =
+        weir_names_load((const __u8*)inside + __builtin_offsetof(struct weir_inside, name) - NAMES_WORD + left);
+    return left < NAMES_WORD ? last_of_word(word, left) : word;
+}
+
+/* Of the word whose last `done` bytes are done: the highest bit of each byte that is a dot, from the right. */
+static __always_inline __u64 dots_from_right(__u64 word, __u64 done) {
+    return all_zeros(__builtin_bswap64(word) ^ EIGHT_TIMES('.')) & ~0ull << done * 4 << done * 4;
+}
+
+/* One label further to the left: the node of what begins there, which is at `start` where the name is not dotted. The
+ * first labels that are in no name of the set alone are not looked for. FARTHER: the label does not begin within so
+ * many words. */
+#define FARTHER (-1)
+static __always_inline int weir_next_node(struct weir_packet* packet, const struct weir_inside* inside,
+                                          volatile struct weir_name_walk* walk, void* table,
+                                          struct weir_table_head* head, __u64 start, const __u32 is_dotted,
+                                          const __u32 words) {
+    __u64 sum = walk->sum, at = walk->at, left = at >> 16, length = inside->name_length;
+    __u64 word = name_word(inside, left), dots = is_dotted ? dots_from_right(word, at >> 8 & 0xff) : 0;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0;; i++) {
+        if (dots || left < start + NAMES_WORD) break;
+        if (i == words) return FARTHER;
+        sum += suffix_word(head, length - left, word);
+        left -= NAMES_WORD;
+        if ((length - left) % WEIR_BLOCK_BYTES == 0) sum = weir_print_word(head, 0, weir_print_of_sum(sum));
+        OPAQUE(sum);
+        OPAQUE(left);
+        word = name_word(inside, left);
+        if (is_dotted) dots = dots_from_right(word, 0);
     }
-    struct weir_set_place at = {head, 0, walk->print};
-    return weir_find_node(packet, table, &at);
+    walk->sum = sum;
+    walk->at = NAME_AT(left, (dots ? lowest_mark(dots) : left - start) + 1, (at & 0xff) + 1);
+    at = walk->at; /* whichever way led here */
+    left = at >> 16;
+    __u64 part = (at >> 8 & 0xff) - 1, labels = at & 0xff;
+    sum = walk->sum + suffix_word(head, length - left, last_of_word(name_word(inside, left), part));
+    if (labels <= head->labels_before) return WEIR_INNER;
+    struct weir_set_place place = {head, 0, weir_suffix_print(head->by, sum, length - left + part, labels)};
+    return weir_find_node(packet, table, &place);
+}
+
+/* The same, verified by itself: for names of more labels than most. */
+GLOBAL_FUNCTION int weir_name_step(struct weir_packet* packet, struct weir_inside* inside, struct weir_table_head* head,
+                                   __u32 index, __u32 label) {
+    void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
+    if (!packet || !inside || !head || !table) return WEIR_NO_NODE;
+    volatile struct weir_name_walk* walk = weir_name_walk(inside);
+    const __u32 words = WEIR_LABEL_BYTES / NAMES_WORD + 1; /* no label of a set has more */
+    int found;
+    __u64 start = label;
+    OPAQUE(start);
+    if (inside->is_dotted)
+        found = weir_next_node(packet, inside, walk, table, head, 0, 1, words);
+    else
+        found = weir_next_node(packet, inside, walk, table, head, inside->label_starts[start & (WEIR_NAME_LABELS - 1)],
+                               0, words);
+    return found == FARTHER ? WEIR_NO_NODE : found;
 }
 
 /* Is the packet's name, or one that it is under, in the set of that index? From the last label on, and no further than
  * the set's names go. */
+#define FEW_LABELS 4u
+#define FEW_WORDS 3u
 GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside* inside, __u32 index) {
     if (!packet || !inside) return 0;
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
     struct weir_table_head* head = table ? weir_element(table, 0) : 0;
-    struct weir_name_walk walk = {0, inside->name_labels, inside->name_length, 0};
     if (!head) return 0;
-    walk.skipped = head->labels_before;
+    volatile struct weir_name_walk* walk = weir_name_walk(inside);
+    __u32 labels = inside->name_labels, few = inside->is_dotted ? FEW_LABELS : 0, i = 0;
+    walk->sum = 0;
+    walk->at = NAME_AT(inside->name_length, 0, 0);
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < WEIR_MAX_LABELS && walk.labels; i++) {
-        int found = weir_name_step(packet, inside, head, &walk, index);
+    for (; i < FEW_LABELS && i < few; i++) {
+        if (i >= labels) return 0;
+        int found = weir_next_node(packet, inside, walk, table, head, 0, 1, FEW_WORDS);
+        if (found == FARTHER) break;
+        if (found != WEIR_INNER) return found == WEIR_MEMBER;
+    }
+#pragma clang loop unroll(disable)
+    for (; i < WEIR_MAX_LABELS && i < labels; i++) {
+        int found = weir_name_step(packet, inside, head, index, labels - 1 - i);
         if (found != WEIR_INNER) return found == WEIR_MEMBER;
     }
     return 0;

@@ -54,8 +54,7 @@ GLOBAL_FUNCTION __u32 weir_target_end(weir_ctx* ctx, __u32 at, __u32 stop, __u64
 /* Stores the target that begins at `at`, and its path. Returns where it ends, and TARGET_IS_CUT where neither a space
  * nor a line's end is there. */
 #define TARGET_IS_CUT (1u << 16)
-GLOBAL_FUNCTION __u32 weir_http_target(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end) {
-    if (!inside) return end;
+static __always_inline __u32 http_target(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end) {
     __u64 place = at, marks = 0, word = 0;
     __u32 kept = at + HTTP_TARGET_BYTES, stop = kept + 1 < end ? kept + 1 : end;
 #pragma clang loop unroll(disable)
@@ -64,6 +63,7 @@ GLOBAL_FUNCTION __u32 weir_http_target(weir_ctx* ctx, struct weir_inside* inside
         marks = target_marks(word, EIGHT_TIMES('?'));
         if (marks) break;
         place += WORD_BYTES;
+        OPAQUE(place);
     }
     if (marks) {
         __u32 mark = lowest_mark(marks);
@@ -73,6 +73,7 @@ GLOBAL_FUNCTION __u32 weir_http_target(weir_ctx* ctx, struct weir_inside* inside
         place = weir_target_end(ctx, place, stop, EIGHT_TIMES('?'));
         word = weir_text_word(ctx, place, stop);
     }
+    place = forgotten(inside, place);
     __u32 last = place, path_end = last;
     if ((word & 0xff) == '?')
         last = weir_target_end(ctx, last, stop, EIGHT_TIMES(' '));
@@ -81,7 +82,7 @@ GLOBAL_FUNCTION __u32 weir_http_target(weir_ctx* ctx, struct weir_inside* inside
     if (kept > last) kept = last;
     inside->http_target = WEIR_TEXT(at, kept - at);
     inside->http_path = WEIR_TEXT(at, path_end - at);
-    return last | (last == stop ? TARGET_IS_CUT : 0);
+    return forgotten(inside, last | (last == stop ? TARGET_IS_CUT : 0));
 }
 
 /* Of a request whose target ends at `at`: the place of a Host line behind " HTTP/1.1\r\n", where most clients have it;
@@ -112,7 +113,7 @@ static __always_inline __u32 read_lines(weir_ctx* ctx, struct weir_inside* insid
         at = line & LINE_PLACE;
         if (kind == LINE_EMPTY) return found | HEAD_ENDS;
         if (NEEDS_HTTP(HOST) && kind == LINE_HOST)
-            found |= read_host(ctx, inside, at + HOST_BYTES, end);
+            found |= weir_read_host(ctx, inside, at + HOST_BYTES, end);
         else if (NEEDS_HTTP(AGENT) && kind == LINE_AGENT)
             found |= weir_read_agent(ctx, inside, at + AGENT_BYTES, end);
         else
@@ -133,6 +134,19 @@ static __always_inline __u32 read_status(struct weir_inside* inside, __u64 word,
     return WEIR_BIT(WEIR_HAS_HTTP_STATUS);
 }
 
+/* May a head begin at `at`? Most other payloads are spared the call by their first byte. */
+#define LETTER(letter) (1u << ((letter) - 'A'))
+static __always_inline int http_may_begin(weir_ctx* ctx, __u64 at) {
+    const __u32 firsts =
+        LETTER('C') | LETTER('D') | LETTER('G') | LETTER('H') | LETTER('O') | LETTER('P') | LETTER('T');
+    OPAQUE(at);
+    if (at > TEXT_OFFSET_MAX) return 0;
+    const __u8* byte = FRAME(ctx) + at;
+    if (byte + 1 > FRAME_END(ctx)) return 0;
+    __u32 letter = *byte - 'A';
+    return letter < 26 && firsts >> letter & 1;
+}
+
 /* The TCP payload of `bytes` bytes at `at` of the frame. Returns bits of word 1 of weir_packet.present. */
 GLOBAL_FUNCTION __u32 weir_read_http(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 bytes) {
     if (!inside || at > TEXT_OFFSET_MAX) return 0;
@@ -145,7 +159,7 @@ GLOBAL_FUNCTION __u32 weir_read_http(weir_ctx* ctx, struct weir_inside* inside, 
         inside->http_method = WEIR_TEXT(at, method);
         lines = at + method + 1;
         if (NEEDS_HTTP(LINE) || NEEDS_HTTP(END)) {
-            lines = weir_http_target(ctx, inside, lines, end);
+            lines = http_target(ctx, inside, lines, end);
             cut = lines & TARGET_IS_CUT;
             lines &= ~TARGET_IS_CUT;
         }

@@ -205,13 +205,31 @@ GLOBAL_FUNCTION __u32 weir_host_end(weir_ctx* ctx, __u32 at, __u32 end) {
     return value_end(ctx, place);
 }
 
+/* The same, wherever its value ends; its first byte that is no blank is `first`, at `begin`. */
+GLOBAL_FUNCTION __u32 weir_read_odd_host(weir_ctx* ctx, struct weir_inside* inside, __u32 begin, __u32 end,
+                                         __u32 first) {
+    __u64 word;
+    __u32 stop = first == '[' ? weir_end_in_brackets(ctx, begin, end) : weir_host_end(ctx, begin, end);
+    if (!inside || !stop) return 0;
+    if (begin > stop) begin = stop; /* that was the CR */
+    if (begin < stop && read_word(ctx, stop - (__u64)WORD_BYTES, &word) && word >> 56 == '.') stop--;
+    return weir_copy_name(ctx, inside, begin, stop - begin) ? WEIR_BIT(WEIR_HAS_HTTP_HOST) : 0;
+}
+
+/* Marks the first byte up to the space, or colon. */
+static __always_inline __u64 host_marks(__u64 word) {
+    return ((word - EIGHT_TIMES('!')) & ~word & HIGH_BITS) | first_zero(word ^ EIGHT_TIMES(':'));
+}
+
 /* The value of the Host line, which begins at `at`, right behind the colon: without its port and one final dot, as the
- * packet's name. */
-static __always_inline __u32 read_host(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end) {
-    __u64 word, marks;
+ * packet's name. Most have neither, one blank before them and CR LF behind them: they are stored while their end is
+ * looked for. */
+GLOBAL_FUNCTION __u32 weir_read_host(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 end) {
+    if (!inside) return 0;
+    __u64 word, marks, begin = at, place, dots = 0, i = 0;
     if (at + WORD_BYTES > end || !read_word(ctx, at, &word)) word = weir_text_word(ctx, at, end);
     marks = inked(word);
-    __u32 begin = at, stop, first;
+    __u32 first;
     if (marks & 0x8080) {
         first = lowest_mark(marks);
         begin += first;
@@ -220,11 +238,36 @@ static __always_inline __u32 read_host(weir_ctx* ctx, struct weir_inside* inside
         begin = weir_skip_blanks(ctx, at, end);
         first = weir_text_word(ctx, begin, end) & 0xff;
     }
-    stop = first == '[' ? weir_end_in_brackets(ctx, begin, end) : weir_host_end(ctx, begin, end);
-    if (!stop) return 0;
-    if (begin > stop) begin = stop; /* that was the CR */
-    if (begin < stop && read_word(ctx, stop - (__u64)WORD_BYTES, &word) && word >> 56 == '.') stop--;
-    return weir_copy_name(ctx, inside, begin, stop - begin) ? WEIR_BIT(WEIR_HAS_HTTP_HOST) : 0;
+    place = begin = forgotten(inside, begin);
+    marks = 0;
+#pragma clang loop unroll(disable)
+    for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
+        if (place + WORD_BYTES > end || !read_word(ctx, place, &word)) break;
+        marks = host_marks(word);
+        if (marks) break;
+        dots += store_dotted(inside, i, word);
+        place += WORD_BYTES;
+        OPAQUE(place);
+        OPAQUE(dots);
+    }
+    if (!marks || first == '[') return weir_read_odd_host(ctx, inside, begin, end, first);
+    __u64 bytes = lowest_mark(marks), ends;
+    place += bytes;
+    if (place + 2 > end || !read_word(ctx, place + 2 - WORD_BYTES, &ends) || ends >> 48 != ('\n' << 8 | '\r'))
+        return weir_read_odd_host(ctx, inside, begin, end, first);
+    dots += store_dotted(inside, i, word & ~(~0ull << bytes * 8));
+    *(__u64*)(inside->name + i + WORD_BYTES) = 0;
+    __u64 length = place - begin, last = length - 1;
+    OPAQUE(last);
+    if (last < WEIR_NAME_BYTES && inside->name[last] == '.') {
+        inside->name[last] = 0;
+        length = last;
+        dots--;
+    }
+    inside->is_dotted = 1;
+    inside->name_length = length;
+    inside->name_labels = length ? dots + 1 : 0;
+    return WEIR_BIT(WEIR_HAS_HTTP_HOST);
 }
 
 #endif

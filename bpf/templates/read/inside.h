@@ -21,7 +21,7 @@ static __always_inline __u32 read_payload(weir_ctx* ctx, const struct weir_packe
             found = weir_read_dns(ctx, inside, at, bytes);
     } else if (p->present[0] & WEIR_BIT(WEIR_HAS_TCP)) {
         if (weir_needs() & WEIR_NEED_TLS) found = read_tls(ctx, p, inside);
-        if ((weir_needs() & WEIR_NEED_HTTP) && !(found & WEIR_BIT(WEIR_HAS_TLS)))
+        if ((weir_needs() & WEIR_NEED_HTTP) && !(found & WEIR_BIT(WEIR_HAS_TLS)) && http_may_begin(ctx, at))
             found = weir_read_http(ctx, inside, at, bytes);
     }
     if (found && (weir_needs() & WEIR_NEED_PRINTS)) weir_make_prints(ctx, inside, found);

@@ -55,35 +55,65 @@ static __always_inline __u64 text_word(weir_ctx* ctx, __u64 at, __u64 end) {
 /* The last `left` bytes, fewer than eight, of the word that ends with them. */
 static __always_inline __u64 last_bytes(__u64 word, __u64 left) { return word >> 8 >> (WORD_BYTES - 1 - left) * 8; }
 
+/* The lesser of two numbers below 2^63, without a branch: the verifier would go on from each end of it. */
+static __always_inline __u64 lesser(__u64 a, __u64 b) {
+    __s64 difference = a - b;
+    OPAQUE(difference);
+    return b + (difference & difference >> 63);
+}
+
+/* A number that went through the CPU's memory. The verifier knows nothing of it any more: so the ways that led there
+ * become one, as behind a call, which costs more. */
+static __always_inline __u64 forgotten(struct weir_inside* inside, __u64 number) {
+    *(volatile __u64*)&inside->text_place = number;
+    return *(volatile __u64*)&inside->text_place;
+}
+
 /* For loops: how a text ends is many ways for the verifier, which checks a function by itself. A call costs as much as
  * ten words. */
 GLOBAL_FUNCTION __u64 weir_text_word(weir_ctx* ctx, __u64 at, __u64 end) { return text_word(ctx, at, end); }
 
+/* Stores the word at `at` of inside->name in small letters. Returns how many dots are in it. */
+static __always_inline __u64 store_dotted(struct weir_inside* inside, __u64 at, __u64 word) {
+    *(__u64*)(inside->name + at) = lower_word(word);
+    return (all_zeros(word ^ EIGHT_TIMES('.')) >> 7) * EIGHT_TIMES(1) >> 56;
+}
+
 /* Stores `length` bytes at `at` of the frame as inside->name, in small letters and with zeros behind them. The frame
- * reaches that far. Where the labels begin is known: dots go between them. */
-GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
-    if (!inside) return 0;
-    __u64 begin = at, left = length, i = 0, word;
+ * reaches that far. Returns how many dots are among them; NO_NAME: it is longer than a name may be. */
+#define NO_NAME (~0ull)
+static __always_inline __u64 copy_text(weir_ctx* ctx, struct weir_inside* inside, __u64 begin, __u64 left) {
+    __u64 dots = 0, i = 0, word;
     OPAQUE(begin);
     OPAQUE(left);
-    if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
+    if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return NO_NAME;
     inside->name_length = left;
-    inside->is_dotted = 0;
     const __u8* bytes = FRAME(ctx) + begin;
 #pragma clang loop unroll(disable)
     for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
         if (left < WORD_BYTES || bytes + WORD_BYTES > FRAME_END(ctx)) break;
-        *(__u64*)(inside->name + i) = lower_word(*(const __u64*)bytes);
+        dots += store_dotted(inside, i, *(const __u64*)bytes);
         bytes += WORD_BYTES;
         OPAQUE(bytes); /* one pointer, not a checked one and another that is read */
+        OPAQUE(dots);
         begin += WORD_BYTES;
         left -= WORD_BYTES;
     }
     OPAQUE(i);
-    if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return 0;
-    if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return 0;
-    *(__u64*)(inside->name + i) = lower_word(last_bytes(word, left));
+    if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return NO_NAME;
+    if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return NO_NAME;
+    dots += store_dotted(inside, i, last_bytes(word, left));
     *(__u64*)(inside->name + i + WORD_BYTES) = 0;
+    return dots;
+}
+
+/* The same of a message's name, whose labels begin at inside->label_starts: dots go between them. A name that has other
+ * dots, within labels, is not dotted. */
+GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
+    if (!inside) return 0;
+    __u64 dots = copy_text(ctx, inside, at, length);
+    if (dots == NO_NAME) return 0;
+    inside->is_dotted = !dots;
 #pragma clang loop unroll(disable)
     for (__u32 label = 1; label < WEIR_NAME_LABELS; label++) {
         if (label >= inside->name_labels) break;
@@ -94,40 +124,17 @@ GLOBAL_FUNCTION int weir_copy_labels(weir_ctx* ctx, struct weir_inside* inside, 
     return 1;
 }
 
-/* Stores the word at `at` of inside->name. Returns how many dots are in it. */
-static __always_inline __u64 store_dotted(struct weir_inside* inside, __u64 at, __u64 word) {
-    *(__u64*)(inside->name + at) = lower_word(word);
-    return (all_zeros(word ^ EIGHT_TIMES('.')) >> 7) * EIGHT_TIMES(1) >> 56;
-}
-
-/* The same for a name whose labels are separated by dots, a server's name or a host. Empty labels count; the empty name
+/* The same of a name whose labels are separated by dots, a server's name or a host. Empty labels count; the empty name
  * has none. Where labels begin is not kept: who asks finds the dots. */
-GLOBAL_FUNCTION int weir_copy_name(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
-    if (!inside) return 0;
-    __u64 begin = at, left = length, dots = 0, i = 0, word;
-    OPAQUE(begin);
-    OPAQUE(left);
-    if (begin > TEXT_OFFSET_MAX - WEIR_NAME_BYTES || left > NAME_LENGTH_MAX) return 0;
-    inside->name_length = left;
+static __always_inline int copy_name(weir_ctx* ctx, struct weir_inside* inside, __u64 at, __u64 length) {
+    __u64 dots = copy_text(ctx, inside, at, length);
+    if (dots == NO_NAME) return 0;
     inside->is_dotted = 1;
-    const __u8* bytes = FRAME(ctx) + begin;
-#pragma clang loop unroll(disable)
-    for (; i < NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES; i += WORD_BYTES) {
-        if (left < WORD_BYTES || bytes + WORD_BYTES > FRAME_END(ctx)) break;
-        dots += store_dotted(inside, i, *(const __u64*)bytes);
-        bytes += WORD_BYTES;
-        OPAQUE(bytes);
-        OPAQUE(dots);
-        begin += WORD_BYTES;
-        left -= WORD_BYTES;
-    }
-    OPAQUE(i);
-    if (i > NAME_LENGTH_MAX / WORD_BYTES * WORD_BYTES) return 0;
-    if (!read_word(ctx, begin + left - WORD_BYTES, &word)) return 0;
-    dots += store_dotted(inside, i, last_bytes(word, left));
-    *(__u64*)(inside->name + i + WORD_BYTES) = 0;
     inside->name_labels = inside->name_length ? dots + 1 : 0;
     return 1;
+}
+GLOBAL_FUNCTION int weir_copy_name(weir_ctx* ctx, struct weir_inside* inside, __u32 at, __u32 length) {
+    return inside ? copy_name(ctx, inside, at, length) : 0;
 }
 
 #endif

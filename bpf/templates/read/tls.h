@@ -67,7 +67,7 @@ static __always_inline __u64 tls_find_extensions(weir_ctx* ctx, __u64 at, __u64 
     return at + left > last ? TLS_CONTRADICTS : TLS_PLACE(at, left, 0);
 }
 
-/* The extensions that weir_walk_tls finds: where their data is, in WEIR_TEXT's form. They are kept where prints go
+/* The extensions that tls_walk finds: where their data is, in WEIR_TEXT's form. They are kept where prints go
  * later, for the sake of the verifier: of memory it does not ask which way led there. */
 #define TLS_FOUND(inside, type) (((volatile __u64*)&(inside)->name_print)[(type) / TLS_ALPN])
 #define TLS_FOUND_NAME(inside) TLS_FOUND(inside, TLS_SERVER_NAME)
@@ -78,8 +78,7 @@ _Static_assert(__builtin_offsetof(struct weir_inside, tls_alpn_print) ==
 
 /* Walks on from `place` to the first server_name and the first ALPN, of whose headers bytes before `end` may be read.
  * Returns the place of the first header that is not there, TLS_NO_PLACE behind the last one that counts. */
-GLOBAL_FUNCTION __u64 weir_walk_tls(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
-    if (!inside) return TLS_NO_PLACE;
+static __always_inline __u64 tls_walk(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
     TLS_FOUND_NAME(inside) = TLS_FOUND_ALPN(inside) = 0;
     __u64 at = TLS_PLACE_AT(place), left = TLS_PLACE_LEFT(place), seen = TLS_PLACE_SEEN(place);
 #pragma clang loop unroll(disable)
@@ -132,8 +131,7 @@ static __always_inline __u64 tls_read_alpn(weir_ctx* ctx, __u64 data, __u64 end)
 }
 
 /* Stores the name of the server_name extension with this data. Returns WEIR_HAS_SNI's bit, 0 or TLS_CONTRADICTS. */
-GLOBAL_FUNCTION __u64 weir_read_server_name(weir_ctx* ctx, struct weir_inside* inside, __u64 data, __u64 end) {
-    if (!inside) return TLS_NO_PLACE;
+static __always_inline __u64 tls_read_name(weir_ctx* ctx, struct weir_inside* inside, __u64 data, __u64 end) {
     __u64 list = tls_list(ctx, data, end);
     if (list & TLS_CONTRADICTS) return list;
     __u64 at = TLS_PLACE_AT(list), left = TLS_PLACE_LEFT(list), bytes = 0;
@@ -159,22 +157,27 @@ GLOBAL_FUNCTION __u64 weir_read_server_name(weir_ctx* ctx, struct weir_inside* i
     const __u8* last = tls_bytes(ctx, at + bytes - 1, 1);
     if (!last) return TLS_NO_PLACE;
     if (*last == '.') bytes--;
-    if (!bytes || bytes > NAME_LENGTH_MAX || !weir_copy_name(ctx, inside, at, bytes)) return TLS_NO_PLACE;
+    if (!bytes || bytes > NAME_LENGTH_MAX) return TLS_NO_PLACE;
+    at = forgotten(inside, at);
+    bytes = forgotten(inside, bytes);
+    if (!copy_name(ctx, inside, at, bytes)) return TLS_NO_PLACE;
     return WEIR_BIT(WEIR_HAS_SNI);
 }
 
 /* The list of extensions from `place` on: bits of word 1 that they give, or TLS_CONTRADICTS. inside->name_print is then
  * the place where a walk may go on. */
 static __always_inline __u64 tls_read_extensions(weir_ctx* ctx, struct weir_inside* inside, __u64 place, __u64 end) {
-    if (!inside) return 0;
-    __u64 next = weir_walk_tls(ctx, inside, place, end), name = TLS_FOUND_NAME(inside), alpn = TLS_FOUND_ALPN(inside);
+    place = forgotten(inside, place);
+    end = forgotten(inside, end);
+    __u64 next = forgotten(inside, tls_walk(ctx, inside, place, end)), name = TLS_FOUND_NAME(inside),
+          alpn = TLS_FOUND_ALPN(inside);
     TLS_FOUND_NAME(inside) = TLS_NO_PLACE;
     if (!name && next & TLS_CONTRADICTS) return TLS_CONTRADICTS;
     __u64 offered = alpn ? tls_read_alpn(ctx, alpn, end) : 0, found = 0;
     /* Contradictions in what comes before the name count, and those in the name's extension. */
     if (offered & TLS_CONTRADICTS && (!name || WEIR_TEXT_OFFSET(alpn) < WEIR_TEXT_OFFSET(name))) return offered;
     if (name)
-        found = weir_read_server_name(ctx, inside, name, end);
+        found = tls_read_name(ctx, inside, name, end);
     else
         TLS_FOUND_NAME(inside) = next;
     if (found & TLS_CONTRADICTS) return found;
@@ -192,7 +195,7 @@ GLOBAL_FUNCTION __u32 weir_read_tls(weir_ctx* ctx, struct weir_inside* inside, _
     const __u8* record = tls_bytes(ctx, at, TLS_RECORD_BYTES);
     if (!record || record[0] != TLS_HANDSHAKE || record[1] != 3) return 0;
     __u64 end = FRAME_LEN(ctx), payload_end = (__u64)at + bytes, hello = at + TLS_HELLO_AT;
-    if (end > payload_end) end = payload_end; /* of a frame of several parts the program sees the first */
+    end = lesser(end, payload_end); /* of a frame of several parts the program sees the first */
     __u64 record_bytes = load16(record + 3), version = load16(record + 1);
     const __u8* type = tls_bytes(ctx, at + TLS_RECORD_BYTES, 1);
     if (!type || at + TLS_RECORD_BYTES >= end || !record_bytes || *type != TLS_CLIENT_HELLO) {
@@ -200,18 +203,17 @@ GLOBAL_FUNCTION __u32 weir_read_tls(weir_ctx* ctx, struct weir_inside* inside, _
         return WEIR_BIT(WEIR_HAS_TLS) | WEIR_BIT(WEIR_HAS_TLS_VERSION);
     }
     __u64 found = WEIR_BIT(WEIR_HAS_TLS) | WEIR_BIT(WEIR_IS_CLIENT_HELLO), rest = WEIR_BIT(WEIR_IS_TLS_CUT);
-    if (end > at + TLS_RECORD_BYTES + record_bytes) end = at + TLS_RECORD_BYTES + record_bytes;
+    end = lesser(end, at + TLS_RECORD_BYTES + record_bytes);
     const __u8* handshake = tls_bytes(ctx, at + TLS_RECORD_BYTES, TLS_HANDSHAKE_BYTES);
     if (!handshake || hello > end) return found | rest;
     __u64 last = hello + (load32(handshake) & 0xffffff);
     if (last < hello + TLS_HELLO_LEAST) return found;
-    if (last <= end) rest = 0;
+    rest &= (__s64)(end - last) >> 63; /* not where all of it is here */
     const __u8* own = tls_bytes(ctx, hello, 2);
     if (!own || hello + 2 > end) return found | rest;
     inside->tls_version = load16(own);
     rest |= WEIR_BIT(WEIR_HAS_TLS_VERSION);
-    if (end > last) end = last;
-    if (end > at + TLS_BYTES) end = at + TLS_BYTES;
+    end = lesser(lesser(end, last), (__u64)at + TLS_BYTES);
     __u64 place = tls_find_extensions(ctx, hello, end, last);
     if (place & TLS_CONTRADICTS) return found;
     if (!place) return found | rest;

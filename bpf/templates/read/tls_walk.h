@@ -143,15 +143,14 @@ GLOBAL_FUNCTION __u64 weir_go_on_with_tls(weir_ctx* ctx, struct weir_inside* ins
         *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
         return 0;
     }
-    if (end > payload_end) end = payload_end;
-    if (end > at + TLS_BYTES - read) end = at + TLS_BYTES - read;
+    end = lesser(lesser(end, payload_end), at + TLS_BYTES - read);
     TLS_FOUND_NAME(inside) = 0;
-    if (TLS_PLACE_AT(place) < payload_end) place = weir_walk_tls(ctx, inside, place, end);
+    if (TLS_PLACE_AT(place) < payload_end) place = forgotten(inside, tls_walk(ctx, inside, place, end));
     __u64 name = TLS_FOUND_NAME(inside);
     if (!name && !((here & WEIR_TLS_NAMED) | (place & TLS_CONTRADICTS)) && TLS_PLACE_AT(place) >= payload_end &&
         tls_keep_walk(walk, place, segment, payload, now_ns))
         return TLS_IS_OF_WALK;
-    if (!name || weir_read_server_name(ctx, inside, name, end) != WEIR_BIT(WEIR_HAS_SNI)) {
+    if (!name || tls_read_name(ctx, inside, name, end) != WEIR_BIT(WEIR_HAS_SNI)) {
         *tls_print_at(group, TLS_SEGMENT_CELL(segment)) = 0;
         return TLS_IS_OF_WALK;
     }
