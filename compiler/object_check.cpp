@@ -104,7 +104,7 @@ bool is_sound(const RuleInfo& rule, const RecordInfo& record) {
 bool is_sound(const MeasureInfo& measure) {
     return measure.unit <= MeasureUnit::kNs &&
            std::all_of(measure.keys.begin(), measure.keys.end(), [](const MeasureKeyPart& part) {
-               return part.format <= FieldFormat::kText && part.words <= WEIR_KEY_WORDS && part.ip4_bits <= 32 &&
+               return part.format <= FieldFormat::kDuration && part.words <= WEIR_KEY_WORDS && part.ip4_bits <= 32 &&
                       part.ip6_bits <= 128;
            });
 }

@@ -123,7 +123,10 @@ bool answers(const Compiled& compiled, const CompileOptions& options) {
 bpf::MeasureInfo measure_info(const policy::Measure& typed, const ir::Measure& measure) {
     bpf::MeasureInfo info{typed.name, measure.identity, bpf::MeasureUnit::kNone, {}};
     const packet::Field& field = packet::field(typed.field);
-    if (field.name.ends_with("len")) info.unit = bpf::MeasureUnit::kBytes;
+    if (field.type == packet::Type::kDuration)
+        info.unit = bpf::MeasureUnit::kNs;
+    else if (field.name.ends_with("len"))
+        info.unit = bpf::MeasureUnit::kBytes;
     const std::vector<ir::AddressRef> first = versions(measure.key);
     for (std::size_t i = 0; i < typed.keys.size(); ++i) {
         const ir::SetKeyPart& part = measure.key.parts[i];

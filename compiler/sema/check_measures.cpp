@@ -51,7 +51,7 @@ std::optional<packet::FieldId> ItemChecker::measured_field(const ast::Policy& po
     const bool is_field =
         operand.kind == Operand::Kind::kField && !operand.is_length && operand.mask == ~std::uint64_t{0};
     const packet::Type type = is_field ? packet::field(operand.field).type : packet::Type::kBool;
-    if (type == packet::Type::kUint) return operand.field;
+    if (type == packet::Type::kUint || type == packet::Type::kDuration) return operand.field;
     say({.code = Code::E524,
          .span = operand.span,
          .message = fmt::format("`{}` cannot be measured", sources_.text(operand.span)),

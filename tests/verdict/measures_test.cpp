@@ -99,6 +99,21 @@ TEST_CASE("a packet that lacks the field or the key adds nothing; observed rules
     CHECK(all.at("late").keys.at(Key{"true"}).buckets.begin()->second == 2);
 }
 
+TEST_CASE("durations of flows are measured, and their share is compared", "[measures]") {
+    const auto engines = evaluators(
+        "rule old { when tcp and share(flow.age > 1s, by port.dst, in 1h, of 2) > 49% then measure flow.age as old }\n"
+        "rule age { when tcp then measure flow.age by port.dst }\n");
+    std::string difference;
+    constexpr std::uint64_t kMillisecond = 1'000'000;
+    for (const std::uint64_t time_ns : {0 * kMillisecond, 1500 * kMillisecond, 1700 * kMillisecond})
+        engines->judge(tcp4({.flags = 0x10}), difference, time_ns);
+    CHECK(difference == "");
+    const auto all = measured(*engines);
+    REQUIRE(all.at("age").keys.size() == 1);
+    CHECK(all.at("age").keys.begin()->second.sum == 3200 * kMillisecond);
+    CHECK(all.at("old").keys.at(Key{}).sum == 3200 * kMillisecond);
+}
+
 TEST_CASE("random values by random keys", "[measures]") {
     Random random(7);
     for (const char* policy :
