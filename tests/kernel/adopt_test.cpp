@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,6 +24,13 @@ using runtime::Engine;
 using runtime::Lifetime;
 
 namespace {
+
+// That this process has taken of the processors.
+std::uint64_t processor_ns() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
 
 constexpr const char* kPolicy =
     "rule marked { when udp.dport == 9 then alert hit, drop } rule counted { when udp.dport == 10 then pass } "

@@ -26,15 +26,16 @@ TEST_CASE("a packet as a line of JSON: where it is redirected to") {
     judged.verdict = 3;
     judged.by = Judged::By::kRule;
     judged.matched = {0};
-    CHECK(json_line(1, judged, policy) ==
-          R"({"packet":1,"verdict":"redirect","to":"eth1","rule":"a","matched":["a"],"alerts":[]})"
+    CHECK(json_line(1, packet::Direction::kIn, judged, policy) ==
+          R"({"packet":1,"direction":"in","verdict":"redirect","to":"eth1","rule":"a","matched":["a"],"alerts":[]})"
           "\n");
     CHECK(describe(judged, policy) == "redirect(\"eth1\") by a");
     judged.verdict = 2;
     judged.rule = 1;
     judged.matched = {1};
-    CHECK(json_line(2, judged, policy) == R"({"packet":2,"verdict":"reject","rule":"b","matched":["b"],"alerts":[]})"
-                                          "\n");
+    CHECK(json_line(2, packet::Direction::kOut, judged, policy) ==
+          R"({"packet":2,"direction":"out","verdict":"reject","rule":"b","matched":["b"],"alerts":[]})"
+          "\n");
 }
 
 TEST_CASE("JUnit: a suite a file, whole or not written") {
