@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/answer.h"
 #include "runtime/handles.h"
 #include "tests/bench/source_driver.h"
 #include "tests/support/answers.h"
@@ -61,6 +62,15 @@ private:
     runtime::ObjectPtr object_;
 };
 
+// A limit that no run reaches: what it costs to ask for it counts.
+void limit(const Loaded& policy) {
+    const int buckets = policy.program.map("weir_answer_buckets");
+    weir_answer_bucket bucket{};
+    bucket.answer_ns = 1;
+    for (std::uint32_t i = 0; i < WEIR_ANSWER_BUCKETS; ++i)
+        if (bpf_map_update_elem(buckets, &i, &bucket, BPF_ANY) != 0) give_up("the limit cannot be set");
+}
+
 void measure(Driver& driver, const Loaded& rejects, const Loaded& drops, const char* about, const tests::Bytes& bytes) {
     const auto answer = tests::answer_to(bytes);
     if (!answer) give_up("a frame is not answered");
@@ -91,6 +101,7 @@ int main() {
     using namespace weir::tests;
     Driver driver;
     const Loaded rejects = load("default reject\n", ""), drops = load("default drop\n", "");
+    limit(rejects);
     measure(driver, rejects, drops, "TCP, SYN", tcp4());
     measure(driver, rejects, drops, "TCP over IPv6, SYN", tcp6());
     measure(driver, rejects, drops, "UDP, 32 bytes", udp4({}, counting(32)));
