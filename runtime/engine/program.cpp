@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "bpf/answer.h"
+#include "runtime/engine/answers.h"
 #include "runtime/engine/frames.h"
 #include "runtime/kernel.h"
 #include "runtime/print_seed.h"
@@ -102,6 +103,10 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part
     // Who has no size for it has no use for it.
     bpf_map* walks = bpf_object__find_map_by_name(object, "weir_tls_walks");
     if (walks != nullptr && bpf_map__max_entries(walks) == 1) bpf_map__set_autocreate(walks, false);
+    if (!answers(compiled.manifest))
+        for (const char* name : {"weir_answer_accounts", "weir_answer_buckets", "weir_devices"})
+            if (bpf_map* map = bpf_object__find_map_by_name(object, name); map != nullptr)
+                bpf_map__set_autocreate(map, false);
     bpf_map* counters = bpf_object__find_map_by_name(object, "weir_counters");
     bpf_map* events = bpf_object__find_map_by_name(object, "weir_events");
     if (counters == nullptr) return missing("counters");
