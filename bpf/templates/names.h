@@ -30,14 +30,17 @@ static __always_inline int weir_kind_of(struct weir_packet* packet, const struct
 }
 
 /* Elsewhere in the group: seldom. */
-GLOBAL_FUNCTION int weir_find_stray(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
-    if (!packet || !group) return WEIR_NO_NODE;
+static __always_inline int weir_look_for_stray(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
     __u32 number = weir_search_group(group, print);
     return number < NOWHERE ? weir_kind_of(packet, weir_entry_at(group, number), print) : WEIR_NO_NODE;
 }
+GLOBAL_FUNCTION int weir_find_stray(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
+    return packet && group ? weir_look_for_stray(packet, group, print) : WEIR_NO_NODE;
+}
 
-/* The node of the print `at` has. */
-static __always_inline int weir_find_node(struct weir_packet* packet, void* table, struct weir_set_place* at) {
+/* The node of the print `at` has. `calls` 0: calls are eight deep already. */
+static __always_inline int weir_find_node(struct weir_packet* packet, void* table, struct weir_set_place* at,
+                                          const __u32 calls) {
     __u64 print = at->print, home = weir_set_home(print), marks = 0;
     if (weir_excluded_by_tags(table, at) || !weir_find_group(table, at)) return WEIR_NO_NODE;
     OPAQUE(home);
@@ -55,7 +58,7 @@ static __always_inline int weir_find_node(struct weir_packet* packet, void* tabl
         return weir_kind_of(packet, &line->entries[number & (WEIR_LINE_ENTRIES - 1)], print);
     }
     if (!(*(volatile __u64*)&line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS)) return WEIR_NO_NODE;
-    return weir_find_stray(packet, at->group, print);
+    return calls ? weir_find_stray(packet, at->group, print) : weir_look_for_stray(packet, at->group, print);
 }
 
 /* How far a look-up has come. It is in the CPU's memory, of which the verifier knows nothing: so all labels look the
@@ -93,6 +96,10 @@ static __always_inline __u64 dots_from_right(__u64 word, __u64 done) {
     return all_zeros(__builtin_bswap64(word) ^ EIGHT_TIMES('.')) & ~0ull << done * 4 << done * 4;
 }
 
+/* Looked at without a call of their own: of a name so many labels, of a label so many words. */
+#define FEW_LABELS 4u
+#define FEW_WORDS 3u
+
 /* One label further to the left: the node of what begins there, which is at `start` where the name is not dotted. The
  * first labels that are in no name of the set alone are not looked for. FARTHER: the label does not begin within so
  * many words. */
@@ -123,7 +130,7 @@ static __always_inline int weir_next_node(struct weir_packet* packet, const stru
     sum = walk->sum + suffix_word(head, length - left, last_of_word(name_word(inside, left), part));
     if (labels <= head->labels_before) return WEIR_INNER;
     struct weir_set_place place = {head, 0, weir_suffix_print(head->by, sum, length - left + part, labels)};
-    return weir_find_node(packet, table, &place);
+    return weir_find_node(packet, table, &place, words == FEW_WORDS);
 }
 
 /* The same, verified by itself: for names of more labels than most. */
@@ -146,8 +153,6 @@ GLOBAL_FUNCTION int weir_name_step(struct weir_packet* packet, struct weir_insid
 
 /* Is the packet's name, or one that it is under, in the set of that index? From the last label on, and no further than
  * the set's names go. */
-#define FEW_LABELS 4u
-#define FEW_WORDS 3u
 GLOBAL_FUNCTION int weir_in_names(struct weir_packet* packet, struct weir_inside* inside, __u32 index) {
     if (!packet || !inside) return 0;
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
@@ -197,7 +202,7 @@ GLOBAL_FUNCTION int weir_in_texts(weir_ctx* ctx, struct weir_packet* packet, __u
     at.head = weir_element(table, 0);
     if (!at.head) return 0;
     at.print = weir_frame_text_print(ctx, at.head, text);
-    return at.print && weir_find_node(packet, table, &at) == WEIR_MEMBER;
+    return at.print && weir_find_node(packet, table, &at, 1) == WEIR_MEMBER;
 }
 
 #endif

@@ -100,14 +100,18 @@ static __always_inline __u32 weir_find_entry(const struct weir_set_place* at) {
 static __always_inline __u32* weir_group_lock(struct weir_set_group* group) { return (__u32*)group; }
 
 /* Has nothing of that home gone astray any more? */
-GLOBAL_FUNCTION int weir_clear_displaced(struct weir_set_group* group, __u32 home) {
+GLOBAL_FUNCTION int weir_clear_displaced(struct weir_set_group* group, __u64 home) {
     if (!group) return 0;
+    __u64 strays = 0;
+    /* Without branches, of which the verifier would follow each way from each entry on. */
 #pragma clang loop unroll(disable)
-    for (__u32 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
-        __u64 print = weir_print_at(group, i);
-        if (print && i / WEIR_LINE_ENTRIES != home && weir_set_home(print) == home) return 0;
+    for (__u64 i = 1; i < WEIR_GROUP_ENTRIES; i++) {
+        __u64 print = weir_print_at(group, i), not_its = weir_set_home(print) ^ home,
+              at_home = i / WEIR_LINE_ENTRIES ^ home;
+        strays |= (print | -print) & ~(not_its | -not_its) & (at_home | -at_home);
+        OPAQUE(strays);
     }
-    *weir_displaced_of(group, home) &= ~WEIR_STRAYS;
+    if (!(strays >> 63)) *weir_displaced_of(group, home) &= ~WEIR_STRAYS;
     return 0;
 }
 

@@ -75,6 +75,15 @@ GLOBAL_FUNCTION int weir_text_at(weir_ctx* ctx, __u32 text, __u32 number, __u32 
     return 0;
 }
 
+/* Has the text at `at` the bytes of `literal` that are in `mask`, without the call where the frame goes on behind them?
+ */
+__attribute__((used)) static __always_inline int weir_text_is(weir_ctx* ctx, __u32 text, __u32 at, __u64 mask,
+                                                              __u64 literal) {
+    __u64 place = WEIR_TEXT_OFFSET(text) + (__u64)at, word;
+    if (!read_word(ctx, place, &word)) word = weir_text_word(ctx, place, text_end(text));
+    return ((word ^ literal) & mask) == 0;
+}
+
 /* ---- literals anywhere: where the first byte stands, the whole is compared. Calls are at most eight deep, and a
  * condition of a tree is the sixth: so there are two more ---- */
 

@@ -46,6 +46,12 @@ llvm::BasicBlock* PredicateEmitter::block(const char* name) {
     return llvm::BasicBlock::Create(ir_.getContext(), name, &function_);
 }
 
+// A function of its own gets the packet alone; within weir_policy what is around it is at hand.
+llvm::Value* PredicateEmitter::inside(llvm::BasicBlock* no) {
+    if (reload_) return emit_inside(target_, ir_, no);
+    return ir_.CreateConstGEP1_32(ir_.getInt8Ty(), packet_, 0u - static_cast<unsigned>(offsetof(weir_scratch, packet)));
+}
+
 llvm::Value* PredicateEmitter::load(std::uint32_t offset, std::uint32_t bytes) {
     return KeyEmitter(ir_, packet_, inside_, reload_).load(offset, bytes);
 }
@@ -172,6 +178,17 @@ llvm::Value* PredicateEmitter::compare(const ir::Compare& node) {
     return ir_.CreateICmp(kPredicates[static_cast<std::size_t>(node.relation)], word(node.lhs), word(node.rhs));
 }
 
+// A literal of eight bytes at most is compared in place: a call would cost more than the rest.
+llvm::Value* PredicateEmitter::short_text_match(const ir::TextMatch& node, llvm::Value* enough, llvm::Value* at) {
+    std::uint64_t literal = 0, mask = 0;
+    for (std::size_t i = 0; i < node.bytes.size(); ++i) {
+        literal |= std::uint64_t{static_cast<std::uint8_t>(node.bytes[i])} << i * 8;
+        mask |= std::uint64_t{0xff} << i * 8;
+    }
+    llvm::Value* text = ir_.CreateTrunc(load(node.length.offset, 4), ir_.getInt32Ty());
+    return ir_.CreateAnd(enough, call("weir_text_is", {ctx_, text, at, ir_.getInt64(mask), ir_.getInt64(literal)}));
+}
+
 // A literal that is longer than any name or text is none of them.
 llvm::Value* PredicateEmitter::text_match(const ir::TextMatch& node) {
     using ir::PayloadOp;
@@ -187,19 +204,21 @@ llvm::Value* PredicateEmitter::text_match(const ir::TextMatch& node) {
                                                        ir_.getInt64(node.labels)));
     }
     if (bytes == 0) return enough;
+    const bool is_end = node.op == PayloadOp::kEndsWith || node.op == PayloadOp::kEndsWithNocase;
+    llvm::Value* at =
+        ir_.CreateTrunc(is_end ? ir_.CreateSub(length, ir_.getInt64(bytes)) : ir_.getInt64(0), ir_.getInt32Ty());
+    if (bytes <= sizeof(std::uint64_t) && !node.is_name && !is_contains(node.op) && !is_nocase(node.op))
+        return short_text_match(node, enough, at);
     // Most packets are told apart by the length already.
     llvm::BasicBlock *compare = block("compare"), *done = block("compared"), *before = ir_.GetInsertBlock();
     ir_.CreateCondBr(enough, compare, done);
     ir_.SetInsertPoint(compare);
-    const bool is_end = node.op == PayloadOp::kEndsWith || node.op == PayloadOp::kEndsWithNocase;
     llvm::Value* literal = ir_.getInt32(tables_.add_text_literal(node.bytes));
     std::vector<llvm::Value*> arguments{inside_, literal};
     if (!node.is_name) arguments = {ctx_, ir_.CreateTrunc(load(node.length.offset, 4), ir_.getInt32Ty()), literal};
     std::string function = node.is_name ? "weir_name" : "weir_text";
     function += is_contains(node.op) ? "_contains" : "_at";
-    if (!is_contains(node.op))
-        arguments.push_back(
-            ir_.CreateTrunc(is_end ? ir_.CreateSub(length, ir_.getInt64(bytes)) : ir_.getInt64(0), ir_.getInt32Ty()));
+    if (!is_contains(node.op)) arguments.push_back(at);
     if (!node.is_name) arguments.push_back(ir_.getInt64(is_nocase(node.op) ? ~std::uint64_t{0} : 0));
     llvm::Value* is = call(function.c_str(), arguments);
     ir_.CreateBr(done);
@@ -297,7 +316,7 @@ void PredicateEmitter::branch(ir::PredicateId id, llvm::BasicBlock* yes, llvm::B
     if (const auto* all = std::get_if<ir::AllOf>(&predicate.node)) return branch_all(all->operands, false, yes, no);
     if (const auto* any = std::get_if<ir::AnyOf>(&predicate.node)) return branch_all(any->operands, true, yes, no);
     if (const auto* negation = std::get_if<ir::Negation>(&predicate.node)) return branch(negation->operand, no, yes);
-    inside_ = ir::is_inside(predicate) ? emit_inside(target_, ir_, no) : nullptr;
+    inside_ = ir::is_inside(predicate) ? inside(no) : nullptr;
     if (const auto* in = std::get_if<ir::AddressIn>(&predicate.node)) return branch_address_in(*in, yes, no);
     if (const auto* in = std::get_if<ir::InSet>(&predicate.node)) return branch_in_set(*in, yes, no);
     const auto* match = std::get_if<ir::PayloadMatch>(&predicate.node);

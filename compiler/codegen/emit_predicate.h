@@ -29,6 +29,7 @@ public:
 
 private:
     llvm::BasicBlock* block(const char* name);
+    llvm::Value* inside(llvm::BasicBlock* no);                     // the packet's struct weir_inside
     llvm::Value* load(std::uint32_t offset, std::uint32_t bytes);  // widened to 64 bits
     llvm::Value* word(const ir::Word& word);
     llvm::Value* present(const packet::PresentBits& bits);
@@ -51,6 +52,7 @@ private:
     void branch_scanned(std::uint32_t number, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     llvm::Value* payload_match(const ir::PayloadMatch& node);
     llvm::Value* text_match(const ir::TextMatch& node);
+    llvm::Value* short_text_match(const ir::TextMatch& node, llvm::Value* enough, llvm::Value* at);
     llvm::Value* compare(const ir::Compare& node);
     void branch_in_set(const ir::InSet& node, llvm::BasicBlock* yes, llvm::BasicBlock* no);
     // `key`: where it is laid out.

@@ -28,14 +28,13 @@ static __always_inline __u32 read_payload(weir_ctx* ctx, const struct weir_packe
     return found;
 }
 
-/* After the headers: `p` has them. */
+/* After the headers: `p` has them. A policy that needs this has its packet there. */
 static __always_inline void read_inside(weir_ctx* ctx, struct weir_packet* p) {
     if (!(weir_needs() & WEIR_NEED_INSIDE)) return;
     /* What the packet before had in it is forgotten, also where this one has no payload. */
     if (!(weir_needs() & WEIR_NEED_INNER) && !(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
     if (weir_flow_groups() && !(weir_needs() & (WEIR_NEED_INNER | WEIR_NEED_NAMES))) return;
-    struct weir_inside* inside = weir_inside_place();
-    if (!inside) return;
+    struct weir_inside* inside = &weir_scratch_of(p)->inside;
     if (weir_needs() & WEIR_NEED_INNER) p->present[1] |= read_tunnel(ctx, p, inside);
     if (!(p->present[0] & WEIR_BIT(WEIR_HAS_PAYLOAD))) return;
     if (weir_needs() & WEIR_NEED_NAMES) p->present[1] |= read_payload(ctx, p, inside);
