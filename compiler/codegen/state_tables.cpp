@@ -102,6 +102,9 @@ std::vector<std::uint32_t> live_key(const policy::Set& set, const std::vector<po
 
 StateTables::StateTables(const policy::TypedPolicy& policy) {
     if (policy.reads_flows) flow_groups_ = weir_flow_groups_of(static_cast<std::uint32_t>(policy.flows_size));
+    // Of both directions: their programs share the map.
+    for (const policy::Rule& rule : policy.rules)
+        if (!rule.changes.empty()) ++changing_rules_;
     Used used;
     for (std::uint32_t number = 0; number < policy.sets.size(); ++number) {
         if (!policy.sets[number].dynamic) continue;
@@ -156,7 +159,6 @@ void StateTables::set_decision(const ir::Decision& decision) {
         const std::vector<std::uint32_t>& changes = decision.rules[rule].changes;
         rule_changes_[rule] = static_cast<std::uint32_t>(changes.size()) << 24 | change_words();
         rule_changes_.insert(rule_changes_.end(), changes.begin(), changes.end());
-        if (!changes.empty()) ++changing_rules_;
     }
 }
 
