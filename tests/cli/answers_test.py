@@ -232,7 +232,10 @@ class Answers(unittest.TestCase):
                 self.assertIn(other, [row[0] for row in rows], code)
             for command, rest in re.findall(r"`weir ([a-z]+)([^`]*)`", said.stdout):
                 self.assertRegex(commands, rf"(?m)^  {command} ", code)
-                options.setdefault(command, run(command, "--help").stdout)
+                if command not in options:
+                    options[command] = run(command, "--help").stdout
+                    for part in re.findall(r"(?m)^  ([a-z]+) ", options[command].partition("Subcommands:")[2].partition("Exit status")[0]):
+                        options[command] += run(command, part, "--help").stdout
                 for option in re.findall(r"--[a-z-]+", rest):
                     self.assertIn(option, options[command], code)
         self.assertGreater(pages, 5)

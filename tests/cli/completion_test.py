@@ -85,7 +85,7 @@ class Completion(unittest.TestCase):
         return sorted(line for line in done.stdout.split("\n") if line)
 
     def test_bash(self):
-        self.assertEqual(self.bash("re"), ["reload", "replay"])
+        self.assertEqual(self.bash("re"), ["record", "reload", "replay"])
         self.assertEqual(self.bash("check", "--format", ""), ["github", "human", "json", "sarif"])
         self.assertEqual(self.bash("check", "--format", "=", "s"), ["sarif"])
         self.assertEqual(self.bash("check", ""), ["edge.rules", HOSTILE, "sub"])

