@@ -52,6 +52,13 @@ std::string lines_of(const std::string& text, const ir::Decision& decision) {
     return all ? text : text.substr(0, text.find('\n'));
 }
 
+void set_state_constants(Template& filled, const StateTables& state, const ir::Decision& decision) {
+    filled.set_constant("weir_flow_groups", state.flow_groups());
+    filled.set_constant("weir_flow_account", state.flow_account());
+    filled.set_constant("weir_flow_reads", decision.flow_reads);
+    filled.set_constant("weir_term_count", state.term_count());
+}
+
 }  // namespace
 
 LlvmErrors::LlvmErrors(llvm::LLVMContext& context) {
@@ -102,10 +109,7 @@ Status fill_template(llvm::Module& module, const Compiled& compiled, const Compi
     filled.set_constant("weir_entry_words", std::max(tables.entry_words(), 1u));
     filled.set_constant("weir_line_count", tables.line_count());
     const StateTables& state = tables.state();
-    filled.set_constant("weir_flow_groups", state.flow_groups());
-    filled.set_constant("weir_flow_account", state.flow_account());
-    filled.set_constant("weir_flow_reads", decision.flow_reads);
-    filled.set_constant("weir_term_count", state.term_count());
+    set_state_constants(filled, state, decision);
     filled.set_constant("weir_terms_read_frame", terms_read_frame(decision, compiled.policy) ? 1 : 0);
     filled.set_constant("weir_throttle_count", static_cast<std::uint32_t>(state.throttles().rows.size()));
     filled.set_constant("weir_throttle_key_count", static_cast<std::uint32_t>(state.throttles().keys.size()));

@@ -1,4 +1,4 @@
-// Tested by tests/verdict/flows_test.cpp with `flow.established`.
+// Tested by tests/verdict/flow_conversation.h with `flow.established`.
 #include "compiler/oracle/flows.h"
 
 #include <algorithm>

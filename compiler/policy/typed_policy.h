@@ -358,15 +358,15 @@ struct TypedPolicy {
     std::vector<NegatedComparison> negated_comparisons;
     std::uint64_t throttles_size = 65536;  // keys of all throttles together
     std::optional<Record> record;
-    std::uint64_t flows_size = 65536;      // flows that are remembered
-    Span flows_span{};                     // of their size, or of the first rule
-    bool reads_flows = false;              // a rule of either direction names a field of flows
+    std::uint64_t flows_size = 65536;  // flows that are remembered
+    Span flows_span{};                 // of their size, or of the first rule
+    bool reads_flows = false;          // a rule of either direction names a field of flows
 
     // Packets on their way out are judged, or entered into flows.
     bool has_egress() const {
-        return reads_flows || default_egress.has_value() || std::any_of(rules.begin(), rules.end(), [](const Rule& rule) {
-                   return rule.direction == packet::Direction::kOut;
-               });
+        return reads_flows || default_egress.has_value() ||
+               std::any_of(rules.begin(), rules.end(),
+                           [](const Rule& rule) { return rule.direction == packet::Direction::kOut; });
     }
     // Of a packet that no rule decides.
     Verdict last_verdict(packet::Direction direction, bool is_malformed) const {
