@@ -22,10 +22,6 @@ __u32 weir_record_bytes(void);                      /* of a frame; 0: the policy
 __u32 weir_record_packets(void);                    /* a power of two */
 __u32 weir_record_key_count(void);
 
-#ifndef CTX_IFINDEX
-#define CTX_IFINDEX(ctx) ((ctx)->ingress_ifindex)
-#define WEIR_IS_EGRESS 0
-#endif
 #ifdef WEIR_HOST
 static __always_inline __u32 weir_cpu(void) { return 0; }
 #else

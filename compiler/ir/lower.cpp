@@ -137,7 +137,12 @@ private:
     void add_record() {
         if (!policy_.record) return;
         decision_.record = {policy_.record->bytes, policy_.record->packets, {}};
-        for (const auto& keys : policy::capture_keys(policy_)) decision_.record.keys.push_back(packet_key(keys));
+        // Packets of this direction have the keys of both: a rule of the other one may capture them.
+        for (const auto& keys : policy::capture_keys(policy_)) {
+            for (const policy::KeyField& key : keys) decision_.reads.add(key.field);
+            decision_.record.keys.push_back(packet_key(keys));
+        }
+        decision_.needs |= decision_.reads.needs();
     }
 
     PacketKey packet_key(const std::vector<policy::KeyField>& fields) {

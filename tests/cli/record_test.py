@@ -77,6 +77,30 @@ class Record(LiveCase):
             self.assertEqual(read[0][4], "pass by default, 4 before alert seen")
             self.assertEqual(read[-1][4], "drop by telnet, alert seen: telnet from 10.97.0.1")
 
+    def test_both_ways(self):
+        self.policy.write_text("""record 128 bytes, 1024 packets
+rule asked {{ egress when udp.dport == 5353 then capture before 3 per eth.src, alert seen, drop }}
+alert seen {{ message "{{udp.dport}}" }}
+sink packets = pcap("{folder}/out.pcapng")
+""".format(folder=self.folder))
+        self.start()
+        self.send(50, 1)
+        frames = [udp_frame(port, b"z" * size) for port, size in ((60, 10), (61, 900), (5353, 300))]
+        code = ("import socket\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c0',0))\n"
+                f"for f in {[frame.hex() for frame in frames]!r}:\n try: s.send(bytes.fromhex(f))\n"
+                " except OSError: pass")                # ENOBUFS: it was dropped
+        self.assertEqual(live_case.inside(live_case.sys.executable, "-c", code).returncode, 0)
+        out = self.folder / "out.pcapng"
+        self.wait_until(lambda: out.exists() and len(self.ports(out)) == 4, "a capture of what goes out")
+        self.assertEqual(self.ports(out), [50, 60, 61, 5353])   # all have the same MAC address
+        everything = self.folder / "all.pcapng"
+        self.assertEqual(self.ask("record", "dump", everything).returncode, 0)
+        read = self.fields(everything, "udp.dstport", "frame.packet_flags_direction", "frame.cap_len", "frame.comment")
+        if read is not None:
+            self.assertEqual({one[0]: (int(one[1], 0), int(one[2]), one[3]) for one in read},
+                             {"50": (1, 42, "pass by default"), "60": (2, 52, "pass by default egress"),
+                              "61": (2, 128, "pass by default egress"), "5353": (2, 128, "drop by asked")})
+
     def test_dump(self):
         self.start()
         for port in (50, 23, 24, 51):
