@@ -222,7 +222,7 @@ constexpr Mistake kMistakes[] = {
 using Fit = SplitField::Fit;
 constexpr std::string_view kVersions = "`ip.src` and `ip.dst` are of both IP versions: add `ip4 and` or `ip6 and`";
 constexpr std::string_view kNoStates =
-    "the first packet of a TCP connection is `tcp.syn and not tcp.ack`, an answer has `tcp.ack`";
+    "flows have fields: `flow.is_new`, `flow.established`; what is related to another flow is a flow of its own";
 constexpr SplitField kSplitFields[] = {
     {"tcp", "dport", "tcp.dport"},
     {"tcp", "sport", "tcp.sport"},

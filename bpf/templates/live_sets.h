@@ -14,26 +14,17 @@ static __always_inline int weir_is_before(struct weir_packet* packet, __u64 end_
     return weir_packet_time(packet) < end_ns;
 }
 
-/* Has that entry that print, and has its time not ended? */
-static __always_inline int weir_holds_now(struct weir_packet* packet, struct weir_set_group* group, __u32 number,
-                                          __u64 print) {
-    __u64 end_ns = *(volatile __u64*)&weir_entry_at(group, number)->end_ns;
-    if (weir_print_at(group, number) != print) /* it gave way meanwhile, and the time is another's */
-        return 0;
-    return !end_ns || weir_is_before(packet, end_ns);
-}
-
-/* Is the key with the print `at` has in the set now? */
-static __always_inline int weir_is_at(struct weir_packet* packet, void* table, struct weir_set_place* at) {
-    if (weir_excluded_by_tags(table, at) || !weir_find_group(table, at)) return 0;
-    __u32 number = weir_find_entry(at);
-    if (number >= NOWHERE) return 0;
-    return weir_holds_now(packet, at->group, number, at->print);
-}
-
 static __always_inline int weir_in_live_set(struct weir_packet* packet, void* table, const __u32* key, __u32 width) {
     struct weir_set_place at;
-    return table && weir_find_print(table, key, width, &at) && weir_is_at(packet, table, &at);
+    if (!table || !weir_find_print(table, key, width, &at) || weir_excluded_by_tags(table, &at) ||
+        !weir_find_group(table, &at))
+        return 0;
+    __u32 number = weir_find_entry(&at);
+    if (number >= NOWHERE) return 0;
+    __u64 end_ns = *(volatile __u64*)&weir_entry_at(at.group, number)->end_ns;
+    if (weir_print_at(at.group, number) != at.print) /* it gave way meanwhile, and the time is another's */
+        return 0;
+    return !end_ns || weir_is_before(packet, end_ns);
 }
 
 /* Without branches: the verifier would follow each way they go. */
@@ -101,107 +92,49 @@ SETS_OF_WIDTH(2)
 SETS_OF_WIDTH(6)
 SETS_OF_WIDTH(16)
 
-/* ---- nets: a look-up for each length of a prefix that a net of the set ever had (bpf/table.h), longest first. Of
- * their keys only the net's first word differs and the one in which the prefix ends: so what the others add to the
- * print is added once. ---- */
-
-/* Word `word` of a key or factor of a print; there are so many. */
-static __always_inline __u64 weir_key_word_at(const __u32* words, __u64 word, const __u32 count) {
+/* Cuts a net to the next shorter prefix that any net of the set ever had (bpf/table.h); false where there is none. The
+ * net itself has what was tried last, as in weir_mark_prefix(): the stack is nearly at its end here. */
+static __always_inline int weir_cut_net(const struct weir_table_head* head, __u32* net) {
+    __u32 bits = net[0] >> 8;
+    __u64 word = (bits + 31) / 32;
     OPAQUE(word);
-    return word < count ? words[word] : 0;
-}
-static __always_inline __u64 weir_by_at(const struct weir_table_head* head, __u64 word) {
-    OPAQUE(word);
-    return word < WEIR_PRINT_WORDS ? head->by[word] : 0;
-}
-
-/* Of a net that may be in that group: is it there now? A function of its own: few lengths get so far. */
-GLOBAL_FUNCTION int weir_is_in_group(struct weir_packet* packet, struct weir_set_group* group, __u64 print) {
-    if (!packet || !group) return 0;
-    __u32 first = weir_set_home(print) * WEIR_LINE_ENTRIES, number = NOWHERE;
-#pragma clang loop unroll(full)
-    for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++)
-        if (weir_print_at(group, first + i) == print) number = first + i;
-    if (number >= NOWHERE) number = weir_search_group(group, print);
-    return number < NOWHERE && weir_holds_now(packet, group, number, print);
-}
-
-/* May the key with the print `at` has be in its group? Without a branch an entry. */
-static __always_inline int weir_may_be_at(void* table, struct weir_set_place* at) {
-    if (weir_excluded_by_tags(table, at) || !weir_find_group(table, at)) return 0;
-    __u64 home = weir_set_home(at->print), there = 0;
-    OPAQUE(home);
-    const struct weir_set_line* line = &at->group->lines[home & (WEIR_SET_LINES - 1)];
-#pragma clang loop unroll(full)
-    for (__u32 i = 0; i < WEIR_LINE_ENTRIES; i++) {
-        __u64 unlike = (*(const volatile __u64*)&line->entries[i].print & ~WEIR_STRAYS) ^ at->print;
-        there |= ~(unlike | -unlike) >> 63;
-        OPAQUE(there);
-    }
-    return there | (*(const volatile __u64*)&line->entries[WEIR_LINE_ENTRIES - 1].print & WEIR_STRAYS);
-}
-
-/* weir_print_of_sum() without its branch: the verifier would follow both ways for each length. */
-static __always_inline __u64 weir_print_of_nets(__u64 sum) {
-    __u64 print = sum & ~WEIR_STRAYS, negative = -print;
-    OPAQUE(negative);
-    return print | (~(print | negative) >> 63) << 1;
-}
-
-/* The lengths that end in word `word` of the address, 1 to 4; 0: the length 0. The net is at word `first` of the key,
- * and `sum` is what the words but for those two add to the print. */
-static __always_inline int weir_in_nets_of_word(struct weir_packet* packet, void* table, const __u32* key,
-                                                const __u32 width, __u64 first, __u64 word, __u64 sum) {
-    const struct weir_table_head* head = weir_element(table, 0);
-    if (!head) return 0;
-    __u64 version = weir_key_word_at(key, first, width), prefixes = word + (version == 6 ? WEIR_PREFIXES / 2 : 0);
-    __u64 address = word ? weir_key_word_at(key, first + word, width) : 0;
-    __u64 by_length = weir_by_at(head, first), by_address = weir_by_at(head, first + word);
-    OPAQUE(prefixes);
-    if (prefixes >= WEIR_PREFIXES) return 0;
-    __u32 left = head->prefixes[prefixes];
+    const __u32* prefixes = head->prefixes + ((net[0] & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0);
+    __u32 left = word > 4 ? 0 : prefixes[word] & ~1u << ((0u - bits) & 31);
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < 32 && left; i++) {
-        __u32 lowest = left & -left;
-        __u64 bits = word * 32 - weir_popcount(lowest - 1);
-        struct weir_set_place at = {(struct weir_table_head*)head, 0, 0};
-        at.print =
-            weir_print_of_nets(sum + by_length * (version | bits << 8) + by_address * (__u32)(address & -lowest));
-        if (weir_may_be_at(table, &at) && weir_is_in_group(packet, at.group, at.print)) return 1;
-        left &= left - 1;
-        OPAQUE(left);
+    for (int i = 0; i < 5 && !left; i++) {
+        if (!word) return 0;
+        if (word <= 4) net[word] = 0;
+        word--;
+        OPAQUE(word);
+        if (word > 4) return 0;
+        left = prefixes[word];
     }
-    return 0;
+    if (!left || word > 4) return 0;
+    __u32 cut = weir_popcount((left & -left) - 1);
+    net[word] &= ~0u << cut;
+    net[0] = (net[0] & 0xff) | (__u32)(word * 32 - cut) << 8;
+    return 1;
 }
 
-/* Is a net of the set around the address whose version is word `at` of the key? */
-#define NETS_OF_WIDTH(width)                                                                                     \
-    GLOBAL_FUNCTION int weir_in_nets_of_word_##width(struct weir_packet* packet, struct weir_key_##width* key,   \
-                                                     __u32 index, __u32 at, __u64 sum) {                         \
-        void* table = bpf_map_lookup_elem(&weir_set_tables, &index);                                             \
-        if (!packet || !key || !table) return 0;                                                                 \
-        return weir_in_nets_of_word(packet, table, key->words, width, at & 0xff, at >> 8 & 0xff, sum);           \
-    }                                                                                                            \
-    GLOBAL_FUNCTION int weir_in_live_nets_##width(struct weir_packet* packet, struct weir_key_##width* key,      \
-                                                  __u32 index, __u32 at) {                                       \
-        void* table = bpf_map_lookup_elem(&weir_set_tables, &index);                                             \
-        const struct weir_table_head* head = table ? weir_element(table, 0) : 0;                                 \
-        if (!packet || !key || !head || at > width - 5) return 0;                                                \
-        __u64 sum = 0, before[5] = {}, is6 = weir_key_word_at(key->words, at, width) == 6;                       \
-        _Pragma("clang loop unroll(full)") for (__u32 i = 0; i < width; i++) sum += head->by[i] * key->words[i]; \
-        _Pragma("clang loop unroll(full)") for (__u32 i = 4; i > 0; i--) sum -=                                  \
-            weir_by_at(head, at + i) * weir_key_word_at(key->words, at + i, width);                              \
-        sum -= weir_by_at(head, at) * weir_key_word_at(key->words, at, width);                                   \
-        before[0] = before[1] = sum;                                                                             \
-        _Pragma("clang loop unroll(full)") for (__u32 i = 2; i < 5; i++) before[i] =                             \
-            before[i - 1] + weir_by_at(head, at + i - 1) * weir_key_word_at(key->words, at + i - 1, width);      \
-        _Pragma("clang loop unroll(full)") for (__u32 i = 4; i < 5; i--) {                                       \
-            if (i > 1 && !is6) continue;                                                                         \
-            if (head->prefixes[(is6 ? WEIR_PREFIXES / 2 : 0) + i] &&                                             \
-                weir_in_nets_of_word_##width(packet, key, index, at | i << 8, before[i]))                        \
-                return 1;                                                                                        \
-        }                                                                                                        \
-        return 0;                                                                                                \
+/* Is a net of the set around the address whose version is word `at` of the key? It is tried whole, then shorter and
+ * shorter. */
+#define NETS_OF_WIDTH(width)                                                                                        \
+    GLOBAL_FUNCTION int weir_cut_##width(struct weir_key_##width* key, __u32 index, __u32 at) {                     \
+        void* table = bpf_map_lookup_elem(&weir_set_tables, &index);                                                \
+        const struct weir_table_head* head = table ? weir_element(table, 0) : 0;                                    \
+        __u64 first = at;                                                                                           \
+        OPAQUE(first);                                                                                              \
+        return key && head && first <= width - 5 && weir_cut_net(head, key->words + first);                         \
+    }                                                                                                               \
+    GLOBAL_FUNCTION int weir_in_live_nets_##width(struct weir_packet* packet, struct weir_key_##width* key,         \
+                                                  __u32 index, __u32 at) {                                          \
+        __u64 first = at;                                                                                           \
+        OPAQUE(first);                                                                                              \
+        if (!packet || !key || first > width - 5) return 0;                                                         \
+        key->words[first] |= ((key->words[first] == 6 ? 128 : 32) + 1) << 8; /* longer than any */                  \
+        _Pragma("clang loop unroll(disable)") for (__u32 i = 0; i < 129 && weir_cut_##width(key, index, at);        \
+                                                   i++) if (weir_in_live_set_##width(packet, key, index)) return 1; \
+        return 0;                                                                                                   \
     }
 NETS_OF_WIDTH(6)
 NETS_OF_WIDTH(16)

@@ -172,7 +172,8 @@ bool Linter::find_shadowed() {
     find_set_readers();
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
         const policy::Rule& rule = policy_.rules[i];
-        matches_.push_back(bdd.both(sets_.of(rule.condition), sets_.going(rule.direction)));
+        const Bdd::Node matches = sets_.of(rule.condition);
+        matches_.push_back(sets_.has_egress() ? bdd.both(matches, sets_.going(rule.direction)) : matches);
         decided_.push_back(decided);
         const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
         if (spent()) return false;

@@ -23,9 +23,10 @@ public:
     Bdd::Node of(policy::ExprId condition) { return bdd_.both(possible_, raw(condition)); }
     // All packets; those that have a field; those for which one comparison holds.
     Bdd::Node all() const { return possible_; }
+    bool has_egress() const { return has_egress_; }
     // Those that go that way; all where the policy judges one direction only.
     Bdd::Node going(packet::Direction direction) {
-        if (!policy_.has_egress()) return possible_;
+        if (!has_egress_) return possible_;
         const Bdd::Node out = opaque("out");
         return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
     }
@@ -85,6 +86,7 @@ private:
     Bdd::Node possible_packets();
 
     const policy::TypedPolicy& policy_;
+    const bool has_egress_ = policy_.has_egress();  // asked for each rule
     Bdd bdd_;
     std::vector<Bdd::Variable> first_variable_;  // of each byte offset of struct weir_packet that begins a member
     std::unordered_map<std::string, Bdd::Variable> opaque_;

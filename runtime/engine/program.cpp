@@ -265,6 +265,7 @@ Result<Program> Program::load(const bpf::Object& compiled, const ProgramOptions&
         kept = std::move(loaded->object);
         first = kept.get();
     }
+    state->forget_fixed();  // the kernel has them
     return Program(std::move(fds[0]), std::move(fds[1]), std::move(maps), std::move(*state));
 }
 

@@ -218,7 +218,6 @@ Status StateMaps::put(bpf_object* object) {
             if (name == kSetTables) places.push_back(table.index), fds.push_back(table.fd.get());
         if (Status done = put_all(outer, places, fds); !done) return done;
     }
-    fixed_.clear();
     return Done{};
 }
 

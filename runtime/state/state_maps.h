@@ -37,8 +37,9 @@ public:
     Status add_fixed(const std::vector<bpf::NameImage>& images);
     // Before the object is loaded: tells each map of maps what it is a map of; those that nothing needs are left out.
     Status describe(bpf_object* object) const;
-    // Once it is loaded.
+    // Once it is loaded: of each program of the policy.
     Status put(bpf_object* object);
+    void forget_fixed() { fixed_.clear(); }  // the kernel keeps what was put
     // Adds what the maps of the policy begin with (a set's file) to those that were taken over.
     Status add_first_entries() const;
     // Everything as it was at the beginning.
@@ -80,7 +81,7 @@ private:
     };
 
     std::vector<Map> maps_;
-    std::vector<Fixed> fixed_;  // until they are put
+    std::vector<Fixed> fixed_;  // until forget_fixed()
 };
 
 }  // namespace weir::runtime

@@ -33,7 +33,7 @@ struct Frame {
     }
 };
 
-bool has(std::uint32_t found, int bit) { return (found & WEIR_BIT(bit)) != 0; }
+bool has(std::uint32_t found, std::uint32_t bit) { return (found & WEIR_BIT(bit)) != 0; }
 
 void check_name(const weir_inside& inside, const DomainName& name) {
     const std::string text(reinterpret_cast<const char*>(inside.name), inside.name_length);

@@ -80,11 +80,11 @@ TEST_CASE("without a packet the engine goes back by itself", "[confirm]") {
 TEST_CASE("a policy that is confirmed stays", "[confirm]") {
     auto engine = started(kOld);
     CHECK_FALSE(engine->confirm());
-    REQUIRE(engine->swap(compiled(kNew), {.confirm_within_ms = 100}));
+    REQUIRE(engine->swap(compiled(kNew), {.confirm_within_ms = 2000}));
     CHECK(status_of(*engine).in_force.confirm_within_ms);
     REQUIRE(engine->confirm());
     CHECK_FALSE(status_of(*engine).in_force.confirm_within_ms);
-    wait_ms(150);
+    wait_ms(2050);
     Wire wire;
     wire.send(udp(10));
     wire.send(udp(11));

@@ -321,7 +321,7 @@ TEST_CASE("tunnels in fragments, and fragments in tunnels", "[tunnels]") {
     shapes.add("a first fragment with a part of it",
                eth(0x0800) + ip4({.fragment = 0x2000, .protocol = 17}, cut(payload, 60)),
                {"vxlan", kBad, "malformed == false"}, kNone);
-    for (const std::uint16_t fragment : {0x0001, 0x2001, 0x1fff})
+    for (const std::uint16_t fragment : std::vector<std::uint16_t>{0x0001, 0x2001, 0x1fff})
         for (const std::uint8_t protocol : std::vector<std::uint8_t>{4, 17, 41, 47, 1}) {
             const Bytes frame =
                 eth(0x0800) + ip4({.fragment = fragment, .protocol = protocol}, protocol == 17 ? payload : kTcp);

@@ -11,7 +11,8 @@ namespace weir::tooling {
 packet::Direction direction_of(const CapturedFrame& frame, const std::vector<IpPrefix>& local) {
     if (frame.direction) return *frame.direction;
     if (local.empty()) return packet::Direction::kIn;
-    const auto& value = packet::Packet(frame.bytes).value(packet::FieldId::kIpSrc);
+    const packet::Packet packet(frame.bytes);
+    const auto& value = packet.value(packet::FieldId::kIpSrc);
     const auto* source = value ? std::get_if<IpAddress>(&*value) : nullptr;
     const bool is_local =
         source != nullptr && std::any_of(local.begin(), local.end(), [&](const IpPrefix& net) {

@@ -61,7 +61,7 @@ TEST_CASE("a replay counts what the capture would have left, and can be repeated
                 "\n"
                 R"({"packet":4,"direction":"in","verdict":"pass","rule":null,"matched":["one"],"alerts":[]})"
                 "\n"
-                R"({"packet":5,"verdict":"drop","rule":"malformed","matched":[],"alerts":[]})"
+                R"({"packet":5,"direction":"in","verdict":"drop","rule":"malformed","matched":[],"alerts":[]})"
                 "\n"));
     }
 }
