@@ -13,7 +13,7 @@
 #include "bpf/shadow.h"
 #include "bpf/terms.h"
 
-#define WEIR_ABI_VERSION 9
+#define WEIR_ABI_VERSION 10
 
 /* ---- one packet, parsed ---- */
 
