@@ -305,13 +305,16 @@ TEST_CASE("what others do to the egress hook is repaired and said", "[egress]") 
     options.on_notice = [&](const std::string& sentence) { said += sentence + "\n"; };
     auto engine = started(kBoth, options);
     Wires wires;
+    // Links are of all namespaces, and other tests have a `b0` of this index: ours is the one with our program.
+    const auto ours = runtime::kEgressHook.query(if_nametoindex("b0"));
+    REQUIRE((ours && ours->programs.size() == 1));
     std::uint32_t id = 0;
-    for (std::uint32_t next = 0; bpf_link_get_next_id(next, &next) == 0;) {
+    for (std::uint32_t next = 0; id == 0 && bpf_link_get_next_id(next, &next) == 0;) {
         const runtime::UniqueFd link(bpf_link_get_fd_by_id(next));
         bpf_link_info info{};
         __u32 length = sizeof(info);
         if (link && bpf_obj_get_info_by_fd(link.get(), &info, &length) == 0 &&
-            info.type == runtime::kEgressHook.link_type && info.xdp.ifindex == if_nametoindex("b0"))
+            info.type == runtime::kEgressHook.link_type && info.prog_id == ours->programs.front())
             id = next;
     }
     REQUIRE(id != 0);
