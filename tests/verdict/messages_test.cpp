@@ -189,6 +189,7 @@ TEST_CASE("Host lines: doubled, folded, misspelt, empty", "[messages]") {
     const std::string line = "GET / HTTP/1.1\r\n";
     messages.http("doubled", line + "Host: a\r\nHost: b\r\n\r\n", {is_host("a")}, {is_host("b")});
     messages.http("an empty one first", line + "Host:\r\nHost: b\r\n\r\n", {is_host("")}, {is_host("b")});
+    messages.http("an empty one right behind the first line, at the end", "GET /a\nHost:\n", {is_host("")}, {});
     messages.http("a bad port first", line + "Host: a:x\r\nHost: b\r\n\r\n", {}, kNoHost);
     messages.http("behind many lines", line + "Accept: */*\r\nOrigin: x\r\nHo: y\r\nHosts: z\r\nHost: a\r\n\r\n",
                   {is_host("a")});

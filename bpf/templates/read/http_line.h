@@ -75,8 +75,10 @@ GLOBAL_FUNCTION __u32 weir_likely_line(weir_ctx* ctx, __u32 at, __u32 end) {
         }
         place += WORD_BYTES - 1;
     }
-    /* In the last few bytes there is room for an empty line only. */
+    /* In the last few bytes there is room for an empty line, or for a Host line without a value. */
     word = weir_text_word(ctx, place, end);
+    if (lower_word(word) == WORD_OF('\n', 'h', 'o', 's', 't', ':', '\n', 0))
+        return LINE_HOST << LINE_SHIFT | (__u32)(place + 1);
     __u64 lf = all_zeros(word ^ EIGHT_TIMES('\n')), cr = all_zeros(word ^ EIGHT_TIMES('\r'));
     return (lf & (lf >> 8 | (cr >> 8 & lf >> 16))) ? LINE_EMPTY << LINE_SHIFT : 0;
 }
