@@ -77,6 +77,13 @@ static __always_inline __u32 quoted_bytes(weir_ctx* ctx, __u64 at, __u32 length,
     return quoted < most ? quoted : most;
 }
 
+/* `kind`: type and code, the checksum after them 0. `sum`: of all that follows, and of what stands before for IPv6. */
+static __always_inline void put_icmp(answer_u16* icmp, __u32 kind, __u64 sum) {
+    *(answer_u32*)icmp = bpf_htonl(kind);
+    *(answer_u32*)(icmp + 2) = 0;
+    icmp[1] = checksum_of(sum + bpf_htonl(kind));
+}
+
 #define ICMP4_ROOM (IP4_BYTES + ICMP_BYTES)
 GLOBAL_FUNCTION int weir_prohibit_ip4(weir_ctx* ctx, __u64 link) {
     __u64 at = LINK_IP_AT(link);
@@ -90,11 +97,7 @@ GLOBAL_FUNCTION int weir_prohibit_ip4(weir_ctx* ctx, __u64 link) {
     struct answer_ip4* ip = (void*)(frame + at);
     put_ip4(ip, asked->destination, asked->source, INTERNETWORK_CONTROL, PROTO_ICMP, ICMP_BYTES + quoted);
     turn_link(ctx, frame, link, ICMP4_ROOM + quoted);
-    __u64 sum = weir_sum(ctx, at + ICMP4_ROOM, quoted) + bpf_htonl(ICMP_PROHIBITED);
-    answer_u16* icmp = (void*)(ip + 1);
-    *(answer_u32*)icmp = bpf_htonl(ICMP_PROHIBITED);
-    *(answer_u32*)(icmp + 2) = 0;
-    icmp[1] = checksum_of(sum);
+    put_icmp((void*)(ip + 1), ICMP_PROHIBITED, weir_sum(ctx, at + ICMP4_ROOM, quoted));
     return cut_frame(ctx, at + ICMP4_ROOM + quoted) ? XDP_DROP : XDP_TX;
 }
 
@@ -117,12 +120,8 @@ GLOBAL_FUNCTION int weir_prohibit_ip6(weir_ctx* ctx, __u64 link) {
         ip->destination[i] = asked->source[i];
     }
     turn_link(ctx, frame, link, ICMP6_ROOM + quoted);
-    __u64 sum = weir_sum(ctx, at + ICMP6_ROOM, quoted) + bpf_htonl(ICMP6_PROHIBITED) +
-                pseudo_sum_ip6(ip, ICMP_BYTES + quoted, PROTO_ICMP6);
-    answer_u16* icmp = (void*)(ip + 1);
-    *(answer_u32*)icmp = bpf_htonl(ICMP6_PROHIBITED);
-    *(answer_u32*)(icmp + 2) = 0;
-    icmp[1] = checksum_of(sum);
+    __u64 sum = weir_sum(ctx, at + ICMP6_ROOM, quoted) + pseudo_sum_ip6(ip, ICMP_BYTES + quoted, PROTO_ICMP6);
+    put_icmp((void*)(ip + 1), ICMP6_PROHIBITED, sum);
     return cut_frame(ctx, at + ICMP6_ROOM + quoted) ? XDP_DROP : XDP_TX;
 }
 

@@ -23,17 +23,6 @@ using Random = Seeded;
 constexpr int kRounds = 9;
 constexpr std::size_t kTtl4At = 22, kTtl6At = 21;
 
-// Scattered, as sources are: a hash of their number.
-IpAddress address(std::size_t number, std::uint8_t version) {
-    const std::uint64_t scattered = number * 0x9e3779b97f4a7c15;
-    IpAddress address;
-    address.version = version;
-    for (std::size_t i = 0; i < (version == 4 ? 4u : 16u); ++i)
-        address.bytes[i] = static_cast<std::uint8_t>(scattered >> (56 - i % 8 * 8));
-    address.bytes[0] = version == 4 ? static_cast<std::uint8_t>(1 + address.bytes[0] % 200) : 0x20;
-    return address;
-}
-
 // As if the other side had answered, too.
 std::size_t establish(const Loaded& policy) {
     const int map = policy.program.state().flows();

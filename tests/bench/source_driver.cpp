@@ -95,4 +95,14 @@ double SourceDriver::ns(int program_fd, const std::vector<std::uint8_t>& frame) 
     return opts.duration;
 }
 
+IpAddress address(std::size_t number, std::uint8_t version) {
+    const std::uint64_t scattered = number * 0x9e3779b97f4a7c15;
+    IpAddress address;
+    address.version = version;
+    for (std::size_t i = 0; i < (version == 4 ? 4u : 16u); ++i)
+        address.bytes[i] = static_cast<std::uint8_t>(scattered >> (56 - i % 8 * 8));
+    address.bytes[0] = version == 4 ? static_cast<std::uint8_t>(1 + address.bytes[0] % 200) : 0x20;
+    return address;
+}
+
 }  // namespace weir::bench

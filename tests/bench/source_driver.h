@@ -13,6 +13,9 @@
 
 namespace weir::bench {
 
+// Scattered, as sources are: a hash of their number.
+IpAddress address(std::size_t number, std::uint8_t version);
+
 constexpr std::size_t kSources = std::size_t{1} << 20;  // as source_driver.bpf.c has them
 
 // A sentence on standard error, and status 1.

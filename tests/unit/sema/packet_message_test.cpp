@@ -1,34 +1,18 @@
 // Messages and tunnels of test packets.
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-
-#include "compiler/compiler.h"
 #include "compiler/packet/dns_reader.h"
 #include "compiler/packet/http_reader.h"
 #include "compiler/packet/tls_reader.h"
+#include "tests/unit/sema/checked.h"
 
 using namespace weir;
+using namespace weir::tests;
 
 namespace {
 
-struct Checked {
-    std::optional<Compiled> compiled;
-    Diagnostics diagnostics;
-    bool has(Code code) const {
-        return std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
-                           [&](const Diagnostic& d) { return d.code == code; });
-    }
-};
-
 Checked sent(const std::string& packet) {
-    Checked checked;
-    Sources sources;
-    sema::Files none;
-    none.read = [](const std::string&) -> Result<std::string> { return Error{"No such file or directory", {}, 0}; };
-    const std::string text = "let four = 4\nrule r { when tcp then drop }\ntest \"t\" { " + packet + " => pass }\n";
-    checked.compiled = analyse(sources, "test.rules", text, none, checked.diagnostics);
-    return checked;
+    return check("let four = 4\nrule r { when tcp then drop }\ntest \"t\" { " + packet + " => pass }\n");
 }
 std::vector<std::uint8_t> frame(const std::string& packet) {
     const Checked checked = sent(packet);

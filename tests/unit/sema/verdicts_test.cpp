@@ -1,34 +1,13 @@
 // The verdicts that answer: where they may stand, and what they become.
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "bpf/answer.h"
-#include "compiler/compiler.h"
+#include "tests/unit/sema/checked.h"
 
 using namespace weir;
-
-namespace {
-
-struct Checked {
-    std::optional<Compiled> compiled;
-    Diagnostics diagnostics;
-    bool has(Code code) const {
-        return std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
-                           [&](const Diagnostic& d) { return d.code == code; });
-    }
-};
-
-Checked check(const std::string& text) {
-    Checked checked;
-    Sources sources;
-    checked.compiled = analyse(sources, "test.rules", text, {}, checked.diagnostics);
-    return checked;
-}
-
-}  // namespace
+using namespace weir::tests;
 
 TEST_CASE("reject and redirect are verdicts of rules; reject is one of default, too") {
     const Checked checked =
