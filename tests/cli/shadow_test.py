@@ -3,11 +3,45 @@
 import json
 import pathlib
 import subprocess
+import sys
 
 from live_case import NAME, SECOND, WEIR, LiveCase, main
+from two_hosts import CLIENT, SERVER_ADDRESS, TwoHosts
 
 CANDIDATE = """rule kept { when udp.dport == 10 then drop }
 rule marked { when udp.dport == 9 then drop }
+"""
+# What a policy writes beside its verdict and its counters, and a candidate that would write other things.
+WRITES = """record 128 bytes, 4096 packets
+rule web    { when tcp.dport == 4480 then measure packet.len as sizes, pass }
+rule closed { when udp.dport == 9 and flow.is_new then drop }
+rule sent   { observe egress when tcp then pass }
+"""
+WOULD_WRITE = """record 64 bytes, 1024 packets
+rule web    { when tcp.dport == 4480 and flow.packets > 0 then measure packet.len as candidate, reject }
+rule closed { when udp.dport == 9 and flow.is_new then pass }
+"""
+ECHO = """
+import socket, sys
+listening = socket.create_server((sys.argv[1], 4480))
+print("ready", flush=True)
+peer, _ = listening.accept()
+while data := peer.recv(100):
+    peer.sendall(data)
+"""
+# Twenty bytes there and back, and five datagrams, each from the same port.
+TALK = """
+import socket, sys
+one = socket.create_connection((sys.argv[1], 4480), timeout=60)
+for _ in range(20):
+    one.sendall(b"x")
+    assert one.recv(1) == b"x"
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.bind(("", 5000))
+for _ in range(5):
+    datagrams.sendto(b"x", (sys.argv[1], 9))
+print("done", flush=True)
+sys.stdin.read()
 """
 
 
@@ -64,6 +98,48 @@ class Shadow(LiveCase):
         self.assertEqual(self.rules()["marked"], 2)
         pathlib.Path(f"/var/lib/weir/{NAME}/disagreements.pcapng").unlink()
         pathlib.Path(f"/var/lib/weir/{NAME}").rmdir()
+
+
+class Writes(TwoHosts):
+    def spawn(self, space, code):
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{space}", sys.executable, "-c", code, SERVER_ADDRESS], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        for end in (process.stdout.close, process.stdin.close, process.wait, process.kill):
+            self.addCleanup(end)
+        return process
+
+    def test_a_candidate_writes_nothing(self):
+        self.policy.write_text(WRITES)
+        self.start(interface="t0")
+        candidate = self.folder / "candidate.rules"
+        candidate.write_text(WOULD_WRITE)
+        said = self.ask("reload", candidate, "--shadow", "--samples", self.folder / "samples.pcapng")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual(self.spawn(NAME, ECHO).stdout.readline(), "ready\n")
+        self.assertEqual(self.spawn(CLIENT, TALK).stdout.readline(), "done\n")       # no answer of the candidate's came between
+        status = self.status()
+        rules = {row["name"]: row["packets"] for row in status["rules"]}
+        self.assertGreater(rules["web"], 20)
+        self.assertEqual(rules["closed"], 5)
+        self.assertEqual(status["answers"], {"sent": 0, "dropped": 0, "failed": 0, "not_sent": 0})
+
+        # Both judged the same packets; the candidate found the flows as they were before the policy in force entered them.
+        pairs = {(pair["live"], pair["candidate"]): (pair["live_verdict"], pair["candidate_verdict"], pair["packets"]) for pair in status["shadow"]["pairs"]}
+        self.assertEqual(pairs, {("web", "web"): ("pass", "reject", rules["web"]), ("closed", "closed"): ("drop", "pass", 5)})
+
+        # Measures, records and flows are those of the policy in force alone.
+        self.assertEqual([(one["name"], one["keys"][0]["count"]) for one in status["measures"]], [("sizes", rules["web"])])
+        judged = rules["web"] + rules["closed"] + status["default"]["packets"] + status["default_egress"]["packets"]
+        said = self.ask("record", "dump", self.folder / "all.pcapng")
+        self.assertTrue(said.stdout.startswith(f"{judged} of {judged} recorded packets"), (judged, said.stdout, said.stderr))
+        flows = json.loads(self.ask("flows", "--top", "10", "--format", "json").stdout)
+        ours = [flow for flow in flows["top"] if flow["server"] == f"{SERVER_ADDRESS}:4480"]
+        self.assertEqual([flow["packets"] for flow in ours], [rules["web"] + rules["sent"]])
+        self.assertFalse([flow for flow in flows["top"] if flow["protocol"] == "udp"])
+
+        # Promoted, it begins with nothing of its own.
+        self.assertEqual(self.ask("promote").returncode, 0)
+        self.assertEqual([(one["name"], one["keys"]) for one in self.status()["measures"]], [("candidate", [])])
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ std::string policy(Random& random, Terms& terms) {
     terms.times = random.one_in(6) ? random.between(1, 65'535) : random.between(1, 4);
     const std::string share = duration(random, terms.share_ns), surge = duration(random, terms.surge_ns);
     return fmt::format(
-        "rule share {{ observe when tcp and share(tcp.syn, {}in {}, of {}) > {}.{:02}% then drop }}\n"
-        "rule surge {{ observe when tcp and surge({}in {}, floor {}) > {} then drop }}\n",
+        "rule share {{ observe when tcp and share(tcp.syn, {}in {}, of {}) > {}.{:02}% size 64 then drop }}\n"
+        "rule surge {{ observe when tcp and surge({}in {}, floor {}) > {} size 64 then drop }}\n",
         "by ip.src, ", share, terms.of, terms.hundredths / 100, terms.hundredths % 100, "ip.src, ", surge, terms.floor,
         terms.times);
 }
