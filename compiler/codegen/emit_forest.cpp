@@ -151,25 +151,26 @@ llvm::Function& make_group(const ResidualCode& code, llvm::FunctionType* type, s
     return *group;
 }
 
-// One function if there are few, else a function that dispatches to the others.
+// One function if there are few, else one that dispatches to the others. The latter has no call of its own: a condition
+// is deep already, and the kernel takes eight calls inside one another.
 void emit_residual(Template& target, const ir::Decision& decision, const policy::TypedPolicy& policy, Tables& tables) {
     llvm::Function& function = target.function("weir_residual");
     const llvm::DISubprogram* prototype = function.getSubprogram();
     const ResidualCode code{target, decision, policy, tables, prototype};
     function.setSubprogram(nullptr);
-    function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);
-    function.addFnAttr(llvm::Attribute::NoInline);
     function.setDSOLocal(true);
-    target.describe(function, prototype, 1, true);
     const std::vector<std::uint32_t> begins = ir::groups(ir::code_sizes(decision));
     const auto count = static_cast<std::uint32_t>(decision.residuals.size());
     if (begins.size() <= 1) {
+        function.setLinkage(llvm::GlobalValue::WeakAnyLinkage);
+        function.addFnAttr(llvm::Attribute::NoInline);
+        target.describe(function, prototype, 1, true);
         emit_residuals(code, function, 0, count);
         return;
     }
+    function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    function.addFnAttr(llvm::Attribute::AlwaysInline);
     llvm::IRBuilder<> ir(llvm::BasicBlock::Create(target.module().getContext(), "entry", &function));
-    if (llvm::DISubprogram* scope = function.getSubprogram())
-        ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), 1, 1, scope));
     emit_choice(ir, function, begins, 0, begins.size(), [&](std::size_t i) {
         llvm::Function& group =
             make_group(code, function.getFunctionType(), begins[i], i + 1 < begins.size() ? begins[i + 1] : count);

@@ -153,3 +153,66 @@ TEST_CASE("33 and 800 throttled alerts: calls too deep, and too many instruction
         instructions = object->elf.size();
     }
 }
+
+// The kernel takes eight calls of functions inside one another, the program's own among them; a condition of a tree is
+// deep already, and so is what is looked up within it. A random policy of such conditions was nine deep.
+TEST_CASE("look-ups in the conditions of a tree are within the calls that the verifier takes", "[regressions]") {
+    const char* conditions[] = {
+        "http.host in { \"www.example\", \"a.b.net\", \"net\" }",
+        "http.host in names",
+        "http.host in live_names",
+        "http.method starts_with nocase \"HEAD\"",
+        "http.user_agent contains nocase \"scan\"",
+        "tls.sni in { \"b.net\" }",
+        "tls.sni in names",
+        "dns.qname ends_with \".b.net\"",
+        "dns.qname in live_names",
+        "payload ends_with nocase \"abc\"",
+        "payload contains \"abcdef\"",
+        "payload in { \"abc\", \"abd\" }",
+        "ip.src in nets",
+        "ip.src in live_nets",
+        "inner.ip.src in live_nets",
+        "inner.ip.src in nets",
+        "(ip.src, tcp.dport) in pairs",
+        "(inner.ip.src, eth.dst) in { (192.0.2.0/25, 02:00:00:00:00:01), (2001:db8::/124, 02:00:00:00:00:03) }",
+        "flow.established",
+        "http.latency > 50ms",
+    };
+    const FileTexts files{{"nets", "10.0.0.0/8\n2001:db8::/32\n192.0.2.1\n"},
+                          {"names", "b.net\nexample.com\n"},
+                          {"pairs", "10.0.0.0/8, 80\n"}};
+    const std::string sets =
+        "default reject\nmalformed pass\n"
+        "set nets : net from \"nets\"\nset names : domain from \"names\"\nset pairs : (net, port) from \"pairs\"\n"
+        "set live_nets : net size 1000 ttl 10m\nset live_names : domain size 1000 ttl 10m\n"
+        "alert a { message \"{ip.src} {http.host} {tls.sni}\" throttle 5 per http.host every 1m }\n";
+    const auto boxes = [](std::size_t count, const std::string& direction) {
+        std::string text;
+        for (std::size_t i = 0; i < count; ++i)
+            text += fmt::format("rule {}{} {{ {} when ip.dst in 10.{}.0.0/16 and tcp.dport in {}..{} then drop }}\n",
+                                direction.empty() ? "in" : direction, i, direction, i, i, 2 * i + 1);
+        return text;
+    };
+    for (const std::size_t count : {3u, 70u}) {
+        std::string policy = sets + boxes(count, "") + boxes(count, "egress");
+        for (std::size_t i = 0; i < std::size(conditions); ++i) {
+            // With what no box can be, and with what is done behind it.
+            const std::string residual =
+                fmt::format("(tcp.window < ip.len or not ({0})) and ({0} or tcp.seq == tcp.ack_seq)", conditions[i]);
+            policy += fmt::format(
+                "rule deep{0} {{ when {1} and rate(http.host, ip.src/24) > 5/s "
+                "then alert a, add ip.src/24 to live_nets, drop }}\n"
+                "rule plain{0} {{ when {1} then reject }}\n"
+                "rule out{0} {{ egress when {1} then alert a, add ip.dst/24 to live_nets, drop }}\n",
+                i, residual);
+        }
+        INFO(count << " rules before them");
+        std::string difference;
+        auto created = Evaluators::create(policy, files);
+        INFO(why_not(created).substr(0, 3000));
+        REQUIRE(created);
+        (*created)->judge(tcp4({}, text("GET / HTTP/1.1\r\nHost: www.b.net\r\n\r\n")), difference);
+        CHECK(difference == "");
+    }
+}
