@@ -3,6 +3,10 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "runtime/kernel.h"
@@ -26,14 +30,14 @@ weir_counter counted(const runtime::Program& program, std::uint32_t row) {
     return sum;
 }
 
-// A test run with what the kernel says of a merged packet; the program's answer.
-int judge(const runtime::Program& program, const Frame& frame, const __sk_buff& context) {
+// Test runs with what the kernel says of a merged packet; the program's last answer.
+int judge(const runtime::Program& program, const Frame& frame, const __sk_buff& context, int times = 1) {
     LIBBPF_OPTS(bpf_test_run_opts, opts);
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());
     opts.ctx_in = &context;
     opts.ctx_size_in = sizeof(context);
-    opts.repeat = 1;
+    opts.repeat = times;
     REQUIRE(bpf_prog_test_run_opts(program.egress_fd(), &opts) == 0);
     return static_cast<int>(opts.retval);
 }
@@ -97,4 +101,35 @@ TEST_CASE("length 0 of a merged packet means to its end", "[egress]") {
         CHECK(judge(program, tcp(version, 900, 0), whole) == 2);
         CHECK(judge(program, tcp(version, 900, version == 4 ? 940 : 920), whole) == -1);
     }
+}
+
+TEST_CASE("an upload of 500 MB is noticed, by one connection and by several", "[egress]") {
+    std::ifstream file(WEIR_SOURCE_FOLDER "/rules/std/egress-guard.rules");
+    const auto program = loaded(compiled({std::istreambuf_iterator<char>(file), {}}), 1);  // the clock stands still
+    constexpr std::uint32_t kOneConnection = 6, kInParts = 7;                              // rules
+    const auto to_outside = [](Frame frame, std::uint8_t source_port) {
+        const Frame address{198, 51, 100, 7};
+        std::copy(address.begin(), address.end(), frame.begin() + 30);
+        frame[35] = source_port;
+        return frame;
+    };
+    // As the kernel hands over a bulk of 45 segments; of the payload a part is enough.
+    __sk_buff bulk{}, whole{};
+    bulk.gso_segs = 45;
+    bulk.gso_size = 1400;
+    bulk.wire_len = 64'930;  // 954 and 44 times 1,454
+    const Frame first = to_outside(tcp(4, 900, 0), 1), second = to_outside(tcp(4, 900, 0), 2);
+    CHECK(judge(program, first, bulk, 7700) == -1);  // 499,961,000 bytes
+    CHECK(counted(program, kOneConnection).packets == 0);
+    CHECK(counted(program, kInParts).packets == 0);
+    CHECK(judge(program, first, bulk) == -1);
+    CHECK(counted(program, kOneConnection).packets == 45);
+    CHECK(counted(program, kInParts).packets == 45);
+    // A download sends acknowledgements; another connection has its own bytes, but the same address.
+    judge(program, to_outside(tcp(4, 0, 40), 1), whole);
+    judge(program, second, bulk);
+    CHECK(counted(program, kOneConnection).packets == 45);
+    CHECK(counted(program, kInParts).packets == 90);
+    judge(program, to_outside(tcp(4, 10, 50), 1), whole);
+    CHECK(counted(program, kOneConnection).packets == 46);
 }
