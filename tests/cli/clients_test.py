@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""clients_test.py WEIR SOURCE: names are blocked for the programs that people use: curl and dig, in a network namespace
+"""clients_test.py WEIR SOURCE: names are blocked for the programs that people use: curl, dig and openssl, in a network namespace
 of their own. Skipped as live_case.py says; one whose program is not installed says so."""
 import shutil
 import sys
@@ -80,6 +80,18 @@ class Clients(TwoHosts):
             for name in OTHER_NAMES * TIMES:
                 self.allowed(*quiet, "-m", "60", *to, f"{scheme}://{name}/index.html?a=[1-3]")
         self.blocked("probed", *quiet, "-m", "1", f"http://{SERVER_ADDRESS}/wp-admin/setup.php")
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_openssl(self):
+        # A hello with one group has one segment; with many, and a long list of protocols, it has two.
+        long = ("-alpn", ",".join(f"protocol-{number:04}" for number in range(120)))
+        for more in ((), ("-tls1_2",), ("-tls1_3",), long):
+            hello = lambda name, seconds: ("sh", "-c", 'exec timeout "$@" </dev/null', "sh", seconds, "openssl", "s_client", "-connect",
+                                           f"{SERVER_ADDRESS}:443", "-servername", name, *more)
+            for name in NAMES:
+                self.blocked("called", *hello(name, 1))
+            for name in OTHER_NAMES:
+                self.allowed(*hello(name, 60))
 
 
 if __name__ == "__main__":
