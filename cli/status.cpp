@@ -70,7 +70,7 @@ void print_state(const runtime::EngineStatus& engine) {
                        term.keys ? fmt::to_string(*term.keys) : "-", term.evicted, term.refused);
     }
     if (engine.flows)
-        fmt::print("\nflows: {} of {}, {} evicted, {} refused\n",
+        fmt::print("\nflows: {}, with room for {} at least; {} evicted, {} refused\n",
                    engine.flows->flows ? fmt::to_string(*engine.flows->flows) : "-", engine.flows->size,
                    engine.flows->evicted, engine.flows->refused);
     if (engine.sets.empty()) return;
@@ -78,6 +78,17 @@ void print_state(const runtime::EngineStatus& engine) {
     fmt::print("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");
     for (const runtime::SetStatus& set : engine.sets)
         fmt::print("{}  {:>10}  {:>10}\n", padded(set.name, width), set.entries, set.refused);
+}
+
+void print_recorder(const runtime::EngineStatus& engine) {
+    if (!engine.recorder) return;
+    const runtime::RecorderStatus& recorder = *engine.recorder;
+    std::vector<std::string> held;  // of the CPUs that have any
+    for (std::size_t cpu = 0; cpu < recorder.held.size(); ++cpu)
+        if (recorder.held[cpu] != 0) held.push_back(fmt::format("{} of CPU {}", recorder.held[cpu], cpu));
+    fmt::print("\nrecorder: {} bytes of the last {} packets of each CPU, {:.1f} MB; now {}\n", recorder.bytes,
+               recorder.packets, static_cast<double>(recorder.memory_bytes) / 1e6,
+               held.empty() ? "none" : fmt::to_string(fmt::join(held, ", ")));
 }
 
 void print_measures(const runtime::EngineStatus& engine) {
@@ -183,6 +194,7 @@ void print_status(const service::StatusReply& reply) {
     print_shadow(reply);
     print_counters(engine);
     print_state(engine);
+    print_recorder(engine);
     print_measures(engine);
     print_alerts(engine);
     if (!engine.sinks.empty()) fmt::print("\n");

@@ -70,6 +70,12 @@ std::uint64_t Recorder::next_of(std::uint32_t cpu) const {
                 offsetof(weir_record_head, next));
 }
 
+std::vector<std::uint64_t> Recorder::held() const {
+    std::vector<std::uint64_t> held;
+    for (std::uint32_t cpu = 0; cpu < cpus_; ++cpu) held.push_back(std::min<std::uint64_t>(next_of(cpu), packets_));
+    return held;
+}
+
 // A look in advance: copy() says whether the slot still had that packet.
 std::uint64_t Recorder::print_of(std::uint32_t cpu, std::uint64_t number, std::uint32_t key) const {
     const std::uint8_t* slot = element(cpu, number);

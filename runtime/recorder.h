@@ -46,6 +46,9 @@ public:
     // Over memory that is like that map's.
     Recorder(UniqueMapping memory, const bpf::RecordInfo& shape, std::uint32_t cpus);
 
+    // Packets that are there now, by CPU.
+    std::vector<std::uint64_t> held() const;
+    std::size_t memory_bytes() const { return std::size_t{cpus_} * WEIR_RECORD_ELEMENTS(packets_) * slot_bytes_; }
     // All that is there now. What the program overwrites meanwhile is left out. Takes as much memory as the recorder.
     Recording all() const;
     // The last `count` packets with the same key number `key` before the captured one, which came at `time_ns`: exactly

@@ -106,6 +106,13 @@ struct FlowsStatus {
     std::uint64_t evicted = 0;             // that others took the place of
     std::uint64_t refused = 0;             // packets that were not entered: the group was never free
 };
+// The flight recorder of a policy that records.
+struct RecorderStatus {
+    std::uint64_t bytes = 0;            // of a packet, at most
+    std::uint64_t packets = 0;          // of a CPU, at most
+    std::uint64_t memory_bytes = 0;     // that it takes in the kernel, for all CPUs that there may be
+    std::vector<std::uint64_t> held{};  // packets that are there now, by CPU
+};
 // The values of a `measure`, by key.
 struct MeasureStatus {
     struct Key {
@@ -178,6 +185,7 @@ struct EngineStatus {
     AnswersStatus answers{};
     RedirectsStatus redirects{};
     std::optional<FlowsStatus> flows{};
+    std::optional<RecorderStatus> recorder{};
     std::vector<MeasureStatus> measures{};
 };
 

@@ -93,6 +93,12 @@ void describe_state(Fields& fields, typename Fields::template Of<runtime::Engine
         part("evicted", flows.evicted);
         part("refused", flows.refused);
     });
+    fields.part("record", status.recorder, [](auto& part, auto& recorder) {
+        part("bytes", recorder.bytes);
+        part("packets", recorder.packets);
+        part("memory_bytes", recorder.memory_bytes);
+        part.rows("cpus", recorder.held, [](auto& row, auto& packets) { row("packets", packets); });
+    });
 }
 
 template <typename Fields>

@@ -108,6 +108,12 @@ sink packets = pcap("{folder}/out.pcapng")
         out = self.folder / "all.pcapng"
         said = self.ask("record", "dump", out)
         self.assertEqual((said.returncode, said.stdout), (0, f"8 of 8 recorded packets are in {out}\n"), said.stderr)
+        recorder = self.status()["record"]
+        held = [cpu["packets"] for cpu in recorder["cpus"]]
+        self.assertEqual((recorder["bytes"], recorder["packets"], sum(held)), (128, 1024, 8))
+        self.assertEqual(recorder["memory_bytes"], len(held) * 1025 * (48 + 8 + 128))     # a key of `capture before`
+        said = self.ask("status").stdout
+        self.assertRegex(said, r"\nrecorder: 128 bytes of the last 1024 packets of each CPU, [0-9.]+ MB; now \d of CPU \d+")
         self.assertEqual(sorted(self.ports(out)), sorted([50, 23, 24, 51] * 2))
         read = self.fields(out, "udp.dstport", "frame.len", "frame.cap_len", "frame.interface_name", "frame.comment")
         if read is not None:

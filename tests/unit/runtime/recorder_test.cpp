@@ -114,6 +114,9 @@ TEST_CASE("a ring keeps the last packets of its CPU") {
     REQUIRE(all.packets().size() == kPackets);
     CHECK(all.packets().front().number == 24);
     CHECK(all.packets().back().number == 39);
+    written.put(1, 40, 1, 'z');
+    CHECK(written.reader().held() == std::vector<std::uint64_t>{kPackets, 1});
+    CHECK(written.reader().memory_bytes() == kSize);
 }
 
 TEST_CASE("a slot that is written just now is left out, and so is what it was before") {
