@@ -17,6 +17,7 @@
 #define WEIR_KEY_WORDS 16u
 #define WEIR_REGIONS 1024u
 #define WEIR_PREFIXES 10u /* 5 for IPv4, 5 for IPv6 */
+#define WEIR_NET_WORDS 4u /* of an address in a net; before them, its version and length */
 
 /* What a print is made of: the words of a key, and of a throttle's also what it belongs to (two words), and 1 where
  * the packet lacks a field of the key. */
@@ -49,8 +50,19 @@ struct weir_table_head {
     __u32 text_blocks, free_text, is_changing, unused;
     __u64 labels_before;              /* of a set of names that does not change: each name has more labels than that */
     __u64 regions[WEIR_REGIONS / 64]; /* bits: those where something was ever put */
-    __u64 rest[13];
+    __u32 net_first;                  /* of a set of nets: the first element of its blocks; 0: there are none */
+    __u32 net_blocks;
+    __u64 rest[12];
 };
+
+/* Bits that say of most nets that are not in the set that they are not: one for each net that was ever put. Its first
+ * bytes, without the one in which it ends, pick a block, one cache line; all of it picks the bit. So a look-up reads a
+ * line for eight lengths. A bit stays when its net goes, until the table is made again. */
+#define WEIR_NET_BLOCK_WORDS 8u
+struct weir_net_block {
+    __u64 words[WEIR_NET_BLOCK_WORDS];
+};
+#define WEIR_NET_BLOCKS_AN_ELEMENT (WEIR_SET_BYTES / (__u32)sizeof(struct weir_net_block))
 
 /* The bucket of a rate lacks `taken` nanosecond-tokens at `time_ns`; a count has `taken` packets in the window that
  * opened at `time_ns`; a `distinct` has one value or mark less than `taken` in it; a throttle has let
@@ -136,11 +148,16 @@ static inline __u32 weir_first_due_element(__u32 groups, __u32 key_words) {
 }
 /* Elements of the level above one of so many dues. */
 static inline __u32 weir_due_elements(__u32 dues) { return (dues + WEIR_DUES - 1) / WEIR_DUES; }
-static inline __u32 weir_set_elements(__u32 groups, __u32 key_words) {
+static inline __u32 weir_first_net_element(__u32 groups, __u32 key_words) {
     __u32 elements = weir_first_due_element(groups, key_words), dues = groups;
     do elements += dues = weir_due_elements(dues);
     while (dues > 1);
     return elements;
+}
+/* Two blocks a group: of a full set five of the 512 bits of a block are set. */
+static inline __u32 weir_net_elements(__u32 groups) { return groups / (WEIR_NET_BLOCKS_AN_ELEMENT / 2) + 1; }
+static inline __u32 weir_set_elements(__u32 groups, __u32 key_words, __u32 net_word) {
+    return weir_first_net_element(groups, key_words) + (net_word ? weir_net_elements(groups) : 0);
 }
 static inline __u64 weir_due_of(__u64 end_ns) { return end_ns ? ~end_ns : 0; }
 
@@ -202,8 +219,44 @@ static inline void weir_mark_net(struct weir_table_head* head, __u32 net) {
     __u64 word = ((net & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0) + (bits + 31) / 32;
     if (word < WEIR_PREFIXES) __sync_fetch_and_or(&head->prefixes[word], 1u << ((0u - bits) & 31));
 }
-static inline void weir_mark_prefix(struct weir_table_head* head, const __u32* key) {
-    if (head->net_word) weir_mark_net(head, key[(head->net_word - 1) & (WEIR_KEY_WORDS - 1)]);
+
+/* ---- the bit of a net, whose first word is its version and length, then come four of its address ---- */
+
+/* Of the address. Words behind the net's last one are 0. */
+static inline __u64 weir_net_sum(const __u64* by, const __u32* net) {
+    return by[1] * net[1] + by[2] * net[2] + by[3] * net[3] + by[4] * net[4];
+}
+/* `address`: word `word`, 1 to 4, in whose byte `byte`, from the right, the net ends; `before`: the sum of the words
+ * before it. */
+static inline __u64 weir_net_block_sum(const __u64* by, __u64 before, __u64 by_word, __u32 address, __u32 word,
+                                       __u32 byte) {
+    return before + by_word * (address & ~0xffu << 8 * byte) + by[0] * (word * 4 + byte);
+}
+static inline __u32 weir_net_block_of(__u64 sum, __u32 blocks) { return (__u32)((sum >> 32) * blocks >> 32); }
+/* `lowest`: the last bit of the word that belongs to the net. The result's highest three bits are the word of the
+ * block, the six next ones the bit in it. */
+static inline __u64 weir_net_bit_sum(const __u64* by, __u64 before, __u64 by_word, __u32 address, __u32 lowest) {
+    return before + by_word * (address & (0 - lowest)) + by[0] * lowest;
+}
+#define WEIR_NET_WORD(sum) ((sum) >> 61)
+#define WEIR_NET_BIT(sum) (1ull << ((sum) >> 55 & 63))
+
+/* Which block a net is in, and its bit there. Not of the net of all addresses, which a look-up always asks for. */
+struct weir_net_place {
+    __u32 block;
+    __u32 word;
+    __u64 bit;
+};
+static inline struct weir_net_place weir_net_place_of(const struct weir_table_head* head, const __u32* net) {
+    __u32 bits = net[0] >> 8, after = (0u - bits) & 31;
+    __u64 word = ((bits + 31) / 32 - 1) & (WEIR_NET_WORDS - 1);
+    __u64 by_word = head->by[1 + word], before = weir_net_sum(head->by, net) - by_word * net[1 + word];
+    __u64 sum = weir_net_bit_sum(head->by, before, by_word, net[1 + word], 1u << after);
+    struct weir_net_place place = {
+        weir_net_block_of(weir_net_block_sum(head->by, before, by_word, net[1 + word], 1 + (__u32)word, after / 8),
+                          head->net_blocks),
+        (__u32)WEIR_NET_WORD(sum), WEIR_NET_BIT(sum)};
+    return place;
 }
 
 /* ---- a table that no program uses yet, or a copy of one; `elements` is where its first begins ---- */
@@ -225,6 +278,21 @@ static inline void weir_tag_line(void* elements, __u32 group, __u32 line) {
     tags->lines[line] = weir_tags_of_line((const struct weir_set_line*)weir_entry_of_table(elements, group, 0) + line);
 }
 
+static inline struct weir_net_block* weir_net_block_of_table(void* elements, __u32 block) {
+    const struct weir_table_head* head = (const struct weir_table_head*)elements;
+    return (struct weir_net_block*)((char*)elements + (__u64)head->net_first * WEIR_SET_BYTES) + block;
+}
+/* A net that is put. */
+static inline void weir_mark_prefix(void* elements, const __u32* key) {
+    struct weir_table_head* head = (struct weir_table_head*)elements;
+    if (!head->net_word) return;
+    const __u32* net = key + head->net_word - 1;
+    weir_mark_net(head, net[0]);
+    if (!head->net_blocks) return;
+    struct weir_net_place at = weir_net_place_of(head, net);
+    weir_net_block_of_table(elements, at.block)->words[at.word] |= at.bit;
+}
+
 /* The head of an empty one; the rest must be zeros. `random` has WEIR_PRINT_WORDS numbers. 0 words: a term's. */
 static inline void weir_begin_table(void* elements, const __u64* random, __u32 groups, __u32 size, __u32 key_words,
                                     __u32 net_word) {
@@ -243,6 +311,8 @@ static inline void weir_begin_table(void* elements, const __u64* random, __u32 g
         dues = weir_due_elements(dues);
         first += dues;
     }
+    head->net_first = net_word ? weir_first_net_element(groups, key_words) : 0;
+    head->net_blocks = net_word ? weir_net_elements(groups) * WEIR_NET_BLOCKS_AN_ELEMENT : 0;
 }
 
 static inline __u64* weir_due_of_table(void* elements, __u32 level, __u32 number) {
@@ -285,7 +355,7 @@ static inline int weir_put_first(void* elements, const __u32* key, __u64 end_ns)
     weir_tag_line(elements, group, home);
     for (__u32 i = 0; i < head->key_words; i++) weir_key_of_entry(elements, group, place)[i] = key[i];
     head->entries++;
-    weir_mark_prefix(head, key);
+    weir_mark_prefix(elements, key);
     head->regions[region / 64] |= 1ull << region % 64;
     weir_note_due(elements, group, weir_due_of(end_ns));
     return 1;
@@ -311,6 +381,8 @@ static inline void weir_clear_table(void* elements) {
         }
     for (__u32 i = 0; i < WEIR_REGIONS / 64; i++) head->regions[i] = 0;
     for (__u32 i = 0; i < WEIR_PREFIXES; i++) head->prefixes[i] = 0;
+    for (__u32 i = 0; i < head->net_blocks * WEIR_NET_BLOCK_WORDS; i++)
+        weir_net_block_of_table(elements, i / WEIR_NET_BLOCK_WORDS)->words[i % WEIR_NET_BLOCK_WORDS] = 0;
     head->entries = 0;
 }
 

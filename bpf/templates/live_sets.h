@@ -60,20 +60,20 @@ static __always_inline void weir_change_set(struct weir_packet* packet, const __
         weir_take_out(table, key, width);
 }
 
-/* Look-ups ask for the lengths that are marked: that of a net is before the net is there. */
-static __always_inline void weir_mark_length(const __u32* key, __u32 width, __u32 index) {
+/* Look-ups ask for the lengths and bits that are marked: those of a net are before the net is there. */
+static __always_inline void weir_mark_net_of_key(const __u32* key, __u32 width, __u32 index) {
     void* table = bpf_map_lookup_elem(&weir_set_tables, &index);
     struct weir_table_head* head = table ? weir_element(table, 0) : 0;
     if (!head) return;
     __u64 first = head->net_word - 1ull;
     OPAQUE(first);
-    if (first < width) weir_mark_net(head, key[first]);
+    if (width > WEIR_NET_WORDS && first <= width - 1 - WEIR_NET_WORDS) weir_mark_net_at(table, head, key + first);
 }
 
 /* Is the key in the set of that index now? Carries out change `number`. */
 #define SETS_OF_WIDTH(width)                                                                                          \
-    GLOBAL_FUNCTION int weir_mark_length_##width(struct weir_key_##width* key, __u32 index) {                         \
-        if (key) weir_mark_length(key->words, width, index);                                                          \
+    GLOBAL_FUNCTION int weir_mark_net_##width(struct weir_key_##width* key, __u32 index) {                            \
+        if (key) weir_mark_net_of_key(key->words, width, index);                                                      \
         return 0;                                                                                                     \
     }                                                                                                                 \
     GLOBAL_FUNCTION int weir_in_live_set_##width(struct weir_packet* packet, struct weir_key_##width* key,            \
@@ -84,7 +84,7 @@ static __always_inline void weir_mark_length(const __u32* key, __u32 width, __u3
     GLOBAL_FUNCTION int weir_change_##width(struct weir_packet* packet, struct weir_key_##width* key, __u32 number) { \
         if (!packet || !key || number >= weir_change_count()) return 0;                                               \
         const struct weir_change* change = &weir_changes[BOUNDED(number)];                                            \
-        if (change->flags == (WEIR_CHANGE_ADDS | WEIR_CHANGE_IS_NET)) weir_mark_length_##width(key, change->index);   \
+        if (change->flags == (WEIR_CHANGE_ADDS | WEIR_CHANGE_IS_NET)) weir_mark_net_##width(key, change->index);      \
         weir_change_set(packet, key->words, width, BOUNDED(number));                                                  \
         return 0;                                                                                                     \
     }
@@ -92,28 +92,68 @@ SETS_OF_WIDTH(2)
 SETS_OF_WIDTH(6)
 SETS_OF_WIDTH(16)
 
-/* Cuts a net to the next shorter prefix that any net of the set ever had (bpf/table.h); false where there is none. The
- * net itself has what was tried last, as in weir_mark_prefix(): the stack is nearly at its end here. */
-static __always_inline int weir_cut_net(const struct weir_table_head* head, __u32* net) {
-    __u32 bits = net[0] >> 8;
-    __u64 word = (bits + 31) / 32;
-    OPAQUE(word);
-    const __u32* prefixes = head->prefixes + ((net[0] & 0xff) == 6 ? WEIR_PREFIXES / 2 : 0);
-    __u32 left = word > 4 ? 0 : prefixes[word] & ~1u << ((0u - bits) & 31);
+/* Of the prefixes that end in word `word`, 1 to 4, those that are marked and shorter than the net: a bit each, as in
+ * the head. Without branches, and so is what follows as far as can be: the verifier would go on from each. */
+static __always_inline __u32 weir_shorter_nets(const struct weir_table_head* head, __u32 net, __u64 word) {
+    __u64 version6 = net >> 1 & 1;
+    __s64 longer = (__s64)(word * 32 + 1) - (net >> 8); /* so many bits are those of longer ones, if any are */
+    OPAQUE(longer);
+    longer &= ~(longer >> 63);
+    __s64 shorter = 32 - longer;
+    OPAQUE(shorter);
+    shorter &= ~(shorter >> 63);
+    longer = (32 - shorter) & 63;
+    OPAQUE(longer);
+    return head->prefixes[version6 * (WEIR_PREFIXES / 2) + word] & (__u32)(~0ull << longer);
+}
+
+/* The last bit of the longest net that may be there: of those in `some`, which end in byte `byte` of word `word`; 0:
+ * none. `before`: bpf/table.h. Of the head and the address all is read where it is used: the stack is nearly at its end
+ * here. */
+static __always_inline __u32 weir_longest_net(void* table, const struct weir_table_head* head, const __u32* address,
+                                              __u64 before, __u32 word, __u32 byte, __u32 some) {
+    __u64 by_word = *(const volatile __u64*)&head->by[word];
+    __u32 first = *(const volatile __u32*)&head->net_first, blocks = *(const volatile __u32*)&head->net_blocks;
+    __u64 sum = weir_net_block_sum(head->by, before, by_word, *(const volatile __u32*)address, word, byte);
+    const struct weir_net_block* block = weir_net_block(table, first, weir_net_block_of(sum, blocks));
+    if (!block) return some & -some;
+    by_word = *(const volatile __u64*)&head->by[word];
+    __u32 whole = *(const volatile __u32*)address;
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < 5 && !left; i++) {
-        if (!word) return 0;
-        if (word <= 4) net[word] = 0;
-        word--;
-        OPAQUE(word);
-        if (word > 4) return 0;
-        left = prefixes[word];
+    for (__u32 i = 0; i < 8 && some; i++) {
+        __u32 lowest = some & -some;
+        if (weir_net_is_marked(block, weir_net_bit_sum(head->by, before, by_word, whole, lowest))) return lowest;
+        some ^= lowest;
     }
-    if (!left || word > 4) return 0;
-    __u32 cut = weir_popcount((left & -left) - 1);
-    net[word] &= ~0u << cut;
-    net[0] = (net[0] & 0xff) | (__u32)(word * 32 - cut) << 8;
-    return 1;
+    return 0;
+}
+
+/* Cuts a net to the next shorter one that may be in the set, by the lengths and bits that were ever marked
+ * (bpf/table.h); false where there is none. The net itself has what was tried last. */
+static __always_inline int weir_cut_net(void* table, const struct weir_table_head* head, __u32* net) {
+    __u64 before = weir_net_sum(head->by, net);
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_NET_WORDS; i++) {
+        __u64 word = WEIR_NET_WORDS - i;
+        OPAQUE(word);
+        if (word > WEIR_NET_WORDS || !word) return 0;
+        __u32 left = weir_shorter_nets(head, *(volatile __u32*)net, word);
+        before -= head->by[word] * *(volatile __u32*)&net[word];
+#pragma clang loop unroll(disable)
+        for (__u32 byte = 0; byte < 4 && left; byte++) {
+            __u32 some = left & 0xffu << 8 * byte;
+            left ^= some;
+            __u32 lowest = some ? weir_longest_net(table, head, &net[word], before, word, byte, some) : 0;
+            if (!lowest) continue;
+            net[word] &= -lowest;
+            net[0] = (net[0] & 0xff) | (__u32)(word * 32 - weir_popcount(lowest - 1)) << 8;
+            return 1;
+        }
+        net[word] = 0;
+    }
+    __u32 was = *(volatile __u32*)net;
+    net[0] = was & 0xff;
+    return weir_shorter_nets(head, was, 0) != 0;
 }
 
 /* Is a net of the set around the address whose version is word `at` of the key? It is tried whole, then shorter and
@@ -124,7 +164,7 @@ static __always_inline int weir_cut_net(const struct weir_table_head* head, __u3
         const struct weir_table_head* head = table ? weir_element(table, 0) : 0;                                    \
         __u64 first = at;                                                                                           \
         OPAQUE(first);                                                                                              \
-        return key && head && first <= width - 5 && weir_cut_net(head, key->words + first);                         \
+        return key && head && first <= width - 5 && weir_cut_net(table, head, key->words + first);                  \
     }                                                                                                               \
     GLOBAL_FUNCTION int weir_in_live_nets_##width(struct weir_packet* packet, struct weir_key_##width* key,         \
                                                   __u32 index, __u32 at) {                                          \

@@ -266,6 +266,34 @@ static __attribute__((noinline)) int weir_end_changed(void* table, __u32 number,
     return 0;
 }
 
+/* ---- nets: the bits that say which may be there ---- */
+
+/* Block `block`, of those from element `first` on; none: every net may be there. */
+static __always_inline struct weir_net_block* weir_net_block(void* table, __u32 first, __u32 block) {
+    if (!first) return 0;
+    void* element = weir_element(table, first + block / WEIR_NET_BLOCKS_AN_ELEMENT);
+    if (!element) return 0;
+    __u64 in_element = block;
+    OPAQUE(in_element);
+    return (struct weir_net_block*)element + (in_element & (WEIR_NET_BLOCKS_AN_ELEMENT - 1));
+}
+
+static __always_inline int weir_net_is_marked(const struct weir_net_block* block, __u64 sum) {
+    __u64 word = WEIR_NET_WORD(sum);
+    OPAQUE(word);
+    return (*(const volatile __u64*)&block->words[word & (WEIR_NET_BLOCK_WORDS - 1)] & WEIR_NET_BIT(sum)) != 0;
+}
+
+/* A net that is put: `net` has its five words. */
+static __always_inline void weir_mark_net_at(void* table, struct weir_table_head* head, const __u32* net) {
+    weir_mark_net(head, net[0]);
+    struct weir_net_place at = weir_net_place_of(head, net);
+    struct weir_net_block* block = weir_net_block(table, head->net_first, at.block);
+    __u64 word = at.word;
+    OPAQUE(word);
+    if (block) __sync_fetch_and_or(&block->words[word & (WEIR_NET_BLOCK_WORDS - 1)], at.bit);
+}
+
 /* ---- a table that is full ---- */
 
 /* How many were freed. */

@@ -31,13 +31,19 @@ static __always_inline void weir_free_several(struct weir_desk* desk) {
     for (__u32 i = 0; i < WEIR_FREED_GROUPS && weir_free_some(desk->table, desk->now_ns); i++) {}
 }
 
+static __always_inline void weir_mark_order(void* table, struct weir_table_head* head, const __u32* key) {
+    __u64 first = head->net_word - 1ull;
+    OPAQUE(first);
+    if (first <= WEIR_KEY_WORDS - 1 - WEIR_NET_WORDS) weir_mark_net_at(table, head, key + first);
+}
+
 static long weir_carry_out(__u32 i, struct weir_desk* desk) {
     struct weir_set_request* order = &weir_set_requests[i & (WEIR_SET_REQUESTS - 1)];
     struct weir_table_head* head;
     switch (order->kind) {
         case WEIR_SET_REQUEST_PUT:
             head = weir_element(desk->table, 0);
-            if (head) weir_mark_prefix(head, order->key);
+            if (head) weir_mark_order(desk->table, head, order->key);
             weir_make_space(desk->table, desk->now_ns);
             order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
             break;

@@ -144,7 +144,7 @@ HostMap HostMap::state(const bpf::StateMap& image) {
     const bool is_set = image.kind == bpf::StateKind::kSet;
     const std::uint32_t key_words = image.key_size / 4;
     const std::uint32_t groups = is_set ? weir_set_groups(image.max_entries) : weir_term_groups(image.max_entries);
-    HostMap map = is_set ? array(weir_set_elements(groups, key_words), WEIR_SET_BYTES)
+    HostMap map = is_set ? array(weir_set_elements(groups, key_words, image.net_word), WEIR_SET_BYTES)
                          : array(weir_term_elements(groups, image.values != bpf::kNoValues), WEIR_TERM_BYTES);
     map.image_ = image;
     for (Seeded random(1);;) {

@@ -37,7 +37,7 @@ std::uint64_t bytes_of(const Set& set) {
     if (has_names(set.types)) return bytes_of_names(set);
     if (!set.dynamic) return set.entries.size() * kFixedEntryBytes;
     const std::uint32_t groups = weir_set_groups(static_cast<std::uint32_t>(set.size));
-    return std::uint64_t{weir_set_elements(groups, kept_words(set.types))} * WEIR_SET_BYTES;
+    return std::uint64_t{weir_set_elements(groups, kept_words(set.types), has_net(set.types) ? 1 : 0)} * WEIR_SET_BYTES;
 }
 
 std::uint64_t bytes_of_cells(std::uint64_t size, TermKind kind) {

@@ -60,15 +60,16 @@ bool StateTable::fits(std::uint32_t elements) const {
     if (groups_ == 0 || groups_ >= elements || region_shift_ > 31 || groups_ >> region_shift_ >= WEIR_REGIONS)
         return false;
     if (key_words_ == 0) return true;
+    const std::uint32_t first = head().net_first;
     return (key_words_ == 2 || key_words_ == 6 || key_words_ == 16) &&
-           weir_set_elements(groups_, key_words_) <= elements;
+           weir_set_elements(groups_, key_words_, first) <= elements;
 }
 
 Result<UniqueFd> StateTable::make(const Shape& shape) {
     const bool is_set = shape.key_words != 0;
     const std::uint32_t groups = is_set ? weir_set_groups(shape.size) : weir_term_groups(shape.size);
-    const std::uint32_t elements =
-        is_set ? weir_set_elements(groups, shape.key_words) : weir_term_elements(groups, shape.has_values ? 1 : 0);
+    const std::uint32_t elements = is_set ? weir_set_elements(groups, shape.key_words, shape.net_word)
+                                          : weir_term_elements(groups, shape.has_values ? 1 : 0);
     const std::uint32_t element_bytes = is_set ? WEIR_SET_BYTES : WEIR_TERM_BYTES;
     auto fd = made(is_set ? "weir_set" : "weir_term", elements, element_bytes);
     if (!fd) return fd.error();

@@ -1,5 +1,5 @@
 // What state costs: ns a packet over the same rule without it, with as many live keys as said, in no order; and
-// look-ups in sets that change. bench_state [KEYS…]
+// look-ups in sets that change. bench_state [nets] [KEYS…]
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -80,8 +80,9 @@ void measure_nets(SourceDriver& driver, const std::string& bare, std::size_t key
 
 int main(int argc, char** argv) {
     std::vector<std::size_t> counts{1'000, 100'000};
-    if (argc > 1) counts.clear();
-    for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
+    const int first = argc > 1 && std::string(argv[1]) == "nets" ? 2 : 1;
+    if (argc > first) counts.clear();
+    for (int i = first; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
     const std::string bare = "rule r { when udp and ip.ttl == 64 then drop }\n";
     const auto rule = [](const std::string& term) {
         return "rule r { when udp and ip.ttl == 64 and " + term + " size 100000 then drop }\n";
@@ -100,12 +101,13 @@ int main(int argc, char** argv) {
                              bare, true}};
     kinds.push_back(kinds.back());
     kinds.back().name = "a set that lacks them", kinds.back().meets_others = true;
+    if (first == 2) kinds.clear();
     SourceDriver driver;
     fmt::print("{:<24} {:>4} {:>9} {:>8} {:>8}\n", "term", "", "keys", "ns more", "ns");
     for (const Kind& kind : kinds)
         for (const std::size_t keys : counts)
             for (const int version : {4, 6}) measure(driver, kind, keys, static_cast<std::uint8_t>(version));
-    for (std::size_t kind = kinds.size() - 2; kind < kinds.size(); ++kind)
+    for (std::size_t kind = kinds.empty() ? 0 : kinds.size() - 2; kind < kinds.size(); ++kind)
         for (const int version : {4, 6}) measure(driver, kinds[kind], 1'000'000, static_cast<std::uint8_t>(version));
     for (const unsigned lengths : {1u, 4u, 16u})
         for (const std::size_t keys : counts)

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "grammar/base/seeded.h"
+#include "grammar/value.h"
 #include "tests/kernel/wire.h"
 
 using namespace weir;
@@ -94,6 +96,27 @@ TEST_CASE("a longer prefix that has ended hides no shorter one, and the other wa
     CHECK(running.drops());
     running.add({"10.0.0.0/31"}, 1ms);
     std::this_thread::sleep_for(100ms);
+    CHECK_FALSE(running.drops());
+}
+
+TEST_CASE("a net of each length is found among many others, and no longer once it is removed", "[nets]") {
+    Running running("set bad : net size 2000 rule bad { when ip.src in bad then drop }");
+    Seeded random(7);
+    std::vector<std::string> others;
+    for (int i = 0; i < 1900; ++i) {
+        const IpAddress address =
+            *parse_ip(fmt::format("{}.{}.{}.{}", 11 + random() % 200, random() % 256, random() % 256, random() % 256));
+        others.push_back(to_string(network({address, static_cast<std::uint8_t>(8 + random() % 25)})));
+    }
+    REQUIRE(running.set().add(others, 0));
+    CHECK_FALSE(running.drops());
+    for (std::uint8_t length = 0; length <= 32; ++length) {
+        const std::string net = to_string(network({*parse_ip("10.0.0.1"), length}));
+        INFO(net);
+        running.add({net});
+        CHECK(running.drops());
+        CHECK(*running.set().remove({net}) == 1);
+    }
     CHECK_FALSE(running.drops());
 }
 

@@ -27,7 +27,7 @@ std::uint64_t bytes_of_maps(const Compiled& compiled) {
     for (const bpf::StateMap& map : object.state) {
         const std::uint64_t elements =
             map.kind == bpf::StateKind::kSet
-                ? weir_set_elements(weir_set_groups(map.max_entries), map.key_size / 4)
+                ? weir_set_elements(weir_set_groups(map.max_entries), map.key_size / 4, map.net_word)
                 : weir_term_elements(weir_term_groups(map.max_entries), map.values != bpf::kNoValues);
         bytes += elements * map.value_size;
     }
@@ -47,6 +47,7 @@ TEST_CASE("what is said of a table is what its maps take") {
              "rule r { when rate(ip.src) > 10/s size 100000 then drop }",
              "rule r { when count(ip.src, tcp.dport, in 1m) > 10 then drop }",
              "set s : ip size 200000 ttl 1h rule r { when ip.src in s then drop }",
+             "set s : net size 200000 rule r { when ip.src in s then drop }",
              "set s : u16 size 1000 ttl 1h rule r { when tcp.window in s then drop }",
              "set s : (ip, ip, port) size 50000 ttl 1h rule r { when (ip.src, ip.dst, tcp.dport) in s then drop }",
              "rule r { when tcp then alert a, drop } alert a { throttle 1 per ip.src every 1m }",
