@@ -163,19 +163,20 @@ static __always_inline __u64 weir_distance(struct weir_term_group* group, __u32 
  * to its initial state. So a key over its limit goes only where all are. No term: of the throttles. */
 static __always_inline __u32 weir_choose(struct weir_term_group* group, __u64 print, const struct weir_term* term,
                                          __u64 now_ns, enum weir_cells kind) {
-    __u32 nearest = 0;
-    __u64 least = ~0ull;
+    __u64 nearest = 0, least = ~0ull, zero = hidden_zero(print);
 #pragma clang loop unroll(disable)
     for (__u32 i = 0; i < WEIR_GROUP_CELLS; i++) {
         __u32 at = weir_cell_from_home(print, i);
-        __u64 distance = weir_distance(group, at, term, now_ns, kind);
+        __u64 distance = hidden(weir_distance(group, at, term, now_ns, kind), zero);
         if (distance < least) {
             nearest = at;
             least = distance;
         }
         if (!least) break;
-        OPAQUE(least);
+        nearest = hidden(nearest, zero);
+        least = hidden(least, zero);
     }
+    nearest &= WEIR_GROUP_CELLS - 1;
     return least ? nearest | WEIR_EVICTS : nearest;
 }
 #define CHOOSE(name, kind)                                                                                             \

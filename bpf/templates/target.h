@@ -99,6 +99,19 @@ static __always_inline __u32 frame_len(weir_ctx* ctx) {
 #define OPAQUE(number) asm volatile("" : "+r"(number))
 #endif
 
+/* 0, made of a number of which the verifier knows nothing, so that it does not know that it is 0. Ways that differ in
+ * a number become one for the verifier where the number is hidden by it. */
+static __always_inline __u64 hidden_zero(__u64 number) {
+    __u64 same = number;
+    OPAQUE(same);
+    return number & ~same;
+}
+static __always_inline __u64 hidden(__u64 number, __u64 zero) {
+    number ^= zero;
+    OPAQUE(number);
+    return number;
+}
+
 /* The verifier checks a global function once, by itself: its paths do not multiply with its callers' paths. Weak, so
  * that LLVM assumes nothing about its body, as the verifier does. Its pointers must be tested for NULL. */
 #define GLOBAL_FUNCTION __attribute__((noinline, weak))

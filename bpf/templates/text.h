@@ -6,6 +6,7 @@
 #include "bpf/abi.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/maps.h"
+#include "bpf/templates/read/http_line.h"
 #include "bpf/templates/read/name.h"
 #include "bpf/templates/read/payload.h"
 #include "bpf/templates/target.h"
@@ -113,19 +114,21 @@ GLOBAL_FUNCTION int weir_name_contains(struct weir_inside* inside, __u32 number)
     return 0;
 }
 
+/* Where its first byte stands is found in a loop of its own: within this one the verifier would follow all ways through
+ * a word again for each word. */
 GLOBAL_FUNCTION int weir_text_contains(weir_ctx* ctx, __u32 text, __u32 number, __u64 fold) {
     const struct weir_text_literal* literal = &weir_text_literals[CHECKED(number, weir_text_literal_count())];
-    __u64 first = EIGHT_TIMES((__u64)literal->bytes[0]);
+    __u64 first = literal->bytes[0], other = first;
+    if (fold && first - 'a' < 26) other = first ^ 0x20;
+    __u32 begin = WEIR_TEXT_OFFSET(text), end = text_end(text), at = begin;
+    first = EIGHT_TIMES(first);
+    other = EIGHT_TIMES(other);
 #pragma clang loop unroll(disable)
-    for (__u32 at = 0; at < TEXT_BYTES; at += WORD_BYTES) {
-        if (at >= WEIR_TEXT_BYTES(text)) return 0;
-        __u64 word = weir_text_word(ctx, WEIR_TEXT_OFFSET(text) + (__u64)at, text_end(text));
-        __u64 hits = all_zeros(fold_word(word, fold) ^ first);
-#pragma clang loop unroll(disable)
-        for (__u32 i = 0; i < WORD_BYTES && hits; i++) {
-            if (weir_text_at(ctx, text, number, at + lowest_mark(hits), fold)) return 1;
-            hits &= hits - 1;
-        }
+    for (__u32 i = 0; i < TEXT_BYTES; i++) {
+        at = weir_find_either(ctx, at, end, first, other);
+        if (at >= end) return 0;
+        if (weir_text_at(ctx, text, number, at - begin, fold)) return 1;
+        at++;
     }
     return 0;
 }
