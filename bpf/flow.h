@@ -1,7 +1,8 @@
 /* The flow table, as program and user space see it: an array map of groups of eight flows. Compiles as C and as C++.
  *
- * A flow is known by its print (bpf/print.h), which names its group and its home in it. A flow that is at home costs
- * one cache line; the prints of a whole group are a line, too, so that a flow that is not there costs two. */
+ * A flow is known by its print (bpf/print.h), which names its group, its home in it, and a tag of a byte. The tags of
+ * all groups are dense, so that they stay in the CPU's caches: of a flow that is not there they nearly always say so,
+ * and of one that is there they say in which cell, so that it costs one cache line of the groups. */
 #ifndef WEIR_BPF_FLOW_H
 #define WEIR_BPF_FLOW_H
 
@@ -87,7 +88,7 @@ struct weir_flow {  /* a cache line */
     __u32 state;    /* WEIR_FLOW_* */
     __u32 lock;     /* of the group, in its first cell */
 };
-/* What few packets need of a flow. */
+/* What few packets need of a flow: a line of its own, in another element. */
 struct weir_flow_rest {
     __u32 addresses[2][4]; /* by side, as in struct weir_packet */
     __u16 ports[2];        /* an echo's number */
@@ -95,19 +96,37 @@ struct weir_flow_rest {
     __u64 handshake_ns; /* TCP: when the last SYN came; once it was answered: of a SYN of the host the round-trip time,
                            else when the answer came; once established: the round-trip time */
     __u64 request_ns;   /* when the head of the last request came */
+    __u64 unused_line;
 };
 #define WEIR_FLOW_CELLS 8u
+#define WEIR_FLOW_TAGGED 64u /* groups that have their tags in one element */
 struct weir_flow_group {
-    __u64 prints[WEIR_FLOW_CELLS]; /* of the cells, in one line; a cell's own print decides */
     struct weir_flow cells[WEIR_FLOW_CELLS];
-    struct weir_flow_rest rest[WEIR_FLOW_CELLS];
 };
-#define WEIR_FLOW_BYTES 1024u /* of a group */
+/* The elements of the map: the groups, then the rest of each, then their tags. */
+union weir_flow_element {
+    struct weir_flow_group group;
+    struct weir_flow_rest rest[WEIR_FLOW_CELLS];
+    __u8 tags[WEIR_FLOW_TAGGED][WEIR_FLOW_CELLS]; /* of a cell: that of the last flow in it; 0: there was none */
+};
+#define WEIR_FLOW_BYTES 512u /* of an element */
 
 /* With as many flows as the policy asks for a third of the cells is in use: one group in 600 is full. */
 static inline __u32 weir_flow_groups_of(__u32 size) { return (__u32)((__u64)size * 3 / 8) + 1; }
+static inline __u32 weir_flow_elements(__u32 groups) { return 2 * groups + (groups - 1) / WEIR_FLOW_TAGGED + 1; }
+static inline __u32 weir_flow_groups_in(__u32 elements) {
+    const __u32 all = 2 * WEIR_FLOW_TAGGED + 1; /* elements of groups that share one of tags */
+    return (elements - (elements + all - 1) / all) / 2;
+}
+static inline __u32 weir_flow_rest_element(__u32 groups, __u32 group) { return groups + group; }
+static inline __u32 weir_flow_tag_element(__u32 groups, __u32 group) { return 2 * groups + group / WEIR_FLOW_TAGGED; }
+
 static inline __u32 weir_flow_group_of(__u64 print, __u32 groups) { return (__u32)((print >> 32) * groups >> 32); }
 static inline __u32 weir_flow_home(__u64 print) { return (__u32)print & (WEIR_FLOW_CELLS - 1); }
+static inline __u64 weir_flow_tag(__u64 print) {
+    __u64 tag = print >> 8 & 0xff;
+    return tag ? tag : 1;
+}
 
 static inline __u64 weir_flow_lasts_ns(__u32 state) {
     const __u32 both = WEIR_FLOW_SEEN | WEIR_FLOW_SEEN << 1;

@@ -13,12 +13,13 @@
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1); /* weir_flow_groups() */
+    __uint(max_entries, 1); /* weir_flow_elements() */
     __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
-    __type(value, struct weir_flow_group);
+    __type(value, union weir_flow_element);
 } weir_flows SEC(".maps");
-_Static_assert(sizeof(struct weir_flow) == 64 && sizeof(struct weir_flow_group) == WEIR_FLOW_BYTES, "cache lines");
+_Static_assert(sizeof(struct weir_flow) == 64 && sizeof(struct weir_flow_rest) == 64, "cache lines");
+_Static_assert(sizeof(union weir_flow_element) == WEIR_FLOW_BYTES, "of all three kinds");
 
 enum { FLOW_TCP_FIN = 1, FLOW_TCP_SYN = 2, FLOW_TCP_RST = 4, FLOW_TCP_ACK = 16, FLOW_PROTO_TCP = 6 };
 #define FLOW_BIT(bit) WEIR_BIT(WEIR_##bit)
@@ -27,13 +28,22 @@ static __always_inline struct weir_flow* flow_cell(struct weir_flow_group* group
     OPAQUE(cell);
     return &group->cells[cell & (WEIR_FLOW_CELLS - 1)];
 }
-static __always_inline volatile __u64* flow_print_at(struct weir_flow_group* group, __u64 cell) {
-    OPAQUE(cell);
-    return &group->prints[cell & (WEIR_FLOW_CELLS - 1)];
+static __always_inline struct weir_flow_group* flow_group(__u32 number) {
+    return bpf_map_lookup_elem(&weir_flows, &number);
 }
-static __always_inline struct weir_flow_rest* flow_rest(struct weir_flow_group* group, __u64 cell) {
+/* NULL: never. */
+static __always_inline struct weir_flow_rest* flow_rest(__u32 number, __u64 cell) {
+    __u32 at = weir_flow_rest_element(weir_settings.flow_groups, number);
+    union weir_flow_element* element = bpf_map_lookup_elem(&weir_flows, &at);
     OPAQUE(cell);
-    return &group->rest[cell & (WEIR_FLOW_CELLS - 1)];
+    return element ? &element->rest[cell & (WEIR_FLOW_CELLS - 1)] : 0;
+}
+static __always_inline __u8* flow_tags(__u32 number) {
+    __u32 at = weir_flow_tag_element(weir_settings.flow_groups, number);
+    union weir_flow_element* element = bpf_map_lookup_elem(&weir_flows, &at);
+    __u64 in_element = number;
+    OPAQUE(in_element);
+    return element ? element->tags[in_element & (WEIR_FLOW_TAGGED - 1)] : 0;
 }
 static __always_inline __u64 flow_own_print(const struct weir_flow* flow) {
     return *(const volatile __u64*)&flow->print;
@@ -62,45 +72,57 @@ static __always_inline __u32 flow_ports(const struct weir_packet* p) {
     return 0;
 }
 
-/* The sender's side: 0 where its (address, port) is the smaller one, or both are the same. */
-static __always_inline __u32 flow_side(const struct weir_packet* p, __u32 ports) {
-    for (int i = 0; i < 4; i++) {
-        if (p->ip_src[i] != p->ip_dst[i]) return p->ip_src[i] > p->ip_dst[i];
-        if (p->ip_version == 4) break;
-    }
-    return (ports & 0xffff) > ports >> 16;
+/* The sender's side: 0 where its (address, port) is the smaller one, or both are the same. Without branches: of many
+ * flows the sides are random. */
+static __always_inline __u64 flow_is_less(__u64 a, __u64 b) {
+    __u64 difference = a - b; /* both are short */
+    OPAQUE(difference);
+    return difference >> 63;
+}
+static __always_inline __u64 flow_side(const struct weir_packet* p, __u64 ports) {
+    __u64 from = ports & 0xffff, to = ports >> 16;
+    if (p->ip_version == 4) return flow_is_less((__u64)p->ip_dst[0] << 16 | to, (__u64)p->ip_src[0] << 16 | from);
+    for (int i = 0; i < 4; i++)
+        if (p->ip_src[i] != p->ip_dst[i]) return flow_is_less(p->ip_dst[i], p->ip_src[i]);
+    return flow_is_less(to, from);
 }
 
-static __always_inline __u64 flow_print(const struct weir_packet* p, __u32 ports, __u32 side) {
+/* Both ends' words, the smaller end's first. `swaps`: ~0 where that is the target, else 0. */
+static __always_inline __u64 flow_ends(__u64 from, __u64 to, __u64 swaps) {
+    __u64 change = (from ^ to) & swaps;
+    return (from ^ change) | (to ^ change) << 32;
+}
+static __always_inline __u64 flow_print(const struct weir_packet* p, __u32 ports, __u64 side) {
     const volatile __u64* by = weir_settings.print_by;
-    __u64 turned = side ? ports << 16 | ports >> 16 : ports;
+    __u64 swaps = -side, turned = (ports ^ ((ports ^ (ports >> 16 | ports << 16)) & (__u32)swaps));
     __u64 print = turned << 32 | (__u64)p->ip_proto << 8 | p->ip_version;
-    const __u32 *low = side ? p->ip_dst : p->ip_src, *high = side ? p->ip_src : p->ip_dst;
-    print = weir_print_step(by, print, low[0] | (__u64)high[0] << 32);
+    print = weir_print_step(by, print, flow_ends(p->ip_src[0], p->ip_dst[0], swaps));
     if (p->ip_version == 6)
-        for (int i = 1; i < 4; i++) print = weir_print_step(by, print, low[i] | (__u64)high[i] << 32);
+        for (int i = 1; i < 4; i++) print = weir_print_step(by, print, flow_ends(p->ip_src[i], p->ip_dst[i], swaps));
     return print ? print : 1;
 }
 
-/* The flow's cell in its group; WEIR_FLOW_CELLS: there is none. */
+/* The flow's cell in its group; WEIR_FLOW_CELLS: there is none. A cell that the tags name has the flow or not: of two
+ * flows in 255 the tags are the same, and a flow that has ended leaves its tag. */
 _Static_assert(WEIR_FLOW_CELLS == 8, "a mark for each in a word");
-static __always_inline __u64 flow_marks(struct weir_flow_group* group, __u64 print) {
-    __u64 marks = 0;
-#pragma clang loop unroll(full)
-    for (__u32 cell = 0; cell < WEIR_FLOW_CELLS; cell++) {
-        __u64 unlike = *(const volatile __u64*)&group->prints[cell] ^ print;
-        marks |= (~(unlike | -unlike) >> 63) << (cell * 8 + 7);
-        OPAQUE(marks);
+#define FLOW_EACH_TAG 0x0101010101010101ull
+GLOBAL_FUNCTION __u32 weir_find_marked_flow(struct weir_flow_group* group, __u64 print, __u64 marks) {
+    if (!group) return WEIR_FLOW_CELLS;
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < WEIR_FLOW_CELLS && marks; i++) {
+        __u64 cell = lowest_mark(marks);
+        if (flow_own_print(flow_cell(group, cell)) == print) return cell & (WEIR_FLOW_CELLS - 1);
+        marks &= marks - 1;
     }
-    return marks;
+    return WEIR_FLOW_CELLS;
 }
-static __always_inline __u64 flow_find(struct weir_flow_group* group, __u64 print) {
-    __u64 home = weir_flow_home(print);
-    if (flow_own_print(flow_cell(group, home)) == print) return home;
-    __u64 marks = flow_marks(group, print);
-    if (!marks) return WEIR_FLOW_CELLS;
-    __u64 cell = lowest_mark(marks);
-    return flow_own_print(flow_cell(group, cell)) == print ? cell : WEIR_FLOW_CELLS;
+static __always_inline __u64 flow_find(struct weir_flow_group* group, __u32 number, __u64 print) {
+    const __u8* tags = flow_tags(number);
+    if (!tags) return WEIR_FLOW_CELLS;
+    __u64 unlike = *(const volatile __u64*)tags ^ weir_flow_tag(print) * FLOW_EACH_TAG, home = weir_flow_home(print);
+    if (!(unlike >> home * 8 & 0xff) && flow_own_print(flow_cell(group, home)) == print) return home;
+    __u64 marks = (unlike - FLOW_EACH_TAG) & ~unlike & FLOW_EACH_TAG << 7;
+    return marks ? weir_find_marked_flow(group, print, marks) : WEIR_FLOW_CELLS;
 }
 
 /* ---- what a packet makes of a flow ---- */
@@ -145,7 +167,9 @@ static __always_inline int flow_begins_again(const struct weir_packet* p, __u32 
 }
 
 static __always_inline int flow_is_over(const struct weir_flow* flow, __u64 now_ns) {
-    return weir_since(flow->last_ns, now_ns) >= weir_flow_lasts_ns(flow->state);
+    __s64 silent_ns = now_ns - flow->last_ns;               /* below 0 where another CPU was later */
+    if (silent_ns < (__s64)WEIR_FLOW_ONE_SIDE_NS) return 0; /* none is over as soon */
+    return (__u64)silent_ns >= weir_flow_lasts_ns(flow->state);
 }
 
 /* The clock's last tick tells silences; what is measured asks the clock itself. */
@@ -166,16 +190,19 @@ static __always_inline int flow_is_answer(const struct weir_packet* p) {
 }
 
 /* What few policies read of a flow that is known. Returns bits of presence. */
-static __always_inline __u32 flow_measure(struct weir_packet* p, struct weir_flow_view* view,
-                                          struct weir_flow_group* group, __u32 cell, __u32 opened) {
+static __always_inline __u32 flow_measure(struct weir_packet* p, struct weir_flow_view* view, __u32 cell,
+                                          __u32 opened) {
     const __u32 whole = WEIR_FLOW_FROM_SYN | WEIR_FLOW_ESTABLISHED;
+    if (!(weir_flow_reads() & (WEIR_FLOW_READS_RTT | WEIR_FLOW_READS_LATENCY))) return 0;
+    const struct weir_flow_rest* rest = flow_rest(view->group, cell);
     __u32 found = 0;
+    if (!rest) return 0;
     if ((weir_flow_reads() & WEIR_FLOW_READS_RTT) && (view->state & whole) == whole) {
-        view->rtt_ns = flow_round_trip(p, flow_rest(group, cell), opened, view->state);
+        view->rtt_ns = flow_round_trip(p, rest, opened, view->state);
         found |= FLOW_BIT(HAS_FLOW_RTT);
     }
     if ((weir_flow_reads() & WEIR_FLOW_READS_LATENCY) && (view->state & WEIR_FLOW_REQUEST) && flow_is_answer(p)) {
-        view->latency_ns = weir_since(flow_rest(group, cell)->request_ns, weir_packet_time(p));
+        view->latency_ns = weir_since(rest->request_ns, weir_packet_time(p));
         found |= FLOW_BIT(HAS_HTTP_LATENCY);
     }
     return found;
@@ -186,47 +213,50 @@ static __always_inline __u32 flow_is_retransmit(const struct weir_packet* p, con
     return (__s32)(flow_end_of(p) - *(const volatile __u32*)&flow->next[side & 1]) <= 0;
 }
 
+/* Of a flow that begins with this packet. What entering it needs beside is found out then: a flood is mostly refused.
+ */
+static __always_inline int flow_begins(struct weir_flow_view* view, __u32 present) {
+    view->cell = WEIR_FLOW_CELLS;
+    view->present = present | FLOW_BIT(IS_FLOW_NEW) | FLOW_BIT(IS_FLOW_FROM_CLIENT);
+    return 1;
+}
+
 /* The packet's flow, with this packet counted, unless it was entered already. What it carries has been read. */
 GLOBAL_FUNCTION int weir_find_flow(struct weir_scratch* scratch, __u32 is_entered) {
     if (!scratch) return 0;
     struct weir_packet* p = &scratch->packet;
     struct weir_flow_view* view = &scratch->flow;
-    __u32 ports = flow_ports(p), side = flow_side(p, ports);
-    OPAQUE(side);
-    side &= 1;
-    view->print = flow_print(p, ports, side);
+    __u32 ports = flow_ports(p);
+    __u64 side = flow_side(p, ports), print = flow_print(p, ports, side);
+    __u32 number = weir_flow_group_of(print, weir_settings.flow_groups);
+    view->print = print;
     view->side = side;
-    view->group = weir_flow_group_of(view->print, weir_settings.flow_groups);
-    struct weir_flow_group* group = bpf_map_lookup_elem(&weir_flows, &view->group);
-    if (!group) return 0;
-    __u64 now_ns = flow_time(p), cell = flow_find(group, view->print);
-    view->now_ns = now_ns;
-    __u32 present = FLOW_BIT(HAS_FLOW), is_tcp = flow_is_tcp(p);
-    if (is_tcp) present |= FLOW_BIT(HAS_TCP_FLOW);
-    const struct weir_flow* flow = flow_cell(group, cell);
-    __u32 before = cell < WEIR_FLOW_CELLS ? *(const volatile __u32*)&flow->state : 0;
+    view->group = number;
     view->packets = is_entered ? 0 : weir_wire_packets(p);
     view->bytes = is_entered ? 0 : weir_wire_bytes(p);
     view->age_ns = 0;
-    if (!before || flow_is_over(flow, now_ns) || flow_begins_again(p, before)) {
-        view->cell = WEIR_FLOW_CELLS;
-        view->before = 0;
-        view->state = flow_step(p, 0, side);
-        view->present = present | FLOW_BIT(IS_FLOW_NEW) | FLOW_BIT(IS_FLOW_FROM_CLIENT);
-        return 1;
-    }
+    __u32 present = FLOW_BIT(HAS_FLOW), is_tcp = flow_is_tcp(p);
+    if (is_tcp) present |= FLOW_BIT(HAS_TCP_FLOW);
+    struct weir_flow_group* group = flow_group(number);
+    if (!group) return 0;
+    __u64 cell = flow_find(group, number, print);
+    if (cell >= WEIR_FLOW_CELLS) return flow_begins(view, present);
+    const struct weir_flow* flow = flow_cell(group, cell);
+    __u32 before = *(const volatile __u32*)&flow->state;
+    view->now_ns = flow_time(p);
+    if (!before || flow_is_over(flow, view->now_ns) || flow_begins_again(p, before)) return flow_begins(view, present);
     view->cell = cell;
     view->before = before;
     view->state = flow_step(p, before, side);
     view->packets += *(const volatile __u64*)&flow->packets;
     view->bytes += *(const volatile __u64*)&flow->bytes;
-    if (weir_flow_reads() & WEIR_FLOW_READS_AGE) view->age_ns = weir_since(flow->first_ns, now_ns);
+    if (weir_flow_reads() & WEIR_FLOW_READS_AGE) view->age_ns = weir_since(flow->first_ns, view->now_ns);
     __u32 opened = view->state & ~before & WEIR_FLOW_ESTABLISHED;
     if (view->state & WEIR_FLOW_ESTABLISHED) present |= FLOW_BIT(IS_FLOW_ESTABLISHED);
     if (opened) present |= FLOW_BIT(IS_FLOW_OPENED);
     if ((before & WEIR_FLOW_CLIENT) == side) present |= FLOW_BIT(IS_FLOW_FROM_CLIENT);
     if (is_tcp && !is_entered && flow_is_retransmit(p, flow, side)) present |= FLOW_BIT(IS_RETRANSMIT);
-    view->present = present | flow_measure(p, view, group, cell, opened);
+    view->present = present | flow_measure(p, view, cell, opened);
     return 1;
 }
 
@@ -249,9 +279,8 @@ static __always_inline void look_up_flow(weir_ctx* ctx, struct weir_scratch* scr
 
 /* ---- entering ---- */
 
-/* Ends the flow of the cell, unless it is another one's by now. The cell is free last: until then nobody takes it. */
+/* Ends the flow of the cell, unless it is another one's by now. */
 static __always_inline void flow_end(struct weir_flow_group* group, __u64 cell, __u64 print) {
-    __sync_val_compare_and_swap((__u64*)flow_print_at(group, cell), print, 0);
     __sync_val_compare_and_swap(&flow_cell(group, cell)->print, print, 0);
 }
 
@@ -284,6 +313,7 @@ static __always_inline void flow_number(const struct weir_packet* p, struct weir
 /* When the steps of a handshake came. Before `flow->state` has them. */
 static __always_inline void flow_handshake(struct weir_packet* p, struct weir_flow_rest* rest, __u32 before,
                                            __u32 state) {
+    if (!rest) return;
     const __u32 answered = WEIR_FLOW_SYN_ACK | WEIR_FLOW_SYN_ACK << 1;
     if (!(state & WEIR_FLOW_FROM_SYN) || (before & WEIR_FLOW_ESTABLISHED)) return;
     __u32 is_syn = (p->tcp_flags & (FLOW_TCP_SYN | FLOW_TCP_ACK | FLOW_TCP_RST)) == FLOW_TCP_SYN;
@@ -317,10 +347,11 @@ static __always_inline void flow_enter(struct weir_scratch* scratch, struct weir
     if (flow->last_ns < view->now_ns) flow->last_ns = view->now_ns;
     if (flow_is_tcp(p)) {
         if (!(p->tcp_flags & FLOW_TCP_RST)) flow_number(p, flow, before, side);
-        if (!(before & WEIR_FLOW_ESTABLISHED)) flow_handshake(p, flow_rest(group, cell), before, state);
+        if (!(before & WEIR_FLOW_ESTABLISHED)) flow_handshake(p, flow_rest(view->group, cell), before, state);
     }
     if ((weir_flow_reads() & WEIR_FLOW_READS_LATENCY) && (p->present[1] & WEIR_BIT(WEIR_HAS_HTTP_REQUEST))) {
-        flow_rest(group, cell)->request_ns = weir_packet_time(p);
+        struct weir_flow_rest* rest = flow_rest(view->group, cell);
+        if (rest) rest->request_ns = weir_packet_time(p);
         state |= WEIR_FLOW_REQUEST;
     }
     if (state != before) flow_store_state(flow, before, state);
@@ -359,12 +390,19 @@ static __always_inline __u64 flow_choose(struct weir_flow_group* group, __u64 pr
     return chosen;
 }
 
+static __always_inline void flow_tag(__u32 number, __u64 cell, __u64 print) {
+    __u8* tags = flow_tags(number);
+    OPAQUE(cell);
+    if (tags) *(volatile __u8*)&tags[cell & (WEIR_FLOW_CELLS - 1)] = weir_flow_tag(print);
+}
+
 /* The cell, whose group is locked, as that of a flow without packets. */
 static __always_inline void flow_begin(const struct weir_scratch* scratch, struct weir_flow_group* group, __u64 cell) {
     const struct weir_packet* p = &scratch->packet;
     struct weir_flow* flow = flow_cell(group, cell);
-    struct weir_flow_rest* rest = flow_rest(group, cell);
+    struct weir_flow_rest* rest = flow_rest(scratch->flow.group, cell);
     __u32 ports = flow_ports(p), side = scratch->flow.side & 1;
+    if (!rest) return;
     *(volatile __u64*)&flow->print = 0;
     flow->first_ns = flow->last_ns = scratch->flow.now_ns;
     flow->packets = flow->bytes = 0;
@@ -384,14 +422,17 @@ GLOBAL_FUNCTION int weir_enter_new_flow(struct weir_scratch* scratch) {
     if (!scratch) return 0;
     struct weir_packet* p = &scratch->packet;
     struct weir_flow_view* view = &scratch->flow;
-    struct weir_flow_group* group = bpf_map_lookup_elem(&weir_flows, &view->group);
+    struct weir_flow_group* group = flow_group(view->group);
     if (!group) return 0;
     __u32* lock = &group->cells[0].lock;
     if (!weir_lock(lock)) {
         weir_refused(weir_flow_account());
         return 0;
     }
-    __u64 cell = flow_find(group, view->print);
+    view->now_ns = flow_time(p);
+    view->before = 0;
+    view->state = flow_step(p, 0, view->side & 1);
+    __u64 cell = flow_find(group, view->group, view->print);
     __u32 is_reset = flow_is_tcp(p) && (p->tcp_flags & FLOW_TCP_RST);
     if (cell < WEIR_FLOW_CELLS) {
         const struct weir_flow* flow = flow_cell(group, cell);
@@ -406,11 +447,10 @@ GLOBAL_FUNCTION int weir_enter_new_flow(struct weir_scratch* scratch) {
     }
     if (cell >= WEIR_FLOW_CELLS && !is_reset) {
         cell = flow_choose(group, view->print, view->now_ns);
-        *flow_print_at(group, cell) = 0;
         flow_begin(scratch, group, cell);
         flow_enter(scratch, group, cell);
         *(volatile __u64*)&flow_cell(group, cell)->print = view->print;
-        *flow_print_at(group, cell) = view->print;
+        flow_tag(view->group, cell, view->print);
     } else if (cell < WEIR_FLOW_CELLS) {
         if (flow_is_reset(p, flow_cell(group, cell), view->side & 1))
             flow_end(group, cell, view->print);
@@ -429,7 +469,7 @@ static __always_inline void enter_flow(weir_ctx* ctx, struct weir_scratch* scrat
         if (verdict != WEIR_REJECT) weir_enter_new_flow(scratch);
         return;
     }
-    struct weir_flow_group* group = bpf_map_lookup_elem(&weir_flows, &view->group);
+    struct weir_flow_group* group = flow_group(view->group);
     if (!group) return;
     __u64 cell = view->cell;
     struct weir_flow* flow = flow_cell(group, cell);

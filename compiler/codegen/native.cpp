@@ -67,14 +67,14 @@ Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
         if (size.map == "weir_state_accounts")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_state_account)));
         if (size.map == bpf::kFlowTable)
-            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_flow_group)));
+            maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(weir_flow_element)));
         if (size.map == "weir_changing")
             maps.emplace(size.map, HostMap::array(size.max_entries, sizeof(std::uint32_t)));
     }
     const bool walks =
         ((compiled.decision.needs | (compiled.egress ? compiled.egress->needs : 0)) & WEIR_NEED_TLS_WALKS) != 0;
     maps.emplace("weir_tls_walks", HostMap::array(walks ? WEIR_TLS_WALK_ELEMENTS : 0, sizeof(weir_tls_walks)));
-    maps.try_emplace(bpf::kFlowTable, HostMap::array(0, sizeof(weir_flow_group)));
+    maps.try_emplace(bpf::kFlowTable, HostMap::array(0, sizeof(weir_flow_element)));
     return maps;
 }
 
@@ -97,7 +97,7 @@ void bind_host_symbols(llvm::Module& module, const Maps& maps) {
     while (type->getElementType(static_cast<unsigned>(members.size())) == i32) members.push_back(number(0));
     constexpr std::uint64_t kPrintBy[] = WEIR_TEST_PRINT_BY;
     members.push_back(llvm::ConstantDataArray::get(module.getContext(), kPrintBy));
-    members.push_back(number(maps.at("weir_flows").entries()));
+    members.push_back(number(weir_flow_groups_in(static_cast<std::uint32_t>(maps.at("weir_flows").entries()))));
     members.push_back(number(0));
     settings->setInitializer(llvm::ConstantStruct::get(type, members));
     for (const char* used : {"llvm.compiler.used", "llvm.used"})

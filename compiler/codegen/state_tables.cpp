@@ -238,7 +238,7 @@ void StateTables::write_flows(const policy::TypedPolicy& policy, bpf::Object& ob
     map.value_size = WEIR_FLOW_BYTES;
     map.max_entries = static_cast<std::uint32_t>(policy.flows_size);
     object.state.push_back(std::move(map));
-    object.sizes.push_back({bpf::kFlowTable, flow_groups_, 0, 0});
+    object.sizes.push_back({bpf::kFlowTable, weir_flow_elements(flow_groups_), 0, 0});
 }
 
 void StateTables::write(const policy::TypedPolicy& policy, bpf::Object& object) const {

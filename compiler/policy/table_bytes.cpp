@@ -77,7 +77,8 @@ std::vector<TableBytes> table_bytes(const TypedPolicy& policy) {
     if (policy.reads_flows)
         tables.push_back(
             {"`flows`", policy.flows_span,
-             std::uint64_t{weir_flow_groups_of(static_cast<std::uint32_t>(policy.flows_size))} * WEIR_FLOW_BYTES});
+             std::uint64_t{weir_flow_elements(weir_flow_groups_of(static_cast<std::uint32_t>(policy.flows_size)))} *
+                 WEIR_FLOW_BYTES});
     return tables;
 }
 

@@ -40,8 +40,8 @@ private:
 
 Result<UniqueFd> FlowTable::make(std::uint32_t size) {
     LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-    UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_flows", sizeof(std::uint32_t), sizeof(weir_flow_group),
-                               weir_flow_groups_of(size), &opts));
+    UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_flows", sizeof(std::uint32_t), sizeof(weir_flow_element),
+                               weir_flow_elements(weir_flow_groups_of(size)), &opts));
     if (!fd) return kernel_error(errno, "making room for flows");
     return fd;
 }
@@ -65,12 +65,13 @@ Result<FlowTable> FlowTable::open(int fd) {
     bpf_map_info facts{};
     __u32 length = sizeof(facts);
     if (fd < 0 || bpf_obj_get_info_by_fd(fd, &facts, &length) != 0) return kernel_error(errno, "looking for flows");
-    if (facts.type != BPF_MAP_TYPE_ARRAY || facts.value_size != sizeof(weir_flow_group) || facts.max_entries == 0)
+    if (facts.type != BPF_MAP_TYPE_ARRAY || facts.value_size != sizeof(weir_flow_element) ||
+        facts.max_entries < weir_flow_elements(1))
         return Error{"the table of flows is not as weir made it", {}, EBADMSG};
-    const std::size_t bytes = std::size_t{facts.max_entries} * sizeof(weir_flow_group);
+    const std::size_t bytes = std::size_t{facts.max_entries} * sizeof(weir_flow_element);
     UniqueMapping memory(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), bytes);
     if (!memory) return kernel_error(errno, "reading flows");
-    return FlowTable(std::move(memory), facts.max_entries);
+    return FlowTable(std::move(memory), weir_flow_groups_in(facts.max_entries));
 }
 
 void FlowTable::each(std::uint64_t now_ns, const std::function<bool(const FlowEntry&)>& visit) const {
@@ -79,7 +80,7 @@ void FlowTable::each(std::uint64_t now_ns, const std::function<bool(const FlowEn
         for (std::uint32_t cell = 0; cell < WEIR_FLOW_CELLS; ++cell) {
             const std::uint64_t print = load(group.cells[cell].print);
             if (print == 0) continue;
-            FlowEntry entry{group.cells[cell], group.rest[cell]};
+            FlowEntry entry{group.cells[cell], rest(number, cell)};
             // Another flow may have taken the cell meanwhile.
             if (entry.flow.print != print || load(group.cells[cell].print) != print || entry.is_over(now_ns)) continue;
             if (!visit(entry)) return;
@@ -98,7 +99,8 @@ std::uint64_t FlowTable::count(std::uint64_t now_ns, const std::atomic<bool>& st
 
 bool FlowTable::put(const FlowEntry& entry, std::uint64_t now_ns) {
     const std::uint64_t print = entry.flow.print;
-    weir_flow_group& group = this->group(weir_flow_group_of(print, groups_));
+    const std::uint32_t number = weir_flow_group_of(print, groups_);
+    weir_flow_group& group = this->group(number);
     // Mostly it is there already: a program that meets the lock on this CPU would wait for us in vain.
     for (const weir_flow& flow : group.cells)
         if (load(flow.print) == print && !FlowEntry{flow, {}}.is_over(now_ns)) return true;
@@ -114,17 +116,17 @@ bool FlowTable::put(const FlowEntry& entry, std::uint64_t now_ns) {
     }
     if (chosen == WEIR_FLOW_CELLS) return false;
     weir_flow& flow = group.cells[chosen];
-    __atomic_store_n(&group.prints[chosen], __u64{0}, __ATOMIC_RELEASE);
     __atomic_store_n(&flow.print, __u64{0}, __ATOMIC_RELEASE);
     weir_flow next = entry.flow;
     next.print = 0;
     std::memcpy(&flow, &next, offsetof(weir_flow, lock));
-    group.rest[chosen] = entry.rest;
+    rest(number, chosen) = entry.rest;
     __atomic_store_n(&flow.print, __u64{print}, __ATOMIC_RELEASE);
-    __atomic_store_n(&group.prints[chosen], __u64{print}, __ATOMIC_RELEASE);
+    __atomic_store_n(&tag(number, chosen), static_cast<__u8>(weir_flow_tag(print)), __ATOMIC_RELEASE);
     return true;
 }
 
+// Tags stay: a program that enters a flow meanwhile would lose its own.
 void FlowTable::clear() {
     for (std::uint32_t number = 0; number < groups_; ++number)
         if (weir_flow_group& group = this->group(number); std::any_of(

@@ -39,11 +39,20 @@ public:
     // Enters a flow by its print, unless it is there. False where its group has no room.
     bool put(const FlowEntry& entry, std::uint64_t now_ns);
     void clear();
-    std::size_t bytes() const { return std::size_t{groups_} * sizeof(weir_flow_group); }
+    std::size_t bytes() const { return std::size_t{weir_flow_elements(groups_)} * sizeof(weir_flow_element); }
 
 private:
     FlowTable(UniqueMapping memory, std::uint32_t groups) : memory_(std::move(memory)), groups_(groups) {}
-    weir_flow_group& group(std::uint32_t number) const { return static_cast<weir_flow_group*>(memory_.get())[number]; }
+    weir_flow_element& element(std::uint32_t number) const {
+        return static_cast<weir_flow_element*>(memory_.get())[number];
+    }
+    weir_flow_group& group(std::uint32_t number) const { return element(number).group; }
+    weir_flow_rest& rest(std::uint32_t group, std::uint32_t cell) const {
+        return element(weir_flow_rest_element(groups_, group)).rest[cell];
+    }
+    __u8& tag(std::uint32_t group, std::uint32_t cell) const {
+        return element(weir_flow_tag_element(groups_, group)).tags[group % WEIR_FLOW_TAGGED][cell];
+    }
 
     UniqueMapping memory_;
     std::uint32_t groups_;

@@ -319,7 +319,7 @@ std::uint32_t StateMaps::flow_groups() const {
     bpf_map_info info{};
     __u32 length = sizeof(info);
     if (flows() < 0 || bpf_obj_get_info_by_fd(flows(), &info, &length) != 0) return 0;
-    return info.max_entries;
+    return weir_flow_groups_in(info.max_entries);
 }
 
 bool StateMaps::has_earlier_flows() const {

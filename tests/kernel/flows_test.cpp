@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <thread>
+#include <vector>
 
 #include "runtime/engine/accounts.h"
 #include "runtime/engine/flow_list.h"
@@ -122,6 +124,41 @@ TEST_CASE("among established flows the one that has been silent longest goes", "
     CHECK(matched(program) - before == 7);
     run(program, from(udp(53), 0x0b000001), 1);
     CHECK(matched(program) - before == 7);
+}
+
+TEST_CASE("flows of one group whose tags are the same are told apart", "[flows]") {
+    const auto trial = loaded(compiled(kPolicy), 0);
+    std::map<std::uint64_t, std::vector<std::uint32_t>> by_tag;
+    for (std::uint32_t i = 0; i < 3'000; ++i) run(trial, from(udp(53), 0x0b000000 + i), 1);
+    const auto table = runtime::FlowTable::open(trial.state().flows());
+    REQUIRE(table);
+    table->each(runtime::monotonic_ns(), [&](const runtime::FlowEntry& entry) {
+        const auto* ends = entry.rest.addresses;
+        by_tag[weir_flow_tag(entry.flow.print)].push_back(ends[0][0] >> 24 == 0x0b ? ends[0][0] : ends[1][0]);
+        return true;
+    });
+    const auto largest = std::max_element(
+        by_tag.begin(), by_tag.end(), [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+    const std::vector<std::uint32_t>& sources = largest->second;
+    REQUIRE(sources.size() > WEIR_FLOW_CELLS);
+    const auto program = loaded(compiled("flows size 1 " + std::string(kPolicy)), 0);  // one group
+    for (std::uint32_t i = 0; i < WEIR_FLOW_CELLS; ++i) run(program, from(udp(53), sources[i]), 1);
+    CHECK(matched(program) == 0);
+    for (std::uint32_t i = 0; i < WEIR_FLOW_CELLS; ++i) run(program, from(udp(53), sources[i]), 1);
+    CHECK(matched(program) == WEIR_FLOW_CELLS);
+    run(program, from(udp(53), sources[WEIR_FLOW_CELLS]), 1);  // takes a place
+    CHECK(matched(program) == WEIR_FLOW_CELLS);
+    CHECK(flows_account(program).evicted == 1);
+    run(program, from(udp(53), sources[WEIR_FLOW_CELLS]), 1);
+    CHECK(matched(program) == WEIR_FLOW_CELLS + 1);
+    CHECK(flows_in(program) == WEIR_FLOW_CELLS);
+}
+
+TEST_CASE("the groups of a table are known by its elements", "[flows]") {
+    for (std::uint32_t groups = 1; groups < 100'000; ++groups)
+        if (weir_flow_groups_in(weir_flow_elements(groups)) != groups) FAIL(groups << " groups");
+    for (const std::uint32_t groups : {weir_flow_groups_of(1), weir_flow_groups_of(4'000'000)})
+        CHECK(weir_flow_groups_in(weir_flow_elements(groups)) == groups);
 }
 
 TEST_CASE("a policy that reads no flows has no table of them", "[flows]") {
