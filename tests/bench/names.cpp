@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -65,25 +64,6 @@ std::vector<std::uint8_t> queries(const std::vector<std::string>& names, std::si
     return all;
 }
 
-// Of one access that needs the one before it, in memory of that size.
-double miss_ns(std::size_t bytes) {
-    std::vector<std::uint32_t> lines(bytes / 4), order(bytes / 64);
-    std::iota(order.begin(), order.end(), 0u);
-    Seeded random(3);
-    std::shuffle(order.begin(), order.end(), random);
-    for (std::size_t i = 0; i < order.size(); ++i) lines[order[i] * std::size_t{16}] = order[(i + 1) % order.size()];
-    std::uint32_t at = order[0];
-    constexpr int kSteps = 200'000;
-    double ns = 1e9;  // the least of several: another process may have the CPU meanwhile
-    for (int round = 0; round < 12; ++round) {
-        const auto begin = std::chrono::steady_clock::now();
-        for (int i = 0; i < kSteps; ++i) at = lines[at * std::size_t{16}];
-        ns = std::min(ns, ms_since(begin) * 1e6 / kSteps);
-    }
-    if (at == 0xffffffff) fmt::print(" ");  // so that it is not left out
-    return ns;
-}
-
 // Suffixes of the names of a list, and which of them are names.
 using Suffixes = std::unordered_map<std::string, bool>;
 Suffixes suffixes_of(std::size_t names) {
@@ -138,7 +118,7 @@ void measure_set(FrameDriver& driver, std::size_t names, const Loaded& reads, co
         "most\n",
         names, image.nodes, static_cast<double>(table) / 1e6, static_cast<double>(table) / static_cast<double>(names),
         with.read_ms, with.compile_ms, with.load_ms, use.ru_maxrss / 1024);
-    const double miss = miss_ns(table);
+    const double miss = miss_ns(table, table / 64);
     fmt::print("    verified {} instructions, {} without the set; a dependent miss {:.0f} ns\n",
                with.program.verified_insns(), reads.program.verified_insns(), miss);
     Seeded random(5);

@@ -1,5 +1,6 @@
 // Sends the frames of a shape out of an interface, through the kernel's live-frame test runs, and says what one costs,
-// in ns: the least and the median over chunks. bench_send IFACE SHAPE COUNT [SEED]
+// in ns: the least and the median over chunks. bench_send IFACE SHAPE COUNT [SEED]; SHAPE is `flows` for packets of
+// both ends of COUNT flows, in turn.
 //
 // All on one CPU: veth hands each frame to its peer, whose softirq runs in here, so that the time of a chunk is the
 // time of everything that the peer's namespace does to its packets.
@@ -49,6 +50,25 @@ void finish(std::vector<std::uint8_t>& frame) {
     while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     frame[24] = static_cast<std::uint8_t>(~sum >> 8);
     frame[25] = static_cast<std::uint8_t>(~sum);
+}
+
+// UDP of both ends of each flow.
+Frames flow_frames(std::uint32_t flows) {
+    constexpr std::size_t kBytes = 60, kSourceAt = 26, kTargetAt = 30;
+    Frames frames;
+    for (std::uint32_t i = 0; i < 2 * flows; ++i) {
+        std::vector<std::uint8_t> frame(kBytes);
+        frame[12] = 8;
+        frame[14] = 0x45, frame[17] = 46, frame[22] = 64, frame[23] = 17;
+        const std::uint32_t number = i / 2;
+        const std::uint8_t ends[2][4] = {
+            {11, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)}, {12, 0, 0, 1}};
+        std::copy_n(ends[i % 2], 4, frame.begin() + kSourceAt);
+        std::copy_n(ends[1 - i % 2], 4, frame.begin() + kTargetAt);
+        frame[34] = frame[36] = 20, frame[39] = 26;
+        frames.push_back(std::move(frame));
+    }
+    return frames;
 }
 
 int turn_gro_on(const char* interface) {
@@ -111,12 +131,14 @@ int run(const char* interface, const Frames& frames) {
 
 int main(int argc, char** argv) {
     if (argc == 3 && std::string_view(argv[1]) == "--gro") return turn_gro_on(argv[2]);
+    const bool sends_flows = argc > 3 && std::string_view(argv[2]) == "flows";
     const auto shape = argc > 3 ? weir::bench::shape_named(argv[2]) : std::nullopt;
-    if (!shape) return say({"usage: bench_send IFACE SHAPE COUNT [SEED] | --gro IFACE", {}, 0}), 2;
+    if (!shape && !sends_flows)
+        return say({"usage: bench_send IFACE SHAPE|flows COUNT [SEED] | --gro IFACE", {}, 0}), 2;
     const std::uint64_t seed = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1;
-    const auto rules =
-        weir::bench::make_rules(*shape, static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)), seed);
-    Frames frames = weir::bench::make_frames(rules, kFrames, seed);
+    const auto count = static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10));
+    Frames frames = sends_flows ? flow_frames(std::min(count, kFrames / 2))
+                                : weir::bench::make_frames(weir::bench::make_rules(*shape, count, seed), kFrames, seed);
     for (auto& frame : frames) finish(frame);
     return run(argv[1], frames);
 }
