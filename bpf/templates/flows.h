@@ -23,6 +23,7 @@ _Static_assert(sizeof(union weir_flow_element) == WEIR_FLOW_BYTES, "of all three
 
 enum { FLOW_TCP_FIN = 1, FLOW_TCP_SYN = 2, FLOW_TCP_RST = 4, FLOW_TCP_ACK = 16, FLOW_PROTO_TCP = 6 };
 #define FLOW_BIT(bit) WEIR_BIT(WEIR_##bit)
+#define FLOW_ADDRESS_BYTES 16u
 
 static __always_inline struct weir_flow* flow_cell(struct weir_flow_group* group, __u64 cell) {
     OPAQUE(cell);
@@ -87,18 +88,21 @@ static __always_inline __u64 flow_side(const struct weir_packet* p, __u64 ports)
     return flow_is_less(to, from);
 }
 
-/* Both ends' words, the smaller end's first. `swaps`: ~0 where that is the target, else 0. */
-static __always_inline __u64 flow_ends(__u64 from, __u64 to, __u64 swaps) {
-    __u64 change = (from ^ to) & swaps;
-    return (from ^ change) | (to ^ change) << 32;
-}
+/* The smaller end first. */
+_Static_assert(__builtin_offsetof(struct weir_packet, ip_dst) ==
+                   __builtin_offsetof(struct weir_packet, ip_src) + FLOW_ADDRESS_BYTES,
+               "one from the other by a difference without branches");
 static __always_inline __u64 flow_print(const struct weir_packet* p, __u32 ports, __u64 side) {
     const volatile __u64* by = weir_settings.print_by;
-    __u64 swaps = -side, turned = (ports ^ ((ports ^ (ports >> 16 | ports << 16)) & (__u32)swaps));
+    OPAQUE(side);
+    side &= 1;
+    __u64 first = side * FLOW_ADDRESS_BYTES, turned = (__u32)(((__u64)ports << 32 | ports) >> side * 16);
+    const __u32* low = (const __u32*)((const char*)p->ip_src + first);
+    const __u32* high = (const __u32*)((const char*)p->ip_src + (first ^ FLOW_ADDRESS_BYTES));
     __u64 print = turned << 32 | (__u64)p->ip_proto << 8 | p->ip_version;
-    print = weir_print_step(by, print, flow_ends(p->ip_src[0], p->ip_dst[0], swaps));
+    print = weir_print_step(by, print, low[0] | (__u64)high[0] << 32);
     if (p->ip_version == 6)
-        for (int i = 1; i < 4; i++) print = weir_print_step(by, print, flow_ends(p->ip_src[i], p->ip_dst[i], swaps));
+        for (int i = 1; i < 4; i++) print = weir_print_step(by, print, low[i] | (__u64)high[i] << 32);
     return print ? print : 1;
 }
 
