@@ -42,7 +42,7 @@ struct weir_record_slot {
 #define WEIR_RECORD_ELEMENTS(packets) ((packets) + 1u)
 
 /* Section .data.weir_ticks, filled by whoever loads the program: ns of a tick of the kernel, and CLOCK_MONOTONIC of
- * tick number 0 (bpf_jiffies64()). */
+ * tick number 0 (bpf_jiffies64()). Zeros: the number of ticks is no clock (runtime/ticks.h). */
 #define WEIR_TICK_WORDS 2u
 
 /* Behind an event with WEIR_EVENT_CAPTURED: the packet that it is about. */

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "runtime/ticks.h"
 #include "service/command_codec.h"
 
 namespace weir::service {
@@ -27,6 +28,8 @@ bool Startup::wait(int fd, std::uint64_t timeout_ms) {
 
 std::optional<WorkerOutcome> Startup::compile(Worker& worker, const WorkerRequest& request) {
     worker.ask(request);
+    // Takes up to a tick, once: while the worker is busy. Loading asks again, and says what is wrong.
+    static_cast<void>(runtime::kernel_ticks());
     while (wait(worker.fd(), worker.timeout_ms().value_or(1000)))
         if (auto outcome = worker.step()) return outcome;
     return std::nullopt;

@@ -4,20 +4,12 @@
 
 #include "bpf/abi.h"
 #include "bpf/record.h"
+#include "bpf/templates/clock.h"
 #include "bpf/templates/egress.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 #include "bpf/templates/text.h"
-
-static __always_inline __u64 weir_now(void) {
-    if (weir_settings.virtual_clock) {
-        __u32 zero = 0;
-        const __u64* now = bpf_map_lookup_elem(&weir_clock, &zero);
-        return now ? *now : 0;
-    }
-    return bpf_ktime_get_ns();
-}
 
 /* One more packet for row `row`; of a merged one those that the wire will have. */
 static __always_inline void weir_count(__u32 row, const struct weir_packet* packet) {

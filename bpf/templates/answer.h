@@ -4,6 +4,7 @@
 
 #include "bpf/abi.h"
 #include "bpf/answer.h"
+#include "bpf/templates/clock.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 
@@ -44,13 +45,13 @@ static __always_inline int may_be_answered(const struct weir_packet* packet) {
     return 1;
 }
 
-/* Takes a token of the interface's bucket. The coarse clock has steps of a few ms, and costs 30 ns less. */
+/* Takes a token of the interface's bucket. Steps of a few ms are fine enough. */
 static __always_inline int takes_token(weir_ctx* ctx) {
     __u32 number = ctx->ingress_ifindex % WEIR_ANSWER_BUCKETS;
     struct weir_answer_bucket* bucket = bpf_map_lookup_elem(&weir_answer_buckets, &number);
     if (!bucket) return 0;
     if (!bucket->answer_ns) return 1;
-    __u64 now = bpf_ktime_get_coarse_ns();
+    __u64 now = weir_tick_time();
 #pragma clang loop unroll(full)
     for (int i = 0; i < 4; i++) { /* other CPUs take tokens, too */
         __u64 seen = *(volatile __u64*)&bucket->full_ns;

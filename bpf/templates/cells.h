@@ -4,24 +4,18 @@
 
 #include "bpf/abi.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/clock.h"
 #include "bpf/templates/element.h"
 #include "bpf/templates/lock.h"
 #include "bpf/templates/maps.h"
 #include "bpf/templates/target.h"
 #include "bpf/windows.h"
 
-/* One time for all that happens to a packet. */
-static __always_inline __u64 weir_packet_time(struct weir_packet* packet) {
-    if (!packet->time_ns) packet->time_ns = weir_now();
-    return packet->time_ns;
-}
-
-/* What a term or a throttle is judged by: the clock's last tick, 1 to 10 ms ago, where that is little beside the time
- * in which its bucket fills or its window closes. The clock itself costs as much as the rest, and waits for all reads
- * before it. */
+/* What a term or a throttle is judged by: the clock's last tick where that is little beside the time in which its
+ * bucket fills or its window closes. */
 #define WEIR_TICK_WILL_DO_NS 1000000000ull
 static __always_inline __u64 weir_time_to_within(struct weir_packet* packet, __u64 span_ns) {
-    if (span_ns >= WEIR_TICK_WILL_DO_NS && !weir_settings.virtual_clock) return bpf_ktime_get_coarse_ns();
+    if (span_ns >= WEIR_TICK_WILL_DO_NS && !weir_settings.virtual_clock) return weir_tick_time();
     return weir_packet_time(packet);
 }
 

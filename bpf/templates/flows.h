@@ -180,7 +180,7 @@ static __always_inline int flow_is_over(const struct weir_flow* flow, __u64 now_
 static __always_inline __u64 flow_time(struct weir_packet* p) {
     if (weir_settings.virtual_clock || (weir_flow_reads() & WEIR_FLOW_READS_AGE) || p->time_ns)
         return weir_packet_time(p);
-    return bpf_ktime_get_coarse_ns();
+    return weir_tick_time();
 }
 
 static __always_inline __u64 flow_round_trip(struct weir_packet* p, const struct weir_flow_rest* rest, __u32 opened,

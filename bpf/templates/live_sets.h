@@ -10,7 +10,7 @@
 /* Nearly always the coarse clock tells: it is behind by a tick, some milliseconds. The other one costs as much as the
  * rest. */
 static __always_inline int weir_is_before(struct weir_packet* packet, __u64 end_ns) {
-    if (!packet->time_ns && !weir_settings.virtual_clock && end_ns > bpf_ktime_get_coarse_ns() + SURELY_NS) return 1;
+    if (!packet->time_ns && !weir_settings.virtual_clock && end_ns > weir_tick_time() + SURELY_NS) return 1;
     return weir_packet_time(packet) < end_ns;
 }
 

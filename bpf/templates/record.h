@@ -4,6 +4,7 @@
 
 #include "bpf/record.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/clock.h"
 #include "bpf/templates/inside.h"
 #include "bpf/templates/throttle.h"
 
@@ -17,7 +18,6 @@ struct {
 } weir_record SEC(".maps");
 
 extern struct weir_throttle_key weir_record_keys[]; /* those of `capture before` */
-extern __u64 weir_ticks[];                          /* ns of a tick of the kernel, CLOCK_MONOTONIC of tick 0 */
 __u32 weir_record_bytes(void);                      /* of a frame; 0: the policy records nothing */
 __u32 weir_record_packets(void);                    /* a power of two */
 __u32 weir_record_key_count(void);
@@ -194,16 +194,9 @@ GLOBAL_FUNCTION int weir_record_frame(weir_ctx* ctx, __u32 row, __u32 verdict, _
     return 0;
 }
 
-/* A policy that keeps the time of its packets has it. The clock itself would cost more than all of this, and the call
- * for its last tick (18 ns) as much; the verifier makes a load of the number of ticks. */
-#ifdef WEIR_HOST
-static __always_inline __u64 weir_tick_time(void) { return weir_now(); }
-#else
-static __always_inline __u64 weir_tick_time(void) { return bpf_jiffies64() * weir_ticks[0] + weir_ticks[1]; }
-#endif
+/* A policy that keeps the time of its packets has it. */
 static __always_inline __u64 weir_record_time(const struct weir_packet* packet) {
-    if (packet->time_ns) return packet->time_ns;
-    return weir_settings.virtual_clock ? weir_now() : weir_tick_time();
+    return packet->time_ns ? packet->time_ns : weir_tick_time();
 }
 
 /* Once the verdict is known. Tests and candidates record nothing. */

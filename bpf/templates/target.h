@@ -23,7 +23,6 @@
 void* bpf_map_lookup_elem(void* map, const void* key);
 long bpf_map_update_elem(void* map, const void* key, const void* value, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
-__u64 bpf_ktime_get_coarse_ns(void);
 void* bpf_ringbuf_reserve(void* ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void* record, __u64 flags);
 static __always_inline __u32 bpf_get_smp_processor_id(void) { return 0; }

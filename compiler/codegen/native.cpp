@@ -113,7 +113,6 @@ Status define_symbols(llvm::orc::LLJIT& jit, Maps& maps) {
     for (auto& [name, map] : maps) define(name, &map);
     define("bpf_map_lookup_elem", &look_up);
     define("bpf_ktime_get_ns", &no_clock);
-    define("bpf_ktime_get_coarse_ns", &no_clock);
     define("bpf_ringbuf_reserve", &no_room);
     define("bpf_ringbuf_submit", &ignore_submit);
     if (llvm::Error failed = jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(symbols)))

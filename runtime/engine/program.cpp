@@ -41,14 +41,20 @@ Status prepare_record(bpf_object* object, const bpf::Object& compiled, const Sha
         return Done{};
     }
     bpf_map__set_max_entries(record, bpf_map__max_entries(record) * possible_cpus());
-    const auto ticks = kernel_ticks();
-    if (!ticks) return ticks.error();
-    if (bpf_map* map = bpf_object__find_map_by_name(object, ".data.weir_ticks"); map != nullptr)
-        if (bpf_map__set_initial_value(map, ticks->data(), sizeof(*ticks)) != 0)
-            return kernel_error(errno, "filling the table of ticks");
     const bool goes_on = shared.record >= 0 && shared.recorded != nullptr && *shared.recorded == wanted;
     if (goes_on && bpf_map__reuse_fd(record, shared.record) != 0)
         return kernel_error(errno, "keeping the flight recorder");
+    return Done{};
+}
+
+// Of programs that read the kernel's number of ticks. Tests and replays set a clock of their own.
+Status prepare_ticks(bpf_object* object, const weir_settings& settings) {
+    bpf_map* map = bpf_object__find_map_by_name(object, ".data.weir_ticks");
+    if (map == nullptr || settings.virtual_clock != 0) return Done{};
+    const auto ticks = kernel_ticks();
+    if (!ticks) return ticks.error();
+    if (bpf_map__set_initial_value(map, ticks->data(), sizeof(*ticks)) != 0)
+        return kernel_error(errno, "filling the table of ticks");
     return Done{};
 }
 
@@ -114,6 +120,7 @@ Status prepare(bpf_object* object, const bpf::Object& compiled, const Part& part
     if (events != nullptr && options.shared.events >= 0 && bpf_map__reuse_fd(events, options.shared.events) != 0)
         return kernel_error(errno, "keeping the ring of events");
     if (Status recorded = prepare_record(object, compiled, options.shared); !recorded) return recorded;
+    if (Status prepared = prepare_ticks(object, options.settings); !prepared) return prepared;
     // Only tests and replays look into the trace; live policies need not carry it.
     for (const char* name : {"weir_trace_head", "weir_trace_matched", "weir_trace_alerts"})
         if (bpf_map* map = bpf_object__find_map_by_name(object, name); map != nullptr && options.settings.trace == 0)

@@ -1,6 +1,8 @@
+#include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -123,6 +125,29 @@ TEST_CASE("ticks are counted by the clock", "[record]") {
         CHECK((time_ns - begin_ns) % tick_ns == 0);
         CHECK(time_ns + 10'000'000'000 >= before_ns);
     }
+}
+
+TEST_CASE("programs that keep time without a recorder count ticks, too", "[record]") {
+    const auto ticks = runtime::kernel_ticks();
+    REQUIRE(ticks);
+    for (const char* policy :
+         {"rule r { when udp and rate(ip.src) > 5/s then drop }",
+          "rule r { when udp and count(ip.src, in 1m) > 5 then drop }",
+          "rule r { when udp then alert a }\nalert a { message \"{rule}\" throttle 1 per ip.src every 1m }",
+          "set s : ip size 10 ttl 1h\nrule r { when udp and ip.src not in s then add ip.src to s }",
+          "default drop\nrule r { when flow.established then pass }", "rule r { when udp then reject }"}) {
+        INFO(policy);
+        const runtime::Program program = loaded(compiled(policy), 0);
+        const std::vector<int> tables = program.data(".data.weir_ticks");
+        CHECK(!tables.empty());
+        for (const int table : tables) {  // with flows the program of packets on their way out has one, too
+            std::array<std::uint64_t, WEIR_TICK_WORDS> filled{};
+            const std::uint32_t zero = 0;
+            REQUIRE(bpf_map_lookup_elem(table, &zero, filled.data()) == 0);
+            CHECK(filled == *ticks);
+        }
+    }
+    CHECK(loaded(compiled("rule r { when udp then drop }"), 0).data(".data.weir_ticks").empty());
 }
 
 TEST_CASE("what is read under load is whole", "[record]") {

@@ -5,6 +5,7 @@
 
 #include "bpf/print.h"
 #include "bpf/templates/account.h"
+#include "bpf/templates/clock.h"
 #include "bpf/templates/read/tls.h"
 #include "bpf/tls_walks.h"
 
@@ -24,9 +25,7 @@ struct {
 #define TLS_PAYLOAD(at, bytes) ((__u64)(at) << 32 | (bytes))
 
 /* The last tick of the clock is near enough for ten seconds, and cheap. */
-static __always_inline __u64 tls_now(void) {
-    return weir_settings.virtual_clock ? weir_now() : bpf_ktime_get_coarse_ns();
-}
+static __always_inline __u64 tls_now(void) { return weir_tick_time(); }
 
 static __always_inline __u64 tls_flow(const struct weir_packet* p) {
     const volatile __u64* by = weir_settings.print_by;
