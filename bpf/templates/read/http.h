@@ -134,17 +134,19 @@ static __always_inline __u32 read_status(struct weir_inside* inside, __u64 word,
     return WEIR_BIT(WEIR_HAS_HTTP_STATUS);
 }
 
-/* May a head begin at `at`? Most other payloads are spared the call by their first byte. */
-#define LETTER(letter) (1u << ((letter) - 'A'))
+/* May a head begin at `at`? Most other payloads are spared the call by their first byte. Without a branch on what it is
+ * but for the answer: those of other payloads are at random. */
+#define LETTER(letter) (1ull << ((letter) & 63))
 static __always_inline int http_may_begin(weir_ctx* ctx, __u64 at) {
-    const __u32 firsts =
+    const __u64 firsts =
         LETTER('C') | LETTER('D') | LETTER('G') | LETTER('H') | LETTER('O') | LETTER('P') | LETTER('T');
     OPAQUE(at);
     if (at > TEXT_OFFSET_MAX) return 0;
     const __u8* byte = FRAME(ctx) + at;
     if (byte + 1 > FRAME_END(ctx)) return 0;
-    __u32 letter = *byte - 'A';
-    return letter < 26 && firsts >> letter & 1;
+    __u64 first = *byte;
+    /* Of 64 to 127, and one of those. */
+    return (firsts >> (first & 63) & first >> 6 & ~first >> 7 & 1) != 0;
 }
 
 /* The TCP payload of `bytes` bytes at `at` of the frame. Returns bits of word 1 of weir_packet.present. */

@@ -45,24 +45,19 @@ static __always_inline volatile __u64* tls_print_at(struct weir_tls_walks* group
     return &group->prints[cell & (WEIR_TLS_GROUP_WALKS - 1)];
 }
 
-/* The first cell of the group with this print, which is 0 for a free one; WEIR_TLS_GROUP_WALKS: there is none. Without
- * a branch a cell: most packets have no walk. */
-_Static_assert(WEIR_TLS_GROUP_WALKS == 8, "a mark for each in a word");
+/* The first cell of the group with this print, which is 0 for a free one; WEIR_TLS_GROUP_WALKS: there is none. Most
+ * packets have no walk: branches that are never taken cost less than a mark for each cell. */
 static __always_inline __u64 tls_find_walk(const struct weir_tls_walks* group, __u64 flow) {
-    __u64 marks = 0;
 #pragma clang loop unroll(full)
-    for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++) {
-        __u64 unlike = *(const volatile __u64*)&group->prints[cell] ^ flow;
-        marks |= (~(unlike | -unlike) >> 63) << (cell * 8 + 7);
-        OPAQUE(marks);
-    }
-    return marks ? lowest_mark(marks) : WEIR_TLS_GROUP_WALKS;
+    for (__u32 cell = 0; cell < WEIR_TLS_GROUP_WALKS; cell++)
+        if (*(const volatile __u64*)&group->prints[cell] == flow) return cell;
+    return WEIR_TLS_GROUP_WALKS;
 }
 
 /* May the payload begin with a record? Saves others the call. */
 static __always_inline int tls_may_begin(weir_ctx* ctx, __u64 at) {
     const __u8* record = tls_bytes(ctx, at, 2);
-    return record && record[0] == TLS_HANDSHAKE && record[1] == 3;
+    return record && *(const __u16*)record == (TLS_HANDSHAKE | 3 << 8);
 }
 
 /* The walk goes on at `next`, in the segment that follows this one. Returns whether it does: not behind TLS_BYTES. */
