@@ -106,8 +106,8 @@ static __always_inline __u64 flow_print(const struct weir_packet* p, __u32 ports
     return print ? print : 1;
 }
 
-/* The flow's cell in its group; WEIR_FLOW_CELLS: there is none. A cell that the tags name has the flow or not: of two
- * flows in 255 the tags are the same, and a flow that has ended leaves its tag. */
+/* The flow's cell in its group; WEIR_FLOW_CELLS: there is none. A cell that the tags name may have another flow: two
+ * have the same tag with a chance of 1 in 255, and a flow that has ended leaves its tag. */
 _Static_assert(WEIR_FLOW_CELLS == 8, "a mark for each in a word");
 #define FLOW_EACH_TAG 0x0101010101010101ull
 GLOBAL_FUNCTION __u32 weir_find_marked_flow(struct weir_flow_group* group, __u64 print, __u64 marks) {
@@ -217,8 +217,7 @@ static __always_inline __u32 flow_is_retransmit(const struct weir_packet* p, con
     return (__s32)(flow_end_of(p) - *(const volatile __u32*)&flow->next[side & 1]) <= 0;
 }
 
-/* Of a flow that begins with this packet. What entering it needs beside is found out then: a flood is mostly refused.
- */
+/* Of a flow that begins with this packet. Entering finds out what it needs beside: most of a flood is refused. */
 static __always_inline int flow_begins(struct weir_flow_view* view, __u32 present) {
     view->cell = WEIR_FLOW_CELLS;
     view->present = present | FLOW_BIT(IS_FLOW_NEW) | FLOW_BIT(IS_FLOW_FROM_CLIENT);
