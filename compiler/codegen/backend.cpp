@@ -15,6 +15,7 @@
 
 #include "bpf/record.h"
 #include "compiler/codegen/emit.h"
+#include "compiler/codegen/merge_calls.h"
 #include "compiler/ir/build.h"
 #include "grammar/base/check.h"
 
@@ -57,6 +58,7 @@ void set_state_constants(Template& filled, const StateTables& state, const ir::D
     filled.set_constant("weir_flow_account", state.flow_account());
     filled.set_constant("weir_flow_reads", decision.flow_reads);
     filled.set_constant("weir_term_count", state.term_count());
+    merge_measure(filled.module(), decision, state);
 }
 
 }  // namespace
@@ -191,9 +193,11 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
     llvm::cantFail(builder.parsePassPipeline(folding, "always-inline,globaldce,function(early-cse,simplifycfg)"));
     folding.run(module, modules);
     drop_uncalled(module);
+    merge_calls(module);
     modules.clear();
-    llvm::cantFail(builder.parsePassPipeline(
-        passes, "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,dse,simplifycfg)"));
+    llvm::cantFail(builder.parsePassPipeline(passes,
+                                             "always-inline,globaldce,function(sroa,early-cse<memssa>,simplifycfg,"
+                                             "instcombine<no-verify-fixpoint>,dse,simplifycfg)"));
     passes.run(module, modules);
     // A table that only code read which is gone by now would be a map of the program all the same.
     for (llvm::GlobalVariable& table : llvm::make_early_inc_range(module.globals()))

@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -46,6 +48,27 @@ TEST_CASE("as much state as a policy may have", "[limits]") {
     check_decides(
         "four terms as code",
         fmt::format("rule r {{ when tcp and {} then alert a, drop }}\nalert a {{ message \"x\" }}\n", terms(255)), 0);
+}
+
+// The functions of a term that is the only one of its kind are a part of what calls them, with their part of the stack.
+TEST_CASE("one term of each kind, with all else that a rule may do", "[limits]") {
+    constexpr const char* kKey = "ip.src, ip.dst, eth.src, eth.dst";
+    constexpr const char* kBy = "by ip.src, by ip.dst, by eth.src, by eth.dst";
+    std::vector<std::string> terms{"rate(ip.ttl) > 1/d", fmt::format("count({}, in 1h) > 1", kKey),
+                                   "surge(ip.ttl, in 1h) > 3", fmt::format("surge({}, in 1h) > 3", kKey)};
+    for (const char* by : {"by ip.ttl", kBy})
+        for (const char* more : {"distinct(packet.len, {}, in 1h) > 0", "distinct(packet.len, {}, in 1h) > 40",
+                                 "share(payload contains \"x\", {}, in 1h, of 1) > 0%"})
+            terms.push_back(fmt::format(fmt::runtime(more), by));
+    for (const std::string& term : terms)
+        check_decides(
+            term,
+            fmt::format("record 128 bytes, 64 packets\nset s : (ip, ip, net) size 8 ttl 1m\nrule r {{ when tcp "
+                        "and {} then alert a, capture before 2 per ip.src, measure packet.len by ip.src, add "
+                        "(ip.src, ip.dst, ip.src) to s }}\nrule d {{ when tcp then drop }}\nalert a {{ message "
+                        "\"{{http.path}}\" throttle 1 per {} every 1h }}\n",
+                        term, kKey),
+            1);
 }
 
 TEST_CASE("as many changes of sets as a rule may make", "[limits]") {
