@@ -147,7 +147,9 @@ int run(const RunArguments& arguments) {
     runtime::EngineOptions options = options_of(arguments, name);
     options.origin = {request.file, compiled->files};
     auto feed = std::make_unique<service::EventFeed>();
-    options.on_event = [taker = feed.get()](const runtime::Event& event) { taker->take(event); };
+    options.on_events = [taker = feed.get()](std::span<const runtime::PackedEvent* const> events) {
+        taker->take(events);
+    };
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
     auto prepared = std::make_unique<service::PreparedPrograms>();

@@ -15,4 +15,21 @@ void set_pending(Account& account) {
     account.pending = account.matched > done ? account.matched - done : 0;
 }
 
+void settle_books(SinkStatus& sink) {
+    std::uint64_t by_queue = 0;
+    for (const auto& [reason, events] : sink.lost_by) by_queue += events;
+    if (sink.lost > by_queue) sink.lost_by["ring full"] += sink.lost - by_queue;
+    if (sink.spool) {
+        sink.matched += sink.spool->found;
+        sink.delivered = sink.spool->delivered;
+        for (const auto& [reason, events] : sink.spool->lost_by) {
+            sink.lost_by[reason] += events;
+            sink.lost += events;
+        }
+        sink.spooled = sink.spool->spooled;
+    }
+    set_pending(sink);
+    sink.offered = sink.matched - sink.suppressed;
+}
+
 }  // namespace weir::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,10 +51,28 @@ struct CounterStatus {
 struct AlertStatus : Account {
     std::string name;
 };
+// Events that a sink keeps on disk until its peer has them.
+struct SpoolStatus {
+    std::uint64_t spooled = 0;                          // they wait there, some from an earlier engine
+    std::uint64_t found = 0;                            // of an earlier engine, when this one started
+    std::uint64_t delivered = 0;                        // from there, by this engine
+    std::map<std::string, std::uint64_t> lost_by{};     // likewise
+};
+// offered = delivered + lost + pending, exactly: what passed the throttles of its alerts. Where it has a spool, an
+// event counts as delivered for its alert once the spool has it, and here once the peer has it.
 struct SinkStatus : Account {
     std::string name;
-    std::string state;  // "ok", or what is wrong
+    std::string kind;                                // "eve"
+    std::string state;                               // "ok", or what is wrong
+    std::string since{};                             // RFC 3339, UTC: when it became that; empty: at the start
+    std::map<std::string, std::uint64_t> lost_by{};  // by reason; their sum is `lost`
+    std::uint64_t offered = 0;
+    std::uint64_t spooled = 0;  // of those pending
+    std::optional<SpoolStatus> spool{};
 };
+// From what its queue and the kernel have counted: adds what its spool knows, and what the ring had no room for, and
+// sets `pending`.
+void settle_books(SinkStatus& sink);
 // A policy before the one in force that rollback() can go back to.
 struct HistoryStatus {
     std::uint32_t generation = 0;

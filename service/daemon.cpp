@@ -121,8 +121,9 @@ int Daemon::poll_timeout_ms() const {
     const std::uint64_t changes_ms = watcher_ ? watcher_->poll_timeout_ms().value_or(kTick_ms) : kTick_ms;
     const std::uint64_t loader_ms = loading_ && loading_->loader ? loading_->loader->timeout_ms() : kTick_ms;
     const std::uint64_t compiler_ms = worker_ ? worker_->timeout_ms().value_or(kTick_ms) : kTick_ms;
-    return static_cast<int>(
-        std::min({kTick_ms, changes_ms, compiler_ms, loader_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
+    const auto events_ms = static_cast<std::uint64_t>(engine_->poll_within_ms());
+    return static_cast<int>(std::min(
+        {kTick_ms, events_ms, changes_ms, compiler_ms, loader_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 
 bool Daemon::take_signals() {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/sinks/eve.h"
+#include "runtime/sinks/event_text.h"
 
 namespace weir::service {
 namespace {
@@ -12,7 +13,10 @@ namespace {
 constexpr std::size_t kLast = 256;
 constexpr std::size_t kNews = 4096;  // a turn of the daemon reads no more than a quarter of that
 
-std::string line_of(const runtime::Event& event) {
+// Without the packets before it, up to 25 KB of text: those are for sinks.
+std::string line_of(const runtime::PackedEvent& packed) {
+    runtime::Event event = runtime::to_event(packed);
+    event.before.clear();
     std::string line = runtime::eve_line(event);
     line.pop_back();  // the door ends lines itself
     return line;
@@ -20,15 +24,18 @@ std::string line_of(const runtime::Event& event) {
 
 }  // namespace
 
-void EventFeed::take(const runtime::Event& event) {
-    if (last_.size() == kLast) last_.pop_front();
-    last_.push_back(event);
-    last_.back().before.clear();  // up to 25 KB of text an event: those are for sinks
-    if (followers_.empty()) return;
-    if (news_.size() < kNews)
-        news_.push_back(line_of(last_.back()));
-    else
-        ++not_kept_;
+void EventFeed::take(std::span<const runtime::PackedEvent* const> events) {
+    // What nobody follows, and others follow at once, is never made a line.
+    if (followers_.empty() && events.size() > kLast) events = events.last(kLast);
+    for (const runtime::PackedEvent* event : events) {
+        if (last_.size() == kLast) last_.pop_front();
+        last_.push_back(line_of(*event));
+        if (followers_.empty()) continue;
+        if (news_.size() < kNews)
+            news_.push_back(last_.back());
+        else
+            ++not_kept_;
+    }
 }
 
 void EventFeed::serve(const EventsCommand& command, Peer peer) {
@@ -39,7 +46,7 @@ void EventFeed::serve(const EventsCommand& command, Peer peer) {
         return;
     }
     peer.reply(EventsReply{last_.size()});
-    for (const runtime::Event& event : last_) peer.offer(line_of(event));
+    for (const std::string& line : last_) peer.offer(line);
 }
 
 void EventFeed::publish() {

@@ -3,18 +3,19 @@
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "runtime/sinks/event.h"
+#include "runtime/sinks/packed_event.h"
 #include "service/command.h"
 
 namespace weir::service {
 
 class EventFeed {
 public:
-    // Each event of the engine.
-    void take(const runtime::Event& event);
+    // Events of the engine, in their order.
+    void take(std::span<const runtime::PackedEvent* const> events);
     // Replies to `peer`, then offers it the last events; to one that follows, each that comes, until it leaves.
     void serve(const EventsCommand& command, Peer peer);
     // Hands out what came. A peer that reads too slowly misses events, and gets {"lost":N} once it reads again.
@@ -27,7 +28,7 @@ private:
         std::uint64_t lost = 0;
     };
 
-    std::deque<runtime::Event> last_;
+    std::deque<std::string> last_;   // as lines of EVE
     std::vector<std::string> news_;  // lines that were not handed out; empty where nobody follows
     std::uint64_t not_kept_ = 0;     // news that found no room since they were handed out
     std::vector<Follower> followers_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -119,6 +120,11 @@ private:
         out_ += ']';
     }
 
+    void write(const std::map<std::string, std::uint64_t>& numbers) {
+        FieldWriter fields(out_);
+        for (const auto& [key, number] : numbers) fields(key.c_str(), number);
+    }
+
     std::string& out_;
     bool is_begun_ = false;
 };
@@ -214,6 +220,12 @@ private:
     static const char* expected(double) { return "a number"; }
     static const char* expected(const std::vector<std::string>&) { return "an array of strings"; }
 
+    static const char* expected(const std::map<std::string, std::uint64_t>&) { return "an object of whole numbers"; }
+
+    static bool fits(const Json& from, const std::map<std::string, std::uint64_t>&) {
+        return from.is_object() &&
+               std::all_of(from.begin(), from.end(), [](const Json& one) { return one.is_number_unsigned(); });
+    }
     static bool fits(const Json& from, const std::string&) { return from.is_string(); }
     static bool fits(const Json& from, bool) { return from.is_boolean(); }
     static bool fits(const Json& from, std::uint64_t) { return from.is_number_unsigned(); }

@@ -132,10 +132,15 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
     });
     fields.rows("sinks", status.sinks, [](auto& row, auto& sink) {
         row("name", sink.name);
+        row("kind", sink.kind);
+        row("offered", sink.offered);
         row("delivered", sink.delivered);
         row("lost", sink.lost);
+        row("lost_by", sink.lost_by);
         row("pending", sink.pending);
+        row("spooled", sink.spooled);
         row("state", sink.state);
+        row("since", sink.since);
     });
 }
 

@@ -59,6 +59,7 @@ public:
     void add_event(const std::string& alert, Record::Outcome outcome);
     // What user space took of an alert's events since the sums were saved.
     void add_taken(const std::string& alert, const Record::Taken& more);
+    void add_repeated(const std::string& alert) { ++alerts_[alert].repeated; }
     // Forgets rules that are not in `manifest`, and alerts and state that no policy of `kept` has; `kept` are all that
     // are loaded or drain. What has one of these names later begins at 0.
     void keep_only(const bpf::Manifest& manifest, const std::vector<const bpf::Manifest*>& kept,

@@ -21,13 +21,15 @@ bool fits(const Counts& counts, const bpf::Manifest& manifest) {
 
 }  // namespace
 
-// An event that the previous engine was delivering when it was killed comes once more, and counts once.
+// An event that the previous engine was counting when it was killed comes once more, and counts once. What only its
+// memory had is lost.
 void Engine::State::undo_interrupted_delivery(std::vector<Generation>& generations) {
     const auto entry = journal.interrupted(reader->position());
-    if (!entry) return;
-    for (Generation& of : generations)
-        if (of.number == entry->generation && entry->alert < of.record.alerts().size())
-            of.record.repeat(entry->alert, entry->read, entry->before);
+    for (Generation& of : generations) {
+        if (entry && of.number == entry->generation && entry->alert < of.record.alerts().size())
+            of.record.restore(entry->alert, entry->read, entry->before);
+        of.record.lose_held();
+    }
 }
 
 // All that has a record. Those whose record cannot be used are left out, and their pins removed: the events of theirs
@@ -50,7 +52,7 @@ std::vector<Generation> Engine::State::read_records(const Sums& sums) {
             continue;
         }
         if (const auto summed = sums.generations.find(generation->number);
-            summed != sums.generations.end() && summed->second.alerts.size() == generation->manifest.alerts.size()) {
+            summed != sums.generations.end() && summed->second.alerts.size() == generation->manifest->alerts.size()) {
             generation->sent = summed->second.sent;
             generation->sent_by_stand_ins = summed->second.sent_by_stand_ins;
         }
@@ -68,7 +70,7 @@ void Engine::State::add_taken(const std::vector<Generation>& generations, const 
             const bool known = summed != sums.generations.end() && i < summed->second.taken.size();
             const Record::Taken before = known ? summed->second.taken[i] : Record::Taken{};
             accounts.add_taken(
-                generation.manifest.alerts[i].name,
+                generation.manifest->alerts[i].name,
                 {now[i].delivered - before.delivered, now[i].lost - before.lost, now[i].repeated - before.repeated});
         }
     }
@@ -85,7 +87,7 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
         }
         auto program =
             Program::adopt(std::move(pinned), pins->get(egress_program_pin(generation.number)), generation.state);
-        if (program && program->egress_fd() < 0 && generation.manifest.has_egress())
+        if (program && program->egress_fd() < 0 && generation.manifest->has_egress())
             program = Error{"its program for packets on their way out is not pinned", {}, ENOENT};
         if (program && program->egress_fd() >= 0)
             if (Status added = root.add_egress(); !added) program = added.error();
@@ -106,7 +108,7 @@ std::vector<Loaded> Engine::State::open_programs(std::vector<Generation> generat
         Loaded& one = loaded.emplace_back(Loaded{std::move(generation), std::move(*program), *found});
         connect_recorder(one);
         if (const auto summed = sums.generations.find(one.generation.number);
-            summed != sums.generations.end() && fits(summed->second.counted, one.generation.manifest)) {
+            summed != sums.generations.end() && fits(summed->second.counted, *one.generation.manifest)) {
             one.counted = summed->second.counted;
             one.left = summed->second.left;
             one.stand_in = summed->second.stand_in;
@@ -255,7 +257,7 @@ Status Engine::State::adopt(const bpf::Object& object) {
     pins->drop_unfinished();
     if (Status adopted = adopt_generations(); !adopted) return adopted;
     const std::uint32_t number = active->generation.number;
-    const std::string policy = active->generation.manifest.policy;
+    const std::string policy = active->generation.manifest->policy;
     Status done = adopt_attachments();
     if (done && older) finish_upgrade();
     // One that waits to be confirmed is not confirmed because its engine died: what comes now waits in its place.

@@ -12,7 +12,7 @@ namespace weir::runtime {
 
 // Generic where native mode would lose what the policy sends.
 AttachMode Engine::State::mode_for(const Interface& row) const {
-    const bpf::Manifest& manifest = active->generation.manifest;
+    const bpf::Manifest& manifest = *active->generation.manifest;
     if (options.mode == AttachMode::kNative) warn_of_lost_answers(row, manifest);
     if (options.mode != AttachMode::kAuto) return options.mode;
     const std::string why = loses_answers(row.name, manifest);
@@ -36,11 +36,11 @@ void Engine::State::warn_of_lost_answers(const bpf::Manifest& manifest) const {
 // Interfaces may have come, gone or changed their names.
 void Engine::State::direct_all() {
     if (!active) return;
-    Status done = direct(active->program, active->generation.manifest);
+    Status done = direct(active->program, *active->generation.manifest);
     for (const Loaded& old : history.kept())
-        if (Status also = direct(old.program, old.generation.manifest); done && !also) done = also;
+        if (Status also = direct(old.program, *old.generation.manifest); done && !also) done = also;
     if (shadow)
-        if (Status also = direct(shadow->live(), active->generation.manifest); done && !also) done = also;
+        if (Status also = direct(shadow->live(), *active->generation.manifest); done && !also) done = also;
     const std::string problem = done ? std::string() : done.error().message;
     if (problem != direct_problem && !problem.empty()) report(problem);
     direct_problem = problem;
@@ -56,12 +56,12 @@ std::vector<std::string> names_of(const Interfaces& interfaces) {
 
 // From the first policy that answers on, so that what the drivers say before it does not count.
 void Engine::State::count_driver_losses() {
-    if (active && answers(active->generation.manifest))
-        driver_losses.begin(names_of(interfaces), devices_of(active->generation.manifest));
+    if (active && answers(*active->generation.manifest))
+        driver_losses.begin(names_of(interfaces), devices_of(*active->generation.manifest));
 }
 
 void Engine::State::fill_answers(EngineStatus& status, const Counts& counts) {
-    const bpf::Manifest& manifest = active->generation.manifest;
+    const bpf::Manifest& manifest = *active->generation.manifest;
     const std::vector<std::string> devices = devices_of(manifest);
     DriverLosses::Sums lost;
     if (answers(manifest)) lost = driver_losses.count(names_of(interfaces), devices);

@@ -10,7 +10,7 @@
 namespace weir::runtime {
 
 Status Engine::State::attach(Interface& row) {
-    const VlanOffload offload = active->generation.manifest.reads_vlan ? VlanOffload::kOff : VlanOffload::kUnchanged;
+    const VlanOffload offload = active->generation.manifest->reads_vlan ? VlanOffload::kOff : VlanOffload::kUnchanged;
     auto attachment = Attachment::attach(kXdpHook, root, row.name, mode_for(row), offload, pins ? &*pins : nullptr,
                                          options.on_notice);
     if (!attachment) return attachment.error();
@@ -54,10 +54,10 @@ Status Engine::State::name_interfaces(const Program& program, const bpf::Manifes
 
 // Gives the number of an interface to every policy that may be in force there.
 Status Engine::State::name_to_all(const Interface& row, unsigned index) const {
-    Status done = name_interface(active->program, active->generation.manifest, row.name, index);
+    Status done = name_interface(active->program, *active->generation.manifest, row.name, index);
     for (const Loaded& old : history.kept())
-        if (done) done = name_interface(old.program, old.generation.manifest, row.name, index);
-    if (done && shadow) done = name_interface(shadow->live(), active->generation.manifest, row.name, index);
+        if (done) done = name_interface(old.program, *old.generation.manifest, row.name, index);
+    if (done && shadow) done = name_interface(shadow->live(), *active->generation.manifest, row.name, index);
     if (done && shadow)
         done = name_interface(shadow->candidate(), shadow->candidate_object().manifest, row.name, index);
     return done;

@@ -41,8 +41,8 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
                                    return load_program(object, with);
                                });
     if (!loaded) return loaded.error();
-    if (Status directed = direct(loaded->live(), active->generation.manifest); !directed) return directed;
-    if (Status named = name_interfaces(loaded->live(), active->generation.manifest); !named) return named;
+    if (Status directed = direct(loaded->live(), *active->generation.manifest); !directed) return directed;
+    if (Status named = name_interfaces(loaded->live(), *active->generation.manifest); !named) return named;
     if (Status named = name_interfaces(loaded->candidate(), candidate.manifest); !named) return named;
     if (pins && !pins_lost)
         if (Status pinned = pins->keep(shadow_pin(active->generation.number), loaded->shadowed_fd()); !pinned)
@@ -87,11 +87,11 @@ void Engine::State::end_shadow() {
 // removed.
 void Engine::State::collect_stand_in(Loaded& loaded, const Program& program) {
     Generation& generation = loaded.generation;
-    auto counts = read_counts(program, generation.manifest);
+    auto counts = read_counts(program, *generation.manifest);
     if (!counts) return notice("the counts of the comparison are incomplete: " + counts.error().message);
     const bool is_known = loaded.stand_in && loaded.stand_in->program == program.id();
     const Counts more = is_known ? since(*counts, loaded.stand_in->counted) : *counts;
-    accounts.add(generation.manifest, more);
+    accounts.add(*generation.manifest, more);
     for (std::size_t i = 0; i < more.alerts.size(); ++i) {
         for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, more.alerts[i]);
         generation.sent_by_stand_ins[i] += events_sent(more.alerts[i]);

@@ -89,7 +89,7 @@ void Engine::State::verify_egress(Interface& row) {
 
 // Nothing where no policy judges packets on their way out.
 std::optional<bool> Engine::State::judges_out(const Interface& row) const {
-    if (!active || !active->generation.manifest.has_egress()) return std::nullopt;
+    if (!active || !active->generation.manifest->has_egress()) return std::nullopt;
     if (!row.egress || row.index == 0) return false;
     const auto link = row.egress->link();
     return link && link->index == row.index && link->program == root.program_id(bpf::Direction::kOut);

@@ -105,22 +105,6 @@ Generation* Engine::State::find_generation(std::uint32_t number) {
     return history.find(number);
 }
 
-void Engine::State::take(const weir_event_inside& record, const weir_capture* capture, std::uint64_t position) {
-    const weir_event& event = record.event;
-    Generation* of = find_generation(event.generation);
-    // Only programs of ours write into the ring; these would be a fault of theirs.
-    if (of == nullptr || event.rule >= of->manifest.rules.size() || event.alert >= of->manifest.alerts.size()) return;
-    const std::uint64_t boot_ns = realtime_ns() - monotonic_ns();
-    Event text = make_event(record, of->manifest, interfaces.name_of(event.packet.ifindex), boot_ns);
-    if (capture != nullptr) add_capture(event, *capture, *of, boot_ns, text);
-    journal.begin({position, of->number, event.alert, of->record.read(), of->record.alerts()[event.alert]});
-    if (options.on_event) options.on_event(text);
-    const bool delivered = dispatcher.deliver(text, of->alert_sinks[event.alert]);
-    const Record::Outcome outcome = delivered ? Record::Outcome::kDelivered : Record::Outcome::kLost;
-    accounts.add_event(text.alert, outcome);
-    of->record.count(event.alert, outcome);
-}
-
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() { detach(); }
 
@@ -157,13 +141,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
-    const auto take = [s = state.get()](const weir_event_inside& event, const weir_capture* capture,
-                                        std::uint64_t position) { s->take(event, capture, position); };
+    const auto take = [s = state.get()](const RingEvent& event) { s->take(event); };
     auto reader = goes_on ? EventReader::adopt(state->pins->get("events"), take)
                           : EventReader::create(state->options.ring_bytes, take);
     if (!reader) return reader.error();
     state->reader = std::move(*reader);
-    if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd()}); !woken) return woken.error();
+    state->handed_before = state->journal.handed();
+    if (Status woken = state->wake_by({state->reader->poll_fd(), state->links.fd(), state->dispatcher.fd()}); !woken)
+        return woken.error();
     const Status begun = goes_on      ? state->adopt(object)
                          : is_upgrade ? state->replace_older(object)
                                       : state->begin(object);
@@ -171,11 +156,12 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
+// The ring wakes once for what comes, not as long as there is something: events stay in it until their sinks are done.
 Status Engine::State::wake_by(std::initializer_list<int> fds) {
     ready = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
     for (const int fd : fds) {
         epoll_event event{};
-        event.events = EPOLLIN;
+        event.events = EPOLLIN | (fd == reader->poll_fd() ? EPOLLET : 0u);
         event.data.fd = fd;
         if (!ready || epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0)
             return kernel_error(errno, "waiting for events");
@@ -185,20 +171,41 @@ Status Engine::State::wake_by(std::initializer_list<int> fds) {
 
 Result<int> Engine::poll(int timeout_ms) {
     State& s = *state_;
+    const std::uint64_t end_ns = monotonic_ns() + static_cast<std::uint64_t>(timeout_ms) * 1'000'000;
     s.finish_swap();
     if (!s.is_detached) s.verify_if_due();
-    int taken = s.reader->poll();
-    if (taken == 0 && timeout_ms != 0) {
-        epoll_event event{};
-        epoll_wait(s.ready.get(), &event, 1, timeout_ms);
+    int taken = s.read_events();
+    while (taken == 0) {
+        const std::uint64_t now_ns = monotonic_ns();
+        if (now_ns >= end_ns) break;
+        const int left_ms = static_cast<int>((end_ns - now_ns + 999'999) / 1'000'000);
+        epoll_event events[4];
+        epoll_wait(s.ready.get(), events, static_cast<int>(std::size(events)), std::min(left_ms, poll_within_ms()));
         if (!s.is_detached) s.verify_if_due();
-        taken = s.reader->poll();
+        taken = s.read_events();
     }
     s.finish_swap();
     s.finish_drained();
     if (s.shadow) s.shadow->take_samples(s.options.on_disagreement);
     if (s.saver && !s.is_detached && s.saver->is_due()) s.saver->keep(s.changing_sets(*s.active));
     return taken;
+}
+
+int Engine::poll_within_ms() const {
+    constexpr int kLook_ms = 5, kIdle_ms = 1000;
+    if (state_->has_more) return 0;
+    return state_->window.empty() ? kIdle_ms : kLook_ms;
+}
+
+bool Engine::flush(int timeout_ms) {
+    const std::uint64_t end_ns = monotonic_ns() + static_cast<std::uint64_t>(timeout_ms) * 1'000'000;
+    for (;;) {
+        const auto taken = poll(0);
+        if (taken && *taken == 0 && state_->window.empty()) return true;
+        if (monotonic_ns() >= end_ns) return false;
+        epoll_event events[4];
+        epoll_wait(state_->ready.get(), events, static_cast<int>(std::size(events)), poll_within_ms());
+    }
 }
 
 StateMaps::Change Engine::state_change(const bpf::Object& object) const {
@@ -218,6 +225,7 @@ void Engine::detach() {
     wait_for_packets();
     state_->end_shadow();
     for (auto taken = poll(0); taken && *taken != 0;) taken = poll(0);
+    state_->finish_events();
     if (state_->saver) state_->saver->keep_last(state_->changing_sets(*state_->active));
     if (state_->pins) state_->pins->drop_all();
     state_->pins.reset();
@@ -226,9 +234,9 @@ void Engine::detach() {
 InForceStatus Engine::in_force() const {
     const State& s = *state_;
     const Generation& generation = s.active->generation;
-    InForceStatus status{generation.manifest.policy,
+    InForceStatus status{generation.manifest->policy,
                          generation.number,
-                         generation.manifest.rules.size(),
+                         generation.manifest->rules.size(),
                          generation.loaded_at,
                          generation.origin,
                          confirm_within_ms(),
@@ -243,7 +251,7 @@ InForceStatus Engine::in_force() const {
 
 // What the policy in force has counted that the sums do not have yet.
 Result<Counts> Engine::State::uncollected_counts() const {
-    const bpf::Manifest& manifest = active->generation.manifest;
+    const bpf::Manifest& manifest = *active->generation.manifest;
     auto now = read_counts(active->program, manifest);
     if (!now) return now.error();
     Counts counts = since(*now, active->counted);
@@ -263,7 +271,7 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
     std::unordered_map<std::string_view, std::uint64_t> entries;
     for (std::size_t i = 0; i < maps.size(); ++i)
         if (bpf::is_set(maps[i].kind)) entries[identities[i]] = (*held)[i].value_or(0);
-    for (const bpf::SetInfo& info : active->generation.manifest.sets) {
+    for (const bpf::SetInfo& info : active->generation.manifest->sets) {
         SetStatus row{info.name, info.entries, 0};
         if (info.dynamic) {
             row.entries = entries[info.identity];
@@ -280,7 +288,7 @@ Status Engine::State::fill_state(EngineStatus& status, const Counts& counts) {
         }
         status.terms.push_back({identities[i], (*held)[i], account.evicted, account.refused});
     }
-    for (const bpf::MeasureInfo& info : active->generation.manifest.measures) {
+    for (const bpf::MeasureInfo& info : active->generation.manifest->measures) {
         auto measure = measure_status(info, state.fd(info.identity));
         if (!measure) return measure.error();
         status.measures.push_back(std::move(*measure));
@@ -301,7 +309,7 @@ void Engine::State::fill_sinks(EngineStatus& status, const Counts& counts) const
             const auto& sinks = generation.alert_sinks[i];
             if (std::find(sinks.begin(), sinks.end(), id) != sinks.end()) add_counts(sink, counts.alerts[i]);
         }
-        set_pending(sink);
+        settle_books(sink);
         status.sinks.push_back(std::move(sink));
     }
 }
@@ -325,7 +333,7 @@ Result<EngineStatus> Engine::status() {
     }
     const auto& kept = s.history.kept();
     for (auto old = kept.rbegin(); old != kept.rend(); ++old)
-        status.history.push_back({old->generation.number, old->generation.manifest.policy, old->generation.loaded_at});
+        status.history.push_back({old->generation.number, old->generation.manifest->policy, old->generation.loaded_at});
     if (Status filled = s.fill_state(status, *counts); !filled) return filled.error();
     if (state_->saver) status.sets_file = state_->saver->status();
     if (!s.is_detached)
@@ -334,7 +342,7 @@ Result<EngineStatus> Engine::status() {
                                          row.is_attached, row.gaps.count(), row.gaps.last_ms(), row.problem,
                                          row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns), s.judges_out(row),
                                          row.attachment ? row.attachment->may_be_merged() : std::string()});
-    s.accounts.fill(status, s.active->generation.manifest, *counts);
+    s.accounts.fill(status, *s.active->generation.manifest, *counts);
     s.fill_sinks(status, *counts);
     s.fill_answers(status, *counts);
     if (const Generation& now = s.active->generation; now.recorder)

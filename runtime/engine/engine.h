@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "runtime/engine/shadow.h"
 #include "runtime/recorder_view.h"
 #include "runtime/sinks/event.h"
+#include "runtime/sinks/packed_event.h"
 #include "runtime/state/live_set.h"
 #include "runtime/state/state_maps.h"
 #include "runtime/status.h"
@@ -31,6 +33,8 @@ struct EngineOptions {
     AttachMode mode = AttachMode::kAuto;
     // Each event, before the sinks get it; may be empty. Called from poll() and detach(); must not call swap().
     std::function<void(const Event&)> on_event;
+    // The same without texts, all that were read at once; may be empty.
+    std::function<void(std::span<const PackedEvent* const>)> on_events{};
     // Samples of packets on which a candidate disagrees; may be empty. Called from poll(), and where the candidate
     // ends.
     OnDisagreement on_disagreement;
@@ -46,7 +50,7 @@ struct EngineOptions {
     // with programs that were loaded beforehand (Engine::next_program()) it need not.
     LoadProgram load{};
     std::uint64_t reject_limit = 1000;   // answers to rejected packets a second and interface; 0: none
-    std::uint32_t ring_bytes = 1 << 20;  // room for events that wait: a power of two, and of pages
+    std::uint32_t ring_bytes = 1 << 23;  // room for events that wait: a power of two, and of pages
 };
 
 struct SwapOptions {
@@ -94,13 +98,19 @@ public:
 
     // Time left to confirm the policy in force, in ms; nothing where it needs no confirmation.
     std::optional<std::uint64_t> confirm_within_ms() const;
-    // Waits up to `timeout_ms` for events and delivers them. Returns how many; a bounded number a call.
+    // Waits up to `timeout_ms` for events and hands them to the sinks' queues. Returns how many; a bounded number a
+    // call.
     Result<int> poll(int timeout_ms);
+    // Waits until sinks are done with all events that there are. False where that takes longer.
+    bool flush(int timeout_ms);
     const std::string& name() const;
-    int poll_fd() const;  // readable where events wait
+    int poll_fd() const;         // readable where events have come, or sinks are done with some
+    int poll_within_ms() const;  // when poll() is to be called though poll_fd() is not readable
     // Sinks open their files again (SIGHUP).
     void reopen();
-    // Takes the policy off all interfaces, then delivers the events that wait. status() still answers.
+    // Takes the policy off all interfaces, then delivers the events that wait; sinks get kFarewell_ms for that.
+    // status() still answers.
+    static constexpr std::uint64_t kFarewell_ms = 1500;
     void detach();
     Result<EngineStatus> status();
     // The same without counts: at once, also right after swap().

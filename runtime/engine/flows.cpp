@@ -26,7 +26,7 @@ void Engine::State::enter_host_flows(const Loaded& loaded) const {
 Result<FlowList> Engine::flows(std::size_t top) const {
     const int map = state_->active->program.state().flows();
     if (map < 0)
-        return Error{fmt::format("the policy {} reads no flows", state_->active->generation.manifest.policy),
+        return Error{fmt::format("the policy {} reads no flows", state_->active->generation.manifest->policy),
                      "flows are remembered where a rule names a field of them: flow.established", ENOENT};
     return list_flows(map, top);
 }

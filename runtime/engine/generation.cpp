@@ -21,7 +21,7 @@ std::uint64_t Generation::waiting(std::size_t alert) const {
 }
 
 bool Generation::is_drained() const {
-    return record.read() >= std::accumulate(sent.begin(), sent.end(), std::uint64_t{0});
+    return !record.holds() && record.read() >= std::accumulate(sent.begin(), sent.end(), std::uint64_t{0});
 }
 
 Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin,
@@ -40,7 +40,7 @@ Result<Generation> make_generation(std::uint32_t number, const bpf::Object& obje
     auto record = Record::create(number, alerts, rest.bytes(), lifetime);
     if (!record) return record.error();
     return Generation{number,
-                      std::move(names.manifest),
+                      std::make_unique<const bpf::Manifest>(std::move(names.manifest)),
                       std::move(names.state),
                       origin,
                       std::move(loaded_at),
@@ -69,7 +69,7 @@ Result<Generation> adopt_generation(UniqueFd map) {
     const std::uint32_t number = record->generation();
     const std::size_t alerts = record->alerts().size();
     return Generation{number,
-                      std::move(names->manifest),
+                      std::make_unique<const bpf::Manifest>(std::move(names->manifest)),
                       std::move(names->state),
                       std::move(origin),
                       std::move(loaded_at),
@@ -82,9 +82,9 @@ Result<Generation> adopt_generation(UniqueFd map) {
 }
 
 void connect_sinks(Generation& generation, Dispatcher& dispatcher) {
-    generation.sinks = dispatcher.adopt(generation.manifest.sinks);
+    generation.sinks = dispatcher.adopt(generation.manifest->sinks);
     generation.alert_sinks.clear();
-    for (const bpf::AlertInfo& alert : generation.manifest.alerts) {
+    for (const bpf::AlertInfo& alert : generation.manifest->alerts) {
         std::vector<SinkId> sinks;
         for (const std::uint32_t number : alert.sinks) sinks.push_back(generation.sinks.at(number));
         std::sort(sinks.begin(), sinks.end());

@@ -21,8 +21,8 @@ namespace weir::runtime {
 // What is needed of a policy until its last event has been read.
 struct Generation {
     std::uint32_t number;
-    bpf::Manifest manifest;
-    std::vector<bpf::StateMap> state;  // what it remembers: shapes without contents
+    std::unique_ptr<const bpf::Manifest> manifest;  // events that wait refer to it
+    std::vector<bpf::StateMap> state;               // what it remembers: shapes without contents
     Origin origin;
     std::string loaded_at;
     std::vector<SinkId> sinks;                     // as in the manifest; empty while it is kept and drained

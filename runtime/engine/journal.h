@@ -1,5 +1,7 @@
-// The event that is being delivered, in memory that outlives this process: where an engine is killed while its sinks
-// get an event, its successor finds out which, and that event counts once although it is delivered once more.
+// How far an engine has come with the events of its ring, in memory that outlives this process. The ring gives back
+// what has not been let go of; where an engine is killed meanwhile, its successor finds here which of it sinks may have
+// got already, and undoes a count that the ring does not know of: each event counts once, although some are delivered
+// twice.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +27,25 @@ public:
     static Result<Journal> adopt(UniqueFd map);
 
     int fd() const { return memory_.fd(); }
-    // Before any sink gets the event. It stands until the next one.
+    // Names the ring: no two have the same.
+    std::uint64_t ring() const { return head().ring; }
+    // Events before this position may have been handed to sinks.
+    std::uint64_t handed() const { return head().handed; }
+    // Before they are. Never goes back.
+    void hand(std::uint64_t end_position);
+    // Before an event is counted and the ring lets go of it. It stands until the next one.
     void begin(const Entry& entry);
-    // Of a delivery that was cut short: the ring's next event is still the one of the entry.
+    // Of a count that was cut short: the ring's next event is still the one of the entry.
     std::optional<Entry> interrupted(std::uint64_t next_position) const;
 
 private:
+    struct Head {
+        std::uint64_t ring;
+        std::uint64_t handed;
+        Entry entry;
+    };
     explicit Journal(SharedBytes memory) : memory_(std::move(memory)) {}
-    Entry& entry() const;
+    Head& head() const;
     SharedBytes memory_;
 };
 

@@ -1,6 +1,7 @@
 // Tested by tests/unit/runtime/record_test.cpp.
 #include "runtime/engine/record.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 
@@ -46,16 +47,42 @@ std::span<Record::Taken> Record::taken() const {
     return {reinterpret_cast<Taken*>(memory_.bytes().data() + sizeof(Head)), head().alerts};
 }
 
-void Record::count(std::uint32_t alert, Outcome outcome) {
-    WEIR_CHECK(alert < head().alerts);
-    ++head().read;
-    ++(outcome == Outcome::kDelivered ? taken()[alert].delivered : taken()[alert].lost);
+void Record::count(std::uint32_t alert, Outcome outcome, Times times) {
+    hold(alert, times);
+    release(alert, outcome);
 }
 
-void Record::repeat(std::uint32_t alert, std::uint64_t read, const Taken& before) {
+void Record::hold(std::uint32_t alert, Times times) {
+    WEIR_CHECK(alert < head().alerts);
+    Taken& of = taken()[alert];
+    ++head().read;
+    ++of.held;
+    if (times == Times::kAgain) ++of.repeated;
+}
+
+void Record::release(std::uint32_t alert, Outcome outcome) {
+    WEIR_CHECK(alert < head().alerts);
+    Taken& of = taken()[alert];
+    WEIR_CHECK(of.held != 0);
+    ++(outcome == Outcome::kDelivered ? of.delivered : of.lost);
+    --of.held;
+}
+
+bool Record::holds() const {
+    return std::any_of(taken().begin(), taken().end(), [](const Taken& of) { return of.held != 0; });
+}
+
+void Record::lose_held() {
+    for (Taken& of : taken()) {
+        of.lost += of.held;
+        of.held = 0;
+    }
+}
+
+void Record::restore(std::uint32_t alert, std::uint64_t read, const Taken& before) {
     WEIR_CHECK(alert < head().alerts);
     head().read = read;
-    taken()[alert] = {before.delivered, before.lost, before.repeated + 1};
+    taken()[alert] = before;
 }
 
 std::span<const std::uint8_t> Record::rest() const {

@@ -19,8 +19,12 @@ public:
         // Events that were handed to sinks once more, because the engine was killed while it delivered them. They
         // count once above.
         std::uint64_t repeated = 0;
+        // Events that are in this process's memory only, because a sink has not taken them for long: lost where it
+        // ends.
+        std::uint64_t held = 0;
     };
     enum class Outcome : std::uint8_t { kDelivered, kLost };
+    enum class Times : std::uint8_t { kOnce, kAgain };  // kAgain: a killed engine may have handed it to sinks
 
     // `rest`: what adopt() reads back.
     static Result<Record> create(std::uint32_t generation, std::size_t alerts, const std::vector<std::uint8_t>& rest,
@@ -32,10 +36,16 @@ public:
     std::uint32_t generation() const { return head().generation; }
     std::span<const Taken> alerts() const { return taken(); }
     std::uint64_t read() const { return head().read; }  // events taken from the ring
-    // One more event has been read.
-    void count(std::uint32_t alert, Outcome outcome);
+    // One more event has been read, and its sinks are done with it.
+    void count(std::uint32_t alert, Outcome outcome, Times times = Times::kOnce);
+    // One more has been read, and is held; later its sinks are done with it.
+    void hold(std::uint32_t alert, Times times = Times::kOnce);
+    void release(std::uint32_t alert, Outcome outcome);
+    bool holds() const;
+    // Those that the previous process held.
+    void lose_held();
     // As they were before an event of `alert` was read, which comes again.
-    void repeat(std::uint32_t alert, std::uint64_t read, const Taken& before);
+    void restore(std::uint32_t alert, std::uint64_t read, const Taken& before);
     std::span<const std::uint8_t> rest() const;
 
 private:
@@ -48,7 +58,7 @@ private:
         std::uint64_t checksum;  // of what stands before it, and of the rest
         std::uint64_t read;
     };
-    static constexpr std::uint32_t kVersion = 2;
+    static constexpr std::uint32_t kVersion = 3;
     explicit Record(SharedBytes memory) : memory_(std::move(memory)) {}
     static std::uint64_t checksum_of(const Head& head, std::span<const std::uint8_t> rest);
     Head& head() const { return *reinterpret_cast<Head*>(memory_.bytes().data()); }

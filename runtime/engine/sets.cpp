@@ -9,12 +9,12 @@
 
 namespace weir::runtime {
 
-const std::vector<bpf::SetInfo>& Engine::sets() const { return state_->active->generation.manifest.sets; }
+const std::vector<bpf::SetInfo>& Engine::sets() const { return state_->active->generation.manifest->sets; }
 
 Result<LiveSet> Engine::set(const std::string& name) const {
     const Loaded& active = *state_->active;
     std::string others;
-    for (const bpf::SetInfo& info : active.generation.manifest.sets) {
+    for (const bpf::SetInfo& info : active.generation.manifest->sets) {
         if (info.name == name) return LiveSet::open(info, active.program.state().fd(info.identity), &state_->changer);
         others += (others.empty() ? "" : ", ") + info.name;
     }
@@ -32,7 +32,7 @@ void Engine::tidy_sets() {
 // With descriptors of their own. One that cannot be had is missing: the kernel has no room for anything then.
 std::vector<SavedSet> Engine::State::changing_sets(const Loaded& loaded) const {
     std::vector<SavedSet> sets;
-    for (const bpf::SetInfo& info : loaded.generation.manifest.sets)
+    for (const bpf::SetInfo& info : loaded.generation.manifest->sets)
         if (info.dynamic) sets.push_back({info, duplicate(loaded.program.state().fd(info.identity))});
     return sets;
 }

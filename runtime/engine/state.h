@@ -21,6 +21,7 @@
 #include "runtime/engine/root.h"
 #include "runtime/engine/shadow.h"
 #include "runtime/engine/sums.h"
+#include "runtime/engine/window.h"
 #include "runtime/sinks/dispatcher.h"
 #include "runtime/sinks/event_reader.h"
 #include "runtime/state/set_saver.h"
@@ -51,10 +52,16 @@ struct Engine::State {
     std::optional<Pins> pins;         // nothing: all ends with this process
     std::optional<Pins> older{};      // of an engine that is replaced, until its counts are in the sums
     std::uint32_t replaced_root = 0;  // the kernel's number of its root program, once they are
+    Window window{};                  // after the dispatcher: its sinks read what is in there
     Dispatcher dispatcher{};
     Accounts accounts{};
     std::unique_ptr<EventReader> reader{};
-    UniqueFd ready{};  // epoll of all that wakes poll()
+    UniqueFd ready{};                        // epoll of all that wakes poll()
+    bool has_more = false;                   // events wait in the ring of which the kernel wakes nobody
+    std::uint64_t read_at_ns = 0;            // CLOCK_MONOTONIC, of read_events()
+    std::uint64_t boot_ns = 0;               // CLOCK_REALTIME less CLOCK_MONOTONIC, then
+    std::uint64_t handed_before = 0;         // events before this position were in a killed engine's hands
+    std::vector<const PackedEvent*> news{};  // read by read_events()
     Root root;
     Journal journal;
     std::optional<Loaded> active{};
@@ -81,17 +88,24 @@ struct Engine::State {
     // engine.cpp
     Status wake_by(std::initializer_list<int> fds);
     Status begin(const bpf::Object& object);
-    void take(const weir_event_inside& record, const weir_capture* capture, std::uint64_t position);
     Generation* find_generation(std::uint32_t number);
     void notice(const std::string& sentence) const;
     Result<Counts> uncollected_counts() const;
     Status fill_state(EngineStatus& status, const Counts& counts);
     void fill_sinks(EngineStatus& status, const Counts& counts) const;
 
+    // delivering.cpp
+    int read_events();
+    void take(const RingEvent& from);
+    void hand_on(InFlight& event, const std::vector<SinkId>& sinks);
+    void settle_events();
+    void settled(InFlight& event, Dispatcher::Outcome outcome);
+    void let_go_of_front();
+    void finish_events();
+
     // captures.cpp
     void connect_recorder(Loaded& loaded);
-    void add_capture(const weir_event& event, const weir_capture& capture, const Generation& of, std::uint64_t boot_ns,
-                     Event& to);
+    void add_capture(const weir_capture& capture, const Generation& of, PackedEvent& to);
     CapturedPacket captured(const RecordedPacket& packet, std::uint64_t boot_ns);
 
     // sets.cpp

@@ -6,7 +6,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr std::uint32_t kVersion = 3;  // of this layout
+constexpr std::uint32_t kVersion = 4;  // of this layout
 constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
 
 void save_rules(ByteWriter& out, const RuleSums& rules) {
@@ -60,8 +60,8 @@ void SumsWriter::add(const Generation& generation, Stage stage, const Counts& co
                      const std::optional<StandIn>& stand_in) {
     out_.put(generation.number);
     out_.put(stage);
-    out_.put(std::uint64_t{generation.manifest.alerts.size()});
-    for (const bpf::AlertInfo& alert : generation.manifest.alerts) out_.put(alert.name);
+    out_.put(std::uint64_t{generation.manifest->alerts.size()});
+    for (const bpf::AlertInfo& alert : generation.manifest->alerts) out_.put(alert.name);
     const auto taken = generation.record.alerts();
     out_.put(std::vector<Record::Taken>(taken.begin(), taken.end()));
     out_.put(generation.sent);

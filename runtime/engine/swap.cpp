@@ -217,10 +217,10 @@ void Engine::State::restore_previous() {
 // What a program has counted since the sums were added to. Its counts are final where no packet is in it any more.
 void Engine::State::collect_counts(Loaded& loaded) {
     Generation& generation = loaded.generation;
-    auto counts = read_counts(loaded.program, generation.manifest);
+    auto counts = read_counts(loaded.program, *generation.manifest);
     if (!counts) return notice("the counts of a policy are incomplete: " + counts.error().message);
     const Counts more = since(*counts, loaded.counted);
-    accounts.add(generation.manifest, more);
+    accounts.add(*generation.manifest, more);
     for (std::size_t i = 0; i < more.alerts.size(); ++i) {
         for (const SinkId sink : generation.alert_sinks[i]) dispatcher.add(sink, more.alerts[i]);
         generation.sent[i] = generation.sent_by_stand_ins[i] + events_sent(counts->alerts[i]);
@@ -229,7 +229,7 @@ void Engine::State::collect_counts(Loaded& loaded) {
 }
 
 void Engine::State::keep(Loaded old) {
-    old.left = accounts.of_rules_that_leave(old.generation.manifest, active->generation.manifest);
+    old.left = accounts.of_rules_that_leave(*old.generation.manifest, *active->generation.manifest);
     history.keep(std::move(old));
 }
 
@@ -252,7 +252,7 @@ void Engine::State::drop_unused() {
     std::vector<const bpf::Manifest*> manifests;
     const auto need = [&](const Generation& old) {
         sinks.insert(sinks.end(), old.sinks.begin(), old.sinks.end());
-        manifests.push_back(&old.manifest);
+        manifests.push_back(old.manifest.get());
     };
     for (const auto& old : history.draining()) need(*old);
     for (const Loaded& old : history.retired()) need(old.generation);
@@ -261,8 +261,9 @@ void Engine::State::drop_unused() {
         need(old.generation);
         for (std::string& identity : old.program.state().identities()) state.push_back(std::move(identity));
     }
+    dispatcher.in_force(active->generation.sinks);
     dispatcher.keep_only(sinks);
-    accounts.keep_only(active->generation.manifest, manifests, state);
+    accounts.keep_only(*active->generation.manifest, manifests, state);
 }
 
 Status Engine::State::replace(bpf::Object object, const SwapOptions& with) {
@@ -271,12 +272,12 @@ Status Engine::State::replace(bpf::Object object, const SwapOptions& with) {
     end_shadow();
     auto loaded = load(std::move(object), with.origin);
     if (!loaded) return loaded.error();
-    if (loaded->generation.manifest.reads_vlan)
+    if (loaded->generation.manifest->reads_vlan)
         if (auto disabled = disable_offloads(); !disabled) {
             abandon(*loaded);
             return disabled.error();
         }
-    warn_of_lost_answers(loaded->generation.manifest);
+    warn_of_lost_answers(*loaded->generation.manifest);
     commit(std::move(*loaded), with.confirm_within_ms);
     verify();
     return Done{};

@@ -109,11 +109,22 @@ std::string eve_line(const Event& event) {
     return line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 
-bool EveFile::deliver(const Event& event) {
-    const std::string line = eve_line(event);
-    if (!file_.make_room(line.size())) return false;
+std::string eve_line(const PackedEvent& event) { return eve_line(to_event(event)); }
+
+bool EveFile::write(std::string_view line) {
+    const std::string whole = fmt::format("{}\n", line);
+    if (!file_.make_room(whole.size())) return false;
     // A part of a line is no line: the next one begins on a line of its own.
-    return file_.append(file_.is_torn() ? '\n' + line : line);
+    return file_.append(file_.is_torn() ? '\n' + whole : whole);
+}
+
+void EveFile::deliver(Batch& batch) {
+    while (batch.size() != 0) {
+        if (write(batch.line(0)))
+            batch.delivered(1);
+        else
+            batch.lost("not written", 1);
+    }
 }
 
 }  // namespace weir::runtime

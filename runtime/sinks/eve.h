@@ -11,18 +11,21 @@ namespace weir::runtime {
 
 // One line, with its newline. ASCII only: whatever a packet brings is data in it, never structure.
 std::string eve_line(const Event& event);
+std::string eve_line(const PackedEvent& event);
 
 class EveFile : public Sink {
 public:
     // RotatingFile's.
     EveFile(std::string path, std::uint64_t rotate_bytes, std::uint32_t keep)
         : file_(std::move(path), rotate_bytes, keep) {}
-    bool deliver(const Event& event) override;
+    void deliver(Batch& batch) override;
     void prepare() override { file_.open(); }
     void reopen() override { file_.reopen(); }
     std::string state() const override { return file_.state(); }
 
 private:
+    bool write(std::string_view line);
+
     RotatingFile file_;
 };
 

@@ -25,7 +25,9 @@ struct CapturedPacket {
     PacketDirection direction = PacketDirection::kUnknown;
 };
 
+// As texts, for whoever is in no hurry; what waits for sinks is a PackedEvent.
 struct Event {
+    std::string id;                   // event_id()
     weir_event record{};              // numbers refer to the manifest of record.generation
     std::uint64_t wall_clock_ns = 0;  // since 1970, of record.time_ns
     std::string policy;
@@ -36,6 +38,7 @@ struct Event {
     std::string interface;  // that the packet came in on, or leaves by
     bpf::Direction direction = bpf::Direction::kIn;
     std::string verdict;                     // "drop"; "would drop" of an observed rule; empty where the rule has none
+    std::uint64_t escalated = 0;             // of a copy that `escalate` made: events of its key that it stands for
     std::string redirected_to;               // the interface, where the verdict is `redirect`, or would be
     std::optional<CapturedPacket> packet{};  // that it is about, where the rule captures
     std::vector<CapturedPacket> before{};    // packets of its key before it, in their order

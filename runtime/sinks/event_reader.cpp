@@ -3,17 +3,16 @@
 
 #include <bpf/bpf.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "runtime/kernel.h"
 
 namespace weir::runtime {
 namespace {
-
-constexpr int kBatch = 1024;  // events a poll(): some milliseconds of rendering
 
 // The layout is the kernel's (linux/bpf.h, BPF_MAP_TYPE_RINGBUF): each record has a head of 8 bytes, the first four its
 // length with two bits, and is padded to 8 bytes. The data is mapped twice, so that none is cut in two at the end.
@@ -22,6 +21,20 @@ std::uint64_t padded(std::uint32_t length) { return (std::uint64_t{length} + BPF
 
 std::uint64_t load(const UniqueMapping& page) {
     return std::atomic_ref(*static_cast<std::uint64_t*>(page.get())).load(std::memory_order_acquire);
+}
+
+// The capture is behind what the flags say that there is.
+RingEvent event_at(std::span<const std::uint8_t> bytes, std::uint64_t position, std::uint64_t end) {
+    RingEvent event{bytes, nullptr, position, end};
+    std::uint32_t flags = 0;
+    if (bytes.size() < sizeof(weir_event)) return event;
+    std::memcpy(&flags, bytes.data() + offsetof(weir_event, flags), sizeof(flags));
+    const std::size_t inside =
+        (flags & WEIR_EVENT_FLOW) != 0 ? sizeof(weir_event_inside) : offsetof(weir_event_inside, flow);
+    const std::size_t at = (flags & WEIR_EVENT_INSIDE) != 0 && bytes.size() >= inside ? inside : sizeof(weir_event);
+    if ((flags & WEIR_EVENT_CAPTURED) == 0 || bytes.size() < at + sizeof(weir_capture)) return event;
+    event.capture = reinterpret_cast<const weir_capture*>(bytes.data() + at);
+    return event;
 }
 
 }  // namespace
@@ -46,46 +59,32 @@ Result<std::unique_ptr<EventReader>> EventReader::adopt(UniqueFd ring, Take take
     reader->consumer_ = map(PROT_READ | PROT_WRITE, page, 0);
     reader->producer_ = map(PROT_READ, page + 2 * std::size_t{info.max_entries}, page);
     if (!reader->consumer_ || !reader->producer_) return kernel_error(errno, "reading the ring of events");
+    reader->next_ = load(reader->consumer_);
     return reader;
 }
 
-std::uint64_t EventReader::position() const { return load(consumer_); }
-
-// Its flags and its length must agree; true where it has a capture.
-bool EventReader::read_event(std::span<const std::uint8_t> bytes) {
-    std::memset(&event_.event, 0, sizeof(event_.event));
-    std::memcpy(&event_.event, bytes.data(), std::min(bytes.size(), sizeof(event_.event)));
-    std::uint32_t& flags = event_.event.flags;
-    const std::size_t whole = (flags & WEIR_EVENT_FLOW) != 0 ? sizeof(event_) : offsetof(weir_event_inside, flow);
-    const bool is_inside = (flags & WEIR_EVENT_INSIDE) != 0 && bytes.size() >= whole;
-    if (is_inside)
-        std::memcpy(&event_, bytes.data(), whole);
-    else
-        flags &= ~(WEIR_EVENT_INSIDE | WEIR_EVENT_FLOW);
-    const std::size_t at = is_inside ? whole : sizeof(event_.event);
-    if ((flags & WEIR_EVENT_CAPTURED) == 0 || bytes.size() < at + sizeof(capture_)) return false;
-    std::memcpy(&capture_, bytes.data() + at, sizeof(capture_));
-    return true;
+void EventReader::let_go(std::uint64_t end) {
+    auto& position = *static_cast<std::uint64_t*>(consumer_.get());
+    std::atomic_ref(position).store(end, std::memory_order_release);
 }
+
+std::uint64_t EventReader::kept_bytes() const { return next_ - load(consumer_); }
 
 int EventReader::poll() {
     const auto* data =
         static_cast<const std::uint8_t*>(producer_.get()) + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    auto& position = *static_cast<std::uint64_t*>(consumer_.get());
     int taken = 0;
-    for (std::uint64_t at = load(consumer_); taken < kBatch && at < load(producer_);) {
-        const std::uint8_t* record = data + (at & (bytes_ - 1));
+    const std::uint64_t produced = load(producer_);
+    while (taken < kMost && next_ < produced) {
+        const std::uint8_t* record = data + (next_ & (bytes_ - 1));
         auto& head = *reinterpret_cast<std::uint32_t*>(const_cast<std::uint8_t*>(record));
         const std::uint32_t length = std::atomic_ref(head).load(std::memory_order_acquire);
         if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;  // a program is about to fill it
-        if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
-            const bool has_capture = read_event({record + BPF_RINGBUF_HDR_SZ, length & kLengthMask});
-            take_(event_, has_capture ? &capture_ : nullptr, at);
-            ++taken;
-        }
-        at += padded(length & kLengthMask);
-        // One that is killed before this has not taken it.
-        std::atomic_ref(position).store(at, std::memory_order_release);
+        const std::uint64_t at = std::exchange(next_, next_ + padded(length & kLengthMask));
+        const RingEvent event = event_at({record + BPF_RINGBUF_HDR_SZ, length & kLengthMask}, at, next_);
+        if ((length & BPF_RINGBUF_DISCARD_BIT) != 0) continue;
+        take_(event);
+        ++taken;
     }
     return taken;
 }

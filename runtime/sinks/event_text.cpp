@@ -157,14 +157,16 @@ static_assert(severity_name(bpf::AlertSeverity::kLow) == "low" &&
               severity_name(bpf::AlertSeverity::kHigh) == "high" &&
               severity_name(bpf::AlertSeverity::kCritical) == "critical");
 
-Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
-                 std::uint64_t boot_ns) {
-    const bpf::RuleInfo& rule = manifest.rules[record.event.rule];
-    const bpf::AlertInfo& alert = manifest.alerts[record.event.alert];
+Event to_event(const PackedEvent& packed) {
+    const weir_event_inside& record = packed.record();
+    const bpf::RuleInfo& rule = packed.manifest->rules[record.event.rule];
+    const bpf::AlertInfo& alert = packed.manifest->alerts[record.event.alert];
+    const std::string interface = packed.interface.data();
     Event event;
+    event.id = event_id(packed);
     event.record = record.event;
-    event.wall_clock_ns = boot_ns + record.event.time_ns;
-    event.policy = manifest.policy;
+    event.wall_clock_ns = packed.wall_clock_ns;
+    event.policy = packed.manifest->policy;
     event.rule = rule.name;
     event.alert = alert.name;
     event.severity = severity_name(alert.severity);
@@ -172,6 +174,11 @@ Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest,
     event.verdict = verdict_text(record.event);
     if (record.event.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
     event.direction = rule.direction;
+    event.escalated = packed.escalated;
+    if (packed.captures) {
+        event.packet = packed.captures->packet;
+        event.before = packed.captures->before;
+    }
     std::string message;
     for (const bpf::MessagePart& part : alert.message) {
         if (const auto* text = std::get_if<std::string>(&part))

@@ -9,6 +9,7 @@
 #include "bpf/abi.h"
 #include "compiler/object.h"
 #include "runtime/sinks/event.h"
+#include "runtime/sinks/packed_event.h"
 
 namespace weir::runtime {
 
@@ -27,8 +28,7 @@ std::string field_text(const weir_event_inside& record, const bpf::FieldRef& fie
 // "drop", "would drop", or empty: the verdict of the event's rule.
 std::string verdict_text(const weir_event& record);
 
-// The event of a record that the program of `manifest` made. `boot_ns`: CLOCK_REALTIME less CLOCK_MONOTONIC.
-Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
-                 std::uint64_t boot_ns);
+// All of its texts.
+Event to_event(const PackedEvent& event);
 
 }  // namespace weir::runtime

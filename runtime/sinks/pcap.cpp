@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "grammar/base/printable.h"
+#include "runtime/sinks/event_text.h"
 
 namespace weir::runtime {
 namespace {
@@ -83,7 +84,16 @@ void PcapFile::reopen() {
     if (file_.reopen()) begin_section();
 }
 
-bool PcapFile::deliver(const Event& event) {
+void PcapFile::deliver(Batch& batch) {
+    while (batch.size() != 0) {
+        if (write(to_event(*batch.event(0))))
+            batch.delivered(1);
+        else
+            batch.lost("not written", 1);
+    }
+}
+
+bool PcapFile::write(const Event& event) {
     if (!event.packet) return true;
     // What it takes at most, interfaces included, to see whether the file is full.
     PcapngSection section = section_;

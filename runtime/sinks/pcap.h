@@ -16,7 +16,8 @@ public:
     PcapFile(std::string path, std::uint64_t rotate_bytes, std::uint32_t keep)
         : file_(std::move(path), rotate_bytes, keep, RotatingFile::Access::kReadsToo) {}
     // The packets of the event, those before it first, all or none of them. An event without a packet leaves nothing.
-    bool deliver(const Event& event) override;
+    bool write(const Event& event);
+    void deliver(Batch& batch) override;
     void prepare() override;
     void reopen() override;
     std::string state() const override { return file_.state(); }

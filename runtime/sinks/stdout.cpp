@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
+#include "runtime/sinks/event_text.h"
 
 namespace weir::runtime {
 namespace {
@@ -63,13 +64,22 @@ bool TextLines::wait_for_room() {
     return has_room;
 }
 
-bool TextLines::deliver(const Event& event) {
+void TextLines::deliver(Batch& batch) {
+    while (batch.size() != 0) {
+        if (write(to_event(*batch.event(0))))
+            batch.delivered(1);
+        else
+            batch.lost("nobody reads", 1);
+    }
+}
+
+bool TextLines::write(const Event& event) {
     const std::string line = text_line(event, colour_);
     if (!wait_for_room()) {
         state_ = "nobody reads standard output";
         return false;
     }
-    if (write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
+    if (::write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
         state_ = "ok";
         return true;
     }

@@ -20,7 +20,8 @@ class TextLines : public Sink {
 public:
     // Does not own `fd`.
     TextLines(int fd, LineColour colour);
-    bool deliver(const Event& event) override;
+    bool write(const Event& event);
+    void deliver(Batch& batch) override;
     std::string state() const override { return state_; }
 
 private:

@@ -1,0 +1,125 @@
+// The way of an event from the ring to its sinks, and what is counted on it: docs/events.md.
+// Tested by tests/kernel/events_test.cpp with `delivered`.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "runtime/engine/state.h"
+#include "runtime/kernel.h"
+#include "runtime/sinks/event_text.h"
+
+namespace weir::runtime {
+namespace {
+
+// As long as its sinks need at most when they are well. The ring lets go of it then: it would wake nobody for the next.
+constexpr std::uint64_t kPatience_ns = 100'000'000;
+
+}  // namespace
+
+// Reads what waits in the ring, puts it into its sinks' queues, and counts what sinks have done with.
+int Engine::State::read_events() {
+    epoll_event ignored[4];
+    epoll_wait(ready.get(), ignored, static_cast<int>(std::size(ignored)), 0);
+    read_at_ns = monotonic_ns();
+    boot_ns = realtime_ns() - read_at_ns;
+    news.clear();
+    const int taken = reader->poll();
+    has_more = taken == EventReader::kMost;
+    if (options.on_events && !news.empty()) options.on_events(news);
+    journal.hand(reader->position());
+    dispatcher.flush();
+    settle_events();
+    return taken;
+}
+
+void Engine::State::take(const RingEvent& from) {
+    InFlight& event = window.add();
+    event.set_record(from.record);
+    event.ring = journal.ring();
+    event.position = from.position;
+    event.end = from.end;
+    event.taken_ns = read_at_ns;
+    const weir_event& record = event.event();
+    event.generation = record.generation;
+    event.alert = record.alert;
+    Generation* of = find_generation(record.generation);
+    // Only programs of ours write into the ring; these would be a fault of theirs.
+    if (of == nullptr || record.rule >= of->manifest->rules.size() || record.alert >= of->manifest->alerts.size()) {
+        event.is_counted = false;
+        return;
+    }
+    event.manifest = of->manifest.get();
+    event.wall_clock_ns = boot_ns + record.time_ns;
+    const std::string interface = interfaces.name_of(record.packet.ifindex);
+    event.interface = {};
+    std::memcpy(event.interface.data(), interface.data(), std::min(interface.size(), event.interface.size() - 1));
+    if (from.capture != nullptr) add_capture(*from.capture, *of, event);
+    if (options.on_event) options.on_event(to_event(event));
+    if (options.on_events) news.push_back(&event);
+    hand_on(event, of->alert_sinks[record.alert]);
+}
+
+void Engine::State::hand_on(InFlight& event, const std::vector<SinkId>& sinks) {
+    event.unsettled = static_cast<std::uint32_t>(sinks.size());
+    for (const SinkId sink : sinks) dispatcher.push(event, sink);
+}
+
+void Engine::State::settled(InFlight& event, Dispatcher::Outcome outcome) {
+    event.is_lost = event.is_lost || outcome == Dispatcher::Outcome::kLost;
+    if (--event.unsettled != 0 || !event.is_held) return;
+    if (event.is_counted) {
+        const auto what = event.is_lost ? Record::Outcome::kLost : Record::Outcome::kDelivered;
+        Generation* of = find_generation(event.generation);
+        of->record.release(event.alert, what);
+        accounts.add_event(of->manifest->alerts[event.alert].name, what);
+    }
+    window.drop(event);
+}
+
+// The ring lets go of events in its order, once each of them is counted.
+void Engine::State::settle_events() {
+    dispatcher.collect([this](const PackedEvent& event, Dispatcher::Outcome outcome) {
+        settled(static_cast<InFlight&>(const_cast<PackedEvent&>(event)), outcome);
+    });
+    while (!window.empty()) {
+        const InFlight& front = window.front();
+        const bool is_late = read_at_ns - front.taken_ns > kPatience_ns;
+        if (front.unsettled != 0 && !is_late && reader->kept_bytes() <= reader->ring_bytes() / 2) break;
+        let_go_of_front();
+    }
+    if (window.empty()) reader->let_go(reader->position());
+}
+
+void Engine::State::let_go_of_front() {
+    InFlight& front = window.front();
+    const std::uint64_t end = front.end;
+    const bool is_done = front.unsettled == 0;
+    if (front.is_counted) {
+        Generation* of = find_generation(front.generation);
+        const auto times = front.position < handed_before ? Record::Times::kAgain : Record::Times::kOnce;
+        journal.begin({front.position, of->number, front.alert, of->record.read(), of->record.alerts()[front.alert]});
+        of->record.hold(front.alert, times);
+        const std::string& alert = of->manifest->alerts[front.alert].name;
+        if (times == Record::Times::kAgain) accounts.add_repeated(alert);
+        if (is_done) {
+            const auto what = front.is_lost ? Record::Outcome::kLost : Record::Outcome::kDelivered;
+            of->record.release(front.alert, what);
+            accounts.add_event(alert, what);
+        }
+    }
+    if (is_done)
+        window.drop_front();
+    else
+        window.hold_front();
+    reader->let_go(end);
+}
+
+// Nothing comes any more.
+void Engine::State::finish_events() {
+    dispatcher.end(kFarewell_ms);
+    settle_events();
+}
+
+}  // namespace weir::runtime
