@@ -2,6 +2,7 @@
 // Tested by tests/cli/live_test.py with `"run"`.
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -40,6 +41,9 @@ struct RunArguments {
     bool watch = false;
     bool no_tests = false;
     bool strict_sinks = false;
+    std::string allow_exec{};
+    std::string allow_sinks{};
+    std::string sink_dir{};
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -90,6 +94,15 @@ int say_stopped(const std::string& name) {
     return kOk;
 }
 
+// The words have been checked.
+runtime::SinkRights rights_of(const RunArguments& arguments) {
+    runtime::SinkRights rights;
+    if (!arguments.allow_exec.empty()) rights.programs = tooling::from_root(arguments.allow_exec);
+    if (!arguments.allow_sinks.empty()) rights.kinds = *runtime::sink_kinds(arguments.allow_sinks);
+    if (!arguments.sink_dir.empty()) rights.folder = tooling::from_root(arguments.sink_dir);
+    return rights;
+}
+
 runtime::EngineOptions options_of(const RunArguments& arguments, const std::string& name) {
     runtime::EngineOptions options;
     options.name = name;
@@ -102,6 +115,7 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
                                                  : runtime::AttachMode::kAuto;
     options.reject_limit = arguments.reject_limit;
     options.strict_sinks = arguments.strict_sinks;
+    options.sink_rights = rights_of(arguments);
     options.on_notice = [name](const std::string& notice) { service::say_notice(name + ": " + notice); };
     return options;
 }
@@ -186,6 +200,33 @@ int run(const RunArguments& arguments) {
         .run();
 }
 
+// What the sinks of a policy may do here.
+void add_sink_options(CLI::App& command, RunArguments& arguments) {
+    const auto is_folder = [](const std::string& folder) {
+        struct stat facts{};
+        return stat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode) ? std::string()
+                                                                           : "`" + folder + "` is not a folder";
+    };
+    command
+        .add_option("--allow-exec", arguments.allow_exec,
+                    "let sinks run the programs in DIR; without it, a policy with an `exec` sink is refused")
+        ->check(is_folder)
+        ->type_name("DIR");
+    command
+        .add_option("--allow-sinks", arguments.allow_sinks,
+                    "refuse a policy with a sink of another kind than these: eve,pcap,stdout")
+        ->check([](const std::string& list) {
+            const auto kinds = runtime::sink_kinds(list);
+            return kinds ? std::string() : kinds.error().message + ": " + kinds.error().help;
+        })
+        ->type_name("KINDS");
+    command
+        .add_option("--sink-dir", arguments.sink_dir,
+                    "refuse a policy with a sink whose file or socket is not below DIR")
+        ->check(is_folder)
+        ->type_name("DIR");
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, int& status) {
@@ -231,6 +272,7 @@ void add_run(CLI::App& app, int& status) {
                       "put the policy in force without running its tests first; reloads by SIGHUP and --watch, too");
     command->add_flag("--strict-sinks", arguments.strict_sinks,
                       "refuse a policy with a sink that cannot open what it writes to; without it, a warning");
+    add_sink_options(*command, arguments);
     command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);

@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
+
+#include "grammar/base/sinks.h"
 
 namespace weir::bpf {
 
@@ -93,6 +96,8 @@ struct FieldRef {
     std::uint8_t size = 0;
     std::uint8_t shift = 0;
     std::uint64_t mask = 0;
+
+    bool operator==(const FieldRef&) const = default;
 };
 
 // kOut: packets on their way out, at the egress hook.
@@ -116,21 +121,67 @@ struct RecordInfo {
     bool operator==(const RecordInfo&) const = default;
 };
 enum class AlertSeverity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
-enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
+using weir::MessageWord;
 using MessagePart = std::variant<std::string, FieldRef, MessageWord>;
+// A part of a key that user space reads from an event's packet.
+struct KeyPart {
+    FieldRef field{};
+    std::uint8_t ip4_bits = 32, ip6_bits = 128;  // that an address is cut to
+
+    bool operator==(const KeyPart&) const = default;
+};
+// A copy of an event goes to `sink`, once a window: when `count` events of its key have passed the throttle in it.
+struct EscalationInfo {
+    std::uint32_t sink = 0;  // index
+    std::uint64_t count = 0;
+    std::uint64_t window_ns = 0;
+    std::vector<KeyPart> key{};
+
+    bool operator==(const EscalationInfo&) const = default;
+};
+// What is done to a set for each event that has passed the throttle.
+enum class Change : std::uint8_t { kAdd, kRemove };
+struct ResponseInfo {
+    Change change = Change::kAdd;
+    std::uint32_t set = 0;       // index
+    std::uint64_t for_ns = 0;    // from the packet's time; 0: it stays
+    std::vector<KeyPart> key{};  // in the order of the set's parts
+
+    bool operator==(const ResponseInfo&) const = default;
+};
 struct AlertInfo {
     std::string name;
     AlertSeverity severity = AlertSeverity::kMedium;
     std::vector<MessagePart> message;
     std::vector<std::uint32_t> sinks;  // indices; never empty: "every sink" is spelled out
+    std::vector<EscalationInfo> escalations{};
+    std::vector<ResponseInfo> responses{};
 };
-enum class SinkKind : std::uint8_t { kStdout, kEve, kPcap };
+// A sink as the policy declares it, its arguments in one order, with those that it leaves out.
+using weir::SinkKind, weir::SinkWord;
+// Of these `number` is one of the language's words, and `text` that word.
+constexpr bool is_choice(SinkWord word) {
+    return word == SinkWord::kFacility || word == SinkWord::kDialect || word == SinkWord::kAddresses;
+}
+struct SinkOption {
+    SinkWord word = SinkWord::kPath;  // which of the following it uses: grammar/base/sinks.h
+    std::string text{};
+    std::string second{};
+    std::uint64_t number = 0;  // bytes, nanoseconds, a count
+    std::vector<MessagePart> parts{};
+
+    bool operator==(const SinkOption&) const = default;
+};
 struct SinkInfo {
     std::string name;
     SinkKind kind = SinkKind::kStdout;
-    std::string path;                // eve, pcap
-    std::uint64_t rotate_bytes = 0;  // 0: never
-    std::uint32_t keep = 0;
+    std::vector<SinkOption> options{};
+
+    bool operator==(const SinkInfo&) const = default;
+    // The first option of that word; null where it has none.
+    const SinkOption* find(SinkWord word) const;
+    std::uint64_t number(SinkWord word, std::uint64_t otherwise) const;
+    std::string_view text(SinkWord word) const;  // empty where it has none
 };
 // iface conditions, bit by bit of weir_packet.iface_matches.
 // Nocase: ASCII letters of the name either way; the text's are small.

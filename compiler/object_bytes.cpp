@@ -13,7 +13,7 @@ namespace weir::bpf {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-constexpr std::uint32_t kVersion = 10;        // of the layout below
+constexpr std::uint32_t kVersion = 11;        // of the layout below
 
 // One description of each struct serves both directions: `Writer` and `Reader` have the same operator().
 class Writer {
@@ -173,19 +173,47 @@ void record(Io& io, RecordInfo& info) {
 }
 
 template <typename Io>
+void key_part(Io& io, KeyPart& part) {
+    field(io, part.field);
+    io(part.ip4_bits), io(part.ip6_bits);
+}
+
+template <typename Io>
+void escalation(Io& io, EscalationInfo& info) {
+    io(info.sink), io(info.count), io(info.window_ns);
+    list<Io>(io, info.key, key_part<Io>);
+}
+
+template <typename Io>
+void response(Io& io, ResponseInfo& info) {
+    io(info.change), io(info.set), io(info.for_ns);
+    list<Io>(io, info.key, key_part<Io>);
+}
+
+template <typename Io>
 void alert(Io& io, AlertInfo& info) {
     io.block(info.name);
     io(info.severity);
     list<Io>(io, info.message, message_part<Io>);
     list<Io>(io, info.sinks, number<Io>);
+    list<Io>(io, info.escalations, escalation<Io>);
+    list<Io>(io, info.responses, response<Io>);
+}
+
+template <typename Io>
+void sink_option(Io& io, SinkOption& option) {
+    io(option.word);
+    io.block(option.text);
+    io.block(option.second);
+    io(option.number);
+    list<Io>(io, option.parts, message_part<Io>);
 }
 
 template <typename Io>
 void sink(Io& io, SinkInfo& info) {
     io.block(info.name);
     io(info.kind);
-    io.block(info.path);
-    io(info.rotate_bytes), io(info.keep);
+    list<Io>(io, info.options, sink_option<Io>);
 }
 
 template <typename Io>

@@ -48,14 +48,49 @@ bool is_sound(const FieldRef& field) {
 bool is_sound(const MessagePart& part) {
     if (const auto* field = std::get_if<FieldRef>(&part)) return is_sound(*field);
     const auto* word = std::get_if<MessageWord>(&part);
-    return word == nullptr || *word <= MessageWord::kVerdict;
+    return word == nullptr || *word <= MessageWord::kCount;
 }
 
-bool is_sound(const AlertInfo& alert, std::size_t sinks) {
+bool is_sound(const SinkOption& option) {
+    const auto is_one_of = [&](SinkWord word, std::span<const std::string_view> names) {
+        return option.word != word || (option.number < names.size() && option.text == names[option.number]);
+    };
+    return option.word <= SinkWord::kQueue && is_one_of(SinkWord::kFacility, kFacilityNames) &&
+           is_one_of(SinkWord::kDialect, kSinkDialectNames) && is_one_of(SinkWord::kAddresses, kSinkAddressesNames) &&
+           std::all_of(option.parts.begin(), option.parts.end(),
+                       [](const MessagePart& part) { return is_sound(part); });
+}
+
+bool is_sound(const SinkInfo& sink) {
+    return sink.kind <= SinkKind::kLlm && std::all_of(sink.options.begin(), sink.options.end(),
+                                                      [](const SinkOption& option) { return is_sound(option); });
+}
+
+bool is_sound(const std::vector<KeyPart>& key) {
+    return key.size() <= WEIR_KEY_WORDS && std::all_of(key.begin(), key.end(), [](const KeyPart& part) {
+               return is_sound(part.field) && part.ip4_bits <= 32 && part.ip6_bits <= 128;
+           });
+}
+
+// A response changes a set that changes, by as many values as an entry of it has.
+bool is_sound(const ResponseInfo& response, const std::vector<SetInfo>& sets) {
+    return response.change <= Change::kRemove && response.set < sets.size() && sets[response.set].dynamic &&
+           response.key.size() == sets[response.set].parts.size() && is_sound(response.key);
+}
+
+bool is_sound(const AlertInfo& alert, const Manifest& manifest) {
     return alert.severity <= AlertSeverity::kCritical &&
            std::all_of(alert.message.begin(), alert.message.end(),
                        [](const MessagePart& part) { return is_sound(part); }) &&
-           std::all_of(alert.sinks.begin(), alert.sinks.end(), [&](std::uint32_t sink) { return sink < sinks; });
+           std::all_of(alert.sinks.begin(), alert.sinks.end(),
+                       [&](std::uint32_t sink) { return sink < manifest.sinks.size(); }) &&
+           std::all_of(alert.escalations.begin(), alert.escalations.end(),
+                       [&](const EscalationInfo& one) {
+                           return one.sink < manifest.sinks.size() && one.window_ns != 0 && one.count != 0 &&
+                                  is_sound(one.key);
+                       }) &&
+           std::all_of(alert.responses.begin(), alert.responses.end(),
+                       [&](const ResponseInfo& one) { return is_sound(one, manifest.sets); });
 }
 
 bool is_sound(const SetInfo& set) {
@@ -118,14 +153,30 @@ bool is_sound(const Manifest& manifest) {
            (!manifest.has_egress() || is_passed_or_dropped) && manifest.ifaces.size() <= kMaxIfaceConditions &&
            all(manifest.rules, [&](const RuleInfo& rule) { return is_sound(rule, manifest.record); }) &&
            is_sound(manifest.record) &&
-           all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest.sinks.size()); }) &&
-           all(manifest.sinks, [](const SinkInfo& sink) { return sink.kind <= SinkKind::kPcap; }) &&
+           all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest); }) &&
+           all(manifest.sinks, [](const SinkInfo& sink) { return is_sound(sink); }) &&
            all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
            all(manifest.measures, [](const MeasureInfo& measure) { return is_sound(measure); }) &&
            all(manifest.ifaces, [](const IfaceCondition& iface) { return iface.op <= IfaceOp::kEndsWithNocase; });
 }
 
 }  // namespace
+
+const SinkOption* SinkInfo::find(SinkWord word) const {
+    const auto found =
+        std::find_if(options.begin(), options.end(), [&](const SinkOption& option) { return option.word == word; });
+    return found == options.end() ? nullptr : &*found;
+}
+
+std::uint64_t SinkInfo::number(SinkWord word, std::uint64_t otherwise) const {
+    const SinkOption* option = find(word);
+    return option == nullptr ? otherwise : option->number;
+}
+
+std::string_view SinkInfo::text(SinkWord word) const {
+    const SinkOption* option = find(word);
+    return option == nullptr ? std::string_view() : std::string_view(option->text);
+}
 
 std::uint32_t iface_matches(const std::vector<IfaceCondition>& conditions, std::string_view name) {
     std::uint32_t bits = 0;

@@ -280,7 +280,7 @@ struct Unit {
 };
 constexpr Unit kRateUnits[] = {{"s", "s"},     {"sec", "s"},      {"second", "s"},    {"seconds", "s"}, {"m", "min"},
                                {"min", "min"}, {"minute", "min"}, {"minutes", "min"}, {"h", "h"},       {"hr", "h"},
-                               {"hour", "h"},  {"hours", "h"},    {"d", "d"},         {"day", "d"},     {"days", "d"}};
+                               {"hour", "h"},  {"hours", "h"},    {"d", "d"},         {"days", "d"}};
 constexpr Unit kDurationUnits[] = {{"usec", "us"},   {"msec", "ms"}, {"sec", "s"},   {"secs", "s"},   {"second", "s"},
                                    {"seconds", "s"}, {"min", "m"},   {"mins", "m"},  {"minute", "m"}, {"minutes", "m"},
                                    {"hr", "h"},      {"hour", "h"},  {"hours", "h"}, {"day", "d"},    {"days", "d"}};

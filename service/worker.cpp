@@ -102,11 +102,31 @@ bool is_ready(int fd) {
     return poll(&one, 1, 0) == 1;
 }
 
-// Texts of sinks, on which the engine acts with its own rights.
+// An argument of a program, as the policy has it.
+std::string written(const std::vector<bpf::MessagePart>& parts) {
+    std::string text;
+    for (const bpf::MessagePart& part : parts) {
+        if (const auto* field = std::get_if<bpf::FieldRef>(&part)) text += fmt::format("{{{}}}", field->name);
+        if (const auto* word = std::get_if<bpf::MessageWord>(&part))
+            text += fmt::format("{{{}}}", message_word_name(*word));
+        if (const auto* literal = std::get_if<std::string>(&part))
+            for (const char c : *literal) text += std::string(c == '{' || c == '}' ? 2 : 1, c);
+    }
+    return text;
+}
+
+// Texts of sinks, on which the engine acts with its own rights. What has a number is a word of the language.
 std::vector<std::string> texts_of(const bpf::Manifest& manifest) {
     std::vector<std::string> texts;
+    const auto take = [&](const std::string& text) {
+        if (!text.empty()) texts.push_back(text);
+    };
     for (const bpf::SinkInfo& sink : manifest.sinks)
-        if (!sink.path.empty()) texts.push_back(sink.path);
+        for (const bpf::SinkOption& option : sink.options) {
+            if (!bpf::is_choice(option.word)) take(option.text);
+            take(option.second);
+            take(written(option.parts));
+        }
     return texts;
 }
 

@@ -45,33 +45,33 @@ bpf::FieldRef reference(packet::FieldId id) {
 bpf::MessagePart message_part(const policy::MessagePart& part) {
     if (const auto* text = std::get_if<std::string>(&part)) return *text;
     if (const auto* field = std::get_if<packet::FieldId>(&part)) return reference(*field);
-    switch (std::get<policy::MessageWord>(part)) {
-        case policy::MessageWord::kSuppressed: return bpf::MessageWord::kSuppressed;
-        case policy::MessageWord::kRule: return bpf::MessageWord::kRule;
-        case policy::MessageWord::kVerdict: break;
-    }
-    return bpf::MessageWord::kVerdict;
+    return std::get<MessageWord>(part);
 }
 
 bpf::SinkInfo sink_info(const policy::Sink& sink) {
-    bpf::SinkInfo info;
-    info.name = sink.name;
-    if (const auto* eve = std::get_if<policy::EveSink>(&sink.kind)) {
-        info.kind = bpf::SinkKind::kEve;
-        info.path = eve->path;
-        info.rotate_bytes = eve->rotate_bytes;
-        info.keep = eve->keep;
-    }
-    if (const auto* pcap = std::get_if<policy::PcapSink>(&sink.kind)) {
-        info.kind = bpf::SinkKind::kPcap;
-        info.path = pcap->path;
-        info.rotate_bytes = pcap->rotate_bytes;
-        info.keep = pcap->keep;
+    bpf::SinkInfo info{sink.name, sink.kind, {}};
+    for (const policy::SinkOption& option : sink.options) {
+        bpf::SinkOption made{option.word, option.text, option.second, option.number, {}};
+        for (const policy::MessagePart& part : option.parts) made.parts.push_back(message_part(part));
+        info.options.push_back(std::move(made));
     }
     return info;
 }
 
-bpf::AlertInfo alert_info(const policy::Alert& alert, std::size_t sinks) {
+std::vector<bpf::KeyPart> key_parts(const std::vector<policy::KeyField>& keys) {
+    std::vector<bpf::KeyPart> parts;
+    for (const policy::KeyField& key : keys) parts.push_back({reference(key.field), key.bits.ip4, key.bits.ip6});
+    return parts;
+}
+
+// Sets without a name are none of the manifest's.
+std::uint32_t set_number(const policy::TypedPolicy& policy, policy::SetId id) {
+    const auto end = policy.sets.begin() + static_cast<std::ptrdiff_t>(id);
+    return static_cast<std::uint32_t>(
+        std::count_if(policy.sets.begin(), end, [](const policy::Set& set) { return !set.name.empty(); }));
+}
+
+bpf::AlertInfo alert_info(const policy::TypedPolicy& policy, const policy::Alert& alert, std::size_t sinks) {
     bpf::AlertInfo info;
     info.name = alert.name;
     using ast::AlertSeverity;
@@ -85,6 +85,12 @@ bpf::AlertInfo alert_info(const policy::Alert& alert, std::size_t sinks) {
     for (const policy::SinkId sink : alert.sinks) info.sinks.push_back(static_cast<std::uint32_t>(sink));
     if (info.sinks.empty())
         for (std::uint32_t i = 0; i < sinks; ++i) info.sinks.push_back(i);
+    for (const policy::Escalation& one : alert.escalations)
+        info.escalations.push_back(
+            {static_cast<std::uint32_t>(one.sink), one.count, one.window_ns, key_parts(one.keys)});
+    for (const policy::SetChange& one : alert.responses)
+        info.responses.push_back({one.adds ? bpf::Change::kAdd : bpf::Change::kRemove, set_number(policy, one.set),
+                                  one.for_ns, key_parts(one.keys)});
     return info;
 }
 
@@ -188,9 +194,9 @@ bpf::Manifest make_manifest(const Compiled& compiled, const CompileOptions& opti
         manifest.rules.push_back(std::move(info));
     }
     for (const policy::Sink& sink : policy.sinks) manifest.sinks.push_back(sink_info(sink));
-    if (manifest.sinks.empty()) manifest.sinks.push_back({"stdout", bpf::SinkKind::kStdout, {}, 0, 0});
+    if (manifest.sinks.empty()) manifest.sinks.push_back({"stdout", bpf::SinkKind::kStdout, {}});
     for (const policy::Alert& alert : policy.alerts)
-        manifest.alerts.push_back(alert_info(alert, manifest.sinks.size()));
+        manifest.alerts.push_back(alert_info(policy, alert, manifest.sinks.size()));
     for (const policy::Set& set : policy.sets)
         if (!set.name.empty()) manifest.sets.push_back(set_info(set));
     for (const policy::Rule& rule : policy.rules)

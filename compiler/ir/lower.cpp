@@ -80,8 +80,9 @@ private:
         if (!rule.alerts.empty()) decision_.needs |= WEIR_NEED_HEADERS;
         rule.captures = typed.capture.has_value();
         for (const policy::AlertAction& action : typed.alerts)
-            for (const policy::MessagePart& part : policy_.alerts[static_cast<std::size_t>(action.alert)].message)
-                if (const auto* field = std::get_if<FieldId>(&part)) add_to_events(*field);
+            for (const FieldId field :
+                 policy::event_fields(policy_, policy_.alerts[static_cast<std::size_t>(action.alert)]))
+                add_to_events(field);
         decision_.rules.push_back(std::move(rule));
     }
 
@@ -109,7 +110,7 @@ private:
         decision_.needs |= WEIR_NEED_FLOW_HTTP;
     }
 
-    // What events must carry for a message that names the field.
+    // What events must carry where user space reads the field.
     void add_to_events(FieldId id) {
         if (is_inside(packet::offset(id))) decision_.needs |= WEIR_NEED_EVENT_INSIDE;
         if (packet::field(id).type == packet::Type::kText && id != FieldId::kIface)

@@ -48,7 +48,7 @@ std::string word_name(const Word& word, const PresentBits& has) {
     }
     std::vector<const packet::Field*> alike;
     for (const packet::Field& field : packet::fields())
-        if (field.supported && field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
+        if (field.offset == word.offset && field.shift == word.shift && field.size == word.size &&
             (word.mask & ~field.mask) == 0)
             alike.push_back(&field);
     const packet::Field* field = best_named(alike, has);
@@ -59,8 +59,7 @@ std::string address_name(const AddressRef& address) {
     if (is_inner(address.offset))
         return "inner." + address_name({static_cast<std::uint16_t>(address.offset - kInner), address.either_version});
     for (const packet::Field& field : packet::fields())
-        if (field.supported && field.type == packet::Type::kIp && field.offset == address.offset)
-            return std::string(field.name);
+        if (field.type == packet::Type::kIp && field.offset == address.offset) return std::string(field.name);
     return "address";
 }
 std::string present_names(const PresentBits& bits) {
@@ -193,7 +192,7 @@ std::string dimension_name(const Dimension& dimension) {
     if (present < WEIR_PRESENT_WORDS) return present == 0 ? "present" : fmt::format("present[{}]", present);
     std::vector<const packet::Field*> alike;
     for (const packet::Field& field : packet::fields()) {
-        if (!field.supported || field.offset / 4 > dimension.word) continue;
+        if (field.offset / 4 > dimension.word) continue;
         const std::uint32_t word = field.offset / 4u, shift = field.offset % 4 * 8u + field.shift;
         if (field.type == packet::Type::kIp && dimension.word < word + (field.size > 4 ? 4 : 1))
             return dimension.word == word ? std::string(field.name)

@@ -79,8 +79,6 @@ constexpr Field kFields[] = {
      .shift = WEIR_##bit_ % 32,                                      \
      .mask = 1,                                                      \
      .doc = doc_},
-#define WEIR_LATER(id_, name_, type_, bits_, doc_) \
-    {.id = FieldId::id_, .name = name_, .type = Type::type_, .bits = bits_, .supported = false, .doc = doc_},
 #include "compiler/packet/fields.def"
 };
 static_assert(std::size(kFields) == kFieldRows);
@@ -147,9 +145,7 @@ std::string field_name(FieldId id) {
     return std::string(layer_of(id) == Layer::kInner ? kInnerPrefix : "") + std::string(field(id).name);
 }
 
-bool is_supported(FieldId id) {
-    return field(id).supported && (layer_of(id) == Layer::kOuter || field(id).layers == Layers::kBoth);
-}
+bool is_supported(FieldId id) { return layer_of(id) == Layer::kOuter || field(id).layers == Layers::kBoth; }
 
 std::optional<FieldId> find_field(std::string_view name) {
     static const auto* const by_name = [] {

@@ -20,7 +20,6 @@ enum class FieldId : std::uint16_t {
 #define WEIR_FLAG(id, ...) id,
 #define WEIR_FLOW(id, ...) id,
 #define WEIR_FLOW_FLAG(id, ...) id,
-#define WEIR_LATER(id, ...) id,
 #include "compiler/packet/fields.def"
     kCount
 };
@@ -46,7 +45,6 @@ struct Field {
     std::string_view name;
     Type type{};
     std::uint8_t bits = 0;  // width that integer literals must fit
-    bool supported = true;  // false: parsed and typed, refused as not yet supported
     Layers layers = Layers::kOuter;
     std::uint32_t need = 0;  // WEIR_NEED_*: what the reader of packets must fill
     // Where the compiled path finds it in struct weir_packet or, from WEIR_INSIDE_OFFSET on, in struct weir_inside

@@ -62,8 +62,7 @@ private:
     }
     void alert(const Alert& alert) {
         if (alert.throttle) term(*alert.throttle);
-        for (const MessagePart& part : alert.message)
-            if (const auto* field = std::get_if<FieldId>(&part)) read_.add(*field);
+        fields(event_fields(policy_, alert));
     }
 
     const TypedPolicy& policy_;
@@ -89,6 +88,27 @@ std::vector<FieldId> compared_fields(const Expr& expr) {
     if (std::holds_alternative<PayloadMatch>(expr.node)) return {FieldId::kPayload};
     if (std::holds_alternative<PayloadSlice>(expr.node)) return {FieldId::kPayload, FieldId::kPayloadLen};
     return {};
+}
+
+std::vector<FieldId> event_fields(const TypedPolicy& policy, const Alert& alert) {
+    std::vector<FieldId> fields;
+    const auto take_parts = [&](const std::vector<MessagePart>& parts) {
+        for (const MessagePart& part : parts)
+            if (const auto* field = std::get_if<FieldId>(&part)) fields.push_back(*field);
+    };
+    const auto take_sink = [&](const Sink& sink) {
+        for (const SinkOption& option : sink.options) take_parts(option.parts);
+    };
+    take_parts(alert.message);
+    for (const Escalation& escalation : alert.escalations) {
+        for (const KeyField& key : escalation.keys) fields.push_back(key.field);
+        take_sink(policy.sinks[static_cast<std::size_t>(escalation.sink)]);
+    }
+    for (const SetChange& response : alert.responses)
+        for (const KeyField& key : response.keys) fields.push_back(key.field);
+    for (const SinkId sink : alert.sinks) take_sink(policy.sinks[static_cast<std::size_t>(sink)]);
+    if (alert.sinks.empty()) std::for_each(policy.sinks.begin(), policy.sinks.end(), take_sink);
+    return fields;
 }
 
 packet::FieldSet fields_read(const TypedPolicy& policy) {

@@ -11,6 +11,10 @@ namespace weir::policy {
 // Those of one comparison; none of what joins conditions.
 std::vector<packet::FieldId> compared_fields(const Expr& expr);
 
+// What user space reads of an alert's events: for its message, its escalations and responses, and for the arguments of
+// programs that its sinks run.
+std::vector<packet::FieldId> event_fields(const TypedPolicy& policy, const Alert& alert);
+
 // All that judging a packet and reporting on it reads: conditions of rules, keys and values of state terms, keys of set
 // changes and of captures, and of the alerts that rules raise the throttles' keys and the holes of messages.
 packet::FieldSet fields_read(const TypedPolicy& policy);

@@ -14,6 +14,7 @@
 #include "compiler/packet/fields.h"
 #include "compiler/policy/set_entries.h"
 #include "grammar/ast.h"
+#include "grammar/base/sinks.h"
 
 namespace weir::policy {
 
@@ -254,9 +255,16 @@ struct Rule {
 
 // ---- alerts and sinks ----
 
-// A message is text with holes: a field, or `suppressed`, `rule`, `verdict`.
-enum class MessageWord : std::uint8_t { kSuppressed, kRule, kVerdict };
+// A message is text with holes.
 using MessagePart = std::variant<std::string, packet::FieldId, MessageWord>;
+// A copy of an event to one more sink, once a window: when `count` events of its key have passed the throttle in it.
+struct Escalation {
+    SinkId sink{};
+    Span span;
+    std::uint64_t count = 0;
+    std::uint64_t window_ns = 0;
+    std::vector<KeyField> keys;  // one to four, each once
+};
 struct Alert {
     std::string name;
     Span span;
@@ -265,19 +273,23 @@ struct Alert {
     std::vector<MessagePart> message;
     std::vector<SinkId> sinks;          // empty: every sink
     std::optional<StateTerm> throttle;  // `limit` events a key in `unit_ns`
+    std::vector<Escalation> escalations;
+    std::vector<SetChange> responses;  // for each event that has passed the throttle, in the order written
 };
 
-struct StdoutSink {};
-struct EveSink {
-    std::string path;
-    std::uint64_t rotate_bytes = 0;
-    std::uint32_t keep = 0;
-};  // 0: never rotated
-struct PcapSink : EveSink {};  // of the packets that rules capture
+// An argument of a sink; which of these it uses: grammar/base/sinks.h.
+struct SinkOption {
+    SinkWord word{};
+    std::string text;
+    std::string second;
+    std::uint64_t number = 0;
+    std::vector<MessagePart> parts;
+};
 struct Sink {
     std::string name;
     Span span;
-    std::variant<StdoutSink, EveSink, PcapSink> kind;
+    SinkKind kind = SinkKind::kStdout;
+    std::vector<SinkOption> options;  // in the order of compiler/sema/sink_kinds.cpp, with those that are not written
 };
 
 // ---- tests ----

@@ -64,38 +64,44 @@ std::optional<std::vector<policy::KeyField>> ItemChecker::changed_keys(const Ope
     return keys;
 }
 
-void ItemChecker::set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule) {
+// Nothing where something is wrong with it, which has been said. `who` changes the set: "a rule", "a response".
+std::optional<policy::SetChange> ItemChecker::set_change(const ast::Policy& policy, const ast::Action& written,
+                                                         std::string_view who) {
     const auto* add = std::get_if<ast::AddAction>(&written.node);
     const auto* remove = std::get_if<ast::RemoveAction>(&written.node);
     const Operand value = conditions_.operand({&policy}, add != nullptr ? add->value : remove->value);
     policy::Set* set = changed_set(add != nullptr ? add->set : remove->set);
-    if (set == nullptr || value.kind == Operand::Kind::kError) return;
+    if (set == nullptr || value.kind == Operand::Kind::kError) return std::nullopt;
     policy::SetChange change;
     change.adds = add != nullptr;
     change.set = static_cast<policy::SetId>(set - typed_.sets.data());
-    if (has_names(set->types))
-        return say({.code = Code::E363,
-                    .span = written.span,
-                    .message = fmt::format("a rule cannot change `{}`, a set of names", set->name),
-                    .help = fmt::format("its names come from its file, or from `weir set add {} NAME`", set->name),
-                    .notes = {{set->span, "its type is given here"}}});
+    if (has_names(set->types)) {
+        say({.code = Code::E363,
+             .span = written.span,
+             .message = fmt::format("{} cannot change `{}`, a set of names", who, set->name),
+             .help = fmt::format("its names come from its file, or from `weir set add {} NAME`", set->name),
+             .notes = {{set->span, "its type is given here"}}});
+        return std::nullopt;
+    }
     auto keys = changed_keys(value, *set);
-    if (!keys) return;
+    if (!keys) return std::nullopt;
     change.keys = std::move(*keys);
     if (add != nullptr) change.for_ns = set->ttl_ns.value_or(0);
     if (add != nullptr && add->duration) {
         const auto given = conditions_.given(*add->duration, Duration{});
-        if (!given) return;
+        if (!given) return std::nullopt;
         const auto* duration = std::get_if<Duration>(&*given);
-        if (duration == nullptr || duration->ns == 0)
-            return say({.code = Code::E336,
-                        .span = written.span,
-                        .message = "`for` takes a duration",
-                        .help = "write `for 1h`"});
+        if (duration == nullptr || duration->ns == 0) {
+            say({.code = Code::E336,
+                 .span = written.span,
+                 .message = "`for` takes a duration",
+                 .help = "write `for 1h`"});
+            return std::nullopt;
+        }
         change.for_ns = duration->ns;
     }
     set->dynamic = true;
-    rule.changes.push_back(std::move(change));
+    return change;
 }
 
 namespace {
@@ -131,14 +137,17 @@ void ItemChecker::net_lengths() {
     std::vector<std::optional<NetLengths>> lengths(typed_.sets.size());
     for (std::size_t i = 0; i < lengths.size(); ++i)
         if (typed_.sets[i].dynamic && has_net(typed_.sets[i].types)) lengths[i] = lengths_of(typed_.sets[i]);
-    for (const policy::Rule& rule : typed_.rules)
-        for (const policy::SetChange& change : rule.changes) {
+    const auto take = [&](const std::vector<policy::SetChange>& changes) {
+        for (const policy::SetChange& change : changes) {
             const auto set = static_cast<std::size_t>(change.set);
             if (!lengths[set] || !change.adds) continue;
             const policy::KeyField& net = change.keys[net_part(typed_.sets[set])];
             lengths[set]->add(4, net.bits.ip4);
             lengths[set]->add(6, net.bits.ip6);
         }
+    };
+    for (const policy::Rule& rule : typed_.rules) take(rule.changes);
+    for (const policy::Alert& alert : typed_.alerts) take(alert.responses);
     for (std::size_t i = 0; i < lengths.size(); ++i)
         if (lengths[i] && lengths[i]->most() > kMaxNetLengths)
             say({.code = Code::E523,
@@ -148,42 +157,6 @@ void ItemChecker::net_lengths() {
                  .help = fmt::format("a set that changes is asked for each length, {} at most; use two sets, one from "
                                      "the file and one that changes: `ip.src in listed or ip.src in bad`",
                                      kMaxNetLengths)});
-}
-
-std::optional<policy::StateTerm> ItemChecker::throttle(const ast::Policy& policy, const ast::Throttle& written) {
-    constexpr std::size_t kMaxKeys = 4;
-    constexpr std::uint64_t kMostEvents = 0xffffffff;
-    const auto wrong = [&](std::string message) {
-        say({.code = Code::E338,
-             .span = written.span,
-             .message = std::move(message),
-             .help = "write `throttle 1 per ip.src every 1m`"});
-    };
-    policy::StateTerm throttle;
-    throttle.kind = policy::TermKind::kThrottle;
-    throttle.span = written.span;
-    bool keyed = true;
-    for (const ast::ExprId id : written.keys) {
-        const auto key = conditions_.key_field({&policy}, id);
-        keyed = keyed && key;
-        if (key && std::find(throttle.keys.begin(), throttle.keys.end(), *key) == throttle.keys.end())
-            throttle.keys.push_back(*key);
-    }
-    const auto window = conditions_.given(written.every, Duration{});
-    const auto count = conditions_.given_integer(written.count);
-    if (!window || !count) return std::nullopt;
-    const auto* every = std::get_if<Duration>(&*window);
-    throttle.limit = *count;
-    throttle.unit_ns = every == nullptr ? 0 : every->ns;
-    if (throttle.limit == 0 || throttle.limit > kMostEvents)
-        wrong(fmt::format("a throttle cannot pass {} events", throttle.limit));
-    else if (throttle.unit_ns == 0)
-        wrong("this throttle has no window");
-    else if (written.keys.empty() || written.keys.size() > kMaxKeys)
-        wrong(fmt::format("a throttle cannot have {} keys", written.keys.size()));
-    else if (keyed)
-        return throttle;
-    return std::nullopt;
 }
 
 }  // namespace weir::sema

@@ -23,117 +23,26 @@ std::optional<Diagnostic> egress_fault(const policy::Verdict& verdict, Span span
         .fix = is_reject ? std::optional(Fix{span, "drop"}) : std::nullopt};
 }
 
-// ---- sinks ----
-
-namespace {
-constexpr std::string_view kLaterSinks[] = {"syslog", "webhook", "exec", "kafka", "nats", "unix", "llm"};
-constexpr std::string_view kSinks[] = {"stdout", "eve",   "pcap", "syslog", "webhook",
-                                       "exec",   "kafka", "nats", "unix",   "llm"};
-constexpr std::string_view kFileWords[] = {"rotate", "keep"};
-
-std::optional<Fix> nearest_fix(std::span<const std::string_view> words, const ast::Name& name) {
-    const std::string near = nearest_word(words, name.text);
-    if (near.empty()) return std::nullopt;
-    return Fix{name.span, near};
-}
-}  // namespace
-
-void ItemChecker::file_argument(const ast::Sink& sink, const ast::SinkArgument& argument, policy::EveSink& file) {
-    const std::string& kind = sink.kind.text;
-    const std::string shape = kind == "eve" ? "write `eve(\"/var/log/weir/eve.json\", rotate 100MB, keep 10)`"
-                                            : "write `pcap(\"/var/log/weir/alerts.pcapng\", rotate 100MB, keep 10)`";
-    const auto wrong = [&](std::string message, std::string help) {
-        say({.code = Code::E331, .span = argument.span, .message = std::move(message), .help = std::move(help)});
-    };
-    const bool is_let = argument.keyword && argument.values.empty() && argument.words.size() == 1;
-    if (!is_let && (argument.values.size() != 1 || !argument.words.empty()))
-        return wrong(fmt::format("not an argument of {}()", kind), shape);
-    const Value* of_let =
-        is_let ? conditions_.let_value(argument.words.front().text, argument.words.front().span) : nullptr;
-    if (is_let && of_let == nullptr) return;  // said
-    const Value& value = is_let ? *of_let : argument.values.front().value;
-    if (!argument.keyword) {
-        const auto* path = std::get_if<Text>(&value);
-        if (path == nullptr || path->bytes.empty() || path->bytes.find('\0') != std::string::npos || !file.path.empty())
-            return wrong(fmt::format("{}() takes one path", kind), shape);
-        file.path = path->bytes;
-    } else if (argument.keyword->text == "rotate") {
-        const auto* size = std::get_if<ByteSize>(&value);
-        if (size == nullptr || size->bytes == 0) return wrong("`rotate` takes a size", "write `rotate 100MB`");
-        file.rotate_bytes = size->bytes;
-    } else if (argument.keyword->text == "keep") {
-        constexpr std::uint64_t kMaxKept = 1000;
-        const auto* number = std::get_if<Integer>(&value);
-        if (number == nullptr || number->value == 0 || number->value > kMaxKept)
-            return wrong("`keep` takes a number of files, 1 to 1000", "write `keep 10`");
-        file.keep = static_cast<std::uint32_t>(number->value);
-    } else {
-        say({.code = Code::E331,
-             .span = argument.keyword->span,
-             .message = fmt::format("`{}` is not an argument of {}()", argument.keyword->text, kind),
-             .help = shape,
-             .fix = nearest_fix(kFileWords, *argument.keyword)});
-    }
-}
-
-policy::EveSink ItemChecker::file_sink(const ast::Sink& written) {
-    const std::string& kind = written.kind.text;
-    policy::EveSink file;
-    for (const ast::SinkArgument& argument : written.arguments) file_argument(written, argument, file);
-    if (file.path.empty())
-        say({.code = Code::E331,
-             .span = written.kind.span,
-             .message = fmt::format("{}() needs a path", kind),
-             .help =
-                 fmt::format("write `{}(\"/var/log/weir/{}\")`", kind, kind == "eve" ? "eve.json" : "alerts.pcapng")});
-    if (file.rotate_bytes != 0 && file.keep == 0) file.keep = 10;
-    return file;
-}
-
-void ItemChecker::sink(const ast::Sink& written) {
-    policy::Sink sink{written.name.text, written.name.span, policy::StdoutSink{}};
-    const std::string& kind = written.kind.text;
-    if (kind == "stdout") {
-        if (!written.arguments.empty())
-            say({.code = Code::E331, .span = written.arguments.front().span, .message = "stdout() takes no arguments"});
-    } else if (kind == "eve") {
-        sink.kind = file_sink(written);
-    } else if (kind == "pcap") {
-        sink.kind = policy::PcapSink{file_sink(written)};
-    } else if (std::find(std::begin(kLaterSinks), std::end(kLaterSinks), kind) != std::end(kLaterSinks)) {
-        conditions_.not_yet(written.kind.span, fmt::format("the sink `{}`", kind));
-    } else {
-        say({.code = Code::E215,
-             .span = written.kind.span,
-             .message = fmt::format("unknown kind of sink `{}`", kind),
-             .help = "the kinds are stdout, eve, pcap, syslog, webhook, exec, kafka, nats, unix and llm",
-             .fix = nearest_fix(kSinks, written.kind)});
-    }
-    typed_.sinks.push_back(std::move(sink));
-}
-
 // ---- alerts ----
 
 policy::MessagePart ItemChecker::hole(std::string_view name, Span span) {
-    if (name == "suppressed") return policy::MessageWord::kSuppressed;
-    if (name == "rule") return policy::MessageWord::kRule;
-    if (name == "verdict") return policy::MessageWord::kVerdict;
+    const auto word = std::find(std::begin(kMessageWordNames), std::end(kMessageWordNames), name);
+    if (word != std::end(kMessageWordNames)) return static_cast<MessageWord>(word - std::begin(kMessageWordNames));
     const auto field = conditions_.field(name, span);
     if (!field) return std::string();
     return *field;
 }
 
-// Where the hole stands; the whole message where escapes hide it.
-Span ItemChecker::hole_span(const ast::Alert& written, std::string_view name) const {
-    const std::size_t at = sources_.text(written.message_span).find(fmt::format("{{{}}}", name));
-    if (at == std::string_view::npos || name.empty()) return written.message_span;
-    const std::uint32_t begin = written.message_span.begin + static_cast<std::uint32_t>(at) + 1;
-    return {written.message_span.file, begin, begin + static_cast<std::uint32_t>(name.size())};
+// Where the hole stands; the whole text where escapes hide it.
+Span ItemChecker::hole_span(Span written, std::string_view name) const {
+    const std::size_t at = sources_.text(written).find(fmt::format("{{{}}}", name));
+    if (at == std::string_view::npos || name.empty()) return written;
+    const std::uint32_t begin = written.begin + static_cast<std::uint32_t>(at) + 1;
+    return {written.file, begin, begin + static_cast<std::uint32_t>(name.size())};
 }
 
-std::vector<policy::MessagePart> ItemChecker::message(const ast::Alert& written) {
+std::vector<policy::MessagePart> ItemChecker::message(const std::string& text, Span written) {
     std::vector<policy::MessagePart> parts;
-    const std::string& text = *written.message;
     std::size_t at = 0;
     while (at < text.size()) {
         const std::size_t brace = text.find_first_of("{}", at);
@@ -147,7 +56,7 @@ std::vector<policy::MessagePart> ItemChecker::message(const ast::Alert& written)
         const std::size_t end = text.find('}', brace);
         if (text[brace] == '}' || end == std::string::npos) {
             say({.code = Code::E332,
-                 .span = written.message_span,
+                 .span = written,
                  .message = text[brace] == '}' ? "`}` has no `{` before it" : "`{` is not closed",
                  .help = "write a field in braces: {ip.src}; write a brace itself twice: {{"});
             break;
@@ -164,27 +73,15 @@ void ItemChecker::alert(const ast::Policy& policy, const ast::Alert& written) {
     alert.name = written.name.text;
     alert.span = written.name.span;
     if (written.severity) alert.severity = *written.severity;
-    if (written.message) alert.message = message(written), alert.message_span = written.message_span;
-    if (written.throttle) {
-        alert.throttle = throttle(policy, *written.throttle);
+    if (written.message)
+        alert.message = message(*written.message, written.message_span), alert.message_span = written.message_span;
+    if (written.throttle) alert.throttle = throttle(policy, *written.throttle);
+    for (const ast::Name& name : written.sinks) {
+        const auto sink = known_sink(name);
+        if (sink && std::find(alert.sinks.begin(), alert.sinks.end(), *sink) == alert.sinks.end())
+            alert.sinks.push_back(*sink);
     }
-    for (const ast::Escalate& escalate : written.escalations) conditions_.not_yet(escalate.span, "`escalate`");
-    for (const ast::Action& response : written.responses) conditions_.not_yet(response.span, "`respond`");
-    for (const ast::Name& sink : written.sinks) {
-        const auto found = names_.sinks.find(sink.text);
-        if (found != names_.sinks.end()) {
-            if (std::find(alert.sinks.begin(), alert.sinks.end(), found->second) == alert.sinks.end())
-                alert.sinks.push_back(found->second);
-            continue;
-        }
-        Diagnostic unknown{.code = Code::E210,
-                           .span = sink.span,
-                           .message = fmt::format("unknown sink `{}`", sink.text),
-                           .help = fmt::format("declare it: `sink {} = stdout()`", sink.text)};
-        if (const std::string near = nearest_name(names_.sinks, sink.text, conditions_.diagnostics()); !near.empty())
-            unknown.fix = Fix{sink.span, near};
-        say(std::move(unknown));
-    }
+    reactions(policy, written, alert);
     typed_.alerts.push_back(std::move(alert));
 }
 
@@ -214,7 +111,7 @@ void ItemChecker::action(const ast::Policy& policy, const ast::Action& written, 
         }
     } else if (std::holds_alternative<ast::AddAction>(written.node) ||
                std::holds_alternative<ast::RemoveAction>(written.node)) {
-        set_change(policy, written, rule);
+        if (auto change = set_change(policy, written, "a rule")) rule.changes.push_back(std::move(*change));
     } else if (std::holds_alternative<ast::MeasureAction>(written.node)) {
         measure(policy, written, rule);
     } else {

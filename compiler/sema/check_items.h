@@ -11,6 +11,9 @@
 
 namespace weir::sema {
 
+struct SinkParameter;
+struct SinkRow;
+
 // E390: verdicts of packets on their way out are `pass` and `drop`.
 std::optional<Diagnostic> egress_fault(const policy::Verdict& verdict, Span span);
 
@@ -56,20 +59,38 @@ private:
                                                       const policy::Set& set);
     void room_for(const ast::Set& written, std::uint64_t entries);
     // check_items.cpp
-    void file_argument(const ast::Sink& sink, const ast::SinkArgument& argument, policy::EveSink& file);
-    policy::EveSink file_sink(const ast::Sink& written);
-    std::vector<policy::MessagePart> message(const ast::Alert& written);
+    std::vector<policy::MessagePart> message(const std::string& text, Span written);
     policy::MessagePart hole(std::string_view name, Span span);
-    Span hole_span(const ast::Alert& written, std::string_view name) const;
+    Span hole_span(Span written, std::string_view name) const;
+    // check_sinks.cpp
+    const SinkParameter* parameter_of(const SinkRow& row, const ast::SinkArgument& argument,
+                                      const std::vector<std::pair<SinkWord, Span>>& so_far);
+    Span value_span(const ast::SinkArgument& argument) const;
+    bool header_option(const ast::SinkArgument& argument, const SinkParameter& parameter, policy::SinkOption& option);
+    std::optional<policy::SinkOption> valued_option(SinkKind kind, const SinkParameter& parameter, const Value& value,
+                                                    Span given);
+    std::optional<policy::SinkOption> choice_option(SinkKind kind, const SinkParameter& parameter,
+                                                    const ast::Name& word);
+    std::optional<policy::SinkOption> sink_option(const SinkRow& row, const SinkParameter& parameter,
+                                                  const ast::SinkArgument& argument);
+    void complete_options(const SinkRow& row, const ast::Sink& written, policy::Sink& sink);
     std::string name_;  // the one read last: its memory
-    // check_changes.cpp
+    // check_reactions.cpp
+    std::optional<std::vector<policy::KeyField>> event_key(const ast::Policy& policy,
+                                                           const std::vector<ast::ExprId>& written);
     std::optional<policy::StateTerm> throttle(const ast::Policy& policy, const ast::Throttle& written);
+    std::optional<policy::SinkId> known_sink(const ast::Name& name);
+    void escalation(const ast::Policy& policy, const ast::Escalate& written, policy::Alert& alert);
+    void response(const ast::Policy& policy, const ast::Action& written, policy::Alert& alert);
+    void reactions(const ast::Policy& policy, const ast::Alert& written, policy::Alert& alert);
+    // check_items.cpp
     void action(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
     void check_verdict_last(const ast::Rule& written);
     // check_changes.cpp
     policy::Set* changed_set(const ast::Name& name);
     std::optional<std::vector<policy::KeyField>> changed_keys(const Operand& value, const policy::Set& set);
-    void set_change(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);
+    std::optional<policy::SetChange> set_change(const ast::Policy& policy, const ast::Action& written,
+                                                std::string_view who);
     // check_record.cpp
     bool capture_before(const ast::Policy& policy, const ast::Action& action, policy::Capture& capture);
     void capture(const ast::Policy& policy, const ast::Action& written, policy::Rule& rule);

@@ -114,11 +114,13 @@ void ItemChecker::check_captures(const ast::Rule& written, const policy::Rule& r
 void ItemChecker::check_pcap_sinks() {
     for (std::size_t number = 0; number < typed_.sinks.size(); ++number) {
         const policy::Sink& sink = typed_.sinks[number];
-        if (!std::holds_alternative<policy::PcapSink>(sink.kind)) continue;
+        if (sink.kind != SinkKind::kPcap) continue;
         const auto goes_there = [&](const policy::AlertAction& action) {
-            const auto& sinks = typed_.alerts[static_cast<std::size_t>(action.alert)].sinks;
-            return sinks.empty() ||
-                   std::find(sinks.begin(), sinks.end(), static_cast<policy::SinkId>(number)) != sinks.end();
+            const auto id = static_cast<policy::SinkId>(number);
+            const policy::Alert& alert = typed_.alerts[static_cast<std::size_t>(action.alert)];
+            return alert.sinks.empty() || std::find(alert.sinks.begin(), alert.sinks.end(), id) != alert.sinks.end() ||
+                   std::any_of(alert.escalations.begin(), alert.escalations.end(),
+                               [&](const policy::Escalation& one) { return one.sink == id; });
         };
         if (std::any_of(typed_.rules.begin(), typed_.rules.end(), [&](const policy::Rule& rule) {
                 return rule.capture && std::any_of(rule.alerts.begin(), rule.alerts.end(), goes_there);

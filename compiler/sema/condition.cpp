@@ -65,13 +65,6 @@ void ConditionChecker::say(Diagnostic diagnostic) {
     diagnostics_.add(std::move(diagnostic));
 }
 
-void ConditionChecker::not_yet(Span span, std::string_view what) {
-    say({.code = Code::E599,
-         .span = span,
-         .message = fmt::format("{} is not yet supported", what),
-         .help = "docs/language.md lists under \"Not yet\" what is missing"});
-}
-
 namespace {
 // Comparisons that the node's code makes; many ranges are one search in a table.
 std::uint64_t own_size(const decltype(policy::Expr::node)& node) {

@@ -40,7 +40,7 @@ public:
     Operand operand(const Scope& scope, ast::ExprId id);
     // A let that no rule uses is checked too.
     void check_let(const Names::LetPlace& place);
-    // What `name` names as a field, supported or not; says what is wrong. `compared`: the field that it stands beside.
+    // What `name` names as a field; says what is wrong. `compared`: the field that it stands beside.
     std::optional<packet::FieldId> field(std::string_view name, Span span,
                                          std::span<const packet::FieldId> compared = {});
     const Diagnostics& diagnostics() const { return diagnostics_; }
@@ -69,7 +69,6 @@ public:
     std::size_t payload_searches() const { return payload_searches_; }
 
     void say(Diagnostic diagnostic);
-    void not_yet(Span span, std::string_view what);
 
 private:
     // ---- bounds on what names expand to (expansion.cpp) ----

@@ -68,16 +68,7 @@ std::string value_kind(const Value& value) {
 
 std::optional<packet::FieldId> ConditionChecker::field(std::string_view name, Span span,
                                                        std::span<const packet::FieldId> compared) {
-    if (const auto id = packet::find_field(name)) {
-        if (packet::is_supported(*id)) return id;
-        Diagnostic service{.code = Code::E202, .span = span, .message = fmt::format("`{}` is not a value", name)};
-        if (compared.size() == 1 && take_suggestion(service, compared.front(), name)) {
-            say(std::move(service));
-            return std::nullopt;
-        }
-        not_yet(span, fmt::format("`{}`", name));
-        return std::nullopt;
-    }
+    if (const auto id = packet::find_field(name)) return id;
     const bool dotted = name.find('.') != std::string_view::npos;
     const std::string_view group = name.substr(0, name.find('.'));
     const FieldSuggestion meant = suggest_field(name);

@@ -18,6 +18,7 @@
 #include "runtime/recorder_view.h"
 #include "runtime/sinks/event.h"
 #include "runtime/sinks/packed_event.h"
+#include "runtime/sinks/rights.h"
 #include "runtime/state/live_set.h"
 #include "runtime/state/state_maps.h"
 #include "runtime/status.h"
@@ -45,6 +46,7 @@ struct EngineOptions {
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
     bool strict_sinks = false;     // a policy with a sink that cannot deliver is refused; else on_notice says so
+    SinkRights sink_rights{};      // a policy whose sinks want more is refused
     bool deliver_to_sinks = true;  // false: only on_event gets them (embedding)
     // Where it is given, in place of Program::load(). The verifier may take half a minute, for which an engine waits;
     // with programs that were loaded beforehand (Engine::next_program()) it need not.

@@ -58,6 +58,8 @@ ProgramOptions Engine::next_program() const { return state_->next_program(); }
 
 // Loads a policy and puts it into a free slot. On an error nothing of it stays.
 Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
+    if (options.deliver_to_sinks)
+        if (Status admitted = admit(options.sink_rights, object.manifest.sinks); !admitted) return admitted.error();
     const ProgramOptions program_options = next_program();
     auto program = load_program(object, program_options);
     if (!program) return program.error();

@@ -15,11 +15,6 @@ constexpr std::uint64_t kQueue = 65'536;  // events, where the policy does not s
 // What a sink gets that no policy in force names: its peer may be starting anew.
 constexpr std::uint64_t kFarewell_ns = 30'000'000'000;
 
-bool same(const bpf::SinkInfo& a, const bpf::SinkInfo& b) {
-    return a.name == b.name && a.kind == b.kind && a.path == b.path && a.rotate_bytes == b.rotate_bytes &&
-           a.keep == b.keep;
-}
-
 bool has(const std::vector<SinkId>& sinks, SinkId id) {
     return std::find(sinks.begin(), sinks.end(), id) != sinks.end();
 }
@@ -32,13 +27,14 @@ std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
     std::vector<SinkId> ids;
     for (const bpf::SinkInfo& declared : sinks) {
         const auto known = std::find_if(sinks_.begin(), sinks_.end(),
-                                        [&](const auto& entry) { return same(entry.second.declared, declared); });
+                                        [&](const auto& entry) { return entry.second.declared == declared; });
         if (known != sinks_.end()) {
             ids.push_back(known->first);
             continue;
         }
         ids.push_back(next_);
-        sinks_.emplace(next_++, Entry{declared, std::make_unique<Worker>(make_(declared), woken_.get()), kQueue});
+        sinks_.emplace(next_++, Entry{declared, std::make_unique<Worker>(make_(declared), woken_.get()),
+                                      declared.number(bpf::SinkWord::kQueue, kQueue)});
     }
     return ids;
 }
@@ -115,7 +111,7 @@ SinkStatus Dispatcher::status(SinkId sink) const {
     SinkStatus status;
     static_cast<Account&>(status) = known.account;
     status.name = known.declared.name;
-    status.kind = kind_name(known.declared.kind);
+    status.kind = std::string(sink_kind_name(known.declared.kind));
     status.lost_by = known.lost_by;
     Worker::State state = known.worker->state();
     status.state = std::move(state.text);

@@ -77,11 +77,15 @@ std::string duration_text(std::uint64_t ns) {
     return fmt::format("{}ns", ns);
 }
 
-std::string hole_text(bpf::MessageWord word, const weir_event& record, const bpf::RuleInfo& rule) {
+std::string hole_text(MessageWord word, const PackedEvent& packed) {
+    const weir_event& record = packed.event();
     switch (word) {
-        case bpf::MessageWord::kSuppressed: return std::to_string(record.suppressed);
-        case bpf::MessageWord::kRule: return rule.name;
-        case bpf::MessageWord::kVerdict: break;
+        case MessageWord::kSuppressed: return std::to_string(record.suppressed);
+        case MessageWord::kRule: return packed.manifest->rules[record.rule].name;
+        case MessageWord::kPolicy: return packed.manifest->policy;
+        case MessageWord::kGeneration: return std::to_string(record.generation);
+        case MessageWord::kCount: return std::to_string(packed.escalated == 0 ? 1 : packed.escalated);
+        case MessageWord::kVerdict: break;
     }
     const std::string verdict = verdict_text(record);
     return verdict.empty() ? "-" : verdict;
@@ -186,7 +190,7 @@ Event to_event(const PackedEvent& packed) {
         else if (const auto* field = std::get_if<bpf::FieldRef>(&part))
             message += is_lacking(*field, rule) ? "-" : field_text(record, *field, interface);
         else
-            message += hole_text(std::get<bpf::MessageWord>(part), record.event, rule);
+            message += hole_text(std::get<MessageWord>(part), packed);
     }
     event.message = printable(message);
     return event;

@@ -3,10 +3,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <iterator>
 
-#include "grammar/base/check.h"
+#include <fmt/format.h>
+
 #include "runtime/sinks/eve.h"
 #include "runtime/sinks/pcap.h"
 #include "runtime/sinks/stdout.h"
@@ -14,38 +15,62 @@
 namespace weir::runtime {
 namespace {
 
+using bpf::SinkKind, bpf::SinkWord;
+
+constexpr std::uint32_t kKept = 10;  // of rotated files, where the sink does not say
+
+// Of a policy that a build with this kind of sink has put in force: its events are lost, and its state says why.
+class MissingSink final : public Sink {
+public:
+    explicit MissingSink(std::string why) : why_(std::move(why)) {}
+    void deliver(Batch& batch) override { batch.lost("no such sink", batch.size()); }
+    std::string state() const override { return why_; }
+
+private:
+    std::string why_;
+};
+
+template <typename File>
+std::unique_ptr<Sink> make_file(const bpf::SinkInfo& sink) {
+    return std::make_unique<File>(std::string(sink.text(SinkWord::kPath)), sink.number(SinkWord::kRotate, 0),
+                                  static_cast<std::uint32_t>(sink.number(SinkWord::kKeep, kKept)));
+}
+
 std::unique_ptr<Sink> make_stdout(const bpf::SinkInfo&) {
     return std::make_unique<TextLines>(STDOUT_FILENO, line_colour(STDOUT_FILENO));
 }
-std::unique_ptr<Sink> make_eve(const bpf::SinkInfo& sink) {
-    return std::make_unique<EveFile>(sink.path, sink.rotate_bytes, sink.keep);
-}
-std::unique_ptr<Sink> make_pcap(const bpf::SinkInfo& sink) {
-    return std::make_unique<PcapFile>(sink.path, sink.rotate_bytes, sink.keep);
-}
 
+// One row a kind.
 struct Row {
-    bpf::SinkKind kind;
-    std::string_view name;
-    std::unique_ptr<Sink> (*make)(const bpf::SinkInfo&);
+    SinkKind kind;
+    std::unique_ptr<Sink> (*make)(const bpf::SinkInfo&);  // null: this build has none
 };
 constexpr Row kRows[] = {
-    {bpf::SinkKind::kStdout, "stdout", make_stdout},
-    {bpf::SinkKind::kEve, "eve", make_eve},
-    {bpf::SinkKind::kPcap, "pcap", make_pcap},
-};
+    {SinkKind::kStdout, make_stdout}, {SinkKind::kEve, make_file<EveFile>}, {SinkKind::kPcap, make_file<PcapFile>},
+    {SinkKind::kSyslog, nullptr},     {SinkKind::kWebhook, nullptr},        {SinkKind::kExec, nullptr},
+    {SinkKind::kUnix, nullptr},       {SinkKind::kKafka, nullptr},          {SinkKind::kNats, nullptr},
+    {SinkKind::kLlm, nullptr}};
+static_assert(std::size(kRows) == std::size(kSinkKindNames));
 
-const Row& row_of(bpf::SinkKind kind) {
-    const auto* row =
-        std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& one) { return one.kind == kind; });
-    WEIR_CHECK(row != std::end(kRows));
-    return *row;
+const Row& row_of(SinkKind kind) { return kRows[static_cast<std::size_t>(kind)]; }
+
+std::string missing(const bpf::SinkInfo& sink) {
+    return fmt::format("this build of weir has no {} sink, which `{}` is", sink_kind_name(sink.kind), sink.name);
 }
 
 }  // namespace
 
-std::string_view kind_name(bpf::SinkKind kind) { return row_of(kind).name; }
+Status can_make(const std::vector<bpf::SinkInfo>& sinks) {
+    for (const bpf::SinkInfo& sink : sinks)
+        if (row_of(sink.kind).make == nullptr)
+            return Error{missing(sink), "take the sink out of the policy, or use a build that has it", ENOTSUP};
+    return Done{};
+}
 
-std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink) { return row_of(sink.kind).make(sink); }
+std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink) {
+    const Row& row = row_of(sink.kind);
+    if (row.make == nullptr) return std::make_unique<MissingSink>(missing(sink));
+    return row.make(sink);
+}
 
 }  // namespace weir::runtime

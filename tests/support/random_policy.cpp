@@ -36,7 +36,7 @@ class Generator {
 public:
     explicit Generator(Random& random) : random_(random) {
         for (const Field& field : packet::fields())
-            if (field.supported) by_type_[field.type].push_back(&field);
+            by_type_[field.type].push_back(&field);
         for (const Field& field : inner_fields()) inner_by_type_[field.type].push_back(&field);
     }
     RandomPolicy policy();

@@ -48,6 +48,15 @@ TEST_CASE("a policy that reads no tags leaves the device as it is") {
     CHECK(!reads_vlan("let tagged = vlan.id == 7\nrule r { when tcp then drop }"));
     CHECK(!reads_vlan("alert a { message \"{ip.src}\" }\nrule r { when tcp then alert a, drop }"));
     CHECK(!reads_vlan("alert a { message \"{vlan.id}\" }\nrule r { when tcp then drop }"));  // that nothing raises
+    // What user space does with an event.
+    const std::string raised =
+        "rule r { when tcp then alert a, drop }\nset v : u16\nrule q { when ip.id in v then drop }\n";
+    CHECK(
+        reads_vlan(raised + "alert a { message \"\" escalate to s when 2 within 1m per vlan.id }\nsink s = stdout()"));
+    CHECK(reads_vlan(raised + "alert a { message \"\" respond { add vlan.id to v } }"));
+    CHECK(reads_vlan(raised + "alert a { message \"\" }\nsink s = exec(\"/bin/x\", \"{vlan.id}\")"));
+    CHECK(!reads_vlan(raised +
+                      "alert a { message \"\" to t }\nsink s = exec(\"/bin/x\", \"{vlan.id}\")\nsink t = stdout()"));
 }
 
 TEST_CASE("what is read is what is named") {

@@ -18,7 +18,11 @@ bpf::Object object() {
     made.elf.assign(1 << 20, 7);
     made.manifest.policy = "p";
     made.manifest.rules = {{"r", false, 1, ""}};
-    made.manifest.sinks = {{"s", bpf::SinkKind::kEve, "/x", 0, 0}};
+    made.manifest.sinks = {
+        {"s", bpf::SinkKind::kEve, {{bpf::SinkWord::kPath, "/x"}, {bpf::SinkWord::kRotate, "", "", 1'000'000}}},
+        {"run", bpf::SinkKind::kExec, {{bpf::SinkWord::kArgument, "", "", 0, {std::string("a"), MessageWord::kRule}}}},
+        {"hook", bpf::SinkKind::kWebhook, {{bpf::SinkWord::kHeader, "Authorization", "SOC_TOKEN"}}},
+        {"ai", bpf::SinkKind::kLlm, {{bpf::SinkWord::kDialect, "anthropic", "", 1}}}};
     made.manifest.alerts.resize(1);
     made.manifest.alerts[0].sinks = {0};
     made.tables = {{"t", {1, 2, 3}}};
@@ -86,6 +90,10 @@ TEST_CASE("an object that no compiler makes is none") {
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.default_verdict = 4; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.ifaces.resize(33); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[0].kind = static_cast<bpf::SinkKind>(200); }));
+    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[0].options[0].word = static_cast<SinkWord>(200); }));
+    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[1].options[0].parts[1] = static_cast<MessageWord>(9); }));
+    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[3].options[0].number = 7; }));
+    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[3].options[0].text = "openai"; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.state[0].key_size = 1 << 20; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.state[0].keys.resize(41); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.maps[0].values.resize(3); }));

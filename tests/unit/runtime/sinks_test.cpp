@@ -25,6 +25,8 @@ using nlohmann::json;
 
 namespace {
 
+bpf::SinkInfo eve_at(const std::string& path) { return {"a", bpf::SinkKind::kEve, {{bpf::SinkWord::kPath, path}}}; }
+
 Event an_event() {
     Event event;
     event.wall_clock_ns = 1767323045678901234;  // 2026-01-02T03:04:05.678901Z
@@ -276,8 +278,7 @@ TEST_CASE("a slow reader of a pipe takes little of the other sinks' time") {
 
 TEST_CASE("the dispatcher's accounts: each event is delivered or lost, sink by sink") {
     Dispatcher dispatcher([](const bpf::SinkInfo&) -> std::unique_ptr<Sink> { return std::make_unique<Picky>(); });
-    const auto first =
-        dispatcher.adopt({{"a", bpf::SinkKind::kEve, "/a", 0, 0}, {"b", bpf::SinkKind::kStdout, "", 0, 0}});
+    const auto first = dispatcher.adopt({eve_at("/a"), {"b", bpf::SinkKind::kStdout}});
     REQUIRE(first.size() == 2);
     CHECK(dispatcher.deliver(an_event(), first));
     CHECK(dispatcher.deliver(an_event(), {first[0]}));
@@ -288,11 +289,10 @@ TEST_CASE("the dispatcher's accounts: each event is delivered or lost, sink by s
     CHECK(dispatcher.status(first[1]).lost == 0);
     CHECK(dispatcher.status(first[0]).state == "picky");
     // The same declaration goes on, with its account; another path is another sink.
-    const auto second =
-        dispatcher.adopt({{"b", bpf::SinkKind::kStdout, "", 0, 0}, {"a", bpf::SinkKind::kEve, "/other", 0, 0}});
+    const auto second = dispatcher.adopt({{"b", bpf::SinkKind::kStdout}, eve_at("/other")});
     CHECK(second[0] == first[1]);
     CHECK(second[1] != first[0]);
     CHECK(dispatcher.status(second[0]).delivered == 2);
     dispatcher.keep_only(second);
-    CHECK(dispatcher.adopt({{"a", bpf::SinkKind::kEve, "/a", 0, 0}})[0] > second[1]);
+    CHECK(dispatcher.adopt({eve_at("/a")})[0] > second[1]);
 }

@@ -69,8 +69,8 @@ TEST_CASE("a policy's recorder, captures and their keys, as they are handed on")
     CHECK(manifest.rules[2].before_key == 1);
     CHECK(manifest.rules[3].before_key == 0);
     CHECK(manifest.sinks[0].kind == bpf::SinkKind::kPcap);
-    CHECK(manifest.sinks[0].rotate_bytes == 1'000'000);
-    CHECK(manifest.sinks[0].keep == 10);
+    CHECK(manifest.sinks[0].number(SinkWord::kRotate, 0) == 1'000'000);
+    CHECK(manifest.sinks[0].number(SinkWord::kKeep, 0) == 10);
     const auto size = std::find_if(object->sizes.begin(), object->sizes.end(),
                                    [](const bpf::MapSize& one) { return one.map == "weir_record"; });
     REQUIRE(size != object->sizes.end());

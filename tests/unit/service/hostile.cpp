@@ -129,7 +129,13 @@ std::vector<std::uint8_t> out_of_range(const std::string& what) {
     if (what == "field")
         manifest.alerts[0].message = {bpf::FieldRef{"x", bpf::FieldFormat::kNumber, 0, 60'000, 8, 0, 1}};
     if (what == "iface") manifest.ifaces.resize(33);
-    if (what == "path") manifest.sinks[0] = {"s", bpf::SinkKind::kEve, "/etc/cron.d/x", 0, 0};
+    if (what == "path") manifest.sinks[0] = {"s", bpf::SinkKind::kEve, {{bpf::SinkWord::kPath, "/etc/cron.d/x"}}};
+    if (what == "argument")
+        manifest.sinks[0] = {"s",
+                             bpf::SinkKind::kExec,
+                             {{bpf::SinkWord::kArgument, "", "", 0, {std::string("rm"), MessageWord::kRule}}}};
+    if (what == "variable")
+        manifest.sinks[0] = {"s", bpf::SinkKind::kWebhook, {{bpf::SinkWord::kHeader, "", "AWS_SECRET"}}};
     return bpf::to_bytes(object);
 }
 
