@@ -51,6 +51,8 @@ constexpr CodeRange kNoWidth[] = {{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0
 
 bool is_bidi_control(std::uint32_t code) { return is_in(kBidiControls, code); }
 
+bool is_printable(std::uint32_t code) { return !is_bidi_control(code) && !is_in(kNotPrintable, code); }
+
 std::string printable(std::string_view text) {
     std::string out;
     out.reserve(text.size());
@@ -62,9 +64,7 @@ std::string printable(std::string_view text) {
         if (text.empty()) break;
         const Character character = first_character(text);
         const std::size_t bytes = std::max<std::size_t>(character.bytes, 1);
-        const bool shown =
-            character.bytes != 0 && !is_bidi_control(character.code) && !is_in(kNotPrintable, character.code);
-        if (shown)
+        if (character.bytes != 0 && is_printable(character.code))
             out += text.substr(0, bytes);
         else
             for (const char c : text.substr(0, bytes)) {

@@ -67,7 +67,9 @@ void Engine::State::add_capture(const weir_capture& capture, const Generation& o
     packet.wall_clock_ns = to.wall_clock_ns;
     packet.interface = printable(to.interface.data());
     packet.rule = rule.name;
-    packet.verdict = verdict_text(event);
+    TextBuffer verdict;
+    append_verdict(verdict, event);
+    packet.verdict = verdict.text();
     const bool would = (event.flags & WEIR_EVENT_WOULD) != 0;
     if (!would && event.verdict <= WEIR_REDIRECT) packet.verdict_number = event.verdict;
     packet.direction = (capture.flags & WEIR_RECORD_OUT) != 0 ? PacketDirection::kOut : PacketDirection::kIn;

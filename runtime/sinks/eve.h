@@ -1,17 +1,14 @@
-// Events as lines of JSON with the names of Suricata's EVE, in a file that rotates.
+// Events as lines of EVE in a file that rotates.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "runtime/sinks/eve_line.h"
 #include "runtime/sinks/rotating_file.h"
 #include "runtime/sinks/sink.h"
 
 namespace weir::runtime {
-
-// One line, with its newline. ASCII only: whatever a packet brings is data in it, never structure.
-std::string eve_line(const Event& event);
-std::string eve_line(const PackedEvent& event);
 
 class EveFile : public Sink {
 public:

@@ -1,12 +1,10 @@
 // Tested by tests/unit/runtime/event_text_test.cpp.
 #include "runtime/sinks/event_text.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
+#include <bitset>
 #include <cstring>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -35,33 +33,6 @@ bool has_field(const weir_event_inside& record, const bpf::FieldRef& field) {
                                              : has(record.inside.inner, field.present_bit - kInnerPresent);
 }
 
-std::string name_text(const weir_inside& inside) {
-    std::string text;
-    const std::size_t length = std::min<std::size_t>(inside.name_length, WEIR_NAME_BYTES);
-    std::vector<bool> starts(length + 1);
-    for (std::size_t i = 0; i < std::min<std::size_t>(inside.name_labels, WEIR_NAME_LABELS); ++i)
-        if (inside.label_starts[i] <= length) starts[inside.label_starts[i]] = true;
-    for (std::size_t i = 0; i < length; ++i) {
-        const std::uint8_t byte = inside.name[i];
-        const bool is_dot_within = byte == '.' && inside.is_dotted == 0 && !starts[i + 1];
-        if (byte < 0x21 || byte > 0x7e)
-            text += fmt::format("\\{:03}", byte);
-        else
-            text += fmt::format("{}{}", is_dot_within || byte == '\\' ? "\\" : "", static_cast<char>(byte));
-    }
-    return text;
-}
-
-// Bytes of the payload's beginning; none where the event has it not.
-std::string frame_text(const weir_event_inside& record, std::uint32_t text) {
-    const std::uint32_t payload = record.event.packet.payload_offset;
-    const std::size_t captured = std::min<std::size_t>(record.event.captured, WEIR_EVENT_PAYLOAD_BYTES);
-    if (WEIR_TEXT_OFFSET(text) < payload) return {};
-    const std::size_t first = std::min<std::size_t>(WEIR_TEXT_OFFSET(text) - payload, captured);
-    const std::size_t bytes = std::min<std::size_t>(WEIR_TEXT_BYTES(text), captured - first);
-    return {reinterpret_cast<const char*>(record.payload) + first, bytes};
-}
-
 std::uint64_t member(const weir_event_inside& record, const bpf::FieldRef& field) {
     const auto* bytes = place(record, field.offset);
     std::uint64_t value = 0;
@@ -70,25 +41,31 @@ std::uint64_t member(const weir_event_inside& record, const bpf::FieldRef& field
 }
 
 // In the largest unit of which there is one at least, three decimals: "1.250ms".
-std::string duration_text(std::uint64_t ns) {
+void append_duration(TextBuffer& to, std::uint64_t ns) {
     constexpr std::pair<std::string_view, double> kUnits[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}};
     for (const auto& [unit, each] : kUnits)
-        if (static_cast<double>(ns) >= each) return fmt::format("{:.3f}{}", static_cast<double>(ns) / each, unit);
-    return fmt::format("{}ns", ns);
+        if (static_cast<double>(ns) >= each) {
+            constexpr std::size_t kBytes = 40;
+            to.filled(fmt::format_to_n(to.room(kBytes), kBytes, "{:.3f}{}", static_cast<double>(ns) / each, unit).out);
+            return;
+        }
+    append_number(to, ns);
+    to.append("ns");
 }
 
-std::string hole_text(MessageWord word, const PackedEvent& packed) {
-    const weir_event& record = packed.event();
+void append_hole(TextBuffer& to, MessageWord word, const PackedEvent& event) {
+    const weir_event& record = event.record().event;
     switch (word) {
-        case MessageWord::kSuppressed: return std::to_string(record.suppressed);
-        case MessageWord::kRule: return packed.manifest->rules[record.rule].name;
-        case MessageWord::kPolicy: return packed.manifest->policy;
-        case MessageWord::kGeneration: return std::to_string(record.generation);
-        case MessageWord::kCount: return std::to_string(packed.escalated == 0 ? 1 : packed.escalated);
+        case MessageWord::kSuppressed: return append_number(to, record.suppressed);
+        case MessageWord::kRule: return to.append(event.manifest->rules[record.rule].name);
+        case MessageWord::kPolicy: return to.append(event.manifest->policy);
+        case MessageWord::kGeneration: return append_number(to, record.generation);
+        case MessageWord::kCount: return append_number(to, event.escalated == 0 ? 1 : event.escalated);
         case MessageWord::kVerdict: break;
     }
-    const std::string verdict = verdict_text(record);
-    return verdict.empty() ? "-" : verdict;
+    const std::size_t before = to.size();
+    append_verdict(to, record);
+    if (to.size() == before) to.append('-');
 }
 
 // Programs of that direction keep something else in its place (bpf/templates/egress.h).
@@ -103,97 +80,149 @@ bool has(const weir_packet& packet, std::uint32_t present_bit) {
            (packet.present[WEIR_PRESENT_WORD(present_bit)] & WEIR_BIT(present_bit)) != 0;
 }
 
+void append_name(TextBuffer& to, const weir_inside& inside, TextForm form) {
+    const std::size_t length = std::min<std::size_t>(inside.name_length, WEIR_NAME_BYTES);
+    std::bitset<WEIR_NAME_BYTES + 1> starts;
+    for (std::size_t i = 0; i < std::min<std::size_t>(inside.name_labels, WEIR_NAME_LABELS); ++i)
+        if (inside.label_starts[i] <= length) starts.set(inside.label_starts[i]);
+    for (std::size_t i = 0; i < length; ++i) {
+        const std::uint8_t byte = inside.name[i];
+        const bool is_odd = byte < 0x21 || byte > 0x7e;
+        const bool is_dot_within = byte == '.' && inside.is_dotted == 0 && !starts[i + 1];
+        if (is_odd || is_dot_within || byte == '\\') append_ascii(to, '\\', form);
+        if (!is_odd) {
+            append_ascii(to, static_cast<char>(byte), form);
+            continue;
+        }
+        for (const int unit : {100, 10, 1}) to.append(static_cast<char>('0' + byte / unit % 10));
+    }
+}
+
+std::string_view frame_text(const weir_event_inside& record, std::uint32_t text) {
+    const std::uint32_t payload = record.event.packet.payload_offset;
+    const std::size_t captured = std::min<std::size_t>(record.event.captured, WEIR_EVENT_PAYLOAD_BYTES);
+    if (WEIR_TEXT_OFFSET(text) < payload) return {};
+    const std::size_t first = std::min<std::size_t>(WEIR_TEXT_OFFSET(text) - payload, captured);
+    const std::size_t bytes = std::min<std::size_t>(WEIR_TEXT_BYTES(text), captured - first);
+    return {reinterpret_cast<const char*>(record.payload) + first, bytes};
+}
+
 std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version) {
-    std::array<std::uint32_t, 4> wire{};
-    for (std::size_t i = 0; i < wire.size(); ++i) wire[i] = htonl(words[i]);
-    char text[INET6_ADDRSTRLEN] = {};
-    inet_ntop(version == 6 ? AF_INET6 : AF_INET, wire.data(), text, sizeof(text));
-    return text;
+    TextBuffer text;
+    append_address(text, words, version);
+    return std::string(text.text());
 }
 
-std::string mac_text(std::uint64_t mac) {
-    std::string text;
-    for (int shift = 40; shift >= 0; shift -= 8)
-        text += fmt::format("{}{:02x}", shift == 40 ? "" : ":", mac >> shift & 0xff);
-    return text;
+std::string_view name_of_interface(const PackedEvent& event) {
+    return {event.interface.data(), strnlen(event.interface.data(), event.interface.size())};
 }
 
-std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, const std::string& interface) {
+void append_field(TextBuffer& to, const weir_event_inside& record, const bpf::FieldRef& field,
+                  std::string_view interface, TextForm form) {
     // A bool that the packet does not have is absent like any other field.
-    if (!has_field(record, field)) return "-";
+    if (!has_field(record, field)) return to.append('-');
     switch (field.format) {
-        case bpf::FieldFormat::kBool: return member(record, field) != 0 ? "true" : "false";
-        case bpf::FieldFormat::kMac: return mac_text(member(record, field));
-        case bpf::FieldFormat::kName: return name_text(record.inside);
+        case bpf::FieldFormat::kBool: return to.append(member(record, field) != 0 ? "true" : "false");
+        case bpf::FieldFormat::kMac: return append_mac(to, member(record, field));
+        case bpf::FieldFormat::kName: return append_name(to, record.inside, form);
         case bpf::FieldFormat::kText: {
             std::uint32_t text = 0;
             std::memcpy(&text, place(record, field.offset), sizeof(text));
-            return frame_text(record, text);
+            return append_text(to, frame_text(record, text), form);
         }
-        case bpf::FieldFormat::kIface: return interface.empty() ? "-" : interface;
+        case bpf::FieldFormat::kIface: return append_text(to, interface.empty() ? "-" : interface, form);
         case bpf::FieldFormat::kAddress: {
             std::uint32_t words[4] = {};
             std::memcpy(words, place(record, field.offset), std::min<std::size_t>(field.size, sizeof(words)));
             const std::uint8_t version =
                 (field.offset < WEIR_INSIDE_OFFSET ? record.event.packet : record.inside.inner).ip_version;
-            return address_text(words, field.size > sizeof(words[0]) ? version : std::uint8_t{4});
+            return append_address(to, words, field.size > sizeof(words[0]) ? version : std::uint8_t{4});
         }
-        case bpf::FieldFormat::kDuration: return duration_text(member(record, field));
-        case bpf::FieldFormat::kPayload: return "-";  // events carry no bytes of it
+        case bpf::FieldFormat::kDuration: return append_duration(to, member(record, field));
+        case bpf::FieldFormat::kPayload: return to.append('-');  // events carry no bytes of it
         case bpf::FieldFormat::kNumber: break;
     }
-    return std::to_string(member(record, field));
+    append_number(to, member(record, field));
+}
+
+std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, std::string_view interface) {
+    TextBuffer text;
+    append_field(text, record, field, interface, TextForm::kPrintable);
+    return std::string(text.text());
 }
 
 static_assert(kVerdictNames[WEIR_PASS] == "pass" && kVerdictNames[WEIR_DROP] == "drop" &&
               kVerdictNames[WEIR_REJECT] == "reject" && kVerdictNames[WEIR_REDIRECT] == "redirect");
 
-std::string verdict_text(const weir_event& record) {
-    if (record.verdict >= std::size(kVerdictNames)) return {};
-    return fmt::format("{}{}", (record.flags & WEIR_EVENT_WOULD) != 0 ? "would " : "", kVerdictNames[record.verdict]);
+void append_verdict(TextBuffer& to, const weir_event& record) {
+    if (record.verdict >= std::size(kVerdictNames)) return;
+    if ((record.flags & WEIR_EVENT_WOULD) != 0) to.append("would ");
+    to.append(kVerdictNames[record.verdict]);
 }
 
-constexpr std::string_view severity_name(bpf::AlertSeverity severity) {
-    return kSeverityNames[static_cast<std::size_t>(severity)];
-}
 static_assert(severity_name(bpf::AlertSeverity::kLow) == "low" &&
               severity_name(bpf::AlertSeverity::kMedium) == "medium" &&
               severity_name(bpf::AlertSeverity::kHigh) == "high" &&
               severity_name(bpf::AlertSeverity::kCritical) == "critical");
 
+void append_message(TextBuffer& to, const PackedEvent& event, TextForm form) {
+    const weir_event_inside& record = event.record();
+    const bpf::RuleInfo& rule = event.manifest->rules[record.event.rule];
+    for (const bpf::MessagePart& part : event.manifest->alerts[record.event.alert].message) {
+        if (const auto* text = std::get_if<std::string>(&part))
+            append_text(to, *text, form);
+        else if (const auto* word = std::get_if<MessageWord>(&part))
+            append_hole(to, *word, event);
+        else if (const auto& field = std::get<bpf::FieldRef>(part); is_lacking(field, rule))
+            to.append('-');
+        else
+            append_field(to, record, field, name_of_interface(event), form);
+    }
+}
+
+void append_event_id(TextBuffer& to, const PackedEvent& event) {
+    append_hex(to, event.ring, 16);
+    to.append('-');
+    append_hex(to, event.position, 14);
+}
+
 Event to_event(const PackedEvent& packed) {
-    const weir_event_inside& record = packed.record();
-    const bpf::RuleInfo& rule = packed.manifest->rules[record.event.rule];
-    const bpf::AlertInfo& alert = packed.manifest->alerts[record.event.alert];
-    const std::string interface = packed.interface.data();
+    const weir_event& record = packed.record().event;
+    const bpf::RuleInfo& rule = packed.manifest->rules[record.rule];
+    const bpf::AlertInfo& alert = packed.manifest->alerts[record.alert];
+    TextBuffer text;
     Event event;
     event.id = event_id(packed);
-    event.record = record.event;
+    event.escalated = packed.escalated;
+    event.record = record;
     event.wall_clock_ns = packed.wall_clock_ns;
     event.policy = packed.manifest->policy;
     event.rule = rule.name;
     event.alert = alert.name;
     event.severity = severity_name(alert.severity);
-    event.interface = printable(interface);
-    event.verdict = verdict_text(record.event);
-    if (record.event.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
+    event.interface = printable(name_of_interface(packed));
+    append_verdict(text, record);
+    event.verdict = text.text();
+    if (record.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
     event.direction = rule.direction;
-    event.escalated = packed.escalated;
-    if (packed.captures) {
-        event.packet = packed.captures->packet;
+    text.clear();
+    append_message(text, packed, TextForm::kPrintable);
+    event.message = text.text();
+    if (packed.captures != nullptr) {
+        event.packet.emplace(packed.captures->packet);
         event.before = packed.captures->before;
     }
-    std::string message;
-    for (const bpf::MessagePart& part : alert.message) {
-        if (const auto* text = std::get_if<std::string>(&part))
-            message += *text;
-        else if (const auto* field = std::get_if<bpf::FieldRef>(&part))
-            message += is_lacking(*field, rule) ? "-" : field_text(record, *field, interface);
-        else
-            message += hole_text(std::get<MessageWord>(part), packed);
-    }
-    event.message = printable(message);
     return event;
+}
+
+Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
+                 std::uint64_t boot_ns) {
+    PackedEvent packed;
+    packed.manifest = &manifest;
+    packed.wall_clock_ns = boot_ns + record.event.time_ns;
+    packed.set_record({reinterpret_cast<const std::uint8_t*>(&record), sizeof(record)});
+    interface.copy(packed.interface.data(), packed.interface.size() - 1);
+    return to_event(packed);
 }
 
 }  // namespace weir::runtime

@@ -8,6 +8,8 @@
 
 #include "bpf/abi.h"
 #include "compiler/object.h"
+#include "grammar/base/names.h"
+#include "runtime/sinks/append.h"
 #include "runtime/sinks/event.h"
 #include "runtime/sinks/packed_event.h"
 
@@ -18,15 +20,33 @@ bool has(const weir_packet& packet, std::uint32_t present_bit);
 
 // IPv4 dotted, IPv6 as RFC 5952; `words` as in struct weir_packet.
 std::string address_text(const std::uint32_t (&words)[4], std::uint8_t version);
-// "02:00:00:00:00:01"; the first byte on the wire is the highest.
-std::string mac_text(std::uint64_t mac);
+
+constexpr std::string_view severity_name(bpf::AlertSeverity severity) {
+    return kSeverityNames[static_cast<std::size_t>(severity)];
+}
+std::string_view name_of_interface(const PackedEvent& event);
 
 // A field of the event's packet, "-" where it is absent. `interface` is the name of packet.ifindex. Names have a
 // backslash before a dot that is within a label and before a backslash, and \DDD for bytes that are no printable ASCII.
-std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, const std::string& interface);
+void append_field(TextBuffer& to, const weir_event_inside& record, const bpf::FieldRef& field,
+                  std::string_view interface, TextForm form);
+// The same as printable text.
+std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, std::string_view interface);
 
-// "drop", "would drop", or empty: the verdict of the event's rule.
-std::string verdict_text(const weir_event& record);
+// The name of the packet: dns.qname, tls.sni or http.host. Of an event with WEIR_EVENT_INSIDE.
+void append_name(TextBuffer& to, const weir_inside& inside, TextForm form);
+// Bytes of the payload's beginning (WEIR_TEXT); none where the event does not carry it.
+std::string_view frame_text(const weir_event_inside& record, std::uint32_t text);
+
+// "drop", "would drop", or nothing: the verdict of the event's rule.
+void append_verdict(TextBuffer& to, const weir_event& record);
+// The alert's message with its holes filled.
+void append_message(TextBuffer& to, const PackedEvent& event, TextForm form);
+// event_id().
+void append_event_id(TextBuffer& to, const PackedEvent& event);
+
+// All texts made.
+Event to_event(const PackedEvent& event);
 
 // All of its texts.
 Event to_event(const PackedEvent& event);

@@ -138,9 +138,9 @@ TEST_CASE("an event is its record and its manifest's words") {
     manifest.alerts[0].name = "guessing";
     manifest.alerts[0].severity = bpf::AlertSeverity::kCritical;
     manifest.alerts[0].message = {std::string("from "),   kSource,
-                                  std::string(", "),      bpf::MessageWord::kSuppressed,
-                                  std::string(" more, "), bpf::MessageWord::kRule,
-                                  std::string(" "),       bpf::MessageWord::kVerdict};
+                                  std::string(", "),      MessageWord::kSuppressed,
+                                  std::string(" more, "), MessageWord::kRule,
+                                  std::string(" "),       MessageWord::kVerdict};
     weir_event_inside all{};
     weir_event& record = all.event;
     record.time_ns = 5;

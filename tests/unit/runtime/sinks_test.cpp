@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "grammar/base/printable.h"
 #include "runtime/handles.h"
 #include "runtime/sinks/dispatcher.h"
 #include "runtime/sinks/eve.h"
@@ -120,7 +121,7 @@ TEST_CASE("hostile words stay words") {
     for (const char c : line.substr(0, line.size() - 1)) CHECK((c >= 0x20 && c < 0x7f));
     const json eve = json::parse(line);
     CHECK(eve["event_type"] == "alert");
-    CHECK(eve["in_iface"] == event.interface);
+    CHECK(eve["in_iface"] == printable(event.interface));
 }
 
 TEST_CASE("an EVE line has the packet that was captured, and those before it") {
@@ -140,7 +141,7 @@ TEST_CASE("an EVE line has the packet that was captured, and those before it") {
     CHECK(eve["packet_info"] == json{{"linktype", 1}});
     REQUIRE(eve["weir"]["before"].size() == 2);
     CHECK(eve["weir"]["before"][0] == json{{"timestamp", "2026-01-02T03:04:05.678901+0000"},
-                                           {"in_iface", "eth\x1b"},
+                                           {"in_iface", "eth\\x1b"},
                                            {"rule", "web"},
                                            {"verdict", "pass"},
                                            {"packet_len", 60},

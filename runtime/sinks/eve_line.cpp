@@ -1,0 +1,207 @@
+// Tested by tests/unit/runtime/eve_line_test.cpp, and by hostile_lines_test.cpp there.
+#include "runtime/sinks/eve_line.h"
+
+#include <vector>
+
+#include "grammar/base/hash.h"
+#include "runtime/sinks/append.h"
+#include "runtime/sinks/eve_inside.h"
+#include "runtime/sinks/event_text.h"
+
+namespace weir::runtime {
+namespace {
+
+constexpr TextForm kJson = TextForm::kJson;
+
+// What a line is made of, whoever has it.
+struct Source {
+    const weir_event& event;
+    const weir_event_inside* record;  // null: no more than `event` is known
+    std::uint64_t wall_clock_ns;
+    std::string_view policy, rule, alert, severity, interface, redirected_to;
+    bpf::Direction direction;
+    const PackedEvent* packed;  // whose message and id are written; null: `text` has them
+    const Event* text;
+    std::uint64_t escalated;
+    const CapturedPacket* packet;
+    const std::vector<CapturedPacket>* before;
+
+    bool is_about_inner() const {
+        return packed != nullptr && runtime::is_about_inner(*record, packed->manifest->alerts[event.alert]);
+    }
+};
+
+// Suricata's priorities: 1 is the gravest.
+char severity_digit(std::string_view severity) {
+    if (severity == "critical" || severity == "high") return '1';
+    return severity == "medium" ? '2' : '3';
+}
+
+// A number that stays with an alert's name: pipelines count by it. 31 bits.
+std::uint32_t signature_id(std::string_view name) { return fnv1a_32(name) & 0x7fffffffu; }
+
+void append_string(TextBuffer& to, std::string_view name, std::string_view value) {
+    to.append(name);
+    append_text(to, value, kJson);
+    to.append('"');
+}
+
+void append_count(TextBuffer& to, std::string_view name, std::uint64_t value) {
+    to.append(name);
+    append_number(to, value);
+}
+
+bool is_enforced(const weir_event& event) { return (event.flags & WEIR_EVENT_WOULD) == 0; }
+
+void append_alert(TextBuffer& to, const Source& source) {
+    const weir_event& event = source.event;
+    const bool is_blocked = is_enforced(event) && (event.verdict == WEIR_DROP || event.verdict == WEIR_REJECT);
+    to.append(is_blocked ? R"(,"alert":{"action":"blocked","gid":1,"signature_id":)"
+                         : R"(,"alert":{"action":"allowed","gid":1,"signature_id":)");
+    append_number(to, signature_id(source.alert));
+    append_string(to, R"(,"rev":1,"signature":")", source.alert);
+    append_string(to, R"(,"category":")", source.policy);
+    to.append(R"(,"severity":)");
+    to.append(severity_digit(source.severity));
+    to.append('}');
+}
+
+// Suricata's words. It knows no redirected packets: those pass.
+void append_eve_verdict(TextBuffer& to, const weir_event& event) {
+    if (!is_enforced(event) || event.verdict > WEIR_REDIRECT) return to.append(R"(,"verdict":{"action":"alert"})");
+    if (event.verdict == WEIR_DROP) return to.append(R"(,"verdict":{"action":"drop"})");
+    if (event.verdict != WEIR_REJECT) return to.append(R"(,"verdict":{"action":"pass"})");
+    to.append(has(event.packet, WEIR_HAS_TCP)
+                  ? R"(,"verdict":{"action":"drop","reject_target":"to_client","reject":["tcp-reset"]})"
+                  : R"(,"verdict":{"action":"drop","reject_target":"to_client","reject":["icmp-prohib"]})");
+}
+
+void append_before(TextBuffer& to, const std::vector<CapturedPacket>& packets) {
+    to.append(R"(,"before":[)");
+    for (const CapturedPacket& packet : packets) {
+        to.append(&packet == &packets.front() ? R"({"timestamp":")" : R"(,{"timestamp":")");
+        append_time(to, packet.wall_clock_ns);
+        to.append(R"(+0000")");
+        if (!packet.interface.empty()) append_string(to, R"(,"in_iface":")", packet.interface);
+        append_string(to, R"(,"rule":")", packet.rule);
+        append_string(to, R"(,"verdict":")", packet.verdict);
+        append_count(to, R"(,"packet_len":)", packet.original_bytes);
+        to.append(R"(,"packet":")");
+        append_base64(to, packet.bytes);
+        to.append(R"("})");
+    }
+    to.append(']');
+}
+
+void append_weir_flow(TextBuffer& to, const weir_event_inside& record) {
+    const weir_flow_view& flow = record.flow;
+    const auto has_flow = [&](std::uint32_t bit) { return (flow.present & WEIR_BIT(bit)) != 0; };
+    if ((record.event.flags & WEIR_EVENT_FLOW) == 0 || !has_flow(WEIR_HAS_FLOW)) return;
+    append_count(to, R"(,"flow":{"packets":)", flow.packets);
+    append_count(to, R"(,"bytes":)", flow.bytes);
+    if (has_flow(WEIR_HAS_FLOW_RTT)) append_count(to, R"(,"rtt_ns":)", flow.rtt_ns);
+    if (has_flow(WEIR_HAS_HTTP_LATENCY)) append_count(to, R"(,"http_latency_ns":)", flow.latency_ns);
+    to.append('}');
+}
+
+void append_weir(TextBuffer& to, const Source& source) {
+    const weir_event& event = source.event;
+    append_string(to, R"(,"weir":{"policy":")", source.policy);
+    append_string(to, R"(,"rule":")", source.rule);
+    append_string(to, R"(,"alert":")", source.alert);
+    append_count(to, R"(,"generation":)", event.generation);
+    append_count(to, R"(,"suppressed":)", event.suppressed);
+    append_string(to, R"(,"severity":")", source.severity);
+    to.append(R"(,"verdict":")");
+    append_verdict(to, event);
+    to.append(R"(","message":")");
+    if (source.packed != nullptr)
+        append_message(to, *source.packed, kJson);
+    else
+        append_text(to, source.text->message, kJson);
+    append_count(to, R"(","packet_len":)", event.packet.len);
+    to.append(source.direction == bpf::Direction::kOut ? R"(,"direction":"out")" : R"(,"direction":"in")");
+    if (source.packed != nullptr) {
+        to.append(R"(,"id":")");
+        append_event_id(to, *source.packed);
+        to.append('"');
+    } else if (!source.text->id.empty()) {
+        append_string(to, R"(,"id":")", source.text->id);
+    }
+    if (source.escalated != 0) append_count(to, R"(,"escalated":)", source.escalated);
+    if (!source.redirected_to.empty()) append_string(to, R"(,"to":")", source.redirected_to);
+    if (source.record != nullptr) {
+        append_tunnel_type(to, *source.record);
+        append_weir_flow(to, *source.record);
+    }
+    if (source.before != nullptr && !source.before->empty()) append_before(to, *source.before);
+    to.append('}');
+}
+
+void append_line(TextBuffer& to, const Source& source) {
+    const weir_packet& packet = source.event.packet;
+    to.append(R"({"timestamp":")");
+    append_time(to, source.wall_clock_ns);
+    to.append(R"(+0000","event_type":"alert")");
+    if (!source.interface.empty())
+        append_string(to, source.direction == bpf::Direction::kOut ? R"(,"out_iface":")" : R"(,"in_iface":")",
+                      source.interface);
+    const bool is_inner = source.is_about_inner();
+    append_eve_addresses(to, is_inner ? source.record->inside.inner : packet);
+    if (has(packet, WEIR_HAS_VLAN)) {
+        append_count(to, R"(,"vlan":[)", packet.vlan_id);
+        to.append(']');
+    }
+    if (has(packet, WEIR_HAS_ETH)) {
+        to.append(R"(,"ether":{"src_mac":")");
+        append_mac(to, packet.eth_src);
+        to.append(R"(","dest_mac":")");
+        append_mac(to, packet.eth_dst);
+        to.append(R"("})");
+    }
+    if (is_inner) append_eve_tunnel(to, *source.record);
+    append_alert(to, source);
+    append_eve_verdict(to, source.event);
+    if (source.record != nullptr) {
+        append_eve_protocols(to, *source.record);
+        append_eve_flow(to, *source.record, source.wall_clock_ns);
+    }
+    append_weir(to, source);
+    if (source.packet != nullptr) {
+        to.append(R"(,"packet":")");
+        append_base64(to, source.packet->bytes);
+        to.append(R"(","packet_info":{"linktype":1})");  // LINKTYPE_ETHERNET
+    }
+    to.append("}\n");
+}
+
+}  // namespace
+
+void append_eve_line(TextBuffer& to, const PackedEvent& packed) {
+    const weir_event_inside& record = packed.record();
+    const weir_event& event = record.event;
+    const bpf::RuleInfo& rule = packed.manifest->rules[event.rule];
+    const bpf::AlertInfo& alert = packed.manifest->alerts[event.alert];
+    const std::string_view redirected_to = event.verdict == WEIR_REDIRECT ? rule.redirect : std::string_view();
+    const Captures* captures = packed.captures.get();
+    append_line(to, {event, &record, packed.wall_clock_ns, packed.manifest->policy, rule.name, alert.name,
+                     severity_name(alert.severity), name_of_interface(packed), redirected_to, rule.direction, &packed,
+                     nullptr, packed.escalated, captures == nullptr ? nullptr : &captures->packet,
+                     captures == nullptr ? nullptr : &captures->before});
+}
+
+std::string eve_line(const PackedEvent& event) {
+    TextBuffer line;
+    append_eve_line(line, event);
+    return std::string(line.text());
+}
+
+std::string eve_line(const Event& event) {
+    TextBuffer line;
+    append_line(line, {event.record, nullptr, event.wall_clock_ns, event.policy, event.rule, event.alert,
+                       event.severity, event.interface, event.redirected_to, event.direction, nullptr, &event,
+                       event.escalated, event.packet ? &*event.packet : nullptr, &event.before});
+    return std::string(line.text());
+}
+
+}  // namespace weir::runtime
