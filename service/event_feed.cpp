@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/sinks/eve.h"
-#include "runtime/sinks/event_text.h"
+#include "runtime/sinks/eve_line.h"
 
 namespace weir::service {
 namespace {
@@ -13,11 +12,8 @@ namespace {
 constexpr std::size_t kLast = 256;
 constexpr std::size_t kNews = 4096;  // a turn of the daemon reads no more than a quarter of that
 
-// Without the packets before it, up to 25 KB of text: those are for sinks.
-std::string line_of(const runtime::PackedEvent& packed) {
-    runtime::Event event = runtime::to_event(packed);
-    event.before.clear();
-    std::string line = runtime::eve_line(event);
+std::string line_of(const runtime::PackedEvent& event) {
+    std::string line = runtime::eve_line(event, runtime::EvePackets::kOwn);
     line.pop_back();  // the door ends lines itself
     return line;
 }

@@ -13,28 +13,26 @@ namespace {
 
 constexpr TextForm kJson = TextForm::kJson;
 
-// What a line is made of, whoever has it.
+// An event, and what its numbers name.
 struct Source {
-    const weir_event& event;
-    const weir_event_inside* record;  // null: no more than `event` is known
-    std::uint64_t wall_clock_ns;
-    std::string_view policy, rule, alert, severity, interface, redirected_to;
-    bpf::Direction direction;
-    const PackedEvent* packed;  // whose message and id are written; null: `text` has them
-    const Event* text;
-    std::uint64_t escalated;
-    const CapturedPacket* packet;
-    const std::vector<CapturedPacket>* before;
+    explicit Source(const PackedEvent& of)
+        : packed(of),
+          event(of.event()),
+          policy(*of.manifest),
+          rule(policy.rules[event.rule]),
+          alert(policy.alerts[event.alert]) {}
 
-    bool is_about_inner() const {
-        return packed != nullptr && runtime::is_about_inner(*record, packed->manifest->alerts[event.alert]);
-    }
+    const PackedEvent& packed;
+    const weir_event& event;
+    const bpf::Manifest& policy;
+    const bpf::RuleInfo& rule;
+    const bpf::AlertInfo& alert;
 };
 
 // Suricata's priorities: 1 is the gravest.
-char severity_digit(std::string_view severity) {
-    if (severity == "critical" || severity == "high") return '1';
-    return severity == "medium" ? '2' : '3';
+char severity_digit(bpf::AlertSeverity severity) {
+    if (severity >= bpf::AlertSeverity::kHigh) return '1';
+    return severity == bpf::AlertSeverity::kMedium ? '2' : '3';
 }
 
 // A number that stays with an alert's name: pipelines count by it. 31 bits.
@@ -58,11 +56,11 @@ void append_alert(TextBuffer& to, const Source& source) {
     const bool is_blocked = is_enforced(event) && (event.verdict == WEIR_DROP || event.verdict == WEIR_REJECT);
     to.append(is_blocked ? R"(,"alert":{"action":"blocked","gid":1,"signature_id":)"
                          : R"(,"alert":{"action":"allowed","gid":1,"signature_id":)");
-    append_number(to, signature_id(source.alert));
-    append_string(to, R"(,"rev":1,"signature":")", source.alert);
-    append_string(to, R"(,"category":")", source.policy);
+    append_number(to, signature_id(source.alert.name));
+    append_string(to, R"(,"rev":1,"signature":")", source.alert.name);
+    append_string(to, R"(,"category":")", source.policy.policy);
     to.append(R"(,"severity":)");
-    to.append(severity_digit(source.severity));
+    to.append(severity_digit(source.alert.severity));
     to.append('}');
 }
 
@@ -104,50 +102,45 @@ void append_weir_flow(TextBuffer& to, const weir_event_inside& record) {
     to.append('}');
 }
 
-void append_weir(TextBuffer& to, const Source& source) {
+void append_weir(TextBuffer& to, const Source& source, EvePackets packets) {
     const weir_event& event = source.event;
-    append_string(to, R"(,"weir":{"policy":")", source.policy);
-    append_string(to, R"(,"rule":")", source.rule);
-    append_string(to, R"(,"alert":")", source.alert);
+    append_string(to, R"(,"weir":{"policy":")", source.policy.policy);
+    append_string(to, R"(,"rule":")", source.rule.name);
+    append_string(to, R"(,"alert":")", source.alert.name);
     append_count(to, R"(,"generation":)", event.generation);
     append_count(to, R"(,"suppressed":)", event.suppressed);
-    append_string(to, R"(,"severity":")", source.severity);
-    to.append(R"(,"verdict":")");
+    to.append(R"(,"severity":")");
+    to.append(severity_name(source.alert.severity));
+    to.append(R"(","verdict":")");
     append_verdict(to, event);
     to.append(R"(","message":")");
-    if (source.packed != nullptr)
-        append_message(to, *source.packed, kJson);
-    else
-        append_text(to, source.text->message, kJson);
+    append_message(to, source.packed, kJson);
     append_count(to, R"(","packet_len":)", event.packet.len);
-    to.append(source.direction == bpf::Direction::kOut ? R"(,"direction":"out")" : R"(,"direction":"in")");
-    if (source.packed != nullptr) {
-        to.append(R"(,"id":")");
-        append_event_id(to, *source.packed);
-        to.append('"');
-    } else if (!source.text->id.empty()) {
-        append_string(to, R"(,"id":")", source.text->id);
-    }
-    if (source.escalated != 0) append_count(to, R"(,"escalated":)", source.escalated);
-    if (!source.redirected_to.empty()) append_string(to, R"(,"to":")", source.redirected_to);
-    if (source.record != nullptr) {
-        append_tunnel_type(to, *source.record);
-        append_weir_flow(to, *source.record);
-    }
-    if (source.before != nullptr && !source.before->empty()) append_before(to, *source.before);
+    to.append(source.rule.direction == bpf::Direction::kOut ? R"(,"direction":"out","id":")"
+                                                            : R"(,"direction":"in","id":")");
+    append_event_id(to, source.packed);
+    to.append('"');
+    if (source.packed.escalated != 0) append_count(to, R"(,"escalated":)", source.packed.escalated);
+    if (event.verdict == WEIR_REDIRECT) append_string(to, R"(,"to":")", source.rule.redirect);
+    append_tunnel_type(to, source.packed.record());
+    append_weir_flow(to, source.packed.record());
+    const Captures* captures = source.packed.captures.get();
+    if (packets == EvePackets::kAll && captures != nullptr && !captures->before.empty())
+        append_before(to, captures->before);
     to.append('}');
 }
 
-void append_line(TextBuffer& to, const Source& source) {
+void append_head(TextBuffer& to, const Source& source) {
     const weir_packet& packet = source.event.packet;
+    const weir_event_inside& record = source.packed.record();
     to.append(R"({"timestamp":")");
-    append_time(to, source.wall_clock_ns);
+    append_time(to, source.packed.wall_clock_ns);
     to.append(R"(+0000","event_type":"alert")");
-    if (!source.interface.empty())
-        append_string(to, source.direction == bpf::Direction::kOut ? R"(,"out_iface":")" : R"(,"in_iface":")",
-                      source.interface);
-    const bool is_inner = source.is_about_inner();
-    append_eve_addresses(to, is_inner ? source.record->inside.inner : packet);
+    if (const std::string_view interface = name_of_interface(source.packed); !interface.empty())
+        append_string(to, source.rule.direction == bpf::Direction::kOut ? R"(,"out_iface":")" : R"(,"in_iface":")",
+                      interface);
+    const bool is_inner = is_about_inner(record, source.alert);
+    append_eve_addresses(to, is_inner ? record.inside.inner : packet);
     if (has(packet, WEIR_HAS_VLAN)) {
         append_count(to, R"(,"vlan":[)", packet.vlan_id);
         to.append(']');
@@ -159,48 +152,30 @@ void append_line(TextBuffer& to, const Source& source) {
         append_mac(to, packet.eth_dst);
         to.append(R"("})");
     }
-    if (is_inner) append_eve_tunnel(to, *source.record);
+    if (is_inner) append_eve_tunnel(to, record);
+}
+
+}  // namespace
+
+void append_eve_line(TextBuffer& to, const PackedEvent& packed, EvePackets packets) {
+    const Source source(packed);
+    append_head(to, source);
     append_alert(to, source);
     append_eve_verdict(to, source.event);
-    if (source.record != nullptr) {
-        append_eve_protocols(to, *source.record);
-        append_eve_flow(to, *source.record, source.wall_clock_ns);
-    }
-    append_weir(to, source);
-    if (source.packet != nullptr) {
+    append_eve_protocols(to, packed.record());
+    append_eve_flow(to, packed.record(), packed.wall_clock_ns);
+    append_weir(to, source, packets);
+    if (packed.captures != nullptr) {
         to.append(R"(,"packet":")");
-        append_base64(to, source.packet->bytes);
+        append_base64(to, packed.captures->packet.bytes);
         to.append(R"(","packet_info":{"linktype":1})");  // LINKTYPE_ETHERNET
     }
     to.append("}\n");
 }
 
-}  // namespace
-
-void append_eve_line(TextBuffer& to, const PackedEvent& packed) {
-    const weir_event_inside& record = packed.record();
-    const weir_event& event = record.event;
-    const bpf::RuleInfo& rule = packed.manifest->rules[event.rule];
-    const bpf::AlertInfo& alert = packed.manifest->alerts[event.alert];
-    const std::string_view redirected_to = event.verdict == WEIR_REDIRECT ? rule.redirect : std::string_view();
-    const Captures* captures = packed.captures.get();
-    append_line(to, {event, &record, packed.wall_clock_ns, packed.manifest->policy, rule.name, alert.name,
-                     severity_name(alert.severity), name_of_interface(packed), redirected_to, rule.direction, &packed,
-                     nullptr, packed.escalated, captures == nullptr ? nullptr : &captures->packet,
-                     captures == nullptr ? nullptr : &captures->before});
-}
-
-std::string eve_line(const PackedEvent& event) {
+std::string eve_line(const PackedEvent& event, EvePackets packets) {
     TextBuffer line;
-    append_eve_line(line, event);
-    return std::string(line.text());
-}
-
-std::string eve_line(const Event& event) {
-    TextBuffer line;
-    append_line(line, {event.record, nullptr, event.wall_clock_ns, event.policy, event.rule, event.alert,
-                       event.severity, event.interface, event.redirected_to, event.direction, nullptr, &event,
-                       event.escalated, event.packet ? &*event.packet : nullptr, &event.before});
+    append_eve_line(line, event, packets);
     return std::string(line.text());
 }
 

@@ -165,19 +165,29 @@ static_assert(severity_name(bpf::AlertSeverity::kLow) == "low" &&
               severity_name(bpf::AlertSeverity::kHigh) == "high" &&
               severity_name(bpf::AlertSeverity::kCritical) == "critical");
 
+std::string verdict_text(const weir_event& record) {
+    TextBuffer text;
+    append_verdict(text, record);
+    return std::string(text.text());
+}
+
+void append_part(TextBuffer& to, const PackedEvent& event, const bpf::MessagePart& part, TextForm form) {
+    if (const auto* text = std::get_if<std::string>(&part)) return append_text(to, *text, form);
+    if (const auto* word = std::get_if<MessageWord>(&part)) return append_hole(to, *word, event);
+    const auto& field = std::get<bpf::FieldRef>(part);
+    if (is_lacking(field, event.manifest->rules[event.event().rule])) return to.append('-');
+    append_field(to, event.record(), field, name_of_interface(event), form);
+}
+
+std::string part_text(const bpf::MessagePart& part, const PackedEvent& event) {
+    TextBuffer text;
+    append_part(text, event, part, TextForm::kPrintable);
+    return std::string(text.text());
+}
+
 void append_message(TextBuffer& to, const PackedEvent& event, TextForm form) {
-    const weir_event_inside& record = event.record();
-    const bpf::RuleInfo& rule = event.manifest->rules[record.event.rule];
-    for (const bpf::MessagePart& part : event.manifest->alerts[record.event.alert].message) {
-        if (const auto* text = std::get_if<std::string>(&part))
-            append_text(to, *text, form);
-        else if (const auto* word = std::get_if<MessageWord>(&part))
-            append_hole(to, *word, event);
-        else if (const auto& field = std::get<bpf::FieldRef>(part); is_lacking(field, rule))
-            to.append('-');
-        else
-            append_field(to, record, field, name_of_interface(event), form);
-    }
+    for (const bpf::MessagePart& part : event.manifest->alerts[event.event().alert].message)
+        append_part(to, event, part, form);
 }
 
 void append_event_id(TextBuffer& to, const PackedEvent& event) {
@@ -190,7 +200,6 @@ Event to_event(const PackedEvent& packed) {
     const weir_event& record = packed.record().event;
     const bpf::RuleInfo& rule = packed.manifest->rules[record.rule];
     const bpf::AlertInfo& alert = packed.manifest->alerts[record.alert];
-    TextBuffer text;
     Event event;
     event.id = event_id(packed);
     event.escalated = packed.escalated;
@@ -201,11 +210,10 @@ Event to_event(const PackedEvent& packed) {
     event.alert = alert.name;
     event.severity = severity_name(alert.severity);
     event.interface = printable(name_of_interface(packed));
-    append_verdict(text, record);
-    event.verdict = text.text();
+    event.verdict = verdict_text(record);
     if (record.verdict == WEIR_REDIRECT) event.redirected_to = printable(rule.redirect);
     event.direction = rule.direction;
-    text.clear();
+    TextBuffer text;
     append_message(text, packed, TextForm::kPrintable);
     event.message = text.text();
     if (packed.captures != nullptr) {
@@ -213,16 +221,6 @@ Event to_event(const PackedEvent& packed) {
         event.before = packed.captures->before;
     }
     return event;
-}
-
-Event make_event(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface,
-                 std::uint64_t boot_ns) {
-    PackedEvent packed;
-    packed.manifest = &manifest;
-    packed.wall_clock_ns = boot_ns + record.event.time_ns;
-    packed.set_record({reinterpret_cast<const std::uint8_t*>(&record), sizeof(record)});
-    interface.copy(packed.interface.data(), packed.interface.size() - 1);
-    return to_event(packed);
 }
 
 }  // namespace weir::runtime

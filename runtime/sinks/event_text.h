@@ -40,13 +40,14 @@ std::string_view frame_text(const weir_event_inside& record, std::uint32_t text)
 
 // "drop", "would drop", or nothing: the verdict of the event's rule.
 void append_verdict(TextBuffer& to, const weir_event& record);
+std::string verdict_text(const weir_event& record);
+// A part of a message: its text, or what its hole stands for.
+void append_part(TextBuffer& to, const PackedEvent& event, const bpf::MessagePart& part, TextForm form);
+std::string part_text(const bpf::MessagePart& part, const PackedEvent& event);  // printable
 // The alert's message with its holes filled.
 void append_message(TextBuffer& to, const PackedEvent& event, TextForm form);
 // event_id().
 void append_event_id(TextBuffer& to, const PackedEvent& event);
-
-// All texts made.
-Event to_event(const PackedEvent& event);
 
 // All of its texts.
 Event to_event(const PackedEvent& event);

@@ -168,6 +168,41 @@ TEST_CASE("the whole line of a plain event") {
               "\n");
 }
 
+TEST_CASE("a line says what is known and no more") {
+    const auto manifest = a_manifest();
+    weir_event_inside record = a_record();
+    record.event.packet = {};
+    const Json line = line_of(packed(manifest, record, ""));
+    for (const char* absent : {"src_ip", "src_port", "dest_ip", "proto", "in_iface", "vlan", "ether", "packet"})
+        CHECK_FALSE(line.contains(absent));
+}
+
+TEST_CASE("a line has the packet that was captured, and those before it, unless they are not wanted") {
+    const auto manifest = a_manifest();
+    PackedEvent event = packed(manifest, a_record());
+    Captures captures;
+    captures.packet.bytes = {0xff, 0xfe, 0x00, 0x41};
+    CapturedPacket before;
+    before.bytes = {'f', 'o', 'o'};
+    before.original_bytes = 60;
+    before.wall_clock_ns = event.wall_clock_ns;
+    before.interface = "eth\x1b";
+    before.rule = "web";
+    before.verdict = "pass";
+    captures.before = {before, before};
+    event.captures = std::make_unique<const Captures>(std::move(captures));
+    const Json line = line_of(event);
+    CHECK(line["packet"] == "//4AQQ==");
+    CHECK(line["packet_info"] == Json{{"linktype", 1}});
+    REQUIRE(line["weir"]["before"].size() == 2);
+    CHECK(line["weir"]["before"][1] ==
+          Json::parse(R"({"timestamp":"2026-01-02T03:04:05.678901+0000","in_iface":"eth\\x1b","rule":"web",
+                          "verdict":"pass","packet_len":60,"packet":"Zm9v"})"));
+    const Json own = Json::parse(eve_line(event, EvePackets::kOwn));
+    CHECK(own["packet"] == "//4AQQ==");
+    CHECK_FALSE(own["weir"].contains("before"));
+}
+
 TEST_CASE("verdicts in Suricata's words") {
     auto manifest = a_manifest();
     weir_event_inside record = a_record();

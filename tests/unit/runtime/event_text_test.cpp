@@ -36,6 +36,16 @@ bpf::FieldRef field(const char* name, bpf::FieldFormat format, unsigned bit, std
 const bpf::FieldRef kSource =
     field("ip.src", bpf::FieldFormat::kAddress, WEIR_HAS_IP, offsetof(weir_packet, ip_src), 16, 0, 0);
 
+Event event_of(const weir_event_inside& record, const bpf::Manifest& manifest, std::string_view interface,
+               std::uint64_t wall_clock_ns) {
+    PackedEvent packed;
+    packed.manifest = &manifest;
+    packed.wall_clock_ns = wall_clock_ns;
+    packed.set_record({reinterpret_cast<const std::uint8_t*>(&record), sizeof(record)});
+    interface.copy(packed.interface.data(), packed.interface.size() - 1);
+    return to_event(packed);
+}
+
 std::string text_of(const weir_packet& packet, const bpf::FieldRef& field, const std::string& interface) {
     weir_event_inside record{};
     record.event.packet = packet;
@@ -137,10 +147,9 @@ TEST_CASE("an event is its record and its manifest's words") {
     manifest.alerts.resize(1);
     manifest.alerts[0].name = "guessing";
     manifest.alerts[0].severity = bpf::AlertSeverity::kCritical;
-    manifest.alerts[0].message = {std::string("from "),   kSource,
-                                  std::string(", "),      MessageWord::kSuppressed,
-                                  std::string(" more, "), MessageWord::kRule,
-                                  std::string(" "),       MessageWord::kVerdict};
+    manifest.alerts[0].message = {
+        std::string("from "), kSource,          std::string(", "),    MessageWord::kSuppressed, std::string(" more, "),
+        MessageWord::kRule,   std::string(" "), MessageWord::kVerdict};
     weir_event_inside all{};
     weir_event& record = all.event;
     record.time_ns = 5;
@@ -150,7 +159,7 @@ TEST_CASE("an event is its record and its manifest's words") {
     record.verdict = WEIR_DROP;
     record.flags = WEIR_EVENT_WOULD;
     record.packet = tcp_packet();
-    Event event = make_event(all, manifest, "wan\x1b[2J", 1000);
+    Event event = event_of(all, manifest, "wan\x1b[2J", 1005);
     CHECK(event.policy == "edge");
     CHECK(event.rule == "guess");
     CHECK(event.alert == "guessing");
@@ -160,10 +169,10 @@ TEST_CASE("an event is its record and its manifest's words") {
     CHECK(event.interface == "wan\\x1b[2J");
     CHECK(event.wall_clock_ns == 1005);
     record.flags = 0;
-    CHECK(make_event(all, manifest, "", 0).verdict == "drop");
+    CHECK(event_of(all, manifest, "", 0).verdict == "drop");
     record.rule = 2;
     record.verdict = ~0u;
-    event = make_event(all, manifest, "", 0);
+    event = event_of(all, manifest, "", 0);
     CHECK(event.verdict.empty());
     CHECK(event.message == "from 198.51.100.7, 7 more, noted -");
 }
