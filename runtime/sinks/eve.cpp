@@ -1,24 +1,28 @@
-// Tested by tests/unit/runtime/sinks_test.cpp.
+// Tested by tests/unit/runtime/eve_test.cpp.
 #include "runtime/sinks/eve.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace weir::runtime {
 
-
-bool EveFile::write(std::string_view line) {
-    const std::string whole = fmt::format("{}\n", line);
-    if (!file_.make_room(whole.size())) return false;
-    // A part of a line is no line: the next one begins on a line of its own.
-    return file_.append(file_.is_torn() ? '\n' + whole : whole);
+// One line at least, and no more than the file takes at once, or before it has to be rotated.
+void EveFile::fill(Batch& batch) {
+    const std::uint64_t room = std::min<std::uint64_t>(file_.room(), file_.piece_bytes());
+    lines_.clear();
+    for (std::size_t i = 0; i < batch.size() && lines_.text.size() < room; ++i) lines_.add_eve(batch, i);
+    if (lines_.count() > 1 && lines_.text.size() > room) lines_.drop_last();
 }
 
 void EveFile::deliver(Batch& batch) {
     while (batch.size() != 0) {
-        if (write(batch.line(0)))
-            batch.delivered(1);
-        else
-            batch.lost("not written", 1);
+        if (!file_.make_room(1)) return batch.lost(file_.loss_reason(), batch.size());
+        fill(batch);
+        const std::string_view text = lines_.text.text();
+        if (text.size() > file_.room() && !file_.make_room(text.size()))
+            return batch.lost(file_.loss_reason(), batch.size());
+        const std::size_t whole = file_.append_lines(text);
+        batch.delivered(lines_.within(whole));
+        if (whole != text.size()) return batch.lost(file_.loss_reason(), batch.size());
     }
 }
 

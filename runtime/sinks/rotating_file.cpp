@@ -1,11 +1,13 @@
-// Tested by tests/unit/runtime/sinks_test.cpp with `EveFile`.
+// Tested by tests/unit/runtime/eve_test.cpp with `EveFile`.
 #include "runtime/sinks/rotating_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 
@@ -17,10 +19,17 @@ namespace weir::runtime {
 namespace {
 
 constexpr mode_t kFileMode = 0640;
+constexpr std::size_t kPiece = std::size_t{64} << 10;  // a write of that size costs little of what its lines do
+
+const char* reason_of(int error) {
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG) return "no space";
+    return error == EAGAIN ? "nobody reads" : "not written";
+}
 
 }  // namespace
 
 bool RotatingFile::failed(const char* what) {
+    loss_reason_ = reason_of(errno);
     return refuse(fmt::format("{} {} failed: {}", what, printable(path_), std::strerror(errno)));
 }
 
@@ -89,8 +98,56 @@ bool RotatingFile::make_room(std::size_t bytes) {
     const auto size = static_cast<std::uint64_t>(facts.st_size);
     const bool is_full = rotate_bytes_ != 0 && size != 0 && size + bytes > rotate_bytes_;
     // Rather a file that grows than events that are lost.
+    const std::uint64_t opened = opened_;
     has_rotated_ = !is_full || rotate();
-    return static_cast<bool>(file_);
+    if (!file_) return false;
+    if (opened != opened_ && fstat(file_.get(), &facts) != 0) return failed("reading the size of");
+    size_ = static_cast<std::uint64_t>(facts.st_size);
+    is_regular_ = S_ISREG(facts.st_mode);
+    return true;
+}
+
+std::uint64_t RotatingFile::room() const {
+    if (rotate_bytes_ == 0 || !has_rotated_) return ~std::uint64_t{0};
+    return rotate_bytes_ - std::min(size_, rotate_bytes_);
+}
+
+std::size_t RotatingFile::piece_bytes() const { return is_regular_ ? kPiece : PIPE_BUF; }
+
+// The file may have become shorter since we wrote to it last (copytruncate).
+bool RotatingFile::take_back(std::size_t bytes) {
+    struct stat facts{};
+    const auto back = static_cast<off_t>(bytes);
+    return fstat(file_.get(), &facts) == 0 && facts.st_size >= back &&
+           ftruncate(file_.get(), facts.st_size - back) == 0;
+}
+
+bool RotatingFile::end_torn_line() {
+    if (is_torn_ && write(file_.get(), "\n", 1) != 1) return failed("writing");
+    is_torn_ = false;
+    return true;
+}
+
+std::size_t RotatingFile::append_lines(std::string_view lines) {
+    if (!end_torn_line()) return 0;
+    std::size_t written = 0;
+    ssize_t now = 0;
+    while (written < lines.size()) {
+        now = write(file_.get(), lines.data() + written, lines.size() - written);
+        if (now < 0 && errno != EINTR) break;
+        written += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
+    }
+    size_ += written;
+    if (written == lines.size()) {
+        if (has_rotated_) state_ = "ok";
+        return written;
+    }
+    const int error = errno;
+    const std::size_t whole = written == 0 ? 0 : lines.rfind('\n', written - 1) + 1;  // 0 where there is none
+    is_torn_ = whole != written && !take_back(written - whole);
+    errno = error;
+    failed("writing");
+    return whole;
 }
 
 bool RotatingFile::append(std::string_view bytes) {
@@ -101,10 +158,7 @@ bool RotatingFile::append(std::string_view bytes) {
         return true;
     }
     if (written < 0) return failed("writing");
-    // The file may have become shorter since we wrote to it last (copytruncate).
-    struct stat facts{};
-    is_torn_ = fstat(file_.get(), &facts) != 0 || facts.st_size < written ||
-               ftruncate(file_.get(), facts.st_size - written) != 0;
+    is_torn_ = !take_back(static_cast<std::size_t>(written));
     errno = ENOSPC;
     return failed("writing");
 }

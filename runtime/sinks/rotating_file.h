@@ -34,6 +34,16 @@ public:
     bool make_room(std::size_t bytes);
     // All of it, or nothing: where only a part found room, that is taken back. After make_room().
     bool append(std::string_view bytes);
+    // Bytes that may be appended before it has to be rotated. After make_room().
+    std::uint64_t room() const;
+    // Bytes to append at once, at most: a pipe takes so many in one piece. After make_room().
+    std::size_t piece_bytes() const;
+    // The bytes of the first of these lines that the file has now, whole ones: all of them, unless it says in state()
+    // what is wrong. A part of a line is taken back; where that cannot be, the next line begins on one of its own.
+    // After make_room().
+    std::size_t append_lines(std::string_view lines);
+    // Why it takes nothing, in few words.
+    const char* loss_reason() const { return loss_reason_; }
     // A part that found room could not be taken back, since it was opened.
     bool is_torn() const { return is_torn_; }
     // False where the file could not be renamed; there is one to go on with all the same.
@@ -45,6 +55,8 @@ private:
     bool open_now();
     bool failed(const char* what);
     bool is_at_its_path() const;
+    bool take_back(std::size_t bytes);
+    bool end_torn_line();
 
     std::string path_;
     std::uint64_t rotate_bytes_;
@@ -54,6 +66,9 @@ private:
     std::uint64_t opened_ = 0;
     bool is_torn_ = false;
     bool has_rotated_ = true;  // the last time that it was due
+    bool is_regular_ = true;
+    std::uint64_t size_ = 0;  // at the last look, and what was appended since
+    const char* loss_reason_ = "not written";
     std::string state_ = "ok";
 };
 

@@ -4,29 +4,29 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
 
-#include "runtime/kernel.h"
 #include "runtime/sinks/event_text.h"
 
 namespace weir::runtime {
 namespace {
 
-// A pipe that poll() calls writable takes this much without waiting (PIPE_BUF), in one piece.
-constexpr std::size_t kMaxLineBytes = 4096;
-// How long events may wait for the reader of a full pipe at once, and in the long run: one part in so many of the time.
-constexpr std::int64_t kPatience_ns = 200'000'000, kShare = 20;
-constexpr std::int64_t kMillisecond_ns = 1'000'000;
+// A pipe that poll() calls writable takes this much without waiting, in one piece.
+constexpr std::size_t kMostBytes = PIPE_BUF;
+constexpr int kPatience_ms = 200;
 
-std::string_view colour_of(const std::string& severity) {
-    if (severity == "critical") return "\x1b[1;31m";
-    if (severity == "high") return "\x1b[31m";
-    if (severity == "medium") return "\x1b[33m";
+std::string_view colour_of(bpf::AlertSeverity severity) {
+    switch (severity) {
+        case bpf::AlertSeverity::kCritical: return "\x1b[1;31m";
+        case bpf::AlertSeverity::kHigh: return "\x1b[31m";
+        case bpf::AlertSeverity::kMedium: return "\x1b[33m";
+        case bpf::AlertSeverity::kLow: break;
+    }
     return "\x1b[36m";
 }
 
@@ -37,54 +37,95 @@ LineColour line_colour(int fd) {
     return isatty(fd) == 1 && (refused == nullptr || *refused == '\0') ? LineColour::kOn : LineColour::kOff;
 }
 
-std::string text_line(const Event& event, LineColour colour) {
+void append_summary(TextBuffer& to, const PackedEvent& event, LineColour colour) {
+    const weir_event& record = event.record().event;
+    const bpf::AlertInfo& alert = event.manifest->alerts[record.alert];
     const bool on = colour == LineColour::kOn;
-    std::string line = fmt::format("{}{}{} {}{}{} {}: {}", on ? "\x1b[2m" : "", rfc3339(event.wall_clock_ns),
-                                   on ? "\x1b[0m" : "", on ? colour_of(event.severity) : "", event.severity,
-                                   on ? "\x1b[0m" : "", event.alert, event.message);
-    line += fmt::format(" [{}by {}{}]", event.verdict.empty() ? "" : event.verdict + " ", event.rule,
-                        event.interface.empty() ? "" : " on " + event.interface);
-    if (line.size() > kMaxLineBytes - 1) line.resize(kMaxLineBytes - 1);
-    return line + '\n';
+    if (on) to.append(colour_of(alert.severity));
+    to.append(severity_name(alert.severity));
+    to.append(on ? "\x1b[0m " : " ");
+    to.append(alert.name);
+    to.append(": ");
+    append_message(to, event, TextForm::kPrintable);
+    to.append(" [");
+    const std::size_t before = to.size();
+    append_verdict(to, record);
+    to.append(to.size() == before ? "by " : " by ");
+    to.append(event.manifest->rules[record.rule].name);
+    if (const std::string_view interface = name_of_interface(event); !interface.empty()) {
+        to.append(" on ");
+        append_text(to, interface, TextForm::kPrintable);
+    }
+    if (event.escalated != 0) {
+        to.append(", escalated: ");
+        append_number(to, event.escalated);
+        to.append(" events");
+    }
+    to.append(']');
 }
 
-TextLines::TextLines(int fd, LineColour colour)
-    : fd_(fd), colour_(colour), patience_ns_(kPatience_ns), last_ns_(monotonic_ns()) {}
+void cut_text(TextBuffer& text, std::size_t begin, std::size_t bytes) {
+    if (text.size() - begin <= bytes) return;
+    const auto is_within = [&](std::size_t at) { return (static_cast<std::uint8_t>(text.text()[at]) & 0xc0) == 0x80; };
+    std::size_t end = begin + bytes;
+    while (end > begin && is_within(end)) --end;
+    text.cut(end);
+}
+
+void append_text_line(TextBuffer& to, const PackedEvent& event, LineColour colour) {
+    const std::size_t begin = to.size();
+    const bool on = colour == LineColour::kOn;
+    if (on) to.append("\x1b[2m");
+    append_time(to, event.wall_clock_ns);
+    to.append(on ? "Z\x1b[0m " : "Z ");
+    append_summary(to, event, colour);
+    cut_text(to, begin, kMostBytes - 1);
+    to.append('\n');
+}
+
+std::string text_line(const PackedEvent& event, LineColour colour) {
+    TextBuffer line;
+    append_text_line(line, event, colour);
+    return std::string(line.text());
+}
 
 bool TextLines::wait_for_room() {
     pollfd writable{fd_, POLLOUT, 0};
-    const std::uint64_t now_ns = monotonic_ns();
-    patience_ns_ = std::min(kPatience_ns, patience_ns_ + static_cast<std::int64_t>(now_ns - last_ns_) / kShare);
-    last_ns_ = now_ns;
-    if (poll(&writable, 1, 0) != 0) return true;
-    if (patience_ns_ < kMillisecond_ns) return false;
-    const bool has_room = poll(&writable, 1, static_cast<int>(patience_ns_ / kMillisecond_ns)) != 0;
-    last_ns_ = monotonic_ns();
-    patience_ns_ -= static_cast<std::int64_t>(last_ns_ - now_ns);
-    return has_room;
+    is_unread_ = poll(&writable, 1, is_unread_ ? 0 : kPatience_ms) == 0;
+    if (is_unread_) state_ = "nobody reads standard output";
+    return !is_unread_;
+}
+
+// A terminal may take a part at a time.
+bool TextLines::write_all(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = write(fd_, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            state_ = fmt::format("writing to standard output failed: {}", std::strerror(errno));
+            return false;
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    state_ = "ok";
+    return true;
 }
 
 void TextLines::deliver(Batch& batch) {
     while (batch.size() != 0) {
-        if (write(to_event(*batch.event(0))))
-            batch.delivered(1);
-        else
-            batch.lost("nobody reads", 1);
+        text_.clear();
+        std::size_t count = 0;
+        for (; count < batch.size(); ++count) {
+            const std::size_t before = text_.size();
+            append_text_line(text_, *batch.event(count), colour_);
+            if (text_.size() <= kMostBytes) continue;
+            text_.cut(before);
+            break;
+        }
+        if (!wait_for_room()) return batch.lost("nobody reads", batch.size());
+        if (!write_all(text_.text())) return batch.lost("not written", batch.size());
+        batch.delivered(count);
     }
-}
-
-bool TextLines::write(const Event& event) {
-    const std::string line = text_line(event, colour_);
-    if (!wait_for_room()) {
-        state_ = "nobody reads standard output";
-        return false;
-    }
-    if (::write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
-        state_ = "ok";
-        return true;
-    }
-    state_ = fmt::format("writing to standard output failed: {}", std::strerror(errno));
-    return false;
 }
 
 }  // namespace weir::runtime

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/sinks/sink.h"
+#include "runtime/sinks/text_buffer.h"
 
 namespace weir::runtime {
 
@@ -13,24 +14,31 @@ enum class LineColour : std::uint8_t { kOff, kOn };
 // On for a terminal, unless NO_COLOR is set.
 LineColour line_colour(int fd);
 
-// "2026-01-02T03:04:05.678901Z high ssh_guessing: SSH guessing from 198.51.100.7 [drop by known_bad on eth0]\n"
-std::string text_line(const Event& event, LineColour colour);
+// "high ssh_guessing: SSH guessing from 198.51.100.7 [drop by known_bad on eth0]"
+void append_summary(TextBuffer& to, const PackedEvent& event, LineColour colour);
+// The same behind its time, "2026-01-02T03:04:05.678901Z ", and with a newline: 4096 bytes at most.
+void append_text_line(TextBuffer& to, const PackedEvent& event, LineColour colour);
+std::string text_line(const PackedEvent& event, LineColour colour);
+// Cuts what is behind `begin` so that it has so many bytes at most, between characters.
+void cut_text(TextBuffer& text, std::size_t begin, std::size_t bytes);
 
 class TextLines : public Sink {
 public:
     // Does not own `fd`.
-    TextLines(int fd, LineColour colour);
-    bool write(const Event& event);
+    TextLines(int fd, LineColour colour) : fd_(fd), colour_(colour) {}
+    // What nobody reads for a moment is lost, and from then on all, until there is room again.
     void deliver(Batch& batch) override;
     std::string state() const override { return state_; }
 
 private:
+    bool wait_for_room();
+    bool write_all(std::string_view text);
+
     int fd_;
     LineColour colour_;
+    TextBuffer text_{};
+    bool is_unread_ = false;
     std::string state_ = "ok";
-    bool wait_for_room();
-    std::int64_t patience_ns_;   // that is left: it comes back slowly, so that a slow reader delays no other sink
-    std::uint64_t last_ns_ = 0;  // CLOCK_MONOTONIC
 };
 
 }  // namespace weir::runtime

@@ -74,7 +74,7 @@ TEST_CASE("jq reads each of them, and says the same values") {
 TEST_CASE("a million hostile values in lines of text") {
     HostileEvents events(23);
     while (events.values() < 1'000'000) {
-        const Event event = to_event(events.next());
+        const PackedEvent event = events.next();
         REQUIRE(is_one_line(text_line(event, LineColour::kOff)));
     }
 }
