@@ -11,6 +11,8 @@
 #include "runtime/sinks/eve.h"
 #include "runtime/sinks/pcap.h"
 #include "runtime/sinks/stdout.h"
+#include "runtime/sinks/syslog.h"
+#include "runtime/sinks/unix_socket.h"
 
 namespace weir::runtime {
 namespace {
@@ -40,6 +42,17 @@ std::unique_ptr<Sink> make_stdout(const bpf::SinkInfo&) {
     return std::make_unique<TextLines>(STDOUT_FILENO, line_colour(STDOUT_FILENO));
 }
 
+std::unique_ptr<Sink> make_syslog(const bpf::SinkInfo& sink) {
+    const std::string url(sink.text(SinkWord::kUrl));
+    PeerAddress address{Transport::kUnixDatagrams, "/dev/log", {}};
+    if (!url.empty()) address = syslog_address(url).value_or(PeerAddress{Transport::kUdp, url, "514"});
+    return std::make_unique<Syslog>(static_cast<std::uint32_t>(sink.number(SinkWord::kFacility, 0)), address);
+}
+
+std::unique_ptr<Sink> make_unix(const bpf::SinkInfo& sink) {
+    return std::make_unique<UnixSocket>(std::string(sink.text(SinkWord::kPath)));
+}
+
 // One row a kind.
 struct Row {
     SinkKind kind;
@@ -47,8 +60,8 @@ struct Row {
 };
 constexpr Row kRows[] = {
     {SinkKind::kStdout, make_stdout}, {SinkKind::kEve, make_file<EveFile>}, {SinkKind::kPcap, make_file<PcapFile>},
-    {SinkKind::kSyslog, nullptr},     {SinkKind::kWebhook, nullptr},        {SinkKind::kExec, nullptr},
-    {SinkKind::kUnix, nullptr},       {SinkKind::kKafka, nullptr},          {SinkKind::kNats, nullptr},
+    {SinkKind::kSyslog, make_syslog}, {SinkKind::kWebhook, nullptr},        {SinkKind::kExec, nullptr},
+    {SinkKind::kUnix, make_unix},     {SinkKind::kKafka, nullptr},          {SinkKind::kNats, nullptr},
     {SinkKind::kLlm, nullptr}};
 static_assert(std::size(kRows) == std::size(kSinkKindNames));
 
