@@ -58,6 +58,7 @@ LIBRARIES = {
     "tao/": ("grammar/",),
     "CLI/": ("cli/",),
     "zlib": ("tooling/judge/",),
+    "curl/": ("runtime/sinks/",),
 }
 NO_IO = ("iostream", "fstream", "filesystem", "cstdio", "stdio.h", "unistd.h", "fcntl.h")   # grammar/ and compiler/ do none
 
