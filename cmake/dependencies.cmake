@@ -9,7 +9,7 @@ find_package(ZLIB REQUIRED)
 find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/llvm)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
-pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.85)   # without it, sinks of HTTP are refused by name
+pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.87)   # without it, sinks of HTTP are refused by name
 find_program(WEIR_CLANG NAMES clang-19 REQUIRED)
 find_program(WEIR_CCACHE NAMES ccache)
 if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -138,6 +138,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
         for (Interface& row : state->interfaces.rows())
             row.is_too_large = mtu_of_several_buffers(row.name, state->options.mode).has_value();
     state->older = std::move(pins->older);
+    state->dispatcher.set_host({state->options.state_folder, state->options.on_triage});
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });
@@ -214,6 +215,7 @@ StateMaps::Change Engine::state_change(const bpf::Object& object) const {
 
 const std::string& Engine::name() const { return state_->options.name; }
 int Engine::poll_fd() const { return state_->ready.get(); }
+void Engine::note(const std::string& line) { state_->dispatcher.note(line); }
 void Engine::reopen() { state_->dispatcher.reopen(); }
 std::vector<std::string> Engine::sink_problems() const { return state_->sink_problems(state_->active->generation); }
 std::uint64_t Engine::last_commit_ns() const { return state_->last_commit_ns; }

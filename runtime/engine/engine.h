@@ -19,6 +19,7 @@
 #include "runtime/sinks/event.h"
 #include "runtime/sinks/packed_event.h"
 #include "runtime/sinks/rights.h"
+#include "runtime/sinks/triage.h"
 #include "runtime/state/live_set.h"
 #include "runtime/state/state_maps.h"
 #include "runtime/status.h"
@@ -39,6 +40,8 @@ struct EngineOptions {
     // Samples of packets on which a candidate disagrees; may be empty. Called from poll(), and where the candidate
     // ends.
     OnDisagreement on_disagreement;
+    // What models say of events (sinks `llm`); called by the sinks' threads, until the engine is detached. May be empty.
+    OnTriage on_triage{};
     // What an operator should know ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;
     Lifetime lifetime = Lifetime::kProcess;
@@ -108,6 +111,8 @@ public:
     const std::string& name() const;
     int poll_fd() const;         // readable where events have come, or sinks are done with some
     int poll_within_ms() const;  // when poll() is to be called though poll_fd() is not readable
+    // Hands a line of EVE, without newline, to the sinks of the policy in force that write EVE. It is in no account.
+    void note(const std::string& line);
     // Sinks open their files again (SIGHUP).
     void reopen();
     // Takes the policy off all interfaces, then delivers the events that wait; sinks get kFarewell_ms for that.

@@ -33,8 +33,11 @@ std::vector<SinkId> Dispatcher::adopt(const std::vector<bpf::SinkInfo>& sinks) {
             continue;
         }
         ids.push_back(next_);
-        sinks_.emplace(next_++, Entry{declared, std::make_unique<Worker>(make_(declared), woken_.get()),
-                                      declared.number(bpf::SinkWord::kQueue, kQueue)});
+        sinks_.emplace(next_++,
+                       Entry{declared,
+                             std::make_unique<Worker>(make_ != nullptr ? make_(declared) : make_sink(declared, host_),
+                                                      woken_.get()),
+                             declared.number(bpf::SinkWord::kQueue, kQueue)});
     }
     return ids;
 }
@@ -92,6 +95,11 @@ void Dispatcher::collect(const Take& take) {
 
 void Dispatcher::reopen() {
     for (auto& [id, entry] : sinks_) entry.worker->reopen();
+}
+
+void Dispatcher::note(const std::string& line) {
+    for (auto& [id, entry] : sinks_)
+        if (!entry.gives_up) entry.worker->note(line);
 }
 
 void Dispatcher::end(std::uint64_t within_ms) {

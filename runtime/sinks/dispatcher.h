@@ -25,7 +25,10 @@ public:
     enum class Outcome : std::uint8_t { kDelivered, kLost };
     using Take = std::function<void(const PackedEvent&, Outcome)>;
 
-    explicit Dispatcher(MakeSink make = make_sink);
+    // `make`: in place of make_sink().
+    explicit Dispatcher(MakeSink make = nullptr);
+    // For sinks that adopt() makes from now on.
+    void set_host(SinkHost host) { host_ = std::move(host); }
 
     // A sink for each declaration, in order. A sink whose declaration is unchanged stays, with its queue and account.
     std::vector<SinkId> adopt(const std::vector<bpf::SinkInfo>& sinks);
@@ -42,6 +45,8 @@ public:
     void collect(const Take& take);
     int fd() const { return woken_.get(); }  // readable where collect() has something
     void reopen();
+    // Sink::note() of all sinks of policies in force.
+    void note(const std::string& line);
     // Sinks get this long to settle what they have; the rest is lost. collect() has all of it then.
     void end(std::uint64_t within_ms);
 
@@ -64,6 +69,7 @@ private:
     void collect_from(Entry& entry, const Take& take);
 
     MakeSink make_;
+    SinkHost host_{};
     UniqueFd woken_;
     SinkId next_ = 0;
     std::map<SinkId, Entry> sinks_;

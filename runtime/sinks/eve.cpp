@@ -26,4 +26,9 @@ void EveFile::deliver(Batch& batch) {
     }
 }
 
+void EveFile::note(std::string_view line) {
+    const std::string whole = std::string(line) + '\n';
+    if (file_.make_room(whole.size())) file_.append_lines(whole);
+}
+
 }  // namespace weir::runtime

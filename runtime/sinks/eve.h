@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "runtime/sinks/eve_line.h"
 #include "runtime/sinks/lines.h"
@@ -20,6 +21,7 @@ public:
     void deliver(Batch& batch) override;
     void prepare() override { file_.open(); }
     void reopen() override { file_.reopen(); }
+    void note(std::string_view line) override;
     std::string state() const override { return file_.state(); }
     std::uint32_t gather_ms() const override { return 10; }
 

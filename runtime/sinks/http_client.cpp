@@ -149,8 +149,6 @@ struct HttpClient::Handles {
     Easy easy{};
 };
 
-bool has_http_client() { return true; }
-
 HttpClient::HttpClient() : handles_(std::make_unique<Handles>()) {
     static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);  // once, whichever thread is first
     if (started != CURLE_OK) return;
@@ -200,7 +198,6 @@ HttpReply HttpClient::post(const HttpRequest& request, int wake_fd) {
 #else
 
 struct HttpClient::Handles {};
-bool has_http_client() { return false; }
 HttpClient::HttpClient() = default;
 HttpReply HttpClient::post(const HttpRequest&, int) {
     HttpReply reply;

@@ -41,8 +41,6 @@ std::optional<std::uint32_t> parse_retry_after(std::string_view text, std::int64
 // "https://soc.example:8443", without user, path and query, which may hold secrets; control characters escaped.
 std::string origin_of(std::string_view url);
 
-// False: weir was built without libcurl.
-bool has_http_client();
 inline constexpr const char* kHttpPackage = "libcurl4-openssl-dev";
 
 class HttpClient {

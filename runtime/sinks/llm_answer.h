@@ -1,38 +1,13 @@
-// What a model answered, as far as it is what was asked for. Whatever it says is text for people: nothing of it is
-// executed.
+// What a model answered, as far as it is what was asked for.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "runtime/sinks/llm_digest.h"
+#include "runtime/sinks/triage.h"
 
 namespace weir::runtime {
-
-struct Triage {
-    std::string verdict{};                // benign, suspicious, malicious, unknown
-    double confidence = 0;                // 0 to 1
-    std::string reason{};                 // printable, kMaxReasonBytes at most
-    std::vector<std::string> evidence{};  // event_id()s that were in the digest
-    bool is_cited = false;                // it names events, and all that it names were in the digest
-    std::string proposal{};               // rules and tests, as the model wrote them; empty: none
-};
-
-// What a model said of `events` events, as the sink's thread hands it on.
-struct TriageNote {
-    std::string sink{};
-    Triage triage{};
-    std::uint64_t events = 0;
-};
-using OnTriage = std::function<void(TriageNote)>;  // called by the sink's thread
-
-inline constexpr std::size_t kMaxReasonBytes = 2000;
-inline constexpr std::size_t kMaxEvidence = 64;
-inline constexpr std::size_t kMaxProposalBytes = 32 << 10;
 
 // `text`: a JSON object, or text with one in it; the first one counts. Nothing where it is not the object that
 // answer_schema() describes.

@@ -1,4 +1,4 @@
-// What leaves the host in a digest, and what stays: docs/sinks.md, "What leaves the host".
+// What leaves the host in a digest, and what stays: docs/http-sinks.md.
 #pragma once
 
 #include <cstdint>

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <iterator>
 
 #include <fmt/format.h>
 
 #include "runtime/sinks/eve.h"
+#include "runtime/sinks/http_sinks.h"
 #include "runtime/sinks/pcap.h"
 #include "runtime/sinks/stdout.h"
 #include "runtime/sinks/syslog.h"
@@ -33,36 +35,53 @@ private:
 };
 
 template <typename File>
-std::unique_ptr<Sink> make_file(const bpf::SinkInfo& sink) {
+std::unique_ptr<Sink> make_file(const bpf::SinkInfo& sink, const SinkHost&) {
     return std::make_unique<File>(std::string(sink.text(SinkWord::kPath)), sink.number(SinkWord::kRotate, 0),
                                   static_cast<std::uint32_t>(sink.number(SinkWord::kKeep, kKept)));
 }
 
-std::unique_ptr<Sink> make_stdout(const bpf::SinkInfo&) {
+std::unique_ptr<Sink> make_stdout(const bpf::SinkInfo&, const SinkHost&) {
     return std::make_unique<TextLines>(STDOUT_FILENO, line_colour(STDOUT_FILENO));
 }
 
-std::unique_ptr<Sink> make_syslog(const bpf::SinkInfo& sink) {
+std::unique_ptr<Sink> make_syslog(const bpf::SinkInfo& sink, const SinkHost&) {
     const std::string url(sink.text(SinkWord::kUrl));
     PeerAddress address{Transport::kUnixDatagrams, "/dev/log", {}};
     if (!url.empty()) address = syslog_address(url).value_or(PeerAddress{Transport::kUdp, url, "514"});
     return std::make_unique<Syslog>(static_cast<std::uint32_t>(sink.number(SinkWord::kFacility, 0)), address);
 }
 
-std::unique_ptr<Sink> make_unix(const bpf::SinkInfo& sink) {
+std::unique_ptr<Sink> make_unix(const bpf::SinkInfo& sink, const SinkHost&) {
     return std::make_unique<UnixSocket>(std::string(sink.text(SinkWord::kPath)));
 }
+
+#ifdef WEIR_HAS_CURL
+std::unique_ptr<Sink> make_webhook(const bpf::SinkInfo& sink, const SinkHost&) {
+    return std::make_unique<Webhook>(webhook_options(sink));
+}
+std::unique_ptr<Sink> make_llm(const bpf::SinkInfo& sink, const SinkHost& host) {
+    return std::make_unique<Llm>(llm_options(sink, host.state_folder, host.on_triage));
+}
+#else
+constexpr std::nullptr_t make_webhook = nullptr, make_llm = nullptr;
+#endif
 
 // One row a kind.
 struct Row {
     SinkKind kind;
-    std::unique_ptr<Sink> (*make)(const bpf::SinkInfo&);  // null: this build has none
+    std::unique_ptr<Sink> (*make)(const bpf::SinkInfo&, const SinkHost&);  // null: this build has none
+    const char* package = nullptr;                                         // of Debian, that a build with it needs
 };
-constexpr Row kRows[] = {
-    {SinkKind::kStdout, make_stdout}, {SinkKind::kEve, make_file<EveFile>}, {SinkKind::kPcap, make_file<PcapFile>},
-    {SinkKind::kSyslog, make_syslog}, {SinkKind::kWebhook, nullptr},        {SinkKind::kExec, nullptr},
-    {SinkKind::kUnix, make_unix},     {SinkKind::kKafka, nullptr},          {SinkKind::kNats, nullptr},
-    {SinkKind::kLlm, nullptr}};
+constexpr Row kRows[] = {{SinkKind::kStdout, make_stdout},
+                         {SinkKind::kEve, make_file<EveFile>},
+                         {SinkKind::kPcap, make_file<PcapFile>},
+                         {SinkKind::kSyslog, make_syslog},
+                         {SinkKind::kWebhook, make_webhook, kHttpPackage},
+                         {SinkKind::kExec, nullptr},
+                         {SinkKind::kUnix, make_unix},
+                         {SinkKind::kKafka, nullptr},
+                         {SinkKind::kNats, nullptr},
+                         {SinkKind::kLlm, make_llm, kHttpPackage}};
 static_assert(std::size(kRows) == std::size(kSinkKindNames));
 
 const Row& row_of(SinkKind kind) { return kRows[static_cast<std::size_t>(kind)]; }
@@ -74,16 +93,22 @@ std::string missing(const bpf::SinkInfo& sink) {
 }  // namespace
 
 Status can_make(const std::vector<bpf::SinkInfo>& sinks) {
-    for (const bpf::SinkInfo& sink : sinks)
-        if (row_of(sink.kind).make == nullptr)
-            return Error{missing(sink), "take the sink out of the policy, or use a build that has it", ENOTSUP};
+    for (const bpf::SinkInfo& sink : sinks) {
+        const Row& row = row_of(sink.kind);
+        if (row.make != nullptr) continue;
+        const char* needed = row.package;
+        return Error{missing(sink),
+                     needed == nullptr ? "take the sink out of the policy, or use a build that has it"
+                                       : fmt::format("build weir where the package {} is installed", needed),
+                     ENOTSUP};
+    }
     return Done{};
 }
 
-std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink) {
+std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink, const SinkHost& host) {
     const Row& row = row_of(sink.kind);
     if (row.make == nullptr) return std::make_unique<MissingSink>(missing(sink));
-    return row.make(sink);
+    return row.make(sink, host);
 }
 
 }  // namespace weir::runtime

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/sinks/batch.h"
@@ -24,10 +25,14 @@ public:
     // 100 ms to 30 s (Batch::retry_after() says another). May wait for its peer, but ends within a second once
     // batch.is_ending().
     virtual void deliver(Batch& batch) = 0;
+    // For weir check --sinks: the same for one event that says it is a test, without waiting for others.
+    virtual void probe(Batch& batch) { deliver(batch); }
     // Opens what it writes to, so that state() says before the first event what is wrong. Does not wait for a peer.
     virtual void prepare() {}
     // Opens anew what was renamed or removed meanwhile (SIGHUP).
     virtual void reopen() {}
+    // What a model says of events, as EVE without newline. Only sinks whose lines are EVE take it; it has no account.
+    virtual void note(std::string_view) {}
     // "ok", or what is wrong, as a sentence.
     virtual std::string state() const = 0;
 

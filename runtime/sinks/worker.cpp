@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <utility>
 
 #include "runtime/kernel.h"
 
@@ -68,6 +69,22 @@ void Worker::reopen() {
     woken_.notify_one();
 }
 
+void Worker::note(std::string line) {
+    const std::lock_guard lock(mutex_);
+    if (notes_.size() >= kMostNotes) notes_.erase(notes_.begin());
+    notes_.push_back(std::move(line));
+    woken_.notify_one();
+}
+
+void Worker::hand_on_notes() {
+    std::vector<std::string> notes;
+    {
+        const std::lock_guard lock(mutex_);
+        notes.swap(notes_);
+    }
+    for (const std::string& line : notes) sink_->note(line);
+}
+
 void Worker::give_up_at(std::uint64_t deadline_ns, const char* reason) {
     give_up_reason_ = reason;
     deadline_ns_ = deadline_ns;
@@ -116,6 +133,7 @@ void Worker::run() {
             sink_->reopen();
             publish_state();
         }
+        hand_on_notes();
         if (!events.empty()) work(events);
     }
     has_ended_.store(true, std::memory_order_release);
@@ -128,7 +146,7 @@ bool Worker::wait_for_events(std::vector<const PackedEvent*>& events) {
     const std::size_t most = sink_->batch_size();
     std::unique_lock lock(mutex_);
     const auto count = [this] { return waiting_.size() - first_; };
-    const auto is_woken = [&] { return count() != 0 || wants_reopen_ || end_.is_set(); };
+    const auto is_woken = [&] { return count() != 0 || wants_reopen_ || !notes_.empty() || end_.is_set(); };
     constexpr milliseconds kLook{1000};
     while (!woken_.wait_for(lock, kLook, is_woken)) {
         lock.unlock();

@@ -42,6 +42,9 @@ public:
     void collect(std::vector<Settled>& into);
     // The sink opens anew, before it gets the next batch.
     void reopen();
+    // Sink::note(); of more than kMostNotes that wait, the oldest one is dropped.
+    void note(std::string line);
+    static constexpr std::size_t kMostNotes = 64;
     // What is not settled by then (CLOCK_MONOTONIC) is lost for this reason, a literal.
     void give_up_at(std::uint64_t deadline_ns, const char* reason);
     void go_on();  // takes give_up_at() back
@@ -57,6 +60,7 @@ private:
     void settle(const std::vector<const PackedEvent*>& events, const Batch& batch, std::size_t from);
     void pause(std::uint32_t ms);
     void publish_state();
+    void hand_on_notes();
     const char* given_up() const;
 
     std::unique_ptr<Sink> sink_;
@@ -73,6 +77,7 @@ private:
     std::vector<const PackedEvent*> waiting_{};
     std::size_t first_ = 0;  // of waiting_
     std::vector<Settled> settled_{};
+    std::vector<std::string> notes_{};
     State state_{};
     bool is_prepared_ = false;
 

@@ -61,6 +61,8 @@ def chat(dialect, how, body, count):
         return 200, {}, shape(json.dumps(TRIAGE)[:40], cut)
     if how == "injected":
         return 200, {}, shape(json.dumps(INJECTED))
+    if how == "proposing":
+        return 200, {}, shape(json.dumps(TRIAGE | {"proposal": "rule proposed { when tcp.dport == 23 then drop }"}))
     if how == "busy":
         return (529 if dialect == "anthropic" else 429), {"Retry-After": "7"}, {"error": {"type": "overloaded_error"}}
     if how == "busy-once":

@@ -1,0 +1,27 @@
+// Tested by tests/unit/runtime/webhook_test.cpp.
+#include "runtime/sinks/secret_header.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "grammar/base/printable.h"
+
+namespace weir::runtime {
+
+Result<std::string> SecretHeader::line() const {
+    const char* value = std::getenv(variable.c_str());
+    const std::string shown = printable(variable);
+    if (value == nullptr || *value == '\0')
+        return Error{"the environment variable " + shown + " is not set", "it holds the value of a header", 0};
+    const std::string text(value);
+    // A line break would begin a header of its own.
+    if (std::any_of(text.begin(), text.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }))
+        return Error{"the environment variable " + shown + " holds a line break or another control character", {}, 0};
+    return name + ": " + text;
+}
+
+void hide_secrets() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+}  // namespace weir::runtime
