@@ -44,6 +44,7 @@ struct RunArguments {
     std::string allow_exec{};
     std::string allow_sinks{};
     std::string sink_dir{};
+    bool try_proposals = false;
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -120,6 +121,13 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     return options;
 }
 
+service::ProposalOptions proposal_options(const RunArguments& arguments, const std::string& name) {
+    service::ProposalOptions options;
+    if (!arguments.state.empty()) options.folder = tooling::from_root(arguments.state) + "/" + name + "/proposals";
+    options.tries = arguments.try_proposals;
+    return options;
+}
+
 // Says what is wrong with the policy. Nothing where a signal came.
 auto first_compiled(const RunArguments& arguments, service::Startup& startup, service::Worker& worker,
                     const service::WorkerRequest& request) {
@@ -166,6 +174,8 @@ int run(const RunArguments& arguments) {
     };
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
+    auto triages = std::make_unique<service::TriageInbox>(proposal_options(arguments, name));
+    options.on_triage = [taker = triages.get()](runtime::TriageNote note) { taker->take(std::move(note)); };
     auto prepared = std::make_unique<service::PreparedPrograms>();
     prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
         return startup.load(*compiled, with);
@@ -196,7 +206,7 @@ int run(const RunArguments& arguments) {
     }
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(watcher))
+                           std::move(triages), std::move(watcher))
         .run();
 }
 
@@ -273,6 +283,9 @@ void add_run(CLI::App& app, int& status) {
     command->add_flag("--strict-sinks", arguments.strict_sinks,
                       "refuse a policy with a sink that cannot open what it writes to; without it, a warning");
     add_sink_options(*command, arguments);
+    command->add_flag(
+        "--try-proposals", arguments.try_proposals,
+        "run what a model proposes beside the policy in force, where no other candidate runs; needs --state");
     command->add_flag("--observe", arguments.observe, "count and alert, but enforce no verdict");
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);

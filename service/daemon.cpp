@@ -38,11 +38,12 @@ bool is_withdrawal(std::string_view line) {
 
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
                WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
-               std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples,
+               std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::unique_ptr<TriageInbox> triages,
                std::optional<tooling::Watcher> watcher)
     : prepared_(std::move(prepared)),
       feed_(std::move(feed)),
       samples_(std::move(samples)),
+      triages_(std::move(triages)),
       engine_(std::move(engine)),
       control_(std::move(control)),
       signals_(std::move(signals)),
@@ -63,13 +64,15 @@ int Daemon::run() {
                           {control_.fd(), POLLIN, 0},
                           {worker_ ? worker_->fd() : -1, POLLIN, 0},
                           {loading_ && loading_->loader ? loading_->loader->fd() : -1, POLLIN, 0},
-                          {watcher_ ? watcher_->fd() : -1, POLLIN, 0}};
+                          {watcher_ ? watcher_->fd() : -1, POLLIN, 0},
+                          {triages_->fd(), POLLIN, 0}};
         if (poll(ready, std::size(ready), poll_timeout_ms()) < 0 && errno != EINTR)
             return fail(runtime::kernel_error(errno, "waiting for events"));
         // Who waits for a reload is answered before the engine waits for the last packets of the old policy.
         if (loading_ && loading_->reply) step_loading();
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
         feed_->publish();
+        take_notes();
         take_requests();
         withdraw_unwanted();
         if (worker_)

@@ -15,6 +15,7 @@
 #include "service/notify.h"
 #include "service/prepared_programs.h"
 #include "service/samples.h"
+#include "service/triage_inbox.h"
 #include "service/worker.h"
 #include "tooling/files/watcher.h"
 
@@ -24,19 +25,22 @@ class Daemon {
 public:
     // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP. `request`: what is in force, and reloaded on SIGHUP.
     // `worker` compiled it.
-    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees. With `watcher`, the policy is
+    // `feed` gets the engine's events, `samples` packets on which a candidate disagrees, `triages` what
+    // its models say. With `watcher`, the policy is
     // reloaded when its files change.
     Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
            WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
-           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::optional<tooling::Watcher> watcher);
+           std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::unique_ptr<TriageInbox> triages,
+           std::optional<tooling::Watcher> watcher);
     // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
 private:
     // What made us read the policy again. kWatch: its files changed; where they are the same after all nothing happens.
     enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
-    // What is done with a policy. kPromote: the candidate, which is compiled already.
-    enum class How : std::uint8_t { kReplace, kCompare, kPromote, kDryRun };
+    // What is done with a policy. kPromote: the candidate, which is compiled already. kPropose: it is
+    // checked, and becomes a file.
+    enum class How : std::uint8_t { kReplace, kCompare, kPromote, kDryRun, kPropose };
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
@@ -47,6 +51,7 @@ private:
         runtime::UniqueFd text{};                 // in place of the file
         std::optional<std::uint64_t> if_under{};  // kPromote
         bool is_asked_twice = false;              // the compiler died before it had read the job
+        runtime::TriageNote note{};               // kPropose
     };
     // A policy on its way into the kernel.
     struct Loading {
@@ -77,6 +82,9 @@ private:
     void carry_out_one(SetCommand& command, const Peer& peer);
     Reply reply_of(const Status& changed) const;
 
+    // A policy that came as a text has no file.
+    static bool has_file(const runtime::Origin& origin);
+
     // daemon_reload.cpp
     void reload_own_file(Why why);
     void start_next();
@@ -96,12 +104,18 @@ private:
     void withdraw_unwanted();
     void notice(const std::string& sentence) const;
 
+    // daemon_triage.cpp
+    void take_notes();
+    void check_proposal(runtime::TriageNote note);
+    void end_proposal(const WorkerOutcome& outcome);
+
     int poll_timeout_ms() const;
     void notify_ready() const;
 
     std::unique_ptr<PreparedPrograms> prepared_;  // outlives the engine, which asks it for programs
     std::unique_ptr<EventFeed> feed_;             // outlives the engine, whose last events it gets
     std::unique_ptr<Samples> samples_;            // likewise
+    std::unique_ptr<TriageInbox> triages_;        // likewise, of its sinks
     std::unique_ptr<runtime::Engine> engine_;
     ControlServer control_;
     runtime::UniqueFd signals_;

@@ -17,9 +17,6 @@
 namespace weir::service {
 namespace {
 
-// A policy that came as a text has no file.
-bool has_file(const runtime::Origin& origin) { return !origin.file.empty() && !origin.file.ends_with(kStdinName); }
-
 const Error kNoFile{"the policy in force came from standard input: there is no file to read again", "weir reload FILE",
                     0};
 
@@ -27,10 +24,14 @@ Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.
 
 }  // namespace
 
+bool Daemon::has_file(const runtime::Origin& origin) {
+    return !origin.file.empty() && !origin.file.ends_with(kStdinName);
+}
+
 // Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
 void Daemon::reload_own_file(Why why) {
     for (Reload& reload : waiting_)
-        if (!reload.peer) {
+        if (!reload.peer && reload.how == How::kReplace) {
             if (why == Why::kSignal) reload.why = why;
             return;
         }
@@ -114,6 +115,7 @@ void Daemon::start_promotion() {
 void Daemon::end_compile(WorkerOutcome outcome) {
     // Killed, by the kernel where memory was short, just before: that says nothing of this policy.
     if (outcome.is_unread && !std::exchange(current_->is_asked_twice, true)) return ask_worker();
+    if (current_->how == How::kPropose) return end_proposal(outcome);
     const Reload& reload = *current_;
     if (reload.text) std::erase_if(outcome.files, [&](const auto& file) { return file.path == reload.request.file; });
     const bool same = outcome.files == last_read_;

@@ -150,9 +150,10 @@ std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, 
     struct stat facts{};
     if (!in.good() || fstat(memory, &facts) != 0 || answer.status < kOk || answer.status > kWorldFault ||
         answer.diagnostics_bytes > kMaxDiagnosticsBytes || answer.files_bytes > kMaxFilesBytes ||
-        answer.object_bytes > kMaxAnswerBytes || (answer.status == kOk) != (answer.object_bytes != 0))
+        answer.object_bytes > kMaxAnswerBytes || answer.text_bytes > kMaxTextBytes ||
+        (answer.status == kOk) != (answer.object_bytes != 0 || answer.text_bytes != 0))
         return std::nullopt;
-    const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes;
+    const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes + answer.text_bytes;
     if (static_cast<std::uint64_t>(facts.st_size) != all) return std::nullopt;
     return answer;
 }
@@ -180,6 +181,7 @@ Worker::Worker(Worker&& other) noexcept
       is_ready_(other.is_ready_),
       is_asked_(other.is_asked_),
       is_unread_(other.is_unread_),
+      has_proposal_(other.has_proposal_),
       unchecked_(std::move(other.unchecked_)),
       begin_ns_(other.begin_ns_),
       colour_(other.colour_) {}
@@ -218,6 +220,7 @@ bool Worker::ask(const WorkerRequest& request, int text) {
     begin_ns_ = runtime::monotonic_ns();
     is_asked_ = true;
     is_unread_ = false;
+    has_proposal_ = !request.proposal.empty();
     colour_ = request.colour;
     unchecked_.reset();
     auto memory = runtime::make_memory_file("weir-answer");
@@ -270,7 +273,9 @@ void Worker::take_ready(const std::vector<std::uint8_t>& bytes) {
 // Nothing where it has to be checked first.
 std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>& bytes) {
     const auto answer = answer_from(bytes, memory_.get());
-    if (!answer) return stopped("the compiler's answer cannot be read");
+    const bool has_other = answer && answer->status == kOk && (answer->text_bytes != 0) != has_proposal_;
+    if (!answer || has_other || (answer->text_bytes != 0 && answer->object_bytes != 0))
+        return stopped("the compiler's answer cannot be read");
     WorkerOutcome outcome;
     outcome.status = static_cast<Exit>(answer->status);
     outcome.diagnostics = printable_rendered(read_part(memory_.get(), 0, answer->diagnostics_bytes), colour_);
@@ -278,9 +283,11 @@ std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>
     runtime::ByteReader files({reinterpret_cast<const std::uint8_t*>(paths.data()), paths.size()});
     for (std::string path = files.text(); files.good(); path = files.text())
         outcome.files.push_back({path, files.text()});
-    if (outcome.status == kOk) {
-        auto image = runtime::ObjectImage::adopt(std::move(memory_), answer->diagnostics_bytes + answer->files_bytes,
-                                                 answer->object_bytes);
+    const std::uint64_t rest = answer->diagnostics_bytes + answer->files_bytes;
+    if (has_proposal_) {
+        outcome.text = read_part(memory_.get(), rest, answer->text_bytes);
+    } else if (outcome.status == kOk) {
+        auto image = runtime::ObjectImage::adopt(std::move(memory_), rest, answer->object_bytes);
         auto names = image ? image->read_names() : Result<bpf::Object>(image.error());
         if (!names) return stopped("the compiler's answer cannot be read");
         outcome.image = std::move(*image);

@@ -30,15 +30,20 @@ struct WorkerRequest {
     bool observe = false;  // the whole policy
     TestsFirst tests = TestsFirst::kRun;
     std::uint64_t cpu_seconds = 120;  // RLIMIT_CPU of the compiler: 131,072 rules take 3 s
+    // A proposal (service/proposal.h) that is checked and tested behind the file's own text, which has this hash; then
+    // there is no object. Empty: none.
+    std::string proposal{};
+    std::string sha256{};
 };
 
 struct WorkerOutcome {
-    Exit status = kOk;                         // kOk only where there is an object
+    Exit status = kOk;                         // kOk only where there is an object, or, of a proposal, its text
     std::string diagnostics{};                 // rendered, warnings too
     std::vector<runtime::SourceFile> files{};  // all that were read, or could not be
     std::optional<runtime::ObjectImage> image{};
     bpf::Object names{};      // of the image: ObjectImage::read_names()
     double milliseconds = 0;  // from question to object
+    std::string text{};       // where there was a proposal: the policy with it
     bool is_unread = false;   // the process died before it had read the request: another one may do it
 };
 
@@ -97,6 +102,7 @@ private:
     bool is_ready_ = false;
     bool is_asked_ = false;
     bool is_unread_ = false;
+    bool has_proposal_ = false;               // the request
     std::optional<WorkerOutcome> unchecked_;  // until it is known that the policy names what the answer does
     std::uint64_t begin_ns_ = 0;
     Colour colour_ = Colour::kOff;  // that was asked for

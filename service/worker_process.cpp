@@ -25,6 +25,8 @@
 #include "service/confine.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
+#include "service/proposal.h"
+#include "tooling/files/sha256.h"
 #include "tooling/judge/own_tests.h"
 
 namespace weir::service {
@@ -89,10 +91,52 @@ int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, cons
     return kPolicyFault;
 }
 
+// Into the memory of the engine's question. False where nobody takes it.
+bool send_answer(const WorkerEnds& ends, runtime::UniqueFd memory, WorkerAnswer head, std::string said,
+                 const std::vector<runtime::SourceFile>& read, const std::vector<std::uint8_t>& object_bytes,
+                 const std::string& text) {
+    if (said.size() > kMaxDiagnosticsBytes) {
+        said.resize(said.rfind('\n', kMaxDiagnosticsBytes - 100) + 1);
+        said += "weir: there are more diagnostics than fit: weir check shows all\n";
+    }
+    runtime::ByteWriter paths;
+    for (const runtime::SourceFile& file : read) paths.put(file.path), paths.put(file.sha256);
+    head.diagnostics_bytes = said.size();
+    head.files_bytes = paths.bytes().size();
+    head.object_bytes = object_bytes.size();
+    head.text_bytes = text.size();
+    if (!write_all(memory.get(), said.data(), said.size()) ||
+        !write_all(memory.get(), paths.bytes().data(), paths.bytes().size()) ||
+        !write_all(memory.get(), object_bytes.data(), object_bytes.size()) ||
+        !write_all(memory.get(), text.data(), text.size()))
+        return false;
+    memory = {};
+    runtime::ByteWriter out;
+    out.put(head);
+    return send_message(ends.engine, out.bytes());
+    // The engine goes on while the policy is taken apart here.
+}
+
+// The policy's own text, or that with the request's proposal, which `whole` gets then.
+Result<std::string> own_text(const WorkerRequest& request, Result<std::string> text, std::string& whole) {
+    if (!text || request.proposal.empty()) return text;
+    if (tooling::sha256(*text) != request.sha256) return Error{"it is no longer the policy in force", {}, 0};
+    whole = with_proposal(*text, request.proposal);
+    return whole;
+}
+
 // False where nobody takes the answer.
 bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& ends, runtime::UniqueFd memory) {
+    if (Status fit = only_rules_and_tests(request.proposal); !request.proposal.empty() && !fit) {
+        WorkerAnswer head;
+        head.status = kPolicyFault;
+        return send_answer(ends, std::move(memory), head, "weir: " + fit.error().message + "\n", {}, {}, {});
+    }
+    std::string whole;
     const tooling::FileSource files{
-        [&](const std::string& path) { return ask_file(ends.files, path, kMaxPolicyFileBytes); },
+        [&](const std::string& path) {
+            return own_text(request, ask_file(ends.files, path, kMaxPolicyFileBytes), whole);
+        },
         [&](const std::string& path) { return ask_file(ends.files, path, kMaxSetFileBytes); }};
     std::vector<runtime::SourceFile> read;
     tooling::LoadedPolicy loaded =
@@ -103,7 +147,8 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
     WorkerAnswer head;
     head.status = loaded.status;
     if (loaded.compiled && request.tests == TestsFirst::kRun) head.status = test(request, loaded, ends, said);
-    if (head.status != kOk) loaded.compiled.reset();
+    if (head.status != kOk || !request.proposal.empty()) loaded.compiled.reset();
+    if (head.status != kOk) whole.clear();
     std::vector<std::uint8_t> object_bytes;
     if (loaded.compiled) {
         if (const auto object = weir::compile(*loaded.compiled, {request.observe}, &session)) {
@@ -113,24 +158,7 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
             said += "weir: " + object.error().message + "\n      " + object.error().help + "\n";
         }
     }
-    if (said.size() > kMaxDiagnosticsBytes) {
-        said.resize(said.rfind('\n', kMaxDiagnosticsBytes - 100) + 1);
-        said += "weir: there are more diagnostics than fit: weir check shows all\n";
-    }
-    runtime::ByteWriter paths;
-    for (const runtime::SourceFile& file : read) paths.put(file.path), paths.put(file.sha256);
-    head.diagnostics_bytes = said.size();
-    head.files_bytes = paths.bytes().size();
-    head.object_bytes = object_bytes.size();
-    if (!write_all(memory.get(), said.data(), said.size()) ||
-        !write_all(memory.get(), paths.bytes().data(), paths.bytes().size()) ||
-        !write_all(memory.get(), object_bytes.data(), object_bytes.size()))
-        return false;
-    memory = {};
-    runtime::ByteWriter out;
-    out.put(head);
-    return send_message(ends.engine, out.bytes());
-    // The engine goes on while the policy is taken apart here.
+    return send_answer(ends, std::move(memory), head, std::move(said), read, object_bytes, whole);
 }
 
 // The parent of the two. Returns the exit status of the other one; a signal that ended it ends this one, too.
@@ -219,6 +247,8 @@ std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
     out.put(request.observe);
     out.put(request.tests);
     out.put(request.cpu_seconds);
+    out.put(request.proposal);
+    out.put(request.sha256);
     for (const std::string& folder : request.options.include_dirs) out.put(folder);
     return out.bytes();
 }
@@ -234,6 +264,8 @@ WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
     request.observe = in.get<bool>();
     request.tests = in.get<TestsFirst>();
     request.cpu_seconds = in.get<std::uint64_t>();
+    request.proposal = in.text();
+    request.sha256 = in.text();
     for (std::string folder = in.text(); in.good(); folder = in.text()) request.options.include_dirs.push_back(folder);
     return request;
 }

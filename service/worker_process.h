@@ -31,7 +31,8 @@ void compile_policies(const WorkerEnds& ends);
 
 // ---- what the two sides say ----
 
-// A question comes with a file in memory for its answer: the diagnostics, the files, then the object's image.
+// A question comes with a file in memory for its answer: the diagnostics, the files, then the object's image, or the
+// policy's text with a proposal.
 std::vector<std::uint8_t> to_bytes(const WorkerRequest& request);
 WorkerRequest request_from(const std::vector<std::uint8_t>& bytes);
 
@@ -40,9 +41,11 @@ struct WorkerAnswer {
     std::uint64_t diagnostics_bytes = 0;
     std::uint64_t files_bytes = 0;
     std::uint64_t object_bytes = 0;
+    std::uint64_t text_bytes = 0;
 };
 inline constexpr std::uint64_t kMaxDiagnosticsBytes = 4 << 20;  // longer ones are cut
 inline constexpr std::uint64_t kMaxFilesBytes = 8 << 20;        // 1,024 files and as many set files, of 4 KB each
+inline constexpr std::uint64_t kMaxTextBytes = 18 << 20;        // a policy's 16 MB, and a proposal
 inline constexpr std::uint64_t kMaxAnswerBytes = std::uint64_t{4} << 30;
 
 }  // namespace weir::service

@@ -13,6 +13,7 @@
 #include "service/file_reader.h"
 #include "service/message_socket.h"
 #include "tests/unit/tooling/captures.h"
+#include "tooling/files/sha256.h"
 
 using namespace weir;
 using namespace weir::service;
@@ -215,6 +216,53 @@ TEST_CASE("a text takes the place of the file") {
     INFO(outcome.diagnostics);
     REQUIRE(outcome.status == kOk);
     CHECK(outcome.names.manifest.rules.at(0).name == "only_here");
+}
+
+TEST_CASE("a proposal is checked and tested behind the policy, and never compiled") {
+    const Folder folder;
+    WorkerRequest request;
+    const std::string policy =
+        std::string(kPolicy) + "test \"a page\" { tcp 198.51.100.7:4000 -> 192.0.2.1:80 => pass }\n";
+    request.file = folder.write("edge.rules", policy);
+    request.sha256 = tooling::sha256(policy);
+    Worker worker = started();
+    const auto outcome_of = [&](const std::string& proposal) {
+        request.proposal = proposal;
+        worker.ask(request);
+        return wait_for(worker);
+    };
+    const WorkerOutcome good = outcome_of("rule more { when tcp.dport == 23 then drop }");
+    CHECK(good.status == kOk);
+    CHECK(good.diagnostics.empty());
+    CHECK(good.text.starts_with(policy));
+    CHECK(good.text.ends_with("rule more { when tcp.dport == 23 then drop }\n"));
+    CHECK_FALSE(good.image);
+
+    // The policy's own tests hold it, and its own; names that the policy has are taken.
+    const std::pair<const char*, const char*> kRefused[] = {
+        {"rule more { when tcp.dport == 80 then drop }", "a page"},
+        {"rule more { when tcp.dport == 23 then drop } test \"t\" { tcp 198.51.100.7:4000 -> 192.0.2.1:23 => pass }",
+         "more"},
+        {"rule r { when udp then drop }", "E2"},
+        {"rule more { when nothing.like.it then drop }", "E2"},
+        {"import \"/etc/passwd\"", "it has an import"},
+        {"sink s = eve(\"/etc/cron.d/x\")", "it has a sink"},
+    };
+    for (const auto& [proposal, why] : kRefused) {
+        const WorkerOutcome refused = outcome_of(proposal);
+        INFO(proposal << "\n" << refused.diagnostics);
+        CHECK(refused.status == kPolicyFault);
+        CHECK(refused.diagnostics.find(why) != std::string::npos);
+        CHECK(refused.diagnostics.find("root:") == std::string::npos);
+        CHECK(refused.text.empty());
+        CHECK_FALSE(refused.image);
+    }
+    request.sha256 = tooling::sha256("another");
+    CHECK(
+        outcome_of("rule more { when tcp.dport == 23 then drop }").diagnostics.find("no longer the policy in force") !=
+        std::string::npos);
+    request.sha256 = request.proposal = "";
+    CHECK(compile(worker, request.file).image);  // the same process compiles what is asked for next
 }
 
 TEST_CASE("a process that dies or hangs is an error, whatever it was at") {

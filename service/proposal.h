@@ -1,0 +1,28 @@
+// What a model proposes, on its way to a person: rules and tests behind the policy in force, as a file. Nothing here
+// puts it in force. docs/http-sinks.md.
+#pragma once
+
+#include <string>
+
+#include "grammar/base/result.h"
+#include "runtime/sinks/triage.h"
+
+namespace weir::service {
+
+// An error that says what else it has, or that it is no text of the language. For the compiler's process.
+Status only_rules_and_tests(const std::string& proposal);
+
+// The policy `file`, whose text is `text`, with the proposal behind it: what is checked, and what a person gets.
+std::string with_proposal(const std::string& text, const std::string& proposal);
+
+// Writes `policy`, which with_proposal() made of `file`, into `folder`, which it makes where it is missing. Returns its
+// path: a name of the time and the sink. `now_ns`: CLOCK_REALTIME.
+Result<std::string> write_proposal(const std::string& folder, const std::string& file, const std::string& policy,
+                                   const runtime::TriageNote& note, std::uint64_t now_ns);
+
+// One line for the log.
+std::string note_line(const runtime::TriageNote& note);
+// The same for machines, as an EVE event of the type `anomaly`, without newline.
+std::string note_eve(const runtime::TriageNote& note, const std::string& policy, std::uint64_t now_ns);
+
+}  // namespace weir::service
