@@ -14,8 +14,11 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "cli/usage.h"
+#include "compiler/codegen/manifest.h"
 #include "compiler/codegen/state_tables.h"
 #include "runtime/engine/program.h"
+#include "runtime/sinks/make.h"
+#include "runtime/sinks/probe.h"
 #include "runtime/state/state_maps.h"
 #include "tooling/files/fixes.h"
 #include "tooling/files/output_file.h"
@@ -29,6 +32,7 @@ struct CheckArguments {
     std::vector<std::string> files{};
     bool load = false;
     bool fix = false;
+    bool sinks = false;
     std::string against{};
 };
 
@@ -64,6 +68,33 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, Pol
         fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));  // the result
     for (const std::string& identity : change.begun) say_note(fmt::format("`{}` starts empty", identity));
     return kOk;
+}
+
+// Tries each sink of the policy, one after another. Returns a status.
+int try_sinks(const CheckArguments& arguments, const Compiled& compiled, const std::string& file) {
+    const bpf::Manifest manifest = codegen::make_manifest(compiled, {});
+    int status = kOk;
+    for (const bpf::SinkInfo& sink : manifest.sinks) {
+        const std::string_view kind = sink_kind_name(sink.kind);
+        Progress progress(fmt::format("trying sink {}", sink.name));
+        const runtime::SinkProbe probe = runtime::probe_sink(sink, manifest.policy);
+        progress.finish();
+        if (!probe.is_delivered) status = kWorldFault;
+        if (arguments.options.format == "json") {
+            const nlohmann::ordered_json line{{"file", file},
+                                              {"sink", sink.name},
+                                              {"kind", kind},
+                                              {"ok", probe.is_delivered},
+                                              {"state", probe.state}};
+            fmt::print("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        } else if (!probe.is_delivered) {
+            say_error(
+                {fmt::format("{}: sink {} ({}) does not deliver: {}", file, sink.name, kind, probe.state), {}, 0});
+        } else if (!is_quiet() && arguments.options.format == "human") {
+            fmt::print("{}: sink {} ({}) delivers\n", printable(file), printable(sink.name), kind);
+        }
+    }
+    return status;
 }
 
 std::string counted(std::size_t count, const char* what) {
@@ -136,6 +167,7 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
     if (loaded.compiled && arguments.load) status = load_in_kernel(*loaded.compiled, file);
     if (loaded.compiled && status == kOk && !arguments.against.empty())
         status = say_forgotten(arguments, *loaded.compiled, files);
+    if (loaded.compiled && status == kOk && arguments.sinks) status = try_sinks(arguments, *loaded.compiled, file);
     if (!loaded.linted)
         say_note(file +
                  ": rule logic is too large to check completely: some shadowed or redundant rules may be missing");
@@ -173,6 +205,8 @@ void add_check(CLI::App& app, int& status) {
                      "the policy that FILE will replace: report the state that a reload forgets")
         ->type_name("OLD");
     command->add_flag("--load", arguments.load, "also compile it and run the kernel's verifier (needs CAP_BPF)");
+    command->add_flag("--sinks", arguments.sinks,
+                      "also try each sink: open or connect, authenticate, and send one event that says it is a test");
     command->add_flag("--fix", arguments.fix,
                       "apply the fixes that are certain to the files; of - the fixed text goes to standard output");
     command->callback([&status] { status = check(arguments); });
