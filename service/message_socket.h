@@ -1,40 +1,12 @@
-// Messages between the processes of an engine, over a pair of sockets: each whole, in order, with descriptors. Who is
-// at the other end may be hostile: a message is bounded, and nothing in it is believed.
+// What the processes of an engine say to one another: runtime/message_socket.h.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <vector>
-
-#include "grammar/base/result.h"
-#include "runtime/handles.h"
+#include "runtime/message_socket.h"
 
 namespace weir::service {
 
-inline constexpr std::size_t kMaxMessageBytes = 64 << 10;
-inline constexpr std::size_t kMaxMessageFds = 128;  // SCM_MAX_FD is 253
-
-struct SocketPair {
-    runtime::UniqueFd ours, theirs;  // SOCK_SEQPACKET, closed by exec
-};
-Result<SocketPair> make_socket_pair();
-
-struct Message {
-    std::vector<std::uint8_t> bytes;
-    std::vector<runtime::UniqueFd> fds{};
-    bool is_unread = false;  // with kClosed: the peer has gone without reading all that was sent to it
-};
-
-enum class Wait : std::uint8_t { kNo, kYes };
-
-// False where the peer is gone, the message is too long, or (kNo) the peer does not read.
-bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<const int> fds = {},
-                  Wait wait = Wait::kYes);
-
-// kNothing: with kNo, none is there. kClosed: the peer is gone, or what came is no message.
-enum class Received : std::uint8_t { kMessage, kNothing, kClosed };
-// `max_fds`: more descriptors than these are closed. 0: none is taken.
-Received receive_message(int socket, Message& message, std::size_t max_fds, Wait wait);
+using runtime::kMaxMessageBytes, runtime::kMaxMessageFds;
+using runtime::make_socket_pair, runtime::receive_message, runtime::send_message;
+using runtime::Message, runtime::Received, runtime::SocketPair, runtime::Wait;
 
 }  // namespace weir::service

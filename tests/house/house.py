@@ -59,6 +59,8 @@ LIBRARIES = {
     "CLI/": ("cli/",),
     "zlib": ("tooling/judge/",),
     "curl/": ("runtime/sinks/",),
+    "librdkafka/": ("runtime/sinks/",),
+    "openssl/": ("runtime/sinks/",),
 }
 NO_IO = ("iostream", "fstream", "filesystem", "cstdio", "stdio.h", "unistd.h", "fcntl.h")   # grammar/ and compiler/ do none
 

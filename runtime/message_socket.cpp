@@ -1,6 +1,6 @@
 // Held by tests/unit/service/worker_test.cpp.
-// Tested by tests/unit/service/worker_test.cpp.
-#include "service/message_socket.h"
+// Tested by tests/unit/service/worker_test.cpp with `message_socket`.
+#include "runtime/message_socket.h"
 
 #include <sys/socket.h>
 
@@ -9,13 +9,13 @@
 
 #include "runtime/kernel.h"
 
-namespace weir::service {
+namespace weir::runtime {
 
 Result<SocketPair> make_socket_pair() {
     int ends[2] = {-1, -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return runtime::kernel_error(errno, "making a pair of sockets");
-    return SocketPair{runtime::UniqueFd(ends[0]), runtime::UniqueFd(ends[1])};
+        return kernel_error(errno, "making a pair of sockets");
+    return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<const int> fds, Wait wait) {
@@ -44,13 +44,13 @@ bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<con
 namespace {
 
 // Descriptors that came beyond `most` are closed.
-void take_fds(msghdr& message, std::size_t most, std::vector<runtime::UniqueFd>& fds) {
+void take_fds(msghdr& message, std::size_t most, std::vector<UniqueFd>& fds) {
     for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
         if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
         for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= one->cmsg_len; at += sizeof(int)) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(one) + at, sizeof(fd));
-            runtime::UniqueFd owned(fd);
+            UniqueFd owned(fd);
             if (fds.size() < most) fds.push_back(std::move(owned));
         }
     }
@@ -83,4 +83,4 @@ Received receive_message(int socket, Message& message, std::size_t max_fds, Wait
     }
 }
 
-}  // namespace weir::service
+}  // namespace weir::runtime

@@ -1,0 +1,44 @@
+#include "tests/unit/sinks/peer.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <random>
+
+namespace weir::tests {
+namespace {
+
+// Not of those that the kernel gives to clients: a client that tries again and again to reach a port of these while its
+// server is away may get the port itself, and then talks to itself.
+constexpr std::uint16_t kFirstPort = 20'000, kPorts = 12'000;
+
+int bound(std::uint16_t& port) {
+    std::random_device random;
+    for (;;) {
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        port = static_cast<std::uint16_t>(kFirstPort + random() % kPorts);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(port);
+        REQUIRE(fd >= 0);
+        if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return fd;
+        close(fd);
+    }
+}
+
+}  // namespace
+
+SilentServer::SilentServer() : socket_(bound(port_)) { REQUIRE(listen(socket_, 64) == 0); }
+
+SilentServer::~SilentServer() { close(socket_); }
+
+std::uint16_t free_port() {
+    std::uint16_t port = 0;
+    close(bound(port));
+    return port;
+}
+
+}  // namespace weir::tests
