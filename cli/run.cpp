@@ -19,6 +19,7 @@
 #include "cli/terminal.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
+#include "runtime/sinks/exec_broker.h"
 #include "service/daemon.h"
 #include "service/notice.h"
 #include "service/prepared_programs.h"
@@ -104,6 +105,12 @@ runtime::SinkRights rights_of(const RunArguments& arguments) {
     return rights;
 }
 
+// Before this process has threads, and while it has its rights. Null where no programs are allowed.
+Result<std::unique_ptr<runtime::ExecBroker>> start_programs(const RunArguments& arguments) {
+    if (arguments.allow_exec.empty()) return std::unique_ptr<runtime::ExecBroker>();
+    return runtime::ExecBroker::start(tooling::from_root(arguments.allow_exec));
+}
+
 runtime::EngineOptions options_of(const RunArguments& arguments, const std::string& name) {
     runtime::EngineOptions options;
     options.name = name;
@@ -156,6 +163,8 @@ int run(const RunArguments& arguments) {
     auto control = service::ControlServer::listen(name);
     if (!control) return say_error(control.error());
 
+    auto programs = start_programs(arguments);
+    if (!programs) return say_error(programs.error());
     auto worker = service::Worker::start();
     if (!worker) return say_error(worker.error());
     service::Startup startup(signals, *control);
@@ -168,6 +177,7 @@ int run(const RunArguments& arguments) {
 
     runtime::EngineOptions options = options_of(arguments, name);
     options.origin = {request.file, compiled->files};
+    options.programs = programs->get();
     auto feed = std::make_unique<service::EventFeed>();
     options.on_events = [taker = feed.get()](std::span<const runtime::PackedEvent* const> events) {
         taker->take(events);

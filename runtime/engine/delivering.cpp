@@ -28,7 +28,6 @@ int Engine::State::read_events() {
     const int taken = reader->poll();
     has_more = taken == EventReader::kMost;
     if (options.on_events && !news.empty()) options.on_events(news);
-    journal.hand(reader->position());
     dispatcher.flush();
     settle_events();
     return taken;
@@ -51,6 +50,7 @@ void Engine::State::take(const RingEvent& from) {
         return;
     }
     event.manifest = of->manifest.get();
+    journal.hand(from.end);
     event.wall_clock_ns = boot_ns + record.time_ns;
     const std::string interface = interfaces.name_of(record.packet.ifindex);
     event.interface = {};

@@ -138,7 +138,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const bpf::Object& object, EngineO
         for (Interface& row : state->interfaces.rows())
             row.is_too_large = mtu_of_several_buffers(row.name, state->options.mode).has_value();
     state->older = std::move(pins->older);
-    state->dispatcher.set_host({state->options.state_folder, state->options.on_triage});
+    state->dispatcher.set_host({state->options.state_folder, state->options.on_triage, state->options.programs});
     if (!state->options.state_folder.empty())
         state->saver.emplace(state->options.state_folder, state->options.keep_every_ms * 1'000'000,
                              [s = state.get()](const std::string& sentence) { s->notice(sentence); });

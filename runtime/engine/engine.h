@@ -26,6 +26,8 @@
 
 namespace weir::runtime {
 
+class ExecBroker;
+
 inline constexpr std::uint64_t kMaxRejectLimit = 1'000'000;
 
 struct EngineOptions {
@@ -48,9 +50,10 @@ struct EngineOptions {
     // Where entries of sets that change are saved (runtime/state/set_saver.h), for this engine alone; empty: nowhere.
     std::string state_folder{};
     std::uint64_t keep_every_ms = 30'000;  // at most so often, and at the end
-    bool strict_sinks = false;     // a policy with a sink that cannot deliver is refused; else on_notice says so
-    SinkRights sink_rights{};      // a policy whose sinks want more is refused
-    bool deliver_to_sinks = true;  // false: only on_event gets them (embedding)
+    bool strict_sinks = false;  // a policy with a sink that cannot deliver is refused; else on_notice says so
+    SinkRights sink_rights{};   // a policy whose sinks want more is refused
+    const ExecBroker* programs = nullptr;  // runs those of sinks `exec`, and outlives the engine; null: none are run
+    bool deliver_to_sinks = true;          // false: only on_event gets them (embedding)
     // Where it is given, in place of Program::load(). The verifier may take half a minute, for which an engine waits;
     // with programs that were loaded beforehand (Engine::next_program()) it need not.
     LoadProgram load{};

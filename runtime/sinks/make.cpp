@@ -9,9 +9,11 @@
 
 #include <fmt/format.h>
 
+#include "runtime/sinks/bus_sinks.h"
 #include "runtime/sinks/eve.h"
 #include "runtime/sinks/http_sinks.h"
 #include "runtime/sinks/pcap.h"
+#include "runtime/sinks/spooled.h"
 #include "runtime/sinks/stdout.h"
 #include "runtime/sinks/syslog.h"
 #include "runtime/sinks/unix_socket.h"
@@ -65,6 +67,19 @@ std::unique_ptr<Sink> make_llm(const bpf::SinkInfo& sink, const SinkHost& host) 
 #else
 constexpr std::nullptr_t make_webhook = nullptr, make_llm = nullptr;
 #endif
+#ifdef WEIR_HAS_KAFKA
+std::unique_ptr<Sink> make_kafka(const bpf::SinkInfo& sink, const SinkHost&) { return make_kafka_sink(sink); }
+#else
+constexpr std::nullptr_t make_kafka = nullptr;
+#endif
+#ifdef WEIR_HAS_NATS
+std::unique_ptr<Sink> make_nats(const bpf::SinkInfo& sink, const SinkHost&) { return make_nats_sink(sink); }
+#else
+constexpr std::nullptr_t make_nats = nullptr;
+#endif
+std::unique_ptr<Sink> make_exec(const bpf::SinkInfo& sink, const SinkHost& host) {
+    return make_exec_sink(sink, host.programs);
+}
 
 // One row a kind.
 struct Row {
@@ -77,10 +92,10 @@ constexpr Row kRows[] = {{SinkKind::kStdout, make_stdout},
                          {SinkKind::kPcap, make_file<PcapFile>},
                          {SinkKind::kSyslog, make_syslog},
                          {SinkKind::kWebhook, make_webhook, kHttpPackage},
-                         {SinkKind::kExec, nullptr},
+                         {SinkKind::kExec, make_exec},
                          {SinkKind::kUnix, make_unix},
-                         {SinkKind::kKafka, nullptr},
-                         {SinkKind::kNats, nullptr},
+                         {SinkKind::kKafka, make_kafka, kKafkaPackage},
+                         {SinkKind::kNats, make_nats, kNatsPackage},
                          {SinkKind::kLlm, make_llm, kHttpPackage}};
 static_assert(std::size(kRows) == std::size(kSinkKindNames));
 
@@ -108,7 +123,13 @@ Status can_make(const std::vector<bpf::SinkInfo>& sinks) {
 std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink, const SinkHost& host) {
     const Row& row = row_of(sink.kind);
     if (row.make == nullptr) return std::make_unique<MissingSink>(missing(sink));
-    return row.make(sink, host);
+    const std::uint64_t spool_bytes = sink.number(SinkWord::kSpool, 0);
+    if (spool_bytes == 0) return row.make(sink, host);
+    if (host.state_folder.empty())
+        return std::make_unique<MissingSink>(
+            fmt::format("`{}` has a spool, and the engine no folder for it: weir run --state DIR", sink.name));
+    return std::make_unique<SpooledSink>(row.make(sink, host), fmt::format("{}/spool/{}", host.state_folder, sink.name),
+                                         spool_bytes);
 }
 
 }  // namespace weir::runtime

@@ -12,13 +12,16 @@
 
 namespace weir::runtime {
 
+class ExecBroker;
+
 // Whether this build has all of these kinds; an error names the first that it lacks, and
 // the package that brings it.
 Status can_make(const std::vector<bpf::SinkInfo>& sinks);
 // What sinks get of the engine that they are of.
 struct SinkHost {
-    std::string state_folder{};  // empty: nothing outlives the engine
-    OnTriage on_triage{};        // may be empty
+    std::string state_folder{};            // empty: nothing outlives the engine
+    OnTriage on_triage{};                  // may be empty
+    const ExecBroker* programs = nullptr;  // null: none are run. It outlives the sinks
 };
 
 // Never fails: what the world refuses shows in the sink's state, and it goes on trying.

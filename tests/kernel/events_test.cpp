@@ -121,6 +121,8 @@ TEST_CASE("events name their generation, and keep its words after the swap", "[e
     check_settled(alert(status, "kept"));
 }
 
+constexpr int kPatience_ms = 60'000;
+
 TEST_CASE("a sink's account, while it can write, cannot, and can again", "[events]") {
     std::string folder = std::filesystem::temp_directory_path() / "weir-kernel-XXXXXX";
     REQUIRE(mkdtemp(folder.data()) != nullptr);
@@ -136,13 +138,16 @@ TEST_CASE("a sink's account, while it can write, cannot, and can again", "[event
     Wire wire;
     wire.send(udp(23), 3);  // its folder is not there yet
     REQUIRE(poll_events(**engine, 3) == 3);
+    REQUIRE((*engine)->flush(kPatience_ms));
     auto sink = status_of(**engine).sinks.at(0);
     CHECK(sink.name == "events");
+    CHECK((sink.kind == "eve" && sink.offered == 3 && sink.lost_by.size() == 1));
     CHECK(sink.lost == 3);
     CHECK_THAT(sink.state, Catch::Contains("No such file"));
     std::filesystem::create_directory(folder + "/sub");
     wire.send(udp(23), 4);
     REQUIRE(poll_events(**engine, 4) == 4);
+    REQUIRE((*engine)->flush(kPatience_ms));
     REQUIRE((*engine)->swap(compiled(policy + " rule s { when udp.dport == 24 then alert a, drop }")));
     wire.send(udp(24), 2);
     wire.send(udp(23), 1);

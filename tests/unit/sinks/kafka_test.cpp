@@ -169,7 +169,7 @@ TEST_CASE("kafka: what a broker finds too large is lost alone") {
 }
 
 TEST_CASE("kafka: a broker that never answers holds nobody, not even the end") {
-    const SilentServer server;
+    const DullServer server;
     const auto events = lines(10);
     EndSignal end;
     Batch batch(events, &end);

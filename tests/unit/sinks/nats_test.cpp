@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -72,11 +73,16 @@ private:
 // Who looks after streams, and into them.
 class Admin {
 public:
-    explicit Admin(const Server& server, const std::string& user = {}, const std::string& password = {}) {
+    explicit Admin(const Server& server, const std::string& user = {}, const std::string& password = {},
+                   const std::string& authorities = {}) {
         natsOptions* options = nullptr;
         natsOptions_Create(&options);
         natsOptions_SetURL(options, server.url().c_str());
         if (!user.empty()) natsOptions_SetUserInfo(options, user.c_str(), password.c_str());
+        if (!authorities.empty()) {
+            natsOptions_SetSecure(options, true);
+            natsOptions_LoadCATrustedCertificates(options, authorities.c_str());
+        }
         natsStatus status = NATS_ERR;
         for (int i = 0; i < 300 && status != NATS_OK; ++i) {
             if (i != 0) nats_Sleep(100);
@@ -265,18 +271,80 @@ TEST_CASE("nats: a server that stands still does not hold the end") {
     server.send(SIGCONT);
 }
 
-TEST_CASE("nats: a peer that never says a word holds nobody") {
-    const SilentServer server;
-    NatsTerms silent;
-    silent.name = "bus";
-    silent.url = "nats://127.0.0.1:" + std::to_string(server.port());
-    silent.subject = kSubject;
+TEST_CASE("nats: a peer that never says a word, or other words, holds nobody and fills nothing") {
+    const std::string info = "INFO {\"max_payload\":1048576,\"headers\":true}\r\n";
+    const struct {
+        std::string says, state;
+    } peers[] = {{"", "the server does not answer"},
+                 {info, "the server does not answer"},  // and never PONG
+                 {std::string(1 << 20, 'x'), "this is no NATS server"},
+                 {"HTTP/1.1 400 Bad Request\r\n\r\n", "this is no NATS server"},
+                 {"INFO [1, 2\r\n", "this is no NATS server"},
+                 {"INFO {\"tls_required\":true}\r\n", "the server wants TLS: write tls:// in place of nats://"},
+                 {info + "-ERR 'no \x1b[31mway'\r\n", "the server says  'no \\x1b[31mway'"},
+                 {info + "PONG\r\nMSG a 1 99999999999\r\n", "the server does not speak the protocol of NATS"},
+                 {info + "PONG\r\nHMSG a 1 500 5\r\nhello\r\n", "the server does not speak the protocol of NATS"},
+                 {info + "PONG\r\nMSG\r\n", "the server does not speak the protocol of NATS"},
+                 {info + "PONG\r\n" + std::string(1 << 20, 'x'), "the server does not speak the protocol of NATS"},
+                 {info + "PONG\r\nMSG _INBOX.x.y 1 2\r\nab\r\n", "the server does not answer"}};
     const auto events = lines(10);
+    for (const auto& peer : peers) {
+        const DullServer server(peer.says);
+        NatsTerms terms;
+        terms.name = "bus";
+        terms.url = "nats://127.0.0.1:" + std::to_string(server.port());
+        terms.subject = kSubject;
+        terms.silence_ms = 500;
+        Batch batch(events);
+        NatsSink sink(terms);
+        sink.prepare();
+        CAPTURE(peer.says.substr(0, 80), sink.state());
+        CHECK(deliver_until(
+            sink, batch, [&] { return sink.state() == terms.url + ": " + peer.state; }, std::chrono::seconds(30)));
+        CHECK(batch.size() == events.size());
+    }
+}
+
+TEST_CASE("nats: TLS, and only with a server of the right name") {
+    const Folder folder;
+    const auto certificate = [&](const std::string& name, const std::string& of) {
+        const std::string path = folder.path / name;
+        const std::string command =
+            "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=" + of +
+            " -keyout " + path + ".key -out " + path + ".pem 2>/dev/null";
+        REQUIRE(std::system(command.c_str()) == 0);
+        return path;
+    };
+    const auto events = lines(10);
+    const auto tls_server = [](const std::string& path) {
+        return "tls { cert_file: \"" + path + ".pem\", key_file: \"" + path + ".key\" }\n";
+    };
+    const auto over_tls = [](const Server& server, const std::string& authorities) {
+        NatsTerms all = terms(server);
+        all.url = "tls" + all.url.substr(4);
+        all.authorities = authorities;
+        return all;
+    };
+    const std::string right = certificate("right", "IP:127.0.0.1"), wrong = certificate("wrong", "DNS:other.example");
+    const Server good(tls_server(right));
+    const Admin admin(good, {}, {}, right + ".pem");
+    admin.add_stream();
     Batch batch(events);
-    NatsSink sink(silent);
-    sink.prepare();
-    REQUIRE(deliver_until(sink, batch, [&] { return sink.state() != "ok"; }));
-    CHECK(batch.size() == events.size());
+    NatsSink sink(over_tls(good, right + ".pem"));
+    REQUIRE(deliver_all(sink, batch));
+    CHECK(admin.read().size() == events.size());
+    const auto refused = [&](const NatsTerms& terms, const char* why) {
+        Batch left(events);
+        NatsSink other(terms);
+        CAPTURE(why);
+        CHECK(deliver_until(other, left, [&] { return other.state().find(why) != std::string::npos; }));
+        CHECK(left.size() == events.size());
+    };
+    refused(over_tls(good, wrong + ".pem"), "TLS: self-signed certificate");
+    refused(over_tls(good, ""), "TLS: self-signed certificate");
+    const Server other(tls_server(wrong));
+    refused(over_tls(other, wrong + ".pem"), "TLS: IP address mismatch");
+    refused(terms(good), "the server wants TLS");
 }
 
 TEST_CASE("nats: user and password, which nothing shows") {

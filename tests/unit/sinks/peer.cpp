@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <random>
+#include <utility>
 
 namespace weir::tests {
 namespace {
@@ -31,9 +33,28 @@ int bound(std::uint16_t& port) {
 
 }  // namespace
 
-SilentServer::SilentServer() : socket_(bound(port_)) { REQUIRE(listen(socket_, 64) == 0); }
+DullServer::DullServer(std::string greeting) : greeting_(std::move(greeting)), socket_(bound(port_)) {
+    REQUIRE(listen(socket_, 64) == 0);
+    thread_ = std::thread([this] { serve(); });
+}
 
-SilentServer::~SilentServer() { close(socket_); }
+DullServer::~DullServer() {
+    is_over_ = true;
+    thread_.join();
+    close(socket_);
+}
+
+void DullServer::serve() {
+    std::vector<int> clients;
+    while (!is_over_) {
+        pollfd ready{socket_, POLLIN, 0};
+        constexpr int kTick_ms = 20;
+        if (poll(&ready, 1, kTick_ms) != 1) continue;
+        clients.push_back(accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        static_cast<void>(send(clients.back(), greeting_.data(), greeting_.size(), MSG_NOSIGNAL));
+    }
+    for (const int client : clients) close(client);
+}
 
 std::uint16_t free_port() {
     std::uint16_t port = 0;

@@ -1,7 +1,9 @@
 // What the tests of sinks with peers share: events that wait, and deliveries until they are settled.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -46,16 +48,21 @@ inline bool deliver_all(runtime::Sink& sink, runtime::Batch& batch) {
     return deliver_until(sink, batch, [&] { return batch.size() == 0; });
 }
 
-// Listens on the loopback, takes connections and never says a word. How a peer hangs, to whoever talks to it.
-class SilentServer {
+// Listens on the loopback, says the same to whoever connects, and then never a word.
+class DullServer {
 public:
-    SilentServer();
-    ~SilentServer();
+    explicit DullServer(std::string greeting = {});
+    ~DullServer();
     std::uint16_t port() const { return port_; }
 
 private:
+    void serve();
+
+    std::string greeting_;
     std::uint16_t port_ = 0;  // before socket_, whose making sets it
     int socket_ = -1;
+    std::atomic<bool> is_over_ = false;
+    std::thread thread_;  // last: it uses all of the above
 };
 
 // One that nobody uses now.
