@@ -89,7 +89,7 @@ int try_sinks(const CheckArguments& arguments, const Compiled& compiled, const s
             fmt::print("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
         } else if (!probe.is_delivered) {
             say_error(
-                {fmt::format("{}: sink {} ({}) does not deliver: {}", file, sink.name, kind, probe.state), {}, 0});
+                Error{fmt::format("{}: sink {} ({}) does not deliver: {}", file, sink.name, kind, probe.state), {}, 0});
         } else if (!is_quiet() && arguments.options.format == "human") {
             fmt::print("{}: sink {} ({}) delivers\n", printable(file), printable(sink.name), kind);
         }

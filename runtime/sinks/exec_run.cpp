@@ -6,7 +6,6 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +21,10 @@
 #include <string_view>
 
 #include "runtime/kernel.h"
+
+extern "C" {  // glibc 2.36 forgot it
+#include <sys/pidfd.h>
+}
 
 namespace weir::runtime {
 namespace {
