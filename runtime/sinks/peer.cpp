@@ -15,14 +15,14 @@
 namespace weir::runtime {
 namespace {
 
-constexpr int kPatience_ms = 500;
+constexpr int kPatience_ms = 500, kEnding_ms = 100;
 constexpr std::size_t kDatagrams = 64;  // a call
 constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-// False: not within that time, or the engine ends.
-bool wait_until_writable(int fd, const Batch& batch) {
+// False: not within that time. Once the engine ends, not within `ending_ms`.
+bool wait_until_writable(int fd, const Batch& batch, int ending_ms) {
     std::array<pollfd, 2> waits{{{fd, POLLOUT, 0}, {batch.wake_fd(), POLLIN, 0}}};
-    if (batch.is_ending()) return poll(waits.data(), 1, kPatience_ms / 5) > 0;
+    if (batch.is_ending()) return poll(waits.data(), 1, ending_ms) > 0;
     return poll(waits.data(), waits.size(), kPatience_ms) > 0 && waits[0].revents != 0;
 }
 
@@ -61,7 +61,7 @@ bool Peer::open_path(const Batch& batch) {
 bool Peer::open_host(const Batch& batch) {
     const int type = address_.transport == Transport::kTcp ? SOCK_STREAM : SOCK_DGRAM;
     if (lookup_ == nullptr) lookup_ = std::make_unique<Lookup>(address_.host, address_.port, type);
-    const Lookup::State known = lookup_->wait(batch.is_ending() ? kPatience_ms / 5 : kPatience_ms);
+    const Lookup::State known = lookup_->wait(batch.is_ending() ? kEnding_ms : kPatience_ms);
     if (known == Lookup::State::kUnderWay) {
         state_ = fmt::format("looking for the address of {}", name());
         return false;
@@ -86,7 +86,8 @@ bool Peer::open(const sockaddr* address, socklen_t bytes, const Batch& batch) {
     if (type != SOCK_STREAM) return true;
     int error = ETIMEDOUT;
     socklen_t length = sizeof(error);
-    if (wait_until_writable(socket_.get(), batch)) getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (wait_until_writable(socket_.get(), batch, kEnding_ms))
+        getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     errno = error;
     if (error != 0) failed("connecting to");
     return error == 0;
@@ -122,7 +123,7 @@ std::size_t Peer::send(std::string_view bytes) {
     }
 }
 
-bool Peer::wait_for_room(const Batch& batch) { return wait_until_writable(socket_.get(), batch); }
+bool Peer::wait_for_room(const Batch& batch) { return wait_until_writable(socket_.get(), batch, 0); }
 
 // What it sends is of no interest; that it has ended is.
 bool Peer::is_closed() const {
@@ -153,8 +154,9 @@ void send_datagrams(Batch& batch, Peer& peer, Lines& lines, AddLine add, const v
         } else {
             errno = error;
             peer.failed("writing to");
-            // The receiver may have been restarted: once more with a new socket.
-            if (has_failed) return;
+            // The receiver may have been restarted: once more with a new socket. Where no process has the port, that
+            // would take datagrams, too, and drop them.
+            if (has_failed || peer.transport() == Transport::kUdp) return;
             has_failed = true;
         }
     }

@@ -26,6 +26,7 @@ public:
 
     explicit Peer(PeerAddress address) : address_(std::move(address)) {}
 
+    Transport transport() const { return address_.transport; }
     // "ok", or what is wrong, as a sentence. "ok" again once the peer took something.
     const std::string& state() const { return state_; }
     // True where it is connected, or is now. Waits up to half a second; `batch` may end that.

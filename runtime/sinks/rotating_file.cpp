@@ -133,8 +133,9 @@ std::size_t RotatingFile::append_lines(std::string_view lines) {
     std::size_t written = 0;
     ssize_t now = 0;
     while (written < lines.size()) {
+        errno = EIO;  // where it says nothing
         now = write(file_.get(), lines.data() + written, lines.size() - written);
-        if (now < 0 && errno != EINTR) break;
+        if (now == 0 || (now < 0 && errno != EINTR)) break;
         written += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
     }
     size_ += written;

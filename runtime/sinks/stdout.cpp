@@ -18,7 +18,7 @@ namespace {
 
 // A pipe that poll() calls writable takes this much without waiting, in one piece.
 constexpr std::size_t kMostBytes = PIPE_BUF;
-constexpr int kPatience_ms = 200;
+constexpr int kPatience_ms = 200, kEnding_ms = 20;
 
 std::string_view colour_of(bpf::AlertSeverity severity) {
     switch (severity) {
@@ -89,9 +89,9 @@ std::string text_line(const PackedEvent& event, LineColour colour) {
     return std::string(line.text());
 }
 
-bool TextLines::wait_for_room() {
+bool TextLines::wait_for_room(const Batch& batch) {
     pollfd writable{fd_, POLLOUT, 0};
-    is_unread_ = poll(&writable, 1, is_unread_ ? 0 : kPatience_ms) == 0;
+    is_unread_ = poll(&writable, 1, is_unread_ ? 0 : batch.is_ending() ? kEnding_ms : kPatience_ms) == 0;
     if (is_unread_) state_ = "nobody reads standard output";
     return !is_unread_;
 }
@@ -122,7 +122,7 @@ void TextLines::deliver(Batch& batch) {
             text_.cut(before);
             break;
         }
-        if (!wait_for_room()) return batch.lost("nobody reads", batch.size());
+        if (!wait_for_room(batch)) return batch.lost("nobody reads", batch.size());
         if (!write_all(text_.text())) return batch.lost("not written", batch.size());
         batch.delivered(count);
     }

@@ -31,7 +31,7 @@ public:
     std::string state() const override { return state_; }
 
 private:
-    bool wait_for_room();
+    bool wait_for_room(const Batch& batch);
     bool write_all(std::string_view text);
 
     int fd_;

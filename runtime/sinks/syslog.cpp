@@ -118,6 +118,7 @@ void Syslog::reopen() { lose_connection(nullptr); }
 
 void Syslog::lose_connection(const char* what) {
     rest_.clear();
+    rest_of_.clear();
     if (what != nullptr)
         peer_.failed(what);
     else

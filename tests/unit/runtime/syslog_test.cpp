@@ -267,6 +267,57 @@ TEST_CASE("frames stay whole and in order where the peer reads slowly") {
         REQUIRE(frames[i].find("number " + std::to_string(1'000'000 + i) + " ") != std::string::npos);
 }
 
+TEST_CASE("a frame that a peer has a part of when it ends is sent once more, whole") {
+    const Bound server(SOCK_STREAM);
+    const int small = 4096;
+    setsockopt(server.socket.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    REQUIRE(listen(server.socket.get(), 1) == 0);
+    Syslog sink(3, *syslog_address(fmt::format("tcp://127.0.0.1:{}", server.port)));
+    const auto accepted = [&] { return UniqueFd(accept4(server.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)); };
+    constexpr std::size_t kCount = 60000;
+    const Events events(kCount);
+    UniqueFd first;
+    std::size_t done = 0;
+    CHECK(comes_true([&] {
+        const Settled settled = deliver(sink, events.batch(done));
+        done += settled.delivered;
+        if (!first) first = accepted();
+        return settled.delivered == 0;
+    }));
+    REQUIRE(done < kCount);
+    first = UniqueFd();
+    std::string text;
+    std::thread reader([&] {
+        const UniqueFd peer = accepted();
+        char part[65536];
+        for (ssize_t got = 0; (got = read(peer.get(), part, sizeof(part))) > 0;)
+            text.append(part, static_cast<std::size_t>(got));
+    });
+    const std::size_t before = done;
+    comes_true([&] {
+        done += deliver(sink, events.batch(done)).delivered;
+        return done == kCount;
+    });
+    CHECK(done == kCount);
+    sink.reopen();
+    reader.join();
+    const auto frames = frames_of(text);
+    REQUIRE(frames.size() == kCount - before);
+    for (std::size_t i = 0; i < frames.size(); ++i)
+        REQUIRE(frames[i].find("number " + std::to_string(1'000'000 + before + i) + " ") != std::string::npos);
+}
+
+TEST_CASE("a port of UDP that nobody has is noticed, and events wait") {
+    const std::uint16_t port = Bound(SOCK_DGRAM).port;
+    Syslog sink(3, *syslog_address(fmt::format("udp://127.0.0.1:{}", port)));
+    const Events events(100);
+    CHECK(comes_true([&] { return deliver(sink, events.batch()).left > 0; }));
+    CHECK_THAT(sink.state(), Catch::Contains("Connection refused"));
+    const Bound receiver(SOCK_DGRAM, port);
+    CHECK(deliver_all(sink, events, 100) == 100);
+    CHECK(sink.state() == "ok");
+}
+
 TEST_CASE("a peer that ends is noticed before the next message, and found again") {
     std::uint16_t port = 0;
     const Events events(3);
