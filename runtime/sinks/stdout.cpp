@@ -1,4 +1,4 @@
-// Tested by tests/unit/runtime/sinks_test.cpp.
+// Tested by tests/unit/runtime/stdout_test.cpp.
 #include "runtime/sinks/stdout.h"
 
 #include <poll.h>

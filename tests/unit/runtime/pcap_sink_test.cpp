@@ -11,6 +11,7 @@
 
 #include "runtime/handles.h"
 #include "runtime/sinks/pcap.h"
+#include "tests/unit/runtime/deliver.h"
 #include "tests/unit/runtime/folder.h"
 
 using namespace weir;
@@ -30,13 +31,20 @@ CapturedPacket a_packet(std::uint8_t mark, std::string rule, std::string verdict
     packet.direction = PacketDirection::kIn;
     return packet;
 }
-Event an_event(std::string message = "from 198.51.100.7") {
-    Event event;
-    event.rule = "guess";
-    event.alert = "guessing";
-    event.message = std::move(message);
-    event.packet = a_packet(7, "guess", "drop");
-    return event;
+
+struct Captured {
+    std::string message = "from 198.51.100.7";
+    std::optional<CapturedPacket> packet = a_packet(7, "guess", "drop");
+    std::vector<CapturedPacket> before{};
+};
+// Hands the sink an event with these packets. Was it delivered?
+bool write(PcapFile& pcap, const Captured& captured = {}) {
+    auto manifest = a_manifest();
+    manifest.alerts[0].message = {captured.message};
+    PackedEvent event = packed(manifest, a_record());
+    if (captured.packet) event.captures = std::make_unique<const Captures>(Captures{*captured.packet, captured.before});
+    const PackedEvent* one = &event;
+    return deliver(pcap, Batch(std::span(&one, 1))).delivered == 1;
 }
 
 std::string content(const fs::path& path) {
@@ -90,10 +98,8 @@ TEST_CASE("a pcap sink writes the packets of an event in their order, and nothin
     pcap.prepare();
     CHECK(pcap.state() == "ok");
     CHECK(blocks_of(path).sections == 1);
-    Event event = an_event();
-    event.before = {a_packet(1, "web", "pass"), a_packet(2, "default", "pass")};
-    REQUIRE(pcap.deliver(event));
-    REQUIRE(pcap.deliver(Event{}));
+    REQUIRE(write(pcap, {.before = {a_packet(1, "web", "pass"), a_packet(2, "default", "pass")}}));
+    REQUIRE(write(pcap, {.packet = std::nullopt}));
     const Counted counted = blocks_of(path);
     CHECK(counted.whole);
     CHECK(counted.packets == 3);
@@ -110,9 +116,9 @@ TEST_CASE("a pcap sink shows nothing of a packet as it came") {
     Folder folder;
     const fs::path path = folder.path / "alerts.pcapng";
     PcapFile pcap(path, 0, 0);
-    Event event = an_event("a\x1b]0;x\x07\nb \xe2\x80\xae");
-    event.packet->interface = "e\x1b[31m";
-    REQUIRE(pcap.deliver(event));
+    Captured captured{.message = "a\x1b]0;x\x07\nb \xe2\x80\xae"};
+    captured.packet->interface = "e\x1b[31m";
+    REQUIRE(write(pcap, captured));
     const std::string bytes = content(path);
     CHECK(bytes.find("a\\x1b]0;x\\x07\\x0ab \\xe2\\x80\\xae") != std::string::npos);
     CHECK(bytes.find('\x1b') == std::string::npos);
@@ -122,7 +128,7 @@ TEST_CASE("a pcap file rotates by size, keeps so many, and each is whole by itse
     Folder folder;
     const fs::path path = folder.path / "alerts.pcapng";
     PcapFile pcap(path, 1000, 2);
-    for (int i = 0; i < 40; ++i) REQUIRE(pcap.deliver(an_event()));
+    for (int i = 0; i < 40; ++i) REQUIRE(write(pcap));
     CHECK(pcap.state() == "ok");
     for (const char* ending : {"", ".1", ".2"}) {
         const Counted counted = blocks_of(path.string() + ending);
@@ -137,26 +143,28 @@ TEST_CASE("a pcap file rotates by size, keeps so many, and each is whole by itse
 TEST_CASE("a pcap file goes on in a section of its own; what is cut short is moved out of the way") {
     Folder folder;
     const fs::path path = folder.path / "alerts.pcapng";
-    { REQUIRE(PcapFile(path, 0, 3).deliver(an_event())); }
-    { REQUIRE(PcapFile(path, 0, 3).deliver(an_event())); }
+    for (int i = 0; i < 2; ++i) {
+        PcapFile before(path, 0, 3);
+        REQUIRE(write(before));
+    }
     CHECK(blocks_of(path).sections == 2);
     CHECK(blocks_of(path).packets == 2);
     fs::resize_file(path, fs::file_size(path) - 5);  // its writer was killed
     PcapFile pcap(path, 0, 3);
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(blocks_of(path).whole);
     CHECK(blocks_of(path).packets == 1);
     CHECK_FALSE(blocks_of(path.string() + ".1").whole);
     // Emptied, renamed with SIGHUP, removed.
     fs::resize_file(path, 0);
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(blocks_of(path).sections == 1);
     fs::rename(path, folder.path / "old");
     pcap.reopen();
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(blocks_of(path).packets == 1);
     fs::remove(path);
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(blocks_of(path).sections == 1);
     CHECK(blocks_of(path).packets == 1);
 }
@@ -167,11 +175,11 @@ TEST_CASE("a pcap sink leaves a file alone that is none of its kind") {
     std::ofstream(path) << "something else\n";
     PcapFile pcap(path, 0, 0);
     pcap.prepare();
-    CHECK_FALSE(pcap.deliver(an_event()));
+    CHECK_FALSE(write(pcap));
     CHECK_THAT(pcap.state(), Catch::Contains("no pcapng file"));
     CHECK(content(path) == "something else\n");
     fs::remove(path);
-    CHECK(pcap.deliver(an_event()));
+    CHECK(write(pcap));
     CHECK(pcap.state() == "ok");
 }
 
@@ -179,21 +187,21 @@ TEST_CASE("a full disk loses packets, says so, and leaves whole blocks behind") 
     Folder folder;
     const fs::path path = folder.path / "alerts.pcapng";
     PcapFile pcap(path, 0, 0);
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     const auto before = fs::file_size(path);
     {
         const FileLimit limit(before + 20);  // a part of the next block finds room
-        CHECK_FALSE(pcap.deliver(an_event()));
+        CHECK_FALSE(write(pcap));
         CHECK(pcap.state() != "ok");
         CHECK(fs::file_size(path) == before);
     }
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(pcap.state() == "ok");
     CHECK(blocks_of(path).whole);
     CHECK(blocks_of(path).packets == 2);
 
     PcapFile full("/dev/full", 0, 0);
-    CHECK_FALSE(full.deliver(an_event()));
+    CHECK_FALSE(write(full));
     CHECK_THAT(full.state(), Catch::Contains("No space left"));
 }
 
@@ -205,9 +213,9 @@ TEST_CASE("interfaces that a full disk kept out are described with the next pack
     const auto empty = fs::file_size(path);
     {
         const FileLimit limit(empty + 20);
-        CHECK_FALSE(pcap.deliver(an_event()));
+        CHECK_FALSE(write(pcap));
     }
-    REQUIRE(pcap.deliver(an_event()));
+    REQUIRE(write(pcap));
     CHECK(content(path).find("eth0") != std::string::npos);
     CHECK(blocks_of(path).whole);
 }

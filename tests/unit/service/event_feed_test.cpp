@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/unit/runtime/packed.h"
+
 using namespace weir;
 using namespace weir::service;
 
@@ -25,18 +27,21 @@ struct Reader {
     }
 };
 
-runtime::Event event(const std::string& message) {
-    runtime::Event made;
-    made.alert = "a";
-    made.message = message;
-    return made;
+// The feed takes an event with that message, and these packets.
+void take(EventFeed& feed, const std::string& message, std::unique_ptr<const runtime::Captures> captures = nullptr) {
+    auto manifest = a_manifest();
+    manifest.alerts[0].message = {message};
+    runtime::PackedEvent event = packed(manifest, a_record());
+    event.captures = std::move(captures);
+    const runtime::PackedEvent* one = &event;
+    feed.take(std::span(&one, 1));
 }
 
 }  // namespace
 
 TEST_CASE("the last events come at once, 256 at most") {
     EventFeed feed;
-    for (int i = 0; i < 300; ++i) feed.take(event("number " + std::to_string(i)));
+    for (int i = 0; i < 300; ++i) take(feed, "number " + std::to_string(i));
     Reader reader;
     feed.serve({false}, reader.peer());
     REQUIRE(reader.replies.size() == 1);
@@ -50,12 +55,12 @@ TEST_CASE("the last events come at once, 256 at most") {
 
 TEST_CASE("an event's packet is shown, those before it are for sinks") {
     EventFeed feed;
-    runtime::Event captured = event("x");
-    captured.packet.emplace().bytes.assign(3, 'a');
-    captured.before.resize(64, *captured.packet);
+    runtime::Captures captures;
+    captures.packet.bytes.assign(3, 'a');
+    captures.before.resize(64, captures.packet);
     Reader last, follower;
     feed.serve({true}, follower.peer());
-    feed.take(captured);
+    take(feed, "x", std::make_unique<const runtime::Captures>(std::move(captures)));
     feed.publish();
     feed.serve({false}, last.peer());
     for (const Reader& reader : {last, follower}) {
@@ -67,12 +72,12 @@ TEST_CASE("an event's packet is shown, those before it are for sinks") {
 
 TEST_CASE("who follows gets what comes, once each, and nothing from before") {
     EventFeed feed;
-    feed.take(event("before"));
+    take(feed, "before");
     Reader first, second;
     feed.serve({true}, first.peer());
-    feed.take(event("one"));
+    take(feed, "one");
     feed.serve({true}, second.peer());  // `one` came before it
-    feed.take(event("two"));
+    take(feed, "two");
     feed.publish();
     feed.publish();
     CHECK(first.lines.size() == 2);
@@ -86,23 +91,23 @@ TEST_CASE("a reader that does not read misses events, and learns how many") {
     slow.room = 2;
     feed.serve({true}, slow.peer());
     feed.serve({true}, fast.peer());
-    for (int i = 0; i < 5; ++i) feed.take(event("x"));
+    for (int i = 0; i < 5; ++i) take(feed, "x");
     feed.publish();
     CHECK(slow.lines.size() == 2);
     CHECK(fast.lines.size() == 5);
     slow.room = 4;
-    feed.take(event("y"));
+    take(feed, "y");
     feed.publish();
     REQUIRE(slow.lines.size() == 4);
     CHECK(slow.lines[2] == R"({"lost":3})");
-    CHECK(slow.lines[3].find("\"y\"") != std::string::npos);
+    CHECK(slow.lines[3].find("\"message\":\"y\"") != std::string::npos);
 }
 
 TEST_CASE("a turn with more events than fit loses the rest, counted") {
     EventFeed feed;
     Reader reader;
     feed.serve({true}, reader.peer());
-    for (int i = 0; i < 5000; ++i) feed.take(event("x"));
+    for (int i = 0; i < 5000; ++i) take(feed, "x");
     feed.publish();
     std::size_t events = 0;
     for (const std::string& line : reader.lines) events += line.starts_with(R"({"lost")") ? 0 : 1;
@@ -116,7 +121,7 @@ TEST_CASE("who has left is forgotten") {
     feed.serve({true}, reader.peer());
     CHECK(feed.followers() == 1);
     reader.is_connected = false;
-    feed.take(event("x"));
+    take(feed, "x");
     feed.publish();
     CHECK(feed.followers() == 0);
     CHECK(reader.lines.empty());
