@@ -39,6 +39,9 @@ constexpr rlim_t kMaxFileBytes = rlim_t{1} << 30;
 
 constexpr int kProgramFd = 3;
 
+// pidfd_open(): glibc 2.36 declares it for C alone.
+int open_process(pid_t process) { return static_cast<int>(syscall(SYS_pidfd_open, process, 0)); }
+
 void limit(__rlimit_resource resource, rlim_t most) {
     rlimit value{};
     getrlimit(resource, &value);
@@ -159,7 +162,7 @@ bool wait_for(int ended, int said, int result_fd, std::uint64_t timeout_ms, Exec
     }
     close(said[1]);
     close(failed[1]);
-    const UniqueFd ended(program < 0 ? -1 : pidfd_open(program, 0));
+    const UniqueFd ended(program < 0 ? -1 : open_process(program));
     std::int32_t problem = program < 0 || !ended ? errno : 0;
     const bool has_ended = ended && wait_for(ended.get(), said[0], result_fd, run.timeout_ms, result);
     // Before it is waited for, its number is nobody else's.
@@ -222,7 +225,7 @@ Result<ExecProcess> start_program(const ExecRun& run) {
         supervise(run, theirs.get());
     }
     if (started.process < 0) return kernel_error(errno, "starting a program");
-    started.ended = UniqueFd(pidfd_open(started.process, 0));
+    started.ended = UniqueFd(open_process(started.process));
     if (started.ended) return started;
     const int problem = errno;
     kill(started.process, SIGKILL);

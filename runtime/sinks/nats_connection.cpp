@@ -267,10 +267,11 @@ std::size_t NatsConnection::take_one(std::string_view text, const Take& take) {
         const auto taken = take_message(line, text.substr(end + 2), take);
         return !taken ? 0 : *taken == std::string::npos ? *taken : end + 2 + *taken;
     }
+    if (line.starts_with("INFO ")) return take_facts(line) ? end + 2 : std::string::npos;
+    const bool is_error = line.starts_with("-ERR");
     if (line == "PING") out_ += "PONG\r\n";
-    if (line.starts_with("-ERR")) error_ = std::string(line.substr(std::min(line.size(), std::size_t{5})));
-    if (line.starts_with("INFO ") && !take_facts(line)) return std::string::npos;
-    return end + 2;
+    if (is_error) error_ = std::string(line.substr(std::min(line.size(), std::size_t{5})));
+    return is_error || line == "PING" || line == "PONG" || line == "+OK" ? end + 2 : std::string::npos;
 }
 
 // False where the server does not speak the protocol.
