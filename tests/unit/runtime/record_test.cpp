@@ -49,14 +49,39 @@ TEST_CASE("an event whose delivery was cut short counts once, and is known to co
     const auto cut = journal->interrupted(2 * 64);
     REQUIRE(cut);
     CHECK((cut->generation == 7 && cut->alert == 0 && cut->read == 2));
-    made.repeat(cut->alert, cut->read, cut->before);
-    CHECK((made.read() == 2 && made.alerts()[0].delivered == 2 && made.alerts()[0].repeated == 1));
+    made.restore(cut->alert, cut->read, cut->before);
+    CHECK((made.read() == 2 && made.alerts()[0].delivered == 2 && made.alerts()[0].repeated == 0));
     journal->begin({2 * 64, 7, 0, made.read(), made.alerts()[0]});
-    made.count(0, Record::Outcome::kDelivered);
+    made.count(0, Record::Outcome::kDelivered, Record::Times::kAgain);
     CHECK((made.read() == 3 && made.alerts()[0].delivered == 3 && made.alerts()[0].repeated == 1));
     // Undone twice, by an engine that was killed while it did so: the same again.
-    made.repeat(0, cut->read, cut->before);
-    CHECK((made.read() == 2 && made.alerts()[0].delivered == 2 && made.alerts()[0].repeated == 1));
+    made.restore(0, cut->read, cut->before);
+    CHECK((made.read() == 2 && made.alerts()[0].delivered == 2 && made.alerts()[0].repeated == 0));
+}
+
+TEST_CASE("a journal knows how far events were handed to sinks, and names its ring") {
+    auto journal = Journal::create(Lifetime::kProcess);
+    auto other = Journal::create(Lifetime::kProcess);
+    REQUIRE((journal && other));
+    CHECK(journal->ring() != 0);
+    CHECK(journal->ring() != other->ring());
+    CHECK(journal->handed() == 0);
+    journal->hand(640);
+    journal->hand(64);  // of one that went on: events come again
+    CHECK(journal->handed() == 640);
+}
+
+TEST_CASE("an event that only the engine's memory has is read, and lost where the engine is killed") {
+    Record made = record(2);
+    made.hold(0);
+    made.hold(0);
+    made.hold(1, Record::Times::kAgain);
+    CHECK((made.read() == 3 && made.holds()));
+    made.release(0, Record::Outcome::kDelivered);
+    CHECK((made.alerts()[0].delivered == 1 && made.alerts()[0].held == 1));
+    made.lose_held();
+    CHECK_FALSE(made.holds());
+    CHECK((made.alerts()[0].lost == 1 && made.alerts()[1].lost == 1 && made.alerts()[1].repeated == 1));
 }
 
 TEST_CASE("a checksum notices each changed, missing or additional byte") {

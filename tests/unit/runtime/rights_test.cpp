@@ -45,7 +45,7 @@ TEST_CASE("programs are run from one folder only, and not without it") {
     fs::create_symlink(at + "/outside", at + "/programs/link");
     SinkRights rights;
     const auto exec = [&](const std::string& path) {
-        return refusal(rights, with_path(SinkKind::kExec, folder.path + path));
+        return refusal(rights, with_path(SinkKind::kExec, folder.path.string() + path));
     };
     CHECK(exec("/programs/block") == "the sink `s` is not allowed: it runs a program");
     rights.programs = at + "/programs";

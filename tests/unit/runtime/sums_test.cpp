@@ -27,7 +27,7 @@ std::vector<std::uint8_t> written() {
     Loaded active = loaded(3), old = loaded(2);
     active.stand_in = StandIn{77, {{{1, 1}}, {}, {}}};
     Accounts accounts;
-    accounts.add(active.generation.manifest, active.counted);
+    accounts.add(*active.generation.manifest, active.counted);
     accounts.add_event("hit", Record::Outcome::kLost);
     SumsWriter out({4, 1, 3, true, 55}, accounts, {7, 8});
     out.add(active, Stage::kInForce);

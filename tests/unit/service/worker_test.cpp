@@ -100,7 +100,7 @@ TEST_CASE("one policy after another, by the same process") {
     CHECK(first.files[0].sha256.size() == 64);
     CHECK(first.names.manifest.rules.size() == 3);
     CHECK(first.names.elf.empty());
-    CHECK(first.names.manifest.sinks[0].path == "/nowhere/eve.json");
+    CHECK(first.names.manifest.sinks[0].text(SinkWord::kPath) == "/nowhere/eve.json");
     const auto whole = first.image->read();
     REQUIRE(whole);
     CHECK_FALSE((*whole).elf.empty());
