@@ -84,6 +84,9 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
     if (!policy.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
     for (std::size_t i = 0; i < policy.alerts.size(); ++i)
         fmt::print("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);
+    if (counts.escalated != 0)
+        fmt::print("\n{} escalated to another sink\n",
+                   counts.escalated == 1 ? "1 event was" : fmt::format("{} events were", counts.escalated));
     fmt::print("\n{} packets, {} bytes", counts.packets, counts.bytes);
     if (policy.has_egress()) fmt::print(", {} on their way out", counts.outgoing);
     for (std::uint32_t verdict = 0; verdict < 4; ++verdict)

@@ -59,6 +59,14 @@ void print_alerts(const runtime::EngineStatus& engine) {
     for (const runtime::AlertStatus& alert : engine.alerts)
         fmt::print("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(alert.name, width), alert.matched,
                    alert.delivered, alert.suppressed, alert.lost, alert.pending);
+    for (const runtime::AlertStatus& alert : engine.alerts) {
+        for (const runtime::EscalationStatus& one : alert.escalations)
+            fmt::print("{} escalates to {}: {} escalated, {} delivered, {} lost, {} pending\n", printable(alert.name),
+                       printable(one.sink), one.escalated, one.delivered, one.lost, one.pending);
+        if (alert.responses)
+            fmt::print("{} responds: {} done, {} would have been done, {} failed, {} lost\n", printable(alert.name),
+                       alert.responses->done, alert.responses->would, alert.responses->failed, alert.responses->lost);
+    }
 }
 
 void print_state(const runtime::EngineStatus& engine) {

@@ -47,16 +47,35 @@ struct CounterStatus {
     std::uint64_t bytes = 0;
     bpf::Direction direction = bpf::Direction::kIn;  // of a rule
 };
+// Copies of events that an alert has escalated to a sink, by this engine. escalated = delivered + lost + pending.
+struct EscalationCounts {
+    std::uint64_t escalated = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t lost = 0;
+};
+struct EscalationStatus : EscalationCounts {
+    std::string sink;
+    std::uint64_t pending = 0;
+};
+// Changes of sets that an alert's events have asked for, by this engine.
+struct ResponseStatus {
+    std::uint64_t done = 0;
+    std::uint64_t would = 0;   // of events of observed rules
+    std::uint64_t failed = 0;  // the set was full, or is none of the policy in force
+    std::uint64_t lost = 0;    // of events for which the ring had no room
+};
 // Lost: one of the alert's sinks at least did not take the event. The sinks' own accounts say which.
 struct AlertStatus : Account {
     std::string name;
+    std::vector<EscalationStatus> escalations{};
+    std::optional<ResponseStatus> responses{};  // nothing: it has none
 };
 // Events that a sink keeps on disk until its peer has them.
 struct SpoolStatus {
-    std::uint64_t spooled = 0;                          // they wait there, some from an earlier engine
-    std::uint64_t found = 0;                            // of an earlier engine, when this one started
-    std::uint64_t delivered = 0;                        // from there, by this engine
-    std::map<std::string, std::uint64_t> lost_by{};     // likewise
+    std::uint64_t spooled = 0;                       // they wait there, some from an earlier engine
+    std::uint64_t found = 0;                         // of an earlier engine, when this one started
+    std::uint64_t delivered = 0;                     // from there, by this engine
+    std::map<std::string, std::uint64_t> lost_by{};  // likewise
 };
 // offered = delivered + lost + pending, exactly: what passed the throttles of its alerts. Where it has a spool, an
 // event counts as delivered for its alert once the spool has it, and here once the peer has it.

@@ -9,6 +9,7 @@
 #include "runtime/engine/accounts.h"
 #include "runtime/engine/program.h"
 #include "runtime/kernel.h"
+#include "runtime/state/set_changer.h"
 #include "runtime/state/state_table.h"
 #include "runtime/state/tls_walks.h"
 
@@ -32,6 +33,7 @@ struct TestRunner::State {
     StateAccounts before{};          // of the last reset
     std::vector<bpf::IfaceCondition> ifaces{};
     std::string interface{};  // that weir_ifaces is about
+    SetChanger changer{};
 
     // bpf/templates/read/frame.h, read_interface().
     Status name_interface(std::string_view name);
@@ -138,6 +140,13 @@ Result<bool> TestRunner::contains(const std::string& identity, std::span<const s
     if (!table) return table.error();
     const weir_entry* entry = table->find(key);
     return entry != nullptr && (entry->end_ns == 0 || time_ns < entry->end_ns);
+}
+
+Status TestRunner::change(const std::string& identity, weir_set_request order, std::uint64_t time_ns) {
+    const int map = state_->program.state().fd(identity);
+    if (map < 0) return Error{"no set that changes: " + identity, "", ENOENT};
+    std::vector<weir_set_request> orders{order};
+    return state_->changer.carry_out(map, orders, time_ns);
 }
 
 Result<Trace> TestRunner::judge(std::span<const std::uint8_t> frame, std::uint64_t time_ns, std::string_view interface,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/table.h"
 #include "compiler/object.h"
 #include "grammar/base/result.h"
 #include "runtime/state/measure_table.h"
@@ -37,6 +38,8 @@ public:
     Status reset();
     // Is the entry in the set of that identity, one that changes, at `time_ns`? `key`: as bpf/abi.h lays it out.
     Result<bool> contains(const std::string& identity, std::span<const std::uint32_t> key, std::uint64_t time_ns);
+    // Changes that set, as a response of an alert does at `time_ns`; above 0.
+    Status change(const std::string& identity, weir_set_request order, std::uint64_t time_ns);
     // The histograms of the measure of that identity.
     Result<MeasureTable> measured(const std::string& identity) const;
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:

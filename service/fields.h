@@ -76,6 +76,10 @@ public:
         out_ += ']';
     }
     template <typename T, typename Describe>
+    void optional_rows(const char* key, const std::vector<T>& values, const Describe& describe) {
+        if (!values.empty()) rows(key, values, describe);
+    }
+    template <typename T, typename Describe>
     void part(const char* key, const T& value, const Describe& describe) {
         begin(key);
         FieldWriter fields(out_);
@@ -184,6 +188,10 @@ public:
                 return;
             }
         say(fmt::format("`{}` cannot be {}", key, shown(in_[key])));
+    }
+    template <typename T, typename Describe>
+    void optional_rows(const char* key, std::vector<T>& values, const Describe& describe) {
+        rows(key, values, describe);
     }
     template <typename T, typename Describe>
     void rows(const char* key, std::vector<T>& values, const Describe& describe) {

@@ -129,6 +129,19 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
         row("lost", alert.lost);
         row("pending", alert.pending);
         row("repeated", alert.repeated);
+        row.optional_rows("escalations", alert.escalations, [](auto& line, auto& one) {
+            line("sink", one.sink);
+            line("escalated", one.escalated);
+            line("delivered", one.delivered);
+            line("lost", one.lost);
+            line("pending", one.pending);
+        });
+        row.part("responses", alert.responses, [](auto& part, auto& responses) {
+            part("done", responses.done);
+            part("would", responses.would);
+            part("failed", responses.failed);
+            part("lost", responses.lost);
+        });
     });
     fields.rows("sinks", status.sinks, [](auto& row, auto& sink) {
         row("name", sink.name);

@@ -107,8 +107,7 @@ std::string written(const std::vector<bpf::MessagePart>& parts) {
     std::string text;
     for (const bpf::MessagePart& part : parts) {
         if (const auto* field = std::get_if<bpf::FieldRef>(&part)) text += fmt::format("{{{}}}", field->name);
-        if (const auto* word = std::get_if<MessageWord>(&part))
-            text += fmt::format("{{{}}}", message_word_name(*word));
+        if (const auto* word = std::get_if<MessageWord>(&part)) text += fmt::format("{{{}}}", message_word_name(*word));
         if (const auto* literal = std::get_if<std::string>(&part))
             for (const char c : *literal) text += std::string(c == '{' || c == '}' ? 2 : 1, c);
     }

@@ -15,6 +15,7 @@
 #include "bpf/templates/read/inside.h"
 #include "bpf/templates/read/payload.h"
 #include "bpf/templates/record.h"
+#include "bpf/templates/set_request.h"
 #include "bpf/templates/sets.h"
 #include "bpf/templates/share.h"
 #include "bpf/templates/state.h"
@@ -86,5 +87,13 @@ SEC(WEIR_HOOK) int weir_policy(weir_ctx* ctx) {
     struct weir_packet read = {};
     return weir_judge(ctx, &read);
 }
+
+#ifdef WEIR_HOST
+/* What an alert's response does to a set in a test or a replay: in the kernel, bpf/templates/tables.bpf.c does it. */
+SEC("host") int weir_change_on_host(void* table, struct weir_set_request* order, __u64 now_ns) {
+    weir_carry_out_request(table, order, now_ns);
+    return 0;
+}
+#endif
 
 char weir_license[] SEC("license") = "Dual MIT/GPL";

@@ -2,7 +2,7 @@
  * has a lock, and nobody can kill it. User space runs it on a table (BPF_PROG_TEST_RUN), with up to WEIR_SET_REQUESTS
  * orders.
  */
-#include "bpf/templates/set_table.h"
+#include "bpf/templates/set_request.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -20,6 +20,7 @@ struct {
 
 struct weir_set_request weir_set_requests[WEIR_SET_REQUESTS] SEC(".data.weir_set_requests");
 __u32 weir_set_request_count SEC(".data.weir_set_request_count");
+__u64 weir_set_request_ns SEC(".data.weir_set_request_ns"); /* when; 0: now */
 
 struct weir_desk {
     void* table;
@@ -31,25 +32,12 @@ static __always_inline void weir_free_several(struct weir_desk* desk) {
     for (__u32 i = 0; i < WEIR_FREED_GROUPS && weir_free_some(desk->table, desk->now_ns); i++) {}
 }
 
-static __always_inline void weir_mark_order(void* table, struct weir_table_head* head, const __u32* key) {
-    __u64 first = head->net_word - 1ull;
-    OPAQUE(first);
-    if (first <= WEIR_KEY_WORDS - 1 - WEIR_NET_WORDS) weir_mark_net_at(table, head, key + first);
-}
-
 static long weir_carry_out(__u32 i, struct weir_desk* desk) {
     struct weir_set_request* order = &weir_set_requests[i & (WEIR_SET_REQUESTS - 1)];
-    struct weir_table_head* head;
-    switch (order->kind) {
-        case WEIR_SET_REQUEST_PUT:
-            head = weir_element(desk->table, 0);
-            if (head) weir_mark_order(desk->table, head, order->key);
-            weir_make_space(desk->table, desk->now_ns);
-            order->answer = weir_put(desk->table, order->key, WEIR_KEY_WORDS, order->end_ns, desk->now_ns);
-            break;
-        case WEIR_SET_REQUEST_TAKE_OUT: order->answer = weir_take_out(desk->table, order->key, WEIR_KEY_WORDS); break;
-        default: weir_free_several(desk);
-    }
+    if (order->kind == WEIR_SET_REQUEST_FREE_ENDED)
+        weir_free_several(desk);
+    else
+        weir_carry_out_request(desk->table, order, desk->now_ns);
     return 0;
 }
 
@@ -57,7 +45,8 @@ SEC("xdp")
 int weir_change_table(struct xdp_md* ctx) {
     (void)ctx;
     __u32 zero = 0;
-    struct weir_desk desk = {bpf_map_lookup_elem(&weir_requested_table, &zero), bpf_ktime_get_ns()};
+    struct weir_desk desk = {bpf_map_lookup_elem(&weir_requested_table, &zero),
+                             weir_set_request_ns ? weir_set_request_ns : bpf_ktime_get_ns()};
     if (!desk.table) return XDP_ABORTED;
     bpf_loop(weir_set_request_count, weir_carry_out, &desk, 0);
     return XDP_PASS;

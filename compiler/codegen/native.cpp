@@ -35,6 +35,7 @@ void ignore_submit(void*, std::uint64_t) {}
 
 using Maps = std::map<std::string, HostMap>;
 
+constexpr const char* kChange = "weir_change_on_host";
 constexpr const char* kStateMaps[] = {"weir_term_tables", "weir_set_tables", "weir_measure_tables"};
 
 Maps make_maps(const Compiled& compiled, const bpf::Object& object) {
@@ -139,6 +140,7 @@ struct HostProgram {
     std::unique_ptr<LlvmErrors> llvm_errors;  // outlives the context that complains, which the JIT owns
     std::unique_ptr<llvm::orc::LLJIT> jit;
     int (*policy)(const HostFrame*) = nullptr;
+    int (*change)(void* table, weir_set_request* order, std::uint64_t now_ns) = nullptr;  // where an alert responds
     weir_sample* samples_at = nullptr;  // the program's, and as they were
     std::vector<weir_sample> samples;
 
@@ -183,6 +185,12 @@ Status HostProgram::make(const Compiled& compiled, packet::Direction direction, 
     if (!opened) return opened.error();
     std::unique_ptr<llvm::Module> module = std::move(*opened);
     if (Status filled = fill_template(*module, compiled, {}, direction, tables); !filled) return filled;
+    const bool responds = std::any_of(compiled.policy.alerts.begin(), compiled.policy.alerts.end(),
+                                      [](const policy::Alert& alert) { return !alert.responses.empty(); });
+    if (!responds) {
+        module->getFunction(kChange)->eraseFromParent();
+        drop_uncalled(*module);
+    }
     bpf::Object object;
     tables.write(compiled.policy, object);
 
@@ -202,6 +210,11 @@ Status HostProgram::make(const Compiled& compiled, packet::Direction direction, 
     const auto found = address_of<int(const HostFrame*)>("weir_policy");
     if (!found) return found.error();
     policy = *found;
+    if (responds) {
+        const auto changes = address_of<int(void*, weir_set_request*, std::uint64_t)>(kChange);
+        if (!changes) return changes.error();
+        change = *changes;
+    }
     if (Status filled = fill_tables(object); !filled) return filled;
     return llvm_errors->any() ? Status(bug_of_ours(llvm_errors->text())) : Done{};
 }
@@ -263,6 +276,11 @@ std::uint64_t NativeEngine::evictions() const {
 
 const std::uint8_t* NativeEngine::measure(std::uint32_t number) {
     return static_cast<HostMap*>(state_->maps.at("weir_measure_tables").look_up(&number))->values();
+}
+
+void NativeEngine::change(policy::SetId set, weir_set_request order, std::uint64_t time_ns) {
+    const StatePlace& place = state_->tables->state().live_set(static_cast<std::uint32_t>(set));
+    state_->in.change(state_->maps.at(place.maps).look_up(&place.index), &order, time_ns);
 }
 
 bool NativeEngine::contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) {

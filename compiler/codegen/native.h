@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "bpf/table.h"
 #include "compiler/policy/typed_policy.h"
 #include "grammar/base/result.h"
 
@@ -36,6 +37,8 @@ public:
     void reset();
     // Is the entry in the set, one that changes, at `time_ns`?
     bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns);
+    // Changes that set, as a response of an alert does at `time_ns`.
+    void change(policy::SetId set, weir_set_request order, std::uint64_t time_ns);
     // Keys of terms that others took the place of since the last reset. Evaluators choose them by tables of their own:
     // from the first one on, their answers cannot be compared.
     std::uint64_t evictions() const;

@@ -74,12 +74,16 @@ void read_functions(llvm::Module& module, std::span<const std::string> names) {
             read_body(*function);
 }
 
+bool is_entry(const llvm::Function& function) {
+    return function.getName() == "weir_policy" || function.getName() == "weir_change_on_host";
+}
+
 void drop_uncalled(llvm::Module& module) {
     bool changed = true;
     while (changed) {
         changed = false;
         for (llvm::Function& function : llvm::make_early_inc_range(module)) {
-            if (!function.use_empty() || function.getName() == "weir_policy") continue;
+            if (!function.use_empty() || is_entry(function)) continue;
             function.eraseFromParent();
             changed = true;
         }
@@ -165,7 +169,7 @@ void Template::drop_unused() {
     // `used` kept the look-ups until here; now they need callers.
     llvm::removeFromUsedLists(module_, [](llvm::Constant* value) {
         const auto* function = llvm::dyn_cast<llvm::Function>(value);
-        return function != nullptr && function->getName() != "weir_policy";
+        return function != nullptr && !is_entry(*function);
     });
     read_used(module_);
     drop_uncalled(module_);

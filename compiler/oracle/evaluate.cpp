@@ -275,14 +275,15 @@ bool Oracle::contains(policy::SetId set, const std::vector<policy::SetElement>& 
 
 std::uint64_t Oracle::evictions() const { return state_.evictions() + flows_.evictions(); }
 
-void Oracle::raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement) {
+bool Oracle::raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement) {
     judgement.alerts.push_back(alert);
     judgement.suppressed.push_back(0);
     const auto number = static_cast<std::uint32_t>(alert);
     const std::optional<policy::StateTerm>& throttle = policy_.alerts[number].throttle;
-    if (!throttle) return;
+    if (!throttle) return true;
     const auto key = values_of(throttle->keys, packet);
     judgement.suppressed.back() = state_.throttles.passes(number, *throttle, key, time_ns);
+    return judgement.suppressed.back() != kHeldBack;
 }
 
 // Each term counts only the packets for which all before it hold.
@@ -339,7 +340,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, pac
     Judgement judgement;
     judgement.by_malformed = packet.malformed() && direction == packet::Direction::kIn;
     judgement.verdict = policy_.last_verdict(direction, judgement.by_malformed);
-    std::vector<const policy::SetChange*> changes;
+    std::vector<const policy::SetChange*> changes, responses;
     for (std::uint32_t i = 0; i < policy_.rules.size() && !judgement.rule; ++i) {
         const policy::Rule& rule = policy_.rules[i];
         if (rule.direction != direction) continue;
@@ -347,7 +348,10 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, pac
         judgement.matched.push_back(policy::RuleId{i});
         for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
             if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)
-                raise(rule.alerts[action].alert, packet, time_ns, judgement);
+                if (raise(rule.alerts[action].alert, packet, time_ns, judgement) && !rule.observe)
+                    for (const policy::SetChange& wanted :
+                         policy_.alerts[static_cast<std::size_t>(rule.alerts[action].alert)].responses)
+                        responses.push_back(&wanted);
         for (const policy::SetChange& wanted : rule.changes) changes.push_back(&wanted);
         for (const policy::Measure& wanted : rule.measures) measure(wanted, packet);
         if (!rule.decides()) continue;
@@ -356,6 +360,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, pac
         judgement.by_malformed = false;
     }
     for (const policy::SetChange* wanted : changes) change(*wanted, packet, time_ns);
+    for (const policy::SetChange* wanted : responses) change(*wanted, packet, time_ns);
     return judgement;
 }
 

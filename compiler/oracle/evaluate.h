@@ -45,7 +45,8 @@ public:
     const std::map<std::string, Measured>& measures() const { return state_.measures; }
 
 private:
-    void raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement);
+    // True where its throttle lets it pass.
+    bool raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement);
     bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
     void measure(const policy::Measure& measure, const packet::Packet& packet);
     void change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns);

@@ -199,8 +199,10 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     add_counter(default_, counts.rows[rules]);
     add_counter(malformed_, counts.rows[rules + 1]);
     if (manifest.has_egress()) add_counter(default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]);
-    for (std::size_t i = 0; i < manifest.alerts.size(); ++i)
+    for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
         add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
+        ring_full_[manifest.alerts[i].name] += counts.alerts[i].lost;
+    }
     for (const auto& [identity, account] : counts.state) add_state(state_[identity], account);
 }
 
@@ -293,6 +295,7 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
     for (const bpf::Manifest* old : kept)
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+    std::erase_if(ring_full_, [&](const auto& entry) { return !alerts.contains(entry.first); });
     std::erase_if(state_,
                   [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
 }

@@ -27,6 +27,8 @@ int Engine::State::read_events() {
     news.clear();
     const int taken = reader->poll();
     has_more = taken == EventReader::kMost;
+    reactions.carry_out(changer,
+                        [this](const std::string& set) { return active ? active->program.state().fd(set) : -1; });
     if (options.on_events && !news.empty()) options.on_events(news);
     dispatcher.flush();
     settle_events();
@@ -58,15 +60,63 @@ void Engine::State::take(const RingEvent& from) {
     if (from.capture != nullptr) add_capture(*from.capture, *of, event);
     if (options.on_event) options.on_event(to_event(event));
     if (options.on_events) news.push_back(&event);
-    hand_on(event, of->alert_sinks[record.alert]);
+    hand_on(event, *of);
 }
 
-void Engine::State::hand_on(InFlight& event, const std::vector<SinkId>& sinks) {
+// A sink that gets a copy in the event's place is one of the event's sinks until it is done with the copy.
+void Engine::State::hand_on(InFlight& event, Generation& of) {
+    std::vector<SinkId> escalated;  // that get a copy in the event's place
+    const std::vector<SinkId>& sinks = of.alert_sinks[event.alert];
     event.unsettled = static_cast<std::uint32_t>(sinks.size());
-    for (const SinkId sink : sinks) dispatcher.push(event, sink);
+    const bpf::AlertInfo& alert = of.manifest->alerts[event.alert];
+    if (!alert.escalations.empty() || !alert.responses.empty())
+        for (const std::uint32_t number : reactions.take(event.record(), *of.manifest, event.interface.data()))
+            escalate(event, of, number, escalated);
+    for (const SinkId sink : sinks)
+        if (std::find(escalated.begin(), escalated.end(), sink) == escalated.end()) dispatcher.push(event, sink);
+}
+
+void Engine::State::escalate(InFlight& event, Generation& of, std::uint32_t number, std::vector<SinkId>& escalated) {
+    const bpf::AlertInfo& alert = of.manifest->alerts[event.alert];
+    const bpf::EscalationInfo& escalation = alert.escalations[number];
+    if (of.sinks.empty()) return reactions.escalated(alert.name, of.manifest->sinks[escalation.sink].name, false);
+    const SinkId sink = of.sinks[escalation.sink];
+    const std::vector<SinkId>& sinks = of.alert_sinks[event.alert];
+    InFlight& copy = window.add_copy();
+    copy.set_record(event.bytes());
+    copy.manifest = event.manifest;
+    copy.wall_clock_ns = event.wall_clock_ns;
+    copy.ring = event.ring;
+    copy.position = event.position;
+    copy.escalated = escalation.count;
+    copy.interface = event.interface;
+    if (event.captures) copy.captures = std::make_unique<const Captures>(*event.captures);
+    copy.generation = event.generation;
+    copy.alert = event.alert;
+    copy.escalation = number;
+    copy.unsettled = 1;
+    ++of.copies;
+    const bool is_in_place = std::find(sinks.begin(), sinks.end(), sink) != sinks.end() &&
+                             std::find(escalated.begin(), escalated.end(), sink) == escalated.end();
+    if (is_in_place) {
+        copy.stands_for = &event;
+        escalated.push_back(sink);
+    } else {
+        dispatcher.add(sink, {1, 0, 0});  // the kernel knows of no such event
+    }
+    dispatcher.push(copy, sink);
+}
+
+void Engine::State::settled_copy(InFlight& copy, Dispatcher::Outcome outcome) {
+    const bpf::AlertInfo& alert = copy.manifest->alerts[copy.alert];
+    const std::string& sink = copy.manifest->sinks[alert.escalations[copy.escalation].sink].name;
+    reactions.escalated(alert.name, sink, outcome == Dispatcher::Outcome::kDelivered);
+    if (copy.stands_for != nullptr) settled(*copy.stands_for, outcome);
+    --find_generation(copy.generation)->copies;
 }
 
 void Engine::State::settled(InFlight& event, Dispatcher::Outcome outcome) {
+    if (event.escalated != 0) settled_copy(event, outcome);
     event.is_lost = event.is_lost || outcome == Dispatcher::Outcome::kLost;
     if (--event.unsettled != 0 || !event.is_held) return;
     if (event.is_counted) {

@@ -316,6 +316,16 @@ void Engine::State::fill_sinks(EngineStatus& status, const Counts& counts) const
     }
 }
 
+void Engine::State::fill_reactions(EngineStatus& status, const Counts& counts) const {
+    const bpf::Manifest& manifest = *active->generation.manifest;
+    for (std::size_t i = 0; i < manifest.alerts.size() && i < status.alerts.size(); ++i) {
+        AlertStatus& alert = status.alerts[i];
+        reactions.fill(manifest.alerts[i], manifest, alert);
+        const std::uint64_t ring_full = accounts.ring_full(alert.name) + counts.alerts[i].lost;
+        if (alert.responses) alert.responses->lost = ring_full * manifest.alerts[i].responses.size();
+    }
+}
+
 Result<EngineStatus> Engine::status() {
     state_->finish_swap();
     if (!state_->is_detached) state_->verify();
@@ -345,6 +355,7 @@ Result<EngineStatus> Engine::status() {
                                          row.seen_at_ns == 0 ? "" : rfc3339(row.seen_at_ns), s.judges_out(row),
                                          row.attachment ? row.attachment->may_be_merged() : std::string()});
     s.accounts.fill(status, *s.active->generation.manifest, *counts);
+    s.fill_reactions(status, *counts);
     s.fill_sinks(status, *counts);
     s.fill_answers(status, *counts);
     if (const Generation& now = s.active->generation; now.recorder)

@@ -42,7 +42,8 @@ struct EngineOptions {
     // Samples of packets on which a candidate disagrees; may be empty. Called from poll(), and where the candidate
     // ends.
     OnDisagreement on_disagreement;
-    // What models say of events (sinks `llm`); called by the sinks' threads, until the engine is detached. May be empty.
+    // What models say of events (sinks `llm`); called by the sinks' threads, until the engine is detached. May be
+    // empty.
     OnTriage on_triage{};
     // What an operator should know ("eth0: native XDP is not possible (…), attached in generic mode").
     std::function<void(const std::string&)> on_notice;

@@ -21,7 +21,8 @@ std::uint64_t Generation::waiting(std::size_t alert) const {
 }
 
 bool Generation::is_drained() const {
-    return !record.holds() && record.read() >= std::accumulate(sent.begin(), sent.end(), std::uint64_t{0});
+    return copies == 0 && !record.holds() &&
+           record.read() >= std::accumulate(sent.begin(), sent.end(), std::uint64_t{0});
 }
 
 Result<Generation> make_generation(std::uint32_t number, const bpf::Object& object, const Origin& origin,

@@ -32,6 +32,7 @@ struct Generation {
     // program has ended. Of those, the ones of programs that stood in for its own, beside a candidate.
     std::vector<std::uint64_t> sent;
     std::vector<std::uint64_t> sent_by_stand_ins;
+    std::uint64_t copies = 0;            // of its events that were escalated and that a sink still has
     std::optional<Recorder> recorder{};  // where its program records, as long as this process knows the program
 
     // Events of an alert that wait in the ring, of those that have been counted.

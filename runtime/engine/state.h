@@ -18,6 +18,7 @@
 #include "runtime/engine/link_watch.h"
 #include "runtime/engine/older.h"
 #include "runtime/engine/pins.h"
+#include "runtime/engine/reactions.h"
 #include "runtime/engine/root.h"
 #include "runtime/engine/shadow.h"
 #include "runtime/engine/sums.h"
@@ -55,6 +56,7 @@ struct Engine::State {
     Window window{};                  // after the dispatcher: its sinks read what is in there
     Dispatcher dispatcher{};
     Accounts accounts{};
+    Reactions reactions{};
     std::unique_ptr<EventReader> reader{};
     UniqueFd ready{};                        // epoll of all that wakes poll()
     bool has_more = false;                   // events wait in the ring of which the kernel wakes nobody
@@ -93,11 +95,14 @@ struct Engine::State {
     Result<Counts> uncollected_counts() const;
     Status fill_state(EngineStatus& status, const Counts& counts);
     void fill_sinks(EngineStatus& status, const Counts& counts) const;
+    void fill_reactions(EngineStatus& status, const Counts& counts) const;
 
     // delivering.cpp
     int read_events();
     void take(const RingEvent& from);
-    void hand_on(InFlight& event, const std::vector<SinkId>& sinks);
+    void hand_on(InFlight& event, Generation& of);
+    void escalate(InFlight& event, Generation& of, std::uint32_t number, std::vector<SinkId>& escalated);
+    void settled_copy(InFlight& copy, Dispatcher::Outcome outcome);
     void settle_events();
     void settled(InFlight& event, Dispatcher::Outcome outcome);
     void let_go_of_front();

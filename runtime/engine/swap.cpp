@@ -266,6 +266,8 @@ void Engine::State::drop_unused() {
     dispatcher.in_force(active->generation.sinks);
     dispatcher.keep_only(sinks);
     accounts.keep_only(*active->generation.manifest, manifests, state);
+    manifests.push_back(active->generation.manifest.get());
+    reactions.keep_only(manifests);
 }
 
 Status Engine::State::replace(bpf::Object object, const SwapOptions& with) {

@@ -17,6 +17,7 @@ std::unique_ptr<InFlight> Window::take_spare() {
     event->unsettled = 0;
     event->is_lost = event->is_held = false;
     event->is_counted = true;
+    event->stands_for = nullptr;
     return event;
 }
 

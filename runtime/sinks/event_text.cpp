@@ -194,6 +194,7 @@ void append_event_id(TextBuffer& to, const PackedEvent& event) {
     append_hex(to, event.ring, 16);
     to.append('-');
     append_hex(to, event.position, 14);
+    if (event.escalated != 0) to.append("-e");
 }
 
 Event to_event(const PackedEvent& packed) {

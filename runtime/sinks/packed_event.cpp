@@ -27,6 +27,8 @@ void PackedEvent::set_record(std::span<const std::uint8_t> bytes) {
     std::memcpy(bytes_.data(), &head, sizeof(head));
 }
 
-std::string event_id(const PackedEvent& event) { return fmt::format("{:016x}-{:014x}", event.ring, event.position); }
+std::string event_id(const PackedEvent& event) {
+    return fmt::format("{:016x}-{:014x}{}", event.ring, event.position, event.escalated == 0 ? "" : "-e");
+}
 
 }  // namespace weir::runtime

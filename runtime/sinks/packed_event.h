@@ -35,6 +35,7 @@ struct PackedEvent {
     // As far as its flags say that there is more than `event`; what they do not say is not there to be read.
     const weir_event_inside& record() const { return *reinterpret_cast<const weir_event_inside*>(bytes_.data()); }
     const weir_event& event() const { return record().event; }
+    std::span<const std::uint8_t> bytes() const { return bytes_; }
     // Takes a copy of what the ring has. What is too short for its flags loses the flags.
     void set_record(std::span<const std::uint8_t> bytes);
 
@@ -42,7 +43,8 @@ private:
     std::vector<std::uint8_t> bytes_{};  // kept from one event to the next: no allocation an event
 };
 
-// "0123456789abcdef-00000000012c40": the same where the event comes once more, after the engine was killed.
+// "0123456789abcdef-00000000012c40": the same where the event comes once more, after the engine was killed. A copy that
+// was escalated is another event: "0123456789abcdef-00000000012c40-e".
 std::string event_id(const PackedEvent& event);
 
 }  // namespace weir::runtime

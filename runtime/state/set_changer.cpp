@@ -55,7 +55,7 @@ void SetChanger::forget() {
     table_ = 0;
 }
 
-Status SetChanger::carry_out(int table, std::vector<weir_set_request>& requests) {
+Status SetChanger::carry_out(int table, std::vector<weir_set_request>& requests, std::uint64_t now_ns) {
     if (requests.empty()) return Done{};
     if (!object_) {
         auto loaded = loading_.valid() ? loading_.get() : load();
@@ -64,7 +64,8 @@ Status SetChanger::carry_out(int table, std::vector<weir_set_request>& requests)
     }
     if (Status used = use(table); !used) return used;
     const int program = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "weir_change_table"));
-    const int asked = map(".data.weir_set_requests"), how_many = map(".data.weir_set_request_count");
+    const int asked = map(".data.weir_set_requests"), how_many = map(".data.weir_set_request_count"),
+              when = map(".data.weir_set_request_ns");
     const std::uint32_t zero = 0;
     std::vector<weir_set_request> some(WEIR_SET_REQUESTS);
     for (std::size_t first = 0; first < requests.size(); first += WEIR_SET_REQUESTS) {
@@ -74,7 +75,8 @@ Status SetChanger::carry_out(int table, std::vector<weir_set_request>& requests)
         const std::uint8_t frame[64] = {};
         LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
         if (bpf_map_update_elem(asked, &zero, some.data(), BPF_ANY) != 0 ||
-            bpf_map_update_elem(how_many, &zero, &count, BPF_ANY) != 0 || bpf_prog_test_run_opts(program, &run) != 0 ||
+            bpf_map_update_elem(how_many, &zero, &count, BPF_ANY) != 0 ||
+            bpf_map_update_elem(when, &zero, &now_ns, BPF_ANY) != 0 || bpf_prog_test_run_opts(program, &run) != 0 ||
             bpf_map_lookup_elem(asked, &zero, some.data()) != 0)
             return kernel_error(errno, "changing a set");
         std::copy_n(some.begin(), count, requests.begin() + static_cast<std::ptrdiff_t>(first));

@@ -16,8 +16,9 @@ class SetChanger {
 public:
     // Loads the program in another thread: the first change need not wait for it then.
     void prepare();
-    // Carries `requests` out in table `table`, in their order, and leaves the answers in them.
-    Status carry_out(int table, std::vector<weir_set_request>& requests);
+    // Carries `requests` out in table `table`, in their order, and leaves the answers in them. `now_ns`: by which clock
+    // entries have ended; 0: the kernel's.
+    Status carry_out(int table, std::vector<weir_set_request>& requests, std::uint64_t now_ns = 0);
     // The table that was changed last may go: the program would keep it.
     void forget();
 

@@ -35,8 +35,7 @@ const std::vector<Field>& inner_fields() {
 class Generator {
 public:
     explicit Generator(Random& random) : random_(random) {
-        for (const Field& field : packet::fields())
-            by_type_[field.type].push_back(&field);
+        for (const Field& field : packet::fields()) by_type_[field.type].push_back(&field);
         for (const Field& field : inner_fields()) inner_by_type_[field.type].push_back(&field);
     }
     RandomPolicy policy();

@@ -125,13 +125,47 @@ Status Evaluators::begin(Kernel kernel) {
         if (Status ready = need_native(); !ready) return ready;
         if (!has(Evaluator::kNative)) judging_.insert(judging_.begin(), Evaluator::kNative);
     }
+    reactions_.clear();
+    for (const Evaluator one : judging_)
+        if (Reactions::any(compiled_->policy)) reactions_.emplace(one, compiled_->policy);
     if (oracle_) oracle_.emplace(compiled_->policy);
     if (native_) native_->reset();
     return kernel_ ? kernel_->reset() : Done{};
 }
 
+// The oracle's sets have changed by itself.
+Status Evaluators::react(Evaluator evaluator, const Reactions::Shown& shown, Judged& judged) {
+    const auto found = reactions_.find(evaluator);
+    if (found == reactions_.end()) return Done{};
+    for (const Response& response : found->second.react(shown, judged)) {
+        if (evaluator == Evaluator::kOracle) continue;
+        const policy::Set& set = compiled_->policy.sets[static_cast<std::size_t>(response.set)];
+        weir_set_request order{};
+        const std::vector<std::uint32_t> key = codegen::live_key(set, response.entry);
+        std::copy(key.begin(), key.end(), order.key);
+        order.kind = response.adds ? WEIR_SET_REQUEST_PUT : WEIR_SET_REQUEST_TAKE_OUT;
+        order.end_ns = response.end_ns;
+        // 0 is the kernel's clock; nothing ends within the first nanosecond.
+        const std::uint64_t time_ns = std::max<std::uint64_t>(shown.time_ns, 1);
+        if (evaluator == Evaluator::kNative)
+            native_->change(response.set, order, time_ns);
+        else if (Status done = kernel_->change(policy::identity(set), order, time_ns); !done)
+            return done;
+    }
+    return Done{};
+}
+
 Result<Judged> Evaluators::judge_with(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
                                       std::string_view interface, packet::Direction direction) {
+    auto judged = judge_alone(evaluator, frame, time_ns, interface, direction);
+    if (!judged) return judged;
+    if (Status reacted = react(evaluator, {frame, time_ns, interface, direction}, *judged); !reacted)
+        return reacted.error();
+    return judged;
+}
+
+Result<Judged> Evaluators::judge_alone(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                                       std::string_view interface, packet::Direction direction) {
     switch (evaluator) {
         case Evaluator::kNative: return judged_from(native_->judge(frame, time_ns, interface, direction));
         case Evaluator::kOracle: return judged_from(oracle_->judge(frame, time_ns, interface, direction));

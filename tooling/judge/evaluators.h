@@ -19,6 +19,7 @@
 #include "tooling/judge/capture.h"
 #include "tooling/judge/judged.h"
 #include "tooling/judge/measures.h"
+#include "tooling/judge/reactions.h"
 
 namespace weir::tooling {
 
@@ -93,6 +94,10 @@ public:
 
 private:
     Status need_native();
+    Result<Judged> judge_alone(Evaluator evaluator, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                               std::string_view interface, packet::Direction direction);
+    // What its alerts do once the packet's verdict is known.
+    Status react(Evaluator evaluator, const Reactions::Shown& shown, Judged& judged);
     // `difference` as it is to be reported: nothing from where on answers cannot be compared.
     Result<std::string> comparable(std::string difference);
 
@@ -103,6 +108,7 @@ private:
     std::unique_ptr<runtime::TestRunner> kernel_{};
     std::unique_ptr<codegen::NativeEngine> native_{};
     std::optional<oracle::Oracle> oracle_{};
+    std::map<Evaluator, Reactions> reactions_{};  // of those that judge, where the policy has any
 };
 
 // Why answers are not compared from some packet on. For people.

@@ -22,6 +22,12 @@ struct Judged {
     // For each of `alerts`: how many events of its key its throttle suppressed before this one; WEIR_HELD_BACK if it
     // suppressed this one, too.
     std::vector<std::uint32_t> suppressed{};
+    // Escalations of these alerts whose window this packet filled, by number within their alert.
+    struct Escalated {
+        std::uint32_t alert = 0, number = 0;
+        friend bool operator==(const Escalated&, const Escalated&) = default;
+    };
+    std::vector<Escalated> escalated{};
 
     bool has_matched(std::size_t number) const {
         return std::find(matched.begin(), matched.end(), number) != matched.end();

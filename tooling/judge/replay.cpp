@@ -56,6 +56,7 @@ void ReplayCounts::add(const ReplayedPacket& packet) {
         ++(judged.by == Judged::By::kMalformed ? by_malformed : by_default);
     if (packet.direction == packet::Direction::kOut) ++outgoing;
     ++verdicts[judged.verdict];
+    escalated += judged.escalated.size();
     if (!packet.answer.difference.empty()) ++differences;
     if (!packet.is_compared) ++not_compared;
 }

@@ -46,6 +46,7 @@ public:
     std::vector<std::uint64_t> matched, decided, alerts;
     std::uint64_t verdicts[4] = {};  // enum weir_verdict
     std::uint64_t differences = 0;   // packets on which evaluators differ
+    std::uint64_t escalated = 0;     // copies that went to another sink
     std::uint64_t not_compared = 0;  // packets that came when answers could not be compared (any more)
 };
 

@@ -53,6 +53,13 @@ std::string json_line(std::uint64_t number, packet::Direction direction, const J
     for (const std::uint32_t rule : judged.matched) line["matched"].push_back(policy.rules[rule].name);
     line["alerts"] = nlohmann::ordered_json::array();
     for (const std::uint32_t alert : judged.alerts) line["alerts"].push_back(policy.alerts[alert].name);
+    for (const Judged::Escalated& one : judged.escalated) {
+        const policy::Alert& alert = policy.alerts[one.alert];
+        const policy::Escalation& escalation = alert.escalations[one.number];
+        line["escalated"].push_back({{"alert", alert.name},
+                                     {"sink", policy.sinks[static_cast<std::size_t>(escalation.sink)].name},
+                                     {"events", escalation.count}});
+    }
     return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

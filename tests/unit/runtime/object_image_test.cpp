@@ -84,7 +84,7 @@ TEST_CASE("an object that no compiler makes is none") {
         return bpf::from_bytes(bpf::to_bytes(changed)).has_value();
     };
     CHECK(is_read([](bpf::Object&) {}));
-    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.alerts[0].sinks = {1}; }));
+    CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.alerts[0].sinks = {4}; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.alerts[0].severity = static_cast<bpf::AlertSeverity>(9); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.rules[0].verdict = 17; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.default_verdict = 4; }));
