@@ -128,11 +128,14 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     return options;
 }
 
-service::ProposalOptions proposal_options(const RunArguments& arguments, const std::string& name) {
-    service::ProposalOptions options;
-    if (!arguments.state.empty()) options.folder = tooling::from_root(arguments.state) + "/" + name + "/proposals";
-    options.tries = arguments.try_proposals;
-    return options;
+// Takes what the policy's models say.
+std::unique_ptr<service::TriageInbox> inbox_for(const RunArguments& arguments, runtime::EngineOptions& options) {
+    service::ProposalOptions proposals;
+    if (!options.state_folder.empty()) proposals.folder = options.state_folder + "/proposals";
+    proposals.tries = arguments.try_proposals;
+    auto inbox = std::make_unique<service::TriageInbox>(std::move(proposals));
+    options.on_triage = [taker = inbox.get()](runtime::TriageNote note) { taker->take(std::move(note)); };
+    return inbox;
 }
 
 // Says what is wrong with the policy. Nothing where a signal came.
@@ -184,8 +187,7 @@ int run(const RunArguments& arguments) {
     };
     auto samples = std::make_unique<service::Samples>();
     options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
-    auto triages = std::make_unique<service::TriageInbox>(proposal_options(arguments, name));
-    options.on_triage = [taker = triages.get()](runtime::TriageNote note) { taker->take(std::move(note)); };
+    auto triages = inbox_for(arguments, options);
     auto prepared = std::make_unique<service::PreparedPrograms>();
     prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
         return startup.load(*compiled, with);

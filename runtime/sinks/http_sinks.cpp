@@ -1,4 +1,4 @@
-// Tested by tests/unit/runtime/webhook_test.cpp and tests/unit/runtime/llm_test.cpp with `webhook_options`.
+// Tested by tests/unit/runtime/llm_test.cpp with `webhook_options`.
 #include "runtime/sinks/http_sinks.h"
 
 #include <utility>

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/sinks/daily_budget.h"
+#include "runtime/sinks/http_sinks.h"
 #include "runtime/sinks/llm_event.h"
 #include "tests/support/http_peer.h"
 #include "tests/unit/runtime/folder.h"
@@ -90,9 +91,12 @@ TEST_CASE("Each dialect's good answer becomes a note that names events that were
         }
     }
     for (const json& request : peer.requests()) {
-        const std::string body = request["body"];
-        CHECK(body.find("198.51") == std::string::npos);  // no address leaves
-        CHECK(question(request).dump().find("You triage alerts") != std::string::npos);
+        const json asked = question(request);
+        const json& user = asked["messages"].back();
+        CHECK(user["role"] == "user");
+        CHECK(user["content"].get<std::string>().find("198.51") == std::string::npos);  // no address leaves
+        CHECK(json::parse(user["content"].get<std::string>())["groups"].size() == 1);
+        CHECK(asked.dump().find("You triage alerts") != std::string::npos);
     }
 }
 
@@ -255,6 +259,44 @@ TEST_CASE("A budget counts what usage says, begins with each day, and its file i
     nowhere.spend(kDay_ns, 1);
     CHECK(nowhere.trouble() != "ok");
     CHECK_FALSE(nowhere.has_room(kDay_ns, 1));
+}
+
+TEST_CASE("What a policy declares is what the sinks are given") {
+    using Word = weir::bpf::SinkWord;
+    weir::bpf::SinkInfo sink{"soc", weir::bpf::SinkKind::kWebhook, {}};
+    sink.options = {{Word::kUrl, "https://soc.example/hook"},
+                    {Word::kHeader, "Authorization", "SOC_TOKEN"},
+                    {Word::kHeader, "X-Host", "HOST"},
+                    {Word::kBatch, {}, {}, 7},
+                    {Word::kTimeout, {}, {}, 2'000'000'000}};
+    const WebhookOptions webhook = webhook_options(sink);
+    CHECK(webhook.url == "https://soc.example/hook");
+    REQUIRE(webhook.headers.size() == 2);
+    CHECK(webhook.headers[1].name == "X-Host");
+    CHECK(webhook.headers[1].variable == "HOST");
+    CHECK(webhook.batch == 7);
+    CHECK(webhook.timeout_ms == 2000);
+
+    sink = {"triage", weir::bpf::SinkKind::kLlm, {}};
+    sink.options = {{Word::kUrl, "https://gateway.example/v1"},
+                    {Word::kModel, "some-model"},
+                    {Word::kDialect, "anthropic", {}, 1},
+                    {Word::kBudget, {}, {}, 200},
+                    {Word::kTokens, {}, {}, 5000},
+                    {Word::kAddresses, "plain", {}, 1}};
+    const LlmOptions llm = llm_options(sink, "/var/lib/weir/edge", {});
+    CHECK(llm.name == "triage");
+    CHECK(llm.model == "some-model");
+    CHECK(llm.dialect == chat_dialect("anthropic"));
+    CHECK(llm.calls_a_day == 200);
+    CHECK(llm.tokens_a_day == 5000);
+    CHECK(llm.addresses == Addresses::kPlain);
+    CHECK(llm.budget_file == "/var/lib/weir/edge/sinks/triage.budget");
+    CHECK(llm.times.timeout_ms == 60'000);
+    sink.options.resize(2);
+    CHECK(llm_options(sink, "", {}).dialect == chat_dialect("openai"));
+    CHECK(llm_options(sink, "", {}).addresses == Addresses::kPseudonym);
+    CHECK(llm_options(sink, "", {}).budget_file.empty());
 }
 
 TEST_CASE("A probe asks at once") {
