@@ -149,6 +149,18 @@ auto first_compiled(const RunArguments& arguments, service::Startup& startup, se
     return compiled;
 }
 
+// Nothing without --watch.
+Result<std::optional<tooling::Watcher>> watch(const RunArguments& arguments,
+                                              const std::vector<runtime::SourceFile>& files) {
+    if (!arguments.watch) return std::optional<tooling::Watcher>();
+    auto created = tooling::Watcher::create();
+    if (!created) return created.error();
+    std::vector<std::string> paths;
+    for (const runtime::SourceFile& file : files) paths.push_back(file.path);
+    created->follow(paths);
+    return std::optional<tooling::Watcher>(std::move(*created));
+}
+
 int run(const RunArguments& arguments) {
     make_stderr_nonblocking();
     raise_descriptor_limit();
@@ -207,18 +219,11 @@ int run(const RunArguments& arguments) {
     service::say_notice(fmt::format(
         "{}: policy {} of {} in force on {}, generation {}{}", status->name, status->in_force.policy, arguments.file,
         places(*status), status->in_force.generation, arguments.observe ? "; observe: verdicts are not enforced" : ""));
-    std::optional<tooling::Watcher> watcher;
-    if (arguments.watch) {
-        auto created = tooling::Watcher::create();
-        if (!created) return say_error(created.error());
-        watcher = std::move(*created);
-        std::vector<std::string> paths;
-        for (const runtime::SourceFile& file : compiled->files) paths.push_back(file.path);
-        watcher->follow(paths);
-    }
+    auto watcher = watch(arguments, compiled->files);
+    if (!watcher) return say_error(watcher.error());
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(triages), std::move(watcher))
+                           std::move(triages), std::move(*watcher))
         .run();
 }
 

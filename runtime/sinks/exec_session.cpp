@@ -1,5 +1,5 @@
 // One sink's programs: in a process of its own, which has only the sink's socket and the folder of programs.
-// Tested by tests/unit/sinks/exec_test.cpp with `open_session`.
+// Tested by tests/unit/sinks/exec_test.cpp with `ExecBroker`.
 #include <poll.h>
 #include <unistd.h>
 
