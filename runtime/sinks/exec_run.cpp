@@ -153,7 +153,8 @@ bool wait_for(int ended, int said, int result_fd, std::uint64_t timeout_ms, Exec
     setsid();
     ExecResult result;
     int said[2] = {-1, -1}, failed[2] = {-1, -1};
-    if (pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(failed, O_CLOEXEC) != 0) _exit(1);
+    if (pipe2(said, O_CLOEXEC) != 0 || pipe2(failed, O_CLOEXEC) != 0) _exit(1);
+    fcntl(said[0], F_SETFL, O_NONBLOCK);  // our end alone: a program does not expect it of its own
     const pid_t program = fork();
     if (program == 0) {
         const std::int32_t problem = exec(run, said[1]);

@@ -140,7 +140,7 @@ class Sinks(LiveCase):
 rule marked {{ when udp.dport == 9 then alert hit, drop }}
 alert hit {{ message "hit from {{ip.src}}" }}
 sink file = eve("{self.folder}/eve.json", rotate 200KB, keep 1000)
-sink bus = nats("nats://127.0.0.1:{BUS}", subject "weir.alerts")
+sink bus = nats("nats://127.0.0.1:{BUS}", subject "weir.alerts", spool 5MB)
 sink lake = kafka("{self.brokers}", topic "weir")
 sink hook = webhook("http://127.0.0.1:{HOOK}/", timeout 2s)
 sink local = unix("{self.folder}/collector.sock")
@@ -181,7 +181,7 @@ sink page = exec("{self.folder}/bin/note", "{{ip.src}}", user "games", timeout 1
     def test_chaos_over_all_of_them(self):
         self.start_peers()
         self.policy.write_text(self.policy_of_all())
-        self.start("--allow-exec", str(self.folder / "bin"))
+        self.start("--allow-exec", str(self.folder / "bin"), "--state", str(self.folder / "state"))
         frames = RATE * SECONDS
         sender = self.spawn(sys.executable, "-c",
                             "import socket,time\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c1',0))\n"

@@ -272,6 +272,10 @@ TEST_CASE("exec: how a program ended is said, in one line without anything that 
     const Ran failed = run(broker.get(), {fails, "games", 10'000, 1}, {}, {"x", "y"});
     CHECK(failed.outcomes == Counts{{"failed", 2}});
     CHECK(failed.state == fails + " ended with status 3: no \\x1b[31mroute");
+    // More than a pipe holds: it waits for us, and nothing of it fails.
+    const std::string talks =
+        place.program("talks", "set -e; i=0; while [ $i -lt 200 ]; do printf '%01000d\\n' $i >&2; i=$((i+1)); done");
+    CHECK(run(broker.get(), {talks, "games", 60'000, 1}, {}, {"x"}).outcomes == Counts{{"", 1}});
     const std::string dies = place.program("dies", "kill -SEGV $$");
     CHECK(run(broker.get(), {dies, "games", 10'000, 1}, {}, {"x"}).state == dies + " was ended by SIGSEGV");
 }
