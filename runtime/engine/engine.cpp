@@ -359,7 +359,7 @@ Result<EngineStatus> Engine::status() {
     s.fill_sinks(status, *counts);
     s.fill_answers(status, *counts);
     if (const Generation& now = s.active->generation; now.recorder)
-        status.recorder = {now.manifest.record.bytes, now.manifest.record.packets, now.recorder->memory_bytes(),
+        status.recorder = {now.manifest->record.bytes, now.manifest->record.packets, now.recorder->memory_bytes(),
                            now.recorder->held()};
     return status;
 }
