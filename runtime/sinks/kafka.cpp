@@ -123,9 +123,15 @@ bool KafkaSink::open() {
     rd_kafka_conf_set_error_cb(settings, take_error);
     rd_kafka_conf_set_log_cb(settings, nullptr);  // else it writes to standard error
     producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, settings, problem, sizeof(problem));
-    if (producer_ != nullptr) return true;
-    rd_kafka_conf_destroy(settings);
-    return blame(problem), false;
+    if (producer_ == nullptr) {
+        rd_kafka_conf_destroy(settings);
+        return blame(problem), false;
+    }
+    topic_ = rd_kafka_topic_new(producer_, terms_.topic.c_str(), nullptr);
+    if (topic_ != nullptr) return true;
+    blame("topic " + terms_.topic + ": " + rd_kafka_err2str(rd_kafka_last_error()));
+    close();
+    return false;
 }
 
 void KafkaSink::close() {
@@ -133,6 +139,8 @@ void KafkaSink::close() {
     if (producer_ == nullptr) return;
     rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_poll(producer_, 0);
+    if (topic_ != nullptr) rd_kafka_topic_destroy(topic_);
+    topic_ = nullptr;
     rd_kafka_destroy_flags(producer_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     producer_ = nullptr;
     sent_.all_again();
@@ -144,10 +152,10 @@ void KafkaSink::produce(Batch& batch) {
     for (std::size_t i = 0; i < batch.size() && !batch.is_ending(); ++i) {
         const std::string_view id = batch.id(i), line = batch.line(i);
         if (!sent_.begin(id)) continue;
-        const rd_kafka_resp_err_t error =
-            rd_kafka_producev(producer_, RD_KAFKA_V_TOPIC(terms_.topic.c_str()), RD_KAFKA_V_KEY(id.data(), id.size()),
-                              RD_KAFKA_V_VALUE(const_cast<char*>(line.data()), line.size()),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        const int produced =
+            rd_kafka_produce(topic_, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, const_cast<char*>(line.data()),
+                             line.size(), id.data(), id.size(), nullptr);
+        const rd_kafka_resp_err_t error = produced == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
         if (const char* reason = loss(error)) {
             sent_.lost(id, reason);

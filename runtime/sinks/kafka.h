@@ -9,6 +9,7 @@
 #include "runtime/sinks/sink.h"
 
 struct rd_kafka_s;
+struct rd_kafka_topic_s;
 struct rd_kafka_message_s;
 
 namespace weir::runtime {
@@ -46,6 +47,7 @@ private:
 
     KafkaTerms terms_;
     rd_kafka_s* producer_ = nullptr;
+    rd_kafka_topic_s* topic_ = nullptr;
     bool is_fatal_ = false;  // the producer can do nothing more
     // An event a request: some broker takes less than we put in one. As the producer is, and as the next one has to be.
     bool is_one_by_one_ = false, wants_one_by_one_ = false;
