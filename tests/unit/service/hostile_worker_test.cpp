@@ -108,8 +108,9 @@ TEST_CASE("diagnostics of a compiler that is taken over drive no terminal") {
 
 TEST_CASE("answers of a compiler that is taken over are refused, and take no memory") {
     const Folder folder;
-    const char* kinds[] = {"wrap",       "negative",    "long",        "short",      "names",  "garbage",
-                           "range-sink", "range-field", "range-iface", "range-path", "mapped", "flood"};
+    const char* kinds[] = {"wrap",           "negative",       "long",        "short",       "names",
+                           "garbage",        "range-sink",     "range-field", "range-iface", "range-path",
+                           "range-argument", "range-variable", "mapped",      "flood"};
     for (const char* kind : kinds) {
         DYNAMIC_SECTION(kind) {
             const std::string file = folder.write(kind, "");
