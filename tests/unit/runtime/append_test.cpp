@@ -53,7 +53,7 @@ TEST_CASE("IPv6 addresses are as the C library has them: every pattern of zeros,
 TEST_CASE("IPv4 addresses: each byte at each place") {
     for (std::uint32_t byte = 0; byte < 256; ++byte)
         for (const int shift : {0, 8, 16, 24}) {
-            const std::uint32_t words[4] = {0x01020304u & ~(0xffu << shift) | byte << shift};
+            const std::uint32_t words[4] = {(0x01020304u & ~(0xffu << shift)) | byte << shift};
             const in_addr address{htonl(words[0])};
             REQUIRE(address_text(words, 4) == inet_ntoa(address));
         }
@@ -64,7 +64,7 @@ TEST_CASE("times are those of the C library, on leap days and at ends of years, 
     std::mt19937_64 random(11);
     for (int i = 0; i < 100000; ++i) {
         std::uint64_t ns = random() % 4'000'000'000'000'000'000;  // until 2096
-        if (i % 3 == 0) ns = ns / 86'400'000'000'000 * 86'400'000'000'000 - i % 2;
+        if (i % 3 == 0) ns = ns / 86'400'000'000'000 * 86'400'000'000'000 - static_cast<std::uint64_t>(i % 2);
         REQUIRE(appended(append_time, ns) + "Z" == rfc3339(ns));
     }
 }

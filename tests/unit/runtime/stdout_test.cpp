@@ -55,7 +55,7 @@ TEST_CASE("a line of text, with colour and without") {
 
 TEST_CASE("a line is cut between characters where it is longer than what a pipe takes at once") {
     auto manifest = a_manifest();
-    for (const std::size_t more : {0, 1, 2, 3}) {
+    for (std::size_t more = 0; more < 4; ++more) {
         std::string text(more, 'x');
         while (text.size() < 8000) text += "\xf0\x9f\x98\x80";
         manifest.alerts[0].message = {text};
