@@ -5,7 +5,7 @@ import ctypes
 import sys
 import time
 
-TOPIC, PARTITIONS = b"weir", 3
+TOPIC, PARTITIONS = b"weir", 32                        # each keeps 5 MB: enough for ten minutes
 BEGINNING, PRODUCER, CONSUMER = -2, 0, 1
 
 
