@@ -42,7 +42,7 @@ void Engine::State::connect_recorder(Loaded& loaded) {
     loaded.generation.recorder.emplace(std::move(*recorder));
 }
 
-CapturedPacket Engine::State::captured(const RecordedPacket& packet, std::uint64_t boot_ns) {
+CapturedPacket Engine::State::captured(const RecordedPacket& packet) {
     const Generation* of = find_generation(packet.generation);
     CapturedPacket copy;
     copy.bytes.assign(packet.bytes.begin(), packet.bytes.end());
@@ -75,7 +75,7 @@ void Engine::State::add_capture(const weir_capture& capture, const Generation& o
     packet.direction = (capture.flags & WEIR_RECORD_OUT) != 0 ? PacketDirection::kOut : PacketDirection::kIn;
     if (rule.before != 0 && of.recorder) {
         const Recording before = of.recorder->before(capture, event.time_ns, rule.before_key, rule.before);
-        for (const RecordedPacket& recorded : before.packets()) captures->before.push_back(captured(recorded, boot_ns));
+        for (const RecordedPacket& recorded : before.packets()) captures->before.push_back(captured(recorded));
     }
     to.captures = std::move(captures);
 }

@@ -111,7 +111,7 @@ struct Engine::State {
     // captures.cpp
     void connect_recorder(Loaded& loaded);
     void add_capture(const weir_capture& capture, const Generation& of, PackedEvent& to);
-    CapturedPacket captured(const RecordedPacket& packet, std::uint64_t boot_ns);
+    CapturedPacket captured(const RecordedPacket& packet);
 
     // sets.cpp
     std::vector<SavedSet> changing_sets(const Loaded& loaded) const;

@@ -50,7 +50,7 @@ TEST_CASE("a policy that reads no tags leaves the device as it is") {
     CHECK(!reads_vlan("alert a { message \"{vlan.id}\" }\nrule r { when tcp then drop }"));  // that nothing raises
     // What user space does with an event.
     const std::string raised =
-        "rule r { when tcp then alert a, drop }\nset v : u16\nrule q { when ip.id in v then drop }\n";
+        "rule r { when tcp then alert a, drop }\nset v : u16\nrule q { when tcp.window in v then drop }\n";
     CHECK(
         reads_vlan(raised + "alert a { message \"\" escalate to s when 2 within 1m per vlan.id }\nsink s = stdout()"));
     CHECK(reads_vlan(raised + "alert a { message \"\" respond { add vlan.id to v } }"));
