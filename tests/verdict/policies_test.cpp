@@ -71,9 +71,9 @@ TEST_CASE("the deepest chain of calls leaves some of the stack free", "[policies
     const StackChain chain = deepest_chain(object->elf);
     INFO(chain.functions);
     CHECK(stack_complaint(object->elf) == "");
-    CHECK(chain.calls == kMostCalls);
+    CHECK(chain.calls == 7);
     CHECK(chain.bytes >= 300);
-    for (const char* name : {"weir_policy", "weir_find", "weir_rest", "weir_residual ", "weir_residuals_from"})
+    for (const char* name : {"weir_policy", "weir_find", "weir_rest", "weir_residuals_from"})
         CHECK(chain.functions.find(name) != std::string::npos);
 }
 
