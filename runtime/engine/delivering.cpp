@@ -1,5 +1,5 @@
-// The way of an event from the ring to its sinks, and what is counted on it: docs/adr/0018-a-queue-and-a-thread-a-sink.md.
-// Tested by tests/kernel/events_test.cpp with `delivered`.
+// The way of an event from the ring to its sinks, and what is counted on it:
+// docs/adr/0018-a-queue-and-a-thread-a-sink.md. Tested by tests/kernel/events_test.cpp with `delivered`.
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -52,6 +52,10 @@ void Engine::State::take(const RingEvent& from) {
         return;
     }
     event.manifest = of->manifest.get();
+    if (from.position < handed_before) {
+        of->record.repeat(event.alert);
+        accounts.add_repeated(of->manifest->alerts[event.alert].name);
+    }
     journal.hand(from.end);
     event.wall_clock_ns = boot_ns + record.time_ns;
     const std::string interface = interfaces.name_of(record.packet.ifindex);
@@ -148,11 +152,9 @@ void Engine::State::let_go_of_front() {
     const bool is_done = front.unsettled == 0;
     if (front.is_counted) {
         Generation* of = find_generation(front.generation);
-        const auto times = front.position < handed_before ? Record::Times::kAgain : Record::Times::kOnce;
         journal.begin({front.position, of->number, front.alert, of->record.read(), of->record.alerts()[front.alert]});
-        of->record.hold(front.alert, times);
+        of->record.hold(front.alert);
         const std::string& alert = of->manifest->alerts[front.alert].name;
-        if (times == Record::Times::kAgain) accounts.add_repeated(alert);
         if (is_done) {
             const auto what = front.is_lost ? Record::Outcome::kLost : Record::Outcome::kDelivered;
             of->record.release(front.alert, what);

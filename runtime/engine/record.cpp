@@ -47,17 +47,21 @@ std::span<Record::Taken> Record::taken() const {
     return {reinterpret_cast<Taken*>(memory_.bytes().data() + sizeof(Head)), head().alerts};
 }
 
-void Record::count(std::uint32_t alert, Outcome outcome, Times times) {
-    hold(alert, times);
+void Record::count(std::uint32_t alert, Outcome outcome) {
+    hold(alert);
     release(alert, outcome);
 }
 
-void Record::hold(std::uint32_t alert, Times times) {
+void Record::repeat(std::uint32_t alert) {
+    WEIR_CHECK(alert < head().alerts);
+    ++taken()[alert].repeated;
+}
+
+void Record::hold(std::uint32_t alert) {
     WEIR_CHECK(alert < head().alerts);
     Taken& of = taken()[alert];
     ++head().read;
     ++of.held;
-    if (times == Times::kAgain) ++of.repeated;
 }
 
 void Record::release(std::uint32_t alert, Outcome outcome) {

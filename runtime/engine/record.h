@@ -24,7 +24,6 @@ public:
         std::uint64_t held = 0;
     };
     enum class Outcome : std::uint8_t { kDelivered, kLost };
-    enum class Times : std::uint8_t { kOnce, kAgain };  // kAgain: a killed engine may have handed it to sinks
 
     // `rest`: what adopt() reads back.
     static Result<Record> create(std::uint32_t generation, std::size_t alerts, const std::vector<std::uint8_t>& rest,
@@ -37,9 +36,11 @@ public:
     std::span<const Taken> alerts() const { return taken(); }
     std::uint64_t read() const { return head().read; }  // events taken from the ring
     // One more event has been read, and its sinks are done with it.
-    void count(std::uint32_t alert, Outcome outcome, Times times = Times::kOnce);
+    void count(std::uint32_t alert, Outcome outcome);
+    // One that a killed engine may have handed to sinks is about to be handed to them.
+    void repeat(std::uint32_t alert);
     // One more has been read, and is held; later its sinks are done with it.
-    void hold(std::uint32_t alert, Times times = Times::kOnce);
+    void hold(std::uint32_t alert);
     void release(std::uint32_t alert, Outcome outcome);
     bool holds() const;
     // Those that the previous process held.

@@ -52,7 +52,8 @@ TEST_CASE("an event whose delivery was cut short counts once, and is known to co
     made.restore(cut->alert, cut->read, cut->before);
     CHECK((made.read() == 2 && made.alerts()[0].delivered == 2 && made.alerts()[0].repeated == 0));
     journal->begin({2 * 64, 7, 0, made.read(), made.alerts()[0]});
-    made.count(0, Record::Outcome::kDelivered, Record::Times::kAgain);
+    made.repeat(0);
+    made.count(0, Record::Outcome::kDelivered);
     CHECK((made.read() == 3 && made.alerts()[0].delivered == 3 && made.alerts()[0].repeated == 1));
     // Undone twice, by an engine that was killed while it did so: the same again.
     made.restore(0, cut->read, cut->before);
@@ -75,7 +76,8 @@ TEST_CASE("an event that only the engine's memory has is read, and lost where th
     Record made = record(2);
     made.hold(0);
     made.hold(0);
-    made.hold(1, Record::Times::kAgain);
+    made.repeat(1);
+    made.hold(1);
     CHECK((made.read() == 3 && made.holds()));
     made.release(0, Record::Outcome::kDelivered);
     CHECK((made.alerts()[0].delivered == 1 && made.alerts()[0].held == 1));
