@@ -64,10 +64,12 @@ void append_ends(TextBuffer& to, const weir_packet& packet, Ends ends) {
 
 // Suricata counts each side. weir counts a flow: which side that was is known as long as one of them has sent alone.
 void append_sides(TextBuffer& to, const weir_flow_view& flow) {
+    // Of a flow that begins with this packet nothing else is there: its client has sent it.
+    const bool is_new = (flow.present & WEIR_BIT(WEIR_IS_FLOW_NEW)) != 0;
     const bool is_client_second = (flow.state & WEIR_FLOW_CLIENT) != 0;
     const std::uint32_t seen = flow.state / WEIR_FLOW_SEEN & 3;
-    if (seen != 1 && seen != 2) return;
-    const bool is_to_server = (seen == 2) == is_client_second;
+    if (!is_new && seen != 1 && seen != 2) return;
+    const bool is_to_server = is_new || (seen == 2) == is_client_second;
     const auto pair = [&](std::string_view server, std::string_view client, std::uint64_t number) {
         to.append(server);
         append_number(to, is_to_server ? number : 0);
