@@ -1,5 +1,5 @@
-// The way of an event from the ring to its sinks, and what is counted on it:
-// docs/adr/0018-a-queue-and-a-thread-a-sink.md. Tested by tests/kernel/events_test.cpp with `delivered`.
+// The way of an event from the ring to its sinks: docs/adr/0018-a-queue-and-a-thread-a-sink.md.
+// Tested by tests/kernel/events_test.cpp with `delivered`.
 #include <sys/epoll.h>
 
 #include <algorithm>

@@ -21,8 +21,8 @@ using namespace weir;
 using runtime::UniqueFd;
 using runtime::UniqueMapping;
 
-// The table of flows of a pinned program, and its number of groups; empty where it has none.
-UniqueFd flows_of(const std::string& pin, std::uint32_t& map_id, std::uint32_t& groups) {
+// The table of flows of a pinned program, and its number of elements; empty where it has none.
+UniqueFd flows_of(const std::string& pin, std::uint32_t& map_id, std::uint32_t& elements) {
     const UniqueFd program(bpf_obj_get(pin.c_str()));
     std::vector<std::uint32_t> ids(256);
     bpf_prog_info info{};
@@ -37,7 +37,7 @@ UniqueFd flows_of(const std::string& pin, std::uint32_t& map_id, std::uint32_t& 
         length = sizeof(of);
         if (!map || bpf_obj_get_info_by_fd(map.get(), &of, &length) != 0) continue;
         if (std::string(of.name) != "weir_flows") continue;
-        map_id = id, groups = of.max_entries;
+        map_id = id, elements = of.max_entries;
         return map;
     }
     return {};
@@ -48,11 +48,11 @@ void age(__u64& time_ns, std::uint64_t by_ns) {
     if (time_ns != 0) time_ns = time_ns > by_ns ? time_ns - by_ns : 1;
 }
 
-std::size_t age_all(weir_flow_group* table, std::uint32_t groups, std::uint64_t by_ns) {
+std::size_t age_all(weir_flow_element* table, std::uint32_t elements, std::uint64_t by_ns) {
     std::size_t flows = 0;
-    for (std::uint32_t i = 0; i < groups; ++i) {
+    for (std::uint32_t i = 0; i < weir_flow_groups_in(elements); ++i) {
         for (std::uint32_t cell = 0; cell < WEIR_FLOW_CELLS; ++cell) {
-            weir_flow& flow = table[i].cells[cell];
+            weir_flow& flow = table[i].group.cells[cell];
             if (flow.print == 0) continue;
             age(flow.first_ns, by_ns), age(flow.last_ns, by_ns);
             ++flows;
@@ -71,13 +71,13 @@ int main(int argc, char** argv) {
     std::size_t flows = 0;
     for (const auto& entry : std::filesystem::directory_iterator(std::string("/sys/fs/bpf/weir/") + argv[1])) {
         if (!entry.path().filename().string().starts_with("program-")) continue;
-        std::uint32_t id = 0, groups = 0;
-        const UniqueFd map = flows_of(entry.path(), id, groups);
+        std::uint32_t id = 0, elements = 0;
+        const UniqueFd map = flows_of(entry.path(), id, elements);
         if (!map || std::find(done.begin(), done.end(), id) != done.end()) continue;  // generations share it
-        const std::size_t bytes = std::size_t{groups} * sizeof(weir_flow_group);
+        const std::size_t bytes = std::size_t{elements} * sizeof(weir_flow_element);
         const UniqueMapping memory(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0), bytes);
         if (!memory) return fmt::print(stderr, "the table cannot be mapped\n"), 1;
-        flows += age_all(static_cast<weir_flow_group*>(memory.get()), groups, by_ns);
+        flows += age_all(static_cast<weir_flow_element*>(memory.get()), elements, by_ns);
         done.push_back(id);
     }
     fmt::print("{}\n", flows);
