@@ -76,6 +76,10 @@ int try_sinks(const CheckArguments& arguments, const Compiled& compiled, const s
     int status = kOk;
     for (const bpf::SinkInfo& sink : manifest.sinks) {
         const std::string_view kind = sink_kind_name(sink.kind);
+        if (sink.kind == SinkKind::kExec) {
+            say_note(fmt::format("sink {} is not tried: only weir run --allow-exec=DIR runs programs", sink.name));
+            continue;
+        }
         Progress progress(fmt::format("trying sink {}", sink.name));
         const runtime::SinkProbe probe = runtime::probe_sink(sink, manifest.policy);
         progress.finish();

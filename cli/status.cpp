@@ -176,6 +176,18 @@ void print_answers(const runtime::EngineStatus& engine) {
 
 const char* mode_word(runtime::AttachMode mode) { return mode == runtime::AttachMode::kGeneric ? "generic" : "native"; }
 
+void print_sink(const runtime::SinkStatus& sink) {
+    std::string lost;
+    for (const auto& [reason, events] : sink.lost_by)
+        if (events != 0) lost += fmt::format("{}{} {}", lost.empty() ? " (" : ", ", events, printable(reason));
+    if (!lost.empty()) lost += ")";
+    const std::string spooled = sink.spooled == 0 ? "" : fmt::format(" ({} on disk)", sink.spooled);
+    std::string state;
+    if (sink.state != "ok") state = ": " + printable(sink.state) + (sink.since.empty() ? "" : ", since " + sink.since);
+    fmt::print("sink {}: {} delivered, {} lost{}, {} pending{}{}\n", printable(sink.name), sink.delivered, sink.lost,
+               lost, sink.pending, spooled, state);
+}
+
 void print_status(const service::StatusReply& reply) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const runtime::EngineStatus& engine = reply.engine;
@@ -206,9 +218,7 @@ void print_status(const service::StatusReply& reply) {
     print_measures(engine);
     print_alerts(engine);
     if (!engine.sinks.empty()) fmt::print("\n");
-    for (const runtime::SinkStatus& sink : engine.sinks)
-        fmt::print("sink {}: {} delivered, {} lost, {} pending{}\n", printable(sink.name), sink.delivered, sink.lost,
-                   sink.pending, sink.state == "ok" ? "" : ": " + printable(sink.state));
+    for (const runtime::SinkStatus& sink : engine.sinks) print_sink(sink);
 }
 
 Json json_of(const std::vector<runtime::LeftEngine>& killed) {

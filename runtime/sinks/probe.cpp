@@ -41,7 +41,9 @@ SinkProbe probe_sink(const bpf::SinkInfo& declared, std::string_view policy) {
     record.verdict = ~std::uint8_t{0};
     event.set_record({reinterpret_cast<const std::uint8_t*>(&record), sizeof(record)});
     const PackedEvent* const events[] = {&event};
-    const std::unique_ptr<Sink> sink = make_sink(declared, {});
+    bpf::SinkInfo direct = declared;  // to the peer itself, not into a spool
+    std::erase_if(direct.options, [](const bpf::SinkOption& option) { return option.word == SinkWord::kSpool; });
+    const std::unique_ptr<Sink> sink = make_sink(direct, {});
     sink->prepare();
     Batch batch(events);
     sink->probe(batch);

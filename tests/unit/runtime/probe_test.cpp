@@ -28,6 +28,13 @@ bpf::SinkInfo web_sink(const std::string& url) {
 
 }  // namespace
 
+TEST_CASE("A sink with a spool is tried itself: its spool is an engine's") {
+    const Folder folder;
+    bpf::SinkInfo sink = file_sink((folder.path / "eve.json").string());
+    sink.options.push_back({.word = bpf::SinkWord::kSpool, .number = 1 << 20});
+    CHECK(probe_sink(sink, "edge").is_delivered);
+}
+
 TEST_CASE("A sink that works gets one event that says what it is") {
     const Folder folder;
     const std::string path = (folder.path / "eve.json").string();
