@@ -34,8 +34,7 @@ Status Engine::State::begin_shadow(const bpf::Object& candidate, const Origin& o
     if (!active->source)
         return Error{"the policy in force is too large, or the previous engine loaded it: it cannot be loaded twice",
                      "weir reload, then compare", ENOTSUP};
-    if (options.deliver_to_sinks)
-        if (Status admitted = admit(options.sink_rights, candidate.manifest.sinks); !admitted) return admitted;
+    if (Status admitted = admit_sinks(candidate.manifest); !admitted) return admitted;
     end_shadow();
     auto loaded = Shadow::load(*active->source, active->generation.number, shared_with_shadow(), candidate, origin,
                                root.frames(), [this](const bpf::Object& object, ProgramOptions with) {

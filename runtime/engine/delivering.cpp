@@ -26,12 +26,12 @@ int Engine::State::read_events() {
     boot_ns = realtime_ns() - read_at_ns;
     news.clear();
     const int taken = reader->poll();
-    has_more = taken == EventReader::kMost;
     reactions.carry_out(changer,
                         [this](const std::string& set) { return active ? active->program.state().fd(set) : -1; });
     if (options.on_events && !news.empty()) options.on_events(news);
     dispatcher.flush();
     settle_events();
+    has_more = reader->has_more();
     return taken;
 }
 

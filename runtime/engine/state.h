@@ -153,6 +153,7 @@ struct Engine::State {
     std::vector<std::pair<std::string, int>> wanted_pins() const;
 
     // swap.cpp
+    Status admit_sinks(const bpf::Manifest& manifest) const;
     Status check_sinks(const Generation& generation) const;
     std::vector<std::string> sink_problems(const Generation& generation) const;
     void abandon(Loaded& loaded);

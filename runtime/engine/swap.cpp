@@ -56,10 +56,16 @@ Result<Program> Engine::State::load_program(const bpf::Object& object, const Pro
 
 ProgramOptions Engine::next_program() const { return state_->next_program(); }
 
+// Whether this host lets them deliver.
+Status Engine::State::admit_sinks(const bpf::Manifest& manifest) const {
+    if (!options.deliver_to_sinks) return Done{};
+    if (Status admitted = admit(options.sink_rights, manifest.sinks); !admitted) return admitted;
+    return can_keep(manifest.sinks, options.state_folder);
+}
+
 // Loads a policy and puts it into a free slot. On an error nothing of it stays.
 Result<Loaded> Engine::State::load(bpf::Object object, const Origin& origin) {
-    if (options.deliver_to_sinks)
-        if (Status admitted = admit(options.sink_rights, object.manifest.sinks); !admitted) return admitted.error();
+    if (Status admitted = admit_sinks(object.manifest); !admitted) return admitted.error();
     const ProgramOptions program_options = next_program();
     auto program = load_program(object, program_options);
     if (!program) return program.error();

@@ -68,18 +68,33 @@ void EventReader::let_go(std::uint64_t end) {
     std::atomic_ref(position).store(end, std::memory_order_release);
 }
 
+// A program marks its event as whole, then looks how far the ring was read: either it finds this reader's position, and
+// wakes it, or this finds the event.
+bool EventReader::has_more() const {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return next_ < load(producer_) && (length_of(next_) & BPF_RINGBUF_BUSY_BIT) == 0;
+}
+
+std::uint32_t EventReader::length_of(std::uint64_t position) const {
+    auto& head = *reinterpret_cast<std::uint32_t*>(const_cast<std::uint8_t*>(record_at(position)));
+    return std::atomic_ref(head).load(std::memory_order_acquire);
+}
+
+const std::uint8_t* EventReader::record_at(std::uint64_t position) const {
+    const auto* data =
+        static_cast<const std::uint8_t*>(producer_.get()) + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return data + (position & (bytes_ - 1));
+}
+
 std::uint64_t EventReader::kept_bytes() const { return next_ - load(consumer_); }
 
 int EventReader::poll() {
-    const auto* data =
-        static_cast<const std::uint8_t*>(producer_.get()) + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     int taken = 0;
     const std::uint64_t produced = load(producer_);
     while (taken < kMost && next_ < produced) {
-        const std::uint8_t* record = data + (next_ & (bytes_ - 1));
-        auto& head = *reinterpret_cast<std::uint32_t*>(const_cast<std::uint8_t*>(record));
-        const std::uint32_t length = std::atomic_ref(head).load(std::memory_order_acquire);
+        const std::uint32_t length = length_of(next_);
         if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;  // a program is about to fill it
+        const std::uint8_t* record = record_at(next_);
         const std::uint64_t at = std::exchange(next_, next_ + padded(length & kLengthMask));
         const RingEvent event = event_at({record + BPF_RINGBUF_HDR_SZ, length & kLengthMask}, at, next_);
         if ((length & BPF_RINGBUF_DISCARD_BIT) != 0) continue;

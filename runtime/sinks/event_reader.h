@@ -37,6 +37,9 @@ public:
     std::uint64_t position() const { return next_; }
     // The ring may use what stands before this position. Whoever reads the ring next begins there.
     void let_go(std::uint64_t end);
+    // Events wait of which the kernel has woken nobody, because it saw the ring keep earlier ones. To be asked after
+    // the last let_go() before a wait.
+    bool has_more() const;
     // Bytes between there and position().
     std::uint64_t kept_bytes() const;
     std::uint64_t ring_bytes() const { return bytes_; }
@@ -48,6 +51,10 @@ public:
 private:
     EventReader(UniqueFd ring, std::uint64_t bytes, Take take)
         : take_(std::move(take)), ring_(std::move(ring)), bytes_(bytes) {}
+
+    // Of the record there: its length with the kernel's two bits, and where it stands.
+    std::uint32_t length_of(std::uint64_t position) const;
+    const std::uint8_t* record_at(std::uint64_t position) const;
 
     Take take_;
     UniqueFd ring_;

@@ -120,14 +120,21 @@ Status can_make(const std::vector<bpf::SinkInfo>& sinks) {
     return Done{};
 }
 
+Status can_keep(const std::vector<bpf::SinkInfo>& sinks, const std::string& state_folder) {
+    for (const bpf::SinkInfo& sink : sinks)
+        if (sink.find(SinkWord::kSpool) != nullptr && state_folder.empty())
+            return Error{fmt::format("the sink `{}` has a spool, and the engine has no folder for it", sink.name),
+                         "weir run --state DIR gives it one", ENOENT};
+    return Done{};
+}
+
 std::unique_ptr<Sink> make_sink(const bpf::SinkInfo& sink, const SinkHost& host) {
     const Row& row = row_of(sink.kind);
     if (row.make == nullptr) return std::make_unique<MissingSink>(missing(sink));
     const std::uint64_t spool_bytes = sink.number(SinkWord::kSpool, 0);
     if (spool_bytes == 0) return row.make(sink, host);
-    if (host.state_folder.empty())
-        return std::make_unique<MissingSink>(
-            fmt::format("`{}` has a spool, and the engine no folder for it: weir run --state DIR", sink.name));
+    if (Status kept = can_keep({sink}, host.state_folder); !kept)  // of a policy that another engine has put in force
+        return std::make_unique<MissingSink>(kept.error().message);
     return std::make_unique<SpooledSink>(row.make(sink, host), fmt::format("{}/spool/{}", host.state_folder, sink.name),
                                          spool_bytes);
 }

@@ -17,6 +17,8 @@ class ExecBroker;
 // Whether this build has all of these kinds; an error names the first that it lacks, and
 // the package that brings it.
 Status can_make(const std::vector<bpf::SinkInfo>& sinks);
+// Whether there is a folder for those that keep events on disk. An error names the first.
+Status can_keep(const std::vector<bpf::SinkInfo>& sinks, const std::string& state_folder);
 // What sinks get of the engine that they are of.
 struct SinkHost {
     std::string state_folder{};            // empty: nothing outlives the engine

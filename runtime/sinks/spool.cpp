@@ -75,6 +75,8 @@ Result<std::unique_ptr<Spool>> Spool::open(const std::string& folder, std::uint6
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) return kernel_error(failed.value(), fmt::format("making the folder {}", printable(folder)));
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);  // events are nobody else's
+    if (failed) return kernel_error(failed.value(), fmt::format("changing the folder {}", printable(folder)));
     UniqueFd lock(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock) return kernel_error(errno, fmt::format("opening the spool {}", printable(folder)));
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)

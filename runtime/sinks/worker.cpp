@@ -136,6 +136,7 @@ void Worker::run() {
         hand_on_notes();
         if (!events.empty()) work(events);
     }
+    sink_.reset();  // here, so that sinks whose peers are slow to part end at the same time
     has_ended_.store(true, std::memory_order_release);
     eventfd_write(wake_fd_, 1);
 }

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -139,6 +141,59 @@ TEST_CASE("a spool that a kill has cut, or somebody has changed, gives what is w
     CHECK(texts(*spool) == std::vector<std::string>{"line 5", "line 6"});
     append(*spool, 7, 8);
     CHECK(texts(*spool).back() == "line 7");
+}
+
+// A child appends and settles until it is killed, and says what was done: what it had said is true afterwards.
+TEST_CASE(
+    "a spool is killed a hundred times: nothing that it had is lost, nothing comes twice but what was under way") {
+    const Folder folder;
+    const fs::path at = folder.path / "spool";
+    std::uint64_t appended = 0, settled = 0, seed = 1, twice = 0;
+    constexpr std::uint64_t kAtOnce = 7;
+    for (int kill_number = 0; kill_number < 100; ++kill_number) {
+        int ends[2];
+        REQUIRE(pipe(ends) == 0);
+        const pid_t child = fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            auto spool = Spool::open(at, 1 << 20);
+            const auto say = [&](char what) {
+                if (write(ends[1], &what, 1) != 1) _exit(1);
+            };
+            for (std::uint64_t next = appended; spool; ++next) {
+                const std::string text = fmt::format("line {}", next);
+                if ((*spool)->append("id of " + text, text) == nullptr) say('a');
+                if (next % kAtOnce != kAtOnce - 1) continue;
+                const std::size_t given = (*spool)->first(kAtOnce).size();
+                (*spool)->settle(given);
+                for (std::size_t i = 0; i < given; ++i) say('s');
+            }
+            _exit(1);
+        }
+        close(ends[1]);
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        char said = 0;
+        for (std::uint64_t left = 1 + (seed >> 33) % 300; left-- != 0 && read(ends[0], &said, 1) == 1;)
+            ++(said == 'a' ? appended : settled);
+        REQUIRE(kill(child, SIGKILL) == 0);
+        while (read(ends[0], &said, 1) == 1) ++(said == 'a' ? appended : settled);
+        REQUIRE(waitpid(child, nullptr, 0) == child);
+        close(ends[0]);
+        auto spool = opened(at);
+        const auto lines = texts(*spool, 10'000);
+        // A line, or the lines of one settle(), may have been done with and not said.
+        const std::uint64_t first = lines.empty() ? appended : std::stoull(lines.front().substr(5));
+        CHECK(spool->damaged() == 0);
+        CHECK((first <= settled + kAtOnce && first >= settled));
+        for (std::size_t i = 0; i < lines.size(); ++i) REQUIRE(lines[i] == fmt::format("line {}", first + i));
+        const std::uint64_t end = first + lines.size();
+        CHECK((end == appended || end == appended + 1));
+        twice += first - settled;
+        appended = end;
+        settled = first;
+    }
+    CHECK(appended > 1000);
+    CHECK(twice < 100 * kAtOnce);
 }
 
 TEST_CASE("what is changed under an open spool is lost, and counted so") {
