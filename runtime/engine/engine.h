@@ -59,7 +59,7 @@ struct EngineOptions {
     // with programs that were loaded beforehand (Engine::next_program()) it need not.
     LoadProgram load{};
     std::uint64_t reject_limit = 1000;   // answers to rejected packets a second and interface; 0: none
-    std::uint32_t ring_bytes = 1 << 23;  // room for events that wait: a power of two, and of pages
+    std::uint32_t ring_bytes = 1 << 24;  // room for events that wait: a power of two, and of pages
 };
 
 struct SwapOptions {
