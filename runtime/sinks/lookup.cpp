@@ -19,7 +19,8 @@ Lookup::Lookup(std::string host, std::string port, int socket_type) : request_(s
     request.host = std::move(host);
     request.port = std::move(port);
     request.hints.ai_socktype = socket_type;
-    request.hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+    // Not AI_ADDRCONFIG: a host that has no network but its loopback has sinks there, too.
+    request.hints.ai_flags = AI_NUMERICSERV;
     request.question.ar_name = request.host.c_str();
     request.question.ar_service = request.port.c_str();
     request.question.ar_request = &request.hints;
