@@ -18,7 +18,7 @@ import tempfile
 import time
 
 NAME = "weirevents"
-BURST = 34_000        # starting bpftool takes 30 ms: with fewer there are no 1,000,000 a second; the ring holds twice as many
+BURST = 40_000        # starting bpftool takes 30 ms: with fewer there are no 1,000,000 a second; the ring holds 75,000
 FRAME = bytes.fromhex("ffffffffffff0000000000000800" "4500001c000000004011000001020304c0000201" "3039000900080000").ljust(60, b"\0")
 
 
