@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,9 +12,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <thread>
 #include <vector>
 
+#include "grammar/base/seeded.h"
 #include "runtime/engine/accounts.h"
 #include "runtime/engine/flow_list.h"
 #include "runtime/kernel.h"
@@ -178,6 +181,44 @@ TEST_CASE("several CPUs count exactly", "[flows]") {
     REQUIRE(list->flows == 1);
     CHECK(list->top[0].packets == kThreads * kEach);
     CHECK(list->top[0].bytes == kThreads * kEach * udp(53).size());
+}
+
+TEST_CASE("CPUs that take one another's cells leave no flow twice, and each where its tag is", "[flows]") {
+    const auto program = loaded(compiled("flows size 1 rule r { when ip.ttl == 1 then reject }"
+                                         " rule s { when flow.packets > 1000000 then drop }"),
+                                0);  // one group
+    constexpr std::uint32_t kThreads = 4, kFlows = 12, kEach = 10'000;
+    std::vector<std::thread> threads;
+    for (std::uint32_t i = 0; i < kThreads; ++i)
+        threads.emplace_back([&, i] {
+            Seeded random(i);
+            for (std::uint32_t n = 0; n < kEach; ++n) {
+                Frame frame = from(udp(53), 0x0b000000 + static_cast<std::uint32_t>(random() % kFlows));
+                if (random() % 8 == 0) frame[22] = 1;
+                run(program, frame, 4);
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    const int map = program.state().flows();
+    const std::uint32_t groups = program.state().flow_groups();
+    REQUIRE(groups == 1);
+    const std::size_t bytes = weir_flow_elements(groups) * sizeof(weir_flow_element);
+    const runtime::UniqueMapping memory(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0), bytes);
+    REQUIRE(memory);
+    const auto* table = static_cast<const weir_flow_element*>(memory.get());
+    std::set<std::uint64_t> prints;
+    std::uint64_t used = 0;
+    for (std::uint32_t cell = 0; cell < WEIR_FLOW_CELLS; ++cell) {
+        const weir_flow& flow = table[0].group.cells[cell];
+        if (flow.print == 0) continue;
+        ++used;
+        CHECK(prints.insert(flow.print).second);
+        CHECK(table[weir_flow_tag_element(groups, 0)].tags[0][cell] == weir_flow_tag(flow.print));
+    }
+    CHECK(used > 4);
+    CHECK(table[0].group.cells[0].lock == 0);
+    CHECK(flows_account(program).evicted > 1'000);
+    CHECK(flows_account(program).refused == 0);
 }
 
 // ---- from policy to policy ----

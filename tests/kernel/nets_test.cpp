@@ -3,13 +3,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "grammar/base/seeded.h"
 #include "grammar/value.h"
-#include "tests/kernel/wire.h"
+#include "runtime/engine/accounts.h"
+#include "runtime/state/live_set.h"
+#include "tests/kernel/trial.h"
 
 using namespace weir;
 using namespace weir::test;
@@ -118,6 +123,60 @@ TEST_CASE("a net of each length is found among many others, and no longer once i
         CHECK(*running.set().remove({net}) == 1);
     }
     CHECK_FALSE(running.drops());
+}
+
+TEST_CASE("an IPv6 net of each length is found among many others, and packets around it are in none", "[nets]") {
+    const bpf::Object object = compiled("set bad : net size 4000 rule bad { when ip.src in bad then drop }");
+    const runtime::Program program = loaded(object, 0);
+    const bpf::SetInfo& info = object.manifest.sets.front();
+    runtime::SetChanger changer;
+    const auto set = runtime::LiveSet::open(info, program.state().fd(info.identity), &changer);
+    REQUIRE(set);
+    // UDP from that address, or from one that differs from it in a bit, the first being 0.
+    const std::string text = "20a5:5a0f:c3d2:e1b4:8796:a578:69ff:0001";
+    const IpAddress address = *parse_ip(text);
+    const auto frame = [&](std::optional<unsigned> bit) {
+        Frame bytes(14 + 40 + 8);
+        bytes[12] = 0x86, bytes[13] = 0xdd, bytes[14] = 0x60, bytes[19] = 8, bytes[20] = 17, bytes[21] = 64;
+        for (std::size_t i = 0; i < 16; ++i) bytes[22 + i] = address.bytes[i];
+        if (bit) bytes[22 + *bit / 8] = static_cast<std::uint8_t>(bytes[22 + *bit / 8] ^ 0x80 >> *bit % 8);
+        bytes[38] = 0x20, bytes[57] = 53, bytes[59] = 8;
+        return bytes;
+    };
+    const auto matched = [&] {
+        bpf::Manifest manifest;
+        manifest.rules.resize(1);
+        const auto counts = runtime::read_counts(program, manifest);
+        REQUIRE(counts);
+        return counts->rows[0].packets;
+    };
+    const auto drops = [&](std::optional<unsigned> bit) {
+        const std::uint64_t before = matched();
+        run(program, frame(bit), 1);
+        return matched() - before == 1;
+    };
+    Seeded random(9);
+    std::vector<std::string> others;
+    for (int i = 0; i < 3'000; ++i) {
+        std::string other = "d";  // no bit of the address makes one of it
+        for (int digit = 1; digit < 32; ++digit)
+            other += fmt::format("{}{:x}", digit % 4 == 0 ? ":" : "", random() % 16);
+        others.push_back(to_string(network({*parse_ip(other), static_cast<std::uint8_t>(8 + random() % 121)})));
+    }
+    REQUIRE(set->add(others, 0));
+    CHECK_FALSE(drops(std::nullopt));
+    for (unsigned length = 0; length <= 128; ++length) {
+        const std::string net = to_string(network({address, static_cast<std::uint8_t>(length)}));
+        INFO(net);
+        const auto added = set->add({net}, 0);
+        REQUIRE(added);
+        REQUIRE(added->added == 1);
+        CHECK(drops(std::nullopt));
+        if (length > 0) CHECK_FALSE(drops(length - 1));
+        if (length < 128) CHECK(drops(length));
+        CHECK(*set->remove({net}) == 1);
+        CHECK_FALSE(drops(std::nullopt));
+    }
 }
 
 TEST_CASE("a set of nets has its size, takes its nets along, and refuses what is none", "[nets]") {
