@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "bpf/abi.h"
+#include "bpf/flow.h"
 #include "bpf/histogram.h"
 #include "bpf/name_table.h"
 #include "bpf/record.h"
@@ -40,8 +41,12 @@ bool is_sound(const FieldRef& field) {
     const bool is_inside = field.offset >= WEIR_INSIDE_OFFSET;
     const std::size_t end = std::size_t{field.offset} + field.size - (is_inside ? WEIR_INSIDE_OFFSET : 0);
     const bool is_text = field.format == FieldFormat::kName || field.format == FieldFormat::kText;
+    const bool is_placed = field.format != FieldFormat::kText || field.size == sizeof(std::uint32_t);
+    // An event has what its flow is only where it says so.
+    const bool is_of_flow = field.offset >= WEIR_FLOW_OFFSET;
     return field.format <= FieldFormat::kDuration && field.size <= most && field.shift < 64 &&
-           field.present_bit < WEIR_FLOW_PRESENT_END && (is_inside || !is_text) &&
+           field.present_bit < WEIR_FLOW_PRESENT_END && (is_inside || !is_text) && is_placed &&
+           (!is_of_flow || field.present_bit >= WEIR_HAS_FLOW) &&
            end <= (is_inside ? sizeof(weir_scratch) : sizeof(weir_packet));
 }
 
@@ -79,7 +84,8 @@ bool is_sound(const ResponseInfo& response, const std::vector<SetInfo>& sets) {
 }
 
 bool is_sound(const AlertInfo& alert, const Manifest& manifest) {
-    return alert.severity <= AlertSeverity::kCritical &&
+    return alert.severity <= AlertSeverity::kCritical && alert.escalations.size() <= kMostEscalations &&
+           alert.responses.size() <= kMostResponses &&
            std::all_of(alert.message.begin(), alert.message.end(),
                        [](const MessagePart& part) { return is_sound(part); }) &&
            std::all_of(alert.sinks.begin(), alert.sinks.end(),

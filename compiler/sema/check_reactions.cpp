@@ -10,9 +10,8 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::size_t kMaxKeys = 4;                            // fields of one, as of a state term
-constexpr std::uint64_t kMostEvents = 0xffffffff;              // of a window
-constexpr std::size_t kMaxEscalations = 8, kMaxResponses = 8;  // docs/limits.md
+constexpr std::size_t kMaxKeys = 4;                // fields of one, as of a state term
+constexpr std::uint64_t kMostEvents = 0xffffffff;  // of a window
 
 }  // namespace
 
@@ -73,6 +72,7 @@ std::optional<policy::SinkId> ItemChecker::known_sink(const ast::Name& name) {
     return std::nullopt;
 }
 
+// One that is written twice is one, as a sink in `to`.
 void ItemChecker::escalation(const ast::Policy& policy, const ast::Escalate& written, policy::Alert& alert) {
     const auto wrong = [&](std::string message) {
         say({.code = Code::E347,
@@ -97,7 +97,12 @@ void ItemChecker::escalation(const ast::Policy& policy, const ast::Escalate& wri
     escalation.count = *count;
     escalation.window_ns = within->ns;
     escalation.keys = std::move(*keys);
-    alert.escalations.push_back(std::move(escalation));
+    const auto is_same = [&](const policy::Escalation& other) {
+        return other.sink == escalation.sink && other.count == escalation.count &&
+               other.window_ns == escalation.window_ns && other.keys == escalation.keys;
+    };
+    if (std::none_of(alert.escalations.begin(), alert.escalations.end(), is_same))
+        alert.escalations.push_back(std::move(escalation));
 }
 
 void ItemChecker::response(const ast::Policy& policy, const ast::Action& written, policy::Alert& alert) {
@@ -121,10 +126,10 @@ void ItemChecker::reactions(const ast::Policy& policy, const ast::Alert& written
     };
     for (const ast::Escalate& one : written.escalations) escalation(policy, one, alert);
     for (const ast::Action& one : written.responses) response(policy, one, alert);
-    if (written.escalations.size() > kMaxEscalations)
-        too_many(written.escalations[kMaxEscalations].span, "escalations", kMaxEscalations);
-    if (written.responses.size() > kMaxResponses)
-        too_many(written.responses[kMaxResponses].span, "responses", kMaxResponses);
+    if (written.escalations.size() > kMostEscalations)
+        too_many(written.escalations[kMostEscalations].span, "escalations", kMostEscalations);
+    if (written.responses.size() > kMostResponses)
+        too_many(written.responses[kMostResponses].span, "responses", kMostResponses);
 }
 
 }  // namespace weir::sema

@@ -2,6 +2,7 @@
 // objects that it makes. What each kind takes: compiler/sema/sink_kinds.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <string_view>
@@ -51,6 +52,9 @@ inline constexpr std::string_view kSinkAddressesNames[] = {"pseudonym", "plain"}
 inline constexpr std::string_view kFacilityNames[] = {
     "kern", "user", "mail", "daemon", "auth",   "syslog", "lpr",    "news",   "uucp",   "cron",   "authpriv", "ftp",
     "",     "",     "",     "",       "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7"};
+
+// Of one alert: docs/limits.md.
+inline constexpr std::size_t kMostEscalations = 8, kMostResponses = 8;
 
 // What a hole of a message may name beside a field.
 enum class MessageWord : std::uint8_t {

@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "bpf/abi.h"
+#include "bpf/flow.h"
 #include "compiler/object_bytes.h"
 
 using namespace weir;
@@ -105,6 +107,31 @@ TEST_CASE("an object that no compiler makes is none") {
     CHECK_FALSE(is_read([](bpf::Object& o) {
         o.manifest.alerts[0].message = {bpf::FieldRef{"x", bpf::FieldFormat::kNumber, 0, 0, 16, 0, 1}};
     }));
+}
+
+TEST_CASE("an alert reacts no more often than a policy may say, and reads nothing that an event may lack") {
+    const auto is_read = [](std::size_t escalations, std::size_t responses) {
+        bpf::Object made = object();
+        made.manifest.sets.resize(1);
+        made.manifest.sets[0].dynamic = true;
+        made.manifest.alerts[0].escalations.resize(escalations, {0, 1, 1, {}});
+        made.manifest.alerts[0].responses.resize(responses);
+        return bpf::from_bytes(bpf::to_bytes(made)).has_value();
+    };
+    CHECK(is_read(8, 8));
+    CHECK_FALSE(is_read(9, 0));
+    CHECK_FALSE(is_read(0, 9));
+    const auto is_field = [](bpf::FieldFormat format, std::uint8_t bit, std::size_t offset, std::uint8_t size) {
+        bpf::Object made = object();
+        made.manifest.alerts[0].message = {
+            bpf::FieldRef{"x", format, bit, static_cast<std::uint16_t>(offset), size, 0, 1}};
+        return bpf::from_bytes(bpf::to_bytes(made)).has_value();
+    };
+    using Format = bpf::FieldFormat;
+    CHECK(is_field(Format::kNumber, WEIR_HAS_FLOW, WEIR_FLOW_OFFSET, 8));
+    CHECK_FALSE(is_field(Format::kNumber, 0, WEIR_FLOW_OFFSET, 8));  // an event without its flow ends there
+    CHECK(is_field(Format::kText, 0, WEIR_INSIDE_OFFSET, 4));
+    CHECK_FALSE(is_field(Format::kText, 0, WEIR_INSIDE_OFFSET, 0));  // four bytes are read
 }
 
 TEST_CASE("bytes that are cut short, or changed, are no object") {

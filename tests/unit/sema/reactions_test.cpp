@@ -38,6 +38,8 @@ TEST_CASE("escalations as they are handed on") {
     CHECK(first.key[1].field.name == "udp.dport");
     CHECK((info.escalations[1].sink == 0 && info.escalations[1].key.size() == 1));  // each field once
     CHECK(info.sinks == std::vector<std::uint32_t>{0});
+    CHECK(made("escalate to t when many within 1m per ip.src escalate to t when 5 within 60s per ip.src")
+              .escalations.size() == 1);  // the same
     CHECK(check(alert("escalate to u when 2 within 1s per ip.src")).has(Code::E210));
     CHECK(check(alert("escalate to t when 2 within 1s per payload")).diagnostics.has_errors());
     CHECK(check(alert("escalate to t when 4294967296 within 1s per ip.src")).has(Code::E347));
