@@ -61,8 +61,9 @@ void print_alerts(const runtime::EngineStatus& engine) {
                    alert.delivered, alert.suppressed, alert.lost, alert.pending);
     for (const runtime::AlertStatus& alert : engine.alerts) {
         for (const runtime::EscalationStatus& one : alert.escalations)
-            fmt::print("{} escalates to {}: {} escalated, {} delivered, {} lost, {} pending\n", printable(alert.name),
-                       printable(one.sink), one.escalated, one.delivered, one.lost, one.pending);
+            fmt::print("{} escalates to {}: {} escalated, {} delivered, {} lost, {} pending{}\n", printable(alert.name),
+                       printable(one.sink), one.escalated, one.delivered, one.lost, one.pending,
+                       one.evicted == 0 ? "" : fmt::format("; {} windows evicted", one.evicted));
         if (alert.responses)
             fmt::print("{} responds: {} done, {} would have been done, {} failed, {} lost\n", printable(alert.name),
                        alert.responses->done, alert.responses->would, alert.responses->failed, alert.responses->lost);

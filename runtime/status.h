@@ -56,6 +56,7 @@ struct EscalationCounts {
 struct EscalationStatus : EscalationCounts {
     std::string sink;
     std::uint64_t pending = 0;
+    std::uint64_t evicted = 0;  // windows that ended early, since there were too many keys
 };
 // Changes of sets that an alert's events have asked for, by this engine.
 struct ResponseStatus {

@@ -135,6 +135,7 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
             line("delivered", one.delivered);
             line("lost", one.lost);
             line("pending", one.pending);
+            line("evicted", one.evicted);
         });
         row.part("responses", alert.responses, [](auto& part, auto& responses) {
             part("done", responses.done);

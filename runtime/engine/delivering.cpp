@@ -74,7 +74,7 @@ void Engine::State::hand_on(InFlight& event, Generation& of) {
     event.unsettled = static_cast<std::uint32_t>(sinks.size());
     const bpf::AlertInfo& alert = of.manifest->alerts[event.alert];
     if (!alert.escalations.empty() || !alert.responses.empty())
-        for (const std::uint32_t number : reactions.take(event.record(), *of.manifest, event.interface.data()))
+        for (const std::uint32_t number : reactions.take(event.record(), *of.manifest))
             escalate(event, of, number, escalated);
     for (const SinkId sink : sinks)
         if (std::find(escalated.begin(), escalated.end(), sink) == escalated.end()) dispatcher.push(event, sink);

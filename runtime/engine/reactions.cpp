@@ -32,26 +32,28 @@ std::string cut_address(const std::string& text, const bpf::KeyPart& part) {
     return fmt::format("{}/{}", cut, bits);
 }
 
-// The parts of a key as texts; nothing where the packet lacks one.
-std::optional<std::vector<std::string>> key_of(const weir_event_inside& record, const std::vector<bpf::KeyPart>& parts,
-                                               const std::string& interface) {
-    std::vector<std::string> key;
+// An entry of a set as text; nothing where the packet lacks a part of it. Sets that packets change have neither names
+// nor texts, and no number is "-".
+std::optional<std::string> entry_of(const weir_event_inside& record, const std::vector<bpf::KeyPart>& parts,
+                                    const bpf::RuleInfo& rule) {
+    std::string entry;
     for (const bpf::KeyPart& part : parts) {
-        std::string text = field_text(record, part.field, interface);
+        std::string text = is_lacking(part.field, rule) ? "-" : field_text(record, part.field, {});
         if (text == "-") return std::nullopt;
         if (part.field.format == bpf::FieldFormat::kAddress) text = cut_address(text, part);
-        key.push_back(std::move(text));
+        if (&part != &parts.front()) entry += ", ";
+        entry += text;
     }
-    return key;
+    return entry;
 }
 
-std::string joined(const std::vector<std::string>& texts, std::string_view between) {
-    std::string all;
-    for (const std::string& text : texts) {
-        if (&text != &texts.front()) all += between;
-        all += text;
-    }
-    return all;
+// Of an escalation's window. Events that lack a field share one.
+std::string window_key(const weir_event_inside& record, const std::vector<bpf::KeyPart>& parts,
+                       const bpf::RuleInfo& rule) {
+    std::string key;
+    for (const bpf::KeyPart& part : parts)
+        if (is_lacking(part.field, rule) || !append_key(key, record, part)) return {};
+    return key;
 }
 
 // What a window goes on for when the policy is loaded again.
@@ -72,36 +74,34 @@ std::uint64_t end_of(const bpf::ResponseInfo& response, std::uint64_t time_ns) {
 
 }  // namespace
 
-std::vector<std::uint32_t> Reactions::take(const weir_event_inside& record, const bpf::Manifest& manifest,
-                                           const std::string& interface) {
+std::vector<std::uint32_t> Reactions::take(const weir_event_inside& record, const bpf::Manifest& manifest) {
     const bpf::AlertInfo& alert = manifest.alerts[record.event.alert];
-    if (!alert.responses.empty()) respond(record, manifest, interface);
+    if (!alert.responses.empty()) respond(record, manifest);
     std::vector<std::uint32_t> filled;
     for (std::uint32_t i = 0; i < alert.escalations.size(); ++i) {
         const bpf::EscalationInfo& escalation = alert.escalations[i];
-        const auto key = key_of(record, escalation.key, interface);
         auto& windows =
             windows_.try_emplace(identity_of(alert, escalation, manifest), escalation.count, escalation.window_ns)
                 .first->second;
-        // No text of a field has a zero byte. Events that lack a field share one window.
-        if (!windows.add(key ? joined(*key, std::string_view("\0", 1)) : std::string(), record.event.time_ns)) continue;
+        const std::string key = window_key(record, escalation.key, manifest.rules[record.event.rule]);
+        if (!windows.add(key, record.event.time_ns)) continue;
         ++escalations_[{alert.name, manifest.sinks[escalation.sink].name}].escalated;
         filled.push_back(i);
     }
     return filled;
 }
 
-void Reactions::respond(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface) {
+void Reactions::respond(const weir_event_inside& record, const bpf::Manifest& manifest) {
     const bpf::AlertInfo& alert = manifest.alerts[record.event.alert];
     for (const bpf::ResponseInfo& response : alert.responses) {
         const bpf::SetInfo& set = manifest.sets[response.set];
-        const auto key = key_of(record, response.key, interface);
-        if (!key) continue;  // an absent field changes nothing
+        const auto entry = entry_of(record, response.key, manifest.rules[record.event.rule]);
+        if (!entry) continue;  // an absent field changes nothing
         if ((record.event.flags & WEIR_EVENT_WOULD) != 0) {
             ++responses_[alert.name].would;
             continue;
         }
-        const auto words = set_words(set, joined(*key, ", "));
+        const auto words = set_words(set, *entry);
         Wanted wanted{alert.name, set.identity, {}};
         if (!words || words->size() > WEIR_KEY_WORDS) {
             ++responses_[alert.name].failed;
@@ -142,25 +142,32 @@ void Reactions::escalated(const std::string& alert, const std::string& sink, boo
 
 void Reactions::keep_only(const std::vector<const bpf::Manifest*>& kept) {
     std::set<std::string> identities, alerts;
+    std::set<std::pair<std::string, std::string>> escalations;
     for (const bpf::Manifest* manifest : kept)
         for (const bpf::AlertInfo& alert : manifest->alerts) {
             alerts.insert(alert.name);
-            for (const bpf::EscalationInfo& one : alert.escalations)
+            for (const bpf::EscalationInfo& one : alert.escalations) {
                 identities.insert(identity_of(alert, one, *manifest));
+                escalations.emplace(alert.name, manifest->sinks[one.sink].name);
+            }
         }
     std::erase_if(windows_, [&](const auto& entry) { return !identities.contains(entry.first); });
-    std::erase_if(escalations_, [&](const auto& entry) { return !alerts.contains(entry.first.first); });
+    std::erase_if(escalations_, [&](const auto& entry) { return !escalations.contains(entry.first); });
     std::erase_if(responses_, [&](const auto& entry) { return !alerts.contains(entry.first); });
 }
 
 void Reactions::fill(const bpf::AlertInfo& alert, const bpf::Manifest& manifest, AlertStatus& status) const {
-    std::set<std::string> sinks;
-    for (const bpf::EscalationInfo& one : alert.escalations) sinks.insert(manifest.sinks[one.sink].name);
-    for (const std::string& sink : sinks) {
+    std::map<std::string, std::uint64_t> sinks;  // evicted windows
+    for (const bpf::EscalationInfo& one : alert.escalations) {
+        const auto windows = windows_.find(identity_of(alert, one, manifest));
+        sinks[manifest.sinks[one.sink].name] += windows == windows_.end() ? 0 : windows->second.evictions();
+    }
+    for (const auto& [sink, evicted] : sinks) {
         EscalationStatus& row = status.escalations.emplace_back();
         const auto counted = escalations_.find({alert.name, sink});
         if (counted != escalations_.end()) static_cast<EscalationCounts&>(row) = counted->second;
         row.sink = sink;
+        row.evicted = evicted;
         row.pending = row.escalated - row.delivered - row.lost;
     }
     if (alert.responses.empty()) return;

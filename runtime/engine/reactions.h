@@ -24,10 +24,9 @@ public:
     // The table of the set of that identity in the policy in force; below 0 where it has none.
     using FindSet = std::function<int(const std::string& identity)>;
 
-    // One more event of a program of `manifest`, which came in on `interface`. Its responses wait for carry_out().
-    // Returns the numbers of the alert's escalations whose window it fills: each is a copy to their sink.
-    std::vector<std::uint32_t> take(const weir_event_inside& record, const bpf::Manifest& manifest,
-                                    const std::string& interface);
+    // One more event of a program of `manifest`. Its responses wait for carry_out(). Returns the numbers of the alert's
+    // escalations whose window it fills: each is a copy to their sink.
+    std::vector<std::uint32_t> take(const weir_event_inside& record, const bpf::Manifest& manifest);
     // Makes the changes that wait.
     void carry_out(SetChanger& changer, const FindSet& find_set);
 
@@ -44,7 +43,7 @@ private:
         std::string set;  // identity
         weir_set_request order{};
     };
-    void respond(const weir_event_inside& record, const bpf::Manifest& manifest, const std::string& interface);
+    void respond(const weir_event_inside& record, const bpf::Manifest& manifest);
 
     std::map<std::string, EventWindows> windows_;                                  // by identity
     std::map<std::pair<std::string, std::string>, EscalationCounts> escalations_;  // by alert and sink

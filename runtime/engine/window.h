@@ -20,9 +20,7 @@ struct InFlight : PackedEvent {
     bool is_lost = false;         // one of them did not take it
     bool is_counted = true;       // false: no alert's account knows it
     bool is_held = false;         // the ring has let go of it
-    // Of a copy that `escalated` says so: which escalation of its alert, and the event, where its sink gets the copy
-    // in that one's place.
-    std::uint32_t escalation = 0;
+    // Of a copy that `escalated` says so: the event, where its sink gets the copy in that one's place.
     InFlight* stands_for = nullptr;
 };
 

@@ -68,12 +68,61 @@ void append_hole(TextBuffer& to, MessageWord word, const PackedEvent& event) {
     if (to.size() == before) to.append('-');
 }
 
-// Programs of that direction keep something else in its place (bpf/templates/egress.h).
+struct AddressWords {
+    std::uint32_t words[4] = {};
+    std::uint8_t version = 4;
+};
+AddressWords address_of(const weir_event_inside& record, const bpf::FieldRef& field) {
+    AddressWords address;
+    std::memcpy(address.words, place(record, field.offset), std::min<std::size_t>(field.size, sizeof(address.words)));
+    if (field.size > sizeof(address.words[0]))
+        address.version =
+            (field.offset < WEIR_INSIDE_OFFSET ? record.event.packet : record.inside.inner).ip_version == 6 ? 6 : 4;
+    return address;
+}
+
+std::string_view text_of(const weir_event_inside& record, const bpf::FieldRef& field) {
+    std::uint32_t text = 0;
+    std::memcpy(&text, place(record, field.offset), sizeof(text));
+    return frame_text(record, text);
+}
+
+void append_bytes(std::string& key, std::string_view bytes) {
+    const auto size = static_cast<std::uint32_t>(bytes.size());
+    key.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(bytes);
+}
+
+}  // namespace
+
 bool is_lacking(const bpf::FieldRef& field, const bpf::RuleInfo& rule) {
     return rule.direction == bpf::Direction::kOut && field.name == "rx_queue";
 }
 
-}  // namespace
+bool append_key(std::string& key, const weir_event_inside& record, const bpf::KeyPart& part) {
+    using Format = bpf::FieldFormat;
+    const bpf::FieldRef& field = part.field;
+    if (!has_field(record, field) || field.format == Format::kIface || field.format == Format::kPayload) return false;
+    if (field.format == Format::kAddress) {
+        AddressWords address = address_of(record, field);
+        const std::uint32_t bits = address.version == 6 ? part.ip6_bits : part.ip4_bits;
+        for (std::uint32_t i = 0; i < std::size(address.words); ++i) {
+            const std::uint32_t kept = std::clamp(bits, 32 * i, 32 * i + 32) - 32 * i;
+            address.words[i] &= kept == 0 ? 0 : ~0u << (32 - kept);
+        }
+        key += static_cast<char>(address.version);
+        key.append(reinterpret_cast<const char*>(address.words), sizeof(address.words));
+    } else if (field.format == Format::kName) {
+        TextBuffer name;
+        append_name(name, record.inside, TextForm::kPrintable);
+        append_bytes(key, name.text());
+    } else if (field.format == Format::kText) {
+        append_bytes(key, text_of(record, field));
+    } else {
+        const std::uint64_t value = member(record, field);
+        key.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    }
+    return true;
+}
 
 bool has(const weir_packet& packet, std::uint32_t present_bit) {
     return present_bit < WEIR_PRESENT_BITS &&
@@ -125,18 +174,11 @@ void append_field(TextBuffer& to, const weir_event_inside& record, const bpf::Fi
         case bpf::FieldFormat::kBool: return to.append(member(record, field) != 0 ? "true" : "false");
         case bpf::FieldFormat::kMac: return append_mac(to, member(record, field));
         case bpf::FieldFormat::kName: return append_name(to, record.inside, form);
-        case bpf::FieldFormat::kText: {
-            std::uint32_t text = 0;
-            std::memcpy(&text, place(record, field.offset), sizeof(text));
-            return append_text(to, frame_text(record, text), form);
-        }
+        case bpf::FieldFormat::kText: return append_text(to, text_of(record, field), form);
         case bpf::FieldFormat::kIface: return append_text(to, interface.empty() ? "-" : interface, form);
         case bpf::FieldFormat::kAddress: {
-            std::uint32_t words[4] = {};
-            std::memcpy(words, place(record, field.offset), std::min<std::size_t>(field.size, sizeof(words)));
-            const std::uint8_t version =
-                (field.offset < WEIR_INSIDE_OFFSET ? record.event.packet : record.inside.inner).ip_version;
-            return append_address(to, words, field.size > sizeof(words[0]) ? version : std::uint8_t{4});
+            const AddressWords address = address_of(record, field);
+            return append_address(to, address.words, address.version);
         }
         case bpf::FieldFormat::kDuration: return append_duration(to, member(record, field));
         case bpf::FieldFormat::kPayload: return to.append('-');  // events carry no bytes of it
@@ -194,7 +236,9 @@ void append_event_id(TextBuffer& to, const PackedEvent& event) {
     append_hex(to, event.ring, 16);
     to.append('-');
     append_hex(to, event.position, 14);
-    if (event.escalated != 0) to.append("-e");
+    if (event.escalated == 0) return;
+    to.append("-e");
+    if (event.escalation != 0) append_number(to, std::uint64_t{event.escalation} + 1);
 }
 
 Event to_event(const PackedEvent& packed) {

@@ -33,6 +33,12 @@ void append_field(TextBuffer& to, const weir_event_inside& record, const bpf::Fi
 // The same as printable text.
 std::string field_text(const weir_event_inside& record, const bpf::FieldRef& field, std::string_view interface);
 
+// Appends bytes to `key` that are the same where the field, as the key cuts it, has the same value, and no beginning of
+// those of another value. False where the packet does not have it, or no key may.
+bool append_key(std::string& key, const weir_event_inside& record, const bpf::KeyPart& part);
+// Programs of that direction keep something else in its place (bpf/templates/egress.h).
+bool is_lacking(const bpf::FieldRef& field, const bpf::RuleInfo& rule);
+
 // The name of the packet: dns.qname, tls.sni or http.host. Of an event with WEIR_EVENT_INSIDE.
 void append_name(TextBuffer& to, const weir_inside& inside, TextForm form);
 // Bytes of the payload's beginning (WEIR_TEXT); none where the event does not carry it.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <fmt/format.h>
+#include "runtime/sinks/event_text.h"
 
 namespace weir::runtime {
 namespace {
@@ -28,7 +28,9 @@ void PackedEvent::set_record(std::span<const std::uint8_t> bytes) {
 }
 
 std::string event_id(const PackedEvent& event) {
-    return fmt::format("{:016x}-{:014x}{}", event.ring, event.position, event.escalated == 0 ? "" : "-e");
+    TextBuffer id;
+    append_event_id(id, event);
+    return std::string(id.text());
 }
 
 }  // namespace weir::runtime

@@ -29,6 +29,7 @@ struct PackedEvent {
     std::uint64_t wall_clock_ns = 0;             // since 1970, of the packet
     std::uint64_t ring = 0, position = 0;        // where it was: together they name the event
     std::uint64_t escalated = 0;                 // 0: an event. Else a copy that stands for so many of its key
+    std::uint32_t escalation = 0;                // of a copy: which escalation of its alert made it
     std::array<char, IFNAMSIZ> interface{};      // as the kernel has it, ended by a zero byte; "" where it is not known
     std::unique_ptr<const Captures> captures{};  // null: its rule captures nothing
 
@@ -44,7 +45,7 @@ private:
 };
 
 // "0123456789abcdef-00000000012c40": the same where the event comes once more, after the engine was killed. A copy that
-// was escalated is another event: "0123456789abcdef-00000000012c40-e".
+// was escalated is another event: "0123456789abcdef-00000000012c40-e" of its alert's first escalation, then "-e2".
 std::string event_id(const PackedEvent& event);
 
 }  // namespace weir::runtime

@@ -55,7 +55,7 @@ class Reactions(LiveCase):
         self.wait_until(lambda: self.alert()["pending"] == 0 and all(e["pending"] == 0 for e in self.alert()["escalations"]), "all are delivered")
         alert = self.alert()
         self.assertEqual(alert["responses"], {"done": 2, "would": 2, "failed": 1, "lost": 0})
-        self.assertEqual(alert["escalations"], [{"sink": sink, "escalated": 1, "delivered": 1, "lost": 0, "pending": 0} for sink in ("all", "soc")])
+        self.assertEqual(alert["escalations"], [{"sink": sink, "escalated": 1, "delivered": 1, "lost": 0, "pending": 0, "evicted": 0} for sink in ("all", "soc")])
         self.assertEqual((alert["matched"], alert["delivered"], alert["lost"]), (5, 5, 0))
         # The third event of the destination goes to the other sink, too; the second of the port once.
         self.assertEqual(self.messages("all.json"), ["seen 2001: 1, reacting 1", "watched 3001: 1, reacting 1", "watched 3001: 2, reacting 1",

@@ -52,4 +52,8 @@ TEST_CASE("an event is named by its ring and its place there") {
     event.ring = 0x3f2a9c01d4e5b677;
     event.position = 0x12c40;
     CHECK(event_id(event) == "3f2a9c01d4e5b677-00000000012c40");
+    event.escalated = 10;
+    CHECK(event_id(event) == "3f2a9c01d4e5b677-00000000012c40-e");
+    event.escalation = 1;  // the same event, to the same sink perhaps
+    CHECK(event_id(event) == "3f2a9c01d4e5b677-00000000012c40-e2");
 }
