@@ -60,8 +60,10 @@ bool is_sound(const SinkOption& option) {
     const auto is_one_of = [&](SinkWord word, std::span<const std::string_view> names) {
         return option.word != word || (option.number < names.size() && option.text == names[option.number]);
     };
-    return option.word <= SinkWord::kQueue && is_one_of(SinkWord::kFacility, kFacilityNames) &&
-           is_one_of(SinkWord::kDialect, kSinkDialectNames) && is_one_of(SinkWord::kAddresses, kSinkAddressesNames) &&
+    const SinkBounds bounds = sink_bounds(option.word);
+    return option.word <= SinkWord::kQueue && option.number >= bounds.least && option.number <= bounds.most &&
+           is_one_of(SinkWord::kFacility, kFacilityNames) && is_one_of(SinkWord::kDialect, kSinkDialectNames) &&
+           is_one_of(SinkWord::kAddresses, kSinkAddressesNames) &&
            std::all_of(option.parts.begin(), option.parts.end(),
                        [](const MessagePart& part) { return is_sound(part); });
 }
@@ -160,6 +162,7 @@ bool is_sound(const Manifest& manifest) {
            all(manifest.rules, [&](const RuleInfo& rule) { return is_sound(rule, manifest.record); }) &&
            is_sound(manifest.record) &&
            all(manifest.alerts, [&](const AlertInfo& alert) { return is_sound(alert, manifest); }) &&
+           manifest.sinks.size() <= kMostSinks &&
            all(manifest.sinks, [](const SinkInfo& sink) { return is_sound(sink); }) &&
            all(manifest.sets, [](const SetInfo& set) { return is_sound(set); }) &&
            all(manifest.measures, [](const MeasureInfo& measure) { return is_sound(measure); }) &&

@@ -266,6 +266,11 @@ void ItemChecker::complete_options(const SinkRow& row, const ast::Sink& written,
 
 void ItemChecker::sink(const ast::Sink& written) {
     policy::Sink sink{written.name.text, written.name.span, SinkKind::kStdout, {}};
+    if (typed_.sinks.size() == kMostSinks)
+        say({.code = Code::E535,
+             .span = written.name.span,
+             .message = fmt::format("more than {} sinks", kMostSinks),
+             .help = "several alerts may go to one sink"});
     const auto named = std::find(std::begin(kSinkKindNames), std::end(kSinkKindNames), written.kind.text);
     if (named == std::end(kSinkKindNames)) {
         say({.code = Code::E215,

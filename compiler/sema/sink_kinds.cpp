@@ -6,8 +6,7 @@
 namespace weir::sema {
 namespace {
 
-constexpr std::uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs, kMinute = 60 * kSecond;
-constexpr std::uint64_t kMB = 1'000'000, kTB = 1'000'000 * kMB;
+constexpr std::uint64_t kSecond = 1'000'000'000, kMinute = 60 * kSecond;
 constexpr std::uint64_t kMostPath = 4'095;  // PATH_MAX without its NUL
 constexpr std::uint64_t kMostSocket = 107;  // sockaddr_un.sun_path without its NUL
 constexpr std::uint64_t kMostUrl = 2'048;   // docs/limits.md
@@ -22,12 +21,17 @@ constexpr std::string_view kSyslogSchemes[] = {"udp", "tcp"};
 using enum SinkType;
 using enum Occurs;
 
-constexpr SinkParameter kQueue{SinkWord::kQueue, kCount, kOptional, "a number of events, 1 to 1048576",
-                               "queue 10000",    1,      1 << 20,   65'536};
-constexpr SinkParameter kRotate{SinkWord::kRotate, kSize, kOptional, "a size", "rotate 100MB", 1, kTB};
-constexpr SinkParameter kKeep{SinkWord::kKeep, kCount, kOptional, "a number of files, 1 to 1000",
-                              "keep 10",       1,      1'000,     10};
-constexpr SinkParameter kSpool{SinkWord::kSpool, kSize, kOptional, "a size, 1MB to 1000GB", "spool 500MB", kMB, kTB};
+constexpr SinkParameter number(SinkWord word, SinkType type, std::string_view takes, std::string_view form,
+                               std::uint64_t otherwise = 0) {
+    const SinkBounds bounds = sink_bounds(word);
+    return {word, type, kOptional, takes, form, bounds.least, bounds.most, otherwise};
+}
+
+constexpr SinkParameter kQueue =
+    number(SinkWord::kQueue, kCount, "a number of events, 1 to 1048576", "queue 10000", 65'536);
+constexpr SinkParameter kRotate = number(SinkWord::kRotate, kSize, "a size", "rotate 100MB");
+constexpr SinkParameter kKeep = number(SinkWord::kKeep, kCount, "a number of files, 1 to 1000", "keep 10", 10);
+constexpr SinkParameter kSpool = number(SinkWord::kSpool, kSize, "a size, 1MB to 1000GB", "spool 500MB");
 constexpr SinkParameter kHeaders{SinkWord::kHeader,
                                  kHeader,
                                  kRepeated,
@@ -36,8 +40,7 @@ constexpr SinkParameter kHeaders{SinkWord::kHeader,
                                  1,
                                  kMostName};
 constexpr SinkParameter time_limit(std::uint64_t otherwise) {
-    return {SinkWord::kTimeout, kDuration, kOptional,   "a duration, 100ms to 5m",
-            "timeout 10s",      100 * kMs, 5 * kMinute, otherwise};
+    return number(SinkWord::kTimeout, kDuration, "a duration, 100ms to 5m", "timeout 10s", otherwise);
 }
 
 constexpr SinkParameter kOfEve[] = {
@@ -51,7 +54,7 @@ constexpr SinkParameter kOfSyslog[] = {
 constexpr SinkParameter kOfWebhook[] = {
     {SinkWord::kUrl, kUrl, kOnce, "a URL", "\"https://soc.example/hook\"", 1, kMostUrl, 0, kWeb},
     kHeaders,
-    {SinkWord::kBatch, kCount, kOptional, "a number of events, 1 to 10000", "batch 100", 1, 10'000, 100},
+    number(SinkWord::kBatch, kCount, "a number of events, 1 to 10000", "batch 100", 100),
     time_limit(10 * kSecond),
     kSpool};
 constexpr SinkParameter kOfExec[] = {
@@ -59,7 +62,7 @@ constexpr SinkParameter kOfExec[] = {
     {SinkWord::kArgument, kTemplate, kRepeated, "an argument", "\"{ip.src}\"", 0, kMostPath},
     {SinkWord::kUser, kName, kOptional, "a user's name", "user \"nobody\"", 1, kMostUser},
     time_limit(10 * kSecond),
-    {SinkWord::kAtOnce, kCount, kOptional, "a number of processes, 1 to 64", "at_once 4", 1, 64, 4}};
+    number(SinkWord::kAtOnce, kCount, "a number of processes, 1 to 64", "at_once 4", 4)};
 constexpr SinkParameter kOfUnix[] = {
     {SinkWord::kPath, kSocket, kOnce, "the path of a socket", "\"/run/collector.sock\"", 1, kMostSocket}};
 constexpr SinkParameter kOfKafka[] = {
@@ -75,9 +78,8 @@ constexpr SinkParameter kOfLlm[] = {
     {SinkWord::kModel, kName, kOnce, "a model's name", "model \"gpt-4o-mini\"", 1, kMostName},
     kHeaders,
     {SinkWord::kDialect, kChoice, kOptional, "a dialect", "dialect openai", 0, 0, 0, kSinkDialectNames},
-    {SinkWord::kBudget, kPerDay, kOptional, "calls a day, 1/d to 100000/d", "budget 200/d", 1, 100'000, 200},
-    {SinkWord::kTokens, kPerDay, kOptional, "tokens a day, 1/d to 1000000000/d", "tokens 500000/d", 1, 1'000'000'000,
-     500'000},
+    number(SinkWord::kBudget, kPerDay, "calls a day, 1/d to 100000/d", "budget 200/d", 200),
+    number(SinkWord::kTokens, kPerDay, "tokens a day, 1/d to 1000000000/d", "tokens 500000/d", 500'000),
     {SinkWord::kAddresses, kChoice, kOptional, "what stands for addresses", "addresses pseudonym", 0, 0, 0,
      kSinkAddressesNames},
     time_limit(kMinute)};

@@ -53,6 +53,27 @@ inline constexpr std::string_view kFacilityNames[] = {
     "kern", "user", "mail", "daemon", "auth",   "syslog", "lpr",    "news",   "uucp",   "cron",   "authpriv", "ftp",
     "",     "",     "",     "",       "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7"};
 
+// What the numbers behind words may be.
+struct SinkBounds {
+    std::uint64_t least = 0, most = ~std::uint64_t{0};
+};
+constexpr SinkBounds sink_bounds(SinkWord word) {
+    constexpr std::uint64_t kMB = 1'000'000, kTB = 1'000'000 * kMB, kSecond_ns = 1'000'000'000;
+    switch (word) {
+        case SinkWord::kRotate: return {1, kTB};
+        case SinkWord::kKeep: return {1, 1'000};
+        case SinkWord::kBatch: return {1, 10'000};
+        case SinkWord::kTimeout: return {kSecond_ns / 10, 300 * kSecond_ns};
+        case SinkWord::kSpool: return {kMB, kTB};
+        case SinkWord::kAtOnce: return {1, 64};
+        case SinkWord::kBudget: return {1, 100'000};
+        case SinkWord::kTokens: return {1, 1'000'000'000};
+        case SinkWord::kQueue: return {1, 1 << 20};
+        default: return {};
+    }
+}
+
+inline constexpr std::size_t kMostSinks = 64;  // of a policy: docs/limits.md
 // Of one alert: docs/limits.md.
 inline constexpr std::size_t kMostEscalations = 8, kMostResponses = 8;
 

@@ -201,7 +201,8 @@ void Accounts::add(const bpf::Manifest& manifest, const Counts& counts) {
     if (manifest.has_egress()) add_counter(default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]);
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
         add_counts(alerts_[manifest.alerts[i].name], counts.alerts[i]);
-        ring_full_[manifest.alerts[i].name] += counts.alerts[i].lost;
+        if (const std::size_t responses = manifest.alerts[i].responses.size(); responses != 0)
+            lost_responses_[manifest.alerts[i].name] += counts.alerts[i].lost * responses;
     }
     for (const auto& [identity, account] : counts.state) add_state(state_[identity], account);
 }
@@ -295,7 +296,7 @@ void Accounts::keep_only(const bpf::Manifest& manifest, const std::vector<const 
     for (const bpf::Manifest* old : kept)
         for (const bpf::AlertInfo& alert : old->alerts) alerts.insert(alert.name);
     std::erase_if(alerts_, [&](const auto& entry) { return !alerts.contains(entry.first); });
-    std::erase_if(ring_full_, [&](const auto& entry) { return !alerts.contains(entry.first); });
+    std::erase_if(lost_responses_, [&](const auto& entry) { return !alerts.contains(entry.first); });
     std::erase_if(state_,
                   [&](const auto& entry) { return std::find(state.begin(), state.end(), entry.first) == state.end(); });
 }

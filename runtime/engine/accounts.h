@@ -72,10 +72,11 @@ public:
     void load(ByteReader& in);
 
     Account alert(const std::string& name) const;
-    // Events of the alert for which the ring had no room, of those that add() has been told of.
-    std::uint64_t ring_full(const std::string& alert) const {
-        const auto found = ring_full_.find(alert);
-        return found == ring_full_.end() ? 0 : found->second;
+    // Changes of sets that the alert's responses would have made for events for which the ring had no room, of those
+    // that add() has been told of.
+    std::uint64_t lost_responses(const std::string& alert) const {
+        const auto found = lost_responses_.find(alert);
+        return found == lost_responses_.end() ? 0 : found->second;
     }
     // Sums of those rules of `before` that `after` does not have.
     RuleSums of_rules_that_leave(const bpf::Manifest& before, const bpf::Manifest& after) const;
@@ -87,7 +88,7 @@ public:
 private:
     std::unordered_map<std::string, weir_counter> rules_;
     std::unordered_map<std::string, Account> alerts_;
-    std::unordered_map<std::string, std::uint64_t> ring_full_;  // by alert; of this process alone
+    std::unordered_map<std::string, std::uint64_t> lost_responses_;  // by alert; of this process alone
     std::unordered_map<std::string, weir_state_account> state_;
     weir_counter default_{};
     weir_counter malformed_{};

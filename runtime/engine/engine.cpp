@@ -321,8 +321,9 @@ void Engine::State::fill_reactions(EngineStatus& status, const Counts& counts) c
     for (std::size_t i = 0; i < manifest.alerts.size() && i < status.alerts.size(); ++i) {
         AlertStatus& alert = status.alerts[i];
         reactions.fill(manifest.alerts[i], manifest, alert);
-        const std::uint64_t ring_full = accounts.ring_full(alert.name) + counts.alerts[i].lost;
-        if (alert.responses) alert.responses->lost = ring_full * manifest.alerts[i].responses.size();
+        if (alert.responses)
+            alert.responses->lost =
+                accounts.lost_responses(alert.name) + counts.alerts[i].lost * manifest.alerts[i].responses.size();
     }
 }
 

@@ -61,6 +61,21 @@ TEST_CASE("what left the policy is forgotten; an alert not before its last event
     CHECK(status.rules[0].packets == 0);
 }
 
+TEST_CASE("an event that was lost has lost the responses that its alert had then") {
+    Accounts accounts;
+    auto made = policy({}, {"x"});
+    accounts.add(made, {{{}, {}}, {{5, 0, 5}}});
+    CHECK(accounts.lost_responses("x") == 0);
+    made.alerts[0].responses.resize(2);
+    accounts.add(made, {{{}, {}}, {{4, 0, 3}}});
+    CHECK(accounts.lost_responses("x") == 6);
+    made.alerts[0].responses.clear();
+    accounts.keep_only(made, {});
+    CHECK(accounts.lost_responses("x") == 6);
+    accounts.keep_only(policy({}, {}), {});
+    CHECK(accounts.lost_responses("x") == 0);
+}
+
 TEST_CASE("pending is what the outcomes leave of the matches, and nothing is adjusted") {
     Account account;
     account.matched = 10;

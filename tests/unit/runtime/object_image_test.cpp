@@ -109,6 +109,30 @@ TEST_CASE("an object that no compiler makes is none") {
     }));
 }
 
+TEST_CASE("a sink has numbers that a policy could give it, and there are as many as it could have") {
+    const auto is_read = [](SinkWord word, std::uint64_t number) {
+        bpf::Object made = object();
+        made.manifest.sinks[0].options.push_back({word, "", "", number, {}});
+        return bpf::from_bytes(bpf::to_bytes(made)).has_value();
+    };
+    for (const SinkWord word :
+         {SinkWord::kRotate, SinkWord::kKeep, SinkWord::kBatch, SinkWord::kTimeout, SinkWord::kSpool, SinkWord::kAtOnce,
+          SinkWord::kBudget, SinkWord::kTokens, SinkWord::kQueue}) {
+        const SinkBounds bounds = sink_bounds(word);
+        INFO(sink_word_name(word));
+        CHECK((is_read(word, bounds.least) && is_read(word, bounds.most)));
+        CHECK_FALSE(is_read(word, bounds.least - 1));
+        CHECK_FALSE(is_read(word, bounds.most + 1));
+    }
+    const auto has_sinks = [](std::size_t count) {
+        bpf::Object made = object();
+        made.manifest.sinks.resize(count, made.manifest.sinks[0]);
+        return bpf::from_bytes(bpf::to_bytes(made)).has_value();
+    };
+    CHECK(has_sinks(64));
+    CHECK_FALSE(has_sinks(65));
+}
+
 TEST_CASE("an alert reacts no more often than a policy may say, and reads nothing that an event may lack") {
     const auto is_read = [](std::size_t escalations, std::size_t responses) {
         bpf::Object made = object();
