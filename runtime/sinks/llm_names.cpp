@@ -76,7 +76,7 @@ bool is_mac(std::string_view text) {
     return true;
 }
 
-// Two labels or more, the last one not only digits.
+// Two labels or more, the last one with a letter.
 bool is_host(std::string_view text) {
     const std::size_t dot = text.rfind('.');
     if (dot == std::string_view::npos || dot == 0 || dot + 1 == text.size()) return false;
@@ -84,7 +84,8 @@ bool is_host(std::string_view text) {
         return is_wordy(c) || c == '.' || c == '-' || c == '_' || c == '\\' || static_cast<unsigned char>(c) >= 0x80;
     });
     const std::string_view last = text.substr(dot + 1);
-    return is_fit && std::any_of(last.begin(), last.end(), [](char c) { return !is_digit(c); });
+    return is_fit && std::any_of(last.begin(), last.end(),
+                                 [](char c) { return is_letter(c) || static_cast<unsigned char>(c) >= 0x80; });
 }
 
 bool ends_token(char c) {
@@ -128,6 +129,8 @@ std::string put_back(std::string_view text, const std::vector<std::string>& held
 
 bool is_ip(std::string_view text) { return is_address(text, AF_INET) || is_address(text, AF_INET6); }
 bool ends_sentence(char c) { return c == '.' || c == ':' || c == '!'; }
+bool is_of_ip4(char c) { return is_digit(c) || c == '.'; }
+bool is_of_address(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == '.' || c == ':'; }
 
 }  // namespace
 
@@ -167,6 +170,35 @@ std::string DigestNames::without_hosts(std::string text, const std::vector<std::
     return text;
 }
 
+// Addresses that are only a part of a token, such as "10.0.0.1-10.0.0.9" and "`10.0.0.1`".
+std::string DigestNames::without_inner(std::string_view token, bool (*is_of)(char), std::vector<std::string>& held) {
+    std::string out;
+    for (std::size_t i = 0; i < token.size();) {
+        std::size_t end = i;
+        while (end < token.size() && is_of(token[end])) ++end;
+        if (end == i) {
+            out += token[i++];
+            continue;
+        }
+        std::string_view piece = token.substr(i, end - i);
+        while (!piece.empty() && ends_sentence(piece.back())) piece.remove_suffix(1);
+        while (!piece.empty() && piece.front() == '.') piece.remove_prefix(1);
+        const auto begin = static_cast<std::size_t>(piece.data() - token.data());
+        if (is_mac(piece) || is_ip(piece)) {
+            out.append(token, i, begin - i);
+            out += kHeld;
+            held.push_back(is_mac(piece) ? mac(piece) : ip(piece));
+            out.append(token, begin + piece.size(), end - begin - piece.size());
+        } else if (is_of == is_of_address) {
+            out += without_inner(token.substr(i, end - i), is_of_ip4, held);
+        } else {
+            out.append(token, i, end - i);
+        }
+        i = end;
+    }
+    return out;
+}
+
 std::string DigestNames::text(std::string_view text, const std::vector<std::string>& hosts) {
     constexpr std::size_t kMaxLookedAtBytes = 1024;
     std::string shown = without_mail(printable(text.substr(0, kMaxLookedAtBytes)));
@@ -189,8 +221,12 @@ std::string DigestNames::text(std::string_view text, const std::vector<std::stri
             held.push_back(*known);
             out += kHeld;
             i += token.size();
+            out.append(shown, i, end - i);
+        } else if (addresses_ == Addresses::kPseudonym) {
+            out += without_inner(std::string_view(shown).substr(i, end - i), is_of_address, held);
+        } else {
+            out.append(shown, i, end - i);
         }
-        out.append(shown, i, end - i);
         if (end < shown.size()) out += shown[end];
         i = end + 1;
     }

@@ -31,6 +31,7 @@ public:
 
 private:
     std::string without_hosts(std::string text, const std::vector<std::string>& hosts);
+    std::string without_inner(std::string_view token, bool (*is_of)(char), std::vector<std::string>& held);
     std::string name(const char* kind, std::string_view text);
     std::optional<std::string> name_of(std::string_view token, const std::vector<std::string>& hosts);
 

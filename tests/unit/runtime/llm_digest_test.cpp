@@ -150,6 +150,11 @@ TEST_CASE("Names and numbers that say who somebody is do not leave") {
     CHECK(shown("host fileserver asks fileserver", Addresses::kPseudonym, {"fileserver"}) == "host host-1 asks host-1");
     CHECK(shown("a \"odd, name/x\" b", Addresses::kPseudonym, {"odd, name/x"}) == "a \"host-1\" b");
     CHECK(shown("version 7.88.1 took 1.250ms") == "version 7.88.1 took host-1");  // rather too much than too little
+    for (const char* between : {"->", "-", "\xe2\x86\x92", "`", "#", "*", "+", "_", "~", "to", "\\"})
+        CHECK(shown(std::string("a 8.8.8.8") + between + "9.9.9.9 b") == std::string("a ip-1") + between + "ip-2 b");
+    CHECK(shown("`2001:db8::1`->`8.8.8.8:53`") == "`ip-1`->`ip-2:53`");
+    CHECK(shown("*02:00:00:00:00:01*") == "*mac-1*");
+    CHECK(shown("x8.8.8.8, abc8.8.8.8") == "xip-1, abcip-1");
     for (const Addresses addresses : {Addresses::kPseudonym, Addresses::kPlain}) {
         CHECK(shown("call +1 (555) 123-4567 now", addresses) == "call +[number] now");
         CHECK(shown("card 4111-1111-1111-1111", addresses) == "card [number]");
