@@ -100,6 +100,8 @@ std::string failure_of(CURLcode code, const char* said, const Incoming& incoming
 
 void set_bounds(CURL* easy, const HttpRequest& request, Incoming& incoming, char* said) {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    // A name that is being looked up is left to its thread, at a time-out, too: else it would be waited for.
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -181,17 +183,19 @@ HttpReply HttpClient::post(const HttpRequest& request, int wake_fd) {
     const std::optional<CURLcode> ended = transfer(multi, wake_fd);
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    // A name that is being looked up would be waited for.
-    if (!ended) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_multi_remove_handle(multi, easy);
+    curl_easy_reset(easy);  // it keeps nothing of this request
     HttpReply& reply = incoming.reply;
-    reply.status = static_cast<int>(status);
+    const bool is_answer = status >= 200;  // 1xx: one was to come
+    reply.status = is_answer ? static_cast<int>(status) : 0;
     reply.is_stopped = !ended;
-    reply.is_whole = ended == CURLE_OK;
+    reply.is_whole = ended == CURLE_OK && is_answer;
     if (!ended)
         reply.failure = "stopped";
-    else if (!reply.is_whole)
+    else if (ended != CURLE_OK)
         reply.failure = failure_of(*ended, said, incoming);
+    else if (!is_answer)
+        reply.failure = "the answer is not that of HTTP/1.1";
     return std::move(incoming.reply);
 }
 

@@ -151,6 +151,11 @@ class Peer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"\x00\xff this is no HTTP\r\n\r\n")
         self.close_connection = True
 
+    def interim(self, parts, _, __):
+        """Says that an answer will come, and leaves."""
+        self.wfile.write(f"HTTP/1.1 {parts[1]} Soon\r\n\r\n".encode())
+        self.close_connection = True
+
     def hangup(self, _, __, ___):
         self.close_connection = True
 

@@ -2,15 +2,30 @@
 
 #include <catch2/catch.hpp>
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "runtime/handles.h"
+#include "runtime/kernel.h"
 #include "tests/support/http_peer.h"
 
 using namespace weir::runtime;
 using weir::test::HttpPeer;
+
+// In the C library's place: no name server answers for this one.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
+    if (node != nullptr && std::strcmp(node, "unanswered.example") == 0) {
+        sleep(4);
+        return EAI_AGAIN;
+    }
+    const auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    return real(node, service, hints, found);
+}
 
 namespace {
 
@@ -84,6 +99,25 @@ TEST_CASE("A reply without an end is cut, by bytes or by time; its status counts
     CHECK(slow.status == 200);
     CHECK_FALSE(slow.is_whole);
     CHECK(slow.failure == "no complete answer in time");
+}
+
+TEST_CASE("An answer that was only announced is none") {
+    HttpPeer peer;
+    for (const char* path : {"/interim/100", "/interim/101", "/interim/103"}) {
+        const HttpReply reply = post(peer.url(path));
+        INFO(path);
+        CHECK(reply.status == 0);
+        CHECK_FALSE(reply.is_whole);
+        CHECK_FALSE(reply.failure.empty());
+    }
+}
+
+TEST_CASE("A time-out holds for the name as well") {
+    const std::uint64_t begin_ns = monotonic_ns();
+    const HttpReply reply = post("http://unanswered.example/", 100);
+    CHECK(reply.status == 0);
+    CHECK(reply.failure == "no complete answer in time");
+    CHECK(monotonic_ns() - begin_ns < 3'000'000'000);
 }
 
 TEST_CASE("Only HTTP is spoken, and nobody listens is a failure") {

@@ -57,7 +57,8 @@ TEST_CASE("Events arrive as JSON arrays, in order, with ids by which doubles can
 
 TEST_CASE("What may pass is tried again, the same request with the same key") {
     HttpPeer peer;
-    for (const char* path : {"/status/500", "/status/503", "/status/429", "/status/408", "/hangup", "/garbage"}) {
+    for (const char* path :
+         {"/status/500", "/status/503", "/status/429", "/status/408", "/hangup", "/garbage", "/interim/100"}) {
         Webhook sink(options(peer.url(path)));
         INFO(path);
         CHECK(delivered(sink, 2) == "--");
