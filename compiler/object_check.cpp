@@ -68,9 +68,17 @@ bool is_sound(const SinkOption& option) {
                        [](const MessagePart& part) { return is_sound(part); });
 }
 
+// As the language has names: it is part of paths.
+bool is_name(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+}
+
 bool is_sound(const SinkInfo& sink) {
-    return sink.kind <= SinkKind::kLlm && std::all_of(sink.options.begin(), sink.options.end(),
-                                                      [](const SinkOption& option) { return is_sound(option); });
+    return is_name(sink.name) && sink.kind <= SinkKind::kLlm &&
+           std::all_of(sink.options.begin(), sink.options.end(),
+                       [](const SinkOption& option) { return is_sound(option); });
 }
 
 bool is_sound(const std::vector<KeyPart>& key) {

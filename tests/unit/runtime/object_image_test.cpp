@@ -92,6 +92,8 @@ TEST_CASE("an object that no compiler makes is none") {
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.default_verdict = 4; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.ifaces.resize(33); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[0].kind = static_cast<bpf::SinkKind>(200); }));
+    for (const char* name : {"", "..", "../../x", "a/b", "a\n"})
+        CHECK_FALSE(is_read([&](bpf::Object& o) { o.manifest.sinks[3].name = name; }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[0].options[0].word = static_cast<SinkWord>(200); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[1].options[0].parts[1] = static_cast<MessageWord>(9); }));
     CHECK_FALSE(is_read([](bpf::Object& o) { o.manifest.sinks[3].options[0].number = 7; }));
