@@ -41,10 +41,10 @@ std::uint32_t milliseconds_left(std::uint64_t until_ns, std::uint64_t now_ns) {
 
 AnswerForm next_form(AnswerForm form) { return form == AnswerForm::kSchema ? AnswerForm::kObject : AnswerForm::kText; }
 
-// What an endpoint says of its refusal, for a person.
-std::string quoted(std::string_view reply) {
+// What an endpoint says of its refusal, for a person. Some repeat the key that they refuse.
+std::string quoted(const std::string& reply, const std::vector<SecretHeader>& headers) {
     constexpr std::size_t kShownBytes = 200;
-    return reply.empty() ? std::string() : ": " + printable(reply.substr(0, kShownBytes));
+    return reply.empty() ? std::string() : ": " + printable(without_values(reply, headers).substr(0, kShownBytes));
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ void Llm::take_reply(Batch& batch, Digest& digest, const HttpReply& reply, std::
     }
     if (reply.status < 200 || reply.status >= 300) {
         budget_.correct(expected_tokens, 0);
-        const std::string why = fmt::format("answered {}{}", reply.status, quoted(reply.body));
+        const std::string why = fmt::format("answered {}{}", reply.status, quoted(reply.body, options_.headers));
         switch (refusal_of(*options_.dialect, reply.status, reply.body, form_)) {
             case Refused::kLater: return fail(batch, why, reply.retry_after_ms.value_or(0));
             case Refused::kSpent:

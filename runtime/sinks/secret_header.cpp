@@ -22,6 +22,18 @@ Result<std::string> SecretHeader::line() const {
     return name + ": " + text;
 }
 
+std::string without_values(std::string text, const std::vector<SecretHeader>& headers) {
+    for (const SecretHeader& header : headers) {
+        const char* set = std::getenv(header.variable.c_str());
+        const std::string whole = set == nullptr ? "" : set, key = whole.substr(whole.rfind(' ') + 1);
+        for (const std::string& value : {whole, key})
+            for (std::size_t at = 0; !value.empty() && (at = text.find(value, at)) != std::string::npos;
+                 at += header.variable.size())
+                text.replace(at, value.size(), header.variable);
+    }
+    return text;
+}
+
 void hide_secrets() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 }  // namespace weir::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "grammar/base/result.h"
 
@@ -14,6 +15,10 @@ struct SecretHeader {
     // "Authorization: …", read now. Errors name the variable, never its value.
     Result<std::string> line() const;
 };
+
+// The text without the values of `headers`, which a peer may repeat, also without "Bearer" before them: the names of
+// their variables stand there.
+std::string without_values(std::string text, const std::vector<SecretHeader>& headers);
 
 // Nobody but root may read this process's memory and environment, and it leaves no core: from here on, for good.
 void hide_secrets();

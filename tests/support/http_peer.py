@@ -122,6 +122,10 @@ class Peer(http.server.BaseHTTPRequestHandler):
         """Takes N events a request."""
         self.answer(200 if len(json.loads(body)) <= int(parts[1]) else 413)
 
+    def repeating(self, _, __, ___):
+        """Refuses the key, and says which one."""
+        self.answer(401, body=json.dumps({"error": "no such key: " + self.headers["Authorization"].split()[-1]}).encode())
+
     def redirect(self, _, __, ___):
         self.answer(302, {"Location": "/ok"})
 

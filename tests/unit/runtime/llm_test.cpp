@@ -181,6 +181,22 @@ TEST_CASE("A key that is refused loses the events; what the endpoint says reache
     CHECK(asker.sink.state().find('\x1b') == std::string::npos);
 }
 
+TEST_CASE("A key that the endpoint repeats is in no state") {
+    HttpPeer peer;
+    setenv("WEIR_TEST_KEY", "Bearer sk-1234567890", 1);
+    LlmOptions options;
+    options.url = peer.url("/repeating");
+    options.headers = {{"Authorization", "WEIR_TEST_KEY"}};
+    options.dialect = chat_dialect("openai");
+    Llm sink(options);
+    const PackedAlerts alerts(1);
+    Batch batch(alerts.pointers);
+    sink.deliver(batch);
+    unsetenv("WEIR_TEST_KEY");
+    CHECK(outcomes(batch) == "R");
+    CHECK(sink.state().ends_with("no such key: WEIR_TEST_KEY\"}"));
+}
+
 TEST_CASE("Equal digests cost one call") {
     HttpPeer peer;
     Asker asker(peer, "openai", "good");
