@@ -11,7 +11,7 @@
 namespace weir::runtime {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;  // names are found by a tree: an object may have 30,000 of them
 
 constexpr std::array<std::string_view, 4> kVerdicts = {"benign", "suspicious", "malicious", "unknown"};
 

@@ -12,6 +12,7 @@ namespace weir::runtime {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Answer = nlohmann::json;  // names are found by a tree: an object may have 30,000 of them
 
 constexpr std::string_view kSchema =
     R"({"type":"object","additionalProperties":false,)"
@@ -63,36 +64,36 @@ std::string anthropic_body(const Question& question) {
 }
 
 // Of an object's member; null where it is none, or has none of that name.
-const Json& at(const Json& json, const char* name) {
-    static const Json nothing;
+const Answer& at(const Answer& json, const char* name) {
+    static const Answer nothing;
     if (!json.is_object()) return nothing;
     const auto found = json.find(name);
     return found == json.end() ? nothing : *found;
 }
-std::uint64_t number(const Json& json) { return json.is_number_unsigned() ? json.get<std::uint64_t>() : 0; }
+std::uint64_t number(const Answer& json) { return json.is_number_unsigned() ? json.get<std::uint64_t>() : 0; }
 
 std::optional<Completion> read_openai(std::string_view reply) {
-    const Json json = Json::parse(reply, nullptr, false);
-    const Json& choices = at(json, "choices");
+    const Answer json = Answer::parse(reply, nullptr, false);
+    const Answer& choices = at(json, "choices");
     if (!choices.is_array() || choices.empty()) return std::nullopt;
-    const Json& content = at(at(choices[0], "message"), "content");
+    const Answer& content = at(at(choices[0], "message"), "content");
     if (!content.is_string()) return std::nullopt;
     Completion completion{content.get<std::string>(), std::nullopt, at(choices[0], "finish_reason") == "length"};
-    if (const Json& total = at(at(json, "usage"), "total_tokens"); total.is_number_unsigned())
+    if (const Answer& total = at(at(json, "usage"), "total_tokens"); total.is_number_unsigned())
         completion.tokens = number(total);
     return completion;
 }
 
 std::optional<Completion> read_anthropic(std::string_view reply) {
-    const Json json = Json::parse(reply, nullptr, false);
-    const Json& content = at(json, "content");
+    const Answer json = Answer::parse(reply, nullptr, false);
+    const Answer& content = at(json, "content");
     if (!content.is_array()) return std::nullopt;
     Completion completion;
-    for (const Json& block : content)
+    for (const Answer& block : content)
         if (at(block, "type") == "text" && at(block, "text").is_string())
             completion.text += at(block, "text").get<std::string>();
     completion.is_cut = at(json, "stop_reason") == "max_tokens";
-    if (const Json& usage = at(json, "usage"); usage.is_object()) {
+    if (const Answer& usage = at(json, "usage"); usage.is_object()) {
         std::uint64_t tokens = 0;
         for (const char* part :
              {"input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"})

@@ -3,8 +3,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "runtime/sinks/llm.h"
 #include "runtime/sinks/llm_answer.h"
 
 using namespace weir::runtime;
@@ -149,4 +153,17 @@ TEST_CASE("What a model says counts as far as it is what was asked for") {
     json without = json::parse(kGood);
     without.erase("evidence");
     CHECK_FALSE(read_triage(without.dump(), digest));
+}
+
+TEST_CASE("An answer of very many names is read as fast as another") {
+    std::string names;
+    for (int i = 0; names.size() < Llm::kMaxReplyBytes; ++i) names += fmt::format(",\"{:x}\":0", i);
+    const Digest digest(Addresses::kPseudonym);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 10; ++i) {
+        CHECK_FALSE(read_triage("{" + names.substr(1) + "}", digest));
+        for (const char* word : {"openai", "anthropic"})
+            CHECK_FALSE(chat_dialect(word)->read("{" + names.substr(1) + "}"));
+    }
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
