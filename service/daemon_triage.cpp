@@ -1,6 +1,7 @@
 // What models make of alerts: a line in the log, an event for those that follow, and proposals, which are checked by
 // the compiler's process and become files.
 // Tested by tests/cli/llm_test.py with `proposals`.
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,12 +52,17 @@ void Daemon::end_proposal(const WorkerOutcome& outcome) {
         const std::string first = outcome.diagnostics.substr(0, outcome.diagnostics.find('\n'));
         return notice(fmt::format("a proposal of sink {} is refused: {}", reload.note.sink, first));
     }
+    if (!is_with_proposal(outcome.text, reload.request.sha256, reload.request.proposal))
+        return notice(
+            fmt::format("a proposal of sink {} is refused: the compiler's answer is another text", reload.note.sink));
     const auto path = write_proposal(triages_->options().folder, reload.request.file, outcome.text, reload.note,
                                      runtime::realtime_ns());
     if (!path) return notice(fmt::format("a proposal of sink {} is lost: {}", reload.note.sink, path.error().message));
     notice(fmt::format("sink {} proposes {}: checked, and its tests pass; nobody has put it in force", reload.note.sink,
                        *path));
-    if (!triages_->options().tries || candidate_) return;
+    const bool is_awaited =
+        std::any_of(waiting_.begin(), waiting_.end(), [](const Reload& one) { return one.how == How::kCompare; });
+    if (!triages_->options().tries || candidate_ || is_awaited) return;  // a person's comes first
     Reload tried{request_, Why::kSignal};
     tried.how = How::kCompare;
     tried.request.file = *path;

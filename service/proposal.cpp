@@ -19,6 +19,7 @@
 #include "runtime/handles.h"
 #include "runtime/kernel.h"
 #include "tooling/files/paths.h"
+#include "tooling/files/sha256.h"
 
 namespace weir::service {
 namespace {
@@ -70,11 +71,21 @@ std::string with_proposal(const std::string& text, const std::string& proposal) 
     return text + "\n# What the model proposes, behind all other rules:\n" + proposal + "\n";
 }
 
+bool is_with_proposal(const std::string& whole, const std::string& sha256, const std::string& proposal) {
+    const std::string tail = with_proposal({}, proposal);
+    return whole.ends_with(tail) &&
+           tooling::sha256(std::string_view(whole).substr(0, whole.size() - tail.size())) == sha256;
+}
+
 Result<std::string> write_proposal(const std::string& folder, const std::string& file, const std::string& policy,
                                    const runtime::TriageNote& note, std::uint64_t now_ns) {
     std::error_code problem;
     std::filesystem::create_directories(folder, problem);
     if (problem) return runtime::kernel_error(problem.value(), "making " + folder);
+    std::size_t kept = 0;
+    for (std::filesystem::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem))
+        if (++kept == kMaxProposals)
+            return Error{fmt::format("{} has {} proposals already", folder, kMaxProposals), "remove some", 0};
     std::string time = runtime::rfc3339(now_ns).substr(0, 19);
     std::replace(time.begin(), time.end(), ':', '-');
     const std::string path = fmt::format("{}/{}Z-{}.rules", folder, time, note.sink);

@@ -2,6 +2,8 @@
 // puts it in force. docs/http-sinks.md.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "grammar/base/result.h"
@@ -14,6 +16,12 @@ Status only_rules_and_tests(const std::string& proposal);
 
 // The policy `file`, whose text is `text`, with the proposal behind it: what is checked, and what a person gets.
 std::string with_proposal(const std::string& text, const std::string& proposal);
+
+// Is `whole` that of a text with this hash? The compiler's process made it, which may be taken over.
+bool is_with_proposal(const std::string& whole, const std::string& sha256, const std::string& proposal);
+
+// More are not kept: a person has to remove some.
+inline constexpr std::size_t kMaxProposals = 100;
 
 // Writes `policy`, which with_proposal() made of `file`, into `folder`, which it makes where it is missing. Returns its
 // path: a name of the time and the sink. `now_ns`: CLOCK_REALTIME.

@@ -3,8 +3,10 @@
 becomes a note and a proposal in STATE/NAME/proposals. Skipped as live_case.py says."""
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 from live_case import NAME, SOURCE, WEIR, LiveCase, main
 
@@ -82,6 +84,27 @@ sink triage = llm("{self.origin}/chat/openai/{how}", model "some-model", header 
         self.assertIn("triage says of 5 events: suspicious", err)
         self.assertIn("nobody has put it in force", err)
         self.assertNotIn(SECRET, out + err)
+
+    def test_a_persons_candidate_comes_before_a_proposal(self):
+        self.write("proposing")
+        other = self.folder / "other.rules"
+        other.write_text(POLICY)
+        self.start("--state", str(self.state), "--try-proposals")
+        compiler = self.compiler()
+        os.kill(compiler, signal.SIGSTOP)                         # the proposal takes long to check
+        self.send(9, 1)
+        self.wait_until(lambda: self.sink("triage")["delivered"] == 1, "the digest is answered", 60)
+        asked = subprocess.Popen([WEIR, "reload", "--shadow", other, "--name", NAME], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        os.kill(compiler, signal.SIGCONT)
+        said = asked.communicate(timeout=60)
+        self.assertEqual(asked.returncode, 0, said)
+        self.assertEqual(len(self.proposals()), 1)
+        self.assertEqual(self.ask("reload", "--dry-run").returncode, 0)  # what waited before it has ended
+        _, _, err = self.end()
+        self.assertIn("other.rules runs beside the policy in force", err)
+        self.assertNotIn("-triage.rules runs beside", err)
 
     def test_an_injection_gets_no_further_than_a_note(self):
         self.write("injected")

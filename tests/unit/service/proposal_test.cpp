@@ -14,6 +14,7 @@
 
 #include "service/triage_inbox.h"
 #include "tests/unit/runtime/folder.h"
+#include "tooling/files/sha256.h"
 
 using namespace weir;
 using namespace weir::service;
@@ -80,6 +81,29 @@ TEST_CASE("A proposal becomes a file that says where it is from, and takes no ot
     CHECK((facts.st_mode & 0777 & ~0640u) == 0);
     CHECK_FALSE(write_proposal(place, "/etc/weir/edge.rules", policy, a_note(), 1767323045678901234));
     CHECK_FALSE(write_proposal("/proc/none", "/etc/weir/edge.rules", policy, a_note(), 1767323045678901234));
+}
+
+TEST_CASE("A folder has so many proposals and no more") {
+    const Folder folder;
+    const auto write = [&](std::size_t second) {
+        return write_proposal(folder.path.string(), "/etc/weir/edge.rules", "x", a_note(), second * 1'000'000'000);
+    };
+    for (std::size_t i = 0; i < kMaxProposals; ++i) REQUIRE(write(i));
+    const auto refused = write(kMaxProposals);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("has 100 proposals already") != std::string::npos);
+    std::filesystem::remove(*std::filesystem::directory_iterator(folder.path));
+    CHECK(write(kMaxProposals));
+}
+
+TEST_CASE("What the compiler's process gives back is the policy in force and the proposal, nothing else") {
+    const std::string policy = "rule a { when udp then drop }\n", proposal = "rule b { when tcp then drop }";
+    const std::string whole = with_proposal(policy, proposal), hash = tooling::sha256(policy);
+    CHECK(is_with_proposal(whole, hash, proposal));
+    CHECK_FALSE(is_with_proposal("sink s = eve(\"/etc/cron.d/x\")\n" + whole, hash, proposal));
+    CHECK_FALSE(is_with_proposal(whole + "sink s = eve(\"/etc/cron.d/x\")\n", hash, proposal));
+    CHECK_FALSE(is_with_proposal(with_proposal(policy, "default pass"), hash, proposal));
+    CHECK_FALSE(is_with_proposal("", hash, proposal));
 }
 
 TEST_CASE("A note is a line for people and an anomaly for machines") {
