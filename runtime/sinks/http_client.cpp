@@ -183,11 +183,14 @@ HttpReply HttpClient::post(const HttpRequest& request, int wake_fd) {
     const std::optional<CURLcode> ended = transfer(multi, wake_fd);
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    long sent_bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     curl_multi_remove_handle(multi, easy);
     curl_easy_reset(easy);  // it keeps nothing of this request
     HttpReply& reply = incoming.reply;
     const bool is_answer = status >= 200;  // 1xx: one was to come
     reply.status = is_answer ? static_cast<int>(status) : 0;
+    reply.is_sent = sent_bytes != 0;
     reply.is_stopped = !ended;
     reply.is_whole = ended == CURLE_OK && is_answer;
     if (!ended)

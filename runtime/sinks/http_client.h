@@ -26,6 +26,7 @@ struct HttpReply {
     int status = 0;           // 0: no answer came
     std::string body{};       // what came of it
     bool is_whole = false;    // the body came to its end, within its bounds
+    bool is_sent = false;     // of the request, its head at least
     bool is_stopped = false;  // wake_fd was readable, and no answer came soon after
     std::string failure{};  // what went wrong, where it is not whole: "connecting failed: …"; no part of URL or header
     std::optional<std::uint32_t> retry_after_ms{};  // as the answer has it, kMaxRetryAfter_ms at most

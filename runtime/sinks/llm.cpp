@@ -166,7 +166,7 @@ void Llm::ask(Batch& batch, Digest& digest) {
 void Llm::take_reply(Batch& batch, Digest& digest, const HttpReply& reply, std::uint64_t expected_tokens) {
     if (reply.is_stopped) return;
     if (reply.status == 0) {
-        budget_.correct(expected_tokens, 0);
+        if (!reply.is_sent) budget_.correct(expected_tokens, 0);  // else it may have been worked on
         return fail(batch, reply.failure, 0);
     }
     if (reply.status < 200 || reply.status >= 300) {

@@ -197,6 +197,32 @@ TEST_CASE("A key that the endpoint repeats is in no state") {
     CHECK(sink.state().ends_with("no such key: WEIR_TEST_KEY\"}"));
 }
 
+TEST_CASE("A question without an answer has cost its tokens, one that was not sent none") {
+    HttpPeer peer;
+    std::string gone;
+    {
+        HttpPeer other;
+        gone = other.url("/ok");
+    }
+    const auto tokens_after = [](const std::string& url) {
+        LlmOptions options;
+        options.url = url;
+        options.dialect = chat_dialect("openai");
+        options.calls_a_day = 1;
+        options.times = {0, 0, 300, 0, 0};
+        Llm sink(options);
+        const PackedAlerts alerts(1);
+        Batch batch(alerts.pointers);
+        sink.deliver(batch);
+        CHECK(outcomes(batch) == "-");
+        sink.deliver(batch);
+        return sink.state();
+    };
+    CHECK(tokens_after(gone) == "the day's budget is used: 1 calls, 0 tokens");
+    CHECK(tokens_after(peer.url("/dead")) != "the day's budget is used: 1 calls, 0 tokens");
+    CHECK(tokens_after(peer.url("/dead")).starts_with("the day's budget is used: 1 calls, "));
+}
+
 TEST_CASE("Equal digests cost one call") {
     HttpPeer peer;
     Asker asker(peer, "openai", "good");
