@@ -19,6 +19,7 @@
 #include "service/ended_processes.h"
 #include "service/message_socket.h"
 #include "service/notice.h"
+#include "service/proposal.h"
 #include "service/set_commands.h"
 
 namespace weir::service {
@@ -100,6 +101,7 @@ int Daemon::run() {
             if (interface.attached) interfaces.push_back(interface.name);
     engine_->detach();  // and delivers what waits
     feed_->publish();
+    for (const runtime::TriageNote& note : triages_->taken()) notice("sink " + note_line(note));
     notice(interfaces.empty() ? "stopped" : "stopped; its policy is no longer on " + runtime::in_words(interfaces));
     return kOk;
 }

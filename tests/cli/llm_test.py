@@ -106,6 +106,14 @@ sink triage = llm("{self.origin}/chat/openai/{how}", model "some-model", header 
         self.assertIn("other.rules runs beside the policy in force", err)
         self.assertNotIn("-triage.rules runs beside", err)
 
+    def test_an_answer_that_comes_while_the_engine_ends_is_in_the_log(self):
+        self.write("late")
+        self.start()
+        self.send(9, 1)
+        self.wait_until(lambda: self.requests("/chat") != [], "the digest is sent", 60)
+        _, _, err = self.end()
+        self.assertIn("triage says of 1 events: suspicious", err)
+
     def test_an_injection_gets_no_further_than_a_note(self):
         self.write("injected")
         log = self.folder / "log"

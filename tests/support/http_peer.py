@@ -51,6 +51,9 @@ def chat(dialect, how, body, count):
     shape, cut, spent = CHAT[dialect]
     if how == "good":
         return 200, {}, shape(json.dumps(TRIAGE))
+    if how == "late":
+        time.sleep(0.3)
+        return 200, {}, shape(json.dumps(TRIAGE))
     if how == "wrapped":
         return 200, {}, shape("Sure!\n```json\n" + json.dumps(TRIAGE) + "\n```\nAnything else? {}")
     if how == "garbage":
