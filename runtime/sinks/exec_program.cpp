@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,17 +50,25 @@ bool may_run(const struct stat& facts, const ExecUser& user) {
     return (facts.st_mode & (is_group ? S_IXGRP : S_IXOTH)) != 0;
 }
 
+// Root, or an engine of another user that has kept the right, as that of weir@.service.
+bool may_become_another() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct now[2] = {};
+    return geteuid() == 0 ||
+           (syscall(SYS_capget, &header, now) == 0 && (now[0].effective & CAP_TO_MASK(CAP_SETUID)) != 0);
+}
+
 }  // namespace
 
 Result<ExecUser> find_exec_user(const std::string& name) {
-    const bool is_root = geteuid() == 0;
+    const bool is_own = name.empty() && !may_become_another();
     std::vector<char> bytes(kMaxPasswdBytes);
     passwd entry{};
     passwd* found = nullptr;
-    const int problem = name.empty() && !is_root ? getpwuid_r(geteuid(), &entry, bytes.data(), bytes.size(), &found)
-                                                 : getpwnam_r(name.empty() ? "nobody" : name.c_str(), &entry,
-                                                              bytes.data(), bytes.size(), &found);
-    if (found == nullptr && name.empty() && !is_root)  // a user without an entry
+    const int problem =
+        is_own ? getpwuid_r(geteuid(), &entry, bytes.data(), bytes.size(), &found)
+               : getpwnam_r(name.empty() ? "nobody" : name.c_str(), &entry, bytes.data(), bytes.size(), &found);
+    if (found == nullptr && is_own)  // a user without an entry
         return ExecUser{std::to_string(geteuid()), geteuid(), getegid(), {getegid()}};
     if (found == nullptr)
         return Error{"there is no user `" + (name.empty() ? std::string("nobody") : name) + "`", {}, problem};
@@ -66,7 +76,8 @@ Result<ExecUser> find_exec_user(const std::string& name) {
     ExecUser user{entry.pw_name, entry.pw_uid, entry.pw_gid, {}};
     user.groups.resize(kMaxGroups);
     int count = kMaxGroups;
-    if (getgrouplist(entry.pw_name, entry.pw_gid, user.groups.data(), &count) < 0) count = 0;
+    if (getgrouplist(entry.pw_name, entry.pw_gid, user.groups.data(), &count) < 0)
+        return Error{"user `" + user.name + "` is in too many groups", "name another user", E2BIG};
     user.groups.resize(static_cast<std::size_t>(count));
     if (std::find(user.groups.begin(), user.groups.end(), gid_t{0}) != user.groups.end())
         return Error{"user `" + user.name + "` is in group root: programs of sinks are not", "name another user",

@@ -17,8 +17,8 @@ struct ExecUser {
     gid_t gid = 0;
     std::vector<gid_t> groups{};
 };
-// By name. An empty one: `nobody` where this process is root, else this process's own user. An error where it is
-// unknown, or root.
+// By name. An empty one: `nobody` where this process may become another user, else this process's own. An error where
+// it is unknown, or root.
 Result<ExecUser> find_exec_user(const std::string& name);
 
 // The folder of --allow-exec.

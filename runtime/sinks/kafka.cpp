@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <future>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "grammar/base/printable.h"
@@ -39,6 +42,8 @@ std::vector<Setting> settings_of(const KafkaTerms& terms, int most_a_request) {
         {"socket.connection.setup.timeout.ms", "5000"},
         {"socket.keepalive.enable", "true"},
         {"topic.metadata.refresh.interval.ms", "60000"},
+        // Of an answer. With the default of 100 MB, each broker could make us hold that.
+        {"receive.message.max.bytes", "8000000"},
         {"allow.auto.create.topics", "false"},
     };
     if (!terms.authorities.empty() || !terms.user.empty()) {
@@ -58,10 +63,22 @@ std::vector<Setting> settings_of(const KafkaTerms& terms, int most_a_request) {
 const char* loss(rd_kafka_resp_err_t error) {
     switch (error) {
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return "too large";
-        case RD_KAFKA_RESP_ERR_INVALID_MSG:
         case RD_KAFKA_RESP_ERR_INVALID_RECORD: return "refused";
         default: return nullptr;
     }
+}
+
+// librdkafka waits for its threads, and one of those may wait for a name server as long as that takes: then it ends
+// alone. It calls nothing of ours any more.
+void destroy(rd_kafka_t* producer) {
+    constexpr std::chrono::milliseconds kMost{500};
+    std::promise<void> ended;
+    const std::future<void> end = ended.get_future();
+    std::thread([producer, ended = std::move(ended)]() mutable {
+        rd_kafka_destroy_flags(producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        ended.set_value();
+    }).detach();
+    end.wait_for(kMost);
 }
 
 std::string_view key_of(const rd_kafka_message_t& message) {
@@ -137,12 +154,11 @@ bool KafkaSink::open() {
 void KafkaSink::close() {
     is_fatal_ = false;
     if (producer_ == nullptr) return;
-    rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_poll(producer_, 0);
     if (topic_ != nullptr) rd_kafka_topic_destroy(topic_);
     topic_ = nullptr;
-    rd_kafka_destroy_flags(producer_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    producer_ = nullptr;
+    destroy(std::exchange(producer_, nullptr));
     sent_.all_again();
 }
 

@@ -29,6 +29,7 @@ constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 constexpr std::size_t kRead = 64 << 10;
 constexpr std::size_t kMaxLine = 64 << 10;      // INFO of a large cluster has some KB
 constexpr std::size_t kMaxMessage = 256 << 10;  // acknowledgements have 100 bytes
+constexpr std::size_t kMaxOwed = 4 << 20;       // a server that does not read gets no more answers to its PINGs
 
 Error gone(const std::string& why) { return {why, {}, ENOTCONN}; }
 
@@ -58,12 +59,6 @@ std::string tls_error() {
 
 }  // namespace
 
-struct NatsConnection::Lookup {
-    std::string host, port;
-    addrinfo hints{};
-    gaicb request{};
-};
-
 NatsServer nats_server(const std::string& url) {
     NatsServer server;
     server.is_tls = url.starts_with("tls://");
@@ -87,14 +82,6 @@ NatsServer nats_server(const std::string& url) {
 
 NatsConnection::NatsConnection(NatsServer server) : server_(std::move(server)) {}
 
-NatsConnection::~NatsConnection() {
-    // A lookup that cannot be cancelled writes there when it ends.
-    if (lookup_ && gai_error(&lookup_->request) == EAI_INPROGRESS && gai_cancel(&lookup_->request) != EAI_CANCELED)
-        static_cast<void>(lookup_.release());
-    else if (lookup_ && lookup_->request.ar_result != nullptr)
-        freeaddrinfo(lookup_->request.ar_result);
-}
-
 void NatsConnection::close() {
     session_.reset();
     socket_ = {};
@@ -114,39 +101,25 @@ Status NatsConnection::wait_for(short events, std::uint64_t until_ns, int wake_f
 
 // One that takes too long is waited for at the next attempt.
 Status NatsConnection::resolve(std::uint64_t until_ns) {
-    if (!lookup_) {
-        lookup_ = std::make_unique<Lookup>();
-        lookup_->host = server_.host, lookup_->port = server_.port;
-        lookup_->hints.ai_socktype = SOCK_STREAM;
-        lookup_->request.ar_name = lookup_->host.c_str();
-        lookup_->request.ar_service = lookup_->port.c_str();
-        lookup_->request.ar_request = &lookup_->hints;
-        gaicb* request = &lookup_->request;
-        if (const int problem = getaddrinfo_a(GAI_NOWAIT, &request, 1, nullptr); problem != 0) {
-            lookup_.reset();
-            return gone(gai_strerror(problem));
-        }
-    }
-    const gaicb* const waiting = &lookup_->request;
-    while (gai_error(&lookup_->request) == EAI_INPROGRESS) {
-        const std::uint64_t now_ns = monotonic_ns();
-        if (now_ns >= until_ns) return gone("looking up " + server_.host + " takes long");
-        const timespec wait{0, static_cast<long>(std::min<std::uint64_t>(until_ns - now_ns, 100 * kMillisecond_ns))};
-        gai_suspend(&waiting, 1, &wait);
-    }
-    if (const int problem = gai_error(&lookup_->request); problem != 0) {
-        lookup_.reset();
-        return gone("looking up " + server_.host + ": " + gai_strerror(problem));
-    }
-    return Done{};
+    if (!lookup_) lookup_ = std::make_unique<Lookup>(server_.host, server_.port, SOCK_STREAM);
+    const std::uint64_t now_ns = monotonic_ns();
+    const int most_ms = now_ns >= until_ns ? 0 : static_cast<int>((until_ns - now_ns) / kMillisecond_ns + 1);
+    const Lookup::State state = lookup_->wait(most_ms);
+    if (state == Lookup::State::kFound) return Done{};
+    if (state == Lookup::State::kUnderWay) return gone("looking up " + server_.host + " takes long");
+    const std::string problem = lookup_->error();
+    lookup_.reset();
+    return gone("looking up " + server_.host + ": " + problem);
 }
 
 Status NatsConnection::open_socket(std::uint64_t until_ns, int wake_fd) {
     if (Status found = resolve(until_ns); !found) return found;
     const std::unique_ptr<Lookup> found = std::move(lookup_);
-    const std::unique_ptr<addrinfo, Closer<freeaddrinfo>> addresses(found->request.ar_result);
     Error last = gone("no address of " + server_.host);
-    for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
+    std::vector<const addrinfo*> addresses;
+    for (const addrinfo* one = found->found(); one != nullptr; one = one->ai_next) addresses.push_back(one);
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const addrinfo* one = addresses[(first_address_ + i) % addresses.size()];
         socket_ = UniqueFd(socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         int problem = 0;
         if (!socket_ || (::connect(socket_.get(), one->ai_addr, one->ai_addrlen) != 0 && errno != EINPROGRESS)) {
@@ -269,7 +242,7 @@ std::size_t NatsConnection::take_one(std::string_view text, const Take& take) {
     }
     if (line.starts_with("INFO ")) return take_facts(line) ? end + 2 : std::string::npos;
     const bool is_error = line.starts_with("-ERR");
-    if (line == "PING") out_ += "PONG\r\n";
+    if (line == "PING" && out_.size() < kMaxOwed) out_ += "PONG\r\n";
     if (is_error) error_ = std::string(line.substr(std::min(line.size(), std::size_t{5})));
     return is_error || line == "PING" || line == "PONG" || line == "+OK" ? end + 2 : std::string::npos;
 }
@@ -336,7 +309,9 @@ Status NatsConnection::connect(std::uint64_t within_ms, int wake_fd) {
         return Done{};
     };
     Status connected = steps();
-    if (!connected) close();
+    if (connected) return connected;
+    close();
+    ++first_address_;
     return connected;
 }
 

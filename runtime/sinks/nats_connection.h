@@ -7,7 +7,6 @@
 // limit.
 #pragma once
 
-#include <netdb.h>
 #include <openssl/ssl.h>
 
 #include <cstdint>
@@ -19,6 +18,7 @@
 
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
+#include "runtime/sinks/lookup.h"
 
 namespace weir::runtime {
 
@@ -44,7 +44,6 @@ public:
     using Take = std::function<void(const Received&)>;
 
     explicit NatsConnection(NatsServer server);
-    ~NatsConnection();
     NatsConnection(const NatsConnection&) = delete;
     NatsConnection& operator=(const NatsConnection&) = delete;
 
@@ -69,7 +68,6 @@ private:
         void operator()(SSL* session) const { SSL_free(session); }
         void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
     };
-    struct Lookup;  // of an address, in glibc's thread
     enum class Moved : std::uint8_t { kSome, kNone, kClosed };
 
     Status resolve(std::uint64_t until_ns);
@@ -90,6 +88,9 @@ private:
     std::unique_ptr<SSL_CTX, Free> context_{};
     std::unique_ptr<SSL, Free> session_{};
     std::unique_ptr<Lookup> lookup_;
+    // Which of the name's addresses is tried first: after an attempt that failed, the next one. One that never answers
+    // takes all the time of an attempt.
+    std::size_t first_address_ = 0;
     std::string in_{}, out_{};
     std::size_t max_payload_ = 1 << 20;
     bool wants_tls_ = false;

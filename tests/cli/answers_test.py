@@ -266,6 +266,19 @@ class Answers(unittest.TestCase):
         self.assertEqual(said.returncode, 0, said.stdout)
         self.assertIn("Overall exposure level", said.stdout)
 
+    def test_the_service_leaves_sinks_what_they_need(self):
+        lines = (SOURCE / "packaging" / "systemd" / "weir@.service").read_text().splitlines()
+        unit = {name: value for name, _, value in (line.partition("=") for line in lines if not line.startswith("#"))}
+        self.assertNotIn("IPAddressDeny", unit)                                # peers of syslog, nats, kafka, webhook, llm
+        self.assertNotIn("PrivateNetwork", unit)
+        self.assertLessEqual({"AF_UNIX", "AF_INET", "AF_INET6"}, set(unit["RestrictAddressFamilies"].split()))
+        self.assertEqual(unit["RestrictNamespaces"], "pid")                    # exec: all that a program started ends with it
+        limits = (SOURCE / "runtime" / "sinks" / "exec_run.cpp").read_text()
+        of_a_user = int(re.search(r"kMaxProcesses = (\d+);", limits)[1])
+        self.assertGreaterEqual(int(unit["TasksMax"]), of_a_user + 128)        # the engine can go on beside it
+        self.assertEqual(unit["EnvironmentFile"], "-/etc/weir/%i.env")
+        self.assertEqual(unit["ExecStart"].split()[-1], "$WEIR_OPTIONS")
+
 
 if __name__ == "__main__":
     unittest.main()

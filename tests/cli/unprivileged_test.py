@@ -80,6 +80,24 @@ class Unprivileged(LiveCase):
         compiler = self.facts(self.compiler())
         self.assertEqual((compiler["Uid"].split()[1], compiler["CapEff"], compiler["Seccomp"]), ("65534", "0" * 16, "2"))
 
+    def test_programs_of_sinks_are_nobodys_and_end_with_all_that_they_started(self):
+        programs, out = self.folder / "bin", self.folder / "out"
+        programs.mkdir()
+        programs.chmod(0o755)
+        out.mkdir()
+        out.chmod(0o777)
+        note = programs / "note"
+        note.write_text(f'#!/bin/sh\nsetsid sleep 1000 &\necho "$(id -u) $$ $1" >{out}/new\nmv {out}/new {out}/note\n')
+        note.chmod(0o755)
+        self.policy.write_text(f'sink page = exec("{note}", "{{ip.src}}")\nalert hit {{ message "hit" to page }}\n'
+                               "rule r { when udp.dport == 9 then alert hit, drop }\n")
+        self.start("--allow-exec", str(programs), before=as_user())
+        self.send(9, 1)
+        self.wait_until(lambda: self.status()["sinks"][0]["delivered"] == 1, "the program has ended")
+        user, number, _ = (out / "note").read_text().split()
+        self.assertEqual(user, "65534")                   # not the engine's, which may talk to the engine
+        self.assertEqual(number, "2")                     # of a PID namespace: nothing of it is left
+
 
 if __name__ == "__main__":
     if shutil.which("setpriv") is None:

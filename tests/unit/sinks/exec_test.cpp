@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include "runtime/sinks/exec_program.h"
@@ -54,6 +55,9 @@ bpf::Manifest manifest() {
     return all;
 }
 
+// Of this run's events: another run of these tests may be at work on the same machine.
+const std::uint64_t kRing = std::uint64_t{std::random_device()()} << 32 | std::random_device()();
+
 // Events of a request for a path, one each; `bytes` may be anything.
 class Events {
 public:
@@ -61,7 +65,7 @@ public:
         for (std::size_t i = 0; i < paths.size(); ++i) {
             events_.push_back(std::make_unique<PackedEvent>());
             set(*events_.back(), paths[i]);
-            events_.back()->position = i;
+            events_.back()->ring = kRing, events_.back()->position = i;
             pointers_.push_back(events_.back().get());
         }
     }
@@ -115,19 +119,17 @@ std::unique_ptr<ExecBroker> broker_of(const std::string& folder) {
     return std::move(*started);
 }
 
-// Processes of that user that live.
-std::size_t processes_of(uid_t user) {
+// Processes that programs of this run's events began, however long ago and whoever their parent is: all of them have
+// the event's id in their environment.
+std::size_t living_programs() {
+    const std::string mark = fmt::format("WEIR_EVENT={:016x}-", kRing);
     std::size_t count = 0;
     for (const auto& entry : fs::directory_iterator("/proc")) {
-        struct stat facts{};
-        const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") == std::string::npos && stat(entry.path().c_str(), &facts) == 0)
-            count += facts.st_uid == user;
+        std::ifstream variables(entry.path() / "environ", std::ios::binary);
+        count += std::string(std::istreambuf_iterator<char>(variables), {}).find(mark) != std::string::npos;
     }
     return count;
 }
-
-constexpr uid_t kGames = 5;  // Debian's `games`, whose processes are these tests' alone
 
 // What became of one run for each path, and the sink's last state.
 struct Ran {
@@ -287,14 +289,14 @@ void check_bounds(const ExecBroker& broker, const Place& place) {
     const Ran slept = run(&broker, {sleeps, "games", 300, 4}, {}, {"a", "b", "c"});
     CHECK(slept.outcomes == Counts{{"timed out", 3}});
     CHECK(slept.state == sleeps + " took more than 300 ms");
-    CHECK(processes_of(kGames) == 0);
+    CHECK(living_programs() == 0);
     const std::string talks = place.program("talks", "yes out & yes err >&2 & wait");
     CHECK(run(&broker, {talks, "games", 300, 2}, {}, {"a", "b"}).outcomes == Counts{{"timed out", 2}});
-    CHECK(processes_of(kGames) == 0);
+    CHECK(living_programs() == 0);
     // One that has ended leaves nothing behind either.
     const std::string leaves = place.program("leaves", "setsid sleep 1000 >/dev/null 2>&1 & exit 0");
     CHECK(run(&broker, {leaves, "games", 10'000, 2}, {}, {"a"}).outcomes == Counts{{"", 1}});
-    CHECK(processes_of(kGames) == 0);
+    CHECK(living_programs() == 0);
 }
 
 }  // namespace
@@ -320,7 +322,7 @@ TEST_CASE("exec: likewise where no PID namespace can be made") {
             auto broker = ExecBroker::start(place.bin());
             const std::string sleeps = place.program("sleeps", "setsid sleep 1000 & sleep 1000 & exec sleep 1000");
             const Ran slept = run(broker->get(), {sleeps, "games", 300, 4}, {}, {"a", "b", "c"});
-            is_well = is_well && slept.outcomes == Counts{{"timed out", 3}} && processes_of(kGames) == 0;
+            is_well = is_well && slept.outcomes == Counts{{"timed out", 3}} && living_programs() == 0;
         }
         _exit(is_well ? 0 : 1);
     }
@@ -334,7 +336,7 @@ TEST_CASE("exec: a program that does nothing but start others is ended with all 
     const auto broker = broker_of(place.bin());
     const std::string bomb = place.program("bomb", "bomb() { bomb | bomb & }; bomb; sleep 1000");
     CHECK(run(broker.get(), {bomb, "games", 1000, 1}, {}, {"a"}).outcomes == Counts{{"timed out", 1}});
-    CHECK(processes_of(kGames) == 0);
+    CHECK(living_programs() == 0);
 }
 
 TEST_CASE("exec: no more than so many at once") {
@@ -402,6 +404,30 @@ TEST_CASE("exec: which programs are not run") {
     CHECK(has(why(broken), "Exec format error"));
 }
 
+TEST_CASE("exec: without a name it is nobody for an engine that may become another user, else the engine's own") {
+    const auto name_of = [](bool may_change) {
+        const pid_t child = fork();
+        if (child == 0) {
+            prctl(PR_SET_KEEPCAPS, 1);
+            constexpr uid_t kEngine = 61'234;  // nobody has this number
+            if (setresuid(kEngine, kEngine, kEngine) != 0) _exit(3);
+            if (may_change) {
+                __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+                __user_cap_data_struct now[2] = {};
+                now[0].permitted = now[0].effective = 1u << CAP_SETUID | 1u << CAP_SETGID;
+                if (syscall(SYS_capset, &header, now) != 0) _exit(4);
+            }
+            const auto user = find_exec_user("");
+            _exit(!user ? 5 : user->name == "nobody" ? 0 : user->uid == kEngine ? 1 : 6);
+        }
+        int how = 0;
+        REQUIRE(waitpid(child, &how, 0) == child);
+        return WEXITSTATUS(how);
+    };
+    CHECK(name_of(true) == 0);
+    CHECK(name_of(false) == 1);
+}
+
 TEST_CASE("exec: which folders are not taken, and without one nothing runs") {
     const Place place;
     const std::string good = place.program("good", "exit 0");
@@ -438,13 +464,13 @@ TEST_CASE("exec: the end of the engine is the end of its programs") {
     auto sink = std::make_unique<ExecSink>(ExecTerms{sleeps, "games", 600'000, 4}, Words{}, broker.get());
     sink->deliver(batch);
     CHECK(batch.size() == 2);
-    REQUIRE(deliver_until(*sink, batch, [] { return processes_of(kGames) == 2; }));
+    REQUIRE(deliver_until(*sink, batch, [] { return living_programs() == 2; }));
     end.set();
     sink->deliver(batch);
     CHECK(batch.size() == 2);
     sink.reset();
-    for (int i = 0; i < 600 && processes_of(kGames) != 0; ++i) usleep(100'000);
-    CHECK(processes_of(kGames) == 0);
+    for (int i = 0; i < 600 && living_programs() != 0; ++i) usleep(100'000);
+    CHECK(living_programs() == 0);
 }
 
 TEST_CASE("exec: without its broker a sink says so") {
@@ -455,11 +481,11 @@ TEST_CASE("exec: without its broker a sink says so") {
     Batch batch(events.all());
     ExecSink sink({sleeps, "games", 600'000, 1}, {}, broker.get());
     sink.deliver(batch);
-    REQUIRE(deliver_until(sink, batch, [] { return processes_of(kGames) == 1; }));
+    REQUIRE(deliver_until(sink, batch, [] { return living_programs() == 1; }));
     kill(broker->process(), SIGKILL);
     REQUIRE(deliver_until(sink, batch, [&] { return batch.size() == 2; }));
     CHECK(batch.outcomes()[0] == std::string("process lost"));
     REQUIRE(deliver_until(sink, batch, [&] { return sink.state().find("has ended") != std::string::npos; }));
-    for (int i = 0; i < 600 && processes_of(kGames) != 0; ++i) usleep(100'000);
-    CHECK(processes_of(kGames) == 0);
+    for (int i = 0; i < 600 && living_programs() != 0; ++i) usleep(100'000);
+    CHECK(living_programs() == 0);
 }

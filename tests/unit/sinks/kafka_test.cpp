@@ -1,5 +1,10 @@
 #include "runtime/sinks/kafka.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <map>
 #include <memory>
 #include <span>
@@ -48,7 +53,8 @@ TEST_CASE("kafka: errors that pass lose nothing and double nothing") {
     const Cluster cluster;
     cluster.fail_next_produces({RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
                                 RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-                                RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND});
+                                RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+                                RD_KAFKA_RESP_ERR_INVALID_MSG});  // damaged on its way
     const auto events = lines(5'000);
     Batch batch(events);
     KafkaSink sink(terms(cluster.brokers()));
@@ -132,4 +138,41 @@ TEST_CASE("kafka: a password that librdkafka cannot use is not shown") {
     CHECK(sink.state() != "ok");
     CHECK(sink.state().find("do-not-show-me") == std::string::npos);
     CHECK(batch.size() == 1);
+}
+
+TEST_CASE("kafka: an answer that is larger than any is not waited for") {
+    const DullServer server(std::string("\x05\0\0\0", 4) + std::string(100, 'x'));  // 84 MB are announced
+    const auto events = lines(1);
+    Batch batch(events);
+    KafkaSink sink(terms("127.0.0.1:" + std::to_string(server.port())));
+    CHECK(deliver_until(
+        sink, batch, [&] { return sink.state().find("Invalid response size 83886080") != std::string::npos; },
+        std::chrono::seconds(30)));
+    CHECK(batch.size() == 1);
+}
+
+TEST_CASE("kafka: a name server that never answers does not hold the end") {
+    // In a process of its own, which has another /etc/resolv.conf.
+    const pid_t child = fork();
+    if (child == 0) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(53);
+        inet_pton(AF_INET, "127.77.0.53", &address.sin_addr);
+        const UniqueFd silent(socket(AF_INET, SOCK_DGRAM, 0));
+        if (bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+            !replace_file("/etc/resolv.conf", "nameserver 127.77.0.53\noptions timeout:8 attempts:2\n"))
+            _exit(2);
+        const auto events = lines(1);
+        Batch batch(events);
+        auto sink = std::make_unique<KafkaSink>(terms("broker.example:9092"));
+        sink->deliver(batch);
+        const std::uint64_t begin_ns = monotonic_ns();
+        sink.reset();
+        const std::uint64_t took_ms = (monotonic_ns() - begin_ns) / 1'000'000;
+        _exit(took_ms < 1500 ? 0 : 1);
+    }
+    int how = 0;
+    REQUIRE(waitpid(child, &how, 0) == child);
+    CHECK(how == 0);
 }

@@ -1,10 +1,14 @@
 #include "runtime/sinks/nats.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
@@ -44,6 +48,17 @@ void check_stream(const std::map<std::string, std::size_t>& stream, const std::v
     for (const auto& [text, times] : stream) doubles += times - 1;
     CHECK(missing == 0);
     CHECK(doubles == 0);
+}
+
+UniqueFd listening(in_addr_t host, in_port_t port) {
+    UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(host);
+    address.sin_port = htons(port);
+    REQUIRE(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    REQUIRE(listen(listener.get(), 64) == 0);
+    return listener;
 }
 
 }  // namespace
@@ -190,6 +205,62 @@ TEST_CASE("nats: a peer that never says a word, or other words, holds nobody and
             sink, batch, [&] { return sink.state() == terms.url + ": " + peer.state; }, std::chrono::seconds(30)));
         CHECK(batch.size() == events.size());
     }
+}
+
+TEST_CASE("nats: a server that asks without end and never reads fills nothing") {
+    std::string pings;
+    while (pings.size() < 60'000) pings += "PING\r\n";
+    const std::uint16_t port = free_port();
+    const UniqueFd listener = listening(INADDR_LOOPBACK, port);
+    constexpr std::size_t kAll = 100 << 20;
+    std::atomic<bool> has_said_all = false, is_over = false;
+    std::thread server([&] {
+        const UniqueFd client(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        const std::string greeting = "INFO {}\r\nPONG\r\n";
+        static_cast<void>(send(client.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL));
+        for (std::size_t said = 0; said < kAll; said += pings.size())
+            if (send(client.get(), pings.data(), pings.size(), MSG_NOSIGNAL) < 0) break;
+        has_said_all = true;
+        while (!is_over) usleep(1000);
+    });
+    NatsConnection connection(nats_server("nats://127.0.0.1:" + std::to_string(port)));
+    CHECK(connection.connect(10'000, -1));
+    std::size_t most = 0;
+    while (!has_said_all && connection.exchange(100, -1, [](const auto&) {}))
+        most = std::max(most, connection.unsent());
+    CHECK(has_said_all);
+    CHECK(most <= 5 << 20);
+    connection.close();
+    is_over = true;
+    server.join();
+}
+
+TEST_CASE("nats: two addresses, in a process of its own", "[.]") {
+    const std::uint16_t port = free_port();
+    const UniqueFd silent = listening(INADDR_LOOPBACK, port), good = listening(INADDR_LOOPBACK + 1, port);
+    REQUIRE(replace_file("/etc/hosts", "127.0.0.1 bus.example\n127.0.0.2 bus.example\n"));
+    std::atomic<bool> is_over = false;
+    std::thread server([&] {
+        const UniqueFd client(accept4(good.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        const std::string greeting = "INFO {}\r\nPONG\r\n";
+        static_cast<void>(send(client.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL));
+        while (!is_over) usleep(1000);
+    });
+    NatsConnection connection(nats_server("nats://bus.example:" + std::to_string(port)));
+    CHECK_FALSE(connection.connect(500, -1));
+    bool is_connected = false;
+    for (int i = 0; i < 20 && !is_connected; ++i) is_connected = static_cast<bool>(connection.connect(500, -1));
+    CHECK(is_connected);
+    is_over = true;
+    shutdown(good.get(), SHUT_RDWR);
+    server.join();
+}
+
+// With another /etc/hosts. A fork alone is not enough: the C library believes that its threads for names are there
+// still.
+TEST_CASE("nats: of a name's addresses, one that never answers does not hide the next") {
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+    CHECK(std::system(("'" + self + "' 'nats: two addresses, in a process of its own' >/dev/null").c_str()) == 0);
 }
 
 TEST_CASE("nats: TLS, and only with a server of the right name") {

@@ -3,11 +3,16 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <random>
 #include <utility>
+
+#include "tests/unit/runtime/folder.h"
 
 namespace weir::tests {
 namespace {
@@ -54,6 +59,14 @@ void DullServer::serve() {
         static_cast<void>(send(clients.back(), greeting_.data(), greeting_.size(), MSG_NOSIGNAL));
     }
     for (const int client : clients) close(client);
+}
+
+bool replace_file(const char* path, const std::string& text) {
+    const Folder folder;
+    const std::string file = folder.path / "file";
+    std::ofstream(file) << text;
+    return unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           mount(file.c_str(), path, nullptr, MS_BIND, nullptr) == 0;
 }
 
 std::uint16_t free_port() {

@@ -65,6 +65,9 @@ private:
     std::thread thread_;  // last: it uses all of the above
 };
 
+// `path` has this text, in this process alone, which was forked for it. False where that failed.
+bool replace_file(const char* path, const std::string& text);
+
 // One that nobody uses now.
 std::uint16_t free_port();
 
