@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sinks_test.py WEIR SOURCE: chaos over sinks of many kinds at once, each with a real peer that fails in its own ways. What a
+"""sinks_test.py WEIR SOURCE: chaos over sinks of all kinds at once, each with a real peer that fails in its own ways. What a
 peer acknowledged is there, and each event is accounted for in each sink. WEIR_CHAOS_SECONDS says how long (10 when not given;
 docs/testing.md has the long form). Skipped as tests/cli/live_case.py says."""
 import ctypes
@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from nats_stream import Stream                          # noqa: E402
 
 SECONDS = int(os.environ.get("WEIR_CHAOS_SECONDS", "10"))
+IS_LONG = SECONDS >= 60                                 # an `llm` sink asks once a minute
 RATE = 200                                              # events a second
 HERE = pathlib.Path(__file__).parent
 HOOK, BUS, LOG = 18080, 14222, 15140                    # ports, in a namespace of our own
@@ -47,9 +49,14 @@ def inside_namespace(action):
     return answer[0]
 
 
+NOTE = json.dumps({"verdict": "benign", "confidence": 0.5, "reason": "a test", "evidence": ["e1"], "proposal": None})
+ANSWER = json.dumps({"choices": [{"message": {"role": "assistant", "content": NOTE}, "finish_reason": "stop"}],
+                     "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}}).encode()
+
+
 class Hook(http.server.BaseHTTPRequestHandler):
-    """A receiver of events that is well, or ill in a way."""
-    mood, ids, lock = "well", [], threading.Lock()
+    """A receiver of events, and a chat endpoint, that is well, or ill in a way."""
+    mood, ids, questions, lock = "well", [], 0, threading.Lock()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -62,14 +69,27 @@ class Hook(http.server.BaseHTTPRequestHandler):
         if mood == "gone":
             self.connection.close()
             return
+        answer = ANSWER if self.path == "/chat" else b""
         with Hook.lock:
-            Hook.ids += [event["weir"]["id"] for event in json.loads(body)]
+            if answer:
+                Hook.questions += 1
+            else:
+                Hook.ids += [event["weir"]["id"] for event in json.loads(body)]
         self.send_response(200)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_):
         pass
+
+
+def blocks(pcapng):
+    """The kinds of its blocks."""
+    while pcapng:
+        kind, length = struct.unpack("<II", pcapng[:8])
+        yield kind
+        pcapng = pcapng[length:]
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -128,6 +148,12 @@ class Sinks(LiveCase):
             except OSError:                             # closed
                 return
 
+    def read_lines(self, pipe):
+        with pipe:
+            for line in pipe:
+                self.printed.append(line)
+                self.reads.wait()
+
     def log(self):
         while True:
             try:
@@ -137,7 +163,7 @@ class Sinks(LiveCase):
 
     def policy_of_all(self):
         return f"""policy chaos
-rule marked {{ when udp.dport == 9 then alert hit, drop }}
+rule marked {{ when udp.dport == 9 then alert hit, capture, drop }}
 alert hit {{ message "hit from {{ip.src}}" }}
 sink file = eve("{self.folder}/eve.json", rotate 200KB, keep 1000)
 sink bus = nats("nats://127.0.0.1:{BUS}", subject "weir.alerts", spool 5MB)
@@ -146,11 +172,13 @@ sink hook = webhook("http://127.0.0.1:{HOOK}/", timeout 2s)
 sink local = unix("{self.folder}/collector.sock")
 sink logs = syslog(daemon, "udp://127.0.0.1:{LOG}")
 sink page = exec("{self.folder}/bin/note", "{{ip.src}}", user "games", timeout 1s, at_once 4, queue 50)
-"""
+sink lines = stdout()
+sink frames = pcap("{self.folder}/hits.pcapng", rotate 200KB, keep 1000)
+""" + (f'sink triage = llm("http://127.0.0.1:{HOOK}/chat", model "m", dialect openai, timeout 2s)' if IS_LONG else "")
 
     def disturb(self, choose):
         """One thing that happens to a peer, or to the engine."""
-        what = choose.choice(["kill bus", "stop bus", "lake", "hook", "local", "rotate", "reload"])
+        what = choose.choice(["kill bus", "stop bus", "lake", "hook", "local", "lines", "rotate", "reload"])
         wait = lambda most: time.sleep(choose.random() * most)     # noqa: E731
         if what == "kill bus":
             self.bus.kill()
@@ -173,6 +201,10 @@ sink page = exec("{self.folder}/bin/note", "{{ip.src}}", user "games", timeout 1
             self.listens.clear()
             wait(1)
             self.listens.set()
+        elif what == "lines":
+            self.reads.clear()
+            wait(2)
+            self.reads.set()
         elif what == "rotate":
             self.running.send_signal(signal.SIGHUP)
         else:
@@ -181,7 +213,15 @@ sink page = exec("{self.folder}/bin/note", "{{ip.src}}", user "games", timeout 1
     def test_chaos_over_all_of_them(self):
         self.start_peers()
         self.policy.write_text(self.policy_of_all())
-        self.start("--allow-exec", str(self.folder / "bin"), "--state", str(self.folder / "state"))
+        self.start("--allow-exec", str(self.folder / "bin"), "--state", str(self.folder / "state"), pipe_bytes=4096)
+        self.printed, self.reads = [], threading.Event()
+        self.reads.set()
+        reader = threading.Thread(target=self.read_lines, args=(self.running.stdout,))
+        reader.start()
+        self.running.stdout = None                      # read to its end by that thread alone
+        self.addCleanup(reader.join)
+        self.addCleanup(self.end)                       # before
+        self.addCleanup(self.reads.set)
         frames = RATE * SECONDS
         sender = self.spawn(sys.executable, "-c",
                             "import socket,time\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(('c1',0))\n"
@@ -206,15 +246,20 @@ sink page = exec("{self.folder}/bin/note", "{{ip.src}}", user "games", timeout 1
         while (line := self.kafka.stdout.readline().strip()):
             lake.append(line)
         files = sorted(self.folder.glob("eve.json*"))
-        there = {"file": ids(line for file in files for line in file.read_text().splitlines()),
+        frames_of = lambda path: sum(kind == 6 for kind in blocks(path.read_bytes()))    # noqa: E731
+        there = {"file": ids(line for file in files for line in file.read_text().splitlines()
+                             if '"event_type":"anomaly"' not in line),      # of a note
                  "bus": ids(self.stream.lines()), "lake": lake, "hook": Hook.ids, "local": self.collected,
                  "logs": self.logged, "page": [line.split()[0] for line in (self.folder / "noted").read_text().splitlines()]}
+        self.assertGreaterEqual(sum("hit from" in line for line in self.printed), sinks["lines"]["delivered"], said)
+        self.assertGreaterEqual(sum(map(frames_of, self.folder.glob("hits.pcapng*"))), sinks["frames"]["delivered"], said)
+        self.assertGreaterEqual(Hook.questions, 1 if IS_LONG else 0)
         for name, peer in there.items():
             if name != "logs":                          # UDP acknowledges nothing
                 self.assertGreaterEqual(len(set(peer)), sinks[name]["delivered"], f"{name}: {said}")
             if name not in ("hook", "lake", "logs"):    # whose answers can be lost
                 self.assertEqual(len(set(peer)), len(peer), f"{name} has doubles")
-        for name in ("file", "bus", "lake", "hook"):
+        for name in ("file", "bus", "lake", "hook", "frames"):
             self.assertEqual(sinks[name]["lost"], 0, said)
         for sink in sinks.values():
             print(f"{sink['name']}: offered {sink['offered']}, delivered {sink['delivered']}, lost {sink['lost_by']}; "
