@@ -59,6 +59,7 @@ void set_state_constants(Template& filled, const StateTables& state, const ir::D
     filled.set_constant("weir_flow_reads", decision.flow_reads);
     filled.set_constant("weir_term_count", state.term_count());
     merge_measure(filled.module(), decision, state);
+    merge_observer(filled.module(), decision);
 }
 
 }  // namespace

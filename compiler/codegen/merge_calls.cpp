@@ -1,8 +1,10 @@
 // Tested by tests/verdict/state_limits_test.cpp with `the only one of its kind`.
 #include "compiler/codegen/merge_calls.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <variant>
 
 namespace weir::codegen {
 namespace {
@@ -37,6 +39,17 @@ void merge_measure(llvm::Module& module, const ir::Decision& decision, const Sta
                           (decision.needs & WEIR_NEED_INSIDE) == 0;
     llvm::Function* function = module.getFunction("weir_measure_all");
     if (is_alone && function != nullptr && !function->isDeclaration()) inline_always(*function);
+}
+
+void merge_observer(llvm::Module& module, const ir::Decision& decision) {
+    const bool has_rules = std::any_of(decision.rules.begin(), decision.rules.end(), [&](const ir::Rule& rule) {
+        const auto* constant = std::get_if<ir::Constant>(&decision.predicate(rule.predicate).node);
+        return constant == nullptr || constant->value;
+    });
+    llvm::Function* function = module.getFunction("weir_find_flow");
+    if (decision.direction == packet::Direction::kOut && !has_rules && function != nullptr &&
+        !function->isDeclaration())
+        inline_always(*function);
 }
 
 void merge_calls(llvm::Module& module) {
