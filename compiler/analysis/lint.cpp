@@ -20,7 +20,11 @@ using Decided = std::map<std::pair<policy::VerdictKind, std::string>, Bdd::Node>
 class Linter {
 public:
     Linter(const policy::TypedPolicy& policy, Diagnostics& diagnostics)
-        : policy_(policy), diagnostics_(diagnostics), sets_(policy), reach_(policy.rules.size(), Reach::kSome) {}
+        : policy_(policy),
+          diagnostics_(diagnostics),
+          universe_(policy),
+          sets_(universe_, policy),
+          reach_(policy.rules.size(), Reach::kSome) {}
 
     bool lint();
 
@@ -47,6 +51,7 @@ private:
 
     const policy::TypedPolicy& policy_;
     Diagnostics& diagnostics_;
+    Universe universe_;
     PacketSets sets_;
     std::vector<Bdd::Node> matches_;  // of each rule
     std::vector<Bdd::Node> decided_;  // before each rule, by the earlier ones
@@ -172,8 +177,7 @@ bool Linter::find_shadowed() {
     find_set_readers();
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
         const policy::Rule& rule = policy_.rules[i];
-        const Bdd::Node matches = sets_.of(rule.condition);
-        matches_.push_back(sets_.has_egress() ? bdd.both(matches, sets_.going(rule.direction)) : matches);
+        matches_.push_back(sets_.matches(rule));
         decided_.push_back(decided);
         const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
         if (spent()) return false;

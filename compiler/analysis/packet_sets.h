@@ -1,7 +1,7 @@
-// Conditions as sets of packets, exact as far as the fields' values go. What is not spelt out (two fields compared,
-// payload and interface texts, what a named set holds) is a yes or no of its own, the same wherever the same comparison
-// stands; and a few packets are kept that no wire carries. So an empty set, or one within another, is so in truth; the
-// opposite need not be.
+// Conditions as sets of packets, exact as far as the fields' values go. What is not spelt out (payload and interface
+// texts, what a named set holds) is a yes or no of its own, the same wherever the same comparison stands; and a few
+// packets are kept that no wire carries. So an empty set, or one within another, is so in truth; the opposite need not
+// be.
 #pragma once
 
 #include <cstdint>
@@ -11,44 +11,38 @@
 #include <vector>
 
 #include "compiler/analysis/bdd.h"
+#include "compiler/analysis/universe.h"
 #include "compiler/policy/typed_policy.h"
 
 namespace weir::analysis {
 
+// The sets of one policy in a universe, which has to outlive them.
 class PacketSets {
 public:
-    explicit PacketSets(const policy::TypedPolicy& policy);
+    PacketSets(Universe& universe, const policy::TypedPolicy& policy) : universe_(universe), policy_(policy) {}
+
+    Universe& universe() { return universe_; }
+    Bdd& bdd() { return universe_.bdd(); }
 
     // The packets for which the condition holds. Means nothing once bdd().spent().
-    Bdd::Node of(policy::ExprId condition) { return bdd_.both(possible_, raw(condition)); }
-    // All packets; those that have a field; those for which one comparison holds.
-    Bdd::Node all() const { return possible_; }
-    bool has_egress() const { return has_egress_; }
-    // Those that go that way; all where the policy judges one direction only.
-    Bdd::Node going(packet::Direction direction) {
-        if (!has_egress_) return possible_;
-        const Bdd::Node out = opaque("out");
-        return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
-    }
-    Bdd::Node having(packet::FieldId field) { return bdd_.both(possible_, present(field)); }
+    Bdd::Node of(policy::ExprId condition) { return bdd().both(all(), raw(condition)); }
+    // What the rule may match: packets of its direction that satisfy its condition and have the keys of its state
+    // terms.
+    Bdd::Node matches(const policy::Rule& rule);
+    // The packets, and whether each state term of the rule holds, that it does match. A term is a variable of its own:
+    // the same one in rules of the same name with the same term.
+    Bdd::Node matches_with_state(const policy::Rule& rule);
+    // All packets; those that go that way; those that have a field; those for which one comparison holds.
+    Bdd::Node all() const { return universe_.possible(); }
+    Bdd::Node going(packet::Direction direction) { return universe_.going(direction); }
+    Bdd::Node having(packet::FieldId field) { return bdd().both(all(), universe_.present(field)); }
     template <typename Comparison>
     Bdd::Node where(const Comparison& comparison) {
-        return bdd_.both(possible_, holds(comparison));
+        return bdd().both(all(), holds(comparison));
     }
-    Bdd& bdd() { return bdd_; }
 
 private:
-    // A value of up to 128 bits, the highest bit first.
-    struct Wide {
-        std::uint64_t high = 0;
-        std::uint64_t low = 0;
-    };
-    struct WideRange {
-        Wide first;
-        Wide last;
-    };
-    // The bits of a value: a variable each, or kNoBit where it is always zero.
-    using Bits = std::vector<Bdd::Variable>;
+    using Bits = Universe::Bits;
 
     // The same, among packets that no reader makes as well.
     Bdd::Node raw(policy::ExprId condition);
@@ -71,27 +65,20 @@ private:
     Bdd::Node holds(const policy::TextMatch& node);
     Bdd::Node holds(const policy::TextCompare& node);
 
-    Bdd::Node present(packet::FieldId field);
-    Bdd::Node present_bit(std::uint32_t bit);
     Bdd::Node when_present(const std::vector<packet::FieldId>& fields, Bdd::Node in, bool negated);
-    Bits bits(packet::FieldId field, std::uint64_t mask) const;
-    Bits address_bits(packet::FieldId field, std::size_t width) const;
-    Bdd::Node number_in(const Bits& bits, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
-    Bdd::Node address_in(packet::FieldId field, const std::vector<IpRange>& ranges);
+    Bdd::Node equal(const Bits& a, const Bits& b);
+    Bdd::Node less(const Bits& a, const Bits& b);
+    Bdd::Node bit(Bdd::Variable variable) {
+        return variable == Universe::kNoBit ? Bdd::kFalse : bdd().variable(variable);
+    }
+    Bdd::Node addresses_equal(packet::FieldId a, packet::FieldId b);
     Bdd::Node entry(const policy::InSet& node, const policy::Set& set, std::span<const policy::SetElement> entry);
-    Bdd::Node in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count);
-    Bdd::Node in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last);
-    // A comparison that is not spelt out, told from others by its text.
-    Bdd::Node opaque(std::string text);
-    Bdd::Node possible_packets();
+    std::string set_text(policy::SetId id);
 
+    Universe& universe_;
     const policy::TypedPolicy& policy_;
-    const bool has_egress_ = policy_.has_egress();  // asked for each rule
-    Bdd bdd_;
-    std::vector<Bdd::Variable> first_variable_;  // of each byte offset of struct weir_packet that begins a member
-    std::unordered_map<std::string, Bdd::Variable> opaque_;
-    std::unordered_map<std::uint32_t, Bdd::Node> known_;  // conditions: lets are shared
-    Bdd::Node possible_ = Bdd::kTrue;
+    std::unordered_map<std::uint32_t, Bdd::Node> known_;        // conditions: lets are shared
+    std::unordered_map<std::uint32_t, std::string> set_texts_;  // by SetId
 };
 
 }  // namespace weir::analysis

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "compiler/analysis/universe.h"
 #include "compiler/compiler.h"
 
 using namespace weir;
@@ -33,7 +34,8 @@ Relation relation(const std::string& a, const std::string& b) {
     const auto compiled = analyse(sources, "test.rules", text, files, diagnostics);
     INFO(text);
     REQUIRE(compiled);
-    analysis::PacketSets sets(compiled->policy);
+    analysis::Universe universe(compiled->policy);
+    analysis::PacketSets sets(universe, compiled->policy);
     const Bdd::Node first = sets.of(compiled->policy.rules[0].condition);
     const Bdd::Node second = sets.of(compiled->policy.rules[1].condition);
     CHECK_FALSE(sets.bdd().spent());
@@ -74,10 +76,43 @@ TEST_CASE("how the packets of two conditions stand to one another") {
         {"payload contains \"a\"", "payload contains \"b\"", Relation::kNeither},
         {"eth.src == 02:00:00:00:00:01", "eth.src in { 02:00:00:00:00:01, 02:00:00:00:00:02 }", Relation::kWithin},
         {"vlan.id == 7", "vlan", Relation::kWithin},
+        {"port.src < port.dst and port.dst < 100", "port.src < 99", Relation::kWithin},
+        {"port.src < port.dst and port.src == 65535", "tcp", Relation::kEmpty},
+        {"port.src <= port.dst and port.src >= port.dst", "port.src == port.dst", Relation::kEqual},
+        {"ip.src == ip.dst and ip.src in 10.0.0.0/8", "ip.dst in 10.0.0.0/8", Relation::kWithin},
+        {"eth.src == eth.dst and eth.src == 02:00:00:00:00:01", "eth.dst == 02:00:00:00:00:01", Relation::kWithin},
+        {"ip.ttl & 0x0f == 3", "ip.ttl & 0x03 == 3", Relation::kWithin},
     };
     // clang-format on
     for (const Row& row : rows) {
         CAPTURE(row.a, row.b);
         CHECK(name_of(relation(row.a, row.b)) == name_of(row.relation));
     }
+}
+
+TEST_CASE("policies of one universe speak of the same packets") {
+    const auto policy_of = [](const std::string& text) {
+        Sources sources;
+        Diagnostics diagnostics;
+        const auto compiled = analyse(sources, "test.rules", text, {}, diagnostics);
+        REQUIRE(compiled);
+        return compiled->policy;
+    };
+    const policy::TypedPolicy first = policy_of(
+        "set other : ip size 10\nset s : ip size 10\nrule a { when ip.src in s and rate(ip.src) > 5/s then drop }\n"
+        "rule b { when payload contains \"x\" and ip.src not in other then drop }");
+    const policy::TypedPolicy second = policy_of(
+        "set s : ip size 10\nrule b { when payload contains \"x\" then drop }\n"
+        "rule a { when ip.src in s and rate(ip.src) > 5/s then drop }\n"
+        "rule c { when ip.src in s and rate(ip.src) > 5/s then drop }");
+    analysis::Universe universe({&first, &second});
+    analysis::PacketSets before(universe, first), after(universe, second);
+    Bdd& bdd = universe.bdd();
+    CHECK(before.matches(first.rules[0]) == after.matches(second.rules[1]));
+    CHECK(before.matches_with_state(first.rules[0]) == after.matches_with_state(second.rules[1]));
+    CHECK(before.matches_with_state(first.rules[0]) != after.matches_with_state(second.rules[2]));
+    CHECK(bdd.without(before.matches(first.rules[1]), after.matches(second.rules[0])) == Bdd::kFalse);
+    const std::string* text = universe.opaque_text(universe.opaque_variable("in set s: (ip) ip.src"));
+    REQUIRE(text);
+    CHECK(*text == "in set s: (ip) ip.src");
 }

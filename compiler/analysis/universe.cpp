@@ -1,0 +1,241 @@
+// Tested by tests/unit/analysis/packet_sets_test.cpp.
+#include "compiler/analysis/universe.h"
+
+#include <algorithm>
+
+#include "bpf/abi.h"
+#include "compiler/policy/reads.h"
+
+namespace weir::analysis {
+namespace {
+
+constexpr std::uint32_t kNoPlace = 0xffffffff;
+constexpr std::uint64_t kAll = ~std::uint64_t{0};
+
+// What most rules speak of stands first: sets that agree at the top share what is below.
+constexpr packet::FieldId kOrder[] = {
+    packet::FieldId::kIpProto,  packet::FieldId::kEthType, packet::FieldId::kIpVersion, packet::FieldId::kTcpDport,
+    packet::FieldId::kTcpFlags, packet::FieldId::kIpDst,   packet::FieldId::kIpSrc,     packet::FieldId::kTcpSport};
+
+// Where the word of presence with that bit is.
+std::size_t present_offset(std::uint32_t bit) {
+    if (bit < packet::kInnerPresent) return offsetof(weir_packet, present) + 4 * WEIR_PRESENT_WORD(bit);
+    if (bit >= packet::kFlowPresent) return WEIR_FLOW_OFFSET + offsetof(weir_flow_view, present);
+    return WEIR_INSIDE_OFFSET + offsetof(weir_inside, inner.present) +
+           4 * WEIR_PRESENT_WORD(bit - packet::kInnerPresent);
+}
+
+// Members of struct weir_packet, by offset, that some policy compares with one another.
+class Compared {
+public:
+    void take(const policy::TypedPolicy& policy) {
+        for (const policy::Expr& expr : policy.exprs) {
+            const std::vector<packet::FieldId> fields = policy::compared_fields(expr);
+            const bool is_comparison = std::holds_alternative<policy::NumberCompare>(expr.node) ||
+                                       std::holds_alternative<policy::AddressCompare>(expr.node) ||
+                                       std::holds_alternative<policy::MacCompare>(expr.node);
+            if (is_comparison) join(packet::offset(fields[0]), packet::offset(fields[1]));
+        }
+    }
+    // All that are compared with this one, itself among them.
+    std::vector<std::uint16_t> with(std::uint16_t offset) const {
+        for (const std::vector<std::uint16_t>& group : groups_)
+            if (std::find(group.begin(), group.end(), offset) != group.end()) return group;
+        return {offset};
+    }
+
+private:
+    void join(std::uint16_t a, std::uint16_t b) {
+        std::vector<std::uint16_t> joined = with(a);
+        for (const std::uint16_t other : with(b))
+            if (std::find(joined.begin(), joined.end(), other) == joined.end()) joined.push_back(other);
+        std::erase_if(groups_, [&](const std::vector<std::uint16_t>& group) {
+            return std::find(joined.begin(), joined.end(), group[0]) != joined.end();
+        });
+        groups_.push_back(std::move(joined));
+    }
+    std::vector<std::vector<std::uint16_t>> groups_;
+};
+
+}  // namespace
+
+Universe::Universe(const std::vector<const policy::TypedPolicy*>& policies)
+    : has_egress_(std::any_of(policies.begin(), policies.end(), [](const auto* one) { return one->has_egress(); })) {
+    place_variables(policies);
+    packet::FieldSet reads;
+    for (const policy::TypedPolicy* policy : policies) {
+        const packet::FieldSet those = policy::fields_read(*policy);
+        for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+            for (const packet::Field& f : packet::fields())
+                if (const auto id = packet::field_id(layer, packet::row_of(f.id)); those.contains(id)) reads.add(id);
+    }
+    possible_ = possible_packets(reads);
+}
+
+// ---- variables ----
+
+// Presence first, then the members in their order. The bits of members that are compared stand by turns, the highest
+// first: how two numbers compare is then small.
+void Universe::place_variables(const std::vector<const policy::TypedPolicy*>& policies) {
+    Compared compared;
+    for (const policy::TypedPolicy* policy : policies) compared.take(*policy);
+    first_bit_.assign(WEIR_INSIDE_OFFSET + sizeof(weir_scratch), kNoPlace);
+    std::vector<std::uint32_t> bits_of(first_bit_.size(), 0);
+    std::vector<std::uint16_t> order;
+    const auto begin = [&](std::size_t offset, std::uint32_t bits) {
+        first_bit_[offset] = static_cast<std::uint32_t>(variable_.size());
+        bits_of[offset] = bits;
+        variable_.resize(variable_.size() + bits, kNoBit);
+    };
+    const auto find = [&](packet::FieldId id) {
+        const std::uint16_t offset = packet::offset(id);
+        if (!packet::is_supported(id) || first_bit_[offset] != kNoPlace) return;
+        begin(offset, packet::field(id).size * 8u);
+        order.push_back(offset);
+    };
+    Bdd::Variable next = 0;
+    for (std::uint32_t bit = 0; bit < packet::kAllPresent; bit += 32) {
+        begin(present_offset(bit), 32);
+        for (std::uint32_t i = 0; i < 32; ++i) variable_[first_bit_[present_offset(bit)] + i] = next++;
+    }
+    for (const packet::FieldId id : kOrder) find(id);
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields())
+            if (layer == packet::Layer::kOuter || f.layers == packet::Layers::kBoth)
+                find(packet::field_id(layer, packet::row_of(f.id)));
+    for (const std::uint16_t offset : order) {
+        if (variable_[first_bit_[offset]] != kNoBit) continue;  // with another that it is compared with
+        std::vector<std::uint16_t> group = compared.with(offset);
+        std::uint32_t widest = 0;
+        for (const std::uint16_t member : group) widest = std::max(widest, bits_of[member]);
+        // Numbers end together; an IPv4 address stands in the first bits of a longer one.
+        const bool ends_together = widest <= 64;
+        for (std::uint32_t i = 0; i < widest; ++i)
+            for (const std::uint16_t member : group) {
+                const std::uint32_t skipped = ends_together ? widest - bits_of[member] : 0;
+                if (i >= skipped && i - skipped < bits_of[member]) variable_[first_bit_[member] + i - skipped] = next++;
+            }
+    }
+}
+
+Bdd::Variable Universe::present_variable(std::uint32_t bit) const {
+    return variable_[first_bit_[present_offset(bit)] + 31 - bit % 32];
+}
+
+Bdd::Node Universe::going(packet::Direction direction) {
+    if (!has_egress_) return possible_;
+    const Bdd::Node out = bdd_.variable(kOut);
+    return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
+}
+
+Bdd::Node Universe::present(packet::FieldId id) { return present_bit(packet::present_bit(id)); }
+
+Universe::Bits Universe::bits(packet::FieldId id, std::uint64_t mask) const {
+    const packet::Field& f = packet::field(id);
+    Bits bits(64, kNoBit);
+    for (std::uint32_t bit = 0; bit + f.shift < f.size * 8u && bit < 64; ++bit)
+        if ((f.mask & mask) >> bit & 1)
+            bits[63 - bit] = variable_[first_bit_[packet::offset(id)] + f.size * 8u - 1 - (bit + f.shift)];
+    return bits;
+}
+
+Universe::Bits Universe::address_bits(packet::FieldId id, std::size_t width) const {
+    const auto first = variable_.begin() + first_bit_[packet::offset(id)];
+    return {first, first + static_cast<std::ptrdiff_t>(width)};
+}
+
+Bdd::Variable Universe::opaque_variable(const std::string& text) {
+    const auto next = kFirstOpaque + static_cast<Bdd::Variable>(opaque_.size());
+    const auto [at, is_new] = opaque_.emplace(text, next);
+    if (is_new) opaque_texts_.push_back(&at->first);
+    return at->second;
+}
+
+const std::string* Universe::opaque_text(Bdd::Variable variable) const {
+    const bool is_known = variable >= kFirstOpaque && variable - kFirstOpaque < opaque_texts_.size();
+    return is_known ? opaque_texts_[variable - kFirstOpaque] : nullptr;
+}
+
+// ---- possible packets ----
+
+// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault. Of what is
+// in the payload only what the policies read: the others would make all sets larger.
+Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
+    packet::PresentBits read;
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields())
+            if (const packet::FieldId id = packet::field_id(layer, packet::row_of(f.id)); reads.contains(id)) {
+                read |= packet::implied({{packet::present_bit(id)}, {}}).ones;
+                if (const auto bit = packet::flag_bit(id)) read.add(*bit);
+            }
+    Bdd::Node all = present_bit(WEIR_HAS_ALWAYS);
+    for (const packet::PresenceFact& fact : packet::presence_facts()) {
+        constexpr std::uint32_t kHeaders = 32;  // bits of the first word
+        if (fact.bit >= kHeaders && !read.has(fact.bit)) continue;
+        Bdd::Node then = fact.one_of.empty() ? Bdd::kTrue : Bdd::kFalse;
+        for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit)
+            if (fact.one_of.has(bit)) then = bdd_.either(then, present_bit(bit));
+        for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit) {
+            if (fact.follows.has(bit)) then = bdd_.both(then, present_bit(bit));
+            if (fact.never.has(bit)) then = bdd_.without(then, present_bit(bit));
+        }
+        if (fact.value)
+            then =
+                bdd_.both(then, number_in(bits(fact.value->first, kAll), {{fact.value->second, fact.value->second}}));
+        all = bdd_.without(all, bdd_.without(present_bit(fact.bit), then));
+    }
+    return all;
+}
+
+// ---- ranges ----
+
+Bdd::Node Universe::in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last) {
+    if (at == bits.size() || (!on_first && !on_last)) return Bdd::kTrue;
+    const auto bit_of = [&](const Wide& value) {
+        const std::size_t from_low = bits.size() - 1 - at;
+        return ((from_low >= 64 ? value.high >> (from_low - 64) : value.low >> from_low) & 1) != 0;
+    };
+    const bool first = bit_of(range.first), last = bit_of(range.last);
+    const Bdd::Node low = on_first && first ? Bdd::kFalse : in_range(bits, at + 1, range, on_first, on_last && !last);
+    if (bits[at] == kNoBit) return low;
+    const Bdd::Node high = on_last && !last ? Bdd::kFalse : in_range(bits, at + 1, range, on_first && first, on_last);
+    return bdd_.choice(bits[at], low, high);
+}
+
+// Halves are joined, so that many ranges cost little more than their nodes.
+Bdd::Node Universe::in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count) {
+    if (count == 0) return Bdd::kFalse;
+    if (count == 1) return in_range(bits, 0, *ranges, true, true);
+    return bdd_.either(in_ranges(bits, ranges, count / 2), in_ranges(bits, ranges + count / 2, count - count / 2));
+}
+
+Bdd::Node Universe::number_in(const Bits& bits, const policy::Ranges& ranges) {
+    std::vector<WideRange> wide;
+    wide.reserve(ranges.size());
+    for (const auto& [first, last] : ranges) wide.push_back({{0, first}, {0, last}});
+    return in_ranges(bits, wide.data(), wide.size());
+}
+
+Bdd::Node Universe::address_in(packet::FieldId id, const std::vector<IpRange>& ranges) {
+    const bool both_versions = packet::field(id).size == 16;  // else IPv4 alone
+    const auto wide = [](const IpAddress& address) {
+        Wide value;
+        const std::size_t bytes = address.version == 4 ? 4 : 16;
+        for (std::size_t i = 0; i < bytes; ++i) {
+            value.high = value.high << 8 | value.low >> 56;
+            value.low = value.low << 8 | address.bytes[i];
+        }
+        return value;
+    };
+    std::vector<WideRange> v4, v6;
+    for (const IpRange& range : ranges)
+        (range.first.version == 4 ? v4 : v6).push_back({wide(range.first), wide(range.last)});
+    Bdd::Node in = in_ranges(address_bits(id, 32), v4.data(), v4.size());
+    if (!both_versions) return in;
+    const std::uint32_t layer = packet::layer_of(id) == packet::Layer::kOuter ? 0 : packet::kInnerPresent;
+    in = bdd_.both(present_bit(layer + WEIR_HAS_IP4), in);
+    return bdd_.either(
+        in, bdd_.both(present_bit(layer + WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
+}
+
+}  // namespace weir::analysis

@@ -1,0 +1,82 @@
+// What the packets are that sets of packets are made of: the variables that stand for their fields, and the packets
+// that a reader makes at all. Policies of one universe speak of the same variables, so that their sets can be compared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "compiler/analysis/bdd.h"
+#include "compiler/packet/direction.h"
+#include "compiler/packet/fields.h"
+#include "compiler/packet/presence.h"
+#include "compiler/policy/typed_policy.h"
+#include "grammar/value.h"
+
+namespace weir::analysis {
+
+class Universe {
+public:
+    static constexpr Bdd::Variable kNoBit = 0xffffffff;  // a bit that is always zero
+    // The bits of a value, the highest first: a variable each, or kNoBit.
+    using Bits = std::vector<Bdd::Variable>;
+
+    // Of the packets that these policies read. They are looked at only here.
+    explicit Universe(const std::vector<const policy::TypedPolicy*>& policies);
+    explicit Universe(const policy::TypedPolicy& policy) : Universe(std::vector{&policy}) {}
+
+    Bdd& bdd() { return bdd_; }
+    // All packets that a reader makes, as far as the field table says.
+    Bdd::Node possible() const { return possible_; }
+    // One of the policies judges packets on their way out: those are told apart from the ones that come in.
+    bool has_egress() const { return has_egress_; }
+    // Those that go that way; all of them where no policy judges packets on their way out.
+    Bdd::Node going(packet::Direction direction);
+    // Any packet that has the field, or the bit of packet::PresentBits.
+    Bdd::Node present(packet::FieldId field);
+    Bdd::Node present_bit(std::uint32_t bit) { return bdd_.variable(present_variable(bit)); }
+    Bdd::Variable present_variable(std::uint32_t bit) const;
+    Bdd::Variable out_variable() const { return kOut; }
+
+    Bits bits(packet::FieldId field, std::uint64_t mask) const;
+    // The first `width` bits of an address; an IPv4 address is in the first 32 of 128.
+    Bits address_bits(packet::FieldId field, std::size_t width) const;
+    // The values in these ranges, whether or not the packet has the field.
+    Bdd::Node number_in(const Bits& bits, const policy::Ranges& ranges);
+    Bdd::Node address_in(packet::FieldId field, const std::vector<IpRange>& ranges);
+
+    // A yes or no that is not spelt out, the same wherever the text is the same; each has a variable.
+    Bdd::Node opaque(const std::string& text) { return bdd_.variable(opaque_variable(text)); }
+    Bdd::Variable opaque_variable(const std::string& text);
+    // The text of such a variable; nullptr where it is another.
+    const std::string* opaque_text(Bdd::Variable variable) const;
+
+private:
+    // A value of up to 128 bits.
+    struct Wide {
+        std::uint64_t high = 0;
+        std::uint64_t low = 0;
+    };
+    struct WideRange {
+        Wide first;
+        Wide last;
+    };
+    static constexpr Bdd::Variable kFirstOpaque = 1u << 16, kOut = kFirstOpaque - 1;  // below the bits of packets
+
+    void place_variables(const std::vector<const policy::TypedPolicy*>& policies);
+    Bdd::Node possible_packets(const packet::FieldSet& reads);
+    Bdd::Node in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count);
+    Bdd::Node in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last);
+
+    Bdd bdd_;
+    bool has_egress_ = false;
+    std::vector<std::uint32_t> first_bit_;  // by byte offset that begins a member: where its bits are
+    std::vector<Bdd::Variable> variable_;   // of each bit, the highest of a member first
+    std::unordered_map<std::string, Bdd::Variable> opaque_;
+    std::vector<const std::string*> opaque_texts_;
+    Bdd::Node possible_ = Bdd::kTrue;
+};
+
+}  // namespace weir::analysis
