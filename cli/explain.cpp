@@ -1,4 +1,4 @@
-// weir explain: explains a diagnostic.
+// weir explain: explains a diagnostic, or why a packet gets its verdict.
 // Tested by tests/cli/answers_test.py with `"explain"`.
 #include <unistd.h>
 
@@ -9,6 +9,9 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/explain_packet.h"
+#include "cli/local_net.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
 #include "grammar/diagnostic.h"
 
@@ -72,11 +75,13 @@ void print_section(std::string_view text) {
     }
 }
 
-int explain(std::string word) {
+int explain_code(std::string word) {
     for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const auto code = find_code(word);
     if (!code) {
         fmt::print(stderr, "weir: unknown diagnostic `{}`: codes look like E201 and W401\n", printable(word));
+        if (word.find_first_of("./") != std::string::npos)
+            fmt::print(stderr, "      of a policy, `--packet` or `--pcap` names the packet to explain\n");
         return kUsage;
     }
     const std::string_view page(
@@ -90,13 +95,37 @@ int explain(std::string word) {
     return kOk;
 }
 
+int explain(const ExplainArguments& arguments) {
+    const bool has_capture = !arguments.capture.empty(), has_packet = !arguments.packet.empty();
+    if (!has_capture && !has_packet && arguments.frame == 0) return explain_code(arguments.subject);
+    const char* wrong = nullptr;
+    if (has_capture && has_packet) wrong = "`--packet` and `--pcap` both name a packet: give one of them";
+    if (!has_capture && arguments.frame != 0) wrong = "`--frame` is the number of a frame of `--pcap F`";
+    if (has_capture && arguments.frame == 0) wrong = "`--pcap F` wants `--frame N`, which counts from 1";
+    if (wrong == nullptr) return explain_packet(arguments);
+    fmt::print(stderr, "weir: {}\n", wrong);
+    return kUsage;
+}
+
 }  // namespace
 
 void add_explain(CLI::App& app, int& status) {
-    static std::string code;
-    CLI::App* command = app.add_subcommand("explain", "explains a diagnostic, and how to fix it");
-    command->add_option("CODE", code, "E201, W401 …")->required();
-    command->callback([&status] { status = explain(code); });
+    static ExplainArguments arguments;
+    CLI::App* command = app.add_subcommand("explain", "explains a diagnostic, or why a packet gets its verdict");
+    command->footer(
+        "    weir explain W401\n"
+        "    weir explain edge.rules --packet \"tcp 198.51.100.7:4000 -> 192.0.2.1:22 syn\"");
+    command->add_option("CODE", arguments.subject, "E201, W401 …; or a policy's file, - is standard input")->required();
+    command->add_option("--packet", arguments.packet, "the packet, written as in a step of a test")
+        ->type_name("PACKET");
+    command->add_option("--pcap", arguments.capture, "a capture: the packet is its frame --frame")->type_name("F");
+    command
+        ->add_option("--frame", arguments.frame, "number of the frame, from 1; the frames before it leave their state")
+        ->type_name("N");
+    add_engine_option(*command, arguments.engine);
+    add_capture_options(*command, arguments.interface, arguments.local);
+    add_policy_options(*command, arguments.options);
+    command->callback([&status] { status = explain(arguments); });
 }
 
 }  // namespace weir::cli

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/load.h"
+#include "cli/local_net.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -108,14 +109,6 @@ void print_notes(const tooling::CaptureFacts& facts, const tooling::Evaluators& 
         say_note(tooling::without_kernel(evaluators));
 }
 
-// "10.0.0.0/8" or an address alone.
-std::optional<IpPrefix> local_net(const std::string& text) {
-    if (auto net = parse_prefix(text)) return net;
-    if (const auto address = parse_ip(text))
-        return IpPrefix{*address, static_cast<std::uint8_t>(address->version == 4 ? 32 : 128)};
-    return std::nullopt;
-}
-
 int replay(const ReplayArguments& arguments) {
     end_on_interrupt();
     if (const int wrong = refuse_repeated_stdin({arguments.file, arguments.capture}); wrong != kOk) return wrong;
@@ -190,19 +183,7 @@ void add_replay(CLI::App& app, int& status) {
     command
         ->add_option("--out", arguments.out, "write the packets to a pcapng file, each with its verdict as a comment")
         ->type_name("F.pcapng");
-    command
-        ->add_option("--iface", arguments.interface,
-                     "the interface that all packets came in on; without it, the one that a pcapng names")
-        ->type_name("NAME")
-        ->check([](const std::string& name) { return name.empty() ? "an interface has a name" : std::string(); });
-    command
-        ->add_option("--local", arguments.local,
-                     "the host's own addresses: packets that they send are on their way out, where the capture itself "
-                     "does not say so; may be given several times")
-        ->type_name("NET")
-        ->check([](const std::string& text) {
-            return local_net(text) ? std::string() : "neither an address nor a prefix: " + text;
-        });
+    add_capture_options(*command, arguments.interface, arguments.local);
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);
     command->callback([&status] { status = replay(arguments); });

@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "cli/test_quality.h"
 #include "cli/usage.h"
 #include "tooling/files/policy_file.h"
 #include "tooling/judge/evaluators.h"
@@ -32,6 +33,7 @@ struct TestArguments {
     std::string junit{};
     std::string filter = "*";
     bool coverage = false;
+    std::optional<double> threshold{};
 };
 
 void say(const tooling::TestResult& result, const std::string& format) {
@@ -86,13 +88,17 @@ void test_file(const TestArguments& arguments, const std::string& file, PolicyFi
         }
         outcome.results.push_back(std::move(*result));
     }
-    const bool is_for_people = arguments.options.format == "human" || arguments.options.format == "github";
-    if (arguments.coverage) std::fputs(tests.coverage().text().c_str(), is_for_people ? stdout : stderr);
+    if (arguments.coverage)
+        fail(say_coverage({loaded, arguments.options.format, arguments.filter, arguments.threshold, files}));
 }
 
 int test(const TestArguments& arguments) {
     end_on_interrupt();
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
+    if (arguments.threshold && !arguments.coverage) {
+        fmt::print(stderr, "weir: `--threshold` is of `--coverage`: give that, too\n");
+        return kUsage;
+    }
     Outcome outcome;
     PolicyFiles files(arguments.options);
     for (const std::string& file : arguments.files) test_file(arguments, file, files, outcome);
@@ -124,7 +130,11 @@ void add_test(CLI::App& app, int& status) {
     command->add_option("--filter", arguments.filter, "run only tests whose name matches")
         ->type_name("GLOB")
         ->capture_default_str();
-    command->add_flag("--coverage", arguments.coverage, "list the rules that no test packet matched");
+    command->add_flag("--coverage", arguments.coverage,
+                      "list the rules, conditions, state terms, sets and alerts that no test packet meets");
+    command->add_option("--threshold", arguments.threshold, "status 1 where a share is below: coverage, in percent")
+        ->type_name("P")
+        ->check(CLI::Range(0.0, 100.0));
     add_policy_options(*command, arguments.options);
     add_memory_option(*command, arguments.options);
     command->callback([&status] { status = test(arguments); });

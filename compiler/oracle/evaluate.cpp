@@ -287,7 +287,8 @@ bool Oracle::raise(policy::AlertId alert, const packet::Packet& packet, std::uin
 }
 
 // Each term counts only the packets for which all before it hold.
-bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns) {
+std::optional<std::uint32_t> Oracle::failed_term(std::uint32_t rule, const packet::Packet& packet,
+                                                 std::uint64_t time_ns) {
     const std::vector<policy::StateTerm>& terms = policy_.rules[rule].terms;
     const std::uint64_t bytes = std::get<std::uint64_t>(*packet.value(packet::FieldId::kPacketLen));
     for (std::uint32_t i = 0; i < terms.size(); ++i) {
@@ -295,12 +296,24 @@ bool Oracle::terms_hold(std::uint32_t rule, const packet::Packet& packet, std::u
         TermState::Seen seen{bytes, {}, false, time_ns};
         if (terms[i].value) {
             seen.value = value_of(*terms[i].value, packet);
-            if (!seen.value) return false;
+            if (!seen.value) return i;
         }
         if (terms[i].condition != policy::kNoExpr) seen.is_hit = holds(terms[i].condition, packet, time_ns);
-        if (!key || state_.terms[{rule, i}].exceeds(terms[i], *key, seen) == terms[i].within) return false;
+        if (!key || state_.terms[{rule, i}].exceeds(terms[i], *key, seen) == terms[i].within) return i;
     }
-    return true;
+    return std::nullopt;
+}
+
+bool Oracle::matches(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns) {
+    Tried tried{policy::RuleId{rule}, holds(policy_.rules[rule].condition, packet, time_ns), {}, packet, time_ns};
+    if (tried.holds) tried.failed_term = failed_term(rule, packet, time_ns);
+    if (watch_) watch_(*this, tried);
+    return tried.is_matched();
+}
+
+TermState::Reading Oracle::last_reading(policy::RuleId rule, std::uint32_t term) const {
+    const auto found = state_.terms.find({static_cast<std::uint32_t>(rule), term});
+    return found == state_.terms.end() ? TermState::Reading{} : found->second.last();
 }
 
 void Oracle::change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns) {
@@ -344,7 +357,7 @@ Judgement Oracle::judge(const packet::Packet& packet, std::uint64_t time_ns, pac
     for (std::uint32_t i = 0; i < policy_.rules.size() && !judgement.rule; ++i) {
         const policy::Rule& rule = policy_.rules[i];
         if (rule.direction != direction) continue;
-        if (!holds(rule.condition, packet, time_ns) || !terms_hold(i, packet, time_ns)) continue;
+        if (!matches(i, packet, time_ns)) continue;
         judgement.matched.push_back(policy::RuleId{i});
         for (std::uint32_t action = 0; action < rule.alerts.size(); ++action)
             if (state_.reached[{i, action}]++ % rule.alerts[action].sample == 0)

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/oracle/flows.h"
@@ -26,6 +28,17 @@ struct Judgement {
     std::vector<std::uint32_t> suppressed;
 };
 
+// One rule that was tried on a packet. Sets and flows are as the packet found them.
+struct Tried {
+    policy::RuleId rule{};
+    bool holds = false;                          // its stateless condition
+    std::optional<std::uint32_t> failed_term{};  // `holds`: the term that did not; those before it did
+    const packet::Packet& packet;
+    std::uint64_t time_ns = 0;
+
+    bool is_matched() const { return holds && !failed_term; }
+};
+
 // A policy with its state. `time_ns` is the packet's time and never goes back.
 class Oracle {
 public:
@@ -39,6 +52,11 @@ public:
     bool holds(policy::ExprId condition, const packet::Packet& packet, std::uint64_t time_ns = 0) const;
     // Is the entry in the set at `time_ns`?
     bool contains(policy::SetId set, const std::vector<policy::SetElement>& entry, std::uint64_t time_ns) const;
+    // Called for each rule that is tried, in order, before the next one is.
+    using Watch = std::function<void(const Oracle&, const Tried&)>;
+    void watch(Watch watch) { watch_ = std::move(watch); }
+    // What the term had of the key of the last packet that it counted.
+    TermState::Reading last_reading(policy::RuleId rule, std::uint32_t term) const;
     // Keys of terms that had to go because their table had as many as its size says. Other evaluators choose among
     // other keys, and not at the same time: from the first one on, answers cannot be compared.
     std::uint64_t evictions() const;
@@ -47,7 +65,9 @@ public:
 private:
     // True where its throttle lets it pass.
     bool raise(policy::AlertId alert, const packet::Packet& packet, std::uint64_t time_ns, Judgement& judgement);
-    bool terms_hold(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
+    // The first term that does not hold.
+    std::optional<std::uint32_t> failed_term(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
+    bool matches(std::uint32_t rule, const packet::Packet& packet, std::uint64_t time_ns);
     void measure(const policy::Measure& measure, const packet::Packet& packet);
     void change(const policy::SetChange& change, const packet::Packet& packet, std::uint64_t time_ns);
 
@@ -56,6 +76,7 @@ private:
     TlsWalks tls_walks_;
     bool walks_tls_[2] = {true, false};  // by direction: its packets are looked at for names in later segments
     Flows flows_;
+    Watch watch_{};
 };
 
 }  // namespace weir::oracle

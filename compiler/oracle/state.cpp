@@ -229,19 +229,40 @@ bool surges(const policy::StateTerm& term, Bucket& bucket, bool is_new, std::uin
     return is_over;
 }
 
+namespace {
+
+// The term's answer for one more packet of the bucket's key.
+bool counts_in(const policy::StateTerm& term, Bucket& bucket, bool is_new, const TermState::Seen& seen) {
+    switch (term.kind) {
+        case policy::TermKind::kRate: return takes(term, bucket, is_new, 1, seen.now_ns);
+        case policy::TermKind::kByteRate: return takes(term, bucket, is_new, seen.packet_bytes, seen.now_ns);
+        case policy::TermKind::kCount: return counts(term, bucket, seen.now_ns);
+        case policy::TermKind::kDistinct: return distinguishes(term, bucket, *seen.value, seen.now_ns);
+        case policy::TermKind::kShare: return shares(term, bucket, seen.is_hit, seen.now_ns);
+        case policy::TermKind::kSurge: return surges(term, bucket, is_new, seen.now_ns);
+        case policy::TermKind::kThrottle: break;
+    }
+    WEIR_CHECK(!"a term of a rule");
+    return false;
+}
+
+TermState::Reading reading_of(const policy::StateTerm& term, const Bucket& bucket) {
+    switch (term.kind) {
+        case policy::TermKind::kRate:
+        case policy::TermKind::kByteRate: return {bucket.tokens / term.unit_ns, 0};
+        case policy::TermKind::kDistinct: return {std::max(bucket.values.size(), bucket.marks.size()), 0};
+        case policy::TermKind::kShare: return {bucket.hits, bucket.tokens};
+        default: return {bucket.tokens, 0};
+    }
+}
+
+}  // namespace
+
 bool TermState::exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen) {
     return buckets_.change(key, term.size, seen.now_ns, [&](Bucket& bucket, bool is_new) {
-        switch (term.kind) {
-            case policy::TermKind::kRate: return takes(term, bucket, is_new, 1, seen.now_ns);
-            case policy::TermKind::kByteRate: return takes(term, bucket, is_new, seen.packet_bytes, seen.now_ns);
-            case policy::TermKind::kCount: return counts(term, bucket, seen.now_ns);
-            case policy::TermKind::kDistinct: return distinguishes(term, bucket, *seen.value, seen.now_ns);
-            case policy::TermKind::kShare: return shares(term, bucket, seen.is_hit, seen.now_ns);
-            case policy::TermKind::kSurge: return surges(term, bucket, is_new, seen.now_ns);
-            case policy::TermKind::kThrottle: break;
-        }
-        WEIR_CHECK(!"a term of a rule");
-        return false;
+        const bool exceeds = counts_in(term, bucket, is_new, seen);
+        last_ = reading_of(term, bucket);
+        return exceeds;
     });
 }
 

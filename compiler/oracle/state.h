@@ -107,9 +107,17 @@ public:
     // Counts the packet; is the term true for it?
     bool exceeds(const policy::StateTerm& term, const KeyValue& key, const Seen& seen);
     std::uint64_t evictions() const { return buckets_.evictions(); }
+    // What the key of the last packet had once it was counted: rates: whole tokens left (packets or bytes); share:
+    // hits of so many packets; distinct: different values, exact up to 32; else packets of the window.
+    struct Reading {
+        std::uint64_t value = 0;
+        std::uint64_t of = 0;  // share
+    };
+    Reading last() const { return last_; }
 
 private:
     Buckets buckets_;
+    Reading last_{};
 };
 
 // What Throttles::passes() says of an event that is held back, and how many of a key it counts at most.

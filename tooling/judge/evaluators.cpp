@@ -99,6 +99,11 @@ Status Evaluators::add(Evaluator evaluator) {
     return Done{};
 }
 
+void Evaluators::watch(oracle::Oracle::Watch watch) {
+    watch_ = std::move(watch);
+    if (oracle_) oracle_->watch(watch_);
+}
+
 Status Evaluators::add_kernel(const bpf::Object& object) {
     auto runner = runtime::TestRunner::create(object);
     if (!runner) return runner.error();
@@ -128,7 +133,7 @@ Status Evaluators::begin(Kernel kernel) {
     reactions_.clear();
     for (const Evaluator one : judging_)
         if (Reactions::any(compiled_->policy)) reactions_.emplace(one, compiled_->policy);
-    if (oracle_) oracle_.emplace(compiled_->policy);
+    if (oracle_) oracle_.emplace(compiled_->policy).watch(watch_);
     if (native_) native_->reset();
     return kernel_ ? kernel_->reset() : Done{};
 }

@@ -55,6 +55,8 @@ public:
     explicit Evaluators(const Compiled& compiled) : compiled_(&compiled) {}
     // `word`: kernel, native, oracle, all, or empty for the kernel where that is allowed, else native.
     static Result<Evaluators> create(const Compiled& compiled, const std::string& word);
+    // The oracle's, each time that begin() makes it again; nothing where it was not added.
+    void watch(oracle::Oracle::Watch watch);
     // One more. The first one's answers count.
     Status add(Evaluator evaluator);
     // The kernel's, of an object that is compiled already.
@@ -108,6 +110,7 @@ private:
     std::unique_ptr<runtime::TestRunner> kernel_{};
     std::unique_ptr<codegen::NativeEngine> native_{};
     std::optional<oracle::Oracle> oracle_{};
+    oracle::Oracle::Watch watch_{};
     std::map<Evaluator, Reactions> reactions_{};  // of those that judge, where the policy has any
 };
 

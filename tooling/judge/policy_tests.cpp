@@ -17,11 +17,17 @@ std::optional<TestFailure> failure(const std::string& expected, std::string got)
 }  // namespace
 
 PolicyTests::PolicyTests(const LoadedPolicy& loaded, Evaluators& evaluators, OpenCapture open)
-    : loaded_(loaded),
-      policy_(loaded.compiled->policy),
-      evaluators_(evaluators),
-      open_(std::move(open)),
-      coverage_(policy_) {}
+    : loaded_(loaded), policy_(loaded.compiled->policy), evaluators_(evaluators), open_(std::move(open)) {}
+
+PolicyTests::~PolicyTests() {
+    if (coverage_ != nullptr) evaluators_.watch({});
+}
+
+void PolicyTests::cover(Coverage& coverage) {
+    coverage_ = &coverage;
+    evaluators_.watch(
+        [&coverage](const oracle::Oracle& oracle, const oracle::Tried& tried) { coverage.see(oracle, tried); });
+}
 
 // What cannot be read is said where its step runs.
 Evaluators::Kernel PolicyTests::fit(const policy::Test& test) const {
@@ -139,7 +145,7 @@ PolicyTests::Outcome PolicyTests::judge(const Shown& shown, const policy::Expect
     if (!answer) return answer.error();
     if (!answer->difference.empty()) return failure(expect.text, "evaluators that differ: " + answer->difference);
     const Judged& judged = answer->judged;
-    coverage_.add(judged, shown.direction);
+    if (coverage_ != nullptr) coverage_->add(judged, shown.direction);
     for (const std::uint32_t alert : judged.alerts) ++alerts_[alert];
     const bool verdict = !expect.verdict || (policy::verdict_number(expect.verdict->kind) == judged.verdict &&
                                              expect.verdict->interface == redirected_to(judged, policy_));

@@ -25,6 +25,9 @@ class PolicyTests {
 public:
     // All three outlive this. `loaded` has a policy.
     PolicyTests(const LoadedPolicy& loaded, Evaluators& evaluators, OpenCapture open = Capture::open_regular);
+    ~PolicyTests();
+    PolicyTests(const PolicyTests&) = delete;
+    PolicyTests& operator=(const PolicyTests&) = delete;
 
     // From empty state, with the clock at 0. A test with a frame that the kernel does not take is judged wholly without
     // it. A step fails at its first packet that goes wrong, or where its capture cannot be read; errors are the world's
@@ -33,8 +36,8 @@ public:
     // Asked at times while packets are judged, the first of each test among them: where it says true, the test that
     // runs fails there.
     void stop_when(std::function<bool()> is_over) { is_over_ = std::move(is_over); }
-    // Of all tests that ran.
-    const Coverage& coverage() const { return coverage_; }
+    // Notes there what the packets of tests meet, from the next test on. The oracle is among the evaluators.
+    void cover(Coverage& coverage);
 
 private:
     using Outcome = Result<std::optional<TestFailure>>;
@@ -58,7 +61,7 @@ private:
     const policy::TypedPolicy& policy_;
     Evaluators& evaluators_;
     OpenCapture open_;
-    Coverage coverage_;
+    Coverage* coverage_ = nullptr;
     std::function<bool()> is_over_{};
     std::uint64_t asked_ = 0;
     std::uint64_t now_ns_ = 0;
