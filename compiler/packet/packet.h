@@ -36,7 +36,8 @@ public:
     void set_interface(std::string name);
     // It is on its way out: no receive queue has had it.
     void set_outgoing();
-    // It goes on with a hello that an earlier segment began, and is nothing else; with the name if it brings that.
+    // It goes on with a hello that an earlier segment began. With the name if it brings that: then it is nothing else,
+    // and no head of HTTP.
     void set_later_segment(std::optional<DomainName> name);
 
     void set_flow(const FlowFacts& flow);

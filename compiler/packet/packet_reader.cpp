@@ -22,6 +22,9 @@ void Packet::set_later_segment(std::optional<DomainName> name) {
                                 FieldId::kTlsSni, FieldId::kTlsAlpn})
         values_[place(field)].reset();
     if (!name) return;
+    for (const FieldId field : {FieldId::kHttp, FieldId::kHttpMethod, FieldId::kHttpTarget, FieldId::kHttpPath,
+                                FieldId::kHttpHost, FieldId::kHttpUserAgent, FieldId::kHttpStatus, FieldId::kHttpIsCut})
+        values_[place(field)].reset();
     for (const FieldId field : {FieldId::kTls, FieldId::kTlsIsClientHello, FieldId::kTlsIsCut})
         values_[place(field)] = true;
     values_[place(FieldId::kTlsSni)] = std::move(*name);

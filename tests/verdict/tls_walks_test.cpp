@@ -285,3 +285,30 @@ TEST_CASE("lengths that contradict one another in later segments", "[inside]") {
     CHECK(seen(tls_extension(16, {})) == "hn");  // of others only their lengths are looked at
     CHECK(seen(alpn({"h2"})) == "hn");
 }
+
+// What is in the hello may look like a head of HTTP where a segment begins. The packet that brings the name is none.
+TEST_CASE("a later segment of a hello that begins as a head of HTTP does", "[inside]") {
+    Hello hello = kFront;
+    hello.extensions = {tls_extension(5, zeros(10) + text("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n")),
+                        server_name("a.example")};
+    const Bytes payload = client_hello(hello);
+    const std::size_t head = kList + 4 + 10;
+    REQUIRE(part(payload, head, head + 4) == text("GET "));
+    for (const char* rules :
+         {"rule name { when tls.sni == \"a.example\" and not http then drop }",
+          "rule both { when http and tls then pass }\nrule tls { when tls then drop }",
+          "rule no { when not tls then pass }\nrule both { when not http then drop }",
+          "rule http { when http.host == \"b.example\" then pass }\nrule tls { when tls.is_cut then drop }",
+          "rule http { when http.is_cut or http.target == \"/\" then pass }\nrule tls { when tls then drop }"}) {
+        INFO(rules);
+        auto created = Evaluators::create(std::string("default pass\n") + rules);
+        INFO(why_not(created));
+        REQUIRE(created);
+        std::string difference;
+        (*created)->judge(tls_segment(part(payload, 0, head), 7), difference);
+        const Judged judged = (*created)->judge(
+            tls_segment(part(payload, head, payload.size()), 7 + static_cast<std::uint32_t>(head)), difference);
+        CHECK(difference == "");
+        CHECK(judged.verdict == static_cast<std::uint32_t>(policy::VerdictKind::kDrop));
+    }
+}
