@@ -101,8 +101,15 @@ void bind_host_symbols(llvm::Module& module, const Maps& maps) {
     members.push_back(number(weir_flow_groups_in(static_cast<std::uint32_t>(maps.at("weir_flows").entries()))));
     members.push_back(number(0));
     settings->setInitializer(llvm::ConstantStruct::get(type, members));
+}
+
+// The lists of what is to stay although nobody calls it. What they were made of would still be among the uses of each
+// function, and be taken apart once a function of them is erased.
+void drop_lists_of_used(llvm::Module& module) {
     for (const char* used : {"llvm.compiler.used", "llvm.used"})
         if (llvm::GlobalVariable* list = module.getGlobalVariable(used)) list->eraseFromParent();
+    for (llvm::Function& function : module) function.removeDeadConstantUsers();
+    for (llvm::GlobalVariable& global : module.globals()) global.removeDeadConstantUsers();
 }
 
 Status define_symbols(llvm::orc::LLJIT& jit, Maps& maps) {
@@ -187,8 +194,11 @@ Status HostProgram::make(const Compiled& compiled, packet::Direction direction, 
     if (Status filled = fill_template(*module, compiled, {}, direction, tables); !filled) return filled;
     const bool responds = std::any_of(compiled.policy.alerts.begin(), compiled.policy.alerts.end(),
                                       [](const policy::Alert& alert) { return !alert.responses.empty(); });
+    drop_lists_of_used(*module);
     if (!responds) {
-        module->getFunction(kChange)->eraseFromParent();
+        llvm::Function* unneeded = module->getFunction(kChange);
+        WEIR_CHECK(unneeded != nullptr && unneeded->use_empty());
+        unneeded->eraseFromParent();
         drop_uncalled(*module);
     }
     bpf::Object object;
