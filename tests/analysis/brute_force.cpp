@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <set>
 
 #include <fmt/format.h>
 
-#include "tests/analysis/small_policy.h"
-#include "tooling/files/policy_file.h"
+#include "tests/analysis/claims.h"
 
 using namespace weir;
 using namespace weir::tests;
@@ -24,78 +22,26 @@ struct Options {
     std::string domain{};
 };
 
-struct Said {
-    std::set<std::string> claims{};  // "W401 r2"
-    std::map<std::size_t, std::vector<std::size_t>> blockers{};
-    std::string refused{};
-    bool whole = true;  // all rules were judged
-};
-
-std::size_t number_of(const std::string& rule) { return std::strtoull(rule.c_str() + 1, nullptr, 10); }
-
-Said said_of(const std::string& text) {
-    Said said;
-    const tooling::LoadedPolicy loaded = tooling::analyse_text("small.rules", text, {}, {}, tooling::Depth::kLint);
-    said.whole = loaded.linted;
-    for (const Diagnostic& d : loaded.diagnostics.all()) {
-        if (!loaded.compiled) said.refused += d.message + "\n";
-        const char* code = d.code == Code::W401   ? "W401"
-                           : d.code == Code::W402 ? "W402"
-                           : d.code == Code::W403 ? "W403"
-                                                  : nullptr;
-        if (code == nullptr || d.rule.empty()) continue;
-        said.claims.insert(fmt::format("{} {}", code, d.rule));
-        if (d.code != Code::W401) continue;
-        for (const std::string& one : d.blockers) said.blockers[number_of(d.rule)].push_back(number_of(one));
-    }
-    return said;
-}
-
-std::string witness(const Truth& truth, const Domain& domain, std::size_t rule) {
-    const std::size_t at = truth.matches[rule].first();
-    return at < domain.sent.size() ? "it matches " + to_hex(domain.sent[at].frame) : "it matches no packet";
-}
-
-// The faults of what is said, by kind: "W401 missed" -> of which rule and why.
-std::map<std::string, std::string> faults_of(const SmallPolicy& policy, const Domain& domain,
-                                             std::map<std::string, std::uint64_t>* true_claims = nullptr) {
+Faults faults_in(const SmallPolicy& policy, const Domain& domain, TrueClaims& true_claims) {
     const Said said = said_of(policy.text(domain));
-    std::map<std::string, std::string> faults;
-    if (!said.refused.empty()) faults["refused"] = said.refused;
-    if (!said.whole) faults["not judged"] = "rules were not judged";
-    if (!faults.empty()) return faults;
-    const Truth truth = truth_of(policy, domain);
-    std::vector<bool> gone;
-    for (std::size_t i = 0; i < policy.rules.size(); ++i)
-        gone.push_back(said.claims.contains(fmt::format("W402 r{}", i)));
-    for (std::size_t i = 0; i < policy.rules.size(); ++i) {
-        const auto check = [&](const char* code, bool may_be_said, bool must_be_said) {
-            const bool claimed = said.claims.contains(fmt::format("{} r{}", code, i));
-            if (must_be_said && true_claims != nullptr) ++(*true_claims)[code];
-            if (claimed && !may_be_said)
-                faults[fmt::format("{} false alarm", code)] = fmt::format("r{}, {}", i, witness(truth, domain, i));
-            if (!claimed && must_be_said) faults[fmt::format("{} missed", code)] = fmt::format("r{}", i);
-            return claimed;
-        };
-        check("W403", truth.never[i], truth.never[i]);
-        const bool is_blamed = check("W401", truth.decided[i], truth.shadowed[i]);
-        check("W402", !gone[i] || may_go(policy, truth, gone, i), truth.redundant[i] && !truth.either[i]);
-        if (!is_blamed || !truth.shadowed[i]) continue;
-        const auto named = said.blockers.find(i);
-        const std::string wrong =
-            wrong_blockers(policy, truth, i, named != said.blockers.end() ? named->second : std::vector<std::size_t>{});
-        if (!wrong.empty()) faults["W401 blockers"] = fmt::format("of r{}: {}", i, wrong);
-    }
-    return faults;
+    if (!said.refused.empty()) return {{"refused", said.refused}};
+    if (!said.is_whole) return {{"not judged", "rules were not judged"}};
+    const auto witness = [&](const Packets& packets) {
+        const std::size_t at = packets.first();
+        return at < domain.sent.size() ? "it matches " + to_hex(domain.sent[at].frame) : "it matches no packet";
+    };
+    return faults_of(policy, said, truth_of(policy, matches_of(policy, domain), Packets(domain.sent.size())), witness,
+                     true_claims);
 }
 
 void print_fault(const SmallPolicy& policy, const Domain& domain, std::uint64_t seed, const std::string& kind) {
     SmallPolicy least = policy;
+    TrueClaims unused;
     const auto still = [&](const SmallPolicy& less) {
-        return !less.rules.empty() && faults_of(less, domain).contains(kind);
+        return !less.rules.empty() && faults_in(less, domain, unused).contains(kind);
     };
     while (shrink_small(least, still)) continue;
-    fmt::print("{}, domain {}, seed {}: {}\n{}\n", kind, domain.name, seed, faults_of(least, domain)[kind],
+    fmt::print("{}, domain {}, seed {}: {}\n{}\n", kind, domain.name, seed, faults_in(least, domain, unused)[kind],
                least.text(domain));
     std::fflush(stdout);
 }
@@ -124,7 +70,8 @@ int main(int argc, char** argv) {
         fmt::print("there is no such domain\n");
         return 2;
     }
-    std::map<std::string, std::uint64_t> sums, true_claims;
+    std::map<std::string, std::uint64_t> sums;
+    TrueClaims true_claims;
     std::uint64_t policies = 0;
     for (std::size_t at = 0; at < chosen.size(); ++at) {
         Domain domain = chosen[at]->make();
@@ -137,7 +84,7 @@ int main(int argc, char** argv) {
             const std::uint64_t seed = options.seed + i;
             Random random(seed);
             const SmallPolicy policy = small_policy(random, domain);
-            for (const auto& [kind, why] : faults_of(policy, domain, &true_claims))
+            for (const auto& [kind, why] : faults_in(policy, domain, true_claims))
                 if (here[kind]++ < options.show) print_fault(policy, domain, seed, kind);
         }
         fmt::print("{}: {} frames, {} of them different, {} comparisons, {} policies", domain.name, frames,

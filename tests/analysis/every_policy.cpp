@@ -105,7 +105,7 @@ struct Sums {
 std::string fault_of(const SmallPolicy& policy, const Domain& domain, Evaluators::Kernel kernel, Sums& sums) {
     auto created = Evaluators::create("default pass\nmalformed drop\n" + policy.text(domain), {}, kernel);
     if (!created) return "it is refused: " + created.error().message;
-    const std::vector<Packets> matches = truth_of(policy, domain).matches;
+    const std::vector<Packets> matches = matches_of(policy, domain);
     for (std::size_t at = 0; at < domain.sent.size(); ++at) {
         const Bytes& frame = domain.sent[at].frame;
         std::string difference;

@@ -1,7 +1,7 @@
 #include "tests/analysis/small_policy.h"
 
 #include <algorithm>
-#include <bit>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -34,19 +34,6 @@ SmallCondition condition(Random& random, const Domain& domain, const std::vector
 
 Packets egress_side(const SmallRule& rule, const Domain& domain, const Packets& packets) {
     return rule.egress ? packets & domain.out : packets - domain.out;
-}
-
-// Does the first of the rules from `from` on that decides a packet give all of these packets the verdict?
-// False where that depends on state, or on rules that do more than decide.
-bool all_same(const SmallPolicy& policy, const Truth& truth, std::size_t from, Packets packets,
-              const std::string& verdict) {
-    for (std::size_t i = from; i < policy.rules.size() && !packets.none(); ++i) {
-        const SmallRule& rule = policy.rules[i];
-        if (truth.never[i] || (packets & truth.matches[i]).none()) continue;
-        if (!rule.only_decides() || truth.shadowed[i] || rule.verdict != verdict) return false;
-        packets = packets - truth.matches[i];
-    }
-    return packets.none();
 }
 
 }  // namespace
@@ -112,70 +99,13 @@ SmallPolicy small_policy(Random& random, const Domain& domain) {
     return policy;
 }
 
-bool may_go(const SmallPolicy& policy, const Truth& truth, const std::vector<bool>& gone, std::size_t rule) {
-    if (!policy.rules[rule].only_decides()) return truth.never[rule];
-    Packets packets = truth.matches[rule];
-    for (std::size_t i = 0; i < policy.rules.size() && !packets.none(); ++i) {
-        const SmallRule& other = policy.rules[i];
-        if (gone[i] || i == rule || (packets & truth.matches[i]).none()) continue;
-        if (i < rule && (!other.decides() || other.key)) continue;
-        if (i > rule && (!other.only_decides() || other.verdict != policy.rules[rule].verdict)) return false;
-        packets = packets - truth.matches[i];
-    }
-    return packets.none();
-}
-
-Truth truth_of(const SmallPolicy& policy, const Domain& domain) {
-    Truth truth;
-    const std::size_t count = policy.rules.size();
-    Packets decided(domain.sent.size()), kept(domain.sent.size());
+std::vector<Packets> matches_of(const SmallPolicy& policy, const Domain& domain) {
+    std::vector<Packets> matches;
     for (const SmallRule& rule : policy.rules) {
-        Packets matches = egress_side(rule, domain, rule.condition.packets(domain));
-        if (rule.key) matches = matches & domain.having[*rule.key];
-        truth.never.push_back(matches.none());
-        truth.decided.push_back(matches.within(decided));
-        truth.shadowed.push_back(!matches.none() && truth.decided.back());
-        if (rule.decides() && !rule.key) decided = decided | matches;
-        truth.matches.push_back(std::move(matches));
+        matches.push_back(egress_side(rule, domain, rule.condition.packets(domain)));
+        if (rule.key) matches.back() = matches.back() & domain.having[*rule.key];
     }
-    for (std::size_t i = 0; i < count; ++i) {
-        const SmallRule& rule = policy.rules[i];
-        truth.redundant.push_back(false);
-        truth.either.push_back(false);
-        if (truth.never[i] || truth.shadowed[i] || !rule.decides()) continue;
-        const Packets reached = truth.matches[i] - kept;
-        truth.redundant[i] = rule.only_decides() && all_same(policy, truth, i + 1, reached, rule.verdict);
-        for (std::size_t later = i + 1; later < count; ++later)
-            if (truth.shadowed[later] && !(reached & truth.matches[later]).none()) truth.either[i] = true;
-        if (!truth.redundant[i] && !rule.key) kept = kept | truth.matches[i];
-    }
-    return truth;
-}
-
-std::string wrong_blockers(const SmallPolicy& policy, const Truth& truth, std::size_t rule,
-                           const std::vector<std::size_t>& blockers) {
-    if (blockers.empty()) return "no blocker is named";
-    const auto left_by = [&](const std::vector<std::size_t>& those) {
-        Packets left = truth.matches[rule];
-        for (const std::size_t one : those) left = left - truth.matches[one];
-        return left.none();
-    };
-    std::vector<std::size_t> may;
-    for (std::size_t i = 0; i < rule; ++i)
-        if (policy.rules[i].decides() && !policy.rules[i].key) may.push_back(i);
-    for (const std::size_t one : blockers) {
-        if (std::find(may.begin(), may.end(), one) == may.end()) return fmt::format("r{} decides nothing", one);
-        if ((truth.matches[one] & truth.matches[rule]).none()) return fmt::format("r{} takes none of the packets", one);
-    }
-    if (!left_by(blockers)) return "they leave packets";
-    for (std::size_t number = 0; number < (std::size_t{1} << may.size()); ++number) {
-        if (static_cast<std::size_t>(std::popcount(number)) >= blockers.size()) continue;
-        std::vector<std::size_t> fewer;
-        for (std::size_t i = 0; i < may.size(); ++i)
-            if ((number >> i & 1) != 0) fewer.push_back(may[i]);
-        if (left_by(fewer)) return fmt::format("{} of them would do", fewer.size());
-    }
-    return {};
+    return matches;
 }
 
 bool shrink_small(SmallPolicy& policy, const std::function<bool(const SmallPolicy&)>& still) {

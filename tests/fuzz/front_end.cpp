@@ -1,8 +1,10 @@
-// Any text through the whole front end: parse, check, lower, build. It is accepted or refused with a reason.
+// Any text through the whole front end: parse, check, lower, build, and what is said of its rules. It is accepted or
+// refused with a reason.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "compiler/analysis/lint.h"
 #include "compiler/compiler.h"
 #include "grammar/base/check.h"
 
@@ -12,5 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const auto compiled =
         weir::analyse(sources, "fuzz.rules", std::string(reinterpret_cast<const char*>(bytes), size), {}, diagnostics);
     WEIR_CHECK(compiled.has_value() != diagnostics.has_errors());
+    if (!compiled) return 0;
+    [[maybe_unused]] const bool whole = weir::analysis::lint(compiled->policy, diagnostics);  // it may give up
+    WEIR_CHECK(!diagnostics.has_errors());
     return 0;
 }

@@ -1,0 +1,33 @@
+#include "tests/analysis/claims.h"
+
+#include <cstdlib>
+
+#include "tooling/files/policy_file.h"
+
+namespace weir::tests {
+namespace {
+
+std::size_t number_of(const std::string& rule) { return std::strtoull(rule.c_str() + 1, nullptr, 10); }
+
+const char* rule_logic(Code code) {
+    return code == Code::W401 ? "W401" : code == Code::W402 ? "W402" : code == Code::W403 ? "W403" : nullptr;
+}
+
+}  // namespace
+
+Said said_of(const std::string& text) {
+    Said said;
+    const tooling::LoadedPolicy loaded = tooling::analyse_text("small.rules", text, {}, {}, tooling::Depth::kLint);
+    said.is_whole = loaded.linted;
+    for (const Diagnostic& d : loaded.diagnostics.all()) {
+        if (!loaded.compiled) said.refused += d.message + "\n";
+        const char* code = rule_logic(d.code);
+        if (code == nullptr || d.rule.empty()) continue;
+        said.claims.insert(fmt::format("{} {}", code, d.rule));
+        if (d.code != Code::W401) continue;
+        for (const std::string& one : d.blockers) said.blockers[number_of(d.rule)].push_back(number_of(one));
+    }
+    return said;
+}
+
+}  // namespace weir::tests
