@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "cli/usage.h"
+#include "cli/validate.h"
 #include "compiler/codegen/manifest.h"
 #include "compiler/codegen/state_tables.h"
 #include "runtime/engine/program.h"
@@ -34,6 +35,7 @@ struct CheckArguments {
     bool fix = false;
     bool sinks = false;
     std::string against{};
+    ValidateArguments validate{};
 };
 
 // Compiles the policy and runs the kernel's verifier. Nothing stays in the kernel.
@@ -172,6 +174,8 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
     if (loaded.compiled && status == kOk && !arguments.against.empty())
         status = say_forgotten(arguments, *loaded.compiled, files);
     if (loaded.compiled && status == kOk && arguments.sinks) status = try_sinks(arguments, *loaded.compiled, file);
+    if (loaded.compiled && status == kOk && arguments.validate.is_wanted)
+        status = validate_policy(arguments.validate, loaded, file, arguments.options.format, files);
     if (!loaded.linted)
         say_note(file +
                  ": rule logic is too large to check completely: some shadowed or redundant rules may be missing");
@@ -187,6 +191,8 @@ int check(const CheckArguments& arguments) {
     end_on_interrupt();
     const bool text_and_document = arguments.fix && arguments.options.format == "sarif" && reads_stdin(arguments.files);
     if (text_and_document) return say_usage("`check --fix -` writes the text to standard output: no SARIF fits there");
+    if (!arguments.validate.pcap_out.empty() && arguments.files.size() > 1)
+        return say_usage("`--pcap-out` is for one policy; without it each has captures beside it");
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
     int status = kOk;
     PolicyFiles files(arguments.options);
@@ -213,6 +219,7 @@ void add_check(CLI::App& app, int& status) {
                       "also try each sink: open or connect, authenticate, and send one event that says it is a test");
     command->add_flag("--fix", arguments.fix,
                       "apply the fixes that are certain to the files; of - the fixed text goes to standard output");
+    add_validate_options(*command, arguments.validate);
     command->callback([&status] { status = check(arguments); });
 }
 

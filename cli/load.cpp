@@ -54,10 +54,19 @@ const tooling::LoadedPolicy& PolicyFiles::take(tooling::LoadedPolicy taken) {
     return loaded;
 }
 
+void PolicyFiles::say(const tooling::LoadedPolicy& loaded, Diagnostics more) {
+    if (options_.format != "sarif")
+        std::fputs(
+            render(loaded.sources, more, tooling::diagnostic_format(options_.format), colour_of(STDERR_FILENO)).c_str(),
+            stderr);
+    more_.emplace_back(&loaded.sources, std::make_unique<Diagnostics>(std::move(more)));
+}
+
 void PolicyFiles::write_sarif() const {
     if (options_.format != "sarif") return;
     std::vector<SarifInput> inputs;
     for (const auto& policy : policies_) inputs.push_back({&policy->sources, &policy->diagnostics, {}});
+    for (const auto& [sources, diagnostics] : more_) inputs.push_back({sources, diagnostics.get(), {}});
     inputs.push_back({nullptr, nullptr, findings_});
     std::fputs(sarif_document(inputs).c_str(), stdout);
 }

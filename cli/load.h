@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grammar/sarif.h"
@@ -25,6 +26,8 @@ public:
     // Both stay as long as this.
     const tooling::LoadedPolicy& load(const std::string& path, tooling::Depth depth);
     const tooling::LoadedPolicy& take(tooling::LoadedPolicy loaded);
+    // More that is wrong with one of them.
+    void say(const tooling::LoadedPolicy& loaded, Diagnostics more);
     void add(SarifFinding finding) { findings_.push_back(std::move(finding)); }
     // Writes the document, if SARIF was asked for. At the end.
     void write_sarif() const;
@@ -32,6 +35,7 @@ public:
 private:
     const tooling::PolicyOptions& options_;
     std::vector<std::unique_ptr<tooling::LoadedPolicy>> policies_{};
+    std::vector<std::pair<const Sources*, std::unique_ptr<Diagnostics>>> more_{};
     std::vector<SarifFinding> findings_{};
 };
 

@@ -143,13 +143,6 @@ void ProbePacket::need_link(std::uint8_t present_bit) {
     }
 }
 
-void ProbePacket::need_dns() {
-    constexpr std::uint16_t kPort = 53;
-    set_protocol(TestProtocol::kUdp);
-    if (packet_.source_port != kPort) packet_.destination_port = kPort;
-    if (!dns_name_) set_text(FieldId::kDnsQname, "example.com");
-}
-
 void ProbePacket::need_http(std::uint8_t present_bit) {
     need(FieldId::kTcp);
     head_.need(present_bit);
@@ -160,22 +153,6 @@ void ProbePacket::need_hello() {
     set_protocol(TestProtocol::kTcp);
     if (!hello_) hello_ = TestHello{.name = "example.com", .alpn = "h2"};
     packet_.payload = client_hello(*hello_);
-}
-
-void ProbePacket::set_text(FieldId field_id, std::string_view text) {
-    if (field_id == FieldId::kTlsSni || field_id == FieldId::kTlsAlpn) {
-        need_hello();
-        if (field_id == FieldId::kTlsSni)
-            hello_->name = text;
-        else
-            hello_->alpn = text.substr(0, 255);
-        return need_hello();
-    }
-    head_.set_text(field_id, text);
-    if (field_id != FieldId::kDnsQname) return need(field_id);
-    dns_name_ = text;
-    need_dns();
-    packet_.payload = dns_message({random_.one_in(2), *dns_name_});
 }
 
 void ProbePacket::need(FieldId field_id) {
@@ -208,10 +185,13 @@ void ProbePacket::need(FieldId field_id) {
         case WEIR_HAS_USER_AGENT:
         case WEIR_HAS_HTTP_STATUS: return need_http(present_bit);
         case WEIR_HAS_SCTP: return set_protocol(TestProtocol::kSctp);
-        case WEIR_HAS_ICMP:
-        case WEIR_HAS_ICMP_ECHO: return set_protocol(TestProtocol::kIcmp);
-        case WEIR_HAS_ICMP6:
-        case WEIR_HAS_ICMP6_ECHO: return set_protocol(TestProtocol::kIcmp6);
+        case WEIR_HAS_ICMP: return set_protocol(TestProtocol::kIcmp);
+        case WEIR_HAS_ICMP6: return set_protocol(TestProtocol::kIcmp6);
+        case WEIR_HAS_ICMP_ECHO:
+        case WEIR_HAS_ICMP6_ECHO:
+            set_protocol(present_bit == WEIR_HAS_ICMP_ECHO ? TestProtocol::kIcmp : TestProtocol::kIcmp6);
+            packet_.icmp_type.reset();  // an echo request
+            return;
         case WEIR_HAS_IP4:
         case WEIR_HAS_IP6:
             set_version(present_bit == WEIR_HAS_IP4 ? 4 : 6);
@@ -257,6 +237,11 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             packet_.more_fragments = value;
             if (!value) packet_.fragment_offset = 0;
             return;
+        case FieldId::kIpHasOptions:
+            need(field_id);
+            packet_.source_route = packet_.hop_by_hop = value;  // of the version that it has
+            if (!value) packet_.destination_options = false, packet_.routing_type.reset();
+            return;
         case FieldId::kIp4SourceRoute:
             need(field_id);
             packet_.source_route = value;
@@ -274,6 +259,8 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
             packet_.routing_type = value ? std::optional(packet_.routing_type.value_or(0)) : std::nullopt;
             return;
         case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
+        case FieldId::kDns: value ? need(field_id) : packet_.payload.clear(); return;
+        case FieldId::kDnsIsResponse: set_dns_number(field_id, value ? 1 : 0); return;
         case FieldId::kTls: value ? need_hello() : packet_.payload.clear(); return;
         case FieldId::kTlsIsClientHello:
             need_hello();
@@ -311,7 +298,7 @@ void ProbePacket::set_number(FieldId field_id, std::uint64_t value) {
     const unsigned bits = field(field_id).bits;
     if (bits != 0 && bits < 64) value &= (std::uint64_t{1} << bits) - 1;
     need(field_id);
-    if (set_tunnel_number(field_id, value)) return;
+    if (set_tunnel_number(field_id, value) || set_dns_number(field_id, value)) return;
     if (!set_link_number(field_id, value) && !set_ip_number(field_id, value)) set_transport_number(field_id, value);
 }
 

@@ -1,6 +1,7 @@
 // A packet in the making: fields are set in any order, each bringing along the headers that it needs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,6 +52,13 @@ public:
     // A name or text other than the interface's.
     void set_text(FieldId field, std::string_view text);
     void put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end);
+    void cut_payload(std::size_t bytes) { packet_.payload.resize(std::min(packet_.payload.size(), bytes)); }
+    // The packet is one without the field, as far as there are such.
+    void lack(FieldId field);
+    // It becomes an answer: addresses and ports are exchanged.
+    void turn();
+    // Of TCP; the payload goes.
+    void set_handshake(std::uint8_t tcp_flags, std::uint32_t seq, std::uint32_t ack_seq);
 
     // Other values, with the protocol and IP version that it has.
     void randomise();
@@ -62,6 +70,8 @@ private:
     void set_protocol_number(std::uint64_t number);
     void need_ports();
     void need_vlan(std::size_t tags);
+    bool set_dns_number(FieldId field, std::uint64_t value);
+    void lack_layer(std::uint8_t present_bit);
     void need_link(std::uint8_t present_bit);
     void need_dns();
     void need_hello();
@@ -83,7 +93,7 @@ private:
     bool malformed_ = false;
     std::optional<std::uint8_t> other_protocol_{};  // in the IP header, before what is no such header
     std::optional<std::uint16_t> other_ether_type_{};
-    std::optional<std::string> dns_name_{};
+    std::optional<TestDns> dns_{};
     std::optional<TestHello> hello_{};
     std::vector<ProbePacket> within_{};  // the packet in this one: none, or one
     TunnelHeader tunnel_{};

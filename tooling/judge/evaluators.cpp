@@ -239,10 +239,12 @@ Result<Evaluators::Answer> Evaluators::judge(std::span<const std::uint8_t> frame
         if (!judged) return judged.error();
         if (one == judging_.front())
             answer.judged = std::move(*judged);
-        else if (compares_ && answer.judged != *judged && answer.difference.empty())
+        else if (compares_ && answer.judged != *judged && answer.difference.empty()) {
             answer.difference = fmt::format("{}: {}; {}: {}", evaluator_name(judging_.front()),
                                             describe(answer.judged, compiled_->policy), evaluator_name(one),
                                             describe(*judged, compiled_->policy));
+            answer.other = std::move(*judged);
+        }
     }
     auto difference = comparable(std::move(answer.difference));
     if (!difference) return difference.error();

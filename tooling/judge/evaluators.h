@@ -42,6 +42,7 @@ public:
     struct Answer {
         Judged judged{};           // of the first that was added and judges now
         std::string difference{};  // what the others say, as a sentence; empty: the same
+        Judged other{};            // of the first of them that says something else
     };
     struct Membership {
         bool contains = false;

@@ -1,0 +1,263 @@
+// Sequences of packets for what policies remember: state terms and throttles at their limits, what ends by the clock,
+// and flows.
+// Tested by tests/unit/tooling/validate_test.cpp with `sequence`.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "bpf/abi.h"
+#include "tooling/judge/validation.h"
+
+namespace weir::tooling {
+namespace {
+
+constexpr std::uint64_t kMostPackets = 20'000;  // of a sequence: a limit above that is not tried
+constexpr std::uint64_t kMostConversations = 40;
+constexpr std::uint64_t kMostFlowPackets = 400;
+constexpr std::uint8_t kSyn = 0x02, kSynAck = 0x12, kAck = 0x10;
+
+// So many packets of one key, at once, are one beyond the limit.
+std::uint64_t beyond(const policy::StateTerm& term, std::uint64_t frame_bytes) {
+    switch (term.kind) {
+        case policy::TermKind::kRate: return term.burst + 1;
+        case policy::TermKind::kByteRate: return term.burst / std::max<std::uint64_t>(frame_bytes, 1) + 2;
+        case policy::TermKind::kCount:
+        case policy::TermKind::kDistinct:
+        case policy::TermKind::kThrottle: return term.limit + 1;
+        case policy::TermKind::kShare: {
+            constexpr std::uint64_t kAll = 10'000;  // hundredths of a percent
+            const std::uint64_t rest = std::max<std::uint64_t>(kAll - std::min(term.limit, kAll), 1);
+            return term.least + term.limit * term.least / rest + 2;
+        }
+        case policy::TermKind::kSurge: break;
+    }
+    return 2;
+}
+
+// After so long the next one passes: a token, or the window's end.
+std::uint64_t period_ns(const policy::StateTerm& term, std::uint64_t frame_bytes) {
+    const std::uint64_t limit = std::max<std::uint64_t>(term.limit, 1);
+    if (term.kind == policy::TermKind::kRate) return term.unit_ns / limit;
+    if (term.kind != policy::TermKind::kByteRate) return term.unit_ns;
+    return term.unit_ns / limit * frame_bytes + term.unit_ns % limit * frame_bytes / limit;
+}
+
+IpAddress later(IpAddress address, std::uint64_t by) {
+    for (std::size_t i = address.version == 4 ? 4 : 16; i-- > 0 && by != 0;) {
+        by += address.bytes[i];
+        address.bytes[i] = static_cast<std::uint8_t>(by);
+        by >>= 8;
+    }
+    return address;
+}
+
+// The field has value `number` of many different ones.
+void vary(analysis::Probe& probe, const packet::Packet& first, packet::FieldId field, std::uint64_t number) {
+    const auto& value = first.value(field);
+    if (!value) return;
+    if (const auto* address = std::get_if<IpAddress>(&*value))
+        return probe.packet.set_address(field, later(*address, number));
+    if (const auto* plain = std::get_if<std::uint64_t>(&*value)) return probe.packet.set_number(field, *plain + number);
+    if (const auto* flag = std::get_if<bool>(&*value)) return probe.packet.set_flag(field, *flag != (number % 2 == 1));
+    if (packet::is_name_or_text(packet::field(field).type))
+        probe.packet.set_text(field, fmt::format("n{}.example", number));
+}
+
+void add_time(std::vector<std::uint64_t>& times, std::uint64_t time_ns) {
+    if (time_ns > 1 && std::find(times.begin(), times.end(), time_ns) == times.end()) times.push_back(time_ns);
+}
+
+bool has_flow(const policy::TypedPolicy& policy, const policy::Rule& rule) {
+    const auto comparisons = analysis::comparisons_of(policy, rule.condition);
+    return std::any_of(comparisons.begin(), comparisons.end(),
+                       [&](policy::ExprId one) { return analysis::reads_flow(policy, one); });
+}
+
+}  // namespace
+
+Status Validation::begin_sequence() {
+    ++report_.sequences;
+    return start_again();
+}
+
+Status Validation::send(const analysis::Probe& probe, std::uint32_t rule, packet::Direction direction,
+                        std::uint64_t wait_ns) {
+    if (is_out_of_bounds()) return Done{};
+    const auto answered = show({probe.packet.frame(), now_ns_ - kStep_ns + wait_ns, probe.interface, direction});
+    if (!answered) return answered.error();
+    if (!answered->is_judged) return Done{};
+    const Judged& judged = answered->judged;
+    (judged.has_matched(rule) ? seen_.matched : seen_.missed) = true;
+    for (std::size_t i = 0; i < judged.alerts.size(); ++i)
+        (judged.suppressed[i] == WEIR_HELD_BACK ? seen_.held_back : seen_.passed).insert(judged.alerts[i]);
+    return Done{};
+}
+
+// As many packets at once: the last is one beyond the limit of each term.
+Status Validation::many_of(std::uint32_t rule, std::uint64_t count, Values values) {
+    const policy::Rule& typed = policy_.rules[rule];
+    const analysis::Probe& first = probes_.at(rule);
+    const packet::Packet read_first = read(shown_of(first, rule));
+    for (std::uint64_t i = 0; i < count && !is_out_of_bounds(); ++i) {
+        analysis::Probe probe = first;
+        for (const policy::StateTerm& term : typed.terms) {
+            if (term.value && values == Values::kDistinct) vary(probe, read_first, term.value->field, i);
+            if (term.condition == policy::kNoExpr) continue;
+            // First none of those that are looked for, then only those.
+            aim_.make(probe, term.condition, i < term.least ? packet::Polarity::kFails : packet::Polarity::kHolds);
+        }
+        if (Status sent = send(probe, rule, typed.direction, 0); !sent) return sent;
+    }
+    return Done{};
+}
+
+// The limit is reached, then the clock goes to just before it ends, to its end, and beyond.
+Status Validation::at_times_of(std::uint32_t rule, std::uint64_t count, std::uint64_t wait_ns) {
+    if (Status begun = begin_sequence(); !begun) return begun;
+    if (Status sent = many_of(rule, count, Values::kDistinct); !sent) return sent;
+    const analysis::Probe& probe = probes_.at(rule);
+    for (const std::uint64_t wait : {wait_ns - 1, std::uint64_t{1}, std::uint64_t{1}, wait_ns, wait_ns + 1})
+        if (Status sent = send(probe, rule, policy_.rules[rule].direction, wait); !sent) return sent;
+    return Done{};
+}
+
+// Quiet windows, then one with more than so many times the packets.
+Status Validation::surge_of(std::uint32_t rule, const policy::StateTerm& term) {
+    constexpr int kQuietWindows = 10;  // in the first eight a surge is false
+    const std::uint64_t each = term.least + 2, most = term.limit * each + 3;
+    if (most > kMostPackets || most < each) return Done{};
+    if (Status begun = begin_sequence(); !begun) return begun;
+    for (int window = 0; window <= kQuietWindows; ++window) {
+        const std::uint64_t count = window == kQuietWindows ? most : each;
+        for (std::uint64_t i = 0; i < count; ++i)
+            if (Status sent = send(probes_.at(rule), rule, policy_.rules[rule].direction,
+                                   i == 0 && window != 0 ? term.unit_ns : 0);
+                !sent)
+                return sent;
+    }
+    return Done{};
+}
+
+Status Validation::conversation(std::uint32_t rule, Opens opens, std::uint64_t gap_ns, std::uint64_t packets) {
+    using packet::Direction;
+    if (Status begun = begin_sequence(); !begun) return begun;
+    const analysis::Probe& there = probes_.at(rule);
+    analysis::Probe back = there;
+    back.packet.turn();
+    const Direction way = policy_.rules[rule].direction,
+                    other = way == Direction::kIn ? Direction::kOut : Direction::kIn;
+    struct Step {
+        analysis::Probe probe;
+        Direction direction;
+        std::uint64_t wait_ns;
+    };
+    std::vector<Step> steps;
+    if (opens != Opens::kNobody) {
+        const bool is_sender = opens == Opens::kSender;
+        Step syn{is_sender ? there : back, is_sender ? way : other, kStep_ns};
+        Step answer{is_sender ? back : there, is_sender ? other : way, gap_ns};
+        Step done = syn;
+        syn.probe.packet.set_handshake(kSyn, 1000, 0);
+        answer.probe.packet.set_handshake(kSynAck, 2000, 1001);
+        done.probe.packet.set_handshake(kAck, 1001, 2001);
+        done.wait_ns = gap_ns;
+        for (const Step* step : {&syn, &syn, &answer, &answer, &done, &done}) steps.push_back(*step);
+    }
+    for (std::uint64_t i = 0; i < std::max<std::uint64_t>(packets, 3); ++i) {
+        steps.push_back({there, way, i == 2 ? gap_ns : kStep_ns});
+        if (i < 4) steps.push_back({back, other, i == 1 ? gap_ns : kStep_ns});
+    }
+    for (const Step& step : steps)
+        if (Status sent = send(step.probe, rule, step.direction, step.wait_ns); !sent) return sent;
+    return Done{};
+}
+
+// Both sides, one side; times and numbers of packets around those that the rule compares with.
+Status Validation::conversations_of(std::uint32_t rule) {
+    std::vector<std::uint64_t> gaps{kStep_ns}, counts{3};
+    for (const policy::ExprId id : analysis::comparisons_of(policy_, policy_.rules[rule].condition)) {
+        const auto* in = std::get_if<policy::NumberIn>(&policy_.expr(id).node);
+        if (in == nullptr || !analysis::reads_flow(policy_, id)) continue;
+        const bool is_time = packet::field(in->number.field).type == packet::Type::kDuration;
+        for (const auto& [first, last] : in->ranges)
+            for (const std::uint64_t end : {first, last}) {
+                constexpr std::uint64_t kLongest_ns = 86'400'000'000'000;
+                if (end == 0 || end > (is_time ? kLongest_ns : kMostFlowPackets)) continue;
+                for (const std::uint64_t value : {end - 1, end, end + 1}) add_time(is_time ? gaps : counts, value);
+            }
+    }
+    std::uint64_t sent = 0;
+    for (const std::uint64_t gap : gaps)
+        for (const std::uint64_t count : counts)
+            for (const Opens opens : {Opens::kSender, Opens::kReceiver, Opens::kNobody})
+                if (sent++ < kMostConversations)
+                    if (Status done = conversation(rule, opens, gap, count); !done) return done;
+    return Done{};
+}
+
+void Validation::count_terms(std::uint32_t rule) {
+    const policy::Rule& typed = policy_.rules[rule];
+    report_.terms.all += typed.terms.size();
+    if (seen_.matched && seen_.missed) report_.terms.done += typed.terms.size();
+    for (const policy::AlertAction& action : typed.alerts) {
+        if (!policy_.alerts[static_cast<std::size_t>(action.alert)].throttle) continue;
+        const auto number = static_cast<std::uint32_t>(action.alert);
+        ++report_.terms.all;
+        if (seen_.passed.contains(number) && seen_.held_back.contains(number)) ++report_.terms.done;
+    }
+}
+
+Status Validation::sequences_of(std::uint32_t rule) {
+    const policy::Rule& typed = policy_.rules[rule];
+    const std::uint64_t bytes = probes_.at(rule).packet.frame().size();
+    std::uint64_t count = 1;
+    std::vector<std::uint64_t> times;
+    const auto ends = [&](const policy::SetChange& change) {
+        add_time(times, change.for_ns);
+        add_time(times, policy_.sets[static_cast<std::size_t>(change.set)].ttl_ns.value_or(0));
+    };
+    const auto take = [&](const policy::StateTerm& term) {
+        count = std::max(count, beyond(term, bytes));
+        add_time(times, period_ns(term, bytes));
+    };
+    for (const policy::StateTerm& term : typed.terms) take(term);
+    for (const policy::SetChange& change : typed.changes) ends(change);
+    for (const policy::AlertAction& action : typed.alerts) {
+        const policy::Alert& alert = policy_.alerts[static_cast<std::size_t>(action.alert)];
+        if (alert.throttle) take(*alert.throttle);
+        for (const policy::SetChange& change : alert.responses) ends(change);
+        for (const policy::Escalation& escalation : alert.escalations) add_time(times, escalation.window_ns);
+    }
+    if (has_flow(policy_, typed))
+        if (Status done = conversations_of(rule); !done) return done;
+    const bool is_tried = count <= kMostPackets && (count > 1 || !times.empty());
+    if (is_tried) {
+        for (const Values values : {Values::kSame, Values::kDistinct}) {
+            if (Status begun = begin_sequence(); !begun) return begun;
+            if (Status done = many_of(rule, count, values); !done) return done;
+        }
+        for (const std::uint64_t time : times)
+            if (Status done = at_times_of(rule, count, time); !done) return done;
+        for (const policy::StateTerm& term : typed.terms)
+            if (term.kind == policy::TermKind::kSurge)
+                if (Status done = surge_of(rule, term); !done) return done;
+    }
+    return Done{};
+}
+
+Status Validation::sequences() {
+    if (!has_state_) return Done{};
+    for (std::uint32_t rule = 0; rule < policy_.rules.size() && !is_out_of_bounds(); ++rule) {
+        seen_ = {};
+        target_ = {rule};
+        if (probes_.contains(rule))
+            if (Status done = sequences_of(rule); !done) return done;
+        count_terms(rule);
+        if (!report_.stopped.empty())
+            report_.stopped += fmt::format(", at sequences of packets for rule {}", policy_.rules[rule].name);
+    }
+    probes_.clear();
+    return Done{};
+}
+
+}  // namespace weir::tooling
