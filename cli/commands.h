@@ -13,6 +13,7 @@ void add_test(CLI::App& app, int& status);
 void add_fmt(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
 void add_replay(CLI::App& app, int& status);
+void add_import(CLI::App& app, int& status);
 void add_compile(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);

@@ -1,0 +1,126 @@
+// weir import: another system's rules as a policy.
+// Tested by tests/cli/import_test.py with `"import"`.
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/end_on_interrupt.h"
+#include "cli/load.h"
+#include "cli/terminal.h"
+#include "cli/usage.h"
+#include "tooling/files/output_file.h"
+#include "tooling/files/read.h"
+#include "tooling/import/import.h"
+
+namespace weir::cli {
+namespace {
+
+using namespace tooling::imports;
+
+struct ImportArguments {
+    std::string format = "human";
+    std::string kind{};
+    std::vector<std::string> files{};
+    std::string out{};
+    std::string name = "imported";
+    std::string chain = "input";
+    std::vector<std::string> addresses{};
+    bool is_strict = false;
+};
+
+std::optional<IpPrefix> host_address(const std::string& text) {
+    if (auto prefix = parse_prefix(text)) return prefix;
+    if (const auto address = parse_ip(text))
+        return IpPrefix{*address, static_cast<std::uint8_t>(address->version == 4 ? 32 : 128)};
+    return std::nullopt;
+}
+
+std::string rules(std::size_t number) { return fmt::format("{} rule{}", number, number == 1 ? "" : "s"); }
+
+// On standard error: how much of the original is said, and why not the rest.
+void say_summary(const ImportCounts& counts) {
+    if (is_quiet()) return;
+    fmt::print(stderr, "{} read: {} said, {} said in part, {} not said", rules(counts.rules), counts.said,
+               counts.partly, counts.unsaid);
+    if (counts.unreached != 0) fmt::print(stderr, ", {} that nothing jumps to", counts.unreached);
+    fmt::print(stderr, "\n");
+    for (const auto& [reason, number] : counts.reasons) fmt::print(stderr, "{:>6}  {}\n", number, printable(reason));
+}
+
+int say_diagnostics(const ImportArguments& arguments, tooling::LoadedPolicy loaded) {
+    tooling::PolicyOptions options;
+    options.format = arguments.format;
+    PolicyFiles files(options);
+    files.take(std::move(loaded));
+    files.write_sarif();
+    return kPolicyFault;
+}
+
+ImportOptions options_of(const ImportArguments& arguments) {
+    ImportOptions options;
+    options.judged = arguments.chain == "forward" ? HookKind::kForward : HookKind::kInput;
+    for (const std::string& text : arguments.addresses) options.addresses.push_back(*host_address(text));
+    return options;
+}
+
+int import_rules(const ImportArguments& arguments) {
+    end_on_interrupt();
+    if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
+    tooling::LoadedPolicy loaded;
+    for (const std::string& file : arguments.files) {
+        auto text = tooling::read_file(file);
+        if (!text) return say_error(text.error());
+        loaded.sources.add(file == "-" ? "<stdin>" : file, std::move(*text));
+    }
+    auto imported = import_iptables(loaded.sources, arguments.name, options_of(arguments), loaded.diagnostics);
+    if (!imported) return say_error(imported.error());
+    if (!*imported) return say_diagnostics(arguments, std::move(loaded));
+    const ImportedPolicy& policy = **imported;
+    say_summary(policy.counts);
+    if (arguments.is_strict && policy.counts.unsaid + policy.counts.partly != 0) return kPolicyFault;
+    if (arguments.out.empty()) {
+        std::fwrite(policy.text.data(), 1, policy.text.size(), stdout);
+        return kOk;
+    }
+    if (Status written = tooling::write_whole(arguments.out, policy.text); !written) return say_error(written.error());
+    return kOk;
+}
+
+}  // namespace
+
+void add_import(CLI::App& app, int& status) {
+    static ImportArguments arguments;
+    CLI::App* command = app.add_subcommand("import", "writes another system's rules as a policy");
+    command->footer(
+        "What cannot be said in the language is a comment with the reason at its place, and counted on standard "
+        "error.\n"
+        "docs/import.md says what becomes of what.");
+    command->add_option("KIND", arguments.kind, "iptables: files of iptables-save, ip6tables-save and `ipset save`")
+        ->required()
+        ->check(CLI::IsMember({"iptables"}));
+    command->add_option("FILE", arguments.files, "files that are read together; - is standard input")->required();
+    command->add_option("-o,--out", arguments.out, "the policy; without it standard output")->type_name("OUT");
+    command->add_flag("--strict", arguments.is_strict, "status 1, and no policy, if a rule is not said wholly");
+    command->add_option("--policy", arguments.name, "the policy's name")->type_name("NAME")->capture_default_str();
+    command
+        ->add_option("--chain", arguments.chain,
+                     "whose rules judge the packets that come in, without --address: input or forward")
+        ->check(CLI::IsMember({"input", "forward"}))
+        ->capture_default_str();
+    command
+        ->add_option("--address", arguments.addresses,
+                     "an address of the host, as `ip address` shows it: packets to one meet INPUT, all others FORWARD; "
+                     "may be given several times")
+        ->type_name("ADDRESS[/LENGTH]")
+        ->check([](const std::string& text) {
+            return host_address(text) ? std::string() : "neither an address nor an address with a length: " + text;
+        });
+    command->add_option("--format", arguments.format, "format of diagnostics: human, json, sarif or github")
+        ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
+        ->capture_default_str();
+    command->callback([&status] { status = import_rules(arguments); });
+}
+
+}  // namespace weir::cli
