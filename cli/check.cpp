@@ -166,6 +166,21 @@ const tooling::LoadedPolicy& fix(const CheckArguments& arguments, const std::str
     return files.take(std::move(fixed.left));
 }
 
+// Rules whose logic was too much for the bounds: nothing is said of them, which does not mean that they are right.
+void say_unjudged(const CheckArguments& arguments, const std::string& file, const std::vector<std::string>& rules) {
+    if (arguments.options.format == "json") {
+        const nlohmann::ordered_json line{{"file", file}, {"unjudged", rules}};
+        fmt::print(stderr, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        return;
+    }
+    constexpr std::size_t kMaxNames = 8;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(rules.size(), kMaxNames); ++i)
+        names += fmt::format("{}`{}`", i == 0 ? "" : ", ", rules[i]);
+    if (rules.size() > kMaxNames) names += fmt::format(" and {} more", rules.size() - kMaxNames);
+    say_note(fmt::format("{}: the logic of {} is too large to judge: {}", file, counted(rules.size(), "rule"), names));
+}
+
 int check_file(const CheckArguments& arguments, const std::string& file, PolicyFiles& files) {
     const tooling::LoadedPolicy& loaded =
         arguments.fix ? fix(arguments, file, files) : files.load(file, tooling::Depth::kLint);
@@ -176,9 +191,7 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
     if (loaded.compiled && status == kOk && arguments.sinks) status = try_sinks(arguments, *loaded.compiled, file);
     if (loaded.compiled && status == kOk && arguments.validate.is_wanted)
         status = validate_policy(arguments.validate, loaded, file, arguments.options.format, files);
-    if (!loaded.linted)
-        say_note(file +
-                 ": rule logic is too large to check completely: some shadowed or redundant rules may be missing");
+    if (!loaded.unjudged.empty()) say_unjudged(arguments, file, loaded.unjudged);
     if (status == kOk && arguments.options.format == "human" && !is_quiet())
         fmt::print(arguments.fix && file == "-" ? stderr : stdout, "{}: ok: {}, {}{}\n", printable(file),
                    counted(loaded.compiled->policy.rules.size(), "rule"),

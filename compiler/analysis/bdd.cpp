@@ -9,7 +9,7 @@ namespace weir::analysis {
 namespace {
 
 constexpr std::size_t kFirstBuckets = 1 << 12;  // powers of two
-constexpr std::size_t kCacheEntries = 1 << 18;
+constexpr std::size_t kFirstCacheEntries = 1 << 13, kMaxCacheEntries = 1 << 19;
 
 std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
     std::uint64_t h = (std::uint64_t{a} << 32 | b) * 0x9e3779b97f4a7c15u;
@@ -19,7 +19,7 @@ std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
 
 }  // namespace
 
-Bdd::Bdd() : buckets_(kFirstBuckets, 0), cache_(kCacheEntries) {
+Bdd::Bdd() : buckets_(kFirstBuckets, 0), cache_(kFirstCacheEntries) {
     constexpr Variable kNone = std::numeric_limits<Variable>::max();  // the two ends stand below all variables
     nodes_.push_back({kNone, kFalse, kFalse, 0});
     nodes_.push_back({kNone, kTrue, kTrue, 0});
@@ -34,6 +34,19 @@ void Bdd::grow() {
         bucket = id;
     }
     buckets_ = std::move(wider);
+    if (cache_.size() < kMaxCacheEntries && cache_.size() < buckets_.size())
+        cache_.assign(cache_.size() * 2, {});  // what it knew is soon known again
+}
+
+// Of each bucket the last node is the first: they go in the order opposite to that in which they came.
+void Bdd::release(std::size_t mark) {
+    if (mark == nodes_.size()) return;
+    for (std::size_t id = nodes_.size(); id-- > mark;) {
+        const Entry& entry = nodes_[id];
+        buckets_[hash(entry.variable, entry.low, entry.high) & (buckets_.size() - 1)] = entry.next;
+    }
+    nodes_.resize(mark);
+    ++round_;
 }
 
 Bdd::Node Bdd::choice(Variable variable, Node low, Node high) {
@@ -72,9 +85,9 @@ Bdd::Node Bdd::apply(Operation operation, Node a, Node b) {
             if (b == kFalse) return a;
             break;
     }
-    const std::size_t at = hash(a, b, static_cast<std::uint32_t>(operation)) & (kCacheEntries - 1);
-    const Cached& known = cache_[at];
-    if (known.operation == operation && known.a == a && known.b == b) return known.result;
+    const std::size_t at = hash(a, b, static_cast<std::uint32_t>(operation));
+    const Cached& known = cache_[at & (cache_.size() - 1)];
+    if (known.operation == operation && known.a == a && known.b == b && known.round == round_) return known.result;
     ++steps_;
     if (spent()) return kFalse;
     const Entry left = nodes_[a], right = nodes_[b];
@@ -83,7 +96,7 @@ Bdd::Node Bdd::apply(Operation operation, Node a, Node b) {
     const Node low = apply(operation, side(left, a, left.low), side(right, b, right.low));
     const Node high = apply(operation, side(left, a, left.high), side(right, b, right.high));
     const Node result = choice(top, low, high);
-    if (!spent()) cache_[at] = {operation, a, b, result};
+    if (!spent()) cache_[at & (cache_.size() - 1)] = {operation, a, b, result, round_};
     return result;
 }
 

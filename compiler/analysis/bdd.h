@@ -1,6 +1,6 @@
-// Reduced ordered binary decision diagrams: exact sets over yes/no variables, compared in one step. Nodes are only ever
-// added, so a Node stays valid as long as its Bdd. Bounded, since a set may need exponentially many nodes: once the
-// budget is spent, every result is kFalse and means nothing.
+// Reduced ordered binary decision diagrams: exact sets over yes/no variables, compared in one step. A Node stays valid
+// as long as its Bdd, or until release() of a mark that was made before it. Bounded, since a set may need exponentially
+// many nodes: once the budget is spent, every result is kFalse and means nothing.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ public:
     using Node = std::uint32_t;
     using Variable = std::uint32_t;  // smaller ones stand higher up
     static constexpr Node kFalse = 0, kTrue = 1;
-    static constexpr std::size_t kMaxNodes = std::size_t{1} << 22;  // 100 MB
+    static constexpr std::size_t kMaxNodes = std::size_t{1} << 23;  // 200 MB
     static constexpr std::size_t kMaxSteps = std::size_t{3} << 22;  // about a second
 
     Bdd();
@@ -27,7 +27,32 @@ public:
     Node without(Node a, Node b) { return apply(Operation::kWithout, a, b); }
     Node complement(Node a) { return without(kTrue, a); }
 
-    bool spent() const { return steps_ >= kMaxSteps || nodes_.size() >= kMaxNodes; }
+    bool spent() const { return steps_ >= limit_ || nodes_.size() >= kMaxNodes; }
+    std::size_t steps() const { return steps_; }
+    // From here on so many steps; kMaxSteps at first.
+    void allow(std::size_t steps) { limit_ = steps_ + steps; }
+
+    // What is made from here on is forgotten by release(), and its memory used again.
+    std::size_t mark() const { return nodes_.size(); }
+    void release(std::size_t mark);
+
+    // Is the point in the set? `point[variable]` is its value.
+    template <typename Point>
+    bool contains(Node node, const Point& point) const {
+        while (node > kTrue) node = point[nodes_[node].variable] ? nodes_[node].high : nodes_[node].low;
+        return node == kTrue;
+    }
+    // Sets variables of the point so that it is in the set, which is not empty, whatever its others are. Where either
+    // value will do the variable keeps its own.
+    template <typename Point>
+    void enter(Node node, Point& point) const {
+        while (node > kTrue) {
+            const Entry& entry = nodes_[node];
+            const bool value = entry.low == kFalse || (entry.high != kFalse && point[entry.variable]);
+            point.set(entry.variable, value);
+            node = value ? entry.high : entry.low;
+        }
+    }
 
 private:
     enum class Operation : std::uint8_t { kAnd, kOr, kWithout };
@@ -42,6 +67,7 @@ private:
         Node a = 0;
         Node b = 0;  // 0: empty, since apply() never looks that up
         Node result = 0;
+        std::uint32_t round = 0;  // how often nodes had been released
     };
 
     Node apply(Operation operation, Node a, Node b);
@@ -51,6 +77,8 @@ private:
     std::vector<Node> buckets_;
     std::vector<Cached> cache_;
     std::size_t steps_ = 0;
+    std::size_t limit_ = kMaxSteps;
+    std::uint32_t round_ = 0;
 };
 
 }  // namespace weir::analysis

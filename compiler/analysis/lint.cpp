@@ -2,11 +2,10 @@
 #include "compiler/analysis/lint.h"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 
-#include "compiler/analysis/packet_sets.h"
+#include "compiler/analysis/reach.h"
 #include "compiler/analysis/suspects.h"
 
 namespace weir::analysis {
@@ -14,51 +13,79 @@ namespace {
 
 constexpr std::size_t kMaxNotes = 3;  // rules that a diagnostic shows; W401 names all of them in `blockers`
 
-// The packets that a later rule decides, by verdict, before any other rule matches them.
-using Decided = std::map<std::pair<policy::VerdictKind, std::string>, Bdd::Node>;
-
 class Linter {
 public:
-    Linter(const policy::TypedPolicy& policy, Diagnostics& diagnostics)
-        : policy_(policy),
-          diagnostics_(diagnostics),
-          universe_(policy),
-          sets_(universe_, policy),
-          reach_(policy.rules.size(), Reach::kSome) {}
+    Linter(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
 
-    bool lint();
+    Judged lint();
 
 private:
-    enum class Reach : std::uint8_t { kNever, kShadowed, kSome };
+    enum class Fate : std::uint8_t { kNever, kShadowed, kSome };
+    static constexpr RuleNumber kNone = 0xffffffff;
 
-    bool spent() { return sets_.bdd().spent(); }
+    RuleNumber count() const { return static_cast<RuleNumber>(policy_.rules.size()); }
+    bool spent() { return reach_.spent(); }
+    void leave_out(RuleNumber number) { left_out_[number] = true; }
+    void find_set_readers();
+    void find_fates();
+    Fate fate_of(RuleNumber number);
     void never_true(const policy::Rule& rule);
     policy::ExprId narrowest_contradiction(policy::ExprId id);
-    enum class RelyOn : std::uint8_t { kFixed, kAll };
-    std::vector<std::size_t> takers(std::size_t number, RelyOn rely_on);
-    std::vector<std::size_t> needed(std::size_t number, const std::vector<std::size_t>& rules);
-    void shadowed(std::size_t number);
-    void find_set_readers();
-    bool find_shadowed();
-    std::vector<Bdd::Node> decided_later();
-    bool find_redundant();
-    void redundant(std::size_t number, Bdd::Node packets);
+    std::vector<RuleNumber> fixed_takers(Bdd::Node packets, RuleNumber number);
+    std::vector<RuleNumber> needed(Bdd::Node packets, const std::vector<RuleNumber>& rules);
+    void shadowed(RuleNumber number, Bdd::Node packets, std::vector<RuleNumber> takers);
+    bool gives_same(RuleNumber number, RuleNumber later) const;
+    void find_tested();
+    void find_redundant();
+    bool is_redundant(RuleNumber number, std::vector<RuleNumber>& later);
+    void redundant(RuleNumber number, const std::vector<RuleNumber>& later);
+    Diagnostic about(Code code, RuleNumber number) const;
     // The rule's whole effect is its verdict.
     static bool only_decides(const policy::Rule& rule) {
-        return rule.decides() && !rule.has_state() && rule.alerts.empty() && rule.changes.empty();
+        return rule.decides() && !rule.has_state() && rule.alerts.empty() && rule.changes.empty() &&
+               rule.measures.empty();
     }
-    void find_tested();
 
     const policy::TypedPolicy& policy_;
     Diagnostics& diagnostics_;
     Universe universe_;
     PacketSets sets_;
-    std::vector<Bdd::Node> matches_;  // of each rule
-    std::vector<Bdd::Node> decided_;  // before each rule, by the earlier ones
-    std::vector<Reach> reach_;
-    std::vector<bool> reads_set_;  // each expression: a named set
-    std::vector<bool> tested_;     // a test wants this very rule to decide: it is there on purpose
+    Reach reach_;
+    std::vector<Fate> fates_;
+    RuleMarks takers_;              // rules that decide whatever they match
+    RuleMarks fixed_;               // those of them that read no named set
+    RuleMarks all_;                 // every rule
+    RuleMarks tested_;              // a test wants this very rule to decide: it is there on purpose
+    RuleMarks left_out_;            // rules that were too much
+    std::vector<RuleNumber> next_;  // of each rule: which one a packet that reaches it would match after it
 };
+
+Linter::Linter(const policy::TypedPolicy& policy, Diagnostics& diagnostics)
+    : policy_(policy),
+      diagnostics_(diagnostics),
+      universe_(policy),
+      sets_(universe_, policy),
+      reach_(sets_, policy),
+      fates_(policy.rules.size(), Fate::kSome),
+      takers_(policy.rules.size()),
+      fixed_(policy.rules.size()),
+      all_(policy.rules.size(), true),
+      tested_(policy.rules.size()),
+      left_out_(policy.rules.size()),
+      next_(policy.rules.size(), kNone) {
+    for (std::size_t i = 0; i < policy.rules.size(); ++i)
+        takers_[i] = policy.rules[i].decides() && !policy.rules[i].has_state();
+    find_set_readers();
+}
+
+// At the rule's head: `rule NAME`.
+Diagnostic Linter::about(Code code, RuleNumber number) const {
+    const policy::Rule& rule = policy_.rules[number];
+    Diagnostic found{.code = code, .span = rule.span, .rule = rule.name};
+    found.span.end =
+        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
+    return found;
+}
 
 // ---- W403 ----
 
@@ -67,12 +94,16 @@ policy::ExprId Linter::narrowest_contradiction(policy::ExprId id) {
     const auto* all = std::get_if<policy::And>(&policy_.expr(id).node);
     if (all == nullptr) return id;
     for (const policy::ExprId operand : all->operands)
-        if (sets_.of(operand) == Bdd::kFalse && !spent()) return narrowest_contradiction(operand);
+        if (!reach_.find(sets_.of(operand), 0, takers_).is_possible && !spent())
+            return narrowest_contradiction(operand);
     return id;
 }
 
 void Linter::never_true(const policy::Rule& rule) {
-    const auto said = [&](const Diagnostic& d) { return d.code == Code::W403 && d.rule == rule.name; };
+    // W453 says more of it.
+    const auto said = [&](const Diagnostic& d) {
+        return (d.code == Code::W403 || d.code == Code::W453) && d.rule == rule.name;
+    };
     if (std::any_of(diagnostics_.all().begin(), diagnostics_.all().end(), said)) return;
     const policy::ExprId narrowest = narrowest_contradiction(rule.condition);
     const bool whole = policy_.expr(narrowest).span == rule.condition_span;
@@ -91,114 +122,111 @@ void Linter::never_true(const policy::Rule& rule) {
 
 // ---- W401 ----
 
-// Earlier rules that decide packets of this one, in order, until they have all. Empty where
-// these do not have all.
-std::vector<std::size_t> Linter::takers(std::size_t number, RelyOn rely_on) {
-    Bdd& bdd = sets_.bdd();
-    std::vector<std::size_t> rules;
-    Bdd::Node left = matches_[number];
-    for (std::size_t i = 0; i < number && left != Bdd::kFalse; ++i) {
-        const policy::Rule& rule = policy_.rules[i];
-        if (!rule.decides() || rule.has_state() || reach_[i] != Reach::kSome) continue;
-        if (rely_on == RelyOn::kFixed && reads_set_[static_cast<std::size_t>(rule.condition)]) continue;
-        const Bdd::Node rest = bdd.without(left, matches_[i]);
-        if (rest != left) rules.push_back(i);
-        left = rest;
+// Which rules do not read a named set: what such a set holds may change. Operands stand before what joins them.
+void Linter::find_set_readers() {
+    RuleMarks reads(policy_.exprs.size());
+    const auto is_reader = [&reads](policy::ExprId id) -> bool { return reads[static_cast<std::size_t>(id)]; };
+    for (std::size_t i = 0; i < policy_.exprs.size(); ++i) {
+        const auto& node = policy_.exprs[i].node;
+        if (const auto* all = std::get_if<policy::And>(&node))
+            reads[i] = std::any_of(all->operands.begin(), all->operands.end(), is_reader);
+        else if (const auto* any = std::get_if<policy::Or>(&node))
+            reads[i] = std::any_of(any->operands.begin(), any->operands.end(), is_reader);
+        else if (const auto* negated = std::get_if<policy::Not>(&node))
+            reads[i] = is_reader(negated->operand);
+        else if (const auto* in = std::get_if<policy::InSet>(&node))
+            reads[i] = !policy_.sets[static_cast<std::size_t>(in->set)].name.empty();
     }
-    if (left != Bdd::kFalse) rules.clear();
-    return rules;
+    for (std::size_t i = 0; i < policy_.rules.size(); ++i)
+        fixed_[i] = takers_[i] && !is_reader(policy_.rules[i].condition);
+}
+
+// Rules that read no named set and decide all these packets of the rule; empty where they do not. Each of them decides
+// some, also with the other rules there.
+std::vector<RuleNumber> Linter::fixed_takers(Bdd::Node packets, RuleNumber number) {
+    const Reach::Found found = reach_.find(packets, number, fixed_);
+    if (found.exists) return {};
+    for (const RuleNumber taker : found.takers)
+        if (!reach_.find(reach_.bdd().both(packets, reach_.matches(taker)), taker, takers_).exists) return {};
+    return found.takers;
 }
 
 // Of these rules, which decide all packets of the rule together, as few as are needed: without any one of the result
 // some packet is left.
-std::vector<std::size_t> Linter::needed(std::size_t number, const std::vector<std::size_t>& rules) {
-    Bdd& bdd = sets_.bdd();
-    for (const std::size_t one : rules)
-        if (bdd.without(matches_[number], matches_[one]) == Bdd::kFalse) return {one};
+std::vector<RuleNumber> Linter::needed(Bdd::Node packets, const std::vector<RuleNumber>& rules) {
+    Bdd& bdd = reach_.bdd();
+    for (const RuleNumber one : rules)
+        if (bdd.without(packets, reach_.matches(one)) == Bdd::kFalse) return {one};
     std::vector<Bdd::Node> later(rules.size() + 1, Bdd::kFalse);  // decided by rules[i] and those after it
     for (std::size_t i = rules.size(); i-- > 0;)
-        later[i] = bdd.either(later[i + 1], bdd.both(matches_[number], matches_[rules[i]]));
-    std::vector<std::size_t> kept;
-    Bdd::Node left = matches_[number];  // by those that are kept
+        later[i] = bdd.either(later[i + 1], bdd.both(packets, reach_.matches(rules[i])));
+    std::vector<RuleNumber> kept;
+    Bdd::Node left = packets;  // by those that are kept
     for (std::size_t i = 0; i < rules.size() && left != Bdd::kFalse; ++i) {
         if (bdd.without(left, later[i + 1]) == Bdd::kFalse) continue;
         kept.push_back(rules[i]);
-        left = bdd.without(left, matches_[rules[i]]);
+        left = bdd.without(left, reach_.matches(rules[i]));
     }
     return kept;
 }
 
 // Says which earlier rules decide the packets of this one. Rules that read a named set are among them only where it
-// cannot be without: what the set holds may change.
-void Linter::shadowed(std::size_t number) {
+// cannot be without.
+void Linter::shadowed(RuleNumber number, Bdd::Node packets, std::vector<RuleNumber> takers) {
     const policy::Rule& rule = policy_.rules[number];
-    Diagnostic found{.code = Code::W401, .span = rule.span, .rule = rule.name};
-    found.span.end =
-        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
-    std::vector<std::size_t> rules = takers(number, RelyOn::kFixed);
-    if (rules.empty()) rules = takers(number, RelyOn::kAll);
-    rules = needed(number, rules);
-    for (const std::size_t i : rules) {
+    if (!std::all_of(takers.begin(), takers.end(), [this](RuleNumber one) { return fixed_[one]; }))
+        if (std::vector<RuleNumber> fixed = fixed_takers(packets, number); !fixed.empty()) takers = std::move(fixed);
+    takers = needed(packets, takers);
+    if (spent()) return;
+    Diagnostic found = about(Code::W401, number);
+    for (const RuleNumber i : takers) {
         found.blockers.push_back(policy_.rules[i].name);
         if (found.notes.size() < kMaxNotes)
             found.notes.push_back(
                 {policy_.rules[i].condition_span, fmt::format("`{}` decides {}", policy_.rules[i].name,
-                                                              rules.size() == 1   ? "all of them"
-                                                              : i != rules.back() ? "some of them"
-                                                                                  : "the rest")});
+                                                              takers.size() == 1   ? "all of them"
+                                                              : i != takers.back() ? "some of them"
+                                                                                   : "the rest")});
     }
-    if (spent()) return;
     found.message = fmt::format("`{}` is shadowed: earlier rules decide all its packets", rule.name);
     found.label = "never reached";
     found.help = "move it up, narrow the earlier rules, or remove it";
     diagnostics_.add(std::move(found));
 }
 
-// Which expressions read a named set, themselves or in a part. Operands stand before what joins them.
-void Linter::find_set_readers() {
-    reads_set_.assign(policy_.exprs.size(), false);
-    const auto reads = [this](policy::ExprId id) -> bool { return reads_set_[static_cast<std::size_t>(id)]; };
-    for (std::size_t i = 0; i < policy_.exprs.size(); ++i) {
-        const auto& node = policy_.exprs[i].node;
-        if (const auto* all = std::get_if<policy::And>(&node))
-            reads_set_[i] = std::any_of(all->operands.begin(), all->operands.end(), reads);
-        else if (const auto* any = std::get_if<policy::Or>(&node))
-            reads_set_[i] = std::any_of(any->operands.begin(), any->operands.end(), reads);
-        else if (const auto* negated = std::get_if<policy::Not>(&node))
-            reads_set_[i] = reads(negated->operand);
-        else if (const auto* in = std::get_if<policy::InSet>(&node))
-            reads_set_[i] = !policy_.sets[static_cast<std::size_t>(in->set)].name.empty();
+Linter::Fate Linter::fate_of(RuleNumber number) {
+    const Reach::Scope scope(reach_);
+    const Bdd::Node matches = reach_.matches(number);
+    const Reach::Found found = reach_.find(matches, number, takers_);
+    if (found.exists && !spent()) {
+        next_[number] = reach_.first(reach_.point(), number + 1, count(), all_);
+        return Fate::kSome;
     }
+    if (!spent() && !found.is_possible) {
+        never_true(policy_.rules[number]);
+        return Fate::kNever;
+    }
+    if (!spent()) shadowed(number, matches, found.takers);
+    if (!spent()) return Fate::kShadowed;
+    leave_out(number);
+    return Fate::kSome;
 }
 
-bool Linter::find_shadowed() {
-    Bdd& bdd = sets_.bdd();
-    Bdd::Node decided = Bdd::kFalse;
-    find_set_readers();
-    for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
-        const policy::Rule& rule = policy_.rules[i];
-        matches_.push_back(sets_.matches(rule));
-        decided_.push_back(decided);
-        const bool covered = bdd.without(matches_[i], decided) == Bdd::kFalse;
-        if (spent()) return false;
-        if (matches_[i] == Bdd::kFalse) {
-            reach_[i] = Reach::kNever;
-            never_true(rule);
-        } else if (covered) {
-            reach_[i] = Reach::kShadowed;
-            shadowed(i);
-        } else if (rule.decides() && !rule.has_state()) {
-            decided = bdd.either(decided, matches_[i]);
+void Linter::find_fates() {
+    for (RuleNumber i = 0; i < count(); ++i) {
+        if (reach_.is_unknown(i)) {
+            leave_out(i);
+            continue;
         }
-        if (spent()) return false;
+        fates_[i] = fate_of(i);
+        // What is shadowed decides nothing.
+        if (fates_[i] != Fate::kSome) takers_[i] = fixed_[i] = false;
     }
-    return true;
 }
 
 // ---- W402 ----
 
 void Linter::find_tested() {
-    tested_.assign(policy_.rules.size(), false);
     const auto mark = [this](const policy::Expectation& expected) {
         if (expected.rule) tested_[static_cast<std::size_t>(*expected.rule)] = true;
     };
@@ -210,39 +238,51 @@ void Linter::find_tested() {
     }
 }
 
-// For each rule that only decides: the packets that, without it, a later rule would give the same verdict. A rule that
-// is shadowed counts as one that does something else, lest two rules be blamed for each other.
-std::vector<Bdd::Node> Linter::decided_later() {
-    Bdd& bdd = sets_.bdd();
-    std::vector<Bdd::Node> same(policy_.rules.size(), Bdd::kFalse);
-    Decided decided;
-    for (std::size_t i = policy_.rules.size(); i-- > 0 && !spent();) {
-        const policy::Rule& rule = policy_.rules[i];
-        if (reach_[i] == Reach::kNever) continue;
-        const bool clean = only_decides(rule) && reach_[i] == Reach::kSome;
-        const auto verdict = rule.verdict ? std::pair(rule.verdict->kind, rule.verdict->interface)
-                                          : std::pair(policy::VerdictKind::kPass, std::string());
-        if (clean) same[i] = decided.try_emplace(verdict, Bdd::kFalse).first->second;
-        for (auto& [other, packets] : decided)
-            packets = clean && other == verdict ? bdd.either(packets, matches_[i]) : bdd.without(packets, matches_[i]);
-    }
-    return same;
+// Does the later rule do to its packets what this one does, and nothing else? A rule that is shadowed counts as one
+// that does something else, lest two rules be blamed for each other.
+bool Linter::gives_same(RuleNumber number, RuleNumber later) const {
+    const policy::Rule &rule = policy_.rules[number], &other = policy_.rules[later];
+    return fates_[later] == Fate::kSome && only_decides(other) && rule.verdict->kind == other.verdict->kind &&
+           rule.verdict->interface == other.verdict->interface;
 }
 
-void Linter::redundant(std::size_t number, Bdd::Node packets) {
-    const policy::Rule& rule = policy_.rules[number];
-    Bdd& bdd = sets_.bdd();
-    Diagnostic found{.code = Code::W402, .span = rule.span, .rule = rule.name};
-    found.span.end =
-        std::min(found.span.end, found.span.begin + static_cast<std::uint32_t>(sizeof("rule ") - 1 + rule.name.size()));
-    for (std::size_t i = number + 1; i < policy_.rules.size() && packets != Bdd::kFalse; ++i) {
-        if (bdd.both(packets, matches_[i]) == Bdd::kFalse) continue;
-        packets = bdd.without(packets, matches_[i]);
-        if (found.notes.size() < kMaxNotes)
-            found.notes.push_back(
-                {policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
+// Whether the packets that reach the rule all get the same from later ones: from those in `later` first, of which each
+// gets some. Rules that are in no mark of takers_ are as if they were not there.
+bool Linter::is_redundant(RuleNumber number, std::vector<RuleNumber>& later) {
+    const Reach::Scope scope(reach_);
+    Bdd& bdd = reach_.bdd();
+    Bdd::Node left = reach_.matches(number);
+    constexpr int kTries = 4;  // most rules are needed, and a packet or two shows it
+    for (int i = 0; i < kTries; ++i) {
+        if (!reach_.find(left, number, takers_).exists) break;
+        const RuleNumber next = reach_.first(reach_.point(), number + 1, count(), all_);
+        if (next == count() || !gives_same(number, next)) return false;
     }
-    if (spent()) return;
+    for (const RuleNumber other : reach_.near(reach_.outline(number), number + 1, count())) {
+        if (fates_[other] == Fate::kNever) continue;
+        if (reach_.is_unknown(other)) return leave_out(number), false;
+        const Bdd::Node both = bdd.both(left, reach_.matches(other));
+        if (both == Bdd::kFalse) continue;
+        const bool is_same = gives_same(number, other);
+        if (!is_same || later.size() < kMaxNotes) {
+            const bool gets_some = reach_.find(both, number, takers_).exists;
+            if (gets_some && !is_same) return false;
+            if (gets_some) later.push_back(other);
+        }
+        left = bdd.without(left, both);
+        if (left == Bdd::kFalse) break;
+    }
+    const bool is_needed = reach_.find(left, number, takers_).exists;
+    if (spent()) leave_out(number);
+    return !spent() && !is_needed;
+}
+
+void Linter::redundant(RuleNumber number, const std::vector<RuleNumber>& later) {
+    const policy::Rule& rule = policy_.rules[number];
+    Diagnostic found = about(Code::W402, number);
+    for (const RuleNumber i : later)
+        found.notes.push_back(
+            {policy_.rules[i].condition_span, fmt::format("`{}` gives the same verdict", policy_.rules[i].name)});
     found.message = fmt::format("`{}` is redundant: later rules give its packets the same verdict", rule.name);
     found.label = "redundant";
     found.help = fmt::format("remove it; to keep it on purpose, name it in a test: `by {}`", rule.name);
@@ -250,38 +290,36 @@ void Linter::redundant(std::size_t number, Bdd::Node packets) {
 }
 
 // What is found redundant is left out of what comes before the rules after it, so that all of them may go together.
-bool Linter::find_redundant() {
-    const std::vector<Bdd::Node> same = decided_later();
+void Linter::find_redundant() {
     find_tested();
-    Bdd& bdd = sets_.bdd();
-    Bdd::Node decided = Bdd::kFalse;
-    for (std::size_t i = 0; i < policy_.rules.size() && !spent(); ++i) {
-        const policy::Rule& rule = policy_.rules[i];
-        if (reach_[i] != Reach::kSome || !rule.decides()) continue;
-        const Bdd::Node reached = bdd.without(matches_[i], decided);
-        const bool covered = !tested_[i] && only_decides(rule) && bdd.without(reached, same[i]) == Bdd::kFalse;
-        if (spent()) break;
-        if (covered)
-            redundant(i, reached);
-        else if (!rule.has_state())
-            decided = bdd.either(decided, matches_[i]);
+    for (RuleNumber i = 0; i < count(); ++i) {
+        if (fates_[i] != Fate::kSome || reach_.is_unknown(i) || left_out_[i] || tested_[i]) continue;
+        if (!only_decides(policy_.rules[i])) continue;
+        if (next_[i] == count() || !gives_same(i, next_[i])) continue;
+        std::vector<RuleNumber> later;
+        if (!is_redundant(i, later)) continue;
+        redundant(i, later);
+        takers_[i] = fixed_[i] = false;
     }
-    return !spent();
 }
 
-bool Linter::lint() {
+Judged Linter::lint() {
     warn_over_limit(policy_, diagnostics_);
     warn_always_true(policy_, diagnostics_);
-    if (!find_shadowed()) return false;
-    const Reached reached{policy_, sets_, matches_, decided_};
+    find_fates();
+    const Reached reached{policy_, reach_, takers_};
     for (const packet::Direction direction : packet::kDirections) warn_neighbours(reached, direction, diagnostics_);
     warn_messages(reached, diagnostics_);
     warn_negations(reached, diagnostics_);
-    return !spent() && find_redundant();
+    find_redundant();
+    Judged judged;
+    for (RuleNumber i = 0; i < count(); ++i)
+        if (left_out_[i]) judged.left_out.push_back(policy_.rules[i].name);
+    return judged;
 }
 
 }  // namespace
 
-bool lint(const policy::TypedPolicy& policy, Diagnostics& diagnostics) { return Linter(policy, diagnostics).lint(); }
+Judged lint(const policy::TypedPolicy& policy, Diagnostics& diagnostics) { return Linter(policy, diagnostics).lint(); }
 
 }  // namespace weir::analysis

@@ -3,14 +3,22 @@
 // prove, it does not say.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "compiler/policy/typed_policy.h"
 #include "grammar/diagnostic.h"
 
 namespace weir::analysis {
 
-// False where the policy was too much for the bounds on memory and time (bdd.h): not every rule was judged then, and
-// what was said holds all the same.
-[[nodiscard]] bool lint(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
+// Rules that were too much for the bounds on memory and time (reach.h), in the policy's order: what was not proved of
+// them was not said. True where there is none.
+struct Judged {
+    std::vector<std::string> left_out;
+
+    explicit operator bool() const { return left_out.empty(); }
+};
+[[nodiscard]] Judged lint(const policy::TypedPolicy& policy, Diagnostics& diagnostics);
 
 // W405: an observed rule adds to a set, and a rule that is enforced reads it.
 void warn_observed_sets(const policy::TypedPolicy& policy, Diagnostics& diagnostics);

@@ -20,13 +20,18 @@ constexpr std::uint64_t kAll = ~std::uint64_t{0};
 }  // namespace
 
 Bdd::Node PacketSets::raw(policy::ExprId condition) {
-    const auto id = static_cast<std::uint32_t>(condition);
-    if (const auto found = known_.find(id); found != known_.end()) return found->second;
-    const Bdd::Node set =
-        bdd().spent() ? Bdd::kFalse
-                      : std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node);
-    known_.emplace(id, set);
-    return set;
+    const auto id = static_cast<std::size_t>(condition);
+    if (known_[id] != kUnknown) return known_[id];
+    if (bdd().spent()) return Bdd::kFalse;
+    const Bdd::Node set = std::visit([this](const auto& node) { return holds(node); }, policy_.expr(condition).node);
+    if (bdd().spent()) return Bdd::kFalse;
+    recent_.push_back(condition);
+    return known_[id] = set;
+}
+
+void PacketSets::forget() {
+    for (const policy::ExprId id : recent_) known_[static_cast<std::size_t>(id)] = kUnknown;
+    recent_.clear();
 }
 
 // The comparison of these fields that holds for `in`, turned round where it is negated; false where one is absent.

@@ -19,13 +19,19 @@ namespace weir::analysis {
 // The sets of one policy in a universe, which has to outlive them.
 class PacketSets {
 public:
-    PacketSets(Universe& universe, const policy::TypedPolicy& policy) : universe_(universe), policy_(policy) {}
+    PacketSets(Universe& universe, const policy::TypedPolicy& policy)
+        : universe_(universe), policy_(policy), known_(policy.exprs.size(), kUnknown) {}
 
     Universe& universe() { return universe_; }
     Bdd& bdd() { return universe_.bdd(); }
 
     // The packets for which the condition holds. Means nothing once bdd().spent().
     Bdd::Node of(policy::ExprId condition) { return bdd().both(all(), raw(condition)); }
+    // The same, among packets that no reader makes as well.
+    Bdd::Node raw(policy::ExprId condition);
+    // Conditions from here on are forgotten by forget(): before the nodes of their sets are released.
+    void keep() { recent_.clear(); }
+    void forget();
     // What the rule may match: packets of its direction that satisfy its condition and have the keys of its state
     // terms.
     Bdd::Node matches(const policy::Rule& rule);
@@ -44,8 +50,8 @@ public:
 private:
     using Bits = Universe::Bits;
 
-    // The same, among packets that no reader makes as well.
-    Bdd::Node raw(policy::ExprId condition);
+    static constexpr Bdd::Node kUnknown = 0xffffffff;
+
     Bdd::Node holds(const policy::Constant& node);
     Bdd::Node holds(const policy::And& node);
     Bdd::Node holds(const policy::Or& node);
@@ -77,7 +83,8 @@ private:
 
     Universe& universe_;
     const policy::TypedPolicy& policy_;
-    std::unordered_map<std::uint32_t, Bdd::Node> known_;        // conditions: lets are shared
+    std::vector<Bdd::Node> known_;                              // of each condition: lets are shared
+    std::vector<policy::ExprId> recent_;                        // those that are known since keep()
     std::unordered_map<std::uint32_t, std::string> set_texts_;  // by SetId
 };
 

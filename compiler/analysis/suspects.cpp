@@ -16,7 +16,10 @@ namespace {
 class Negations {
 public:
     Negations(const Reached& reached, Diagnostics& diagnostics)
-        : reached_(reached), bdd_(reached.sets.bdd()), diagnostics_(diagnostics), within_(reached.policy.exprs.size()) {
+        : reached_(reached),
+          bdd_(reached.reach.bdd()),
+          diagnostics_(diagnostics),
+          within_(reached.policy.exprs.size()) {
         for (const policy::NegatedComparison& one : reached.policy.negated_comparisons)
             within_[static_cast<std::size_t>(one.negation)] = true;
         // Operands stand before what joins them.
@@ -26,13 +29,15 @@ public:
     }
 
     void walk_rules() {
-        for (std::size_t i = 0; i < reached_.policy.rules.size() && !bdd_.spent(); ++i) {
+        for (std::size_t i = 0; i < reached_.policy.rules.size(); ++i) {
             rule_ = &reached_.policy.rules[i];
-            if (!within_[static_cast<std::size_t>(rule_->condition)]) continue;
-            Bdd::Node packets = bdd_.without(reached_.sets.going(rule_->direction), reached_.decided[i]);
+            number_ = static_cast<RuleNumber>(i);
+            if (!within_[static_cast<std::size_t>(rule_->condition)] || reached_.reach.is_unknown(number_)) continue;
+            const Reach::Scope scope(reached_.reach);
+            Bdd::Node packets = reached_.reach.sets().going(rule_->direction);
             for (const policy::StateTerm& term : rule_->terms)  // false without its keys
                 for (const policy::KeyField& key : term.keys)
-                    packets = bdd_.both(packets, reached_.sets.having(key.field));
+                    packets = bdd_.both(packets, reached_.reach.sets().having(key.field));
             walk(rule_->condition, packets);
         }
     }
@@ -57,17 +62,23 @@ private:
             Bdd::Node left = packets;
             for (const policy::ExprId other : parts) {
                 if (other == part || left == Bdd::kFalse) continue;
-                const Bdd::Node holds = reached_.sets.of(other);
+                const Bdd::Node holds = reached_.reach.sets().of(other);
                 left = any ? bdd_.without(left, holds) : bdd_.both(left, holds);
             }
             walk(part, left);
         }
     }
 
+    // Does one of them that lacks the field come to the rule?
+    bool lacks(Bdd::Node packets, packet::FieldId field) {
+        packets = bdd_.without(packets, reached_.reach.sets().having(field));
+        return reached_.reach.find(packets, number_, reached_.takers).exists && !bdd_.spent();
+    }
     void say(policy::ExprId id, Bdd::Node packets) {
         for (const policy::NegatedComparison& one : reached_.policy.negated_comparisons) {
-            if (one.negation != id || bdd_.without(packets, reached_.sets.having(one.field)) == Bdd::kFalse) continue;
-            if (bdd_.spent() || !said_.emplace(one.span.file, one.span.begin, one.span.end).second) return;
+            const std::tuple place{one.span.file, one.span.begin, one.span.end};
+            if (one.negation != id || said_.contains(place) || !lacks(packets, one.field)) continue;
+            said_.insert(place);
             diagnostics_.add({.code = Code::W404,
                               .span = one.span,
                               .message = fmt::format("`{}` is also true for packets without `{}`", one.text,
@@ -82,31 +93,44 @@ private:
     Diagnostics& diagnostics_;
     std::vector<bool> within_;  // of each expression: a negated comparison stands in it
     const policy::Rule* rule_ = nullptr;
+    RuleNumber number_ = 0;
     std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> said_;
 };
 
 // ---- W407 ----
 
+// Packets, and what they all have in common.
+struct Those {
+    Bdd::Node packets = Bdd::kFalse;
+    Outline outline;
+};
+
 // Does a packet of these pass, whatever state and running sets are?
-bool may_pass(const Reached& reached, packet::Direction direction, Bdd::Node packets) {
-    Bdd& bdd = reached.sets.bdd();
-    for (std::size_t i = 0; i < reached.policy.rules.size() && packets != Bdd::kFalse; ++i) {
+bool may_pass(const Reached& reached, const Those& those) {
+    Reach& reach = reached.reach;
+    const auto count = static_cast<RuleNumber>(reached.policy.rules.size());
+    const policy::Verdict last = reached.policy.last_verdict(those.outline.direction, false);
+    if (last.kind == policy::VerdictKind::kPass && reach.find(those.packets, count, reached.takers).exists) return true;
+    for (const RuleNumber i : reach.near(those.outline, 0, count)) {
         const policy::Rule& rule = reached.policy.rules[i];
-        if (!rule.decides() || bdd.both(packets, reached.matches[i]) == Bdd::kFalse) continue;
-        if (rule.verdict->kind == policy::VerdictKind::kPass) return true;
-        if (!rule.has_state()) packets = bdd.without(packets, reached.matches[i]);
+        if (!rule.decides() || rule.verdict->kind != policy::VerdictKind::kPass) continue;
+        if (reach.is_unknown(i) ||
+            reach.find(reach.bdd().both(those.packets, reach.matches(i)), i, reached.takers).exists)
+            return true;
     }
-    return packets != Bdd::kFalse && reached.policy.last_verdict(direction, false).kind == policy::VerdictKind::kPass;
+    return false;
 }
 
 // Where a policy drops: its default, or the first rule that drops these packets.
-Span dropped_at(const Reached& reached, packet::Direction direction, Bdd::Node packets) {
-    Bdd& bdd = reached.sets.bdd();
-    for (std::size_t i = 0; i < reached.policy.rules.size(); ++i) {
+Span dropped_at(const Reached& reached, const Those& those) {
+    Reach& reach = reached.reach;
+    for (const RuleNumber i : reach.near(those.outline, 0, static_cast<RuleNumber>(reached.policy.rules.size()))) {
         const policy::Rule& rule = reached.policy.rules[i];
-        if (rule.decides() && bdd.both(packets, reached.matches[i]) != Bdd::kFalse) return rule.condition_span;
+        if (rule.decides() && reach.bdd().both(those.packets, reach.matches(i)) != Bdd::kFalse)
+            return rule.condition_span;
     }
-    return direction == packet::Direction::kOut ? reached.policy.default_egress_span : reached.policy.default_span;
+    return those.outline.direction == packet::Direction::kOut ? reached.policy.default_egress_span
+                                                              : reached.policy.default_span;
 }
 
 // ---- W410 ----
@@ -156,35 +180,40 @@ void warn_neighbours(const Reached& reached, packet::Direction direction, Diagno
     const bool is_out = direction == packet::Direction::kOut;
     if (is_out && !reached.policy.has_egress()) return;
     using packet::FieldId;
-    PacketSets& sets = reached.sets;
-    Bdd& bdd = sets.bdd();
+    PacketSets& sets = reached.reach.sets();
+    Bdd& bdd = reached.reach.bdd();
+    constexpr std::size_t kSteps = 8 * Reach::kSteps;  // it may look at all rules
+    const Reach::Scope scope(reached.reach, kSteps);
     const Bdd::Node sound = bdd.without(sets.going(direction), sets.where(policy::Flag{FieldId::kMalformed}));
-    const auto packets = [&](FieldId protocol, FieldId kind, std::uint64_t value) {
-        return bdd.both(sound, bdd.both(sets.where(policy::Flag{protocol}),
-                                        sets.where(policy::NumberIn{{kind}, {{value, value}}, false})));
+    const auto packets = [&](FieldId protocol) {
+        return Those{bdd.both(sound, sets.where(policy::Flag{protocol})),
+                     outline_of(packet::present_bit(protocol), direction)};
+    };
+    const auto of_kind = [&](FieldId protocol, FieldId kind, std::uint64_t value) {
+        Those those = packets(protocol);
+        those.packets = bdd.both(those.packets, sets.where(policy::NumberIn{{kind}, {{value, value}}, false}));
+        return those;
     };
     constexpr std::uint64_t kRequest = 1, kReply = 2;                   // RFC 826
     constexpr std::uint64_t kSolicitation = 135, kAdvertisement = 136;  // RFC 4861
     struct Needed {
         FieldId version;
-        Bdd::Node packets;
+        Those those;
         const char* name;
     };
     const Needed needed[] = {
-        {FieldId::kIp4, packets(FieldId::kArp, FieldId::kArpOp, kRequest), "ARP requests"},
-        {FieldId::kIp4, packets(FieldId::kArp, FieldId::kArpOp, kReply), "ARP replies"},
-        {FieldId::kIp6, packets(FieldId::kIcmp6, FieldId::kIcmp6Type, kSolicitation), "neighbour solicitations"},
-        {FieldId::kIp6, packets(FieldId::kIcmp6, FieldId::kIcmp6Type, kAdvertisement), "neighbour advertisements"}};
+        {FieldId::kIp4, of_kind(FieldId::kArp, FieldId::kArpOp, kRequest), "ARP requests"},
+        {FieldId::kIp4, of_kind(FieldId::kArp, FieldId::kArpOp, kReply), "ARP replies"},
+        {FieldId::kIp6, of_kind(FieldId::kIcmp6, FieldId::kIcmp6Type, kSolicitation), "neighbour solicitations"},
+        {FieldId::kIp6, of_kind(FieldId::kIcmp6, FieldId::kIcmp6Type, kAdvertisement), "neighbour advertisements"}};
     std::string missing;
     Span at{};
     bool arp = false, neighbours = false;
     for (const Needed& one : needed) {
         // A policy that passes nothing of this IP version needs no neighbours either.
-        if (may_pass(reached, direction, one.packets) ||
-            !may_pass(reached, direction, bdd.both(sound, sets.where(policy::Flag{one.version}))))
-            continue;
+        if (may_pass(reached, one.those) || !may_pass(reached, packets(one.version))) continue;
         (one.version == FieldId::kIp4 ? arp : neighbours) = true;
-        if (missing.empty()) at = dropped_at(reached, direction, one.packets);
+        if (missing.empty()) at = dropped_at(reached, one.those);
         missing += fmt::format("{}{}", missing.empty() ? "" : ", ", one.name);
     }
     if (missing.empty() || bdd.spent()) return;
@@ -238,21 +267,32 @@ void warn_always_true(const policy::TypedPolicy& policy, Diagnostics& diagnostic
     }
 }
 
+// Does a packet of the rules that raise the alert have the field, or is none known to reach them?
+static bool is_shown(const Reached& reached, const std::vector<RuleNumber>& raising, packet::FieldId field) {
+    bool reaches = false;
+    for (const RuleNumber i : raising) {
+        if (reached.reach.is_unknown(i)) return true;
+        const Reach::Scope scope(reached.reach);
+        const Bdd::Node matches = reached.reach.matches(i);
+        const Bdd::Node having = reached.reach.bdd().both(matches, reached.reach.sets().having(field));
+        const RuleMarks none(reached.policy.rules.size());
+        if (reached.reach.find(having, 0, none).exists || reached.reach.spent()) return true;
+        reaches = reaches || matches != Bdd::kFalse;
+    }
+    return !reaches;
+}
+
 void warn_messages(const Reached& reached, Diagnostics& diagnostics) {
-    Bdd& bdd = reached.sets.bdd();
-    std::vector<Bdd::Node> packets(reached.policy.alerts.size(), Bdd::kFalse);
+    std::vector<std::vector<RuleNumber>> raising(reached.policy.alerts.size());
     for (std::size_t i = 0; i < reached.policy.rules.size(); ++i)
-        for (const policy::AlertAction& action : reached.policy.rules[i].alerts) {
-            Bdd::Node& those = packets[static_cast<std::size_t>(action.alert)];
-            those = bdd.either(those, reached.matches[i]);
-        }
-    for (std::size_t i = 0; i < packets.size() && !bdd.spent(); ++i) {
+        for (const policy::AlertAction& action : reached.policy.rules[i].alerts)
+            raising[static_cast<std::size_t>(action.alert)].push_back(static_cast<RuleNumber>(i));
+    for (std::size_t i = 0; i < raising.size(); ++i) {
         const policy::Alert& alert = reached.policy.alerts[i];
-        if (packets[i] == Bdd::kFalse || alert.message_span.begin == alert.message_span.end) continue;
+        if (alert.message_span.begin == alert.message_span.end) continue;
         for (const policy::MessagePart& part : alert.message) {
             const auto* field = std::get_if<packet::FieldId>(&part);
-            if (field == nullptr || bdd.both(packets[i], reached.sets.having(*field)) != Bdd::kFalse || bdd.spent())
-                continue;
+            if (field == nullptr || is_shown(reached, raising[i], *field)) continue;
             diagnostics.add(
                 {.code = Code::W411,
                  .span = alert.message_span,

@@ -3,18 +3,17 @@
 
 #include <vector>
 
-#include "compiler/analysis/packet_sets.h"
+#include "compiler/analysis/reach.h"
 #include "compiler/policy/typed_policy.h"
 #include "grammar/diagnostic.h"
 
 namespace weir::analysis {
 
-// What find_shadowed() has found out.
+// What the linter has found out.
 struct Reached {
     const policy::TypedPolicy& policy;
-    PacketSets& sets;
-    const std::vector<Bdd::Node>& matches;  // of each rule: the packets for which its condition holds
-    const std::vector<Bdd::Node>& decided;  // of each rule: the packets that rules before it decide
+    Reach& reach;
+    const RuleMarks& takers;  // rules that decide whatever they match
 };
 
 // W404: `not tcp.dport == 22`, where packets without the field come by.

@@ -116,6 +116,7 @@ void Universe::place_variables(const std::vector<const policy::TypedPolicy*>& po
                 if (i >= skipped && i - skipped < bits_of[member]) variable_[first_bit_[member] + i - skipped] = next++;
             }
     }
+    out_ = next;
 }
 
 Bdd::Variable Universe::present_variable(std::uint32_t bit) const {
@@ -124,11 +125,20 @@ Bdd::Variable Universe::present_variable(std::uint32_t bit) const {
 
 Bdd::Node Universe::going(packet::Direction direction) {
     if (!has_egress_) return possible_;
-    const Bdd::Node out = bdd_.variable(kOut);
+    const Bdd::Node out = bdd_.variable(out_);
     return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
 }
 
-Bdd::Node Universe::present(packet::FieldId id) { return present_bit(packet::present_bit(id)); }
+// Packets on their way out have been in no receive queue.
+Bdd::Node Universe::present(packet::FieldId id) {
+    const Bdd::Node has = present_bit(packet::present_bit(id));
+    return id == packet::FieldId::kRxQueue && has_egress_ ? bdd_.without(has, bdd_.variable(out_)) : has;
+}
+
+bool Universe::has(const Point& point, packet::FieldId id) const {
+    if (id == packet::FieldId::kRxQueue && has_egress_ && point[out_]) return false;
+    return point[present_variable(packet::present_bit(id))];
+}
 
 Universe::Bits Universe::bits(packet::FieldId id, std::uint64_t mask) const {
     const packet::Field& f = packet::field(id);
@@ -145,15 +155,14 @@ Universe::Bits Universe::address_bits(packet::FieldId id, std::size_t width) con
 }
 
 Bdd::Variable Universe::opaque_variable(const std::string& text) {
-    const auto next = kFirstOpaque + static_cast<Bdd::Variable>(opaque_.size());
+    const Bdd::Variable next = variables();
     const auto [at, is_new] = opaque_.emplace(text, next);
     if (is_new) opaque_texts_.push_back(&at->first);
     return at->second;
 }
 
 const std::string* Universe::opaque_text(Bdd::Variable variable) const {
-    const bool is_known = variable >= kFirstOpaque && variable - kFirstOpaque < opaque_texts_.size();
-    return is_known ? opaque_texts_[variable - kFirstOpaque] : nullptr;
+    return variable > out_ && variable < variables() ? opaque_texts_[variable - out_ - 1] : nullptr;
 }
 
 // ---- possible packets ----
@@ -187,33 +196,39 @@ Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
     return all;
 }
 
-// ---- ranges ----
-
-Bdd::Node Universe::in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last) {
-    if (at == bits.size() || (!on_first && !on_last)) return Bdd::kTrue;
-    const auto bit_of = [&](const Wide& value) {
-        const std::size_t from_low = bits.size() - 1 - at;
-        return ((from_low >= 64 ? value.high >> (from_low - 64) : value.low >> from_low) & 1) != 0;
-    };
-    const bool first = bit_of(range.first), last = bit_of(range.last);
-    const Bdd::Node low = on_first && first ? Bdd::kFalse : in_range(bits, at + 1, range, on_first, on_last && !last);
-    if (bits[at] == kNoBit) return low;
-    const Bdd::Node high = on_last && !last ? Bdd::kFalse : in_range(bits, at + 1, range, on_first && first, on_last);
-    return bdd_.choice(bits[at], low, high);
+Bdd::Node Universe::broken_fact(const Point& point) const {
+    for (const Bdd::Node fact : facts_)
+        if (!bdd_.contains(fact, point)) return fact;
+    return Bdd::kTrue;
 }
 
-// Halves are joined, so that many ranges cost little more than their nodes.
-Bdd::Node Universe::in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count) {
-    if (count == 0) return Bdd::kFalse;
-    if (count == 1) return in_range(bits, 0, *ranges, true, true);
-    return bdd_.either(in_ranges(bits, ranges, count / 2), in_ranges(bits, ranges + count / 2, count - count / 2));
+// ---- ranges ----
+
+// Of the values that agree with `base` in the bits before `at`, those in the ranges, which are sorted and disjoint and
+// each of which has such a value.
+Bdd::Node Universe::in_ranges(const Bits& bits, std::size_t at, Wide base, std::span<const WideRange> ranges) {
+    if (ranges.empty()) return Bdd::kFalse;
+    const std::size_t rest = bits.size() - at;  // bits that are still open
+    Wide end = base;
+    if (rest > 64) end.high |= ~std::uint64_t{0} >> (128 - rest);
+    if (rest > 0) end.low |= rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
+    if (ranges[0].first <= base && end <= ranges[0].last) return Bdd::kTrue;
+    Wide middle = base;  // the first value whose next bit is one
+    (rest > 64 ? middle.high : middle.low) |= std::uint64_t{1} << ((rest - 1) % 64);
+    const auto behind = std::partition_point(ranges.begin(), ranges.end(),
+                                             [&](const WideRange& range) { return range.first < middle; });
+    const auto begin =
+        std::partition_point(ranges.begin(), ranges.end(), [&](const WideRange& range) { return range.last < middle; });
+    const Bdd::Node low = in_ranges(bits, at + 1, base, {ranges.begin(), behind});
+    if (bits[at] == kNoBit) return low;
+    return bdd_.choice(bits[at], low, in_ranges(bits, at + 1, middle, {begin, ranges.end()}));
 }
 
 Bdd::Node Universe::number_in(const Bits& bits, const policy::Ranges& ranges) {
     std::vector<WideRange> wide;
     wide.reserve(ranges.size());
     for (const auto& [first, last] : ranges) wide.push_back({{0, first}, {0, last}});
-    return in_ranges(bits, wide.data(), wide.size());
+    return in_ranges(bits, 0, {}, wide);
 }
 
 Bdd::Node Universe::address_in(packet::FieldId id, const std::vector<IpRange>& ranges) {
@@ -230,12 +245,11 @@ Bdd::Node Universe::address_in(packet::FieldId id, const std::vector<IpRange>& r
     std::vector<WideRange> v4, v6;
     for (const IpRange& range : ranges)
         (range.first.version == 4 ? v4 : v6).push_back({wide(range.first), wide(range.last)});
-    Bdd::Node in = in_ranges(address_bits(id, 32), v4.data(), v4.size());
+    Bdd::Node in = in_ranges(address_bits(id, 32), 0, {}, v4);
     if (!both_versions) return in;
     const std::uint32_t layer = packet::layer_of(id) == packet::Layer::kOuter ? 0 : packet::kInnerPresent;
     in = bdd_.both(present_bit(layer + WEIR_HAS_IP4), in);
-    return bdd_.either(
-        in, bdd_.both(present_bit(layer + WEIR_HAS_IP6), in_ranges(address_bits(id, 128), v6.data(), v6.size())));
+    return bdd_.either(in, bdd_.both(present_bit(layer + WEIR_HAS_IP6), in_ranges(address_bits(id, 128), 0, {}, v6)));
 }
 
 }  // namespace weir::analysis

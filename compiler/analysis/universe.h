@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "compiler/analysis/bdd.h"
+#include "compiler/analysis/point.h"
 #include "compiler/packet/direction.h"
 #include "compiler/packet/fields.h"
 #include "compiler/packet/presence.h"
@@ -32,13 +34,20 @@ public:
     Bdd::Node possible() const { return possible_; }
     // One of the policies judges packets on their way out: those are told apart from the ones that come in.
     bool has_egress() const { return has_egress_; }
+    // What a reader makes is in each of these sets as well. They are not in `possible()`, since they matter to few
+    // packets: kTrue where the packet is in all of them, else one that it is not in.
+    Bdd::Node broken_fact(const Point& point) const;
     // Those that go that way; all of them where no policy judges packets on their way out.
     Bdd::Node going(packet::Direction direction);
     // Any packet that has the field, or the bit of packet::PresentBits.
     Bdd::Node present(packet::FieldId field);
     Bdd::Node present_bit(std::uint32_t bit) { return bdd_.variable(present_variable(bit)); }
+    bool has(const Point& point, packet::FieldId field) const;
     Bdd::Variable present_variable(std::uint32_t bit) const;
-    Bdd::Variable out_variable() const { return kOut; }
+    // The packet is on its way out.
+    Bdd::Variable out_variable() const { return out_; }
+    // All variables so far are below this one.
+    Bdd::Variable variables() const { return out_ + 1 + static_cast<Bdd::Variable>(opaque_.size()); }
 
     Bits bits(packet::FieldId field, std::uint64_t mask) const;
     // The first `width` bits of an address; an IPv4 address is in the first 32 of 128.
@@ -58,25 +67,26 @@ private:
     struct Wide {
         std::uint64_t high = 0;
         std::uint64_t low = 0;
+        friend auto operator<=>(const Wide&, const Wide&) = default;
     };
     struct WideRange {
         Wide first;
         Wide last;
     };
-    static constexpr Bdd::Variable kFirstOpaque = 1u << 16, kOut = kFirstOpaque - 1;  // below the bits of packets
 
     void place_variables(const std::vector<const policy::TypedPolicy*>& policies);
     Bdd::Node possible_packets(const packet::FieldSet& reads);
-    Bdd::Node in_ranges(const Bits& bits, const WideRange* ranges, std::size_t count);
-    Bdd::Node in_range(const Bits& bits, std::size_t at, const WideRange& range, bool on_first, bool on_last);
+    Bdd::Node in_ranges(const Bits& bits, std::size_t at, Wide base, std::span<const WideRange> ranges);
 
     Bdd bdd_;
     bool has_egress_ = false;
+    Bdd::Variable out_ = 0;                 // behind the bits of packets; those that are not spelt out follow
     std::vector<std::uint32_t> first_bit_;  // by byte offset that begins a member: where its bits are
     std::vector<Bdd::Variable> variable_;   // of each bit, the highest of a member first
     std::unordered_map<std::string, Bdd::Variable> opaque_;
     std::vector<const std::string*> opaque_texts_;
     Bdd::Node possible_ = Bdd::kTrue;
+    std::vector<Bdd::Node> facts_;
 };
 
 }  // namespace weir::analysis

@@ -84,7 +84,8 @@ std::string fault_of(const std::string& name, const std::string& text, const Fil
     accepted = result.compiled != nullptr;
     if (!accepted) return result.diagnostics().has_errors() ? "" : "refused without a reason\n";
     Diagnostics said;
-    [[maybe_unused]] const bool whole = analysis::lint(result.compiled->policy, said);  // it may give up on large ones
+    [[maybe_unused]] const analysis::Judged judged =
+        analysis::lint(result.compiled->policy, said);  // it may give up on large ones
     auto created = Evaluators::create(std::move(result), options.kernel);
     if (!created) return "not compiled: " + created.error().message + "\n";
     auto& engines = *created;

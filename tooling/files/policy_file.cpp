@@ -45,8 +45,10 @@ LoadedPolicy analyse_text(const std::string& name, std::string text, const sema:
     LoadedPolicy loaded;
     loaded.compiled = analyse(loaded.sources, name, std::move(text), files, loaded.diagnostics,
                               {.session = session, .table_bytes = options.table_bytes});
-    if (loaded.compiled && depth == Depth::kLint)
-        loaded.linted = analysis::lint(loaded.compiled->policy, loaded.diagnostics);
+    if (loaded.compiled && depth == Depth::kLint) {
+        loaded.unjudged = analysis::lint(loaded.compiled->policy, loaded.diagnostics).left_out;
+        loaded.linted = loaded.unjudged.empty();
+    }
     const bool denied = options.deny_warnings && loaded.diagnostics.warnings() != 0;
     if (!loaded.compiled || denied) {
         loaded.compiled.reset();

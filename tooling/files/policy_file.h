@@ -40,9 +40,10 @@ struct LoadedPolicy {
     Sources sources{};
     Diagnostics diagnostics{};
     std::optional<Compiled> compiled{};
-    std::optional<Error> unreadable{};  // the file itself
-    bool linted = true;                 // false: too much for the bounds of lint, which said what it could prove
-    int status = kOk;                   // kOk only where `compiled` is there
+    std::optional<Error> unreadable{};    // the file itself
+    bool linted = true;                   // all rules were judged
+    std::vector<std::string> unjudged{};  // those that were too much for the bounds of lint (analysis/lint.h)
+    int status = kOk;                     // kOk only where `compiled` is there
 };
 // Who reads the files of a policy, where that is not the process itself.
 struct FileSource {
