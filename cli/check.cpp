@@ -16,14 +16,13 @@
 #include "cli/usage.h"
 #include "cli/validate.h"
 #include "compiler/codegen/manifest.h"
-#include "compiler/codegen/state_tables.h"
 #include "runtime/engine/program.h"
 #include "runtime/sinks/make.h"
 #include "runtime/sinks/probe.h"
-#include "runtime/state/state_maps.h"
 #include "tooling/files/fixes.h"
 #include "tooling/files/output_file.h"
 #include "tooling/files/policy_file.h"
+#include "tooling/judge/policy_changes.h"
 
 namespace weir::cli {
 namespace {
@@ -53,19 +52,11 @@ int load_in_kernel(const Compiled& compiled, const std::string& file) {
     return kOk;
 }
 
-std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
-    codegen::StateTables tables(compiled.policy);
-    tables.set_decision(compiled.decision);
-    bpf::Object object;
-    tables.write(compiled.policy, object);
-    return std::move(object.state);
-}
-
 // What a reload would forget. Returns a status.
 int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, PolicyFiles& files) {
     const tooling::LoadedPolicy& old = files.load(arguments.against, tooling::Depth::kMeaning);
     if (!old.compiled) return old.status;
-    const runtime::StateMaps::Change change = runtime::StateMaps::change(state_of(*old.compiled), state_of(compiled));
+    const tooling::StateChange change = tooling::state_change(*old.compiled, compiled);
     for (const std::string& identity : change.ended)
         fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));  // the result
     for (const std::string& identity : change.begun) say_note(fmt::format("`{}` starts empty", identity));

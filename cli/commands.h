@@ -10,6 +10,7 @@ namespace weir::cli {
 
 void add_check(CLI::App& app, int& status);
 void add_test(CLI::App& app, int& status);
+void add_diff(CLI::App& app, int& status);
 void add_fmt(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
 void add_replay(CLI::App& app, int& status);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 namespace weir::analysis {
@@ -98,6 +99,90 @@ Bdd::Node Bdd::apply(Operation operation, Node a, Node b) {
     const Node result = choice(top, low, high);
     if (!spent()) cache_[at & (cache_.size() - 1)] = {operation, a, b, result, round_};
     return result;
+}
+
+Bdd::Node Bdd::restrict(Node a, Node care) {
+    Known known;
+    return care == kFalse ? kFalse : restricted(a, care, known);
+}
+
+// Coudert and Madre (1990): where one branch does not count, the other one stands for both.
+Bdd::Node Bdd::restricted(Node a, Node care, Known& known) {
+    if (a == kFalse || a == kTrue || care == kTrue) return a;
+    if (a == care) return kTrue;
+    const std::uint64_t key = std::uint64_t{a} << 32 | care;
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+    ++steps_;
+    if (spent()) return kFalse;
+    const Entry left = nodes_[a], right = nodes_[care];
+    Node result = kFalse;
+    if (right.variable < left.variable) {
+        result = restricted(a, either(right.low, right.high), known);
+    } else if (left.variable < right.variable) {
+        const Node low = restricted(left.low, care, known), high = restricted(left.high, care, known);
+        result = choice(left.variable, low, high);
+    } else if (right.low == kFalse) {
+        result = restricted(left.high, right.high, known);
+    } else if (right.high == kFalse) {
+        result = restricted(left.low, right.low, known);
+    } else {
+        const Node low = restricted(left.low, right.low, known), high = restricted(left.high, right.high, known);
+        result = choice(left.variable, low, high);
+    }
+    known.emplace(key, result);
+    return result;
+}
+
+Bdd::Node Bdd::project(Node a, const std::vector<Variable>& kept) {
+    Known known;
+    return projected(a, kept, known);
+}
+
+Bdd::Node Bdd::projected(Node a, const std::vector<Variable>& kept, Known& known) {
+    if (a == kFalse) return kFalse;
+    if (kept.empty() || nodes_[a].variable > kept.back()) return kTrue;
+    if (const auto found = known.find(a); found != known.end()) return found->second;
+    ++steps_;
+    if (spent()) return kFalse;
+    const Entry entry = nodes_[a];
+    const Node low = projected(entry.low, kept, known), high = projected(entry.high, kept, known);
+    const bool is_kept = std::binary_search(kept.begin(), kept.end(), entry.variable);
+    const Node result = is_kept ? choice(entry.variable, low, high) : either(low, high);
+    known.emplace(a, result);
+    return result;
+}
+
+Bdd::Node Bdd::leading_to(Node a, Node exit, Variable end) {
+    Known known;
+    return led(a, exit, end, known);
+}
+
+Bdd::Node Bdd::led(Node a, Node exit, Variable end, Known& known) {
+    if (a == exit) return kTrue;
+    if (nodes_[a].variable >= end) return kFalse;
+    if (const auto found = known.find(a); found != known.end()) return found->second;
+    const Entry entry = nodes_[a];
+    const Node low = led(entry.low, exit, end, known), high = led(entry.high, exit, end, known);
+    const Node result = choice(entry.variable, low, high);
+    known.emplace(a, result);
+    return result;
+}
+
+std::vector<Bdd::Variable> Bdd::support(Node a) const {
+    std::vector<Variable> variables;
+    std::unordered_set<Node> seen{kFalse, kTrue};
+    std::vector<Node> open{a};
+    while (!open.empty()) {
+        const Node node = open.back();
+        open.pop_back();
+        if (!seen.insert(node).second) continue;
+        variables.push_back(nodes_[node].variable);
+        open.push_back(nodes_[node].low);
+        open.push_back(nodes_[node].high);
+    }
+    std::sort(variables.begin(), variables.end());
+    variables.erase(std::unique(variables.begin(), variables.end()), variables.end());
+    return variables;
 }
 
 }  // namespace weir::analysis

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::analysis {
@@ -27,10 +28,29 @@ public:
     Node without(Node a, Node b) { return apply(Operation::kWithout, a, b); }
     Node complement(Node a) { return without(kTrue, a); }
 
-    bool spent() const { return steps_ >= limit_ || nodes_.size() >= kMaxNodes; }
+    // What of `a` counts where `care` holds, in as few nodes as that allows; elsewhere it may be anything.
+    Node restrict(Node a, Node care);
+    // The values of the variables `kept`, ascending, for which `a` holds with some values of the others.
+    Node project(Node a, const std::vector<Variable>& kept);
+    // Where the paths of `a` through the variables before `end` lead to `exit`, which is not kFalse.
+    Node leading_to(Node a, Node exit, Variable end);
+    // All variables that it depends on, ascending.
+    std::vector<Variable> support(Node a) const;
+
+    // Of a node that is neither kTrue nor kFalse.
+    Variable variable_of(Node a) const { return nodes_[a].variable; }
+    Node low(Node a) const { return nodes_[a].low; }
+    Node high(Node a) const { return nodes_[a].high; }
+
+    bool spent() const { return steps_ >= limit_ || nodes_.size() >= max_nodes_; }
     std::size_t steps() const { return steps_; }
-    // From here on so many steps; kMaxSteps at first.
+    // From here on so many steps; kMaxSteps at first. What was spent before still means nothing.
     void allow(std::size_t steps) { limit_ = steps_ + steps; }
+    // And so many nodes in all.
+    void allow(std::size_t steps, std::size_t nodes) {
+        allow(steps);
+        max_nodes_ = nodes;
+    }
 
     // What is made from here on is forgotten by release(), and its memory used again.
     std::size_t mark() const { return nodes_.size(); }
@@ -70,7 +90,12 @@ private:
         std::uint32_t round = 0;  // how often nodes had been released
     };
 
+    using Known = std::unordered_map<std::uint64_t, Node>;  // results of one call
+
     Node apply(Operation operation, Node a, Node b);
+    Node restricted(Node a, Node care, Known& known);
+    Node projected(Node a, const std::vector<Variable>& kept, Known& known);
+    Node led(Node a, Node exit, Variable end, Known& known);
     void grow();
 
     std::vector<Entry> nodes_;
@@ -79,6 +104,7 @@ private:
     std::size_t steps_ = 0;
     std::size_t limit_ = kMaxSteps;
     std::uint32_t round_ = 0;
+    std::size_t max_nodes_ = kMaxNodes;
 };
 
 }  // namespace weir::analysis

@@ -56,6 +56,26 @@ ProbePacket::ProbePacket(Seeded& random) : random_(random) {
     randomise();
 }
 
+ProbePacket::ProbePacket(Seeded& random, TestProtocol protocol) : random_(random), is_plain_(true) {
+    constexpr std::uint16_t kWebPort = 80;
+    packet_.protocol = protocol;
+    packet_.destination_port = kWebPort;
+    const bool is_ip6 = protocol == TestProtocol::kIcmp6;
+    packet_.source = new_address(is_ip6 ? 6 : 4, 1);
+    packet_.destination = new_address(is_ip6 ? 6 : 4, 2);
+}
+
+IpAddress ProbePacket::new_address(std::uint8_t version, std::uint8_t last) {
+    if (!is_plain_) return random_address(random_, version);
+    IpAddress made;
+    made.version = version;
+    if (version == 4)
+        made.bytes = {192, 0, 2, last};  // RFC 5737
+    else
+        made.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last};  // RFC 3849
+    return made;
+}
+
 void ProbePacket::randomise() {
     const std::uint8_t version = packet_.source.version;
     packet_.source = random_address(random_, version);
@@ -76,8 +96,8 @@ void ProbePacket::randomise() {
 
 void ProbePacket::set_version(std::uint8_t version) {
     if (packet_.source.version != version) {
-        packet_.source = random_address(random_, version);
-        packet_.destination = random_address(random_, version);
+        packet_.source = new_address(version, 1);
+        packet_.destination = new_address(version, 2);
     }
     if (packet_.protocol == TestProtocol::kArp && version == 6) packet_.protocol = TestProtocol::kTcp;
     if (packet_.protocol == TestProtocol::kIcmp && version == 6) packet_.protocol = TestProtocol::kIcmp6;

@@ -35,6 +35,8 @@ enum class PayloadEnd : std::uint8_t { kThere, kOpen };  // the payload ends whe
 class ProbePacket {
 public:
     explicit ProbePacket(Seeded& random);
+    // As a test step of that protocol that says nothing more: documentation addresses, no payload.
+    ProbePacket(Seeded& random, TestProtocol protocol);
 
     // The packet gets the header that has the field.
     void need(FieldId field);
@@ -87,7 +89,10 @@ private:
     bool set_ip_number(FieldId field, std::uint64_t value);
     bool set_transport_number(FieldId field, std::uint64_t value);
 
+    IpAddress new_address(std::uint8_t version, std::uint8_t last);
+
     Seeded& random_;
+    bool is_plain_ = false;  // it gets what fields ask for, and nothing at random
     TestPacket packet_{};
     bool version_fixed_ = false;
     bool malformed_ = false;

@@ -12,6 +12,7 @@ constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1;
 }  // namespace
 
 ProbePacket& ProbePacket::within() {
+    if (within_.empty() && is_plain_) within_.emplace_back(random_, TestProtocol::kTcp);
     if (within_.empty()) within_.emplace_back(random_);
     return within_.front();
 }

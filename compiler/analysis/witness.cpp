@@ -1,0 +1,153 @@
+// Tested by tests/unit/analysis/policy_diff_test.cpp with `WitnessFinder`.
+#include "compiler/analysis/witness.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "compiler/analysis/cube_packet.h"
+#include "compiler/packet/packet.h"
+#include "compiler/policy/set_element.h"
+
+namespace weir::analysis {
+namespace {
+
+constexpr std::size_t kMaxCubes = 12;            // that are tried for a class
+constexpr std::uint64_t kMaxSent = 20'000;       // times that one frame is sent
+constexpr std::uint64_t kMaxJudged = 4'000'000;  // rules that are tried for that: about a second
+
+bool has_state(const policy::TypedPolicy& policy) {
+    const auto leaves = [](const policy::Rule& rule) {
+        return rule.has_state() || std::any_of(rule.alerts.begin(), rule.alerts.end(),
+                                               [](const policy::AlertAction& one) { return one.sample != 1; });
+    };
+    return policy.reads_flows || std::any_of(policy.rules.begin(), policy.rules.end(), leaves) ||
+           std::any_of(policy.sets.begin(), policy.sets.end(), [](const policy::Set& set) { return set.dynamic; });
+}
+
+std::vector<std::string> without_samples(std::vector<std::string> alerts) {
+    for (std::string& alert : alerts) alert = alert.substr(0, alert.find(' '));
+    std::sort(alerts.begin(), alerts.end());
+    return alerts;
+}
+
+// The packet's value as an entry; nothing where it has none.
+std::optional<policy::SetElement> element_of(const packet::Packet& packet, packet::FieldId key, policy::SetType type) {
+    const auto& value = packet.value(key);
+    if (!value) return std::nullopt;
+    policy::SetElement element;
+    if (const auto* address = std::get_if<IpAddress>(&*value)) {
+        element.address = *address;
+        if (type == policy::SetType::kNet) element.prefix_length = address->version == 4 ? 32 : 128;
+        return element;
+    }
+    const auto* number = std::get_if<std::uint64_t>(&*value);
+    if (number == nullptr) return std::nullopt;
+    element.number = *number;
+    return element;
+}
+
+std::string entry_text(const std::vector<policy::SetElement>& entry, const std::vector<policy::SetType>& types) {
+    std::string text;
+    for (std::size_t i = 0; i < entry.size(); ++i) {
+        const bool is_address = types[i] == policy::SetType::kIp || types[i] == policy::SetType::kNet;
+        text += (i == 0 ? "" : ", ") + (is_address ? to_string(entry[i].address) : fmt::to_string(entry[i].number));
+    }
+    return entry.size() > 1 ? "(" + text + ")" : text;
+}
+
+}  // namespace
+
+Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement) {
+    Outcome outcome{judgement.verdict.kind, judgement.verdict.interface, Outcome::By::kDefault, {}, {}};
+    if (judgement.rule) {
+        outcome.by = Outcome::By::kRule;
+        outcome.rule = policy.rules[static_cast<std::size_t>(*judgement.rule)].name;
+    } else if (judgement.by_malformed) {
+        outcome.by = Outcome::By::kMalformed;
+    }
+    for (const policy::AlertId alert : judgement.alerts)
+        outcome.alerts.push_back(policy.alerts[static_cast<std::size_t>(alert)].name);
+    std::sort(outcome.alerts.begin(), outcome.alerts.end());
+    return outcome;
+}
+
+WitnessFinder::WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after,
+                             ConditionOf& conditions)
+    : before_{before}, after_{after}, conditions_(conditions), has_state_(has_state(before) || has_state(after)) {}
+
+WitnessFinder::~WitnessFinder() = default;
+
+std::optional<policy::TypedPolicy> WitnessFinder::with_entries(const policy::TypedPolicy& policy, const Cube& cube,
+                                                               Witness& witness) const {
+    std::optional<policy::TypedPolicy> changed;
+    const packet::Packet packet(witness.frame);
+    for (const Literal& literal : cube) {
+        const auto* in = std::get_if<policy::InSet>(&literal.comparison);
+        if (in == nullptr || literal.term != nullptr || literal.is_denied || in->negated) continue;
+        const policy::Set& wanted = conditions_.policy().sets[static_cast<std::size_t>(in->set)];
+        if (!wanted.dynamic || has_names(wanted.types)) continue;
+        std::vector<policy::SetElement> entry;
+        for (std::size_t i = 0; i < in->keys.size(); ++i)
+            if (const auto element = element_of(packet, in->keys[i], wanted.types[i])) entry.push_back(*element);
+        if (entry.size() != in->keys.size()) continue;
+        for (std::size_t i = 0; i < policy.sets.size(); ++i) {
+            if (policy.sets[i].name != wanted.name || !policy.sets[i].dynamic) continue;
+            if (!changed) changed = policy;
+            changed->sets[i].entries.add(wanted.types, entry);
+            changed->sets[i].entries.sort();
+        }
+        std::string given = fmt::format("{} in {}", entry_text(entry, wanted.types), wanted.name);
+        if (std::find(witness.given.begin(), witness.given.end(), given) == witness.given.end())
+            witness.given.push_back(std::move(given));
+    }
+    return changed;
+}
+
+bool WitnessFinder::differs(const DiffClass& one, const Cube& cube, Witness& witness) {
+    witness.given.clear();
+    const auto changed_before = with_entries(before_.policy, cube, witness);
+    const auto changed_after = with_entries(after_.policy, cube, witness);
+    const bool reads_terms =
+        std::any_of(cube.begin(), cube.end(), [](const Literal& literal) { return literal.term != nullptr; });
+    std::uint64_t most = 1;
+    if (reads_terms)
+        most = std::min(kMaxSent, kMaxJudged / (before_.policy.rules.size() + after_.policy.rules.size() + 1));
+    else if (before_.policy.reads_flows || after_.policy.reads_flows)
+        most = 2;  // the first one makes the flow known
+    for (Side* side : {&before_, &after_}) {
+        const auto& changed = side == &before_ ? changed_before : changed_after;
+        if (has_state_ || !side->oracle)
+            side->oracle = std::make_unique<oracle::Oracle>(changed ? *changed : side->policy);
+    }
+    const auto says = [&](Side& side, const Outcome& wanted) {
+        const Outcome got =
+            outcome_of(side.policy, side.oracle->judge(witness.frame, 0, witness.interface, witness.direction));
+        return got.verdict == wanted.verdict && got.interface == wanted.interface && got.by == wanted.by &&
+               got.rule == wanted.rule && got.alerts == without_samples(wanted.alerts);
+    };
+    bool found = false;
+    for (witness.times = 1; witness.times <= most && !found; ++witness.times) {
+        const bool before = says(before_, one.before), after = says(after_, one.after);
+        found = before && after;
+    }
+    --witness.times;
+    // They hold on to the policies that were changed.
+    if (has_state_) before_.oracle.reset(), after_.oracle.reset();
+    return found;
+}
+
+std::optional<Witness> WitnessFinder::find(const DiffClass& one) {
+    for (std::size_t number = 0; number < kMaxCubes; ++number) {
+        const auto cube = conditions_.within(one.packets, number);
+        if (!cube) continue;
+        for (std::size_t way = 0; way < kCubeFrames; ++way) {
+            CubeFrame made = cube_frame(conditions_.policy(), *cube, way);
+            Witness witness{std::move(made.frame), one.direction, std::move(made.interface)};
+            if (differs(one, *cube, witness)) return witness;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace weir::analysis

@@ -1,0 +1,52 @@
+// A frame for a class of packets, judged by the oracle under both policies: proof that they differ.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/analysis/condition_of.h"
+#include "compiler/analysis/policy_diff.h"
+#include "compiler/oracle/evaluate.h"
+#include "compiler/packet/direction.h"
+
+namespace weir::analysis {
+
+struct Witness {
+    std::vector<std::uint8_t> frame{};
+    packet::Direction direction = packet::Direction::kIn;
+    std::string interface{};           // empty: none is needed
+    std::uint64_t times = 1;           // sent so often at one time from empty state, the last one differs
+    std::vector<std::string> given{};  // sets that have an entry to begin with: "192.0.2.1 in blocked"
+};
+
+// What the oracle says, as the classes have it: alerts without their samples.
+Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement);
+
+class WitnessFinder {
+public:
+    WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after, ConditionOf& conditions);
+    ~WitnessFinder();
+
+    // Nothing where no frame was found that gets both outcomes: packets whose state, or whose header, one frame cannot
+    // bring about.
+    std::optional<Witness> find(const DiffClass& one);
+
+private:
+    struct Side {
+        const policy::TypedPolicy& policy;
+        std::unique_ptr<oracle::Oracle> oracle{};  // where no packet leaves a trace
+    };
+    bool differs(const DiffClass& one, const Cube& cube, Witness& witness);
+    // With what the cube wants in the sets that change; the original where it wants nothing.
+    std::optional<policy::TypedPolicy> with_entries(const policy::TypedPolicy& policy, const Cube& cube,
+                                                    Witness& witness) const;
+
+    Side before_, after_;
+    ConditionOf& conditions_;
+    bool has_state_ = false;
+};
+
+}  // namespace weir::analysis
