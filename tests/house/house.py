@@ -49,7 +49,8 @@ MAY_SEE = {
 NOT_SEEN = {
     "runtime/state/": ("runtime/engine/", "runtime/sinks/"),
     "runtime/sinks/": ("runtime/engine/", "runtime/state/"),
-    "tooling/files/": ("tooling/judge/",),
+    "tooling/files/": ("tooling/judge/", "tooling/lsp/"),
+    "tooling/judge/": ("tooling/lsp/",),
 }
 # Libraries that only some folders may see, by what the include begins with.
 LIBRARIES = {
