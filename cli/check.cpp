@@ -144,8 +144,8 @@ const tooling::LoadedPolicy& fix(const CheckArguments& arguments, const std::str
         progress.finish();
         return files.take(std::move(fixed.left));
     }
-    fixed = tooling::apply_fixes(file == "-" ? "<stdin>" : file, *text, tooling::files_of(arguments.options),
-                                 arguments.options);
+    fixed = tooling::apply_fixes(file == "-" ? "<stdin>" : shown_path(file, arguments.options), *text,
+                                 tooling::files_of(arguments.options), arguments.options);
     progress.finish();
     if (Status written = write_fixed(file, *text, fixed); !written) {
         fixed.left.unreadable = written.error();
@@ -193,8 +193,10 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
 
 int check(const CheckArguments& arguments) {
     end_on_interrupt();
-    const bool text_and_document = arguments.fix && arguments.options.format == "sarif" && reads_stdin(arguments.files);
-    if (text_and_document) return say_usage("`check --fix -` writes the text to standard output: no SARIF fits there");
+    const bool text_and_document =
+        arguments.fix && tooling::is_document(arguments.options.format) && reads_stdin(arguments.files);
+    if (text_and_document)
+        return say_usage("`check --fix -` writes the text to standard output: no document fits there");
     if (!arguments.validate.pcap_out.empty() && arguments.files.size() > 1)
         return say_usage("`--pcap-out` is for one policy; without it each has captures beside it");
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;

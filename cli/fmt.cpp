@@ -52,7 +52,7 @@ void print_diff(const std::string& diff) {
 // --check, in the format asked for.
 void say_differs(const FmtArguments& arguments, const std::string& name, std::uint32_t line, PolicyFiles& files) {
     const std::string sentence = "not in the canonical layout: run `weir fmt`";
-    if (arguments.options.format == "sarif") {
+    if (tooling::is_document(arguments.options.format)) {
         files.add({"layout", "a file is not in the canonical layout", sentence, name, line});
     } else if (arguments.options.format == "github") {
         std::fputs(github_line({"error", name, {line, 1}, {line, 1}, "layout", sentence}).c_str(), stdout);
@@ -74,7 +74,7 @@ int report(const FmtArguments& arguments, const std::string& name, const std::st
 int format_one(const FmtArguments& arguments, const std::string& file, PolicyFiles& files) {
     auto text = tooling::read_file(file);
     if (!text) return say_error(text.error());
-    const std::string name = file == "-" ? "<stdin>" : file;
+    const std::string name = file == "-" ? "<stdin>" : shown_path(file, arguments.options);
     tooling::LoadedPolicy parsed;
     const std::uint32_t root = parsed.sources.add(name, *text);
     const ast::Policy policy = parse(parsed.sources, root, parsed.diagnostics);
@@ -96,8 +96,8 @@ int format_one(const FmtArguments& arguments, const std::string& file, PolicyFil
 int format_all(const FmtArguments& arguments) {
     end_on_interrupt();
     const bool writes_text = arguments.diff || (!arguments.check && reads_stdin(arguments.files));
-    if (writes_text && arguments.options.format == "sarif")
-        return say_usage("standard output is the text: SARIF needs `fmt --check`");
+    if (writes_text && tooling::is_document(arguments.options.format))
+        return say_usage("standard output is the text: a document needs `fmt --check`");
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
     PolicyFiles files(arguments.options);
     int status = kOk;
@@ -117,8 +117,10 @@ void add_fmt(CLI::App& app, int& status) {
     command->add_flag("--check", arguments.check, "change nothing; status 1 if a file is not in the canonical layout");
     command->add_flag("--diff", arguments.diff,
                       "change nothing; print what would change as a unified diff; status 1 if any");
-    command->add_option("--format", arguments.options.format, "format of diagnostics: human, json, sarif or github")
-        ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
+    command
+        ->add_option("--format", arguments.options.format,
+                     "format of diagnostics: human, json, sarif, github or gitlab")
+        ->check(CLI::IsMember({"human", "json", "sarif", "github", "gitlab"}))
         ->capture_default_str();
     command->callback([&status] { status = format_all(arguments); });
 }

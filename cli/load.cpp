@@ -7,8 +7,14 @@
 
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "grammar/gitlab.h"
 
 namespace weir::cli {
+
+std::string shown_path(const std::string& path, const tooling::PolicyOptions& options) {
+    const bool is_for_review = tooling::is_document(options.format) || options.format == "github";
+    return is_for_review ? tooling::from_here(path) : path;
+}
 
 std::string rendered(const tooling::LoadedPolicy& loaded, const tooling::PolicyOptions& options) {
     const DiagnosticFormat format = tooling::diagnostic_format(options.format);
@@ -26,20 +32,20 @@ tooling::LoadedPolicy load_policy(const std::string& path, const tooling::Policy
     tooling::LoadedPolicy loaded;
     {
         const Progress progress("checking " + path);
-        loaded = tooling::analyse_file(path, options, depth);
+        loaded = tooling::analyse_file(shown_path(path, options), options, depth);
     }
     if (loaded.unreadable) {
         say_error(*loaded.unreadable);
         return loaded;
     }
-    const bool to_stdout = options.format == "sarif" && !loaded.compiled;
+    const bool to_stdout = tooling::is_document(options.format) && !loaded.compiled;
     std::fputs(rendered(loaded, options).c_str(), to_stdout ? stdout : stderr);
     return loaded;
 }
 
 const tooling::LoadedPolicy& PolicyFiles::load(const std::string& path, tooling::Depth depth) {
     Progress progress("checking " + path);
-    tooling::LoadedPolicy loaded = tooling::analyse_file(path, options_, depth);
+    tooling::LoadedPolicy loaded = tooling::analyse_file(shown_path(path, options_), options_, depth);
     progress.finish();
     return take(std::move(loaded));
 }
@@ -49,13 +55,13 @@ const tooling::LoadedPolicy& PolicyFiles::take(tooling::LoadedPolicy taken) {
     const tooling::LoadedPolicy& loaded = *policies_.back();
     if (loaded.unreadable)
         say_error(*loaded.unreadable);
-    else if (options_.format != "sarif")
+    else if (!tooling::is_document(options_.format))
         std::fputs(rendered(loaded, options_).c_str(), stderr);
     return loaded;
 }
 
 void PolicyFiles::say(const tooling::LoadedPolicy& loaded, Diagnostics more) {
-    if (options_.format != "sarif")
+    if (!tooling::is_document(options_.format))
         std::fputs(
             render(loaded.sources, more, tooling::diagnostic_format(options_.format), colour_of(STDERR_FILENO)).c_str(),
             stderr);
@@ -63,12 +69,12 @@ void PolicyFiles::say(const tooling::LoadedPolicy& loaded, Diagnostics more) {
 }
 
 void PolicyFiles::write_sarif() const {
-    if (options_.format != "sarif") return;
+    if (!tooling::is_document(options_.format)) return;
     std::vector<SarifInput> inputs;
     for (const auto& policy : policies_) inputs.push_back({&policy->sources, &policy->diagnostics, {}});
     for (const auto& [sources, diagnostics] : more_) inputs.push_back({sources, diagnostics.get(), {}});
     inputs.push_back({nullptr, nullptr, findings_});
-    std::fputs(sarif_document(inputs).c_str(), stdout);
+    std::fputs((options_.format == "sarif" ? sarif_document(inputs) : gitlab_report(inputs)).c_str(), stdout);
 }
 
 }  // namespace weir::cli

@@ -11,6 +11,8 @@
 
 namespace weir::cli {
 
+// In formats that mark lines of a repository: relative to the working directory where it is below that.
+std::string shown_path(const std::string& path, const tooling::PolicyOptions& options);
 // The diagnostics in the format asked for. With --quiet people read no warnings, unless those are denied.
 std::string rendered(const tooling::LoadedPolicy& loaded, const tooling::PolicyOptions& options);
 // Reads, parses and checks `path`. Diagnostics go to standard error; SARIF of a policy that is refused to standard
@@ -29,7 +31,7 @@ public:
     // More that is wrong with one of them.
     void say(const tooling::LoadedPolicy& loaded, Diagnostics more);
     void add(SarifFinding finding) { findings_.push_back(std::move(finding)); }
-    // Writes the document, if SARIF was asked for. At the end.
+    // Writes the document, if SARIF or GitLab's report was asked for. At the end.
     void write_sarif() const;
 
 private:

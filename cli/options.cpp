@@ -8,8 +8,10 @@
 namespace weir::cli {
 
 void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
-    command.add_option("--format", options.format, "format of diagnostics and results: human, json, sarif or github")
-        ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
+    command
+        .add_option("--format", options.format,
+                    "format of diagnostics and results: human, json, sarif, github or gitlab")
+        ->check(CLI::IsMember({"human", "json", "sarif", "github", "gitlab"}))
         ->capture_default_str();
     command.add_option("-I,--include", options.include_dirs, "also search this folder for imports and set files")
         ->type_name("DIR")

@@ -38,7 +38,7 @@ struct TestArguments {
 
 void say(const tooling::TestResult& result, const std::string& format) {
     if (format == "json") std::fputs(tooling::json_line(result).c_str(), stdout);
-    if (format == "json" || format == "sarif" || (is_quiet() && !result.failure)) return;
+    if (format == "json" || tooling::is_document(format) || (is_quiet() && !result.failure)) return;
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const char* tint = !colour ? "" : result.failure ? "\x1b[31m" : "\x1b[32m";
     fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
@@ -107,7 +107,7 @@ int test(const TestArguments& arguments) {
     if (!arguments.junit.empty())
         if (Status written = tooling::write_junit(arguments.junit, results, outcome.refused); !written)
             return say_error(written.error());
-    if (arguments.options.format == "json" || arguments.options.format == "sarif") return outcome.status;
+    if (arguments.options.format == "json" || tooling::is_document(arguments.options.format)) return outcome.status;
     const auto failed = static_cast<std::size_t>(std::count_if(
         results.begin(), results.end(), [](const tooling::TestResult& r) { return r.failure.has_value(); }));
     if (results.empty() && outcome.status == kOk)

@@ -8,6 +8,7 @@
 
 #include "grammar/base/printable.h"
 #include "grammar/github.h"
+#include "grammar/gitlab.h"
 #include "grammar/rendered.h"
 #include "grammar/sarif.h"
 #include "grammar/source_order.h"
@@ -140,6 +141,7 @@ std::string annotation(const Sources& sources, const Diagnostic& d) {
 
 std::string render(const Sources& sources, const Diagnostics& diagnostics, DiagnosticFormat format, Colour colour) {
     if (format == DiagnosticFormat::kSarif) return sarif_document({{&sources, &diagnostics, {}}});
+    if (format == DiagnosticFormat::kGitlab) return gitlab_report({{&sources, &diagnostics, {}}});
     const std::vector<const Diagnostic*> all = in_source_order(diagnostics);
     std::string out;
     Human human(sources, colour);

@@ -8,7 +8,7 @@
 
 namespace weir {
 
-enum class DiagnosticFormat : std::uint8_t { kHuman, kJson, kSarif, kGithub };
+enum class DiagnosticFormat : std::uint8_t { kHuman, kJson, kSarif, kGithub, kGitlab };
 enum class Colour : std::uint8_t { kOff, kOn };
 
 // All diagnostics, in source order, ready to be written. kJson: one object a line, with the keys of docs/cli.md.

@@ -86,7 +86,7 @@ int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, cons
     }
     if (tests->failed.empty()) return kOk;
     const std::string failed = render(*tests, loaded, request.options.format);
-    if (request.options.format == "sarif") said.clear();  // one document has both
+    if (tooling::is_document(request.options.format)) said.clear();  // one document has both
     said += failed;
     return kPolicyFault;
 }

@@ -40,7 +40,7 @@ class Completion(unittest.TestCase):
         self.env = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.folder), "TERM": "dumb"}
 
     def test_values(self):
-        formats = ["human", "json", "sarif", "github"]
+        formats = ["human", "json", "sarif", "github", "gitlab"]
         self.assertEqual(ask("bash", "check", "--format", ""), ("", formats))
         self.assertEqual(ask("bash", "check", "--format", "=", "j"), ("", ["json"]))       # bash's words
         self.assertEqual(ask("bash", "check", "--format", "="), ("", formats))

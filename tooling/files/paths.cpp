@@ -24,6 +24,13 @@ std::string resolved(const std::string& path) {
     return failed ? fs::path(from_root(path)).lexically_normal().string() : whole.string();
 }
 
+std::string from_here(const std::string& path) {
+    if (path == "-" || path.empty()) return path;
+    const std::string here = fs::path(from_root(".")).lexically_normal().parent_path().string();
+    const std::string whole = fs::path(from_root(path)).lexically_normal().string();
+    return is_inside(whole, here) ? fs::path(whole).lexically_relative(here).string() : path;
+}
+
 std::string folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     if (slash == std::string::npos) return ".";

@@ -19,8 +19,11 @@ DiagnosticFormat diagnostic_format(const std::string& word) {
     if (word == "json") return DiagnosticFormat::kJson;
     if (word == "sarif") return DiagnosticFormat::kSarif;
     if (word == "github") return DiagnosticFormat::kGithub;
+    if (word == "gitlab") return DiagnosticFormat::kGitlab;
     return DiagnosticFormat::kHuman;
 }
+
+bool is_document(const std::string& format) { return format == "sarif" || format == "gitlab"; }
 
 sema::Files files_of(const PolicyOptions& options) {
     sema::Files files;

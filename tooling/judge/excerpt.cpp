@@ -8,6 +8,7 @@
 
 #include "grammar/base/printable.h"
 #include "grammar/github.h"
+#include "tooling/files/policy_file.h"
 
 namespace weir::tooling {
 namespace {
@@ -36,7 +37,7 @@ std::string render(const Finding& finding, const Sources& sources, const std::st
     const Position begin = sources.position(finding.span.file, finding.span.begin);
     const Position end = sources.position(finding.span.file, finding.span.end);
     const std::string& file = sources.name(finding.span.file);
-    if (format == "sarif") return {};
+    if (is_document(format)) return {};
     if (format == "json") {
         nlohmann::ordered_json line{{"finding", finding.kind}, {"message", finding.message}, {"file", file},
                                     {"line", begin.line},      {"column", begin.column},     {"end_line", end.line},

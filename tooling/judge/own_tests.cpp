@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "grammar/base/printable.h"
+#include "grammar/gitlab.h"
 #include "grammar/sarif.h"
 
 namespace weir::tooling {
@@ -57,10 +58,11 @@ Result<OwnTests> run_own_tests(const LoadedPolicy& loaded, OpenCapture open, std
 std::string render(const OwnTests& tests, const LoadedPolicy& loaded, const std::string& format) {
     if (tests.failed.empty()) return {};
     std::string text;
-    if (format == "sarif") {
+    if (is_document(format)) {
         SarifInput findings;
         for (const TestResult& result : tests.failed) findings.findings.push_back(sarif_finding(result));
-        return sarif_document({{&loaded.sources, &loaded.diagnostics, {}}, findings});
+        const std::vector<SarifInput> all{{&loaded.sources, &loaded.diagnostics, {}}, findings};
+        return format == "sarif" ? sarif_document(all) : gitlab_report(all);
     }
     for (const TestResult& result : tests.failed)
         text += format == "json" ? json_line(result) : format == "github" ? github_annotation(result) : line_of(result);

@@ -1,9 +1,12 @@
 // Diagnostics for other programs: SARIF and GitHub's workflow commands.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include <nlohmann/json.hpp>
 
 #include "grammar/github.h"
+#include "grammar/gitlab.h"
 #include "grammar/sarif.h"
 
 using namespace weir;
@@ -54,4 +57,35 @@ TEST_CASE("one SARIF document for several policies, with fixes, related places a
 TEST_CASE("GitHub's workflow commands: what would end a property or a line is escaped") {
     CHECK(github_line({"warning", "a:b,c.rules", {3, 4}, {5, 6}, "W401", "100%, two\nlines: yes"}) ==
           "::warning file=a%3Ab%2Cc.rules,line=3,col=4,endLine=5,endColumn=6,title=W401::100%25, two%0Alines: yes\n");
+}
+
+TEST_CASE("GitLab's report: an entry each, with a fingerprint that stays where lines are inserted") {
+    const auto report = [](const std::string& before) {
+        Sources sources;
+        const std::string text = before + "rule r { when tcp.dprot == 1 then drop }\n";
+        sources.add("a.rules", text);
+        Diagnostics diagnostics;
+        const auto at = static_cast<std::uint32_t>(text.find("tcp.dprot"));
+        for (int i = 0; i < 2; ++i)
+            diagnostics.add({.code = Code::E201, .span = {0, at, at + 9}, .message = "unknown", .help = "look"});
+        diagnostics.add({.code = Code::W401, .span = {0, at, at + 9}, .message = "never"});
+        return json::parse(gitlab_report(
+            {{&sources, &diagnostics, {}}, {nullptr, nullptr, {{"test-failed", "a test fails", "t", "c.rules", 7}}}}));
+    };
+    const json first = report(""), moved = report("# a comment\n\n");
+    REQUIRE(first.size() == 4);
+    CHECK(first[0]["description"] == "E201: unknown; look");
+    CHECK(first[0]["check_name"] == "E201");
+    CHECK(first[0]["severity"] == "critical");
+    CHECK(first[2]["severity"] == "minor");
+    CHECK(first[0]["location"] == json{{"path", "a.rules"}, {"lines", {{"begin", 1}, {"end", 1}}}});
+    CHECK(first[3]["location"]["lines"]["begin"] == 7);
+    CHECK(moved[0]["location"]["lines"]["begin"] == 3);
+    std::set<std::string> fingerprints;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        CHECK(first[i]["fingerprint"] == moved[i]["fingerprint"]);
+        fingerprints.insert(first[i]["fingerprint"].get<std::string>());
+    }
+    CHECK(fingerprints.size() == 4);
+    CHECK(gitlab_report({}) == "[]\n");
 }
