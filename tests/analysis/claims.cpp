@@ -30,4 +30,13 @@ Said said_of(const std::string& text) {
     return said;
 }
 
+bool is_right(const std::map<std::string, std::uint64_t>& faults, std::uint64_t allowed) {
+    std::uint64_t missed = 0;
+    for (const auto& [kind, count] : faults) {
+        if (kind.find("missed") == std::string::npos && kind.find("blockers") == std::string::npos) return false;
+        missed += count;
+    }
+    return missed <= allowed;
+}
+
 }  // namespace weir::tests

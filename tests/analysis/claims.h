@@ -24,6 +24,9 @@ Said said_of(const std::string& text);
 using Faults = std::map<std::string, std::string>;        // by kind, "W401 missed": of which rule, and why
 using TrueClaims = std::map<std::string, std::uint64_t>;  // by code: how many have to be said
 
+// Is nothing wrong said? At most `allowed` of the policies may miss a claim, or name more blockers than are needed.
+bool is_right(const std::map<std::string, std::uint64_t>& faults, std::uint64_t allowed);
+
 // `witness`: the packets of a rule, for people.
 template <typename Some, typename Witness>
 Faults faults_of(const SmallPolicy& policy, const Said& said, const Truth<Some>& truth, const Witness& witness,

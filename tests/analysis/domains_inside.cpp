@@ -414,9 +414,8 @@ Domain direction_domain() {
     Domain domain{.name = "direction", .both_ways = true};
     add_flags(domain.atoms, {"tcp", "udp", "arp", "ip", "ip4", "ip6", "malformed"});
     add_texts(domain.atoms, "iface", {"eth0", "eth1"});
-    add_numbers(domain.atoms, "rx_queue", {0}, ">=");
     add_numbers(domain.atoms, "port.dst", {80}, "== != <");
-    domain.keys = {"ip.src", "rx_queue"};
+    domain.keys = {"ip.src", "port.dst"};
     std::vector<Bytes> frames = all_shapes();
     for (const std::uint8_t protocol : Bytes{6, 17, 132})
         for (const std::uint16_t port : Words{79, 81}) {

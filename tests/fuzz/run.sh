@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes one target for some time, from what the tree has of its kind: run.sh layout|front_end|capture|messages|headers [SECONDS]. Needs clang-19 and
-# Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
+# Fuzzes one target for some time, from what the tree has of its kind: run.sh TARGET [SECONDS]; docs/fuzzing.md has the
+# targets. Needs clang-19 and Debian's libclang-rt-19-dev. Finds stay in build-fuzz/finds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,8 +23,11 @@ elif [ "$target" = messages ]; then
 elif [ "$target" = headers ]; then
     seeds=()
     python3 tests/fuzz/frames.py "$corpus"
-else
+elif [ "$target" = layout ] || [ "$target" = front_end ]; then
     seeds=(rules/examples rules/sets rules/demo -dict=tests/fuzz/rules.dict)
+else
+    seeds=()
 fi
+[ ! -d "tests/fuzz/corpus/$target" ] || seeds+=("tests/fuzz/corpus/$target")
 exec nice "build-fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 \
     -artifact_prefix=build-fuzz/finds/ -print_final_stats=1 "$corpus" "${seeds[@]}"
