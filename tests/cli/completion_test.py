@@ -86,7 +86,7 @@ class Completion(unittest.TestCase):
 
     def test_bash(self):
         self.assertEqual(self.bash("re"), ["record", "reload", "replay"])
-        self.assertEqual(self.bash("check", "--format", ""), ["github", "human", "json", "sarif"])
+        self.assertEqual(self.bash("check", "--format", ""), ["github", "gitlab", "human", "json", "sarif"])
         self.assertEqual(self.bash("check", "--format", "=", "s"), ["sarif"])
         self.assertEqual(self.bash("check", ""), ["edge.rules", HOSTILE, "sub"])
         self.assertEqual(self.bash("check", "no"), ["notes.txt"])                # nothing else fits
@@ -148,7 +148,7 @@ class Completion(unittest.TestCase):
             return sorted(one.split("\t")[0] for one in done.stdout.split("\n") if one)
 
         self.assertEqual(complete("weir rep"), ["replay"])
-        self.assertEqual(complete("weir check --format "), ["github", "human", "json", "sarif"])
+        self.assertEqual(complete("weir check --format "), ["github", "gitlab", "human", "json", "sarif"])
         self.assertEqual(complete("weir check --format=j"), ["--format=json"])
         self.assertIn("edge.rules", complete("weir check "))
         self.assertEqual(complete("weir check -I "), ["sub/"])

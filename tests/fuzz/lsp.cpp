@@ -40,7 +40,7 @@ void check_marks(const ParsedFile& file) {
     for (const Mark& mark : file.marks) WEIR_CHECK(file.sources.text(mark.span) == mark.name);
 }
 
-void check_places(const Text& text, const std::vector<Token>& tokens) {
+void check_places(const tooling::lsp::Text& text, const std::vector<Token>& tokens) {
     std::uint32_t last = 0;
     for (const Token& token : tokens) {
         WEIR_CHECK(token.begin >= last && token.end > token.begin && token.end <= text.all().size());

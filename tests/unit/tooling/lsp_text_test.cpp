@@ -45,9 +45,9 @@ TEST_CASE("a message comes whole, in pieces, and after what is none") {
     reader.add(good.substr(good.size() - 1) + good);
     CHECK(reader.next()->content == R"({"id":1})");
     CHECK(reader.next()->content == R"({"id":1})");
-    for (const std::string wrong : {std::string("Content-Length: x\r\n\r\n"), std::string("\r\n\r\n"),
-                                    std::string("Content-Length: 99999999999999999999\r\n\r\n"),
-                                    std::string(kMostHeaderBytes + 1, 'x') + "\r\n\r\n"}) {
+    for (const std::string& wrong : {std::string("Content-Length: x\r\n\r\n"), std::string("\r\n\r\n"),
+                                     std::string("Content-Length: 99999999999999999999\r\n\r\n"),
+                                     std::string(kMostHeaderBytes + 1, 'x') + "\r\n\r\n"}) {
         reader.add(wrong + good);
         CHECK(!reader.next()->problem.empty());
         CHECK(reader.next()->content == R"({"id":1})");
@@ -79,7 +79,7 @@ TEST_CASE("JSON is bounded in depth") {
 }
 
 TEST_CASE("URIs and paths lead to one another") {
-    for (const std::string path : {"/etc/weir/edge.rules", "/a b/\xc3\xa9#?%.rules", "/"})
+    for (const std::string& path : std::vector<std::string>{"/etc/weir/edge.rules", "/a b/\xc3\xa9#?%.rules", "/"})
         CHECK(path_of(uri_of(path)) == path);
     CHECK(uri_of("/a b") == "file:///a%20b");
     CHECK(path_of("file://localhost/x") == "/x");
