@@ -2,6 +2,7 @@
 #include "compiler/analysis/universe.h"
 
 #include <algorithm>
+#include <set>
 
 #include "bpf/abi.h"
 #include "compiler/policy/reads.h"
@@ -167,20 +168,31 @@ const std::string* Universe::opaque_text(Bdd::Variable variable) const {
 
 // ---- possible packets ----
 
-// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault. Of what is
-// in the payload only what the policies read: the others would make all sets larger.
-Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
+// Bits of presence that the policies speak of, themselves or by what follows.
+packet::PresentBits Universe::bits_read(const packet::FieldSet& reads) {
     packet::PresentBits read;
     for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
         for (const packet::Field& f : packet::fields())
             if (const packet::FieldId id = packet::field_id(layer, packet::row_of(f.id)); reads.contains(id)) {
                 read |= packet::implied({{packet::present_bit(id)}, {}}).ones;
-                if (const auto bit = packet::flag_bit(id)) read.add(*bit);
+                if (const auto bit = packet::flag_bit(id)) read |= packet::implied({{*bit}, {}}).ones;
             }
+    constexpr std::uint32_t kHeaders = 32;  // bits of the first word: always
+    for (std::uint32_t bit = 0; bit < kHeaders; ++bit) read.add(bit);
+    for (const packet::PresenceFact& fact : packet::presence_facts())
+        if (fact.bit >= kHeaders && read.has(fact.bit))
+            for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit)
+                if (fact.one_of.has(bit)) read |= packet::implied({{bit}, {}}).ones;
+    return read;
+}
+
+// What the reader of packets guarantees. Each fact makes more rules comparable; leaving one out is no fault. Only those
+// of what the policies read: the others would make all sets larger.
+Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
+    const packet::PresentBits read = bits_read(reads);
     Bdd::Node all = present_bit(WEIR_HAS_ALWAYS);
     for (const packet::PresenceFact& fact : packet::presence_facts()) {
-        constexpr std::uint32_t kHeaders = 32;  // bits of the first word
-        if (fact.bit >= kHeaders && !read.has(fact.bit)) continue;
+        if (!read.has(fact.bit)) continue;
         Bdd::Node then = fact.one_of.empty() ? Bdd::kTrue : Bdd::kFalse;
         for (std::uint32_t bit = 0; bit < packet::kAllPresent; ++bit)
             if (fact.one_of.has(bit)) then = bdd_.either(then, present_bit(bit));
@@ -193,7 +205,39 @@ Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
                 bdd_.both(then, number_in(bits(fact.value->first, kAll), {{fact.value->second, fact.value->second}}));
         all = bdd_.without(all, bdd_.without(present_bit(fact.bit), then));
     }
+    // Members may have several names: the ports of TCP are those of UDP.
+    std::set<std::pair<std::uint16_t, std::uint64_t>> members;
+    const auto member = [](packet::FieldId id) {
+        return std::pair(packet::offset(id), packet::field(id).mask << packet::field(id).shift);
+    };
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields())
+            if (const auto id = packet::field_id(layer, packet::row_of(f.id)); reads.contains(id))
+                members.insert(member(id));
+    const auto is_read = [&](const packet::FactPart& part) {
+        if (part.kind == packet::FactPart::Kind::kComesIn) return true;
+        return part.kind == packet::FactPart::Kind::kNumber ? members.contains(member(part.field)) : read.has(part.bit);
+    };
+    for (const packet::Fact& fact : packet::facts()) {
+        if (!std::all_of(fact.when.begin(), fact.when.end(), is_read)) continue;
+        if (!std::all_of(fact.then.begin(), fact.then.end(), is_read)) continue;
+        Bdd::Node never = Bdd::kTrue;
+        for (const packet::FactPart& part : fact.when) never = bdd_.both(never, holds(part));
+        for (const packet::FactPart& part : fact.then) never = bdd_.without(never, holds(part));
+        all = bdd_.without(all, never);
+    }
     return all;
+}
+
+Bdd::Node Universe::holds(const packet::FactPart& part) {
+    using Kind = packet::FactPart::Kind;
+    switch (part.kind) {
+        case Kind::kHas: return present_bit(part.bit);
+        case Kind::kLacks: return bdd_.complement(present_bit(part.bit));
+        case Kind::kNumber: return number_in(bits(part.field, part.mask), {{part.first, part.last}});
+        case Kind::kComesIn: break;
+    }
+    return has_egress_ ? bdd_.complement(bdd_.variable(out_)) : Bdd::kTrue;
 }
 
 Bdd::Node Universe::broken_fact(const Point& point) const {

@@ -12,6 +12,7 @@
 #include "compiler/analysis/bdd.h"
 #include "compiler/analysis/point.h"
 #include "compiler/packet/direction.h"
+#include "compiler/packet/facts.h"
 #include "compiler/packet/fields.h"
 #include "compiler/packet/presence.h"
 #include "compiler/policy/typed_policy.h"
@@ -75,6 +76,8 @@ private:
     };
 
     void place_variables(const std::vector<const policy::TypedPolicy*>& policies);
+    static packet::PresentBits bits_read(const packet::FieldSet& reads);
+    Bdd::Node holds(const packet::FactPart& part);
     Bdd::Node possible_packets(const packet::FieldSet& reads);
     Bdd::Node in_ranges(const Bits& bits, std::size_t at, Wide base, std::span<const WideRange> ranges);
 
