@@ -1,5 +1,5 @@
 // weir diff: which packets two policies judge otherwise.
-// Tested by tests/cli/diff_test.py.
+// Tested by tests/cli/diff_test.py with `"diff"`.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Tested by tests/unit/analysis/policy_diff_test.cpp.
+// Tested by tests/cli/diff_test.py with `example:`.
 #include "compiler/analysis/cube_packet.h"
 
 #include <algorithm>

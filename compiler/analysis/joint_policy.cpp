@@ -1,4 +1,4 @@
-// Tested by tests/unit/analysis/policy_diff_test.cpp.
+// Tested by tests/unit/analysis/policy_diff_test.cpp with `PolicyDiff`.
 #include "compiler/analysis/joint_policy.h"
 
 #include <algorithm>
@@ -223,7 +223,6 @@ std::vector<JointRule> Joiner::add(const policy::TypedPolicy& from) {
         rules.push_back(rule(from, i, by));
         joint.rules.emplace_back().condition = rules.back().condition;
     }
-    joint.reads_flows = joint.reads_flows || from.reads_flows;
     is_second_ = true;
     return rules;
 }

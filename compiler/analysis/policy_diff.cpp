@@ -35,6 +35,7 @@ PolicyDiff::PolicyDiff(const policy::TypedPolicy& before, const policy::TypedPol
       before_{before, joint_.before},
       after_{after, joint_.after} {
     sets_.bdd().allow(kMaxSteps, kMaxNodes);
+    universe_.assume_facts();
     for (Side* side : {&before_, &after_}) {
         for (const JointRule& rule : side->rules) side->boxes.push_back(box_of(joint_.policy, rule.condition));
         side->matches.resize(side->rules.size());

@@ -1,4 +1,4 @@
-// Tested by tests/unit/analysis/policy_diff_test.cpp.
+// Tested by tests/unit/analysis/policy_diff_test.cpp with `PolicyDiff`.
 #include "compiler/analysis/rule_box.h"
 
 #include <algorithm>

@@ -246,6 +246,10 @@ Bdd::Node Universe::broken_fact(const Point& point) const {
     return Bdd::kTrue;
 }
 
+void Universe::assume_facts() {
+    for (const Bdd::Node fact : facts_) possible_ = bdd_.both(possible_, fact);
+}
+
 // ---- ranges ----
 
 // Of the values that agree with `base` in the bits before `at`, those in the ranges, which are sorted and disjoint and

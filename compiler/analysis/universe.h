@@ -38,6 +38,8 @@ public:
     // What a reader makes is in each of these sets as well. They are not in `possible()`, since they matter to few
     // packets: kTrue where the packet is in all of them, else one that it is not in.
     Bdd::Node broken_fact(const Point& point) const;
+    // From here on they are in `possible()`: for who has no use for packets that no reader makes.
+    void assume_facts();
     // Those that go that way; all of them where no policy judges packets on their way out.
     Bdd::Node going(packet::Direction direction);
     // Any packet that has the field, or the bit of packet::PresentBits.

@@ -1,4 +1,4 @@
-// Tested by tests/unit/analysis/policy_diff_test.cpp.
+// Tested by tests/unit/analysis/policy_diff_test.cpp with `the classes of two policies`.
 #include "compiler/policy/comparison_text.h"
 
 #include <algorithm>

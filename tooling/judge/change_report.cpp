@@ -1,4 +1,4 @@
-// Tested by tests/cli/diff_test.py.
+// Tested by tests/cli/diff_test.py with `markdown`.
 #include "tooling/judge/change_report.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Tested by tests/cli/diff_test.py.
+// Tested by tests/cli/diff_test.py with `captured`.
 #include "tooling/judge/policy_changes.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
     return std::move(object.state);
 }
 
-std::string step_text(const analysis::Witness& witness) {
+std::string step_text(const Witness& witness) {
     const std::string packet = packet::packet_text(witness.frame, witness.direction, witness.interface);
     return witness.times == 1 ? packet : fmt::format("{} x {}", witness.times, packet);
 }
@@ -103,7 +103,7 @@ PolicyChanges compare_policies(const Compiled& before, const Compiled& after, st
     changes.unjudged = diff.unjudged();
     changes.is_exact = changes.unjudged.empty();
     analysis::ConditionOf conditions(diff.joint().policy, diff.sets(), diff.terms());
-    analysis::WitnessFinder witnesses(before.policy, after.policy, conditions);
+    WitnessFinder witnesses(before.policy, after.policy, conditions);
     for (const analysis::DiffClass& one : diff.classes()) {
         ChangedClass& changed = changes.classes.emplace_back();
         changed.direction = one.direction;

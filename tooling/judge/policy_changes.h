@@ -10,11 +10,11 @@
 
 #include "compiler/analysis/condition_of.h"
 #include "compiler/analysis/policy_diff.h"
-#include "compiler/analysis/witness.h"
 #include "compiler/compiler.h"
 #include "grammar/base/result.h"
 #include "tooling/judge/capture.h"
 #include "tooling/judge/replay.h"
+#include "tooling/judge/witness.h"
 
 namespace weir::tooling {
 
@@ -23,7 +23,7 @@ struct ChangedClass {
     analysis::Outcome before{}, after{};
     analysis::ConditionText packets{};  // empty where this class was one too many to be described
     bool is_exact = true;               // it reads no state: no term, no set that changes, no flow
-    std::optional<analysis::Witness> witness{};
+    std::optional<Witness> witness{};
     std::string witness_text{};               // a step of a test: "11 x tcp 192.0.2.1:49152 -> 192.0.2.2:22"
     std::optional<std::uint64_t> captured{};  // packets of the capture
 };

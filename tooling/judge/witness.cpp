@@ -1,5 +1,5 @@
-// Tested by tests/unit/analysis/policy_diff_test.cpp with `WitnessFinder`.
-#include "compiler/analysis/witness.h"
+// Tested by tests/cli/diff_test.py with `example: 11 x`.
+#include "tooling/judge/witness.h"
 
 #include <algorithm>
 
@@ -9,12 +9,12 @@
 #include "compiler/packet/packet.h"
 #include "compiler/policy/set_element.h"
 
-namespace weir::analysis {
+namespace weir::tooling {
 namespace {
 
 constexpr std::size_t kMaxCubes = 12;            // that are tried for a class
 constexpr std::uint64_t kMaxSent = 20'000;       // times that one frame is sent
-constexpr std::uint64_t kMaxJudged = 4'000'000;  // rules that are tried for that: about a second
+constexpr std::uint64_t kMaxJudged = 4'000'000;  // rules that are tried for a class: about a second
 
 bool has_state(const policy::TypedPolicy& policy) {
     const auto leaves = [](const policy::Rule& rule) {
@@ -29,6 +29,15 @@ std::vector<std::string> without_samples(std::vector<std::string> alerts) {
     for (std::string& alert : alerts) alert = alert.substr(0, alert.find(' '));
     std::sort(alerts.begin(), alerts.end());
     return alerts;
+}
+
+// How often a packet has to be sent until it is above the limits of the terms that it must be above.
+std::uint64_t sends_for(const analysis::Cube& cube) {
+    std::uint64_t most = 2;  // of a flow the first one makes it known
+    for (const analysis::Literal& literal : cube)
+        if (literal.term != nullptr && literal.is_above)
+            most = std::max(most, std::max(literal.term->term->limit, literal.term->term->burst) + 2);
+    return std::min(most, kMaxSent);
 }
 
 // The packet's value as an entry; nothing where it has none.
@@ -58,13 +67,14 @@ std::string entry_text(const std::vector<policy::SetElement>& entry, const std::
 
 }  // namespace
 
-Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement) {
-    Outcome outcome{judgement.verdict.kind, judgement.verdict.interface, Outcome::By::kDefault, {}, {}};
+analysis::Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement) {
+    analysis::Outcome outcome{
+        judgement.verdict.kind, judgement.verdict.interface, analysis::Outcome::By::kDefault, {}, {}};
     if (judgement.rule) {
-        outcome.by = Outcome::By::kRule;
+        outcome.by = analysis::Outcome::By::kRule;
         outcome.rule = policy.rules[static_cast<std::size_t>(*judgement.rule)].name;
     } else if (judgement.by_malformed) {
-        outcome.by = Outcome::By::kMalformed;
+        outcome.by = analysis::Outcome::By::kMalformed;
     }
     for (const policy::AlertId alert : judgement.alerts)
         outcome.alerts.push_back(policy.alerts[static_cast<std::size_t>(alert)].name);
@@ -73,16 +83,16 @@ Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& j
 }
 
 WitnessFinder::WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after,
-                             ConditionOf& conditions)
+                             analysis::ConditionOf& conditions)
     : before_{before}, after_{after}, conditions_(conditions), has_state_(has_state(before) || has_state(after)) {}
 
 WitnessFinder::~WitnessFinder() = default;
 
-std::optional<policy::TypedPolicy> WitnessFinder::with_entries(const policy::TypedPolicy& policy, const Cube& cube,
-                                                               Witness& witness) const {
+std::optional<policy::TypedPolicy> WitnessFinder::with_entries(const policy::TypedPolicy& policy,
+                                                               const analysis::Cube& cube, Witness& witness) const {
     std::optional<policy::TypedPolicy> changed;
     const packet::Packet packet(witness.frame);
-    for (const Literal& literal : cube) {
+    for (const analysis::Literal& literal : cube) {
         const auto* in = std::get_if<policy::InSet>(&literal.comparison);
         if (in == nullptr || literal.term != nullptr || literal.is_denied || in->negated) continue;
         const policy::Set& wanted = conditions_.policy().sets[static_cast<std::size_t>(in->set)];
@@ -104,24 +114,19 @@ std::optional<policy::TypedPolicy> WitnessFinder::with_entries(const policy::Typ
     return changed;
 }
 
-bool WitnessFinder::differs(const DiffClass& one, const Cube& cube, Witness& witness) {
+bool WitnessFinder::differs(const analysis::DiffClass& one, const analysis::Cube& cube, Witness& witness) {
     witness.given.clear();
     const auto changed_before = with_entries(before_.policy, cube, witness);
     const auto changed_after = with_entries(after_.policy, cube, witness);
-    const bool reads_terms =
-        std::any_of(cube.begin(), cube.end(), [](const Literal& literal) { return literal.term != nullptr; });
-    std::uint64_t most = 1;
-    if (reads_terms)
-        most = std::min(kMaxSent, kMaxJudged / (before_.policy.rules.size() + after_.policy.rules.size() + 1));
-    else if (before_.policy.reads_flows || after_.policy.reads_flows)
-        most = 2;  // the first one makes the flow known
+    const std::uint64_t rules = before_.policy.rules.size() + after_.policy.rules.size() + 1;
+    const std::uint64_t most = std::min(sends_for(cube), left_ / rules);
     for (Side* side : {&before_, &after_}) {
         const auto& changed = side == &before_ ? changed_before : changed_after;
         if (has_state_ || !side->oracle)
             side->oracle = std::make_unique<oracle::Oracle>(changed ? *changed : side->policy);
     }
-    const auto says = [&](Side& side, const Outcome& wanted) {
-        const Outcome got =
+    const auto says = [&](Side& side, const analysis::Outcome& wanted) {
+        const analysis::Outcome got =
             outcome_of(side.policy, side.oracle->judge(witness.frame, 0, witness.interface, witness.direction));
         return got.verdict == wanted.verdict && got.interface == wanted.interface && got.by == wanted.by &&
                got.rule == wanted.rule && got.alerts == without_samples(wanted.alerts);
@@ -132,17 +137,19 @@ bool WitnessFinder::differs(const DiffClass& one, const Cube& cube, Witness& wit
         found = before && after;
     }
     --witness.times;
+    left_ -= std::min(left_, rules * witness.times);
     // They hold on to the policies that were changed.
     if (has_state_) before_.oracle.reset(), after_.oracle.reset();
     return found;
 }
 
-std::optional<Witness> WitnessFinder::find(const DiffClass& one) {
+std::optional<Witness> WitnessFinder::find(const analysis::DiffClass& one) {
+    left_ = kMaxJudged;
     for (std::size_t number = 0; number < kMaxCubes; ++number) {
         const auto cube = conditions_.within(one.packets, number);
         if (!cube) continue;
-        for (std::size_t way = 0; way < kCubeFrames; ++way) {
-            CubeFrame made = cube_frame(conditions_.policy(), *cube, way);
+        for (std::size_t way = 0; way < analysis::kCubeFrames; ++way) {
+            analysis::CubeFrame made = analysis::cube_frame(conditions_.policy(), *cube, way);
             Witness witness{std::move(made.frame), one.direction, std::move(made.interface)};
             if (differs(one, *cube, witness)) return witness;
         }
@@ -150,4 +157,4 @@ std::optional<Witness> WitnessFinder::find(const DiffClass& one) {
     return std::nullopt;
 }
 
-}  // namespace weir::analysis
+}  // namespace weir::tooling

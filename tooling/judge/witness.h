@@ -12,7 +12,7 @@
 #include "compiler/oracle/evaluate.h"
 #include "compiler/packet/direction.h"
 
-namespace weir::analysis {
+namespace weir::tooling {
 
 struct Witness {
     std::vector<std::uint8_t> frame{};
@@ -23,30 +23,32 @@ struct Witness {
 };
 
 // What the oracle says, as the classes have it: alerts without their samples.
-Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement);
+analysis::Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement);
 
 class WitnessFinder {
 public:
-    WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after, ConditionOf& conditions);
+    WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after,
+                  analysis::ConditionOf& conditions);
     ~WitnessFinder();
 
     // Nothing where no frame was found that gets both outcomes: packets whose state, or whose header, one frame cannot
     // bring about.
-    std::optional<Witness> find(const DiffClass& one);
+    std::optional<Witness> find(const analysis::DiffClass& one);
 
 private:
     struct Side {
         const policy::TypedPolicy& policy;
         std::unique_ptr<oracle::Oracle> oracle{};  // where no packet leaves a trace
     };
-    bool differs(const DiffClass& one, const Cube& cube, Witness& witness);
+    bool differs(const analysis::DiffClass& one, const analysis::Cube& cube, Witness& witness);
     // With what the cube wants in the sets that change; the original where it wants nothing.
-    std::optional<policy::TypedPolicy> with_entries(const policy::TypedPolicy& policy, const Cube& cube,
+    std::optional<policy::TypedPolicy> with_entries(const policy::TypedPolicy& policy, const analysis::Cube& cube,
                                                     Witness& witness) const;
 
     Side before_, after_;
-    ConditionOf& conditions_;
+    analysis::ConditionOf& conditions_;
     bool has_state_ = false;
+    std::uint64_t left_ = 0;  // rules that may still be tried for this class
 };
 
-}  // namespace weir::analysis
+}  // namespace weir::tooling
