@@ -112,8 +112,9 @@ private:
                            set.name.empty() ? literal(set) : std::string(set.name));
     }
     static std::string literal(const Set& set) {
-        std::string all;
-        for (std::size_t i = 0; i < set.entries.size(); ++i)
+        const std::vector<std::uint8_t>& names = set.entries.names().bytes();
+        std::string all(names.begin(), names.end());
+        for (std::size_t i = 0; i < set.entries.size() && names.empty(); ++i)
             for (const SetElement& part : set.entries.entry(i))
                 all += fmt::format("{}/{}/{} ", to_string(part.address), part.prefix_length, part.number);
         return fmt::format("#{:016x}", fnv1a(all));

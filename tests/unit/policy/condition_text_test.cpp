@@ -44,6 +44,8 @@ TEST_CASE("a condition's text says what it means, however it was written") {
     CHECK(text_of("ip.src in bad", "set bad : ip = { 10.0.0.1 }\n") == "(ip.src) in bad");
     CHECK(text_of("not payload contains \"a\\nb\"") == "not payload contains \"a\\x0ab\"");
     CHECK(text_of("len(dns.qname) > 100") != text_of("len(dns.qname) > 101"));
+    CHECK(text_of("dns.qname in { \"a.example\", \"b.example\" }") !=
+          text_of("dns.qname in { \"a.example\", \"c.example\" }"));
     CHECK(text_of("inner.ip.ttl == ip.ttl") == "inner.ip.ttl == ip.ttl");
 }
 
