@@ -1,5 +1,5 @@
 // weir check --validate: does the compiled program do what the policy says?
-// Tested by tests/cli/validate_test.py.
+// Tested by tests/cli/validate_test.py with `--validate`.
 #include "cli/validate.h"
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Tested by tests/unit/analysis/points_test.cpp.
+// Tested by tests/unit/analysis/points_test.cpp with `points_of`.
 #include "compiler/analysis/points.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/packet/packet.h"
 #include "compiler/policy/reads.h"
 #include "compiler/policy/set_element.h"
 
@@ -139,6 +140,10 @@ public:
         two("one less", value - 1, value);
         two("the least and the most", 0, most);
         two("the most and the least", most, 0);
+        for (const std::uint64_t more : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+            copied(compares(value + more, node.relation, value), node.lhs.field, node.rhs.field, more);
+            copied(compares(value, node.relation, value + more), node.rhs.field, node.lhs.field, more);
+        }
         absent(node.lhs.field);
         absent(node.rhs.field);
     }
@@ -152,6 +157,8 @@ public:
         two("equal", value);
         two("another last bit", value ^ 1);
         two("another first byte", value ^ (std::uint64_t{2} << 40));
+        copied(!node.negated, node.lhs, node.rhs, 0);
+        copied(!node.negated, node.rhs, node.lhs, 0);
     }
     void of(const policy::AddressCompare& node) {
         const bool is_ip4_only = packet::field(node.lhs).bits == 32 || packet::field(node.rhs).bits == 32;
@@ -164,6 +171,8 @@ public:
         two("equal", one);
         two("another last bit", packet::neighbour(one, packet::Side::kAbove));
         two("another first byte", other);
+        copied(!node.negated, node.lhs, node.rhs, 0);
+        copied(!node.negated, node.rhs, node.lhs, 0);
         absent(node.lhs);
     }
     void of(const policy::AddressIn& node) {
@@ -221,6 +230,10 @@ private:
         const bool is_always_there = packet::layer_of(field) == packet::Layer::kOuter &&
                                      (bit == WEIR_HAS_ALWAYS || bit == WEIR_HAS_ETH || bit == WEIR_HAS_ETH_TYPE);
         if (!is_always_there) add("absent", false, {{.kind = Kind::kLacks, .field = field}});
+    }
+    // One field as the other one is already.
+    void copied(bool holds, FieldId field, FieldId from, std::uint64_t more) {
+        add("copied", holds, {{.kind = Kind::kCopy, .field = field, .number = more, .from = from}}, false);
     }
     void interface(std::string name, bool holds, std::string value) {
         add(std::move(name), holds, {{.kind = Kind::kInterface, .field = FieldId::kIface, .text = std::move(value)}});
@@ -372,6 +385,14 @@ void Points::of(const policy::PayloadMatch& node) {
     put("at byte 1, more behind", 1, bytes + "..");
     put("at byte 9, at the end", 9, bytes);
     put("at byte 0, more behind", 0, bytes + "....");
+    // Beside what else the payload has.
+    const std::size_t offset = node.op == policy::BytesOp::kStartsWith || node.op == policy::BytesOp::kStartsWithNocase
+                                   ? 0
+                                   : random_.below(80);
+    const bool is_last = node.op == policy::BytesOp::kEndsWith || node.op == policy::BytesOp::kEndsWithNocase;
+    if (node.op != policy::BytesOp::kEq)
+        add("within", !node.negated,
+            {payload(offset, bytes, is_last ? packet::PayloadEnd::kThere : packet::PayloadEnd::kOpen)}, false);
     if (policy::is_contains(node.op)) {
         put("the last that is searched", kSearchedBytes - bytes.size(), bytes + ".");
         put("one beyond what is searched", kSearchedBytes - bytes.size() + 1, bytes + ".");
@@ -413,6 +434,17 @@ struct Count {
     }
 };
 
+// The field gets another one's value, where the packet has that.
+void copy(packet::ProbePacket& made, const Setting& setting) {
+    made.need(setting.from);
+    const packet::Packet packet(made.frame());
+    const auto& value = packet.value(setting.from);
+    if (!value) return;
+    if (const auto* address = std::get_if<IpAddress>(&*value)) made.set_address(setting.field, *address);
+    if (const auto* plain = std::get_if<std::uint64_t>(&*value))
+        made.set_number(setting.field, *plain + setting.number);
+}
+
 }  // namespace
 
 void Probe::apply(const Point& point) {
@@ -428,6 +460,7 @@ void Probe::apply(const Point& point) {
             case Kind::kCutPayload: packet.cut_payload(one.number); break;
             case Kind::kInterface: interface = one.text; break;
             case Kind::kLacks: packet.lack(one.field); break;
+            case Kind::kCopy: copy(packet, one); break;
         }
 }
 

@@ -15,13 +15,24 @@ namespace weir::analysis {
 
 // One thing that is done to a packet in the making.
 struct Setting {
-    enum class Kind : std::uint8_t { kFlag, kNumber, kAddress, kText, kPayload, kCutPayload, kInterface, kLacks };
+    enum class Kind : std::uint8_t {
+        kFlag,
+        kNumber,
+        kAddress,
+        kText,
+        kPayload,
+        kCutPayload,
+        kInterface,
+        kLacks,
+        kCopy
+    };
     Kind kind{};
     packet::FieldId field{};
     std::uint64_t number = 0;  // kNumber; kFlag: 0 or 1; kPayload: where; kCutPayload: bytes that stay
     IpAddress address{};
     std::string text{};  // kText, kPayload, kInterface
     packet::PayloadEnd end = packet::PayloadEnd::kOpen;
+    packet::FieldId from{};  // kCopy: the field's value, and `number` more
 };
 
 struct Point {
@@ -36,7 +47,7 @@ struct Probe {
     packet::ProbePacket packet;
     std::string interface{};  // empty: not known
 
-    explicit Probe(Seeded& random) : packet(random) {}
+    explicit Probe(Seeded& random) : packet(random) { packet.randomise_rest(); }
     void apply(const Point& point);
 };
 

@@ -1,5 +1,5 @@
 // Names and texts of messages, packets without a field, and packets that answer.
-// Tested by tests/unit/analysis/points_test.cpp, and by tests/unit/analysis/probe_frames_test.cpp with `probe_frames`.
+// Tested by tests/unit/analysis/points_test.cpp with `probe.apply`.
 #include <utility>
 
 #include "bpf/abi.h"
@@ -49,6 +49,14 @@ void ProbePacket::set_text(FieldId field_id, std::string_view text) {
     }
     head_.set_text(field_id, text);
     need(field_id);
+}
+
+void ProbePacket::put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end) {
+    need(FieldId::kPayload);
+    std::string& payload = packet_.payload;
+    if (payload.size() < offset + bytes.size()) payload.resize(offset + bytes.size(), '.');
+    payload.replace(offset, bytes.size(), bytes);
+    if (end == PayloadEnd::kThere) payload.resize(offset + bytes.size());
 }
 
 void ProbePacket::lack_layer(std::uint8_t present_bit) {
@@ -115,6 +123,32 @@ void ProbePacket::lack(FieldId field_id) {
             return;
         default: return lack_layer(present_bit);
     }
+}
+
+void ProbePacket::randomise_rest() {
+    const auto byte = [&](std::uint64_t limit) { return static_cast<std::uint8_t>(random_.below(limit)); };
+    packet_.dscp = byte(64);
+    packet_.ecn = byte(4);
+    packet_.dont_fragment = random_.one_in(2);
+    packet_.flow_label = random_.below32(1u << 20);
+    packet_.seq = random_.word();
+    packet_.ack_seq = random_.word();
+    packet_.window = static_cast<std::uint16_t>(random_.next());
+    packet_.icmp_type = random_.one_in(2) ? std::optional<std::uint8_t>() : byte(256);
+    packet_.icmp_code = random_.one_in(2) ? std::uint8_t{0} : byte(256);
+    packet_.icmp_id = static_cast<std::uint16_t>(random_.next());
+    packet_.arp_op = static_cast<std::uint16_t>(random_.one_in(2) ? random_.between(1, 2) : random_.below(1u << 16));
+    if (random_.one_in(4)) packet_.mss = static_cast<std::uint16_t>(random_.next());
+    if (random_.one_in(8)) need_vlan(random_.between(1, 2));
+    if (random_.one_in(32)) need_link(random_.one_in(2) ? WEIR_HAS_PPPOE : WEIR_HAS_MPLS);
+    packet_.pcp = byte(8);
+    for (std::uint8_t& one : packet_.eth_source.bytes) one = static_cast<std::uint8_t>(random_.next());
+    for (std::uint8_t& one : packet_.eth_destination.bytes) one = static_cast<std::uint8_t>(random_.next());
+    packet_.eth_source.bytes[0] &= 0xfe;
+    if (random_.one_in(16)) set_version(6);
+    if (random_.one_in(8)) packet_.source_route = packet_.hop_by_hop = true;
+    if (random_.one_in(16)) packet_.destination_options = true;
+    if (random_.one_in(32)) set_protocol(packet_.source.version == 4 ? TestProtocol::kIcmp : TestProtocol::kIcmp6);
 }
 
 void ProbePacket::turn() {

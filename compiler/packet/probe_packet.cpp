@@ -230,9 +230,55 @@ void ProbePacket::need(FieldId field_id) {
     if (packet_.protocol == TestProtocol::kArp || other_ether_type_) set_protocol(TestProtocol::kTcp);
 }
 
+// Of fragments, options and extension headers.
+bool ProbePacket::set_ip_flag(FieldId field_id, bool value) {
+    switch (field_id) {
+        case FieldId::kIpMf:
+            need(field_id);
+            packet_.more_fragments = value;
+            return true;
+        case FieldId::kIpDf: packet_.dont_fragment = value; break;
+        case FieldId::kIpIsFragment:
+        case FieldId::kIp6Fragment:
+            need(field_id);
+            packet_.more_fragments = value;
+            packet_.fragment_offset = 0;
+            if (value && random_.one_in(4)) {  // a later one, or the last
+                packet_.fragment_offset = static_cast<std::uint16_t>(8 * random_.between(1, 180));
+                packet_.more_fragments = random_.one_in(2);
+            }
+            return true;
+        case FieldId::kIpHasOptions:
+            need(field_id);
+            if (!version_fixed_ && random_.one_in(2)) set_version(6);
+            packet_.source_route = packet_.hop_by_hop = value;  // of the version that it has
+            if (!value) packet_.destination_options = false, packet_.routing_type.reset();
+            return true;
+        case FieldId::kIp4SourceRoute:
+            need(field_id);
+            packet_.source_route = value;
+            return true;
+        case FieldId::kIp6HopByHop:
+            need(field_id);
+            packet_.hop_by_hop = value;
+            return true;
+        case FieldId::kIp6Destination:
+            need(field_id);
+            packet_.destination_options = value;
+            return true;
+        case FieldId::kIp6Routing:
+            need(field_id);
+            packet_.routing_type = value ? std::optional(packet_.routing_type.value_or(0)) : std::nullopt;
+            return true;
+        default: return false;
+    }
+    need(field_id);
+    return true;
+}
+
 void ProbePacket::set_flag(FieldId field_id, bool value) {
     if (layer_of(field_id) == Layer::kInner) return within().set_flag(static_cast<FieldId>(row_of(field_id)), value);
-    if (set_tunnel_flag(field_id, value)) return;
+    if (set_tunnel_flag(field_id, value) || set_ip_flag(field_id, value)) return;
     switch (field_id) {
         case FieldId::kMalformed: malformed_ = value; return;
         case FieldId::kEthIsMulticast: {
@@ -246,38 +292,6 @@ void ProbePacket::set_flag(FieldId field_id, bool value) {
         case FieldId::kIp: value ? need(field_id) : set_protocol(TestProtocol::kArp); return;
         case FieldId::kIp4: return need(value ? FieldId::kIp4 : FieldId::kIp6);
         case FieldId::kIp6: return need(value ? FieldId::kIp6 : FieldId::kIp4);
-        case FieldId::kIpMf:
-            need(field_id);
-            packet_.more_fragments = value;
-            return;
-        case FieldId::kIpDf: packet_.dont_fragment = value; return need(field_id);
-        case FieldId::kIpIsFragment:
-        case FieldId::kIp6Fragment:
-            need(field_id);
-            packet_.more_fragments = value;
-            if (!value) packet_.fragment_offset = 0;
-            return;
-        case FieldId::kIpHasOptions:
-            need(field_id);
-            packet_.source_route = packet_.hop_by_hop = value;  // of the version that it has
-            if (!value) packet_.destination_options = false, packet_.routing_type.reset();
-            return;
-        case FieldId::kIp4SourceRoute:
-            need(field_id);
-            packet_.source_route = value;
-            return;
-        case FieldId::kIp6HopByHop:
-            need(field_id);
-            packet_.hop_by_hop = value;
-            return;
-        case FieldId::kIp6Destination:
-            need(field_id);
-            packet_.destination_options = value;
-            return;
-        case FieldId::kIp6Routing:
-            need(field_id);
-            packet_.routing_type = value ? std::optional(packet_.routing_type.value_or(0)) : std::nullopt;
-            return;
         case FieldId::kArp: value ? need(field_id) : set_protocol(TestProtocol::kTcp); return;
         case FieldId::kDns: value ? need(field_id) : packet_.payload.clear(); return;
         case FieldId::kDnsIsResponse: set_dns_number(field_id, value ? 1 : 0); return;
@@ -449,14 +463,6 @@ const IpAddress& ProbePacket::address(FieldId field_id) const {
     if (layer_of(field_id) == Layer::kInner && !within_.empty())
         return within_.front().address(static_cast<FieldId>(row_of(field_id)));
     return field_id == FieldId::kIpDst || field_id == FieldId::kArpTargetIp ? packet_.destination : packet_.source;
-}
-
-void ProbePacket::put_payload(std::size_t offset, std::string_view bytes, PayloadEnd end) {
-    need(FieldId::kPayload);
-    std::string& payload = packet_.payload;
-    if (payload.size() < offset + bytes.size()) payload.resize(offset + bytes.size(), '.');
-    payload.replace(offset, bytes.size(), bytes);
-    if (end == PayloadEnd::kThere) payload.resize(offset + bytes.size());
 }
 
 std::vector<std::uint8_t> ProbePacket::frame() const {

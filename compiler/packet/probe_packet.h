@@ -64,6 +64,8 @@ public:
 
     // Other values, with the protocol and IP version that it has.
     void randomise();
+    // What few rules ask for gets values, too: tags, codes, labels, numbers of TCP.
+    void randomise_rest();
     std::vector<std::uint8_t> frame() const;
 
 private:
@@ -85,6 +87,7 @@ private:
     void need_http(std::uint8_t present_bit);
     void set_version(std::uint8_t version);
     void set_ip_bytes(std::uint64_t bytes);
+    bool set_ip_flag(FieldId field, bool value);
     bool set_link_number(FieldId field, std::uint64_t value);
     bool set_ip_number(FieldId field, std::uint64_t value);
     bool set_transport_number(FieldId field, std::uint64_t value);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi.h"
 #include "compiler/analysis/probe_frames.h"
 #include "compiler/packet/packet_text.h"
 #include "compiler/policy/condition_text.h"
@@ -21,6 +22,7 @@ constexpr std::size_t kManyRules = 1000;                // of which each gets fe
 constexpr std::size_t kRanges = 32, kRangesOfMany = 6;  // of a comparison, or entries of a set
 constexpr std::size_t kAllPairs = 48, kNextRules = 4;   // rules of which all pairs are tried; else each with the next
 constexpr std::size_t kAnyFrames = 512;
+constexpr std::size_t kWitnesses = 8;  // of a rule, where they are asked for
 
 bool holds_state(const policy::TypedPolicy& policy) {
     const auto has = [](const policy::Rule& rule) { return rule.has_state() || !rule.changes.empty(); };
@@ -59,6 +61,7 @@ Validation::Validation(const Compiled& compiled, Evaluators& evaluators, const V
       random_(options.seed),
       aim_(policy_, random_),
       oracle_(policy_),
+      flows_(policy_.flows_size),
       has_state_(holds_state(policy_)),
       has_kernel_(evaluators.has(Evaluator::kKernel)),
       witnesses_(policy_.rules.size()) {
@@ -68,19 +71,21 @@ Validation::Validation(const Compiled& compiled, Evaluators& evaluators, const V
 // ---- one packet ----
 
 ShownPacket Validation::shown_of(const analysis::Probe& probe, std::uint32_t rule) const {
-    return {probe.packet.frame(), now_ns_, probe.interface, policy_.rules[rule].direction};
+    return {probe.packet.frame(), now_ns_, probe.interface, policy_.rules[rule].direction, rule};
 }
 
 packet::Packet Validation::read(const ShownPacket& shown) const {
     packet::Packet packet(shown.frame);
     if (shown.direction == packet::Direction::kOut) packet.set_outgoing();
     if (!shown.interface.empty()) packet.set_interface(shown.interface);
+    if (policy_.reads_flows) flows_.look_up(packet, shown.time_ns);
     return packet;
 }
 
 Status Validation::start_again() {
     since_begin_.clear();
     now_ns_ = kStep_ns;
+    if (policy_.reads_flows) flows_ = oracle::Flows(policy_.flows_size);
     return evaluators_.begin();
 }
 
@@ -105,6 +110,10 @@ Result<Validation::Answered> Validation::show(const ShownPacket& packet) {
     now_ns_ = packet.time_ns + kStep_ns;
     auto answer = evaluators_.judge(packet.frame, packet.time_ns, packet.interface, packet.direction);
     if (!answer) return answer.error();
+    const auto verdict = answer->judged.verdict;
+    if (policy_.reads_flows && verdict != WEIR_DROP)
+        flows_.enter(read(packet), packet.time_ns, packet.direction,
+                     verdict == WEIR_REJECT ? oracle::Flows::As::kRejected : oracle::Flows::As::kPassed);
     if (++report_.frames % 256 == 0 && options_.step) options_.step(report_.frames);
     for (const std::uint32_t rule : answer->judged.matched) witnesses_[rule].is_found = true;
     if (!answer->difference.empty()) {
@@ -178,7 +187,7 @@ bool Validation::has(const analysis::Point& point, const packet::Packet& packet,
     using Kind = analysis::Setting::Kind;
     for (const analysis::Setting& one : point.settings) {
         const auto& value = packet.value(one.field);
-        if (one.kind == Kind::kCutPayload) continue;
+        if (one.kind == Kind::kCutPayload || one.kind == Kind::kCopy) continue;
         if (one.kind == Kind::kInterface && interface != one.text) return false;
         if (one.kind == Kind::kInterface) continue;
         if (value.has_value() == (one.kind == Kind::kLacks)) return false;
@@ -218,6 +227,8 @@ Status Validation::witness_of(std::uint32_t rule) {
     target_ = {rule};
     Witness& witness = witnesses_[rule];
     const bool is_kept = typed.has_state() || has_state_;
+    const std::size_t wanted = policy_.rules.size() <= kAllPairs ? kWitnesses : 1;
+    std::size_t found = 0;
     const bool may_not_be = !options_.never.empty() && options_.never[rule];
     for (int tries = may_not_be ? 4 : kWitnessTries; tries > 0 && !is_out_of_bounds(); --tries) {
         const analysis::Probe probe = aimed(rule, witness.avoided);
@@ -238,7 +249,9 @@ Status Validation::witness_of(std::uint32_t rule) {
         }
         if (!holds) continue;
         witness.is_found = true;
-        return Done{};
+        if (options_.witnesses == nullptr) return Done{};
+        options_.witnesses->push_back(shown);
+        if (++found == wanted) return Done{};
     }
     return Done{};
 }
@@ -266,6 +279,12 @@ Status Validation::boundary(std::uint32_t rule, policy::ExprId comparison, const
             aim_.make(probe, policy_.rules[one].condition, packet::Polarity::kFails);
         aim_.hinge_on(probe, condition, comparison);
         probe.apply(point);
+        if (has_flow(policy_.rules[rule]) && tries != 0) {
+            constexpr std::uint64_t kGaps_ns[] = {kStep_ns, 60'000'000, 2'000'000'000};
+            const auto opens = tries % 2 == 1 ? Opens::kSender : Opens::kReceiver;
+            if (Status sent = conversation(probe, rule, opens, kGaps_ns[random_.below(3)], random_.below(3)); !sent)
+                return sent;
+        }
         const ShownPacket shown = shown_of(probe, rule);
         const packet::Packet packet = read(shown);
         const bool is_at_point = has(point, packet, shown.interface) && hinges(condition, comparison, packet);
@@ -364,6 +383,10 @@ Status Validation::anything() {
 
 Result<ValidationReport> Validation::run() {
     if (Status begun = start_again(); !begun) return begun.error();
+    if (options_.witnesses != nullptr) {
+        if (Status done = witnesses(); !done) return done.error();
+        return std::move(report_);
+    }
     for (const auto pass : {&Validation::anything, &Validation::witnesses, &Validation::sequences,
                             &Validation::boundaries, &Validation::overlaps})
         if (Status done = (this->*pass)(); !done) return done.error();

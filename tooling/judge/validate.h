@@ -20,20 +20,23 @@
 
 namespace weir::tooling {
 
-struct ValidateOptions {
-    std::uint64_t seed = 1;
-    std::uint64_t frames = 4'000'000;           // at most
-    std::chrono::milliseconds time{60'000};     // at most, of the clock on the wall; 0: no limit
-    std::vector<bool> never{};                  // by rule: no packet can reach it (W401, W403); empty: not known
-    std::function<void(std::uint64_t)> step{};  // packets judged so far
-};
-
 // A packet that an evaluator was shown, with what no frame has.
 struct ShownPacket {
     std::vector<std::uint8_t> frame{};
     std::uint64_t time_ns = 0;
     std::string interface{};
     packet::Direction direction = packet::Direction::kIn;
+    std::uint32_t rule = 0;  // that it was made for
+};
+
+struct ValidateOptions {
+    std::uint64_t seed = 1;
+    std::uint64_t frames = 4'000'000;           // at most
+    std::chrono::milliseconds time{60'000};     // at most, of the clock on the wall; 0: no limit
+    std::vector<bool> never{};                  // by rule: no packet can reach it (W401, W403); empty: not known
+    std::function<void(std::uint64_t)> step{};  // packets judged so far
+    // Only packets that meet a rule are looked for, and put here, in the order of the rules: of few rules several each.
+    std::vector<ShownPacket>* witnesses = nullptr;
 };
 
 struct ValidationDifference {

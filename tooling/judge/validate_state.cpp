@@ -67,12 +67,6 @@ void add_time(std::vector<std::uint64_t>& times, std::uint64_t time_ns) {
     if (time_ns > 1 && std::find(times.begin(), times.end(), time_ns) == times.end()) times.push_back(time_ns);
 }
 
-bool has_flow(const policy::TypedPolicy& policy, const policy::Rule& rule) {
-    const auto comparisons = analysis::comparisons_of(policy, rule.condition);
-    return std::any_of(comparisons.begin(), comparisons.end(),
-                       [&](policy::ExprId one) { return analysis::reads_flow(policy, one); });
-}
-
 }  // namespace
 
 Status Validation::begin_sequence() {
@@ -138,14 +132,27 @@ Status Validation::surge_of(std::uint32_t rule, const policy::StateTerm& term) {
     return Done{};
 }
 
-Status Validation::conversation(std::uint32_t rule, Opens opens, std::uint64_t gap_ns, std::uint64_t packets) {
+bool Validation::has_flow(const policy::Rule& rule) const {
+    const auto reads = [&](policy::ExprId condition) {
+        const auto comparisons = analysis::comparisons_of(policy_, condition);
+        return std::any_of(comparisons.begin(), comparisons.end(),
+                           [&](policy::ExprId one) { return analysis::reads_flow(policy_, one); });
+    };
+    return policy_.reads_flows &&
+           (reads(rule.condition) ||
+            std::any_of(rule.terms.begin(), rule.terms.end(), [&](const policy::StateTerm& term) {
+                return term.condition != policy::kNoExpr && reads(term.condition);
+            }));
+}
+
+Status Validation::conversation(const analysis::Probe& there, std::uint32_t rule, Opens opens, std::uint64_t gap_ns,
+                                std::uint64_t packets) {
     using packet::Direction;
-    if (Status begun = begin_sequence(); !begun) return begun;
-    const analysis::Probe& there = probes_.at(rule);
     analysis::Probe back = there;
     back.packet.turn();
     const Direction way = policy_.rules[rule].direction,
                     other = way == Direction::kIn ? Direction::kOut : Direction::kIn;
+    const std::uint64_t step_ns = std::min(gap_ns, kStep_ns);
     struct Step {
         analysis::Probe probe;
         Direction direction;
@@ -154,7 +161,7 @@ Status Validation::conversation(std::uint32_t rule, Opens opens, std::uint64_t g
     std::vector<Step> steps;
     if (opens != Opens::kNobody) {
         const bool is_sender = opens == Opens::kSender;
-        Step syn{is_sender ? there : back, is_sender ? way : other, kStep_ns};
+        Step syn{is_sender ? there : back, is_sender ? way : other, step_ns};
         Step answer{is_sender ? back : there, is_sender ? other : way, gap_ns};
         Step done = syn;
         syn.probe.packet.set_handshake(kSyn, 1000, 0);
@@ -163,9 +170,12 @@ Status Validation::conversation(std::uint32_t rule, Opens opens, std::uint64_t g
         done.wait_ns = gap_ns;
         for (const Step* step : {&syn, &syn, &answer, &answer, &done, &done}) steps.push_back(*step);
     }
-    for (std::uint64_t i = 0; i < std::max<std::uint64_t>(packets, 3); ++i) {
-        steps.push_back({there, way, i == 2 ? gap_ns : kStep_ns});
-        if (i < 4) steps.push_back({back, other, i == 1 ? gap_ns : kStep_ns});
+    // An answer of HTTP has a request before it.
+    if (packet::Packet(there.packet.frame()).value(packet::FieldId::kHttpStatus))
+        back.packet.set_text(packet::FieldId::kHttpMethod, "GET");
+    for (std::uint64_t i = 0; i < packets; ++i) {
+        if (i < 4) steps.push_back({back, other, i == 1 ? gap_ns : step_ns});
+        steps.push_back({there, way, i == 1 || i == 3 ? gap_ns : step_ns});
     }
     for (const Step& step : steps)
         if (Status sent = send(step.probe, rule, step.direction, step.wait_ns); !sent) return sent;
@@ -190,8 +200,26 @@ Status Validation::conversations_of(std::uint32_t rule) {
     for (const std::uint64_t gap : gaps)
         for (const std::uint64_t count : counts)
             for (const Opens opens : {Opens::kSender, Opens::kReceiver, Opens::kNobody})
-                if (sent++ < kMostConversations)
-                    if (Status done = conversation(rule, opens, gap, count); !done) return done;
+                if (sent++ < kMostConversations) {
+                    if (Status begun = begin_sequence(); !begun) return begun;
+                    if (Status done = conversation(probes_.at(rule), rule, opens, gap, count); !done) return done;
+                }
+    return Done{};
+}
+
+// For state terms of rules that read flows: from one port after another; first quick ones, then slow ones.
+Status Validation::many_conversations_of(std::uint32_t rule, std::uint64_t count) {
+    constexpr std::uint64_t kMost = 1500, kPorts = 20'000, kSlow_ns = 1'000'000'000;
+    for (const Opens opens : {Opens::kSender, Opens::kReceiver}) {
+        if (Status begun = begin_sequence(); !begun) return begun;
+        for (std::uint64_t i = 0; i < std::min(count, kMost) && !is_out_of_bounds(); ++i) {
+            analysis::Probe probe = probes_.at(rule);
+            probe.packet.set_number(opens == Opens::kSender ? packet::FieldId::kPortSrc : packet::FieldId::kPortDst,
+                                    kPorts + i);
+            const std::uint64_t gap_ns = i * 2 < count ? 1'000 : kSlow_ns;
+            if (Status done = conversation(probe, rule, opens, gap_ns, 2); !done) return done;
+        }
+    }
     return Done{};
 }
 
@@ -216,20 +244,27 @@ Status Validation::sequences_of(std::uint32_t rule) {
         add_time(times, change.for_ns);
         add_time(times, policy_.sets[static_cast<std::size_t>(change.set)].ttl_ns.value_or(0));
     };
-    const auto take = [&](const policy::StateTerm& term) {
+    for (const policy::StateTerm& term : typed.terms) {
         count = std::max(count, beyond(term, bytes));
         add_time(times, period_ns(term, bytes));
-    };
-    for (const policy::StateTerm& term : typed.terms) take(term);
+    }
+    std::uint64_t events = 0;  // of throttled alerts, once the terms are true
     for (const policy::SetChange& change : typed.changes) ends(change);
     for (const policy::AlertAction& action : typed.alerts) {
         const policy::Alert& alert = policy_.alerts[static_cast<std::size_t>(action.alert)];
-        if (alert.throttle) take(*alert.throttle);
+        if (alert.throttle) {
+            events = std::max(events, beyond(*alert.throttle, bytes));
+            add_time(times, period_ns(*alert.throttle, bytes));
+        }
         for (const policy::SetChange& change : alert.responses) ends(change);
         for (const policy::Escalation& escalation : alert.escalations) add_time(times, escalation.window_ns);
     }
-    if (has_flow(policy_, typed))
+    count = std::min(count, kMostPackets + 1) + std::min(events, kMostPackets + 1);
+    if (has_flow(typed)) {
         if (Status done = conversations_of(rule); !done) return done;
+        if (count > 1)
+            if (Status done = many_conversations_of(rule, count); !done) return done;
+    }
     const bool is_tried = count <= kMostPackets && (count > 1 || !times.empty());
     if (is_tried) {
         for (const Values values : {Values::kSame, Values::kDistinct}) {

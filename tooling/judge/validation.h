@@ -1,6 +1,7 @@
 // The pass over a policy behind validate().
 #pragma once
 
+#include "compiler/oracle/flows.h"
 #include "tooling/judge/validate.h"
 
 namespace weir::tooling {
@@ -62,7 +63,11 @@ private:
     Status at_times_of(std::uint32_t rule, std::uint64_t count, std::uint64_t wait_ns);
     Status surge_of(std::uint32_t rule, const policy::StateTerm& term);
     Status conversations_of(std::uint32_t rule);
-    Status conversation(std::uint32_t rule, Opens opens, std::uint64_t gap_ns, std::uint64_t packets);
+    // Packets before and after a handshake, of a flow of `there`.
+    Status conversation(const analysis::Probe& there, std::uint32_t rule, Opens opens, std::uint64_t gap_ns,
+                        std::uint64_t packets);
+    Status many_conversations_of(std::uint32_t rule, std::uint64_t count);
+    bool has_flow(const policy::Rule& rule) const;
     // `wait_ns` after the packet before.
     Status send(const analysis::Probe& probe, std::uint32_t rule, packet::Direction direction, std::uint64_t wait_ns);
     Status begin_sequence();
@@ -75,6 +80,7 @@ private:
     Seeded random_;
     analysis::Aim aim_;
     oracle::Oracle oracle_;  // for conditions alone
+    oracle::Flows flows_;    // as the oracle that judges has them
     bool has_state_ = false;
     bool has_kernel_ = false;
     std::uint64_t now_ns_ = 0;
