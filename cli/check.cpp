@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/load.h"
@@ -35,6 +36,7 @@ struct CheckArguments {
     bool sinks = false;
     std::string against{};
     ValidateArguments validate{};
+    BudgetArguments budget{};
 };
 
 // Compiles the policy and runs the kernel's verifier. Nothing stays in the kernel.
@@ -182,6 +184,8 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
     if (loaded.compiled && status == kOk && arguments.sinks) status = try_sinks(arguments, *loaded.compiled, file);
     if (loaded.compiled && status == kOk && arguments.validate.is_wanted)
         status = validate_policy(arguments.validate, loaded, file, arguments.options.format, files);
+    if (loaded.compiled && status == kOk && arguments.budget.any())
+        status = check_budget(arguments.budget, loaded, file, arguments.options.format, files);
     if (!loaded.unjudged.empty()) say_unjudged(arguments, file, loaded.unjudged);
     if (status == kOk && arguments.options.format == "human" && !is_quiet())
         fmt::print(arguments.fix && file == "-" ? stderr : stdout, "{}: ok: {}, {}{}\n", printable(file),
@@ -226,6 +230,7 @@ void add_check(CLI::App& app, int& status) {
     command->add_flag("--fix", arguments.fix,
                       "apply the fixes that are certain to the files; of - the fixed text goes to standard output");
     add_validate_options(*command, arguments.validate);
+    add_budget_options(*command, arguments.budget);
     command->callback([&status] { status = check(arguments); });
 }
 

@@ -23,9 +23,6 @@ void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
         ->check(CLI::IsMember({"warnings"}));
 }
 
-namespace {
-
-// "64KB", "10MB", "2GB", in powers of 1000 as in a policy.
 std::optional<std::uint64_t> parse_size(const std::string& text) {
     constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
         {"KB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}};
@@ -36,8 +33,6 @@ std::optional<std::uint64_t> parse_size(const std::string& text) {
         if (unit == end && number != 0 && number <= ~std::uint64_t{0} / bytes) return number * bytes;
     return std::nullopt;
 }
-
-}  // namespace
 
 void add_memory_option(CLI::App& command, tooling::PolicyOptions& options) {
     command

@@ -1,6 +1,8 @@
 // Options that several commands share.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +13,8 @@ namespace weir::cli {
 
 // --format, --include, --deny: of every command that reads a policy.
 void add_policy_options(CLI::App& command, tooling::PolicyOptions& options);
+// "64KB", "10MB", "2GB", in powers of 1000 as in a policy. Nothing where it is no size above 0.
+std::optional<std::uint64_t> parse_size(const std::string& text);
 // --memory: of every command that compiles a policy, and of `weir run`, whose reloads keep it.
 void add_memory_option(CLI::App& command, tooling::PolicyOptions& options);
 // --name: the name of a running engine.

@@ -10,6 +10,7 @@
 #include "compiler/ir/build_cache.h"
 #include "compiler/ir/build_forest.h"
 #include "compiler/ir/code_size.h"
+#include "compiler/ir/rule_costs.h"
 
 namespace weir::ir {
 namespace {
@@ -42,6 +43,11 @@ double forest_cost(const Forests& forests) {
 }
 
 }  // namespace
+
+double decision_ns(const Decision& decision) {
+    if (decision.strategy == Strategy::kForest) return forest_cost(decision.forests);
+    return kComparisonNs * static_cast<double>(code_size(decision));
+}
 
 void build(Decision& decision, BuildCache* cache) {
     const Boxes boxes = make_boxes(decision, {});
