@@ -1,4 +1,4 @@
-// Tested by tests/cli/explain_test.py.
+// Tested by tests/cli/explain_test.py with `"explain"`.
 #include "cli/explain_packet.h"
 
 #include <unistd.h>

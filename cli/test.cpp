@@ -32,7 +32,7 @@ struct TestArguments {
     std::string engine{};
     std::string junit{};
     std::string filter = "*";
-    bool coverage = false;
+    bool coverage = false, mutants = false, suggestions = false;
     std::optional<double> threshold{};
 };
 
@@ -88,15 +88,17 @@ void test_file(const TestArguments& arguments, const std::string& file, PolicyFi
         }
         outcome.results.push_back(std::move(*result));
     }
-    if (arguments.coverage)
-        fail(say_coverage({loaded, arguments.options.format, arguments.filter, arguments.threshold, files}));
+    const TestQuality quality{loaded, arguments.options.format, arguments.filter, arguments.threshold, files};
+    if (arguments.coverage) fail(say_coverage(quality));
+    if (arguments.mutants) fail(say_mutants(quality));
+    if (arguments.suggestions) fail(say_suggestions(quality));
 }
 
 int test(const TestArguments& arguments) {
     end_on_interrupt();
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
-    if (arguments.threshold && !arguments.coverage) {
-        fmt::print(stderr, "weir: `--threshold` is of `--coverage`: give that, too\n");
+    if (arguments.threshold && !arguments.coverage && !arguments.mutants) {
+        fmt::print(stderr, "weir: `--threshold` is of `--coverage` and `--mutate`: give one of them, too\n");
         return kUsage;
     }
     Outcome outcome;
@@ -132,7 +134,12 @@ void add_test(CLI::App& app, int& status) {
         ->capture_default_str();
     command->add_flag("--coverage", arguments.coverage,
                       "list the rules, conditions, state terms, sets and alerts that no test packet meets");
-    command->add_option("--threshold", arguments.threshold, "status 1 where a share is below: coverage, in percent")
+    command->add_flag("--mutate", arguments.mutants,
+                      "change the policy a little, many times: which changes does no test notice?");
+    command->add_flag("--suggest", arguments.suggestions, "write tests for the rules that no test packet matches");
+    command
+        ->add_option("--threshold", arguments.threshold,
+                     "status 1 if less than this share, in percent, is covered (--coverage) or noticed (--mutate)")
         ->type_name("P")
         ->check(CLI::Range(0.0, 100.0));
     add_policy_options(*command, arguments.options);

@@ -19,5 +19,7 @@ struct TestQuality {
 
 // Each prints its findings and returns an exit status.
 int say_coverage(const TestQuality& of);
+int say_mutants(const TestQuality& of);
+int say_suggestions(const TestQuality& of);
 
 }  // namespace weir::cli

@@ -223,4 +223,59 @@ std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& p
     return frames;
 }
 
+namespace {
+
+void collect_comparisons(const policy::TypedPolicy& policy, policy::ExprId id, std::vector<policy::ExprId>& all) {
+    const policy::Expr& expr = policy.expr(id);
+    const auto* both = std::get_if<policy::And>(&expr.node);
+    const auto* either = std::get_if<policy::Or>(&expr.node);
+    if (both != nullptr || either != nullptr) {
+        for (const policy::ExprId operand : both != nullptr ? both->operands : either->operands)
+            collect_comparisons(policy, operand, all);
+    } else if (const auto* negation = std::get_if<policy::Not>(&expr.node)) {
+        collect_comparisons(policy, negation->operand, all);
+    } else {
+        all.push_back(id);
+    }
+}
+
+// Another value of the key.
+void change_key(packet::ProbePacket& packet, packet::FieldId field, Seeded& random) {
+    if (packet::field(field).type == packet::Type::kIp) {
+        packet.need_address(field);
+        return packet.set_address(field, neighbour(packet.address(field), packet::Side::kAbove));
+    }
+    packet.set_number(field, 1000 + random.below(50));
+}
+
+}  // namespace
+
+std::vector<std::vector<std::uint8_t>> probe_frames_near(const policy::TypedPolicy& policy, const policy::Rule& rule,
+                                                         const packet::TestPacket& packet, std::size_t count,
+                                                         std::uint64_t seed) {
+    Seeded random(seed);
+    std::vector<policy::ExprId> comparisons;
+    collect_comparisons(policy, rule.condition, comparisons);
+    std::vector<packet::FieldId> keys;
+    for (const policy::StateTerm& term : rule.terms) {
+        if (term.condition != policy::kNoExpr) collect_comparisons(policy, term.condition, comparisons);
+        for (const policy::KeyField& key : term.keys) keys.push_back(key.field);
+        if (term.value) keys.push_back(term.value->field);
+    }
+    std::vector<std::vector<std::uint8_t>> frames;
+    while (frames.size() < count) {
+        packet::ProbePacket near(random, packet);
+        PacketShaper shaper(policy, near, random);
+        using packet::Polarity;
+        if (!keys.empty() && random.one_in(4))
+            change_key(near, random.of(keys), random);
+        else if (random.one_in(4))
+            shaper.walk(rule.condition, Polarity::kHolds);
+        else
+            shaper.walk(random.of(comparisons), random.one_in(2) ? Polarity::kHolds : Polarity::kFails);
+        frames.push_back(near.frame());
+    }
+    return frames;
+}
+
 }  // namespace weir::analysis

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/packet/frame_builder.h"
 #include "compiler/policy/typed_policy.h"
 
 namespace weir::analysis {
@@ -15,5 +16,11 @@ namespace weir::analysis {
 // all.
 std::vector<std::vector<std::uint8_t>> probe_frames(const policy::TypedPolicy& policy, std::size_t count,
                                                     std::uint64_t seed);
+
+// `count` frames that differ from `packet` in what the rule reads: in one comparison, or so that its condition holds,
+// on either side of a boundary; or in a key of its state terms. Some may be the packet itself.
+std::vector<std::vector<std::uint8_t>> probe_frames_near(const policy::TypedPolicy& policy, const policy::Rule& rule,
+                                                         const packet::TestPacket& packet, std::size_t count,
+                                                         std::uint64_t seed);
 
 }  // namespace weir::analysis

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/packet/fields.h"
@@ -35,6 +36,8 @@ enum class PayloadEnd : std::uint8_t { kThere, kOpen };  // the payload ends whe
 class ProbePacket {
 public:
     explicit ProbePacket(Seeded& random);
+    // Begins with this packet; addresses that it needs besides are those of the documentation.
+    ProbePacket(Seeded& random, TestPacket packet) : random_(random), packet_(std::move(packet)), is_plain_(true) {}
     // As a test step of that protocol that says nothing more: documentation addresses, no payload.
     ProbePacket(Seeded& random, TestProtocol protocol);
 

@@ -130,6 +130,13 @@ double Coverage::percent() const {
     return sum.all == 0 ? 100.0 : 100.0 * static_cast<double>(sum.met) / static_cast<double>(sum.all);
 }
 
+std::vector<std::size_t> Coverage::unmatched() const {
+    std::vector<std::size_t> rules;
+    for (std::size_t i = 0; i < matched_.size(); ++i)
+        if (!matched_[i]) rules.push_back(i);
+    return rules;
+}
+
 std::vector<Finding> Coverage::findings() const {
     std::vector<Finding> found;
     const auto add = [&](Span span, std::string message, std::string label, const std::string& rule) {

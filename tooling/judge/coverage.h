@@ -35,6 +35,8 @@ public:
     Share verdicts() const;  // default, malformed, default egress
     double percent() const;  // of all of them together; 100 where there are none
 
+    // Rules that no packet matched, by number.
+    std::vector<std::size_t> unmatched() const;
     // Those that were not met, in the order of the text.
     std::vector<Finding> findings() const;
     std::string text() const;

@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/coverage_test.cpp and explain_test.cpp.
+// Tested by tests/unit/tooling/coverage_test.cpp with `findings`.
 #include "tooling/judge/excerpt.h"
 
 #include <algorithm>

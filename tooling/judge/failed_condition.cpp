@@ -1,4 +1,4 @@
-// Tested by tests/unit/tooling/explain_test.cpp.
+// Tested by tests/unit/tooling/explain_test.cpp with `failed`.
 #include "tooling/judge/failed_condition.h"
 
 #include <algorithm>
