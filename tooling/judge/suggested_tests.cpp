@@ -19,8 +19,8 @@ class Growing {
 public:
     explicit Growing(const policy::TypedPolicy& policy) : policy_(policy), pauses_(holds_state(policy)) {}
     bool add(const JudgedMutant& one) {
-        if (script_.empty()) return append(one, 0, {});
-        if (!pauses_) return append(one, 0, {});
+        if (append(one, 0, {})) return true;
+        if (!pauses_) return false;
         for (std::size_t i = 0; i < std::size(kPauses_ns); ++i)
             if (append(one, kPauses_ns[i], kPauseSteps[i])) return true;
         return false;
