@@ -37,7 +37,7 @@ class ProbePacket {
 public:
     explicit ProbePacket(Seeded& random);
     // Begins with this packet; addresses that it needs besides are those of the documentation.
-    ProbePacket(Seeded& random, TestPacket packet) : random_(random), packet_(std::move(packet)), is_plain_(true) {}
+    ProbePacket(Seeded& random, TestPacket packet) : random_(random), is_plain_(true), packet_(std::move(packet)) {}
     // As a test step of that protocol that says nothing more: documentation addresses, no payload.
     ProbePacket(Seeded& random, TestProtocol protocol);
 

@@ -218,14 +218,27 @@ void Mutants::defaults() {
               [](TypedPolicy& p, policy::Verdict v) { p.default_egress = std::move(v); });
 }
 
+// Changes that do not say how long an entry stays have the `ttl` of their set.
+void set_ttl(TypedPolicy& policy, std::size_t set, std::uint64_t to_ns) {
+    const std::uint64_t from_ns = *policy.sets[set].ttl_ns;
+    const auto change = [&](std::vector<policy::SetChange>& changes) {
+        for (policy::SetChange& one : changes)
+            if (static_cast<std::size_t>(one.set) == set && one.for_ns == from_ns) one.for_ns = to_ns;
+    };
+    for (policy::Rule& rule : policy.rules) change(rule.changes);
+    for (policy::Alert& alert : policy.alerts) change(alert.responses);
+    policy.sets[set].ttl_ns = to_ns;
+}
+
 void Mutants::sets() {
     for (std::size_t i = 0; i < policy_.sets.size(); ++i) {
         const policy::Set& set = policy_.sets[i];
         if (set.ttl_ns) {
+            const std::uint64_t ttl_ns = *set.ttl_ns;
             add(Mutant::Kind::kState, 0, set.span, fmt::format("`{}` with twice the `ttl`", set.name),
-                [i](TypedPolicy& p) { *p.sets[i].ttl_ns *= 2; });
+                [i, ttl_ns](TypedPolicy& p) { set_ttl(p, i, 2 * ttl_ns); });
             add(Mutant::Kind::kState, 0, set.span, fmt::format("`{}` with half the `ttl`", set.name),
-                [i](TypedPolicy& p) { *p.sets[i].ttl_ns /= 2; });
+                [i, ttl_ns](TypedPolicy& p) { set_ttl(p, i, ttl_ns / 2); });
         }
         if (set.from_file) continue;
         for (std::size_t entry = 0; entry < std::min<std::size_t>(set.entries.size(), kMostChanged); ++entry)
