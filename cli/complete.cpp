@@ -146,6 +146,8 @@ void add_values(Answer& answer, const CLI::Option& option, const Cursor& at) {
         add_sets(answer, at.engine);
     else if (name == "CODE")
         add_codes(answer);
+    else if (name == "FILE" && command == "import")
+        answer.files = "*";
     else if (is_one_of(name, {"FILE", "OLD", "NEW", "against"}))
         answer.files = "*.rules";
     else if (is_one_of(name, {"PCAP", "pcap"}))

@@ -1,5 +1,6 @@
 // weir import: another system's rules as a policy.
 // Tested by tests/cli/import_test.py with `"import"`.
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ struct ImportArguments {
     std::string name = "imported";
     std::string chain = "input";
     std::vector<std::string> addresses{};
+    std::vector<std::string> variables{};
     bool is_strict = false;
 };
 
@@ -44,7 +46,7 @@ void say_summary(const ImportCounts& counts) {
     if (is_quiet()) return;
     fmt::print(stderr, "{} read: {} said, {} said in part, {} not said", rules(counts.rules), counts.said,
                counts.partly, counts.unsaid);
-    if (counts.unreached != 0) fmt::print(stderr, ", {} that nothing jumps to", counts.unreached);
+    if (counts.unreached != 0) fmt::print(stderr, ", {} in chains that are not judged", counts.unreached);
     fmt::print(stderr, "\n");
     for (const auto& [reason, number] : counts.reasons) fmt::print(stderr, "{:>6}  {}\n", number, printable(reason));
 }
@@ -58,23 +60,65 @@ int say_diagnostics(const ImportArguments& arguments, tooling::LoadedPolicy load
     return kPolicyFault;
 }
 
+// nft's text as JSON. Where nft refuses it, `loaded` has the text and what nft said.
+Result<std::string> converted(const std::string& file, const std::string& text, tooling::LoadedPolicy& loaded) {
+    const std::size_t slash = file.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    NftRefusal refusal;
+    auto json = nft_as_json(text, folder, refusal);
+    if (json || refusal.message.empty()) return json;
+    Sources& sources = loaded.sources;
+    const std::uint32_t root = sources.add(file == "-" ? "<stdin>" : file, text);
+    std::uint32_t offset = 0;
+    for (std::uint32_t line = 1; line < refusal.line && offset < text.size(); ++offset) line += text[offset] == '\n';
+    offset = static_cast<std::uint32_t>(std::min<std::size_t>(offset + refusal.column - 1, text.size()));
+    loaded.diagnostics.add({Code::E601,
+                            {root, offset, offset + 1},
+                            "nft refuses the text: " + refusal.message,
+                            {},
+                            "`weir import nft` reads what nft itself takes",
+                            {},
+                            {},
+                            {},
+                            {}});
+    return std::string();
+}
+
 ImportOptions options_of(const ImportArguments& arguments) {
     ImportOptions options;
     options.judged = arguments.chain == "forward" ? HookKind::kForward : HookKind::kInput;
     for (const std::string& text : arguments.addresses) options.addresses.push_back(*host_address(text));
+    for (const std::string& text : arguments.variables)
+        options.variables[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
     return options;
+}
+
+Result<std::optional<ImportedPolicy>> import_kind(const ImportArguments& arguments, tooling::LoadedPolicy& loaded) {
+    const ImportOptions options = options_of(arguments);
+    if (arguments.kind == "iptables")
+        return import_iptables(loaded.sources, arguments.name, options, loaded.diagnostics);
+    if (arguments.kind == "suricata")
+        return import_suricata(loaded.sources, arguments.name, options, loaded.diagnostics);
+    return import_nft(loaded.sources, arguments.name, options, loaded.diagnostics);
 }
 
 int import_rules(const ImportArguments& arguments) {
     end_on_interrupt();
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
+    if (arguments.kind == "nft" && arguments.files.size() > 1) return say_usage("`import nft` reads one file");
     tooling::LoadedPolicy loaded;
     for (const std::string& file : arguments.files) {
         auto text = tooling::read_file(file);
         if (!text) return say_error(text.error());
+        if (arguments.kind == "nft" && !is_json(*text)) {
+            auto json = converted(file, *text, loaded);
+            if (!json) return say_error(json.error());
+            if (loaded.diagnostics.has_errors()) return say_diagnostics(arguments, std::move(loaded));
+            text = std::move(json);
+        }
         loaded.sources.add(file == "-" ? "<stdin>" : file, std::move(*text));
     }
-    auto imported = import_iptables(loaded.sources, arguments.name, options_of(arguments), loaded.diagnostics);
+    auto imported = import_kind(arguments, loaded);
     if (!imported) return say_error(imported.error());
     if (!*imported) return say_diagnostics(arguments, std::move(loaded));
     const ImportedPolicy& policy = **imported;
@@ -97,9 +141,13 @@ void add_import(CLI::App& app, int& status) {
         "What cannot be said in the language is a comment with the reason at its place, and counted on standard "
         "error.\n"
         "docs/import.md says what becomes of what.");
-    command->add_option("KIND", arguments.kind, "iptables: files of iptables-save, ip6tables-save and `ipset save`")
+    command
+        ->add_option(
+            "KIND", arguments.kind,
+            "iptables: files of iptables-save, ip6tables-save and `ipset save`; nft: JSON of `nft -j list ruleset`, or "
+            "nft's text where the program nft is there; suricata: files of rules")
         ->required()
-        ->check(CLI::IsMember({"iptables"}));
+        ->check(CLI::IsMember({"iptables", "nft", "suricata"}));
     command->add_option("FILE", arguments.files, "files that are read together; - is standard input")->required();
     command->add_option("-o,--out", arguments.out, "the policy; without it standard output")->type_name("OUT");
     command->add_flag("--strict", arguments.is_strict, "status 1, and no policy, if a rule is not said wholly");
@@ -116,6 +164,14 @@ void add_import(CLI::App& app, int& status) {
         ->type_name("ADDRESS[/LENGTH]")
         ->check([](const std::string& text) {
             return host_address(text) ? std::string() : "neither an address nor an address with a length: " + text;
+        });
+    command
+        ->add_option(
+            "--set", arguments.variables,
+            "suricata: the value of a variable, as HOME_NET=[10.0.0.0/8,192.0.2.0/24]; may be given several times")
+        ->type_name("NAME=VALUE")
+        ->check([](const std::string& text) {
+            return text.find('=') == std::string::npos ? "NAME=VALUE is needed: " + text : std::string();
         });
     command->add_option("--format", arguments.format, "format of diagnostics: human, json, sarif or github")
         ->check(CLI::IsMember({"human", "json", "sarif", "github"}))

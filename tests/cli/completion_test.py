@@ -71,6 +71,7 @@ class Completion(unittest.TestCase):
         self.assertEqual(ask("bash", "replay", ""), ("*.rules", []))
         self.assertEqual(ask("bash", "replay", "edge.rules", ""), ("*.pcap *.pcapng *.cap *.gz", []))
         self.assertEqual(ask("bash", "replay", "a", "b", ""), ("", []))
+        self.assertEqual(ask("bash", "import", "nft", ""), ("*", []))
         self.assertEqual(ask("bash", "check", "--include", ""), ("folders", []))
         self.assertEqual(ask("bash", "check", "--filter", "x", "--no-such", ""), ("*.rules", []))
         self.assertEqual(ask("bash", "frobnicate", "x", ""), ask("bash", ""))

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,10 +42,15 @@ private:
     void add_hook(const Hook& hook) {
         hook_ = &hook;
         Guard guard;
-        if (!options_.addresses.empty() && hook.kind != HookKind::kOutput) {
+        accepted_ = {};
+        if (!hook.guard.empty()) {
+            guard.operands.push_back(hook.guard);
+            guard.comparisons = 1;
+        }
+        if (!options_.addresses.empty() && hook.kind != HookKind::kOutput && !hook.is_everything) {
             guard.operands.push_back(hook.kind == HookKind::kInput ? "ip.dst in host_receives"
                                                                    : "ip.dst not in host_receives");
-            guard.comparisons = 1;
+            ++guard.comparisons;
         }
         walk(hook.chain, guard, hook.name);
         if (!hook.policy.empty() && !stopped_) add_policy(hook, guard);
@@ -57,7 +63,7 @@ private:
         rule.source = kNoSource;
         FlatEntry entry = entry_of(rule, guard, hook.name + "_policy");
         entry.origin = &hook.policy_origin;
-        flat_.entries.push_back(std::move(entry));
+        if (hook.is_last || hook.policy != "pass") flat_.entries.push_back(std::move(entry));
     }
 
     // The rules of a chain behind `guard`.
@@ -99,13 +105,46 @@ private:
         if (rule.next == Next::kJump || rule.next == Next::kGoto) return enter(rule, guard, near);
         if (rule.next == Next::kReturn && !is_base) return exclude(rule, guard, near);
         if (rule.next == Next::kReturn && hook_->policy.empty()) return exclude(rule, guard, near);
+        if (!hook_->is_last && verdict_of(rule) == "pass") return accept_here(rule, guard, near);
         flat_.entries.push_back(entry_of(rule, guard, near));
         return true;
     }
 
+    std::string verdict_of(const ImportedRule& rule) const {
+        return rule.next == Next::kVerdict ? rule.verdict : rule.next == Next::kReturn ? hook_->policy : std::string();
+    }
+
+    // Packets that this hook lets pass come to no more of its rules, but to those of later hooks.
+    bool accept_here(const ImportedRule& rule, const Guard& guard, const std::string& near) {
+        if (!rule.when.terms.empty())
+            return omit(rule,
+                        {"a limit may stand in a rule with a verdict or an alert, and other hooks judge what this one "
+                         "accepts"}),
+                   true;
+        add_effects(rule, guard, near);
+        const Guard before = std::exchange(accepted_, Guard{});
+        Guard all = joined(rule, guard);
+        if (all.operands.empty()) all.operands.push_back("packet.len >= 0");
+        if (!before.operands.empty()) {
+            all.operands = {fmt::format("{} or ({})", before.operands.front(), fmt::join(all.operands, " and "))};
+            all.comparisons += before.comparisons;
+        }
+        accepted_ = named(all, "accepted_by_" + hook_->name);
+        return true;
+    }
+
+    void add_effects(const ImportedRule& rule, const Guard& guard, const std::string& near) {
+        if (rule.effects.empty()) return;
+        ImportedRule first = rule;
+        first.next = Next::kNextRule;
+        FlatEntry entry = entry_of(first, guard, near);
+        entry.origin = &rule.origin;
+        flat_.entries.push_back(std::move(entry));
+    }
+
     std::vector<std::string> reasons_against(const ImportedRule& rule, const Guard& guard) {
         std::vector<std::string> reasons = rule.when.unsaid;
-        std::uint32_t comparisons = guard.comparisons + 2;
+        std::uint32_t comparisons = guard.comparisons + accepted_.comparisons + 2;
         for (const Operand& operand : rule.when.operands) {
             comparisons += operand.comparisons;
             if ((is_out() ? operand.out : operand.in).empty()) reasons.push_back(operand.why);
@@ -183,6 +222,10 @@ private:
             ++all.comparisons;
         }
         all.names_family = true;
+        if (!accepted_.operands.empty()) {
+            all.operands.push_back("not " + accepted_.operands.front());
+            all.comparisons += accepted_.comparisons;
+        }
         for (const Operand& operand : rule.when.operands) {
             all.operands.push_back(operand_text(operand));
             all.comparisons += operand.comparisons;
@@ -210,6 +253,7 @@ private:
         std::vector<std::string> actions = rule.effects;
         if (rule.next == Next::kVerdict) actions.push_back(verdict_here(rule.verdict, entry.reasons));
         if (rule.next == Next::kReturn) actions.push_back(verdict_here(hook_->policy, entry.reasons));
+        if (actions.empty()) actions.emplace_back("measure packet.len");  // a rule that only counts
         entry.actions = fmt::format("{}", fmt::join(actions, ", "));
         return entry;
     }
@@ -232,11 +276,14 @@ private:
         return guard;
     }
 
+    // A chain's own name: its key has the file or the table before it.
+    static std::string last_part(const std::string& chain) { return chain.substr(chain.rfind('/') + 1); }
+
     bool enter(const ImportedRule& rule, Guard& guard, const std::string& near) {
         if (std::find(path_.begin(), path_.end(), rule.chain) != path_.end() || path_.size() >= kMaxChainDepth) {
             diagnostics_.add({Code::E603,
                               rule.origin.span,
-                              fmt::format("chain `{}` leads back to itself", one_line(rule.chain)),
+                              fmt::format("chain `{}` leads back to itself", one_line(last_part(rule.chain))),
                               "a jump of the cycle",
                               "the kernel takes no such rules: remove the jump",
                               {},
@@ -246,17 +293,12 @@ private:
             stopped_ = true;
             return true;
         }
-        if (!rule.effects.empty()) {
-            ImportedRule first = rule;
-            first.next = Next::kNextRule;
-            FlatEntry entry = entry_of(first, guard, near);
-            entry.origin = &rule.origin;
-            flat_.entries.push_back(std::move(entry));
-        }
+        add_effects(rule, guard, near);
         const std::size_t visits = ++visits_[rule.chain];
         const bool is_plain = rule.when.is_always();
-        Guard inner = is_plain ? guard : named(joined(rule, guard), "to_" + rule.chain);
-        const std::string inner_near = visits == 1 ? rule.chain : fmt::format("{}_{}", near, rule.chain);
+        Guard inner = is_plain ? guard : named(joined(rule, guard), "to_" + last_part(rule.chain));
+        const std::string inner_near =
+            visits == 1 ? last_part(rule.chain) : fmt::format("{}_{}", near.substr(0, 40), last_part(rule.chain));
         note_narrowed(rule);
         walk(rule.chain, inner, inner_near);
         if (rule.next == Next::kGoto && !is_plain) return exclude(rule, guard, near);
@@ -275,11 +317,7 @@ private:
 
     // The packets that the rule takes out of the chain do not come to its next rules.
     bool exclude(const ImportedRule& rule, Guard& guard, const std::string& near) {
-        if (!rule.effects.empty()) {
-            ImportedRule first = rule;
-            first.next = Next::kNextRule;
-            flat_.entries.push_back(entry_of(first, guard, near));
-        }
+        add_effects(rule, guard, near);
         if (rule.when.is_always()) return true;
         Guard own;
         for (const Operand& operand : rule.when.operands) {
@@ -301,6 +339,7 @@ private:
     Names& value_names_;
     Diagnostics& diagnostics_;
     const Hook* hook_ = nullptr;
+    Guard accepted_{};                 // what the hook has let pass so far, where it is not the last: one name
     std::vector<std::string> path_{};  // chains from the hook to here
     std::set<std::string> reached_{};
     std::set<std::size_t> seen_unreached_{};

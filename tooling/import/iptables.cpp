@@ -30,6 +30,14 @@ bool is_plain_module(const std::string& name) {
     return std::find(std::begin(kModules), std::end(kModules), name) != std::end(kModules);
 }
 
+// iptables tries matches in their order, and the header (-s, -d, -p, -i, -o) before all.
+void note_late_condition(RuleState& state, const std::string& option, std::size_t before) {
+    static constexpr std::string_view kHeader[] = {"-s", "-d", "-p", "-i", "-o", "-f"};
+    const bool is_header = std::find(std::begin(kHeader), std::end(kHeader), option) != std::end(kHeader);
+    if (!state.has_limit || is_header || state.rule.when.operands.size() == before) return;
+    state.rule.when.narrowed.emplace_back("its limit counts only packets that its other conditions take");
+}
+
 void read_words(RuleState& state, WordReader words, const std::string& chain) {
     while (!words.is_done()) {
         std::string option = words.next();
@@ -48,7 +56,10 @@ void read_words(RuleState& state, WordReader words, const std::string& chain) {
         } else if (option == "-c") {  // counters
             words.next();
             words.next();
-        } else if (!read_match(state, option, sense, words)) {
+        } else if (const std::size_t before = state.rule.when.operands.size();
+                   read_match(state, option, sense, words)) {
+            note_late_condition(state, option, before);
+        } else {
             state.rule.when.unsaid.push_back(fmt::format("`{}` cannot be said", one_line(option, 40)));
             skip_options(words);
         }

@@ -38,10 +38,10 @@ void match_interface(RuleState& state, const std::string& option, Sense sense, c
     if (value == "+" && sense == Sense::kIs) return;
     std::string text;
     if (value.ends_with('+')) {
-        text = fmt::format("iface starts_with {}", quoted(value.substr(0, value.size() - 1)));
+        text = fmt::format("iface starts_with {}", string_literal(value.substr(0, value.size() - 1)));
         if (sense == Sense::kIsNot) text = fmt::format("not {}", text);
     } else {
-        text = fmt::format("iface {} {}", sense == Sense::kIs ? "==" : "!=", quoted(value));
+        text = fmt::format("iface {} {}", sense == Sense::kIs ? "==" : "!=", string_literal(value));
     }
     if (is_in)
         return state.rule.when.add_in(text, "the interface that a packet came in on is not known when it goes out");
@@ -228,9 +228,8 @@ void match_length(RuleState& state, const std::string&, Sense sense, const std::
     match_span(state, "ip.len", FieldId::kIpLen, 65535, sense, value);
 }
 
-void match_comment(RuleState& state, const std::string&, Sense, const std::string& value) {
-    state.rule.comment = value;
-}
+// The text of the rule, which is its note, has it.
+void match_comment(RuleState&, const std::string&, Sense, const std::string&) {}
 
 void match_syn(RuleState& state, const std::string&, Sense sense, const std::string&) {
     match_flags(state, sense, "SYN,RST,ACK,FIN", "SYN");

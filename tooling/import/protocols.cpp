@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "compiler/packet/value_names.h"
 #include "tooling/import/words.h"
@@ -57,7 +58,11 @@ std::optional<std::uint8_t> protocol_number(std::string_view name) {
     if (const auto number = parse_number(name))
         return *number <= 255 ? std::optional(static_cast<std::uint8_t>(*number)) : std::nullopt;
     if (name == "icmpv6" || name == "ipv6-icmp") return std::uint8_t{58};
-    if (name == "ipencap" || name == "ipip") return std::uint8_t{4};
+    // Names of /etc/protocols that IANA has not.
+    static constexpr std::pair<std::string_view, std::uint8_t> kOthers[] = {
+        {"ipencap", 4}, {"ipip", 4}, {"ospf", 89}, {"ipv6-nonxt", 59}, {"ipv6-opts", 60}, {"ipcomp", 108}};
+    for (const auto& [other, number] : kOthers)
+        if (other == name) return number;
     std::string ours(name);
     std::transform(ours.begin(), ours.end(), ours.begin(),
                    [](unsigned char c) { return c == '-' ? '_' : std::tolower(c); });

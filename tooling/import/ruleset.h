@@ -73,9 +73,12 @@ struct Hook {
     HookKind kind = HookKind::kInput;
     std::string chain{};
     std::string name{};    // of its rules: "input", "input6"
-    std::string family{};  // "ip4", "ip6", "ip"; empty: any frame
+    std::string family{};  // "ip4", "ip6", "ip", "arp"; empty: any frame
     std::string policy{};  // the verdict behind its last rule; empty: none
     Origin policy_origin{};
+    std::string guard{};         // a condition of all its packets: iface == "eth0"
+    bool is_everything = false;  // packets for the host and others: ingress, prerouting
+    bool is_last = true;         // no later hook judges the packets that it lets pass
 };
 
 struct ImportedAlert {

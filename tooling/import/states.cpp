@@ -61,10 +61,10 @@ void add_states(unsigned bits, Condition& when, Ruleset& ruleset) {
              static_cast<std::uint32_t>(10 * said.size()));
 }
 
-std::string state_lets(unsigned bits) {
+std::string state_lets(unsigned bits, const std::set<std::string, std::less<>>& used) {
     std::string text;
     for (const State& state : kStates)
-        if ((bits & state.bit) != 0 && !state.name.empty())
+        if ((bits & state.bit) != 0 && used.contains(state.name))
             text += fmt::format("let {} = {}\n", state.name, state.said);
     return text;
 }

@@ -49,11 +49,12 @@ std::string Names::make(std::string_view near) {
     if (std::isdigit(static_cast<unsigned char>(name.front())) != 0) name.insert(0, "n");
     if (is_word_of_language(name)) name += "_1";
     std::string free = name;
-    for (std::size_t number = 2; !taken_.insert(free).second; ++number) free = fmt::format("{}_{}", name, number);
+    while (!taken_.insert(free).second)
+        free = fmt::format("{}_{}", name, ++last_number_.try_emplace(name, 1).first->second);
     return free;
 }
 
-std::string quoted(std::string_view text, std::size_t limit_bytes) {
+std::string string_literal(std::string_view text, std::size_t limit_bytes) {
     std::string out = "\"";
     for (const char c : cut(printable(text), limit_bytes)) {
         if (c == '"' || c == '\\') out += '\\';

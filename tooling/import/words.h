@@ -2,7 +2,9 @@
 // importers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,10 +24,11 @@ public:
 
 private:
     std::set<std::string> taken_{};
+    std::map<std::string, std::size_t> last_number_{};  // behind a name that was taken
 };
 
 // "…", with escapes. At most `limit_bytes` of `text`; cut text ends with "…".
-std::string quoted(std::string_view text, std::size_t limit_bytes = 1000);
+std::string string_literal(std::string_view text, std::size_t limit_bytes = 1000);
 // One line of a comment: printable, cut.
 std::string one_line(std::string_view text, std::size_t limit_bytes = 160);
 

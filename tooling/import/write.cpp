@@ -2,6 +2,8 @@
 #include "tooling/import/write.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -27,15 +29,15 @@ std::string note_of(const FlatEntry& entry) {
     std::string note = entry.origin == nullptr ? std::string() : entry.origin->place;
     if (entry.origin != nullptr && !entry.origin->text.empty()) note += ": " + entry.origin->text;
     if (!entry.comment.empty()) note += " — " + entry.comment;
-    return quoted(note, 200);
+    return string_literal(note, 200);
 }
 
 std::string text_of(const FlatEntry& entry) {
-    if (entry.kind == FlatEntry::Kind::kUnsaid) return comment_of(entry, "not said");
-    if (entry.kind == FlatEntry::Kind::kLet) return fmt::format("let {} = {}\n", entry.name, entry.when);
+    if (entry.kind == FlatEntry::Kind::kUnsaid) return "\n" + comment_of(entry, "not said");
+    if (entry.kind == FlatEntry::Kind::kLet) return fmt::format("\nlet {} = {}\n", entry.name, entry.when);
     const std::string partly = entry.reasons.empty() ? std::string() : comment_of(entry, "said in part");
     const std::string when = entry.when.empty() ? "packet.len >= 0" : entry.when;
-    return fmt::format("{}rule {} {{\n note {}\n{} when {}\n then {}\n}}\n", partly, entry.name, note_of(entry),
+    return fmt::format("\n{}rule {} {{\n note {}\n{} when {}\n then {}\n}}\n", partly, entry.name, note_of(entry),
                        entry.is_egress ? " egress\n" : "", when, entry.actions);
 }
 
@@ -47,14 +49,16 @@ public:
 
     std::string build() {
         places_.clear();
+        find_used();
         text_ = fmt::format("# {}\n", one_line(title_, 300));
         for (const std::string& remark : ruleset_.remarks) text_ += fmt::format("# {}\n", one_line(remark, 300));
         text_ += fmt::format("\npolicy {}\n\ndefault pass\n", name_);
         if (!ruleset_.judges_frames) text_ += "malformed drop\n";
         text_ += "\n";
         write_host();
-        text_ += state_lets(ruleset_.states);
+        text_ += state_lets(ruleset_.states, used_);
         for (const ImportedItem& item : ruleset_.items) {
+            if (!used_.contains(item.name)) continue;
             for (const std::string& remark : item.remarks)
                 text_ += fmt::format("# said in part: {}\n", one_line(remark, 240));
             text_ += item.text + "\n";
@@ -62,10 +66,12 @@ public:
         write_fragments();
         for (std::size_t i = 0; i < flat_.entries.size(); ++i) {
             places_.push_back(text_.size());
-            text_ += text_of(flat_.entries[i]);
+            if (flat_.entries[i].kind != FlatEntry::Kind::kLet || used_.contains(flat_.entries[i].name))
+                text_ += text_of(flat_.entries[i]);
         }
         places_.push_back(text_.size());
-        for (const ImportedAlert& alert : ruleset_.alerts) text_ += alert_text(alert);
+        for (const ImportedAlert& alert : ruleset_.alerts)
+            if (used_.contains(alert.name)) text_ += alert_text(alert);
         return text_;
     }
 
@@ -77,6 +83,27 @@ public:
     }
 
 private:
+    // The names in the rules that are written, and in the lets that those name. Lets stand before what names them.
+    void find_used() {
+        used_.clear();
+        for (auto entry = flat_.entries.rbegin(); entry != flat_.entries.rend(); ++entry) {
+            const bool is_written = entry->kind == FlatEntry::Kind::kRule ||
+                                    (entry->kind == FlatEntry::Kind::kLet && used_.contains(entry->name));
+            if (!is_written) continue;
+            note_words(entry->when);
+            note_words(entry->actions);
+        }
+    }
+    void note_words(std::string_view text) {
+        const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+        for (std::size_t i = 0; i < text.size();) {
+            std::size_t end = i;
+            while (end < text.size() && is_name(text[end])) ++end;
+            if (end > i) used_.emplace(text.substr(i, end - i));
+            i = end + 1;
+        }
+    }
+
     void write_host() {
         if (options_.addresses.empty()) return;
         std::vector<std::string> receives{"224.0.0.0/4", "ff00::/8", "255.255.255.255"}, own;
@@ -87,7 +114,9 @@ private:
         }
         std::sort(receives.begin(), receives.end());
         receives.erase(std::unique(receives.begin(), receives.end()), receives.end());
-        text_ += fmt::format("let host_addresses = {{ {} }}\n", fmt::join(own, ", "));
+        if (used_.contains("host_addresses"))
+            text_ += fmt::format("let host_addresses = {{ {} }}\n", fmt::join(own, ", "));
+        if (!used_.contains("host_receives")) return;
         text_ += fmt::format("let host_receives = {{ {} }}\n\n", fmt::join(receives, ", "));
     }
 
@@ -95,13 +124,13 @@ private:
     void write_fragments() {
         if (ruleset_.names_fragments || ruleset_.judges_frames || ruleset_.hooks.empty()) return;
         text_ +=
-            "rule later_fragments {\n note \"the kernel judges whole datagrams: without its first fragment, which is "
+            "\nrule later_fragments {\n note \"the kernel judges whole datagrams: without its first fragment, which is "
             "judged by its ports, none is put together\"\n when ip.frag_offset > 0\n then pass\n}\n";
     }
 
     static std::string alert_text(const ImportedAlert& alert) {
-        return fmt::format("alert {} {{\n severity {}\n message {}\n{}}}\n", alert.name, alert.severity,
-                           quoted(alert.message), alert.clauses);
+        return fmt::format("\nalert {} {{\n severity {}\n message {}\n{}}}\n", alert.name, alert.severity,
+                           string_literal(alert.message), alert.clauses);
     }
 
     const Ruleset& ruleset_;
@@ -111,6 +140,7 @@ private:
     const std::string& title_;
     std::string text_{};
     std::vector<std::size_t> places_{};
+    std::set<std::string, std::less<>> used_{};
 };
 
 ImportCounts counts_of(const Ruleset& ruleset, const FlatRules& flat) {
