@@ -56,11 +56,14 @@ Domain link_domain() {
             shape.other_type = type;
             domain.sent.push_back({.frame = frame_of(shape)});
         }
+    const auto is_tag = [](unsigned high, unsigned low) {
+        return (high == 0x81 && low == 0) || (high == 0x88 && low == 0xa8);
+    };
     for (int tags = 1; tags <= 3; ++tags)
         for (const std::uint16_t outer : Words{6, 7, 8, 99, 100, 101})
             for (const std::uint16_t inner : Words{6, 7, 8}) {
                 for (const Bytes& plain : all_shapes()) {
-                    if (plain.size() < 14 || plain[12] == 0x81 || plain[12] == 0x88) continue;
+                    if (plain.size() < 14 || is_tag(plain[12], plain[13])) continue;
                     Bytes frame = cut(plain, 12) + tag(0x8100, outer);
                     if (tags > 1) frame = frame + tag(0x8100, inner);
                     if (tags > 2) frame = frame + tag(0x8100, 1);

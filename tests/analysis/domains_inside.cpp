@@ -391,21 +391,17 @@ Domain mac_domain() {
     for (const char* op : {"==", "!="}) domain.atoms.push_back(fields("eth.src", op, "eth.dst"));
     domain.keys = {"eth.src"};
     add_all(domain, all_shapes());
+    // IP, ARP, neither, at fault.
+    const std::vector<Bytes> shapes = {tcp4(), arp(), eth(0x88cc) + zeros(46), cut(tcp4(), 30), tcp6(), cut(arp(), 20)};
     const std::vector<Bytes> macs = {hex("020000000000"), hex("020000000001"), hex("020000000002"),
                                      hex("01005dffffff"), hex("01005e000000"), hex("01005e000001"),
                                      hex("01005e00007f"), hex("01005e000080"), hex("01005e000002"),
                                      hex("ffffffffffff"), hex("fffffffffffe"), hex("030000000000")};
     for (const Bytes& source : macs)
         for (const Bytes& destination : macs)
-            for (const int type : {-1, 0x0806, 0x88cc}) {
-                Shape shape;
-                shape.eth_source = source;
-                shape.eth_destination = destination;
-                shape.other_type = type == 0x0806 ? -1 : type;
-                Bytes frame = frame_of(shape);
-                if (type == 0x0806)
-                    frame = cut(frame, 12) + hex("0806 000108000604000102000000000 1c6336407000000000000c0000201 00");
-                domain.sent.push_back({.frame = frame});
+            for (const Bytes& plain : shapes) {
+                if (plain.size() < 14) continue;
+                domain.sent.push_back({.frame = destination + source + Bytes(plain.begin() + 12, plain.end())});
             }
     return domain;
 }
@@ -414,8 +410,9 @@ Domain direction_domain() {
     Domain domain{.name = "direction", .both_ways = true};
     add_flags(domain.atoms, {"tcp", "udp", "arp", "ip", "ip4", "ip6", "malformed"});
     add_texts(domain.atoms, "iface", {"eth0", "eth1"});
+    add_numbers(domain.atoms, "rx_queue", {0}, ">=");
     add_numbers(domain.atoms, "port.dst", {80}, "== != <");
-    domain.keys = {"ip.src", "port.dst"};
+    domain.keys = {"ip.src", "rx_queue"};
     std::vector<Bytes> frames = all_shapes();
     for (const std::uint8_t protocol : Bytes{6, 17, 132})
         for (const std::uint16_t port : Words{79, 81}) {

@@ -65,6 +65,13 @@ Z3World::Z3World(z3::context& context)
                        {"payload.len", payload_, payload_length_, 16},
                        {"udp.len", udp_, udp_length_, 16},
                        {"tcp.header_len", tcp_, tcp_header_, 8}};
+    name_bits();
+    addresses_ = {{"ip.src", context.bv_const("source4", 32), context.bv_const("source6", 128)},
+                  {"ip.dst", context.bv_const("destination4", 32), context.bv_const("destination6", 128)}};
+    possible_ = headers() && lengths();
+}
+
+void Z3World::name_bits() {
     for (const auto& [name, holds] :
          std::vector<std::pair<const char*, z3::expr>>{{"ip", ip_},
                                                        {"ip4", ip4_},
@@ -80,9 +87,6 @@ Z3World::Z3World(z3::context& context)
                                                        {"tcp.syn", tcp_ && !is(flags_ & constant(2), 0)},
                                                        {"tcp.ack", tcp_ && !is(flags_ & constant(16), 0)}})
         bits_.push_back({name, holds});
-    addresses_ = {{"ip.src", context.bv_const("source4", 32), context.bv_const("source6", 128)},
-                  {"ip.dst", context.bv_const("destination4", 32), context.bv_const("destination6", 128)}};
-    possible_ = headers() && lengths();
 }
 
 // Which headers there can be together.

@@ -50,6 +50,7 @@ private:
     z3::expr between(const z3::expr& value, std::uint64_t first, std::uint64_t last) {
         return z3::uge(value, constant(first)) && z3::ule(value, constant(last));
     }
+    void name_bits();
     z3::expr headers();
     z3::expr lengths();
     z3::expr compare(const z3::expr& left, const std::string& op, const z3::expr& right);
