@@ -121,6 +121,9 @@ int say_mutants(const TestQuality& of) {
     tooling::MutationOptions options;
     options.runs = [&](const policy::Test& test) { return runs(of, test); };
     options.step = [&](std::size_t done, std::size_t) { progress.step(done); };
+    // Searching for steps takes longer than all else.
+    using Suggest = tooling::MutationOptions::Suggest;
+    options.suggest = is_quiet() ? Suggest::kNo : Suggest::kYes;
     options.threads = std::max(std::thread::hardware_concurrency(), 1u);
     const auto mutation = tooling::mutate(of.loaded, options);
     progress.finish();
@@ -131,7 +134,7 @@ int say_mutants(const TestQuality& of) {
         return kPolicyFault;
     }
     for (const JudgedMutant& one : mutation->mutants)
-        if (one.outcome == JudgedMutant::Outcome::kNotNoticed) say_not_noticed(of, one);
+        if (one.outcome == JudgedMutant::Outcome::kNotNoticed && !is_quiet()) say_not_noticed(of, one);
     const std::string text = summary(*mutation, of.loaded.compiled->source_name, of.format);
     if (of.format != "sarif") std::fputs(text.c_str(), stdout);
     for (const tooling::SuggestedTest& test : tooling::suggested_tests(of.loaded, *mutation)) say_test(of, test);
