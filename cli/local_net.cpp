@@ -1,4 +1,4 @@
-// Tested by tests/cli/egress_test.py with `--local`.
+// Tested by tests/cli/explain_test.py with `"--local"`.
 #include "cli/local_net.h"
 
 namespace weir::cli {

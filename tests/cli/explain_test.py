@@ -64,6 +64,14 @@ class Explain(unittest.TestCase):
             if rule is None:
                 self.assertEqual(json.loads(said.stdout)["rules"][1]["failed"]["value"], str(number))
 
+    def test_a_frame_of_the_host_itself_is_on_its_way_out(self):
+        self.policy.write_text("rule out { egress when tcp then drop }\nrule come { when tcp then drop }\n")
+        for local, rule in (("198.51.100.0/24", "out"), ("192.0.2.1", "come")):
+            said = run("explain", self.policy, "--pcap", self.capture, "--frame", "1", "--local", local, "--format", "json")
+            account = json.loads(said.stdout)
+            self.assertEqual((account["rule"], account["packet"].startswith("out ")), (rule, rule == "out"), said.stderr)
+        self.assertEqual(run("explain", self.policy, "--pcap", self.capture, "--frame", "1", "--local", "x").returncode, 2)
+
     def test_wrong_usage_and_wrong_packets(self):
         for arguments in (["--packet", "tcp 1.2.3.4:5"], ["--packet", "tcp 1.2.3.4:5 -> 1.2.3.5:{1..9}"],
                           ["--pcap", self.capture], ["--frame", "1"], ["--pcap", self.capture, "--frame", "5"],
