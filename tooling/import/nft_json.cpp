@@ -82,6 +82,12 @@ std::string content(int file) {
     return text;
 }
 
+// Of a line or column; 1 where it is none.
+std::uint32_t place_number(std::string_view text) {
+    const std::uint64_t number = parse_number(text).value_or(1);
+    return number == 0 || number > INT32_MAX ? 1 : static_cast<std::uint32_t>(number);
+}
+
 // "/dev/stdin:6:146-150: Error: what is wrong"
 NftRefusal refusal_of(const std::string& said) {
     NftRefusal refusal;
@@ -92,10 +98,8 @@ NftRefusal refusal_of(const std::string& said) {
     constexpr std::string_view kPlace = "/dev/stdin:";
     if (!line.starts_with(kPlace)) return refusal;
     const auto parts = split(std::string_view(line).substr(kPlace.size()), ':');
-    const auto number = parse_number(parts[0]);
-    const auto column = parts.size() > 1 ? parse_number(parts[1].substr(0, parts[1].find('-'))) : std::nullopt;
-    if (number && *number > 0 && *number < UINT32_MAX) refusal.line = static_cast<std::uint32_t>(*number);
-    if (column && *column > 0 && *column < UINT32_MAX) refusal.column = static_cast<std::uint32_t>(*column);
+    refusal.line = place_number(parts[0]);
+    if (parts.size() > 1) refusal.column = place_number(parts[1].substr(0, parts[1].find('-')));
     return refusal;
 }
 

@@ -76,7 +76,7 @@ TEST_CASE("nft fields and nft matches") {
          "ip and payload[0:4] == hex\"cafebabe\"");
     says(match(fmt::format(R"({{"concat":[{},{}]}})", payload("ip", "saddr"), payload("tcp", "dport")),
                R"({"set":[{"concat":["1.2.3.4",22]}]})"),
-         "ip4 and (ip.src, tcp.dport) in { (1.2.3.4, 22) }");
+         "(ip.src, tcp.dport) in { (1.2.3.4, 22) }");
     says(match(R"({"ct":{"key":"state"}})", "\"new\"", "in"), "ip and state_new");
     says_not(match(R"({"meta":{"key":"mark"}})", "1"), "`meta mark` cannot be said");
     says_not(match(payload("ip", "saddr"), "\"@nothing\""), "set `nothing` is not in the file");
