@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <string>
 
-#include "compiler/analysis/witness.h"
 #include "compiler/compiler.h"
 #include "compiler/oracle/evaluate.h"
 #include "grammar/base/check.h"
 #include "tooling/judge/policy_changes.h"
+#include "tooling/judge/witness.h"
 
 namespace {
 
@@ -26,12 +26,12 @@ std::optional<Compiled> compiled(const std::string& text) {
     return made;
 }
 
-analysis::Outcome judged(const policy::TypedPolicy& policy, const analysis::Witness& witness) {
+analysis::Outcome judged(const policy::TypedPolicy& policy, const tooling::Witness& witness) {
     oracle::Oracle oracle(policy);
     oracle::Judgement judgement;
     for (std::uint64_t i = 0; i < witness.times; ++i)
         judgement = oracle.judge(witness.frame, 0, witness.interface, witness.direction);
-    return analysis::outcome_of(policy, judgement);
+    return tooling::outcome_of(policy, judgement);
 }
 
 void compare(const Compiled& before, const Compiled& after) {
