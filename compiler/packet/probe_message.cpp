@@ -146,8 +146,9 @@ void ProbePacket::randomise_rest() {
     for (std::uint8_t& one : packet_.eth_destination.bytes) one = static_cast<std::uint8_t>(random_.next());
     packet_.eth_source.bytes[0] &= 0xfe;
     if (random_.one_in(16)) set_version(6);
-    if (random_.one_in(8)) packet_.source_route = packet_.hop_by_hop = true;
-    if (random_.one_in(16)) packet_.destination_options = true;
+    packet_.source_route = random_.one_in(3);
+    packet_.hop_by_hop = random_.one_in(4);
+    packet_.destination_options = random_.one_in(3);
     if (random_.one_in(32)) set_protocol(packet_.source.version == 4 ? TestProtocol::kIcmp : TestProtocol::kIcmp6);
 }
 
