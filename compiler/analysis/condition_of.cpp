@@ -133,6 +133,8 @@ ConditionText ConditionOf::text(Bdd::Node packets) {
     if (has_parts) {
         const Bdd::Node any = any_of(parts);
         base = reduced(std::move(base), all, [&](Bdd::Node product) { return bdd.both(product, any) == packets; });
+    } else {
+        base = reduced(std::move(base), all, [&](Bdd::Node product) { return product == hull; });
     }
     if (parts.empty() && !has_others) return {joined(base) + "  # and more conditions", false};
     ConditionText as_parts = with_any(base, parts, has_parts);
