@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The language server as editors meet it: client_test.py WEIR SOURCE."""
+"""The language server as editors meet it: what "lsp" answers. client_test.py WEIR SOURCE."""
 import pathlib
 import subprocess
 import sys
