@@ -203,10 +203,12 @@ const Literals::Bits* Literals::bits_of(Bdd::Variable variable, Bdd::Node packet
     return best;
 }
 
-void Literals::presence(Cube& cube, Bdd::Node packets, Bdd::Variable variable) {
+// False where no word says it of the packets.
+bool Literals::presence(Cube& cube, Bdd::Node packets, Bdd::Variable variable) {
     Bdd& bdd = sets_.bdd();
     const Bdd::Node can_be = bdd.project(packets, {variable});
-    if (can_be == Bdd::kTrue || can_be == Bdd::kFalse) return;
+    if (can_be == Bdd::kTrue || can_be == Bdd::kFalse) return true;
+    const std::size_t size = cube.size();
     const bool is_one = can_be == bdd.variable(variable);
     std::optional<packet::FieldId> flag, any;
     for_each_field([&](packet::FieldId id) {
@@ -222,10 +224,10 @@ void Literals::presence(Cube& cube, Bdd::Node packets, Bdd::Variable variable) {
     if (flag)
         add(cube, policy::Flag{*flag}, !is_one);
     else if (any) {
-        const std::size_t size = cube.size();
         add(cube, any_value(*any), !is_one);
         if (cube.size() > size) cube.back().is_presence = true;
     }
+    return cube.size() > size;
 }
 
 void Literals::compared(Cube& cube, Bdd::Node packets, const std::vector<Bdd::Variable>& support) {
@@ -347,10 +349,11 @@ Cube Literals::hull(Bdd::Node packets, Bdd::Node care) {
     Cube cube;
     const std::vector<Bdd::Variable> support = bdd.support(bdd.restrict(packets, care));
     std::vector<const Bits*> done;
+    bool is_unsaid = false;
     for (const Bdd::Variable variable : support) {
         if (bdd.spent()) break;
         if (is_presence(variable)) {
-            presence(cube, packets, variable);
+            if (!presence(cube, packets, variable)) is_unsaid = true;
         } else if (const Bits* bits = bits_of(variable, packets, support);
                    bits != nullptr && std::find(done.begin(), done.end(), bits) == done.end()) {
             done.push_back(bits);
@@ -360,9 +363,10 @@ Cube Literals::hull(Bdd::Node packets, Bdd::Node care) {
     compared(cube, packets, support);
     terms(cube, packets, support);
     // A header that they all have says more than those that none has.
-    const bool is_indirect = std::any_of(cube.begin(), cube.end(), [](const Literal& literal) {
-        return literal.is_presence || (literal.is_denied && std::holds_alternative<policy::Flag>(literal.comparison));
-    });
+    const bool is_indirect = is_unsaid || std::any_of(cube.begin(), cube.end(), [](const Literal& literal) {
+                                 return literal.is_presence ||
+                                        (literal.is_denied && std::holds_alternative<policy::Flag>(literal.comparison));
+                             });
     if (is_indirect)
         for_each_field([&](packet::FieldId id) {
             if (packet::is_supported(id) && packet::is_presence(id) && is_all(packets, id))

@@ -72,7 +72,7 @@ private:
     void add(Cube& cube, policy::Comparison comparison, bool is_denied);
     const std::vector<Known>& known();
     const Bits* bits_of(Bdd::Variable variable, Bdd::Node packets, const std::vector<Bdd::Variable>& support);
-    void presence(Cube& cube, Bdd::Node packets, Bdd::Variable variable);
+    bool presence(Cube& cube, Bdd::Node packets, Bdd::Variable variable);
     void compared(Cube& cube, Bdd::Node packets, const std::vector<Bdd::Variable>& support);
     void terms(Cube& cube, Bdd::Node packets, const std::vector<Bdd::Variable>& support);
     void values(Cube& cube, Bdd::Node packets, const Bits& bits);
