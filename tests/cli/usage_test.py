@@ -38,7 +38,7 @@ class Usage(CommandCase):
                 (["check", "--fromat=json", "a"], "unknown option `--fromat` of `weir check`; did you mean `--format`?"),
                 (["--verison"], "unknown option `--verison`; did you mean `--version`?"),
                 (["check", "--zzzzzz", "a"], "unknown option `--zzzzzz` of `weir check`\n"),
-                (["check", "--format", "xml", "a"], "check: --format: xml not in {human,json,sarif,github}"),
+                (["check", "--format", "xml", "a"], "check: --format: xml not in {human,json,sarif,github,gitlab}"),
                 (["check"], "check: FILE is required")):
             self.assertIn(sentence, self.refused(*words), words)
         self.assertIn("`weir set --help`", self.refused("set", "lst"))

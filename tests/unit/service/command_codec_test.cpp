@@ -69,7 +69,7 @@ TEST_CASE("a value of a wrong type is refused by name, never dropped") {
         {R"({"command":"reload","include":"/a"})", "`include` must be an array of strings, not \"/a\""},
         {R"({"command":"reload","include":["/a",1]})", "`include` must be an array of strings, not [\"/a\",1]"},
         {R"({"command":"reload","include":["a"]})", "`include` must be paths from the root"},
-        {R"({"command":"reload","format":"xml"})", "`format` must be one of human, json, sarif, github, not \"xml\""},
+        {R"({"command":"reload","format":"xml"})", "`format` must be one of human, json, sarif, github, gitlab, not \"xml\""},
         {R"({"command":"reload","file":null})", "`file` must be a string, not null"},
         {R"({"command":"reload","confirm_within":60})", "there is no key `confirm_within` in this command"},
         {R"({"command":"reload","shadow":true,"confirm_within_ms":1})",
