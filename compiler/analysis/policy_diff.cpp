@@ -14,8 +14,9 @@
 namespace weir::analysis {
 namespace {
 
-constexpr std::size_t kMaxSteps = std::size_t{1} << 27;  // about ten seconds
-constexpr std::size_t kMaxNodes = std::size_t{1} << 24;  // 400 MB
+constexpr std::size_t kStepsOfFacts = std::size_t{1} << 22;  // less than a second
+constexpr std::size_t kMaxSteps = std::size_t{1} << 27;      // about ten seconds
+constexpr std::size_t kMaxNodes = std::size_t{1} << 24;      // 400 MB
 
 // What is left of a region on its way through the rules, by the alerts that were raised.
 using Parts = std::map<std::vector<std::string>, Bdd::Node>;
@@ -34,8 +35,9 @@ PolicyDiff::PolicyDiff(const policy::TypedPolicy& before, const policy::TypedPol
       sets_(universe_, joint_.policy),
       before_{before, joint_.before},
       after_{after, joint_.after} {
-    sets_.bdd().allow(kMaxSteps, kMaxNodes);
+    sets_.bdd().allow(kStepsOfFacts, kMaxNodes);
     universe_.assume_facts();
+    sets_.bdd().allow(kMaxSteps, kMaxNodes);
     for (Side* side : {&before_, &after_}) {
         for (const JointRule& rule : side->rules) side->boxes.push_back(box_of(joint_.policy, rule.condition));
         side->matches.resize(side->rules.size());

@@ -27,9 +27,10 @@ Reach::Reach(PacketSets& sets, const policy::TypedPolicy& policy)
     : sets_(sets), policy_(policy), unknown_(policy.rules.size()), comparison_(policy.exprs.size(), Bdd::kFalse) {
     Universe& universe = sets_.universe();
     for (const packet::Direction direction : packet::kDirections) universe.going(direction);
+    const bool is_void = spent();
     bdd().allow(kStepsOfComparisons);
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
-        unknown_[i] = !prepare(policy_.rules[i].condition);
+        unknown_[i] = is_void || !prepare(policy_.rules[i].condition);
         outlines_.push_back(outline_of(policy_, policy_.rules[i]));
         for (std::size_t place = 0; place < kPlaces; ++place)
             intervals_[place].push_back(outlines_.back().places[place]);

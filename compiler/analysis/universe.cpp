@@ -224,7 +224,7 @@ Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
         Bdd::Node never = Bdd::kTrue;
         for (const packet::FactPart& part : fact.when) never = bdd_.both(never, holds(part));
         for (const packet::FactPart& part : fact.then) never = bdd_.without(never, holds(part));
-        all = bdd_.without(all, never);
+        facts_.push_back(bdd_.complement(never));
     }
     return all;
 }
@@ -247,7 +247,11 @@ Bdd::Node Universe::broken_fact(const Point& point) const {
 }
 
 void Universe::assume_facts() {
-    for (const Bdd::Node fact : facts_) possible_ = bdd_.both(possible_, fact);
+    for (const Bdd::Node fact : facts_) {
+        const Bdd::Node all = bdd_.both(possible_, fact);
+        if (bdd_.spent()) return;
+        possible_ = all;
+    }
 }
 
 // ---- ranges ----

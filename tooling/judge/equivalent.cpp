@@ -7,6 +7,8 @@
 namespace weir::tooling {
 namespace {
 
+constexpr std::size_t kStepsOfFacts = std::size_t{1} << 22;
+
 using analysis::Bdd;
 
 constexpr std::size_t kMostRules = 500;  // of a policy that is looked at
@@ -18,7 +20,11 @@ public:
           changed_(changed),
           universe_({&policy, &changed}),
           before_(universe_, policy),
-          after_(universe_, changed) {}
+          after_(universe_, changed) {
+        universe_.bdd().allow(kStepsOfFacts);
+        universe_.assume_facts();
+        universe_.bdd().allow(analysis::Bdd::kMaxSteps);
+    }
 
     bool same(const Mutant& mutant) {
         for (const packet::Direction direction : packet::kDirections)
