@@ -127,7 +127,7 @@ def targets_of(space, values, version, hook):
               if not (kind(n).is_multicast or kind(n).is_loopback or kind(n).is_unspecified or kind(n).is_link_local
                       or (version == 4 and (n >> 24 == 0 or n >> 28 >= 14)))]
     if hook == "forward":
-        return [n for n in usable if n != int(own)] or [int(own) + 1]
+        return [n for n in usable[::2] if n != int(own)] or [int(own) + 1]      # the others are sources
     usable = usable[::4][:100]      # the others are sources: a source of the host's own would be refused before the rules
     for n in usable:
         space.inside("ip", f"-{version}", "route", "replace", "local", str(kind(n)), "dev", "lo", check=False)
