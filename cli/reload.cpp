@@ -97,6 +97,7 @@ void print_planned(const service::ReloadReply& reply, const service::Planned& pl
     if (!planned.removed_rules.empty()) fmt::print("    rules that go: {}\n", some_of(planned.removed_rules));
     for (const std::string& identity : planned.forgotten)
         fmt::print("    the state of `{}` would be lost: that policy does not use it\n", printable(identity));
+    if (!planned.changes.empty()) fmt::print("\n{}", printable_rendered(planned.changes, Colour::kOff));
 }
 
 // The first Ctrl-C withdraws the reload, the second ends the waiting.

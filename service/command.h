@@ -126,6 +126,8 @@ struct Planned {
     std::vector<std::string> new_rules{}, removed_rules{};  // names
     std::vector<std::string> forgotten{};                   // as in Committed
     double load_ms = 0;
+    std::string changes{};  // what packets get another verdict, rule or alert, as lines for people
+    std::string classes{};  // the same as a JSON array, as `weir diff` has it; empty: they were not compared
 };
 struct ReloadReply {
     std::string diagnostics;  // warnings

@@ -201,6 +201,8 @@ void describe(Fields& fields, Of<Planned, Fields>& outcome) {
     fields("new_rules", outcome.new_rules);
     fields("removed_rules", outcome.removed_rules);
     fields("forgotten", outcome.forgotten);
+    fields.optional("changes", outcome.changes);
+    fields.optional_json("classes", outcome.classes);
 }
 template <typename Fields>
 void describe(Fields& fields, Of<ReloadReply, Fields>& reply) {

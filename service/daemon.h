@@ -107,6 +107,7 @@ private:
     // daemon_triage.cpp
     void take_notes();
     void check_proposal(runtime::TriageNote note);
+    void compare_with_policy_in_force(WorkerRequest& request) const;
     void end_proposal(const WorkerOutcome& outcome);
 
     int poll_timeout_ms() const;

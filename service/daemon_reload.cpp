@@ -9,13 +9,17 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "runtime/kernel.h"
+#include "service/comparison.h"
 #include "service/daemon.h"
 #include "service/notice.h"
 
 namespace weir::service {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 const Error kNoFile{"the policy in force came from standard input: there is no file to read again", "weir reload FILE",
                     0};
@@ -42,6 +46,13 @@ void Daemon::reload_own_file(Why why) {
     waiting_.push_back({request_, why});
 }
 
+void Daemon::compare_with_policy_in_force(WorkerRequest& request) const {
+    const auto now = engine_->in_force();
+    if (!is_comparable(now.origin)) return;
+    request.before = now.origin;
+    request.before_include_dirs = request_.options.include_dirs;
+}
+
 void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     constexpr std::size_t kMaxWaiting = 64;  // reloads; more are turned away
     if (waiting_.size() >= kMaxWaiting)
@@ -59,6 +70,7 @@ void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     reload.request.options.deny_warnings = command.deny_warnings;
     reload.request.tests = command.no_tests ? TestsFirst::kLeaveOut : TestsFirst::kRun;
     reload.request.colour = command.colour ? Colour::kOn : Colour::kOff;
+    if (command.dry_run) compare_with_policy_in_force(reload.request);
     waiting_.push_back(std::move(reload));
 }
 
@@ -297,6 +309,10 @@ Result<Planned> Daemon::plan(const bpf::Object& object) const {
     std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
                         std::back_inserter(planned.removed_rules));
     planned.forgotten = engine_->state_change(object).ended;
+    planned.changes = loading_->compiled.changes;
+    // The compiler's process may have been taken over: what it says is JSON, or nothing.
+    const Json classes = Json::parse(loading_->compiled.classes, nullptr, false);
+    if (classes.is_array()) planned.classes = classes.dump(-1, ' ', true, Json::error_handler_t::replace);
     planned.load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
     return planned;
 }

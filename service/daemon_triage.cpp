@@ -22,7 +22,7 @@ void Daemon::take_notes() {
 
 void Daemon::check_proposal(runtime::TriageNote note) {
     constexpr std::size_t kMaxWaiting = 8;
-    constexpr std::uint64_t kCpu_seconds = 10;  // a reload may wait for it
+    constexpr std::uint64_t kCpu_seconds = 30;  // a reload may wait for it
     const auto now = engine_->in_force();
     std::string why;
     if (triages_->options().folder.empty())
@@ -38,6 +38,7 @@ void Daemon::check_proposal(runtime::TriageNote note) {
     reload.request.proposal = note.triage.proposal;
     reload.request.sha256 = now.origin.files.front().sha256;
     reload.request.tests = TestsFirst::kRun;
+    compare_with_policy_in_force(reload.request);
     reload.request.cpu_seconds = kCpu_seconds;
     reload.note = std::move(note);
     waiting_.push_back(std::move(reload));
@@ -55,8 +56,8 @@ void Daemon::end_proposal(const WorkerOutcome& outcome) {
     if (!is_with_proposal(outcome.text, reload.request.sha256, reload.request.proposal))
         return notice(
             fmt::format("a proposal of sink {} is refused: the compiler's answer is another text", reload.note.sink));
-    const auto path = write_proposal(triages_->options().folder, reload.request.file, outcome.text, reload.note,
-                                     runtime::realtime_ns());
+    const auto path = write_proposal(triages_->options().folder, reload.request.file, outcome.text, outcome.changes,
+                                     reload.note, runtime::realtime_ns());
     if (!path) return notice(fmt::format("a proposal of sink {} is lost: {}", reload.note.sink, path.error().message));
     notice(fmt::format("sink {} proposes {}: checked, and its tests pass; nobody has put it in force", reload.note.sink,
                        *path));

@@ -53,6 +53,12 @@ public:
     void optional(const char* key, const T& value, const T& otherwise = T()) {
         if (value != otherwise) (*this)(key, value);
     }
+    // A text that is JSON itself.
+    void optional_json(const char* key, const std::string& json) {
+        if (json.empty()) return;
+        begin(key);
+        out_ += json;
+    }
     void optional_up_to(const char* key, std::uint64_t value, std::uint64_t) { optional(key, value); }
     template <typename... Words>
     void optional_word(const char* key, const std::string& value, const char* otherwise, const Words&...) {
@@ -160,6 +166,9 @@ public:
     template <typename T>
     void optional(const char* key, T& value, const T& = T()) {
         take(key, value);
+    }
+    void optional_json(const char* key, std::string& json) {
+        if (const Json* found = find(key)) json = found->dump(-1, ' ', true, Json::error_handler_t::replace);
     }
     void optional_up_to(const char* key, std::uint64_t& value, std::uint64_t most) {
         std::uint64_t read = 0;

@@ -72,6 +72,8 @@ private:
             std::vector<std::string> include_dirs;
             for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) include_dirs.push_back(in.text());
             names_ = NamedFiles(root_, std::move(include_dirs));
+            also_.clear();
+            for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) also_.push_back(in.text());
             text_ = message.fds.empty() ? runtime::UniqueFd() : std::move(message.fds.front());
         }
     }
@@ -91,7 +93,9 @@ private:
     }
 
     Result<runtime::UniqueFd> open(const std::string& path) {
-        const NamedFiles::Kind kind = path == root_ ? NamedFiles::Kind::kPolicy : names_.kind(path);
+        NamedFiles::Kind kind = path == root_ ? NamedFiles::Kind::kPolicy : names_.kind(path);
+        if (kind == NamedFiles::Kind::kNone && std::find(also_.begin(), also_.end(), path) != also_.end())
+            kind = NamedFiles::Kind::kList;
         if (kind == NamedFiles::Kind::kNone) return because("the policy does not name it");
         auto file =
             path == root_ && text_ ? Result<runtime::UniqueFd>(runtime::duplicate(text_.get())) : open_regular(path);
@@ -103,6 +107,7 @@ private:
     std::string root_{};
     runtime::UniqueFd text_{};
     NamedFiles names_{};
+    std::vector<std::string> also_{};
 };
 
 // From the beginning, wherever others who have the file read or wrote last.
@@ -133,12 +138,15 @@ Result<runtime::UniqueFd> open_regular(const std::string& path) {
     return fd;
 }
 
-bool send_job(int socket, const std::string& root, const std::vector<std::string>& include_dirs, int text) {
+bool send_job(int socket, const std::string& root, const std::vector<std::string>& include_dirs,
+              const std::vector<std::string>& also, int text) {
     runtime::ByteWriter out;
     out.put(kJob);
     out.put(root);
     out.put(static_cast<std::uint32_t>(include_dirs.size()));
     for (const std::string& folder : include_dirs) out.put(folder);
+    out.put(static_cast<std::uint32_t>(also.size()));
+    for (const std::string& path : also) out.put(path);
     return send_message(socket, out.bytes(), {&text, text < 0 ? 0u : 1u}, Wait::kNo);
 }
 

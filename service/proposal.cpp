@@ -51,6 +51,19 @@ std::string judgement(const runtime::Triage& triage) {
                        triage.is_cited ? "" : ", without evidence");
 }
 
+// What the proposal would change, as far as a person reads.
+std::string as_comments(std::string_view changes) {
+    constexpr std::size_t kMostLines = 100, kMostBytes = 400;  // of a line
+    std::string text;
+    for (std::size_t lines = 0; !changes.empty(); ++lines) {
+        if (lines == kMostLines) return text + "# weir reload --dry-run shows the rest.\n";
+        const std::string_view line = changes.substr(0, changes.find('\n'));
+        changes.remove_prefix(std::min(changes.size(), line.size() + 1));
+        text += line.empty() ? "#\n" : "# " + printable(line.substr(0, kMostBytes)) + "\n";
+    }
+    return text.empty() ? text : "#\n# What it would change:\n" + text;
+}
+
 }  // namespace
 
 Status only_rules_and_tests(const std::string& proposal) {
@@ -78,7 +91,7 @@ bool is_with_proposal(const std::string& whole, const std::string& sha256, const
 }
 
 Result<std::string> write_proposal(const std::string& folder, const std::string& file, const std::string& policy,
-                                   const runtime::TriageNote& note, std::uint64_t now_ns) {
+                                   std::string_view changes, const runtime::TriageNote& note, std::uint64_t now_ns) {
     std::error_code problem;
     std::filesystem::create_directories(folder, problem);
     if (problem) return runtime::kernel_error(problem.value(), "making " + folder);
@@ -92,9 +105,9 @@ Result<std::string> write_proposal(const std::string& folder, const std::string&
     const std::string head = fmt::format(
         "# A proposal of sink {}: nobody has put it in force.\n"
         "# It says of {} events: {}\n# {}\n# Events: {}\n"
-        "# weir reload --shadow {} -I {}   compares it with the policy in force.\n\n",
+        "# weir reload --shadow {} -I {}   compares it with the policy in force.\n{}\n",
         note.sink, note.events, judgement(note.triage), printable(note.triage.reason), ids_of(note.triage),
-        printable(path), printable(tooling::folder_of(file)));
+        printable(path), printable(tooling::folder_of(file)), as_comments(changes));
     const std::string all = head + policy;
     const runtime::UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!out) return runtime::kernel_error(errno, "making " + path);

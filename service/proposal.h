@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "grammar/base/result.h"
 #include "runtime/sinks/triage.h"
@@ -23,10 +24,11 @@ bool is_with_proposal(const std::string& whole, const std::string& sha256, const
 // More are not kept: a person has to remove some.
 inline constexpr std::size_t kMaxProposals = 100;
 
-// Writes `policy`, which with_proposal() made of `file`, into `folder`, which it makes where it is missing. Returns its
-// path: a name of the time and the sink. `now_ns`: CLOCK_REALTIME.
+// Writes `policy`, which with_proposal() made of `file`, into `folder`, which it makes where it is missing, behind
+// comments that say what it is and, in the lines of `changes`, what it would change. Returns its path: a name of the
+// time and the sink. `now_ns`: CLOCK_REALTIME.
 Result<std::string> write_proposal(const std::string& folder, const std::string& file, const std::string& policy,
-                                   const runtime::TriageNote& note, std::uint64_t now_ns);
+                                   std::string_view changes, const runtime::TriageNote& note, std::uint64_t now_ns);
 
 // One line for the log.
 std::string note_line(const runtime::TriageNote& note);

@@ -150,9 +150,11 @@ std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, 
     if (!in.good() || fstat(memory, &facts) != 0 || answer.status < kOk || answer.status > kWorldFault ||
         answer.diagnostics_bytes > kMaxDiagnosticsBytes || answer.files_bytes > kMaxFilesBytes ||
         answer.object_bytes > kMaxAnswerBytes || answer.text_bytes > kMaxTextBytes ||
+        answer.changes_bytes > kMaxChangesBytes || answer.classes_bytes > kMaxChangesBytes ||
         (answer.status == kOk) != (answer.object_bytes != 0 || answer.text_bytes != 0))
         return std::nullopt;
-    const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes + answer.text_bytes;
+    const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes + answer.text_bytes +
+                              answer.changes_bytes + answer.classes_bytes;
     if (static_cast<std::uint64_t>(facts.st_size) != all) return std::nullopt;
     return answer;
 }
@@ -225,7 +227,9 @@ bool Worker::ask(const WorkerRequest& request, int text) {
     auto memory = runtime::make_memory_file("weir-answer");
     memory_ = memory ? std::move(*memory) : runtime::UniqueFd();
     const int fd = memory_.get();
-    const bool sent = memory_ && send_job(reader_.get(), request.file, request.options.include_dirs, text) &&
+    std::vector<std::string> also;
+    for (const runtime::SourceFile& file : request.before.files) also.push_back(file.path);
+    const bool sent = memory_ && send_job(reader_.get(), request.file, request.options.include_dirs, also, text) &&
                       send_message(engine_.get(), to_bytes(request), {&fd, 1}, Wait::kNo);
     if (!sent && is_alive()) kill(process_, SIGKILL);  // or the request is longer than a message
     return sent;
@@ -283,6 +287,9 @@ std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>
     for (std::string path = files.text(); files.good(); path = files.text())
         outcome.files.push_back({path, files.text()});
     const std::uint64_t rest = answer->diagnostics_bytes + answer->files_bytes;
+    const std::uint64_t changes_at = rest + answer->object_bytes + answer->text_bytes;
+    outcome.changes = printable_rendered(read_part(memory_.get(), changes_at, answer->changes_bytes), Colour::kOff);
+    outcome.classes = read_part(memory_.get(), changes_at + answer->changes_bytes, answer->classes_bytes);
     if (has_proposal_) {
         outcome.text = read_part(memory_.get(), rest, answer->text_bytes);
     } else if (outcome.status == kOk) {
@@ -293,7 +300,8 @@ std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>
         outcome.names = std::move(*names);
     }
     memory_ = {};
-    outcome.milliseconds = static_cast<double>(runtime::monotonic_ns() - begin_ns_) / 1e6;
+    const std::uint64_t took_ns = runtime::monotonic_ns() - begin_ns_;
+    outcome.milliseconds = static_cast<double>(took_ns - std::min(took_ns, answer->compared_ns)) / 1e6;
     const std::vector<std::string> texts = texts_of(outcome.names.manifest);
     if (texts.empty()) {
         is_asked_ = false;

@@ -34,6 +34,9 @@ struct WorkerRequest {
     // there is no object. Empty: none.
     std::string proposal{};
     std::string sha256{};
+    // The policy in force, which this one is compared with (service/comparison.h). Without files: it is not.
+    runtime::Origin before{};
+    std::vector<std::string> before_include_dirs{};
 };
 
 struct WorkerOutcome {
@@ -44,6 +47,8 @@ struct WorkerOutcome {
     bpf::Object names{};      // of the image: ObjectImage::read_names()
     double milliseconds = 0;  // from question to object
     std::string text{};       // where there was a proposal: the policy with it
+    std::string changes{};    // of the policy in force, where it was compared: lines for people,
+    std::string classes{};    // and the classes of packets as a JSON array, as `weir diff` has them
     bool is_unread = false;   // the process died before it had read the request: another one may do it
 };
 

@@ -22,6 +22,8 @@
 #include "compiler/session.h"
 #include "grammar/base/printable.h"
 #include "runtime/bytes.h"
+#include "runtime/kernel.h"
+#include "service/comparison.h"
 #include "service/confine.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
@@ -94,7 +96,7 @@ int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, cons
 // Into the memory of the engine's question. False where nobody takes it.
 bool send_answer(const WorkerEnds& ends, runtime::UniqueFd memory, WorkerAnswer head, std::string said,
                  const std::vector<runtime::SourceFile>& read, const std::vector<std::uint8_t>& object_bytes,
-                 const std::string& text) {
+                 const std::string& text, Comparison compared) {
     if (said.size() > kMaxDiagnosticsBytes) {
         said.resize(said.rfind('\n', kMaxDiagnosticsBytes - 100) + 1);
         said += "weir: there are more diagnostics than fit: weir check shows all\n";
@@ -105,10 +107,16 @@ bool send_answer(const WorkerEnds& ends, runtime::UniqueFd memory, WorkerAnswer 
     head.files_bytes = paths.bytes().size();
     head.object_bytes = object_bytes.size();
     head.text_bytes = text.size();
+    if (compared.text.size() > kMaxChangesBytes || compared.classes.size() > kMaxChangesBytes)
+        compared = {"not compared with the policy in force: the answer is too long\n", {}};
+    head.changes_bytes = compared.text.size();
+    head.classes_bytes = compared.classes.size();
     if (!write_all(memory.get(), said.data(), said.size()) ||
         !write_all(memory.get(), paths.bytes().data(), paths.bytes().size()) ||
         !write_all(memory.get(), object_bytes.data(), object_bytes.size()) ||
-        !write_all(memory.get(), text.data(), text.size()))
+        !write_all(memory.get(), text.data(), text.size()) ||
+        !write_all(memory.get(), compared.text.data(), compared.text.size()) ||
+        !write_all(memory.get(), compared.classes.data(), compared.classes.size()))
         return false;
     memory = {};
     runtime::ByteWriter out;
@@ -125,19 +133,33 @@ Result<std::string> own_text(const WorkerRequest& request, Result<std::string> t
     return whole;
 }
 
+// Beside the policy in force, where the request says which one that is.
+Comparison compared(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, const KnownTexts& known,
+                    const WorkerEnds& ends, WorkerAnswer& head) {
+    if (head.status != kOk || !loaded.compiled || request.before.files.empty()) return {};
+    const std::uint64_t begin_ns = runtime::monotonic_ns();
+    Comparison made = compare_with_policy_in_force(request, *loaded.compiled, known, ends.files);
+    head.compared_ns = runtime::monotonic_ns() - begin_ns;
+    return made;
+}
+
 // False where nobody takes the answer.
-bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& ends, runtime::UniqueFd memory) {
+bool answer(const WorkerRequest& request, Session& session, KnownTexts& known, const WorkerEnds& ends,
+            runtime::UniqueFd memory) {
     if (Status fit = only_rules_and_tests(request.proposal); !request.proposal.empty() && !fit) {
         WorkerAnswer head;
         head.status = kPolicyFault;
-        return send_answer(ends, std::move(memory), head, "weir: " + fit.error().message + "\n", {}, {}, {});
+        return send_answer(ends, std::move(memory), head, "weir: " + fit.error().message + "\n", {}, {}, {}, {});
     }
     std::string whole;
+    const auto read_file = [&](const std::string& path, std::size_t most_bytes) {
+        auto text = ask_file(ends.files, path, most_bytes);
+        if (text && text->size() <= kMaxPolicyFileBytes) known.keep(*text);
+        return text;
+    };
     const tooling::FileSource files{
-        [&](const std::string& path) {
-            return own_text(request, ask_file(ends.files, path, kMaxPolicyFileBytes), whole);
-        },
-        [&](const std::string& path) { return ask_file(ends.files, path, kMaxSetFileBytes); }};
+        [&](const std::string& path) { return own_text(request, read_file(path, kMaxPolicyFileBytes), whole); },
+        [&](const std::string& path) { return read_file(path, kMaxSetFileBytes); }};
     std::vector<runtime::SourceFile> read;
     tooling::LoadedPolicy loaded =
         tooling::analyse_file(request.file, request.options, tooling::Depth::kMeaning, &read, &session, &files);
@@ -147,6 +169,7 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
     WorkerAnswer head;
     head.status = loaded.status;
     if (loaded.compiled && request.tests == TestsFirst::kRun) head.status = test(request, loaded, ends, said);
+    Comparison changes = compared(request, loaded, known, ends, head);
     if (head.status != kOk || !request.proposal.empty()) loaded.compiled.reset();
     if (head.status != kOk) whole.clear();
     std::vector<std::uint8_t> object_bytes;
@@ -158,7 +181,7 @@ bool answer(const WorkerRequest& request, Session& session, const WorkerEnds& en
             said += "weir: " + object.error().message + "\n      " + object.error().help + "\n";
         }
     }
-    return send_answer(ends, std::move(memory), head, std::move(said), read, object_bytes, whole);
+    return send_answer(ends, std::move(memory), head, std::move(said), read, object_bytes, whole, std::move(changes));
 }
 
 // The parent of the two. Returns the exit status of the other one; a signal that ended it ends this one, too.
@@ -187,11 +210,12 @@ void compile_policies(const WorkerEnds& ends) {
     mallopt(M_TRIM_THRESHOLD, kKeptBytes);
     mallopt(M_MMAP_THRESHOLD, kKeptBytes);
     Session session;
+    KnownTexts known;
     Message question;
     while (receive_message(ends.engine, question, 1, Wait::kYes) == Received::kMessage && !question.fds.empty()) {
         const WorkerRequest request = request_from(question.bytes);
         renew_cpu_limit(request.cpu_seconds);
-        if (!answer(request, session, ends, std::move(question.fds.front()))) return;
+        if (!answer(request, session, known, ends, std::move(question.fds.front()))) return;
         session.prepare();
         if (mallinfo2().fordblks > kKeptBytes) malloc_trim(kKeptBytes);
     }
@@ -249,6 +273,11 @@ std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
     out.put(request.cpu_seconds);
     out.put(request.proposal);
     out.put(request.sha256);
+    out.put(request.before.file);
+    out.put(static_cast<std::uint32_t>(request.before.files.size()));
+    for (const runtime::SourceFile& file : request.before.files) out.put(file.path), out.put(file.sha256);
+    out.put(static_cast<std::uint32_t>(request.before_include_dirs.size()));
+    for (const std::string& folder : request.before_include_dirs) out.put(folder);
     for (const std::string& folder : request.options.include_dirs) out.put(folder);
     return out.bytes();
 }
@@ -266,6 +295,13 @@ WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
     request.cpu_seconds = in.get<std::uint64_t>();
     request.proposal = in.text();
     request.sha256 = in.text();
+    request.before.file = in.text();
+    for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) {
+        std::string path = in.text();
+        request.before.files.push_back({std::move(path), in.text()});
+    }
+    for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left)
+        request.before_include_dirs.push_back(in.text());
     for (std::string folder = in.text(); in.good(); folder = in.text()) request.options.include_dirs.push_back(folder);
     return request;
 }

@@ -32,7 +32,7 @@ void compile_policies(const WorkerEnds& ends);
 // ---- what the two sides say ----
 
 // A question comes with a file in memory for its answer: the diagnostics, the files, then the object's image, or the
-// policy's text with a proposal.
+// policy's text with a proposal; last what it changes.
 std::vector<std::uint8_t> to_bytes(const WorkerRequest& request);
 WorkerRequest request_from(const std::vector<std::uint8_t>& bytes);
 
@@ -42,10 +42,14 @@ struct WorkerAnswer {
     std::uint64_t files_bytes = 0;
     std::uint64_t object_bytes = 0;
     std::uint64_t text_bytes = 0;
+    std::uint64_t changes_bytes = 0;  // of a comparison: lines for people, then JSON
+    std::uint64_t classes_bytes = 0;
+    std::uint64_t compared_ns = 0;  // that took so long
 };
 inline constexpr std::uint64_t kMaxDiagnosticsBytes = 4 << 20;  // longer ones are cut
 inline constexpr std::uint64_t kMaxFilesBytes = 8 << 20;        // 1,024 files and as many set files, of 4 KB each
 inline constexpr std::uint64_t kMaxTextBytes = 18 << 20;        // a policy's 16 MB, and a proposal
+inline constexpr std::uint64_t kMaxChangesBytes = 1 << 20;      // and as much JSON
 inline constexpr std::uint64_t kMaxAnswerBytes = std::uint64_t{4} << 30;
 
 }  // namespace weir::service

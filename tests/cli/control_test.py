@@ -194,6 +194,29 @@ class Control(LiveCase):
             self.assertRegex(line, TIME + NAME)
         self.assertRegex(lines[-1], TIME + f"{NAME}: stopped; its policy is no longer on c0$")
 
+    def test_a_dry_run_of_the_file_in_force_says_which_packets_change(self):
+        (self.folder / "part.rules").write_text("let web = 80\n")
+        (self.folder / "bad.list").write_text("192.0.2.1\n")
+        text = 'import "part.rules"\nset bad : ip from "bad.list"\nrule a { when tcp.dport == web or ip.src in bad then drop }\n'
+        self.policy.write_text(text)
+        self.start()
+        changes = lambda: json.loads(self.ask("reload", "--dry-run", "--format", "json").stdout)    # noqa: E731
+        self.assertEqual(changes()["classes"], [])
+        (self.folder / "part.rules").write_text("let web = 81\n")
+        self.assertEqual({(one["old"]["rule"], one["packets"]) for one in changes()["classes"]},
+                         {("a", "ip.src not in bad and tcp.dport == 80"), (None, "ip.src not in bad and tcp.dport == 81")})
+        self.assertIn("    packets: ip.src not in bad and tcp.dport == 81\n", self.ask("reload", "--dry-run").stdout)
+        self.assertEqual(self.ask("reload").returncode, 0)
+        self.assertEqual(changes()["classes"], [])
+        # What was in force is in the memory of the compiler's process alone; where that has ended, this is said.
+        self.policy.write_text(text + "rule b { when udp then drop }\n")
+        os.kill(self.compiler(), signal.SIGKILL)
+        self.wait_until(lambda: self.ask("reload", "--dry-run").returncode == 0, "another compiler")
+        plan = changes()
+        self.assertNotIn("classes", plan)
+        self.assertIn("policy.rules: it has changed since, and what it was is no longer known", plan["changes"])
+        self.assertEqual(plan["new_rules"], ["b"])
+
     def test_a_dry_run_says_what_would_change(self):
         self.policy.write_text(FIRST + "set banned : ip ttl 1h\nrule ban { when ip.src in banned then drop }\n")
         self.start()
@@ -207,6 +230,8 @@ class Control(LiveCase):
         plan = json.loads(self.ask("reload", second, "--dry-run", "--format", "json").stdout)
         self.assertEqual((plan["dry_run"], plan["new_rules"], plan["removed_rules"], plan["forgotten"], plan["generation"]),
                          (True, ["more"], ["ban"], ["set banned: (ip)"], 1))
+        self.assertIn("more", {one["new"]["rule"] for one in plan["classes"]})
+        self.assertRegex(said.stdout, r"\n\d+ classes of packets are judged otherwise\n")
         bad = self.folder / "bad.rules"
         bad.write_text("rule r {")
         self.assertEqual(self.ask("reload", bad, "--dry-run").returncode, 1)

@@ -69,6 +69,8 @@ sink triage = llm("{self.origin}/chat/openai/{how}", model "some-model", header 
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("rule proposed", path.read_text())
         self.assertIn("rule marked", path.read_text())
+        self.assertIn("# What it would change:\n# 1 class of packets is judged otherwise\n", path.read_text())
+        self.assertIn("#     packets: tcp.dport == 23\n", path.read_text())
         self.wait_until(lambda: self.status().get("shadow"), "the proposal runs beside the policy in force", 60)
         self.assertEqual(self.status()["generation"], 1)          # nothing else is in force
 

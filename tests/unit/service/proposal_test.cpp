@@ -68,7 +68,8 @@ TEST_CASE("A proposal becomes a file that says where it is from, and takes no ot
     const Folder folder;
     const std::string place = (folder.path / "proposals").string();
     const std::string policy = with_proposal("rule a { when udp then drop }", a_note().triage.proposal);
-    const auto path = write_proposal(place, "/etc/weir/edge.rules", policy, a_note(), 1767323045678901234);
+    const auto path = write_proposal(place, "/etc/weir/edge.rules", policy, "1 class\n\n    packets: tcp\x1b[2J\n",
+                                     a_note(), 1767323045678901234);
     REQUIRE(path);
     CHECK(*path == place + "/2026-01-02T03-04-05Z-triage.rules");
     std::ifstream file(*path);
@@ -76,17 +77,18 @@ TEST_CASE("A proposal becomes a file that says where it is from, and takes no ot
     CHECK(text.ends_with(policy));
     CHECK(text.find("# many knock\\x0aat one door\n# Events: 3f2a-1 3f2a-2\n") != std::string::npos);
     CHECK(text.find("-I /etc/weir ") != std::string::npos);
+    CHECK(text.find("# What it would change:\n# 1 class\n#\n#     packets: tcp\\x1b[2J\n") != std::string::npos);
     struct stat facts{};
     REQUIRE(stat(path->c_str(), &facts) == 0);
     CHECK((facts.st_mode & 0777 & ~0640u) == 0);
-    CHECK_FALSE(write_proposal(place, "/etc/weir/edge.rules", policy, a_note(), 1767323045678901234));
-    CHECK_FALSE(write_proposal("/proc/none", "/etc/weir/edge.rules", policy, a_note(), 1767323045678901234));
+    CHECK_FALSE(write_proposal(place, "/etc/weir/edge.rules", policy, {}, a_note(), 1767323045678901234));
+    CHECK_FALSE(write_proposal("/proc/none", "/etc/weir/edge.rules", policy, {}, a_note(), 1767323045678901234));
 }
 
 TEST_CASE("A folder has so many proposals and no more") {
     const Folder folder;
     const auto write = [&](std::size_t second) {
-        return write_proposal(folder.path.string(), "/etc/weir/edge.rules", "x", a_note(), second * 1'000'000'000);
+        return write_proposal(folder.path.string(), "/etc/weir/edge.rules", "x", {}, a_note(), second * 1'000'000'000);
     };
     for (std::size_t i = 0; i < kMaxProposals; ++i) REQUIRE(write(i));
     const auto refused = write(kMaxProposals);
