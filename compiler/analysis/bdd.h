@@ -74,6 +74,19 @@ public:
         }
     }
 
+    // The same by variables of the point that are not set (Point::prefer). False where those that are set keep it out
+    // of the set; then it stays as it is. For small sets: each path may be looked at.
+    template <typename Point>
+    bool enter_by_open(Node node, Point& point) const {
+        if (node <= kTrue) return node == kTrue;
+        const Entry& entry = nodes_[node];
+        const bool value = point[entry.variable];
+        if (enter_by_open(value ? entry.high : entry.low, point)) return true;
+        if (point.is_set(entry.variable) || !enter_by_open(value ? entry.low : entry.high, point)) return false;
+        point.prefer(entry.variable, !value);
+        return true;
+    }
+
 private:
     enum class Operation : std::uint8_t { kAnd, kOr, kWithout };
     struct Entry {

@@ -23,13 +23,16 @@ public:
         const std::uint64_t mixed = (seed_ ^ variable) * 0xbf58476d1ce4e5b9u;
         return ((mixed ^ (mixed >> 29)) * 0x94d049bb133111ebu) >> 63 != 0;
     }
-    void set(Bdd::Variable variable, bool value) { set_[variable] = {round_, value}; }
-    bool is_set(Bdd::Variable variable) const { return set_[variable].round == round_; }
+    void set(Bdd::Variable variable, bool value) { set_[variable] = {round_, value, true}; }
+    bool is_set(Bdd::Variable variable) const { return set_[variable].round == round_ && set_[variable].is_fixed; }
+    // The same of a variable that is not set, which may change again.
+    void prefer(Bdd::Variable variable, bool value) { set_[variable] = {round_, value, false}; }
 
 private:
     struct Set {
         std::uint32_t round = 0;
         bool value = false;
+        bool is_fixed = false;
     };
     std::vector<Set> set_;
     std::uint64_t seed_ = 0;

@@ -130,7 +130,7 @@ Reach::Found Reach::find(Bdd::Node packets, RuleNumber end, const RuleMarks& tak
     while (packets != Bdd::kFalse && !spent()) {
         point_.begin(++seed_, sets_.universe().variables());
         bdd().enter(packets, point_);
-        const Bdd::Node fact = sets_.universe().broken_fact(point_);
+        const Bdd::Node fact = sets_.universe().make_possible(point_);
         if (fact != Bdd::kTrue) {
             packets = bdd().both(packets, fact);
             continue;

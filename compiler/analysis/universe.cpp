@@ -240,10 +240,20 @@ Bdd::Node Universe::holds(const packet::FactPart& part) {
     return has_egress_ ? bdd_.complement(bdd_.variable(out_)) : Bdd::kTrue;
 }
 
-Bdd::Node Universe::broken_fact(const Point& point) const {
-    for (const Bdd::Node fact : facts_)
-        if (!bdd_.contains(fact, point)) return fact;
-    return Bdd::kTrue;
+// A fact that is made true may make another one false: all are looked at again.
+Bdd::Node Universe::make_possible(Point& point) const {
+    constexpr int kTries = 8;
+    Bdd::Node broken = Bdd::kTrue;
+    for (int i = 0; i < kTries; ++i) {
+        broken = Bdd::kTrue;
+        for (const Bdd::Node fact : facts_) {
+            if (bdd_.contains(fact, point)) continue;
+            broken = fact;
+            if (!bdd_.enter_by_open(fact, point)) return fact;
+        }
+        if (broken == Bdd::kTrue) break;
+    }
+    return broken;
 }
 
 void Universe::assume_facts() {

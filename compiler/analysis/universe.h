@@ -36,8 +36,9 @@ public:
     // One of the policies judges packets on their way out: those are told apart from the ones that come in.
     bool has_egress() const { return has_egress_; }
     // What a reader makes is in each of these sets as well. They are not in `possible()`, since they matter to few
-    // packets: kTrue where the packet is in all of them, else one that it is not in.
-    Bdd::Node broken_fact(const Point& point) const;
+    // packets. Changes variables of the packet that are not set so that it is in all of them: kTrue. Else one that it
+    // is not in, whatever the others are, or that was not reached after some tries.
+    Bdd::Node make_possible(Point& point) const;
     // From here on they are in `possible()`: for who has no use for packets that no reader makes.
     void assume_facts();
     // Those that go that way; all of them where no policy judges packets on their way out.

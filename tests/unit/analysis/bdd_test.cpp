@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "compiler/analysis/point.h"
 #include "grammar/base/seeded.h"
 
 using weir::Seeded;
@@ -67,4 +68,30 @@ TEST_CASE("every node that is asked for counts as work, found or made") {
     }
     CHECK(bdd.spent());
     CHECK(asked <= Bdd::kMaxSteps);
+}
+
+TEST_CASE("a point enters a set by its open variables alone") {
+    Seeded random(7);
+    std::size_t entered = 0, kept_out = 0;
+    for (int i = 0; i < 2000; ++i) {
+        Bdd bdd;
+        const std::uint64_t table = random.next() & random.next() & random.next();
+        const Bdd::Node set = from_table(bdd, table, 6);
+        weir::analysis::Point point;
+        point.begin(random.next(), 6);
+        const std::uint64_t fixed = random.next() & 63, values = random.next() & 63;
+        for (Bdd::Variable v = 0; v < 6; ++v)
+            if (fixed >> v & 1) point.set(v, (values >> v & 1) != 0);
+        bool can = false;
+        for (std::uint64_t row = 0; row < 64; ++row) can = can || (((row ^ values) & fixed) == 0 && table >> row & 1);
+        REQUIRE(bdd.enter_by_open(set, point) == can);
+        (can ? entered : kept_out) += 1;
+        if (can) REQUIRE(bdd.contains(set, point));
+        for (Bdd::Variable v = 0; v < 6; ++v) {
+            REQUIRE(point.is_set(v) == ((fixed >> v & 1) != 0));
+            if (point.is_set(v)) REQUIRE(point[v] == ((values >> v & 1) != 0));
+        }
+    }
+    CHECK(entered > 200);
+    CHECK(kept_out > 200);
 }

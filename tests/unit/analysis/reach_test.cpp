@@ -13,6 +13,7 @@
 #include "compiler/analysis/outline.h"
 #include "compiler/analysis/point.h"
 #include "compiler/compiler.h"
+#include "compiler/packet/fields.h"
 #include "grammar/base/seeded.h"
 
 using namespace weir;
@@ -88,6 +89,25 @@ TEST_CASE("a packet that comes to a rule is found, or who takes them all") {
         CHECK(reach.near(reach.outline(2), 0, 5) == std::vector<analysis::RuleNumber>{0, 2, 3});
     }
     CHECK(universe.bdd().mark() == before);
+}
+
+// What the field table says of packets is a great deal where a policy reads all fields.
+TEST_CASE("rules of a policy that reads every number and flag are all judged") {
+    std::string text;
+    for (const packet::Layer layer : {packet::Layer::kOuter, packet::Layer::kInner})
+        for (const packet::Field& f : packet::fields()) {
+            if (layer == packet::Layer::kInner && f.layers != packet::Layers::kBoth) continue;
+            const packet::FieldId id = packet::field_id(layer, packet::row_of(f.id));
+            const bool is_number = f.type == packet::Type::kUint || f.type == packet::Type::kPort;
+            if (!packet::is_supported(id) || (!is_number && f.type != packet::Type::kBool)) continue;
+            const std::string name = packet::field_name(id);
+            text += fmt::format("rule r{} {{ when {}{} and ip.ttl > 3 then drop }}\n", text.size(), name,
+                                is_number ? " == 1" : "");
+        }
+    const policy::TypedPolicy policy = policy_of(text);
+    CHECK(policy.rules.size() > 100);
+    Diagnostics said;
+    CHECK(analysis::lint(policy, said).left_out.empty());
 }
 
 namespace {
