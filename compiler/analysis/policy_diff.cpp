@@ -2,7 +2,7 @@
 #include "compiler/analysis/policy_diff.h"
 
 #include <algorithm>
-#include <iterator>
+#include <array>
 #include <unordered_map>
 #include <utility>
 
@@ -17,14 +17,48 @@ namespace {
 constexpr std::size_t kStepsOfFacts = std::size_t{1} << 22;  // less than a second
 constexpr std::size_t kMaxSteps = std::size_t{1} << 27;      // about ten seconds
 constexpr std::size_t kMaxNodes = std::size_t{1} << 24;      // 400 MB
+constexpr std::size_t kFirstSettled = 64;                    // rules that are taken from a region at once, at first
 
-// What is left of a region on its way through the rules, by the alerts that were raised.
-using Parts = std::map<std::vector<std::string>, Bdd::Node>;
+// What a policy has said of packets up to a rule.
+struct Fate {
+    bool is_decided = false;
+    Outcome outcome{};  // `alerts` alone until it is decided
+    friend auto operator<=>(const Fate&, const Fate&) = default;
+};
+struct Fates {
+    Fate before{}, after{};
+    friend auto operator<=>(const Fates&, const Fates&) = default;
+};
+using Parts = std::map<Fates, Bdd::Node>;
 
-std::vector<std::string> with(std::vector<std::string> alerts, const std::vector<std::string>& more) {
+void add(std::vector<std::string>& alerts, const std::vector<std::string>& more) {
     alerts.insert(alerts.end(), more.begin(), more.end());
     std::sort(alerts.begin(), alerts.end());
-    return alerts;
+}
+
+void meet(Fate& fate, const policy::Rule& rule, const std::vector<std::string>& alerts) {
+    if (fate.is_decided) return;
+    add(fate.outcome.alerts, alerts);
+    if (!rule.decides()) return;
+    fate.is_decided = true;
+    fate.outcome = {rule.verdict->kind, rule.verdict->interface, Outcome::By::kRule, rule.name,
+                    std::move(fate.outcome.alerts)};
+}
+
+// In the order of a Bdd's variables: sets that stand side by side differ far down, if at all.
+std::array<std::uint64_t, 5> place_of(const RuleBox& box) {
+    const auto& [source, destination, protocol, source_port, destination_port] = box.sides;
+    return {protocol.first, destination_port.first, destination.first, source.first, source_port.first};
+}
+
+// Of halves, so that what is in many of them costs little.
+Bdd::Node any_of(Bdd& bdd, std::vector<Bdd::Node> sets) {
+    if (sets.empty()) return Bdd::kFalse;
+    for (; sets.size() > 1; sets.resize((sets.size() + 1) / 2)) {
+        for (std::size_t i = 0; i < sets.size() / 2; ++i) sets[i] = bdd.either(sets[2 * i], sets[2 * i + 1]);
+        if (sets.size() % 2 == 1) sets[sets.size() / 2] = sets.back();
+    }
+    return sets.front();
 }
 
 }  // namespace
@@ -41,26 +75,24 @@ PolicyDiff::PolicyDiff(const policy::TypedPolicy& before, const policy::TypedPol
     for (Side* side : {&before_, &after_}) {
         for (const JointRule& rule : side->rules) side->boxes.push_back(box_of(joint_.policy, rule.condition));
         side->matches.resize(side->rules.size());
-        side->is_common.resize(side->rules.size());
     }
     find_terms();
-    for (const packet::Direction direction : packet::kDirections) {
-        pair_rules(direction);
-        compare(direction);
-    }
+    for (const packet::Direction direction : packet::kDirections) compare(sequence_of(direction));
+    std::sort(unjudged_.begin(), unjudged_.end());
+    unjudged_.erase(std::unique(unjudged_.begin(), unjudged_.end()), unjudged_.end());
     order_classes();
 }
 
 // Common are rules that do the same and stand in the same order, as many as can be (a longest increasing subsequence:
 // no key occurs twice in a policy, since names do not). A packet that no other rule matches meets the same rules in
 // both policies.
-void PolicyDiff::pair_rules(packet::Direction direction) {
+std::vector<PolicyDiff::Step> PolicyDiff::common_steps(packet::Direction direction) const {
     std::unordered_map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < before_.rules.size(); ++i)
         if (before_.policy.rules[i].direction == direction) place.emplace(before_.rules[i].key, i);
-    constexpr std::size_t kNone = ~std::size_t{0};
     struct Link {
-        std::size_t before, after, previous;
+        Step step;
+        std::size_t previous;
     };
     std::vector<Link> links;
     std::vector<std::size_t> tails;  // by length less one: the link that ends such a sequence with the smallest place
@@ -68,17 +100,41 @@ void PolicyDiff::pair_rules(packet::Direction direction) {
         if (after_.policy.rules[i].direction != direction) continue;
         const auto found = place.find(after_.rules[i].key);
         if (found == place.end()) continue;
-        const auto tail = std::lower_bound(tails.begin(), tails.end(), found->second,
-                                           [&](std::size_t link, std::size_t at) { return links[link].before < at; });
-        links.push_back({found->second, i, tail == tails.begin() ? kNone : *(tail - 1)});
+        const auto tail =
+            std::lower_bound(tails.begin(), tails.end(), found->second,
+                             [&](std::size_t link, std::size_t at) { return links[link].step.before < at; });
+        links.push_back({{found->second, i}, tail == tails.begin() ? kNone : *(tail - 1)});
         if (tail == tails.end())
             tails.push_back(links.size() - 1);
         else
             *tail = links.size() - 1;
     }
+    std::vector<Step> steps;
     for (std::size_t link = tails.empty() ? kNone : tails.back(); link != kNone; link = links[link].previous)
-        before_.is_common[links[link].before] = after_.is_common[links[link].after] = true;
+        steps.push_back(links[link].step);
+    std::reverse(steps.begin(), steps.end());
+    return steps;
 }
+
+PolicyDiff::Sequence PolicyDiff::sequence_of(packet::Direction direction) const {
+    Sequence sequence{direction};
+    std::vector<Step> common = common_steps(direction);
+    common.push_back({before_.rules.size(), after_.rules.size()});  // the ends
+    std::size_t before = 0, after = 0;
+    for (const Step& step : common) {
+        for (; before < step.before; ++before)
+            if (before_.policy.rules[before].direction == direction) sequence.steps.push_back({before, kNone});
+        for (; after < step.after; ++after)
+            if (after_.policy.rules[after].direction == direction) sequence.steps.push_back({kNone, after});
+        sequence.steps.push_back(step);
+        ++before, ++after;
+    }
+    sequence.steps.pop_back();
+    return sequence;
+}
+
+// It does something that an outcome shows.
+bool PolicyDiff::matters(const Step& step) const { return rule(step).decides() || !joint_rule(step).alerts.empty(); }
 
 // A state term is a yes or no of its own: the same one in both policies where the rule has the same name and the term
 // the same words. Of one count with two limits the higher one is not exceeded unless the lower one is. (Buckets of
@@ -114,10 +170,11 @@ void PolicyDiff::find_terms() {
 }
 
 // The packets that a rule matches.
-Bdd::Node PolicyDiff::match(Side& side, std::size_t rule) {
-    if (side.matches[rule]) return *side.matches[rule];
-    const JointRule& joint = side.rules[rule];
-    const policy::Rule& typed = side.policy.rules[rule];
+Bdd::Node PolicyDiff::match(const Step& step) {
+    std::optional<Bdd::Node>& known = side_of(step).matches[rule_of(step)];
+    if (known) return *known;
+    const JointRule& joint = joint_rule(step);
+    const policy::Rule& typed = rule(step);
     Bdd& bdd = sets_.bdd();
     Bdd::Node all = sets_.of(joint.condition);
     for (std::size_t i = 0; i < joint.terms.size(); ++i) {
@@ -127,7 +184,7 @@ Bdd::Node PolicyDiff::match(Side& side, std::size_t rule) {
         if (term.value) all = bdd.both(all, sets_.having(term.value->field));
         all = term.within ? bdd.without(all, above) : bdd.both(all, above);
     }
-    if (!bdd.spent()) side.matches[rule] = all;
+    if (!bdd.spent()) known = all;
     return all;
 }
 
@@ -137,129 +194,127 @@ Outcome PolicyDiff::last(const Side& side, packet::Direction direction, Outcome:
     return {verdict.kind, verdict.interface, by, {}, std::move(alerts)};
 }
 
-// What the policy says of the packets of a region. kUndecided: no common rule that decides has one of them.
-PolicyDiff::Outcomes PolicyDiff::walk(Side& side, packet::Direction direction, Bdd::Node region, const RuleBox& box,
-                                      Through through) {
+// The packets of the region that nothing before the step `first` settles: no rule that is not common matches them,
+// which has a region of its own, and no common one decides them. Ever more rules at a time: the first ones may leave
+// little.
+Bdd::Node PolicyDiff::unsettled(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box) {
     Bdd& bdd = sets_.bdd();
-    Outcomes outcomes;
-    Parts parts{{{}, region}};
-    const auto add = [&](Outcome outcome, Bdd::Node packets) {
-        if (packets == Bdd::kFalse) return;
-        Bdd::Node& known = outcomes.try_emplace(std::move(outcome), Bdd::kFalse).first->second;
-        known = bdd.either(known, packets);
+    const Bdd::Node whole = region;  // simpler than what is left of it
+    const std::vector<Step>& steps = sequence.steps;
+    for (std::size_t at = 0; at < first && region != Bdd::kFalse; ++at)
+        if (!steps[at].is_common() && matters(steps[at]) && this->box(steps[at]).meets(box))
+            region = bdd.without(region, match(steps[at]));
+    using Placed = std::pair<std::array<std::uint64_t, 5>, Bdd::Node>;
+    std::vector<Placed> sets;
+    std::size_t most = kFirstSettled;
+    const auto remove = [&] {
+        std::sort(sets.begin(), sets.end());
+        std::vector<Bdd::Node> ordered;
+        for (const Placed& one : sets) ordered.push_back(one.second);
+        region = bdd.without(region, any_of(bdd, std::move(ordered)));
+        sets.clear();
+        most *= 2;
     };
-    for (std::size_t i = 0; i < side.rules.size() && !parts.empty() && !bdd.spent(); ++i) {
-        const policy::Rule& rule = side.policy.rules[i];
-        const JointRule& joint = side.rules[i];
-        if (rule.direction != direction || (!rule.decides() && joint.alerts.empty())) continue;
-        if (through == Through::kUndecided && side.is_common[i] && rule.decides() && !rule.has_state()) continue;
-        if (!side.boxes[i].meets(box)) continue;
-        const Bdd::Node matches = match(side, i);
+    for (std::size_t at = 0; at < first && region != Bdd::kFalse && !bdd.spent(); ++at) {
+        const Step& step = steps[at];
+        if (!step.is_common() || !rule(step).decides() || !this->box(step).meets(box)) continue;
+        if (const Bdd::Node set = bdd.both(whole, match(step)); set != Bdd::kFalse)
+            sets.emplace_back(place_of(this->box(step)), set);
+        if (sets.size() == most) remove();
+    }
+    remove();
+    return region;
+}
+
+// What both policies say of packets that nothing before the step `first` settles, where they differ.
+PolicyDiff::Found PolicyDiff::walk(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box) {
+    Bdd& bdd = sets_.bdd();
+    const std::vector<Step>& steps = sequence.steps;
+    std::size_t differing = steps.size();  // from here on all steps are common
+    while (differing > first && (steps[differing - 1].is_common() || !this->box(steps[differing - 1]).meets(box)))
+        --differing;
+    Parts parts{{{}, region}};
+    Found found;
+    const auto add_found = [&](const Fates& fates, Bdd::Node packets) {
+        if (packets != Bdd::kFalse && fates.before != fates.after)
+            found.push_back({{sequence.direction, fates.before.outcome, fates.after.outcome}, packets});
+    };
+    for (std::size_t at = 0; at < steps.size() && !parts.empty() && !bdd.spent(); ++at) {
+        const Step& step = steps[at];
+        if (at == differing)
+            std::erase_if(parts, [](const auto& part) { return part.first.before == part.first.after; });
+        if (!matters(step) || (at < first && (!step.is_common() || rule(step).decides()))) continue;
+        if (!this->box(step).meets(box)) continue;
+        const Bdd::Node matches = match(step);
         Parts left;
-        for (const auto& [alerts, packets] : parts) {
+        const auto keep = [&](const Fates& fates, Bdd::Node packets) {
+            if (packets == Bdd::kFalse) return;
+            if (fates.before.is_decided && fates.after.is_decided) return add_found(fates, packets);
+            Bdd::Node& known = left.try_emplace(fates, Bdd::kFalse).first->second;
+            known = bdd.either(known, packets);
+        };
+        for (const auto& [fates, packets] : parts) {
             const Bdd::Node hit = bdd.both(packets, matches);
-            const Bdd::Node missed = hit == Bdd::kFalse ? packets : bdd.without(packets, hit);
-            if (rule.decides())
-                add({rule.verdict->kind, rule.verdict->interface, Outcome::By::kRule, rule.name,
-                     with(alerts, joint.alerts)},
-                    hit);
-            for (const auto& [key, part] : {std::pair(alerts, missed), std::pair(with(alerts, joint.alerts), hit)}) {
-                if (part == Bdd::kFalse || (rule.decides() && part == hit)) continue;
-                Bdd::Node& known = left.try_emplace(key, Bdd::kFalse).first->second;
-                known = bdd.either(known, part);
-            }
+            keep(fates, hit == Bdd::kFalse ? packets : bdd.without(packets, hit));
+            Fates changed = fates;
+            if (step.before != kNone) meet(changed.before, rule(step), joint_rule(step).alerts);
+            if (step.after != kNone) meet(changed.after, rule(step), joint_rule(step).alerts);
+            keep(changed, hit);
         }
         parts = std::move(left);
     }
     const Bdd::Node malformed = universe_.present_bit(WEIR_IS_MALFORMED);
-    for (const auto& [alerts, packets] : parts) {
-        if (direction == packet::Direction::kOut) {
-            add(last(side, direction, Outcome::By::kDefault, alerts), packets);
-            continue;
-        }
-        add(last(side, direction, Outcome::By::kMalformed, alerts), bdd.both(packets, malformed));
-        add(last(side, direction, Outcome::By::kDefault, alerts), bdd.without(packets, malformed));
+    for (const auto& [fates, packets] : parts) {
+        const auto end = [&, &open = fates](Outcome::By by, Bdd::Node those) {
+            Fates ended = open;
+            for (auto& [side, fate] : {std::pair(&before_, &ended.before), std::pair(&after_, &ended.after)})
+                if (!fate->is_decided) *fate = {true, last(*side, sequence.direction, by, fate->outcome.alerts)};
+            add_found(ended, those);
+        };
+        const bool is_out = sequence.direction == packet::Direction::kOut;
+        if (!is_out) end(Outcome::By::kMalformed, bdd.both(packets, malformed));
+        end(Outcome::By::kDefault, is_out ? packets : bdd.without(packets, malformed));
     }
-    return outcomes;
+    return found;
 }
 
 // Adds to the classes what differs. False where the bounds were reached: then nothing was added.
-bool PolicyDiff::take(packet::Direction direction, Outcomes before, Outcomes after) {
+bool PolicyDiff::take(const Found& found) {
     Bdd& bdd = sets_.bdd();
-    for (auto& [outcome, packets] : before) {
-        const auto other = after.find(outcome);
-        if (other == after.end()) continue;
-        const Bdd::Node same = bdd.both(packets, other->second);
-        packets = bdd.without(packets, same);
-        other->second = bdd.without(other->second, same);
-    }
-    std::vector<std::pair<Key, Bdd::Node>> found;
-    for (const auto& [from, packets] : before) {
-        Bdd::Node left = packets;
-        for (const auto& [to, others] : after) {
-            if (left == Bdd::kFalse) break;
-            const Bdd::Node part = bdd.both(coherent_, bdd.both(left, others));
-            if (part == Bdd::kFalse) continue;
-            left = bdd.without(left, part);
-            const Key key{direction, from, to};
-            const auto known = found_.find(key);
-            found.emplace_back(key, known == found_.end() ? part : bdd.either(known->second, part));
-        }
+    std::map<Key, Bdd::Node> added;
+    for (const auto& [key, packets] : found) {
+        const Bdd::Node part = bdd.both(coherent_, packets);
+        if (part == Bdd::kFalse) continue;
+        const auto known = found_.find(key);
+        Bdd::Node& all = added.try_emplace(key, known == found_.end() ? Bdd::kFalse : known->second).first->second;
+        all = bdd.either(all, part);
     }
     if (bdd.spent()) return false;
-    for (auto& [key, packets] : found) found_[key] = packets;
+    for (const auto& [key, packets] : added) found_[key] = packets;
     return true;
 }
 
-void PolicyDiff::compare_region(packet::Direction direction, Bdd::Node region, const RuleBox& box, Through through,
+void PolicyDiff::compare_region(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box,
                                 const std::string& name) {
-    Outcomes before, after;
-    if (region != Bdd::kFalse && !sets_.bdd().spent()) {
-        before = walk(before_, direction, region, box, through);
-        after = walk(after_, direction, region, box, through);
-    }
-    if (sets_.bdd().spent() || !take(direction, std::move(before), std::move(after))) unjudged_.push_back(name);
-}
-
-// The packets that no rule without state decides. Halves are joined, so that what is in many rules costs little.
-Bdd::Node PolicyDiff::undecided(Side& side, packet::Direction direction) {
     Bdd& bdd = sets_.bdd();
-    std::vector<Bdd::Node> decided;
-    for (std::size_t i = 0; i < side.rules.size() && !bdd.spent(); ++i) {
-        const policy::Rule& rule = side.policy.rules[i];
-        if (rule.direction == direction && rule.decides() && !rule.has_state()) decided.push_back(match(side, i));
-    }
-    while (decided.size() > 1) {
-        for (std::size_t i = 0; i < decided.size() / 2; ++i)
-            decided[i] = bdd.either(decided[2 * i], decided[2 * i + 1]);
-        if (decided.size() % 2 == 1) decided[decided.size() / 2] = decided.back();
-        decided.resize((decided.size() + 1) / 2);
-    }
-    return decided.empty() ? sets_.all() : bdd.without(sets_.all(), decided.front());
+    Found found;
+    if (!bdd.spent()) region = unsettled(sequence, first, region, box);
+    if (!bdd.spent()) found = walk(sequence, first, region, box);
+    if (bdd.spent() || !take(found)) unjudged_.push_back(name);
 }
 
-void PolicyDiff::compare_defaults(packet::Direction direction) {
-    Bdd& bdd = sets_.bdd();
-    bool differ = false;
-    for (const Outcome::By by : {Outcome::By::kDefault, Outcome::By::kMalformed})
-        differ = differ || last(before_, direction, by, {}) != last(after_, direction, by, {});
-    if (!differ) return;
-    const Bdd::Node region = bdd.either(undecided(before_, direction), undecided(after_, direction));
-    compare_region(direction, region, {}, Through::kUndecided, "default");
-}
-
-void PolicyDiff::compare(packet::Direction direction) {
-    compare_defaults(direction);
-    for (Side* side : {&before_, &after_})
-        for (std::size_t i = 0; i < side->rules.size(); ++i) {
-            const policy::Rule& rule = side->policy.rules[i];
-            if (rule.direction != direction || side->is_common[i]) continue;
-            if (!rule.decides() && side->rules[i].alerts.empty()) continue;
-            const Bdd::Node region = match(*side, i);
-            compare_region(direction, region, side->boxes[i], Through::kAll, rule.name);
-        }
-    std::sort(unjudged_.begin(), unjudged_.end());
-    unjudged_.erase(std::unique(unjudged_.begin(), unjudged_.end()), unjudged_.end());
+// Of a packet that changes, either a rule that is not common matches it, or none decides it: each such rule has the
+// packets that none of them before it matches.
+void PolicyDiff::compare(const Sequence& sequence) {
+    for (std::size_t at = 0; at < sequence.steps.size(); ++at) {
+        const Step& step = sequence.steps[at];
+        if (!step.is_common() && matters(step)) compare_region(sequence, at, match(step), box(step), rule(step).name);
+    }
+    const auto differs = [&](Outcome::By by) {
+        return last(before_, sequence.direction, by, {}) != last(after_, sequence.direction, by, {});
+    };
+    if (differs(Outcome::By::kDefault) || differs(Outcome::By::kMalformed))
+        compare_region(sequence, sequence.steps.size(), sets_.all(), {}, "default");
 }
 
 void PolicyDiff::order_classes() {

@@ -55,27 +55,42 @@ private:
         const std::vector<JointRule>& rules;
         std::vector<RuleBox> boxes{};
         std::vector<std::optional<Bdd::Node>> matches{};
-        std::vector<bool> is_common{};  // by rule
     };
-    using Outcomes = std::map<Outcome, Bdd::Node>;
+    // The rules of one direction of both policies, in one order that is the order of each.
+    static constexpr std::size_t kNone = ~std::size_t{0};
+    struct Step {
+        std::size_t before = kNone, after = kNone;  // rules; both: they do the same
+        bool is_common() const { return before != kNone && after != kNone; }
+    };
+    struct Sequence {
+        packet::Direction direction;
+        std::vector<Step> steps{};
+    };
     struct Key {
         packet::Direction direction;
         Outcome before, after;
         friend auto operator<=>(const Key&, const Key&) = default;
     };
-    enum class Through : std::uint8_t { kAll, kUndecided };
+    using Found = std::vector<std::pair<Key, Bdd::Node>>;
 
-    void pair_rules(packet::Direction direction);
-    void compare(packet::Direction direction);
-    void compare_defaults(packet::Direction direction);
-    void compare_region(packet::Direction direction, Bdd::Node region, const RuleBox& box, Through through,
+    Sequence sequence_of(packet::Direction direction) const;
+    std::vector<Step> common_steps(packet::Direction direction) const;
+    void compare(const Sequence& sequence);
+    void compare_region(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box,
                         const std::string& name);
     void find_terms();
-    Bdd::Node match(Side& side, std::size_t rule);
-    Bdd::Node undecided(Side& side, packet::Direction direction);
-    Outcomes walk(Side& side, packet::Direction direction, Bdd::Node region, const RuleBox& box, Through through);
+    Side& side_of(const Step& step) { return step.before != kNone ? before_ : after_; }
+    const Side& side_of(const Step& step) const { return step.before != kNone ? before_ : after_; }
+    static std::size_t rule_of(const Step& step) { return step.before != kNone ? step.before : step.after; }
+    const policy::Rule& rule(const Step& step) const { return side_of(step).policy.rules[rule_of(step)]; }
+    const JointRule& joint_rule(const Step& step) const { return side_of(step).rules[rule_of(step)]; }
+    const RuleBox& box(const Step& step) const { return side_of(step).boxes[rule_of(step)]; }
+    bool matters(const Step& step) const;
+    Bdd::Node match(const Step& step);
+    Bdd::Node unsettled(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box);
+    Found walk(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box);
     Outcome last(const Side& side, packet::Direction direction, Outcome::By by, std::vector<std::string> alerts) const;
-    bool take(packet::Direction direction, Outcomes before, Outcomes after);
+    bool take(const Found& found);
     void order_classes();
 
     JointPolicy joint_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "compiler/compiler.h"
 #include "compiler/oracle/evaluate.h"
 #include "grammar/base/seeded.h"
+#include "tests/bench/rule_shapes.h"
 
 using namespace weir;
 using analysis::Bdd;
@@ -51,13 +53,17 @@ struct Compared {
     std::unique_ptr<analysis::ConditionOf> conditions;
 };
 
-Compared compared(const std::string& before, const std::string& after) {
-    Compared both{parsed(kDeclarations + before), parsed(kDeclarations + after), nullptr, nullptr};
+Compared compared_whole(const std::string& before, const std::string& after) {
+    Compared both{parsed(before), parsed(after), nullptr, nullptr};
     both.diff = std::make_unique<analysis::PolicyDiff>(both.before->policy(), both.after->policy());
     both.conditions =
         std::make_unique<analysis::ConditionOf>(both.diff->joint().policy, both.diff->sets(), both.diff->terms());
     CHECK(both.diff->unjudged().empty());
     return both;
+}
+
+Compared compared(const std::string& before, const std::string& after) {
+    return compared_whole(kDeclarations + before, kDeclarations + after);
 }
 
 std::string describe(const analysis::Outcome& outcome) {
@@ -258,6 +264,34 @@ TEST_CASE("a packet changes if and only if it is in a class, which says how") {
             }
     }
     CHECK(whole * 2 > kPairs);
+}
+
+TEST_CASE("ten rules of many in which much overlaps, changed") {
+    constexpr std::uint32_t kRules = 1000;
+    for (const std::string_view name : bench::shape_names()) {
+        INFO(name);
+        std::vector<bench::ShapedRule> rules = bench::make_rules(*bench::shape_named(name), kRules, 1);
+        const std::string before = bench::policy_text(rules, name);
+        for (std::size_t i = 0; i < 8; ++i) rules[100 * i + 50].drops = !rules[100 * i + 50].drops;
+        std::swap(rules[850], rules[950]);  // their names stay where they were
+        const std::vector<std::vector<std::uint8_t>> frames = bench::make_frames(rules, 4000, 1);
+        Compared both = compared_whole(before, bench::policy_text(rules, name));
+        // Of what decides both before and after, no packets are looked at rule by rule.
+        CHECK(both.diff->sets().bdd().steps() < 4'000'000);
+        std::set<std::pair<std::string, std::string>> classes;
+        for (const analysis::DiffClass& one : both.diff->classes())
+            classes.emplace(describe(one.before), describe(one.after));
+        oracle::Oracle first(both.before->policy()), second(both.after->policy());
+        std::size_t changed = 0;
+        for (const auto& frame : frames) {
+            const std::string was = describe(outcome_of(both.before->policy(), first.judge(frame, 0)));
+            const std::string is = describe(outcome_of(both.after->policy(), second.judge(frame, 0)));
+            if (was == is) continue;
+            ++changed;
+            CHECK(classes.contains({was, is}));
+        }
+        CHECK((changed != 0) == !classes.empty());
+    }
 }
 
 TEST_CASE("values of a field as ranges") {
