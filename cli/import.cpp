@@ -11,9 +11,11 @@
 #include "cli/load.h"
 #include "cli/terminal.h"
 #include "cli/usage.h"
+#include "grammar/parser.h"
 #include "tooling/files/output_file.h"
 #include "tooling/files/read.h"
 #include "tooling/import/import.h"
+#include "tooling/import/words.h"
 
 namespace weir::cli {
 namespace {
@@ -151,7 +153,17 @@ void add_import(CLI::App& app, int& status) {
     command->add_option("FILE", arguments.files, "files that are read together; - is standard input")->required();
     command->add_option("-o,--out", arguments.out, "the policy; without it standard output")->type_name("OUT");
     command->add_flag("--strict", arguments.is_strict, "status 1, and no policy, if a rule is not said wholly");
-    command->add_option("--policy", arguments.name, "the policy's name")->type_name("NAME")->capture_default_str();
+    command->add_option("--policy", arguments.name, "the policy's name")
+        ->type_name("NAME")
+        ->check([](const std::string& text) {
+            return is_policy_name(text)
+                       ? std::string()
+                       : fmt::format(
+                             "`{}` is not a name such as `edge` or `web_host`: [a-z_][a-z0-9_]*, at most {} "
+                             "bytes, no reserved word",
+                             printable(text), kMaxNameBytes);
+        })
+        ->capture_default_str();
     command
         ->add_option("--chain", arguments.chain,
                      "whose rules judge the packets that come in, without --address: input or forward")

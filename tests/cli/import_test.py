@@ -38,6 +38,14 @@ class Import(CommandCase):
         self.assertEqual(run("import", "iptables", "--strict", "-o", out, whole).returncode, 0)
         self.assertTrue(out.exists())
 
+    def test_the_name_is_a_name(self):
+        rules = self.file("rules.v4", RULES)
+        for name in ("", "A", "x}", "rule", "9", "x" * 64, "a\nrule evil { when true then pass }\n#"):
+            said = run("import", "iptables", rules, "--policy", name)
+            self.assertEqual((said.returncode, said.stdout), (2, ""), name)
+            self.assertIn("is not a name", said.stderr)
+        self.assertIn("\npolicy edge_1\n", run("import", "iptables", rules, "--policy", "edge_1").stdout)
+
     def test_files_of_another_kind(self):
         said = run("import", "iptables", self.file("bad", "*filter\n:INPUT DROP\nhello world\n"))
         self.assertEqual(said.returncode, 1)
@@ -50,6 +58,9 @@ class Import(CommandCase):
         self.assertIn("E601", said.stderr)
         said = run("import", "nft", self.file("y.json", '{\n "nftables": [,]}'))
         self.assertIn("y.json:2:15", said.stderr)
+        said = run("import", "nft", self.file("z.json", '{"nftables": [{"chain": {"name": 5}}]}'))
+        self.assertEqual(said.returncode, 1)
+        self.assertNotIn("json.exception", said.stderr)
         self.assertEqual(run("import", "iptables", self.folder / "none").returncode, 3)
         self.assertEqual(run("import", "pf", self.folder / "none").returncode, 2)
         self.assertEqual(run("import", "nft", "a", "b").returncode, 2)

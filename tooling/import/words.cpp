@@ -54,6 +54,13 @@ std::string Names::make(std::string_view near) {
     return free;
 }
 
+bool is_policy_name(std::string_view text) {
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+    return !text.empty() && text.size() <= kMaxNameBytes && is_letter(text.front()) &&
+           std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); }) &&
+           find_reserved(text) == nullptr;
+}
+
 std::string string_literal(std::string_view text, std::size_t limit_bytes) {
     std::string out = "\"";
     for (const char c : cut(printable(text), limit_bytes)) {

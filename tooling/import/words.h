@@ -27,6 +27,9 @@ private:
     std::map<std::string, std::size_t> last_number_{};  // behind a name that was taken
 };
 
+// Whether a policy may have this name.
+bool is_policy_name(std::string_view text);
+
 // "…", with escapes. At most `limit_bytes` of `text`; cut text ends with "…".
 std::string string_literal(std::string_view text, std::size_t limit_bytes = 1000);
 // One line of a comment: printable, cut.
