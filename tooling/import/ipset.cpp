@@ -2,6 +2,7 @@
 #include "tooling/import/ipset.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -33,6 +34,56 @@ std::string key_of(const std::string& type, const std::vector<std::string_view>&
     if (type == "hash:mac") return "eth." + first;
     if (type != "hash:ip,port") return "ip." + first;
     return fmt::format("(ip.{}, {}.{}port)", first, protocol, side_of(directions[1]) == "src" ? "s" : "d");
+}
+
+std::string ip4_text(std::uint64_t number) {
+    return fmt::format("{}.{}.{}.{}", number >> 24 & 255, number >> 16 & 255, number >> 8 & 255, number & 255);
+}
+
+// The numbers of IPv4 addresses from `first` to `last`, as few prefixes.
+std::vector<std::string> prefixes_of(std::uint64_t first, std::uint64_t last) {
+    std::vector<std::string> prefixes;
+    while (first <= last) {
+        int length = 32;
+        const auto size = [](int bits) { return std::uint64_t{1} << (32 - bits); };
+        while (length > 0 && first % size(length - 1) == 0 && first + size(length - 1) - 1 <= last) --length;
+        prefixes.push_back(length == 32 ? ip4_text(first) : fmt::format("{}/{}", ip4_text(first), length));
+        first += size(length);
+    }
+    return prefixes;
+}
+
+// The elements that one word of `add` stands for: the kernel, too, expands prefixes and ranges of IPv4 addresses, and
+// ranges of ports. Of more than a set may hold the first of them and one beyond. Empty: it cannot be said.
+std::vector<std::string> elements_of(const std::string& type, const std::string& word) {
+    std::uint64_t first = 0, last = 0;
+    const bool is_port = type == "bitmap:port";
+    if (is_port) {
+        const auto span = parse_span(word, '-', 65535);
+        if (!span || word.starts_with('-') || word.ends_with('-')) return {};
+        first = span->first;
+        last = span->second;
+    } else {
+        const auto text = address_text(word);
+        if (!text) return {};
+        const bool is_range = text->find("..") != std::string::npos, is_prefix = text->find('/') != std::string::npos;
+        if (!is_range && (!is_prefix || type == "hash:net")) return {*text};
+        const auto prefix = is_prefix ? parse_prefix(*text) : std::nullopt;
+        const auto low = prefix ? first_address(*prefix) : *parse_ip(text->substr(0, text->find("..")));
+        const auto high = prefix ? last_address(*prefix) : *parse_ip(text->substr(text->find("..") + 2));
+        if (low.version != 4) return {};
+        const auto number = [](const IpAddress& address) {
+            return std::uint64_t{address.bytes[0]} << 24 | std::uint64_t{address.bytes[1]} << 16 |
+                   std::uint64_t{address.bytes[2]} << 8 | address.bytes[3];
+        };
+        first = number(low);
+        last = number(high);
+        if (type == "hash:net") return prefixes_of(first, last);
+    }
+    std::vector<std::string> elements;
+    for (std::uint64_t at = first; at <= last && elements.size() <= kMaxSetElements; ++at)
+        elements.push_back(is_port ? fmt::format("{}", at) : ip4_text(at));
+    return elements;
 }
 
 }  // namespace
@@ -91,35 +142,33 @@ void IpSets::add(const std::vector<std::string>& words) {
         if (words[i] == "timeout" && i + 1 < words.size() && words[i + 1] != "0") is_timed = true;
     }
     if (is_timed) return void(++set.skipped);
-    std::string key, element = words[2];
+    std::string key;
+    std::vector<std::string> elements;
     if (set.type == "hash:ip,port") {
+        const std::string& element = words[2];
         const std::size_t comma = element.find(',');
         const std::size_t colon = comma == std::string::npos ? comma : element.find(':', comma);
         const auto address = parse_ip(element.substr(0, comma));
         key = colon == std::string::npos ? "tcp" : element.substr(comma + 1, colon - comma - 1);
         const auto port = colon == std::string::npos ? std::nullopt : parse_number(element.substr(colon + 1));
         if (!address || !port || (key != "tcp" && key != "udp" && key != "sctp")) return void(++set.skipped);
-        element = fmt::format("({}, {})", to_string(*address), *port);
-    } else if (set.type == "bitmap:port") {
-        if (!parse_number(element)) return void(++set.skipped);
+        elements.push_back(fmt::format("({}, {})", to_string(*address), *port));
     } else if (set.type == "hash:mac") {
-        const auto mac = parse_mac(element);
-        if (!mac) return void(++set.skipped);
-        element = to_string(*mac);
+        const auto mac = parse_mac(words[2]);
+        if (mac) elements.push_back(to_string(*mac));
     } else {
-        const auto text = address_text(element);
-        if (!text) return void(++set.skipped);
-        element = *text;
+        elements = elements_of(set.type, words[2]);
     }
+    if (elements.empty()) return void(++set.skipped);
     std::vector<std::string>& all = set.elements[key];
-    if (all.size() > kMaxSetElements) {
+    if (all.size() + elements.size() > kMaxSetElements) {
         set.unsaid = fmt::format(
             "set `{}` has more than {} elements: put them into a file, one a line, and write "
             "`set {} : net from \"FILE\"`",
             words[1], kMaxSetElements, set.name);
         return;
     }
-    all.push_back(std::move(element));
+    std::move(elements.begin(), elements.end(), std::back_inserter(all));
 }
 
 std::string IpSets::condition(Set& set, const std::string& directions, std::string& why, int depth) {

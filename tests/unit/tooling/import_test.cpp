@@ -142,6 +142,26 @@ TEST_CASE("ipset: sets, lists of sets, elements with a time of their own") {
     CHECK(listed.has("(ip.src, udp.dport) in p_udp"));
 }
 
+TEST_CASE("ipset: ranges and prefixes are expanded, as the kernel does") {
+    const Said one = said("-A INPUT -m set --match-set s src -j DROP\n",
+                          "create s hash:ip family inet\nadd s 10.0.0.1-10.0.0.3\nadd s 10.1.0.0/31\n");
+    INFO(one.text);
+    CHECK(one.has("= { 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.1.0.0, 10.1.0.1 }"));
+    CHECK(one.counts.said == 1);
+    const Said nets = said("-A INPUT -m set --match-set s src -j DROP\n",
+                           "create s hash:net family inet\nadd s 10.0.0.1-10.0.0.6\nadd s 0.0.0.0-255.255.255.255\n");
+    INFO(nets.text);
+    CHECK(nets.has("= { 10.0.0.1, 10.0.0.2/31, 10.0.0.4/31, 10.0.0.6, 0.0.0.0/0 }"));
+    const Said ports =
+        said("-A INPUT -p tcp -m set --match-set s dst -j DROP\n", "create s bitmap:port range 0-65535\nadd s 80-82\n");
+    INFO(ports.text);
+    CHECK(ports.has("= { 80, 81, 82 }"));
+    const Said all = said("-A INPUT -m set --match-set s src -j DROP\n",
+                          "create s hash:ip family inet\nadd s 0.0.0.1-255.255.255.254\n");
+    CHECK(all.counts.unsaid == 1);
+    CHECK(all.has("has more than 65536 elements"));
+}
+
 TEST_CASE("write_policy: which hook judges, and the host's addresses") {
     ImportOptions options;
     options.addresses.push_back(*parse_prefix("192.0.2.1/24"));
