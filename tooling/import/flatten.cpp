@@ -72,9 +72,11 @@ private:
         if (found == ruleset_.chains.end()) return;
         reached_.insert(name);
         path_.push_back(name);
+        std::size_t number = 0;  // of one rule of the original that became several, all have one
         for (std::size_t i = 0; i < found->second.rules.size() && !stopped_; ++i) {
             const ImportedRule& rule = found->second.rules[i];
-            const std::string rule_near = fmt::format("{}_{}", near, rule_number(found->second, i));
+            number += i == 0 || rule.source != found->second.rules[i - 1].source;
+            const std::string rule_near = fmt::format("{}_{}", near, number);
             if (!take(rule, guard, rule_near)) {
                 omit_rest(found->second, i + 1, rule);
                 break;
@@ -82,13 +84,6 @@ private:
             if (ends_chain(rule)) break;
         }
         path_.pop_back();
-    }
-
-    // Of one rule of the original that became several, all have the number of the first.
-    static std::size_t rule_number(const Chain& chain, std::size_t index) {
-        std::size_t number = 0;
-        for (std::size_t i = 0; i <= index; ++i) number += i == 0 || chain.rules[i].source != chain.rules[i - 1].source;
-        return number;
     }
 
     bool ends_chain(const ImportedRule& rule) const {
@@ -156,6 +151,9 @@ private:
             reasons.push_back("a limit may stand in a rule with a verdict or an alert, not before a jump");
         if (moves && rule.next != Next::kJump && !rule.when.narrowed.empty())
             for (const std::string& missing : rule.when.narrowed) reasons.push_back(missing);
+        const bool enters = rule.next == Next::kJump || rule.next == Next::kGoto;
+        if (enters && !ruleset_.chains.contains(rule.chain))
+            reasons.push_back(fmt::format("chain `{}` is not in the file", one_line(last_part(rule.chain))));
         if (reasons.empty() && !rule.when.terms.empty() && ++term_rules_ > kMaxTermRules)
             reasons.push_back("a policy may have 256 rules with a limit");
         total_comparisons_ += comparisons;

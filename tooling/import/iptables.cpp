@@ -182,9 +182,7 @@ Result<std::optional<ImportedPolicy>> import_iptables(const Sources& sources, co
     std::string files;
     for (std::uint32_t file = 0; file < sources.size(); ++file)
         files += (files.empty() ? "" : ", ") + sources.name(file);
-    auto written = write_policy(ruleset, std::move(flat), options, name, "Imported from iptables: " + files);
-    if (!written) return written.error();
-    return std::optional<ImportedPolicy>(std::move(*written));
+    return write_policy(ruleset, std::move(flat), options, name, "Imported from iptables: " + files, diagnostics);
 }
 
 }  // namespace weir::tooling::imports

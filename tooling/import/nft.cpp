@@ -27,6 +27,7 @@ public:
         for (const Json& one : list_)
             if (one.contains("rule")) note_changes(one["rule"], scope_);
         for (const Json& one : list_) {
+            is_empty_ = is_empty_ && !one.contains("table") && !one.contains("chain");
             if (one.contains("set")) read_nft_set(one["set"], scope_);
             if (one.contains("map")) read_map(one["map"]);
             if (one.contains("chain")) read_chain(one["chain"]);
@@ -35,6 +36,7 @@ public:
             if (one.contains("rule")) read_rule(one["rule"]);
         choose_hooks();
     }
+    bool is_empty() const { return is_empty_; }
 
 private:
     static std::string table_of(const Json& object) {
@@ -145,6 +147,7 @@ private:
     const ImportOptions& options_;
     Ruleset& ruleset_;
     NftScope& scope_;
+    bool is_empty_ = true;
     std::vector<BaseChain> bases_{};
     std::map<std::string, std::string> unsaid_{};  // base chains whose rules cannot be said
 };
@@ -200,16 +203,17 @@ Result<std::optional<ImportedPolicy>> import_nft(const Sources& sources, const s
     rule_names.make("later_fragments");
     NftScope scope{ruleset, value_names, alert_names, options};
     try {
-        Importer((*json)["nftables"], sources.name(0), options, ruleset, scope).run();
-    } catch (const Json::exception& error) {  // a member of another type than nft writes
-        wrong(diagnostics, 0, fmt::format("this is not what nft writes: {}", one_line(error.what())));
-        return std::optional<ImportedPolicy>();
+        Importer importer((*json)["nftables"], sources.name(0), options, ruleset, scope);
+        importer.run();
+        if (importer.is_empty()) wrong(diagnostics, 0, "this has no table");
+    } catch (const Json::exception& error) {              // a member of another type than nft writes
+        const std::string what = one_line(error.what());  // "[json.exception.type_error.302] type must be …"
+        wrong(diagnostics, 0, "this is not what nft writes: " + what.substr(what.find("] ") + 2));
     }
+    if (diagnostics.has_errors()) return std::optional<ImportedPolicy>();
     FlatRules flat = flatten(ruleset, options, rule_names, value_names, diagnostics);
     if (diagnostics.has_errors()) return std::optional<ImportedPolicy>();
-    auto written = write_policy(ruleset, std::move(flat), options, name, "Imported from nft: " + sources.name(0));
-    if (!written) return written.error();
-    return std::optional<ImportedPolicy>(std::move(*written));
+    return write_policy(ruleset, std::move(flat), options, name, "Imported from nft: " + sources.name(0), diagnostics);
 }
 
 }  // namespace weir::tooling::imports

@@ -278,8 +278,11 @@ std::optional<NftField> nft_field(const Json& left, std::string& why) {
 std::optional<std::string> nft_value(const NftField& field, const Json& right) {
     if (right.is_object() && right.contains("elem")) return nft_value(field, right["elem"].value("val", Json()));
     if (field.kind == ValueKind::kAddress) {
-        if (right.is_object() && right.contains("prefix"))
-            return address_text(fmt::format("{}/{}", word(right["prefix"], "addr"), right["prefix"].value("len", 0)));
+        if (right.is_object() && right.contains("prefix")) {
+            const Json length = right["prefix"].value("len", Json());
+            if (!length.is_number_unsigned()) return std::nullopt;
+            return address_text(fmt::format("{}/{}", word(right["prefix"], "addr"), length.get<std::uint64_t>()));
+        }
         if (right.is_object() && right.contains("range") && right["range"].size() == 2 &&
             right["range"][0].is_string() && right["range"][1].is_string())
             return address_text(right["range"][0].get<std::string>() + "-" + right["range"][1].get<std::string>());

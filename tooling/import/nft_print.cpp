@@ -51,8 +51,10 @@ void print_object(const std::string& kind, const Json& inside, std::string& out,
     if (kind == "&") return print_all(inside, " & ", out, limit, depth);
     if (kind == "elem") return print(inside.is_object() ? inside.value("val", Json()) : inside, out, limit, depth + 1);
     if (kind == "prefix") {
+        std::string length;
         print_word(inside, "addr", out);
-        out += fmt::format("/{}", inside.is_object() ? inside.value("len", 0) : 0);
+        print_word(inside, "len", length);
+        out += "/" + length;
         return;
     }
     out += kind;

@@ -1,5 +1,6 @@
 // Tested by tests/unit/tooling/import_nft_test.cpp with `nft statements`.
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -120,15 +121,13 @@ private:
             return finish(now_);
         }
         std::vector<std::pair<Json, Json>> groups;
+        std::map<Json, std::size_t> places;  // of the verdicts among the groups
         for (const Json& element : elements) {
             const Json& key = element.at(0);
-            const Json bare = key.is_object() && key.contains("elem") ? key["elem"].at("val") : key;
-            const auto found =
-                std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.first == element.at(1); });
-            if (found == groups.end())
-                groups.emplace_back(element.at(1), Json::array({bare}));
-            else
-                found->second.push_back(bare);
+            const auto [place, is_new] = places.emplace(element.at(1), groups.size());
+            if (is_new) groups.emplace_back(element.at(1), Json::array());
+            groups[place->second].second.push_back(key.is_object() && key.contains("elem") ? key["elem"].at("val")
+                                                                                           : key);
         }
         const ImportedRule base = now_;
         for (const auto& [verdict, keys] : groups) {

@@ -216,9 +216,8 @@ Result<std::optional<ImportedPolicy>> import_suricata(const Sources& sources, co
     if (diagnostics.has_errors()) return std::optional<ImportedPolicy>();
     FlatRules flat = flatten(ruleset, options, rule_names, value_names, diagnostics);
     if (diagnostics.has_errors()) return std::optional<ImportedPolicy>();
-    auto written = write_policy(ruleset, std::move(flat), options, name, "Imported from Suricata: " + sources.name(0));
-    if (!written) return written.error();
-    return std::optional<ImportedPolicy>(std::move(*written));
+    return write_policy(ruleset, std::move(flat), options, name, "Imported from Suricata: " + sources.name(0),
+                        diagnostics);
 }
 
 }  // namespace weir::tooling::imports

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "compiler/policy/table_bytes.h"
 #include "grammar/parser.h"
 #include "grammar/print.h"
 #include "tooling/files/policy_file.h"
@@ -15,13 +18,17 @@
 namespace weir::tooling::imports {
 namespace {
 
-constexpr int kMostRepairs = 4;
+constexpr int kMostRepairs = 64;
+constexpr std::size_t kMostReasons = 8;  // of one rule
 
 std::string comment_of(const FlatEntry& entry, std::string_view head) {
     std::string text;
     if (entry.origin != nullptr)
         text += fmt::format("# {}: {}: {}\n", head, one_line(entry.origin->place), one_line(entry.origin->text));
-    for (const std::string& reason : entry.reasons) text += fmt::format("#   {}\n", one_line(reason, 240));
+    for (std::size_t i = 0; i < entry.reasons.size() && i < kMostReasons; ++i)
+        text += fmt::format("#   {}\n", one_line(entry.reasons[i], 240));
+    if (entry.reasons.size() > kMostReasons)
+        text += fmt::format("#   and {} more reasons\n", entry.reasons.size() - kMostReasons);
     return text;
 }
 
@@ -41,6 +48,18 @@ std::string text_of(const FlatEntry& entry) {
                        entry.is_egress ? " egress\n" : "", when, entry.actions);
 }
 
+// Calls `take` with each word of a condition or of actions that may be a name.
+template <typename Take>
+void each_word(std::string_view text, Take take) {
+    const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+    for (std::size_t i = 0; i < text.size();) {
+        std::size_t end = i;
+        while (end < text.size() && is_name(text[end])) ++end;
+        if (end > i) take(text.substr(i, end - i));
+        i = end + 1;
+    }
+}
+
 class Writer {
 public:
     Writer(const Ruleset& ruleset, FlatRules& flat, const ImportOptions& options, const std::string& name,
@@ -49,6 +68,7 @@ public:
 
     std::string build() {
         places_.clear();
+        named_places_.clear();
         find_used();
         text_ = fmt::format("# {}\n", one_line(title_, 300));
         for (const std::string& remark : ruleset_.remarks) text_ += fmt::format("# {}\n", one_line(remark, 300));
@@ -61,6 +81,7 @@ public:
             if (!used_.contains(item.name)) continue;
             for (const std::string& remark : item.remarks)
                 text_ += fmt::format("# said in part: {}\n", one_line(remark, 240));
+            named_places_[text_.size()] = item.name;
             text_ += item.text + "\n";
         }
         write_fragments();
@@ -70,16 +91,23 @@ public:
                 text_ += text_of(flat_.entries[i]);
         }
         places_.push_back(text_.size());
-        for (const ImportedAlert& alert : ruleset_.alerts)
-            if (used_.contains(alert.name)) text_ += alert_text(alert);
+        for (const ImportedAlert& alert : ruleset_.alerts) {
+            if (!used_.contains(alert.name)) continue;
+            named_places_[text_.size()] = alert.name;
+            text_ += alert_text(alert);
+        }
         return text_;
     }
 
-    // The entry that stands at `offset` of what build() made.
-    FlatEntry* entry_at(std::size_t offset) {
-        const auto next = std::upper_bound(places_.begin(), places_.end(), offset);
-        if (next == places_.begin() || next == places_.end()) return nullptr;
-        return &flat_.entries[static_cast<std::size_t>(next - places_.begin()) - 1];
+    // What stands at `offset` of what build() made cannot be said: a rule becomes a comment, and of a set, a let or an
+    // alert all rules that name it. False where nothing was there to omit.
+    bool omit_at(std::size_t offset, const std::string& reason) {
+        FlatEntry* entry = entry_at(offset);
+        if (entry != nullptr && entry->kind == FlatEntry::Kind::kUnsaid) return false;
+        if (entry != nullptr && entry->kind == FlatEntry::Kind::kRule) return omit(*entry, reason), true;
+        if (entry != nullptr) return omit_naming(entry->name, reason);
+        const auto next = named_places_.upper_bound(offset);
+        return next != named_places_.begin() && omit_naming(std::prev(next)->second, reason);
     }
 
 private:
@@ -90,18 +118,39 @@ private:
             const bool is_written = entry->kind == FlatEntry::Kind::kRule ||
                                     (entry->kind == FlatEntry::Kind::kLet && used_.contains(entry->name));
             if (!is_written) continue;
-            note_words(entry->when);
-            note_words(entry->actions);
+            for (const std::string* text : {&entry->when, &entry->actions})
+                each_word(*text, [&](std::string_view word) { used_.emplace(word); });
         }
     }
-    void note_words(std::string_view text) {
-        const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-        for (std::size_t i = 0; i < text.size();) {
-            std::size_t end = i;
-            while (end < text.size() && is_name(text[end])) ++end;
-            if (end > i) used_.emplace(text.substr(i, end - i));
-            i = end + 1;
+
+    FlatEntry* entry_at(std::size_t offset) {
+        const auto next = std::upper_bound(places_.begin(), places_.end(), offset);
+        if (next == places_.begin() || next == places_.end()) return nullptr;
+        return &flat_.entries[static_cast<std::size_t>(next - places_.begin()) - 1];
+    }
+
+    static void omit(FlatEntry& entry, const std::string& reason) {
+        entry.kind = FlatEntry::Kind::kUnsaid;
+        entry.reasons = {reason};
+    }
+
+    // Lets stand before what names them.
+    bool omit_naming(const std::string& name, const std::string& reason) {
+        std::set<std::string, std::less<>> refused{name};
+        bool omitted = false;
+        for (FlatEntry& entry : flat_.entries) {
+            bool names_it = false;
+            for (const std::string* text : {&entry.when, &entry.actions})
+                each_word(*text, [&](std::string_view word) { names_it = names_it || refused.contains(word); });
+            if (!names_it || entry.kind == FlatEntry::Kind::kUnsaid) continue;
+            if (entry.kind == FlatEntry::Kind::kLet) {
+                refused.insert(entry.name);
+            } else {
+                omit(entry, reason);
+                omitted = true;
+            }
         }
+        return omitted;
     }
 
     void write_host() {
@@ -139,7 +188,8 @@ private:
     const std::string& name_;
     const std::string& title_;
     std::string text_{};
-    std::vector<std::size_t> places_{};
+    std::vector<std::size_t> places_{};                  // of the entries, and where they end
+    std::map<std::size_t, std::string> named_places_{};  // of sets and alerts
     std::set<std::string, std::less<>> used_{};
 };
 
@@ -173,37 +223,74 @@ ImportCounts counts_of(const Ruleset& ruleset, const FlatRules& flat) {
 // Rules that the compiler refuses become comments with its reason. False where nothing is left to repair.
 bool repair(Writer& writer, const LoadedPolicy& checked) {
     bool repaired = false;
-    for (const Diagnostic& one : checked.diagnostics.all()) {
-        if (code_severity(one.code) != Severity::kError) continue;
-        FlatEntry* entry = writer.entry_at(one.span.begin);
-        if (entry == nullptr || entry->kind != FlatEntry::Kind::kRule) continue;
-        entry->kind = FlatEntry::Kind::kUnsaid;
-        entry->reasons = {fmt::format("{}: {}", code_name(one.code), one.message)};
+    for (const Diagnostic& one : checked.diagnostics.all())
+        if (code_severity(one.code) == Severity::kError)
+            repaired =
+                writer.omit_at(one.span.begin, fmt::format("{}: {}", code_name(one.code), one.message)) || repaired;
+    return repaired;
+}
+
+// Rules with the largest tables become comments until those of the others fit into what a policy takes by default.
+bool repair_memory(Writer& writer, const policy::TypedPolicy& policy) {
+    std::vector<policy::TableBytes> tables = policy::table_bytes(policy);
+    std::uint64_t all = 0;
+    for (const policy::TableBytes& table : tables) all += table.bytes;
+    std::reverse(tables.begin(), tables.end());  // of two as large the later one
+    std::stable_sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+    bool repaired = false;
+    for (const policy::TableBytes& table : tables) {
+        if (all <= policy::kDefaultTableBytes) break;
+        const std::string reason =
+            fmt::format("{}: the tables of the policy would take more than {} MB of kernel memory",
+                        code_name(Code::E521), policy::kDefaultTableBytes / 1'000'000);
+        if (!writer.omit_at(table.span.begin, reason)) continue;
+        all -= table.bytes;
         repaired = true;
     }
     return repaired;
 }
 
+std::optional<ImportedPolicy> too_long(std::size_t bytes, Diagnostics& diagnostics) {
+    diagnostics.add({Code::E602,
+                     {0, 0, 1},
+                     fmt::format("the policy would have {} bytes; the limit is {}", bytes, kMaxFileBytes),
+                     {},
+                     "put long sets into files, one element a line, and import the rules in parts",
+                     {},
+                     {},
+                     {},
+                     {}});
+    return std::nullopt;
+}
+
 }  // namespace
 
-Result<ImportedPolicy> write_policy(const Ruleset& ruleset, FlatRules flat, const ImportOptions& options,
-                                    const std::string& name, const std::string& title) {
+Result<std::optional<ImportedPolicy>> write_policy(const Ruleset& ruleset, FlatRules flat, const ImportOptions& options,
+                                                   const std::string& name, const std::string& title,
+                                                   Diagnostics& diagnostics) {
     Writer writer(ruleset, flat, options, name, title);
     const sema::Files none;
+    PolicyOptions checking;
+    checking.table_bytes = UINT64_MAX;  // see repair_memory()
     for (int round = 0;; ++round) {
         std::string text = writer.build();
-        LoadedPolicy checked = analyse_text("imported.rules", text, none, {});
-        if (!checked.diagnostics.has_errors() && checked.compiled) break;
-        if (round >= kMostRepairs || !repair(writer, checked))
+        if (text.size() > kMaxFileBytes) return too_long(text.size(), diagnostics);
+        LoadedPolicy checked = analyse_text("imported.rules", std::move(text), none, checking);
+        const bool is_taken = !checked.diagnostics.has_errors() && checked.compiled;
+        const bool repaired = is_taken ? repair_memory(writer, checked.compiled->policy) : repair(writer, checked);
+        if (is_taken && !repaired) break;
+        if (!repaired || round >= kMostRepairs)
             return bug_of_ours("the imported policy is refused: " + (checked.diagnostics.all().empty()
                                                                          ? std::string("too large")
                                                                          : checked.diagnostics.all().front().message));
     }
     Sources sources;
-    Diagnostics diagnostics;
+    Diagnostics unsaid;
     const std::uint32_t root = sources.add("imported.rules", writer.build());
-    const ast::Policy policy = parse(sources, root, diagnostics);
-    return ImportedPolicy{format(sources, policy), counts_of(ruleset, flat)};
+    const ast::Policy policy = parse(sources, root, unsaid);
+    std::string text = format(sources, policy);
+    if (text.size() > kMaxFileBytes) return too_long(text.size(), diagnostics);
+    return std::optional(ImportedPolicy{std::move(text), counts_of(ruleset, flat)});
 }
 
 }  // namespace weir::tooling::imports

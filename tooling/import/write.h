@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "grammar/base/result.h"
@@ -25,8 +26,10 @@ struct ImportedPolicy {
     ImportCounts counts{};
 };
 
-// `title`: the first line of the policy's comment. What the compiler refuses of it becomes a comment as well.
-Result<ImportedPolicy> write_policy(const Ruleset& ruleset, FlatRules flat, const ImportOptions& options,
-                                    const std::string& name, const std::string& title);
+// `title`: the first line of the policy's comment. What the compiler refuses of it becomes a comment as well. Nothing
+// where the text is longer than a policy may be: `diagnostics` says so.
+Result<std::optional<ImportedPolicy>> write_policy(const Ruleset& ruleset, FlatRules flat, const ImportOptions& options,
+                                                   const std::string& name, const std::string& title,
+                                                   Diagnostics& diagnostics);
 
 }  // namespace weir::tooling::imports

@@ -129,3 +129,46 @@ TEST_CASE("nft_text writes a rule as nft does, and cuts it") {
     CHECK(nft_text(json) == "tcp dport { 22, 80 } accept");
     CHECK(nft_text(json, 5).size() < 12);
 }
+
+TEST_CASE("nft: a number that is too large is no smaller number") {
+    const std::string source = payload("ip", "saddr");
+    for (const char* length : {"4294967296", "18446744073709551616", "33", "-1", "\"8\""})
+        says_not(match(source, fmt::format(R"({{"prefix":{{"addr":"10.0.0.0","len":{}}}}})", length)),
+                 "is no value of `ip.src`");
+}
+
+TEST_CASE("nft: a jump to a chain that is not there is not said") {
+    for (const char* jump : {"jump", "goto"}) {
+        const Said answer = said(fmt::format(R"({{"{}":{{"target":"nosuch"}}}})", jump));
+        INFO(answer.text);
+        CHECK(answer.counts.unsaid == 1);
+        CHECK(answer.has("chain `nosuch` is not in the file"));
+    }
+}
+
+TEST_CASE("nft: a map with a verdict of its own for each of many values") {
+    std::string elements, chains;
+    for (int i = 0; i < 20'000; ++i) {
+        elements += fmt::format(R"({}[{},{{"jump":{{"target":"x{}"}}}}])", i == 0 ? "" : ",", i, i);
+        chains += fmt::format(R"({{"chain":{{"family":"inet","table":"t","name":"x{}"}}}},)", i);
+    }
+    const std::string map =
+        fmt::format(R"({{"vmap":{{"key":{},"data":{{"set":[{}]}}}}}})", payload("tcp", "dport"), elements);
+    chains += R"({"rule":{"family":"inet","table":"t","chain":"x19999","handle":7,"expr":[{"drop":null}]}},)";
+    const Said answer = said(map, chains);
+    CHECK(answer.counts.said == 2);
+    CHECK(answer.has("let to_x19999 = ip and tcp.dport == 19999\n"));
+}
+
+TEST_CASE("nft: no table at all is no ruleset") {
+    for (const char* text : {R"({"nftables":[]})", R"({"nftables":[{"metainfo":{"version":"1.0.6"}}]})"}) {
+        Sources sources;
+        sources.add("ruleset.json", text);
+        Diagnostics diagnostics;
+        const auto imported = import_nft(sources, "imported", {}, diagnostics);
+        REQUIRE(imported);
+        CHECK_FALSE(*imported);
+        REQUIRE(diagnostics.all().size() == 1);
+        CHECK(diagnostics.all().front().code == Code::E601);
+    }
+}

@@ -114,3 +114,27 @@ TEST_CASE("a file that is none of Suricata's") {
     CHECK(wrong.diagnostics.all().front().code == Code::E601);
     CHECK(said("\n").diagnostics.has_errors());
 }
+
+TEST_CASE("Suricata: numbers that the language does not hold make one rule a comment, and only that") {
+    const Said answer = said(
+        "alert tcp any any -> any 1 (msg:\"a\"; threshold: type limit, track by_src, count 1, seconds "
+        "99999999999999; sid:1;)\n"
+        "alert tcp any any -> any 2 (msg:\"b\"; detection_filter: track by_src, count 5, seconds "
+        "9999999999999999999; sid:2;)\n"
+        "alert tcp any any -> any 3 (msg:\"c\"; sid:3;)\n");
+    INFO(answer.text);
+    CHECK(answer.counts.unsaid == 2);
+    CHECK(answer.counts.said == 1);
+    CHECK(answer.has("does not fit in 64 bits"));
+    CHECK(answer.has("alert sid_3 {"));
+    CHECK_FALSE(answer.has("alert sid_1 {"));
+}
+
+TEST_CASE("Suricata: a rule with many options that cannot be said is a comment of a few lines") {
+    std::string options;
+    for (int i = 0; i < 10000; ++i) options += "foo; ";
+    const Said answer = said("alert tcp any any -> any any (msg:\"x\"; " + options + "sid:1;)\n");
+    CHECK(answer.counts.unsaid == 1);
+    CHECK(answer.has("#   and 9992 more reasons\n"));
+    CHECK(answer.text.size() < 2000);
+}

@@ -1,6 +1,8 @@
 // tooling/import/import.h: what rules of iptables become: Condition, flatten, write_policy, add_states, ipset.
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 #include "tooling/import/import.h"
 
 using namespace weir;
@@ -160,6 +162,45 @@ TEST_CASE("ipset: ranges and prefixes are expanded, as the kernel does") {
                           "create s hash:ip family inet\nadd s 0.0.0.1-255.255.255.254\n");
     CHECK(all.counts.unsaid == 1);
     CHECK(all.has("has more than 65536 elements"));
+}
+
+TEST_CASE("write_policy: what the compiler refuses of sets, lets and alerts takes their rules with it") {
+    const Said ttl = said("-A INPUT -m set --match-set s src -j DROP\n-A INPUT -p tcp -j ACCEPT\n",
+                          "create s hash:ip family inet timeout 99999999999999\nadd s 10.0.0.1\n");
+    INFO(ttl.text);
+    CHECK(ttl.counts.unsaid == 1);
+    CHECK(ttl.counts.said == 1);
+    CHECK(ttl.has("`99999999999999s` does not fit"));
+    CHECK_FALSE(ttl.has("\nset s"));
+    CHECK(ttl.has("when ip4 and tcp\n"));
+}
+
+TEST_CASE("write_policy: rules whose tables take too much memory together") {
+    std::string rules;
+    for (int i = 0; i < 250; ++i)
+        rules += fmt::format(
+            "-A INPUT -p tcp --dport {} -m hashlimit --hashlimit-upto 5/sec --hashlimit-mode srcip "
+            "--hashlimit-name n{} --hashlimit-htable-max 65536 -j ACCEPT\n",
+            i, i);
+    const Said many = said(rules);
+    CHECK(many.counts.said > 200);
+    CHECK(many.counts.said < 250);
+    CHECK(many.counts.said + many.counts.unsaid == 250);
+    CHECK(many.has("E521: the tables of the policy would take more than 1000 MB of kernel memory"));
+    CHECK_FALSE(many.has("tcp.dport == 249"));  // of tables as large the last ones are omitted
+}
+
+TEST_CASE("write_policy: a policy that would be longer than a file may be is E602") {
+    std::string set;  // 70 sets of 17,000 addresses
+    std::string rules;
+    for (int i = 0; i < 70; ++i) {
+        set += fmt::format("create s{} hash:ip family inet\nadd s{} 100.100.0.0-100.100.66.104\n", i, i);
+        rules += fmt::format("-A INPUT -m set --match-set s{} src -j DROP\n", i);
+    }
+    const Said large = said(rules, set);
+    REQUIRE(large.diagnostics.all().size() == 1);
+    CHECK(large.diagnostics.all().front().code == Code::E602);
+    CHECK(large.text.empty());
 }
 
 TEST_CASE("write_policy: which hook judges, and the host's addresses") {
