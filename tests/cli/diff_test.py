@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """diff_test.py WEIR SOURCE: two policies compared, as people, pull requests and programs read it."""
 import json
+import re
 import struct
 import unittest
 
@@ -131,6 +132,32 @@ some classes read state: what rates, counts, sets and flows hold then is not kno
         self.assertEqual(lines[2], "| packets | before | after | example |")
         self.assertEqual(lines[4], "| `tcp.dport == 8080` | **pass** by default | **pass** by `web` | "
                          "`tcp 192.0.2.1:49152 -> 192.0.2.2:8080` |")
+
+    def test_no_text_of_a_policy_is_markdown_of_its_own(self):
+        """A comment of a bot: nothing in a literal may end the code that it stands in, mention somebody, or be HTML."""
+        old = self.file("a``b`@octocat.rules", r'''rule a { when payload contains "``@octocat <img src=x> | [x](y)" then drop }
+rule b { when iface == "x`y|z" then redirect("e```t|h") }
+rule c { when payload contains "a```` @octocat" then alert c, drop }
+rule d { when payload contains "`" then drop }
+rule e { when payload contains "\x1b[2J\n|" then drop }
+alert c { message "`@octocat`" }
+''')
+        done = run("diff", old, self.file("new.rules", "default pass\n"), "--format", "markdown")
+        self.assertEqual(done.returncode, 1)
+        heading, _, *rows = done.stdout.splitlines()
+        self.assertGreaterEqual(len(rows), 2 + 5)
+        spans = 0
+        for line in [heading[4:], *rows]:
+            # As CommonMark reads it: a code span ends at the next run of as many backticks as began it.
+            while (begins := re.search("`+", line)) is not None:
+                self.assertNotRegex(line[:begins.start()], "octocat|<img|payload|iface")
+                ends = re.search(f"(?<!`){begins[0]}(?!`)", line[begins.end():])
+                self.assertIsNotNone(ends, line)
+                self.assertNotRegex(line[begins.end():begins.end() + ends.start()], r"(?<!\\)\|")  # no end of a cell
+                line = line[begins.end() + ends.end():]
+                spans += 1
+            self.assertNotRegex(line, "octocat|<img|payload|iface")
+        self.assertGreater(spans, 12)
 
     def test_findings_stand_at_the_rule_that_decides_now(self):
         document = json.loads(run("diff", self.old, self.new, "--format", "sarif").stdout)

@@ -78,11 +78,15 @@ std::string tinted(const analysis::Outcome& outcome, Colour colour) {
 // The words of a code span: no backtick ends it early, and no bar ends a cell.
 std::string code(std::string_view text) {
     std::string inside;
+    std::size_t longest = 0, run = 0;  // of backticks: a longer run begins and ends the span
     for (const char c : printable(text)) {
+        run = c == '`' ? run + 1 : 0;
+        longest = std::max(longest, run);
         if (c == '|') inside += '\\';
         inside += c;
     }
-    return inside.find('`') == std::string::npos ? "`" + inside + "`" : "`` " + inside + " ``";
+    const std::string fence(longest + 1, '`');
+    return longest == 0 ? fence + inside + fence : fence + " " + inside + " " + fence;
 }
 
 std::string markdown_outcome(const analysis::Outcome& outcome) {
