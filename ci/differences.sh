@@ -9,13 +9,14 @@ trap 'git -c safe.directory="$PWD" worktree remove --force "$old/base" 2> /dev/n
 git -c safe.directory="$PWD" worktree add --quiet --detach "$old/base" "$base"
 status=0
 for file in "$@"; do
-    echo "### \`$file\`"
-    echo
+    # The name may be anybody's: no line end or backtick may end the heading's code.
+    printf '### `%s`\n\n' "$(printf '%s' "$file" | LC_ALL=C tr '\000-\037\177`' '?')"
     if [ ! -f "$old/base/$file" ]; then
         echo "A new policy."
     else
         said=0
-        weir diff --format markdown "$old/base/$file" "$file" || said=$?
+        weir diff --format markdown "$old/base/$file" "$file" > "$old/said" || said=$?
+        sed '1s/.*: //' "$old/said" # its own heading has the name of the temporary folder
         # 1: they differ; that a policy is refused has been said by `weir check`.
         if [ "$said" -gt 1 ]; then status=$said; fi
     fi

@@ -25,11 +25,6 @@ GITLAB = yaml.safe_load((SOURCE / "ci/gitlab/weir.gitlab-ci.yml").read_text())
 HOOKS = yaml.safe_load((SOURCE / ".pre-commit-hooks.yaml").read_text())
 
 
-def has_diff():
-    said = subprocess.run([WEIR, "diff", "--help"], capture_output=True, text=True).stdout
-    return "OLD" in said
-
-
 class Ci(CommandCase):
     def setUp(self):
         super().setUp()
@@ -104,15 +99,17 @@ class Ci(CommandCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("::error file=policies/edge.rules,line=4,", done.stdout)
 
-    @unittest.skipUnless(has_diff(), "this program has no `weir diff`")
     def test_the_differences_are_in_the_summary_and_in_the_comment(self):
         self.policy(GOOD.replace("23 then pass", "23 then drop"))
         self.policy(GOOD, "another")
+        self.policy(GOOD, "odd`\n@octocat <b>")
         done = self.step("what changes")
         self.assertEqual(done.returncode, 0, done.stderr)
         said = (self.repository / "weir-differences.md").read_text()
         self.assertEqual((self.folder / "summary.md").read_text(), said)
-        self.assertRegex(said, r"(?s)### `policies/another.rules`\s+A new policy.*### `policies/edge.rules`.*tcp\.dport")
+        self.assertRegex(said, r"(?s)### `policies/another.rules`\s+A new policy.*### `policies/edge.rules`\s+\d class.*tcp\.dport")
+        self.assertIn("### `policies/odd??@octocat <b>.rules`\n", said)
+        self.assertNotIn(os.environ.get("TMPDIR", "/tmp"), said)
         self.assertEqual(self.step("comment").returncode, 0)
         self.assertEqual((self.folder / "commented").read_text(), "pr comment 7 --repo owner/policies --body-file weir-differences.md\n")
         worktrees = subprocess.run(["git", "worktree", "list"], cwd=self.repository, capture_output=True, text=True)
