@@ -73,9 +73,9 @@ Cube ConditionOf::reduced(Cube cube, Bdd::Node care, Fits fits) {
     return ordered;
 }
 
-Bdd::Node ConditionOf::any_of(const std::vector<Cube>& cubes) {
+Bdd::Node ConditionOf::any_of(const std::vector<Cube>& cubes, Bdd::Node care) {
     Bdd::Node any = Bdd::kFalse;
-    for (const Cube& cube : cubes) any = sets_.bdd().either(any, literals_.product(cube, sets_.all()));
+    for (const Cube& cube : cubes) any = sets_.bdd().either(any, literals_.product(cube, care));
     return any;
 }
 
@@ -102,9 +102,9 @@ bool ConditionOf::cover(Bdd::Node packets, Bdd::Node whole, Bdd::Node care, std:
     return is_whole;
 }
 
-ConditionText ConditionOf::text(Bdd::Node packets) {
+ConditionText ConditionOf::text(Bdd::Node packets, packet::Direction direction) {
     Bdd& bdd = sets_.bdd();
-    const Bdd::Node all = sets_.all();
+    const Bdd::Node all = sets_.going(direction);
     Cube base = literals_.hull(packets, all);
     const Bdd::Node hull = literals_.product(base, all);
     const auto same = [&](Bdd::Node product) { return product == packets; };
@@ -125,13 +125,13 @@ ConditionText ConditionOf::text(Bdd::Node packets) {
             if (has_all) turned.push_back(*opposite);
             at = has_all ? others.erase(at) : at + 1;
         }
-        const Bdd::Node denied = any_of(others);
+        const Bdd::Node denied = any_of(others, all);
         turned =
             reduced(std::move(turned), all, [&](Bdd::Node product) { return bdd.without(product, denied) == packets; });
         as_others = without_any(turned, others);
     }
     if (has_parts) {
-        const Bdd::Node any = any_of(parts);
+        const Bdd::Node any = any_of(parts, all);
         base = reduced(std::move(base), all, [&](Bdd::Node product) { return bdd.both(product, any) == packets; });
     } else {
         base = reduced(std::move(base), all, [&](Bdd::Node product) { return product == hull; });
@@ -142,9 +142,9 @@ ConditionText ConditionOf::text(Bdd::Node packets) {
     return !as_parts.is_whole || as_others.text.size() <= as_parts.text.size() ? as_others : as_parts;
 }
 
-std::optional<Cube> ConditionOf::within(Bdd::Node packets, std::size_t number) {
+std::optional<Cube> ConditionOf::within(Bdd::Node packets, packet::Direction direction, std::size_t number) {
     Bdd& bdd = sets_.bdd();
-    const Bdd::Node all = sets_.all();
+    const Bdd::Node all = sets_.going(direction);
     while (packets != Bdd::kFalse && !bdd.spent()) {
         Cube hull = literals_.hull(packets, all);
         const Bdd::Node product = literals_.product(hull, all);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/analysis/literal.h"
+#include "compiler/packet/direction.h"
 
 namespace weir::analysis {
 
@@ -24,18 +25,19 @@ public:
 
     const policy::TypedPolicy& policy() const { return policy_; }
 
-    ConditionText text(Bdd::Node packets);
+    // `packets` go that way.
+    ConditionText text(Bdd::Node packets, packet::Direction direction);
     // Whether packets are of the set depends on a state term, a set that changes, or what is known of a flow.
     bool reads_state(Bdd::Node packets) { return literals_.read_state(packets); }
     // Conditions that together mean that a packet is one of these, all of them within: for who makes a packet. Another
     // `number` may give others. Nothing where there is none that the language can say.
-    std::optional<Cube> within(Bdd::Node packets, std::size_t number);
+    std::optional<Cube> within(Bdd::Node packets, packet::Direction direction, std::size_t number);
 
 private:
     bool cover(Bdd::Node packets, Bdd::Node whole, Bdd::Node care, std::vector<Cube>& cubes);
     template <typename Fits>
     Cube reduced(Cube cube, Bdd::Node care, Fits fits);
-    Bdd::Node any_of(const std::vector<Cube>& cubes);
+    Bdd::Node any_of(const std::vector<Cube>& cubes, Bdd::Node care);
 
     const policy::TypedPolicy& policy_;
     PacketSets& sets_;

@@ -221,8 +221,12 @@ std::vector<JointRule> Joiner::add(const policy::TypedPolicy& from) {
     std::vector<JointRule> rules;
     for (std::uint32_t i = 0; i < from.rules.size(); ++i) {
         rules.push_back(rule(from, i, by));
-        joint.rules.emplace_back().condition = rules.back().condition;
+        policy::Rule& added = joint.rules.emplace_back();
+        added.condition = rules.back().condition;
+        added.direction = from.rules[i].direction;
     }
+    joint.reads_flows = joint.reads_flows || from.reads_flows;
+    if (from.default_egress) joint.default_egress = from.default_egress;
     is_second_ = true;
     return rules;
 }

@@ -20,7 +20,7 @@ struct JointRule {
 };
 
 struct JointPolicy {
-    policy::TypedPolicy policy;  // conditions and sets of both; the rules have a condition and nothing else
+    policy::TypedPolicy policy;  // conditions and sets of both; the rules have a condition and a direction alone
     std::vector<JointRule> before, after;
     // Sets that do not change while a policy runs, and that both have with other entries.
     std::vector<std::string> differing_sets;

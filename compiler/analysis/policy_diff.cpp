@@ -176,7 +176,7 @@ Bdd::Node PolicyDiff::match(const Step& step) {
     const JointRule& joint = joint_rule(step);
     const policy::Rule& typed = rule(step);
     Bdd& bdd = sets_.bdd();
-    Bdd::Node all = sets_.of(joint.condition);
+    Bdd::Node all = bdd.both(sets_.going(typed.direction), sets_.raw(joint.condition));
     for (std::size_t i = 0; i < joint.terms.size(); ++i) {
         const policy::StateTerm& term = typed.terms[i];
         const Bdd::Node above = universe_.opaque("state of " + joint.terms[i]);
@@ -314,7 +314,7 @@ void PolicyDiff::compare(const Sequence& sequence) {
         return last(before_, sequence.direction, by, {}) != last(after_, sequence.direction, by, {});
     };
     if (differs(Outcome::By::kDefault) || differs(Outcome::By::kMalformed))
-        compare_region(sequence, sequence.steps.size(), sets_.all(), {}, "default");
+        compare_region(sequence, sequence.steps.size(), sets_.going(sequence.direction), {}, "default");
 }
 
 void PolicyDiff::order_classes() {

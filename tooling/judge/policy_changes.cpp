@@ -113,7 +113,7 @@ PolicyChanges compare_policies(const Compiled& before, const Compiled& after, st
         changes.is_exact = changes.is_exact && changed.is_exact;
         if (changes.classes.size() > most) continue;
         diff.sets().bdd().allow(kStepsOfOne, kNodes);
-        changed.packets = conditions.text(one.packets);
+        changed.packets = conditions.text(one.packets, one.direction);
         diff.sets().bdd().allow(kStepsOfOne, kNodes);
         changed.witness = witnesses.find(one);
         if (changed.witness) changed.witness_text = step_text(*changed.witness);

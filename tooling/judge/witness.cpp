@@ -146,7 +146,7 @@ bool WitnessFinder::differs(const analysis::DiffClass& one, const analysis::Cube
 std::optional<Witness> WitnessFinder::find(const analysis::DiffClass& one) {
     left_ = kMaxJudged;
     for (std::size_t number = 0; number < kMaxCubes; ++number) {
-        const auto cube = conditions_.within(one.packets, number);
+        const auto cube = conditions_.within(one.packets, one.direction, number);
         if (!cube) continue;
         for (std::size_t way = 0; way < analysis::kCubeFrames; ++way) {
             analysis::CubeFrame made = analysis::cube_frame(conditions_.policy(), *cube, way);

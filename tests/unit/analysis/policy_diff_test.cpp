@@ -96,7 +96,7 @@ std::string described(Compared& both) {
     std::string text;
     for (const analysis::DiffClass& one : both.diff->classes())
         text += fmt::format("{} -> {}: {}\n", describe(one.before), describe(one.after),
-                            both.conditions->text(one.packets).text);
+                            both.conditions->text(one.packets, one.direction).text);
     return text;
 }
 
@@ -199,6 +199,11 @@ TEST_CASE("the classes of two policies, in words") {
          "drop by x -> pass by default: ip.src not in 10.0.0.0/8 and not malformed\n"
          "drop by x -> pass by malformed: malformed and ip.src not in 10.0.0.0/8\n"},
         {"rule x { egress when tcp.dport == 25 then drop }", "default egress pass", "drop by x -> pass by default: tcp.dport == 25\n"},
+        {"rule x { egress when rx_queue >= 0 then drop }", "default egress pass", ""},
+        {"rule x { egress when rx_queue >= 0 or iface != \"eth1\" then drop }", "rule x { egress when iface == \"eth1\" then drop }",
+         "pass by default -> drop by x: iface == \"eth1\"\n"
+         "drop by x -> pass by default: iface != \"eth1\"\n"},
+        {"rule x { egress when not rx_queue == 1 then drop }", "default egress pass", "drop by x -> pass by default: true\n"},
         {"rule x { when tcp.sport == tcp.dport then drop }", "default pass", "drop by x -> pass by default: tcp.sport == tcp.dport\n"},
         {"rule x { when udp.dport == 53 or tcp.dport == 53 then drop }", "default pass",
          "drop by x -> pass by default: port.dst == 53 and not sctp\n"},
@@ -236,7 +241,7 @@ TEST_CASE("a packet changes if and only if it is in a class, which says how") {
             CHECK(one.before != one.after);
             CHECK(bdd.both(any, one.packets) == Bdd::kFalse);
             any = bdd.either(any, one.packets);
-            texts.push_back(both.conditions->text(one.packets));
+            texts.push_back(both.conditions->text(one.packets, one.direction));
             const analysis::ConditionText& text = texts.back();
             INFO(text.text);
             const Bdd::Node again = packets_of(both, text.text, keep);
