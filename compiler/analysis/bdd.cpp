@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kFirstBuckets = 1 << 12;  // powers of two
 constexpr std::size_t kFirstCacheEntries = 1 << 13, kMaxCacheEntries = 1 << 19;
+constexpr std::size_t kYoungCacheEntries = 1 << 15;  // that are used behind a mark
 
 std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
     std::uint64_t h = (std::uint64_t{a} << 32 | b) * 0x9e3779b97f4a7c15u;
@@ -20,50 +21,68 @@ std::size_t hash(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
 
 }  // namespace
 
-Bdd::Bdd() : buckets_(kFirstBuckets, 0), cache_(kFirstCacheEntries) {
+Bdd::Bdd() : old_(kFirstBuckets, 0), young_(kFirstBuckets, 0), cache_(kFirstCacheEntries) {
     constexpr Variable kNone = std::numeric_limits<Variable>::max();  // the two ends stand below all variables
     nodes_.push_back({kNone, kFalse, kFalse, 0});
     nodes_.push_back({kNone, kTrue, kTrue, 0});
 }
 
-void Bdd::grow() {
-    std::vector<Node> wider(buckets_.size() * 2, 0);
-    for (Node id = 2; id < nodes_.size(); ++id) {
-        Entry& entry = nodes_[id];
-        Node& bucket = wider[hash(entry.variable, entry.low, entry.high) & (wider.size() - 1)];
-        entry.next = bucket;
-        bucket = id;
+Bdd::Node& Bdd::bucket(Buckets& buckets, const Entry& entry) {
+    return buckets[hash(entry.variable, entry.low, entry.high) & (buckets.size() - 1)];
+}
+
+// Of nodes from `begin` on.
+void Bdd::grow(Buckets& buckets, std::size_t begin) {
+    buckets.assign(buckets.size() * 2, 0);
+    for (std::size_t id = begin; id < nodes_.size(); ++id) {
+        Node& first = bucket(buckets, nodes_[id]);
+        nodes_[id].next = std::exchange(first, static_cast<Node>(id));
     }
-    buckets_ = std::move(wider);
-    if (cache_.size() < kMaxCacheEntries && cache_.size() < buckets_.size())
+    if (cache_.size() < kMaxCacheEntries && cache_.size() < buckets.size())
         cache_.assign(cache_.size() * 2, {});  // what it knew is soon known again
+}
+
+std::size_t Bdd::mark() {
+    young_begin_ = std::min(young_begin_, nodes_.size());
+    return nodes_.size();
 }
 
 // Of each bucket the last node is the first: they go in the order opposite to that in which they came.
 void Bdd::release(std::size_t mark) {
-    if (mark == nodes_.size()) return;
-    for (std::size_t id = nodes_.size(); id-- > mark;) {
-        const Entry& entry = nodes_[id];
-        buckets_[hash(entry.variable, entry.low, entry.high) & (buckets_.size() - 1)] = entry.next;
-    }
+    if (mark < nodes_.size()) ++round_;
+    for (std::size_t id = nodes_.size(); id-- > mark;)
+        bucket(id >= young_begin_ ? young_ : old_, nodes_[id]) = nodes_[id].next;
     nodes_.resize(mark);
-    ++round_;
+    if (mark <= young_begin_) young_begin_ = kMaxNodes;
+}
+
+// 0 where there is none.
+Bdd::Node Bdd::known(Buckets& buckets, const Entry& entry) const {
+    Node id = bucket(buckets, entry);
+    while (id != 0 &&
+           (nodes_[id].variable != entry.variable || nodes_[id].low != entry.low || nodes_[id].high != entry.high))
+        id = nodes_[id].next;
+    return id;
 }
 
 Bdd::Node Bdd::choice(Variable variable, Node low, Node high) {
     if (low == high) return low;
     ++steps_;
     if (spent()) return kFalse;
-    const std::size_t at = hash(variable, low, high);
-    for (Node id = buckets_[at & (buckets_.size() - 1)]; id != 0; id = nodes_[id].next) {
-        const Entry& known = nodes_[id];
-        if (known.variable == variable && known.low == low && known.high == high) return id;
-    }
-    if (nodes_.size() >= buckets_.size()) grow();
-    Node& bucket = buckets_[at & (buckets_.size() - 1)];
+    const Entry entry{variable, low, high, 0};
+    // An old node has old branches.
+    if (low < young_begin_ && high < young_begin_)
+        if (const Node id = known(old_, entry); id != 0) return id;
+    const bool is_young = young_begin_ <= nodes_.size();
+    Buckets& buckets = is_young ? young_ : old_;
+    if (is_young)
+        if (const Node id = known(young_, entry); id != 0) return id;
+    const std::size_t begin = is_young ? young_begin_ : 2;
+    if (nodes_.size() - begin >= buckets.size()) grow(buckets, begin);
+    Node& first = bucket(buckets, entry);
     const Node id = static_cast<Node>(nodes_.size());
-    nodes_.push_back({variable, low, high, bucket});
-    bucket = id;
+    nodes_.push_back({variable, low, high, first});
+    first = id;
     return id;
 }
 
@@ -87,7 +106,9 @@ Bdd::Node Bdd::apply(Operation operation, Node a, Node b) {
             break;
     }
     const std::size_t at = hash(a, b, static_cast<std::uint32_t>(operation));
-    const Cached& known = cache_[at & (cache_.size() - 1)];
+    const std::size_t mask =
+        std::min(cache_.size(), young_begin_ < kMaxNodes ? kYoungCacheEntries : kMaxCacheEntries) - 1;
+    const Cached& known = cache_[at & mask];
     if (known.operation == operation && known.a == a && known.b == b && known.round == round_) return known.result;
     ++steps_;
     if (spent()) return kFalse;
@@ -97,7 +118,7 @@ Bdd::Node Bdd::apply(Operation operation, Node a, Node b) {
     const Node low = apply(operation, side(left, a, left.low), side(right, b, right.low));
     const Node high = apply(operation, side(left, a, left.high), side(right, b, right.high));
     const Node result = choice(top, low, high);
-    if (!spent()) cache_[at & (cache_.size() - 1)] = {operation, a, b, result, round_};
+    if (!spent()) cache_[at & mask] = {operation, a, b, result, round_};
     return result;
 }
 

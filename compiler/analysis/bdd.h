@@ -52,8 +52,9 @@ public:
         max_nodes_ = nodes;
     }
 
-    // What is made from here on is forgotten by release(), and its memory used again.
-    std::size_t mark() const { return nodes_.size(); }
+    // What is made from here on is forgotten by release(), and its memory used again. Until then new nodes are found in
+    // a table of their own: it is small, and so stays in the processor's caches.
+    std::size_t mark();
     void release(std::size_t mark);
 
     // Is the point in the set? `point[variable]` is its value.
@@ -75,16 +76,11 @@ public:
     }
 
     // The same by variables of the point that are not set (Point::prefer). False where those that are set keep it out
-    // of the set; then it stays as it is. For small sets: each path may be looked at.
+    // of the set, or where that is not known after a while; then it stays as it is.
     template <typename Point>
     bool enter_by_open(Node node, Point& point) const {
-        if (node <= kTrue) return node == kTrue;
-        const Entry& entry = nodes_[node];
-        const bool value = point[entry.variable];
-        if (enter_by_open(value ? entry.high : entry.low, point)) return true;
-        if (point.is_set(entry.variable) || !enter_by_open(value ? entry.low : entry.high, point)) return false;
-        point.prefer(entry.variable, !value);
-        return true;
+        std::size_t left = 4096;  // nodes that are looked at
+        return enter_by_open(node, point, left);
     }
 
 private:
@@ -105,14 +101,31 @@ private:
 
     using Known = std::unordered_map<std::uint64_t, Node>;  // results of one call
 
+    template <typename Point>
+    bool enter_by_open(Node node, Point& point, std::size_t& left) const {
+        if (node <= kTrue) return node == kTrue;
+        if (left == 0) return false;
+        --left;
+        const Entry& entry = nodes_[node];
+        const bool value = point[entry.variable];
+        if (enter_by_open(value ? entry.high : entry.low, point, left)) return true;
+        if (point.is_set(entry.variable) || !enter_by_open(value ? entry.low : entry.high, point, left)) return false;
+        point.prefer(entry.variable, !value);
+        return true;
+    }
     Node apply(Operation operation, Node a, Node b);
     Node restricted(Node a, Node care, Known& known);
     Node projected(Node a, const std::vector<Variable>& kept, Known& known);
     Node led(Node a, Node exit, Variable end, Known& known);
-    void grow();
+    // By hash the last node that was made; a power of two of them.
+    using Buckets = std::vector<Node>;
+    static Node& bucket(Buckets& buckets, const Entry& entry);
+    Node known(Buckets& buckets, const Entry& entry) const;
+    void grow(Buckets& buckets, std::size_t begin);
 
     std::vector<Entry> nodes_;
-    std::vector<Node> buckets_;
+    Buckets old_, young_;                  // of nodes before the first mark, and of those from it on
+    std::size_t young_begin_ = kMaxNodes;  // the first mark; there is none
     std::vector<Cached> cache_;
     std::size_t steps_ = 0;
     std::size_t limit_ = kMaxSteps;

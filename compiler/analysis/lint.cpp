@@ -31,9 +31,10 @@ private:
     Fate fate_of(RuleNumber number);
     void never_true(const policy::Rule& rule);
     policy::ExprId narrowest_contradiction(policy::ExprId id);
-    std::vector<RuleNumber> fixed_takers(Bdd::Node packets, RuleNumber number);
-    std::vector<RuleNumber> needed(Bdd::Node packets, const std::vector<RuleNumber>& rules);
-    void shadowed(RuleNumber number, Bdd::Node packets, std::vector<RuleNumber> takers);
+    Reach::Found fixed_takers(Bdd::Node packets, RuleNumber number);
+    std::vector<RuleNumber> needed(Bdd::Node packets, const Reach::Found& found);
+    std::vector<RuleNumber> fewest(Bdd::Node packets, std::vector<RuleNumber> rules);
+    void shadowed(RuleNumber number, Bdd::Node packets, Reach::Found by);
     bool gives_same(RuleNumber number, RuleNumber later) const;
     void find_tested();
     void find_redundant();
@@ -94,7 +95,7 @@ policy::ExprId Linter::narrowest_contradiction(policy::ExprId id) {
     const auto* all = std::get_if<policy::And>(&policy_.expr(id).node);
     if (all == nullptr) return id;
     for (const policy::ExprId operand : all->operands)
-        if (!reach_.find(sets_.of(operand), 0, takers_).is_possible && !spent())
+        if (!reach_.find(sets_.raw(operand), 0, takers_).is_possible && !spent())
             return narrowest_contradiction(operand);
     return id;
 }
@@ -141,20 +142,23 @@ void Linter::find_set_readers() {
         fixed_[i] = takers_[i] && !is_reader(policy_.rules[i].condition);
 }
 
-// Rules that read no named set and decide all these packets of the rule; empty where they do not. Each of them decides
-// some, also with the other rules there.
-std::vector<RuleNumber> Linter::fixed_takers(Bdd::Node packets, RuleNumber number) {
-    const Reach::Found found = reach_.find(packets, number, fixed_);
+// Rules that read no named set and decide all these packets of the rule; no takers where they do not. Each of them
+// decides some, also with the other rules there.
+Reach::Found Linter::fixed_takers(Bdd::Node packets, RuleNumber number) {
+    Reach::Found found = reach_.find(packets, number, fixed_);
     if (found.exists) return {};
     for (const RuleNumber taker : found.takers)
         if (!reach_.find(reach_.bdd().both(packets, reach_.matches(taker)), taker, takers_).exists) return {};
-    return found.takers;
+    return found;
 }
 
-// Of these rules, which decide all packets of the rule together, as few as are needed: without any one of the result
+// Of the takers, which decide all packets of the rule together, as few as are needed: without any one of the result
 // some packet is left.
-std::vector<RuleNumber> Linter::needed(Bdd::Node packets, const std::vector<RuleNumber>& rules) {
+std::vector<RuleNumber> Linter::needed(Bdd::Node packets, const Reach::Found& found) {
     Bdd& bdd = reach_.bdd();
+    const std::vector<RuleNumber>& rules = found.takers;
+    const Bdd::Node whole = packets;
+    for (const Bdd::Node bound : found.bounds) packets = bdd.both(packets, bound);
     for (const RuleNumber one : rules)
         if (bdd.without(packets, reach_.matches(one)) == Bdd::kFalse) return {one};
     std::vector<Bdd::Node> later(rules.size() + 1, Bdd::kFalse);  // decided by rules[i] and those after it
@@ -167,16 +171,30 @@ std::vector<RuleNumber> Linter::needed(Bdd::Node packets, const std::vector<Rule
         kept.push_back(rules[i]);
         left = bdd.without(left, reach_.matches(rules[i]));
     }
-    return kept;
+    return fewest(whole, std::move(kept));
+}
+
+// What is left without one of the rules may be packets that no reader makes: a closer look, where it is cheap.
+std::vector<RuleNumber> Linter::fewest(Bdd::Node packets, std::vector<RuleNumber> rules) {
+    constexpr std::size_t kMost = 8;
+    for (std::size_t i = 0; rules.size() > 1 && rules.size() <= kMost && i < rules.size();) {
+        RuleMarks others(takers_.size());
+        for (const RuleNumber rule : rules) others[rule] = rule != rules[i];
+        if (reach_.find(packets, rules.back() + 1, others).exists)
+            ++i;
+        else
+            rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    return rules;
 }
 
 // Says which earlier rules decide the packets of this one. Rules that read a named set are among them only where it
 // cannot be without.
-void Linter::shadowed(RuleNumber number, Bdd::Node packets, std::vector<RuleNumber> takers) {
+void Linter::shadowed(RuleNumber number, Bdd::Node packets, Reach::Found by) {
     const policy::Rule& rule = policy_.rules[number];
-    if (!std::all_of(takers.begin(), takers.end(), [this](RuleNumber one) { return fixed_[one]; }))
-        if (std::vector<RuleNumber> fixed = fixed_takers(packets, number); !fixed.empty()) takers = std::move(fixed);
-    takers = needed(packets, takers);
+    if (!std::all_of(by.takers.begin(), by.takers.end(), [this](RuleNumber one) { return fixed_[one]; }))
+        if (Reach::Found fixed = fixed_takers(packets, number); !fixed.takers.empty()) by = std::move(fixed);
+    const std::vector<RuleNumber> takers = needed(packets, by);
     if (spent()) return;
     Diagnostic found = about(Code::W401, number);
     for (const RuleNumber i : takers) {
@@ -206,7 +224,7 @@ Linter::Fate Linter::fate_of(RuleNumber number) {
         never_true(policy_.rules[number]);
         return Fate::kNever;
     }
-    if (!spent()) shadowed(number, matches, found.takers);
+    if (!spent()) shadowed(number, matches, found);
     if (!spent()) return Fate::kShadowed;
     leave_out(number);
     return Fate::kSome;

@@ -41,8 +41,8 @@ Bdd::Node PacketSets::when_present(const std::vector<packet::FieldId>& fields, B
     return negated ? bdd().without(there, in) : bdd().both(there, in);
 }
 
-Bdd::Node PacketSets::matches(const policy::Rule& rule) {
-    Bdd::Node packets = bdd().both(universe_.going(rule.direction), raw(rule.condition));
+Bdd::Node PacketSets::raw_matches(const policy::Rule& rule) {
+    Bdd::Node packets = bdd().both(universe_.direction(rule.direction), raw(rule.condition));
     for (const policy::StateTerm& term : rule.terms) {
         for (const policy::KeyField& key : term.keys) packets = bdd().both(packets, universe_.present(key.field));
         if (term.value) packets = bdd().both(packets, universe_.present(term.value->field));

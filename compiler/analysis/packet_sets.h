@@ -34,7 +34,9 @@ public:
     void forget();
     // What the rule may match: packets of its direction that satisfy its condition and have the keys of its state
     // terms.
-    Bdd::Node matches(const policy::Rule& rule);
+    Bdd::Node matches(const policy::Rule& rule) { return bdd().both(all(), raw_matches(rule)); }
+    // The same, among packets that no reader makes as well.
+    Bdd::Node raw_matches(const policy::Rule& rule);
     // The packets, and whether each state term of the rule holds, that it does match. A term is a variable of its own:
     // the same one in rules of the same name with the same term.
     Bdd::Node matches_with_state(const policy::Rule& rule);

@@ -10,13 +10,13 @@ constexpr std::size_t kStepsOfComparisons = std::size_t{1} << 26;
 
 }  // namespace
 
-Reach::Scope::Scope(Reach& reach, std::size_t steps) : reach_(reach), mark_(reach.bdd().mark()) {
-    reach_.bdd().allow(std::min(steps, reach_.left_));
-    reach_.left_ += reach_.bdd().steps();
+Reach::Scope::Scope(Reach& reach, std::size_t steps)
+    : reach_(reach), mark_(reach.bdd().mark()), begin_(reach.bdd().steps()) {
+    reach_.bdd().allow(std::min(steps, reach_.left_ / 16 + reach_.share_));
 }
 
 Reach::Scope::~Scope() {
-    reach_.left_ -= std::min(reach_.left_, reach_.bdd().steps());
+    reach_.left_ -= std::min(reach_.left_, reach_.bdd().steps() - begin_);
     reach_.matches_.clear();
     reach_.sets_.forget();
     reach_.bdd().release(mark_);
@@ -24,9 +24,13 @@ Reach::Scope::~Scope() {
 }
 
 Reach::Reach(PacketSets& sets, const policy::TypedPolicy& policy)
-    : sets_(sets), policy_(policy), unknown_(policy.rules.size()), comparison_(policy.exprs.size(), Bdd::kFalse) {
+    : sets_(sets),
+      policy_(policy),
+      unknown_(policy.rules.size()),
+      comparison_(policy.exprs.size(), Bdd::kFalse),
+      share_(kAllSteps / 4 / (policy.rules.size() + 1)) {
     Universe& universe = sets_.universe();
-    for (const packet::Direction direction : packet::kDirections) universe.going(direction);
+    for (const packet::Direction direction : packet::kDirections) universe.direction(direction);
     const bool is_void = spent();
     bdd().allow(kStepsOfComparisons);
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
@@ -62,7 +66,7 @@ Bdd::Node Reach::matches(RuleNumber rule) {
                                      [](const auto& known, RuleNumber number) { return known.first < number; });
     if (at != matches_.end() && at->first == rule) return at->second;
     const auto place = at - matches_.begin();
-    const Bdd::Node set = sets_.matches(policy_.rules[rule]);
+    const Bdd::Node set = sets_.raw_matches(policy_.rules[rule]);
     matches_.insert(matches_.begin() + place, {rule, set});
     return set;
 }
@@ -130,9 +134,10 @@ Reach::Found Reach::find(Bdd::Node packets, RuleNumber end, const RuleMarks& tak
     while (packets != Bdd::kFalse && !spent()) {
         point_.begin(++seed_, sets_.universe().variables());
         bdd().enter(packets, point_);
-        const Bdd::Node fact = sets_.universe().make_possible(point_);
-        if (fact != Bdd::kTrue) {
-            packets = bdd().both(packets, fact);
+        const Bdd::Node bound = sets_.universe().make_possible(point_);
+        if (bound != Bdd::kTrue) {
+            found.bounds.push_back(bound);
+            packets = bdd().both(packets, bound);
             continue;
         }
         found.is_possible = true;

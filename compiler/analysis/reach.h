@@ -21,7 +21,8 @@ public:
     Reach(PacketSets& sets, const policy::TypedPolicy& policy);
 
     // Sets of packets that are made while it lives, and no longer; nothing else of this Bdd may be made meanwhile that
-    // is to stay. So much work may be done for each.
+    // is to stay. So much work may be done for each, and no more than a sixteenth of what is left for all of them, and
+    // a share that each rule has: a few hard rules take nothing away from the others.
     class Scope {
     public:
         explicit Scope(Reach& reach, std::size_t steps = kSteps);
@@ -32,15 +33,16 @@ public:
     private:
         Reach& reach_;
         std::size_t mark_;
+        std::size_t begin_;  // steps that were done before
     };
-    // About a tenth of a second; and of all scopes together.
-    static constexpr std::size_t kSteps = std::size_t{1} << 21, kAllSteps = std::size_t{1} << 27;
+    // Less than a tenth of a second; and of all scopes together, apart from the shares.
+    static constexpr std::size_t kSteps = std::size_t{1} << 21, kAllSteps = std::size_t{3} << 24;
 
     PacketSets& sets() { return sets_; }
     Bdd& bdd() { return sets_.bdd(); }
     // No more could be done: what was found is void.
     bool spent() { return bdd().spent(); }
-    // What the rule may match; in a scope.
+    // What the rule may match, packets that no reader makes as well; in a scope.
     Bdd::Node matches(RuleNumber rule);
     // A set of one of its comparisons was too large: nothing is known of the rule.
     bool is_unknown(RuleNumber rule) const { return unknown_[rule]; }
@@ -50,8 +52,11 @@ public:
         bool exists = false;             // there is such a packet: `point()` is one. Else none is left.
         bool is_possible = false;        // some of the packets are ones that a reader makes
         std::vector<RuleNumber> takers;  // rules that decide one each of the packets, sorted, each once
+        // All packets that a reader makes are in each of these. Where there is no such packet, those of the packets
+        // that are in all of them are decided by the takers.
+        std::vector<Bdd::Node> bounds;
     };
-    // A packet of these that none of the rules before `end` matches that are marked.
+    // A packet that a reader makes, of these, that none of the rules before `end` matches that are marked.
     Found find(Bdd::Node packets, RuleNumber end, const RuleMarks& takers);
     // The packet that find() has found.
     const Point& point() const { return point_; }
@@ -84,6 +89,7 @@ private:
     Point point_;
     std::uint64_t seed_ = 0;
     std::size_t left_ = kAllSteps;  // of the work for all scopes
+    std::size_t share_;
 };
 
 }  // namespace weir::analysis

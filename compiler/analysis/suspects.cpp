@@ -277,7 +277,7 @@ static bool is_shown(const Reached& reached, const std::vector<RuleNumber>& rais
         const Bdd::Node having = reached.reach.bdd().both(matches, reached.reach.sets().having(field));
         const RuleMarks none(reached.policy.rules.size());
         if (reached.reach.find(having, 0, none).exists || reached.reach.spent()) return true;
-        reaches = reaches || matches != Bdd::kFalse;
+        reaches = reaches || reached.reach.find(matches, 0, none).exists;
     }
     return !reaches;
 }

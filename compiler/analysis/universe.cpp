@@ -124,10 +124,10 @@ Bdd::Variable Universe::present_variable(std::uint32_t bit) const {
     return variable_[first_bit_[present_offset(bit)] + 31 - bit % 32];
 }
 
-Bdd::Node Universe::going(packet::Direction direction) {
-    if (!has_egress_) return possible_;
+Bdd::Node Universe::direction(packet::Direction way) {
+    if (!has_egress_) return Bdd::kTrue;
     const Bdd::Node out = bdd_.variable(out_);
-    return direction == packet::Direction::kOut ? bdd_.both(possible_, out) : bdd_.without(possible_, out);
+    return way == packet::Direction::kOut ? out : bdd_.complement(out);
 }
 
 // Packets on their way out have been in no receive queue.
@@ -240,20 +240,21 @@ Bdd::Node Universe::holds(const packet::FactPart& part) {
     return has_egress_ ? bdd_.complement(bdd_.variable(out_)) : Bdd::kTrue;
 }
 
-// A fact that is made true may make another one false: all are looked at again.
+// Entering one set may leave another: all are looked at again.
 Bdd::Node Universe::make_possible(Point& point) const {
     constexpr int kTries = 8;
-    Bdd::Node broken = Bdd::kTrue;
+    Bdd::Node last = Bdd::kTrue;  // that it was not in
+    const auto can_enter = [&](Bdd::Node set) {
+        if (bdd_.contains(set, point)) return true;
+        last = set;
+        return bdd_.enter_by_open(set, point);
+    };
     for (int i = 0; i < kTries; ++i) {
-        broken = Bdd::kTrue;
-        for (const Bdd::Node fact : facts_) {
-            if (bdd_.contains(fact, point)) continue;
-            broken = fact;
-            if (!bdd_.enter_by_open(fact, point)) return fact;
-        }
-        if (broken == Bdd::kTrue) break;
+        last = Bdd::kTrue;
+        if (!can_enter(possible_) || !std::all_of(facts_.begin(), facts_.end(), can_enter)) return last;
+        if (last == Bdd::kTrue) break;
     }
-    return broken;
+    return last;
 }
 
 void Universe::assume_facts() {

@@ -35,14 +35,17 @@ public:
     Bdd::Node possible() const { return possible_; }
     // One of the policies judges packets on their way out: those are told apart from the ones that come in.
     bool has_egress() const { return has_egress_; }
-    // What a reader makes is in each of these sets as well. They are not in `possible()`, since they matter to few
-    // packets. Changes variables of the packet that are not set so that it is in all of them: kTrue. Else one that it
-    // is not in, whatever the others are, or that was not reached after some tries.
+    // What a reader makes is in further sets, too. They are not in `possible()`, since they matter to few packets.
+    // Changes variables of the packet that are not set so that it is in `possible()` and in all of them: kTrue. Else
+    // one that it is not in, whatever the others are, or that was not reached after some tries.
     Bdd::Node make_possible(Point& point) const;
     // From here on they are in `possible()`: for who has no use for packets that no reader makes.
     void assume_facts();
-    // Those that go that way; all of them where no policy judges packets on their way out.
-    Bdd::Node going(packet::Direction direction);
+    // Packets that go that way, those that no reader makes as well: all of them where no policy judges packets on their
+    // way out.
+    Bdd::Node direction(packet::Direction way);
+    // Those of them that a reader makes.
+    Bdd::Node going(packet::Direction way) { return bdd_.both(possible_, direction(way)); }
     // Any packet that has the field, or the bit of packet::PresentBits.
     Bdd::Node present(packet::FieldId field);
     Bdd::Node present_bit(std::uint32_t bit) { return bdd_.variable(present_variable(bit)); }

@@ -110,6 +110,28 @@ TEST_CASE("rules of a policy that reads every number and flag are all judged") {
     CHECK(analysis::lint(policy, said).left_out.empty());
 }
 
+// The set of each of the first rules is too large: a bit of one number and a bit of another, many times.
+TEST_CASE("rules behind many that are too much are judged") {
+    constexpr int kHard = 70, kEasy = 30;
+    std::string text;
+    for (int rule = 0; rule < kHard; ++rule) {
+        text += fmt::format("rule hard{} {{ when tcp.dport == {} and (tcp.seq == tcp.seq", rule, rule);
+        for (std::uint32_t bit = 0; bit < 26; ++bit)
+            text += fmt::format(" and not (tcp.seq & {0} != 0 and tcp.ack_seq & {0} != 0)", 1u << bit);
+        text += ") then drop }\n";
+    }
+    for (int rule = 0; rule < kEasy; ++rule)
+        text += fmt::format("rule easy{0} {{ when udp.dport == {0} then drop }}\n", rule);
+    text += "rule last { when udp.dport == 7 then pass }\n";
+    const policy::TypedPolicy policy = policy_of(text);
+    Diagnostics said;
+    const auto left_out = analysis::lint(policy, said).left_out;
+    CHECK(left_out.size() == kHard);
+    for (const std::string& rule : left_out) CHECK(rule.starts_with("hard"));
+    CHECK(std::any_of(said.all().begin(), said.all().end(),
+                      [](const Diagnostic& d) { return d.code == Code::W401 && d.rule == "last"; }));
+}
+
 namespace {
 
 // Every packet of TCP with ports below eight, as bits: source, destination.
