@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#define CATCH_CONFIG_ENABLE_PAIR_STRINGMAKER
 #include <catch2/catch.hpp>
 
 #include "runtime/sinks/exec_program.h"
@@ -334,7 +335,8 @@ TEST_CASE("exec: likewise where no PID namespace can be made") {
 TEST_CASE("exec: a program that does nothing but start others is ended with all of them") {
     const Place place;
     const auto broker = broker_of(place.bin());
-    const std::string bomb = place.program("bomb", "bomb() { bomb | bomb & }; bomb; sleep 1000");
+    // `exec`: the shell itself starts nothing after the others have taken all the processes that its user may have.
+    const std::string bomb = place.program("bomb", "bomb() { bomb | bomb & }; bomb; exec sleep 1000");
     CHECK(run(broker.get(), {bomb, "games", 1000, 1}, {}, {"a"}).outcomes == Counts{{"timed out", 1}});
     CHECK(living_programs() == 0);
 }
