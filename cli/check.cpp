@@ -60,7 +60,7 @@ int say_forgotten(const CheckArguments& arguments, const Compiled& compiled, Pol
     if (!old.compiled) return old.status;
     const tooling::StateChange change = tooling::state_change(*old.compiled, compiled);
     for (const std::string& identity : change.ended)
-        fmt::print(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));  // the result
+        put(stderr, "note: a reload forgets the state of `{}`\n", printable(identity));  // the result
     for (const std::string& identity : change.begun) say_note(fmt::format("`{}` starts empty", identity));
     return kOk;
 }
@@ -85,12 +85,12 @@ int try_sinks(const CheckArguments& arguments, const Compiled& compiled, const s
                                               {"kind", kind},
                                               {"ok", probe.is_delivered},
                                               {"state", probe.state}};
-            fmt::print("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+            put("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
         } else if (!probe.is_delivered) {
             say_error(
                 Error{fmt::format("{}: sink {} ({}) does not deliver: {}", file, sink.name, kind, probe.state), {}, 0});
         } else if (!is_quiet() && arguments.options.format == "human") {
-            fmt::print("{}: sink {} ({}) delivers\n", printable(file), printable(sink.name), kind);
+            put("{}: sink {} ({}) delivers\n", printable(file), printable(sink.name), kind);
         }
     }
     return status;
@@ -107,19 +107,19 @@ void say_fixed(const CheckArguments& arguments, const std::string& file, const t
     if (arguments.options.format == "json") {
         const nlohmann::ordered_json line{
             {"file", file}, {"fixed", fixed.applied.size()}, {"errors", left.errors()}, {"warnings", left.warnings()}};
-        fmt::print(out, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        put(out, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
     }
     if (arguments.options.format != "human" || fixed.applied.empty()) return;
     if (!is_quiet())
         for (const tooling::AppliedFix& one : fixed.applied)
-            fmt::print(out, "{}:{}: {}: {}\n", printable(file), one.line, code_name(one.code),
-                       one.before.empty() ? fmt::format("inserted `{}`", printable(one.after))
-                       : one.after.empty()
-                           ? fmt::format("removed `{}`", printable(one.before))
-                           : fmt::format("replaced `{}` with `{}`", printable(one.before), printable(one.after)));
-    fmt::print(out, "{}: {} applied, {} and {} left\n", printable(file),
-               fixed.applied.size() == 1 ? "1 fix" : fmt::format("{} fixes", fixed.applied.size()),
-               counted(left.errors(), "error"), counted(left.warnings(), "warning"));
+            put(out, "{}:{}: {}: {}\n", printable(file), one.line, code_name(one.code),
+                one.before.empty() ? fmt::format("inserted `{}`", printable(one.after))
+                : one.after.empty()
+                    ? fmt::format("removed `{}`", printable(one.before))
+                    : fmt::format("replaced `{}` with `{}`", printable(one.before), printable(one.after)));
+    put(out, "{}: {} applied, {} and {} left\n", printable(file),
+        fixed.applied.size() == 1 ? "1 fix" : fmt::format("{} fixes", fixed.applied.size()),
+        counted(left.errors(), "error"), counted(left.warnings(), "warning"));
     std::fflush(out);
 }
 
@@ -163,7 +163,7 @@ const tooling::LoadedPolicy& fix(const CheckArguments& arguments, const std::str
 void say_unjudged(const CheckArguments& arguments, const std::string& file, const std::vector<std::string>& rules) {
     if (arguments.options.format == "json") {
         const nlohmann::ordered_json line{{"file", file}, {"unjudged", rules}};
-        fmt::print(stderr, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        put(stderr, "{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
         return;
     }
     constexpr std::size_t kMaxNames = 8;
@@ -188,10 +188,9 @@ int check_file(const CheckArguments& arguments, const std::string& file, PolicyF
         status = check_budget(arguments.budget, loaded, file, arguments.options.format, files);
     if (!loaded.unjudged.empty()) say_unjudged(arguments, file, loaded.unjudged);
     if (status == kOk && arguments.options.format == "human" && !is_quiet())
-        fmt::print(arguments.fix && file == "-" ? stderr : stdout, "{}: ok: {}, {}{}\n", printable(file),
-                   counted(loaded.compiled->policy.rules.size(), "rule"),
-                   counted(loaded.compiled->policy.tests.size(), "test"),
-                   arguments.load ? ", and the kernel accepts it" : "");
+        put(arguments.fix && file == "-" ? stderr : stdout, "{}: ok: {}, {}{}\n", printable(file),
+            counted(loaded.compiled->policy.rules.size(), "rule"),
+            counted(loaded.compiled->policy.tests.size(), "test"), arguments.load ? ", and the kernel accepts it" : "");
     return status;
 }
 

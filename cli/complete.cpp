@@ -211,12 +211,12 @@ int complete(const CLI::App& app, int argc, const char* const* argv) {
     const Cursor at = walk(app, words);
     if (at.option != nullptr && current == "=") current.clear();
     const Answer answer = answer_at(at, current);
-    fmt::print("{}\n", answer.files);
+    put("{}\n", answer.files);
     for (const Candidate& one : answer.candidates) {
         if (!one.value.starts_with(current) || !is_printable_line(one.value)) continue;
         const std::string meaning = one.meaning.substr(0, one.meaning.find('\n'));
-        fmt::print("{}{}{}\n", one.value, explains && !meaning.empty() ? "\t" : "",
-                   explains ? printable(meaning) : std::string());
+        put("{}{}{}\n", one.value, explains && !meaning.empty() ? "\t" : "",
+            explains ? printable(meaning) : std::string());
     }
     return finish_output(kOk);
 }

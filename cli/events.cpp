@@ -40,25 +40,24 @@ void print_event(const Json& event, Colour colour) {
     const Json weir = event.value("weir", Json::object());
     const std::string severity = weir.value("severity", "");
     const bool grave = severity == "high" || severity == "critical";
-    fmt::print("{} {}{}{} {}: {} [{}{}{}{} {} -> {}]\n", event.value("timestamp", ""),
-               colour == Colour::kOn && grave ? "\x1b[1;31m" : "", severity,
-               colour == Colour::kOn && grave ? "\x1b[0m" : "", weir.value("alert", ""), weir.value("message", ""),
-               weir.value("rule", ""), weir.value("verdict", "").empty() ? "" : ", " + weir.value("verdict", ""),
-               event.contains("in_iface") ? ", " + event.value("in_iface", "") : "",
-               event.contains("proto") ? ", " + event.value("proto", "") : "", place(event, "src_ip", "src_port"),
-               place(event, "dest_ip", "dest_port"));
+    put("{} {}{}{} {}: {} [{}{}{}{} {} -> {}]\n", event.value("timestamp", ""),
+        colour == Colour::kOn && grave ? "\x1b[1;31m" : "", severity, colour == Colour::kOn && grave ? "\x1b[0m" : "",
+        weir.value("alert", ""), weir.value("message", ""), weir.value("rule", ""),
+        weir.value("verdict", "").empty() ? "" : ", " + weir.value("verdict", ""),
+        event.contains("in_iface") ? ", " + event.value("in_iface", "") : "",
+        event.contains("proto") ? ", " + event.value("proto", "") : "", place(event, "src_ip", "src_port"),
+        place(event, "dest_ip", "dest_port"));
 }
 
 int print_line(const std::string& line, const EventsArguments& arguments, Colour colour) {
     const Json event = Json::parse(line, nullptr, false);
     if (!event.is_object()) return say_error("the engine's answer cannot be read: is it of another version?");
     if (const auto lost = event.find("lost"); lost != event.end()) {
-        fmt::print(stderr, "this reader was too slow and missed {} events; sinks and counters have them\n",
-                   lost->dump());
+        put(stderr, "this reader was too slow and missed {} events; sinks and counters have them\n", lost->dump());
         return kOk;
     }
     if (arguments.format == "json")
-        fmt::print("{}\n", line);
+        put("{}\n", line);
     else
         print_event(event, colour);
     // Write each line at once; stop when the reader is gone.

@@ -69,9 +69,9 @@ void print_section(std::string_view text) {
             continue;
         }
         if (!code && line.starts_with("## "))
-            fmt::print("{}{}{}\n", colour ? "\x1b[1m" : "", line.substr(3), colour ? "\x1b[0m" : "");
+            put("{}{}{}\n", colour ? "\x1b[1m" : "", line.substr(3), colour ? "\x1b[0m" : "");
         else
-            fmt::print("{}{}\n", code && !line.empty() ? "    " : "", code ? std::string(line) : without_links(line));
+            put("{}{}\n", code && !line.empty() ? "    " : "", code ? std::string(line) : without_links(line));
     }
 }
 
@@ -79,9 +79,9 @@ int explain_code(std::string word) {
     for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const auto code = find_code(word);
     if (!code) {
-        fmt::print(stderr, "weir: unknown diagnostic `{}`: codes look like E201 and W401\n", printable(word));
+        put(stderr, "weir: unknown diagnostic `{}`: codes look like E201 and W401\n", printable(word));
         if (word.find_first_of("./") != std::string::npos)
-            fmt::print(stderr, "      of a policy, `--packet` or `--pcap` names the packet to explain\n");
+            put(stderr, "      of a policy, `--packet` or `--pcap` names the packet to explain\n");
         return kUsage;
     }
     const std::string_view page(
@@ -89,7 +89,7 @@ int explain_code(std::string word) {
         static_cast<std::size_t>(weir_template_diagnostics_end - weir_template_diagnostics_begin));
     const std::string_view text = section(page, code_name(*code));
     if (text.empty())
-        fmt::print("{}: {}\n", code_name(*code), code_title(*code));
+        put("{}: {}\n", code_name(*code), code_title(*code));
     else
         print_section(text);
     return kOk;
@@ -103,7 +103,7 @@ int explain(const ExplainArguments& arguments) {
     if (!has_capture && arguments.frame != 0) wrong = "`--frame` is the number of a frame of `--pcap F`";
     if (has_capture && arguments.frame == 0) wrong = "`--pcap F` wants `--frame N`, which counts from 1";
     if (wrong == nullptr) return explain_packet(arguments);
-    fmt::print(stderr, "weir: {}\n", wrong);
+    put(stderr, "weir: {}\n", wrong);
     return kUsage;
 }
 

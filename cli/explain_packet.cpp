@@ -28,8 +28,8 @@ int say(const tooling::Account& account, const tooling::LoadedPolicy& loaded, co
                                               : tooling::explain_text(account, loaded, colour_of(STDOUT_FILENO));
     std::fputs(text.c_str(), stdout);
     if (account.difference.empty()) return kOk;
-    fmt::print(stderr, "weir: the evaluators differ on this packet: {}: this is a bug of weir, please report it\n",
-               printable(account.difference));
+    put(stderr, "weir: the evaluators differ on this packet: {}: this is a bug of weir, please report it\n",
+        printable(account.difference));
     return kPolicyFault;
 }
 
@@ -70,8 +70,8 @@ int explain_frame(const ExplainArguments& arguments, const tooling::LoadedPolicy
     auto facts = capture->facts();
     if (!facts) return say_error(facts.error());
     if (arguments.frame == 0 || arguments.frame > facts->frames) {
-        fmt::print(stderr, "weir: `--frame {}`: {} has the frames 1 to {}\n", arguments.frame,
-                   printable(arguments.capture), facts->frames);
+        put(stderr, "weir: `--frame {}`: {} has the frames 1 to {}\n", arguments.frame, printable(arguments.capture),
+            facts->frames);
         return kUsage;
     }
     facts->frames = arguments.frame;

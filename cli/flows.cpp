@@ -42,15 +42,15 @@ void print(const runtime::FlowList& list) {
         server = std::max(server, flow.server.size());
     }
     if (!list.top.empty())
-        fmt::print("{:<8}  {:<{}}  {:<{}}  {:<11}  {:>10}  {:>14}  {:>8}  {:>8}  {:>8}\n", "protocol", "client", client,
-                   "server", server, "state", "packets", "bytes", "age", "idle", "rtt");
+        put("{:<8}  {:<{}}  {:<{}}  {:<11}  {:>10}  {:>14}  {:>8}  {:>8}  {:>8}\n", "protocol", "client", client,
+            "server", server, "state", "packets", "bytes", "age", "idle", "rtt");
     for (const runtime::ListedFlow& flow : list.top)
-        fmt::print("{:<8}  {:<{}}  {:<{}}  {:<11}  {:>10}  {:>14}  {:>8}  {:>8}  {:>8}\n", printable(flow.protocol),
-                   printable(flow.client), client, printable(flow.server), server, printable(flow.state), flow.packets,
-                   flow.bytes, short_duration(flow.age_ns), short_duration(flow.idle_ns),
-                   flow.rtt_ns ? short_duration(*flow.rtt_ns) : "-");
-    fmt::print("{} flow{}{}\n", list.flows, list.flows == 1 ? "" : "s",
-               list.top.size() < list.flows ? fmt::format(", {} shown: those with most bytes", list.top.size()) : "");
+        put("{:<8}  {:<{}}  {:<{}}  {:<11}  {:>10}  {:>14}  {:>8}  {:>8}  {:>8}\n", printable(flow.protocol),
+            printable(flow.client), client, printable(flow.server), server, printable(flow.state), flow.packets,
+            flow.bytes, short_duration(flow.age_ns), short_duration(flow.idle_ns),
+            flow.rtt_ns ? short_duration(*flow.rtt_ns) : "-");
+    put("{} flow{}{}\n", list.flows, list.flows == 1 ? "" : "s",
+        list.top.size() < list.flows ? fmt::format(", {} shown: those with most bytes", list.top.size()) : "");
 }
 
 int list(const FlowsArguments& arguments) {
@@ -59,7 +59,7 @@ int list(const FlowsArguments& arguments) {
     const auto reply = ask(arguments.name, service::FlowsCommand{arguments.top}, kTimeout_ms, status);
     if (!reply) return status;
     if (arguments.format == "json")
-        fmt::print("{}\n", service::encode_result(*reply));
+        put("{}\n", service::encode_result(*reply));
     else
         print(reply->list);
     return kOk;

@@ -45,7 +45,7 @@ void print_diff(const std::string& diff) {
                            : line.starts_with('+') ? "\x1b[32m"
                            : line.starts_with('@') ? "\x1b[36m"
                                                    : "";
-        fmt::print("{}{}{}\n", colour ? tint : "", printable(line), colour && *tint != '\0' ? "\x1b[0m" : "");
+        put("{}{}{}\n", colour ? tint : "", printable(line), colour && *tint != '\0' ? "\x1b[0m" : "");
     }
 }
 
@@ -58,9 +58,9 @@ void say_differs(const FmtArguments& arguments, const std::string& name, std::ui
         std::fputs(github_line({"error", name, {line, 1}, {line, 1}, "layout", sentence}).c_str(), stdout);
     } else if (arguments.options.format == "json") {
         const nlohmann::ordered_json object{{"file", name}, {"canonical", false}, {"line", line}};
-        fmt::print("{}\n", object.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        put("{}\n", object.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
     } else {
-        fmt::print("{}: {}\n", printable(name), sentence);
+        put("{}: {}\n", printable(name), sentence);
     }
 }
 
@@ -88,7 +88,7 @@ int format_one(const FmtArguments& arguments, const std::string& file, PolicyFil
     }
     if (!differs) return kOk;
     if (Status written = tooling::write_whole(file, formatted); !written) return say_error(written.error());
-    if (!is_quiet()) fmt::print("{}: formatted\n", printable(file));
+    if (!is_quiet()) put("{}: formatted\n", printable(file));
     std::fflush(stdout);  // Ctrl-C leaves no file changed that was not named
     return kOk;
 }

@@ -46,11 +46,11 @@ std::string rules(std::size_t number) { return fmt::format("{} rule{}", number, 
 // On standard error: how much of the original is said, and why not the rest.
 void say_summary(const ImportCounts& counts) {
     if (is_quiet()) return;
-    fmt::print(stderr, "{} read: {} said, {} said in part, {} not said", rules(counts.rules), counts.said,
-               counts.partly, counts.unsaid);
-    if (counts.unreached != 0) fmt::print(stderr, ", {} in chains that are not judged", counts.unreached);
-    fmt::print(stderr, "\n");
-    for (const auto& [reason, number] : counts.reasons) fmt::print(stderr, "{:>6}  {}\n", number, printable(reason));
+    put(stderr, "{} read: {} said, {} said in part, {} not said", rules(counts.rules), counts.said, counts.partly,
+        counts.unsaid);
+    if (counts.unreached != 0) put(stderr, ", {} in chains that are not judged", counts.unreached);
+    put(stderr, "\n");
+    for (const auto& [reason, number] : counts.reasons) put(stderr, "{:>6}  {}\n", number, printable(reason));
 }
 
 int say_diagnostics(const ImportArguments& arguments, tooling::LoadedPolicy loaded) {

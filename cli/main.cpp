@@ -96,7 +96,8 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {  // CLI11 throws it for --help and for wrong usage
         if (error.get_exit_code() != 0) return weir::cli::say_wrong_usage(app, error, argc, argv);
         status = app.exit(error);
-    } catch (const std::system_error&) {  // fmt throws it where an output cannot be written
+    } catch (const std::system_error& error) {  // a thread that cannot be started
+        status = weir::cli::say_error(error.what());
     }
     return weir::cli::finish_output(status);
 }

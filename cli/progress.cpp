@@ -59,7 +59,7 @@ void Progress::update() {
         std::string text = line();
         while (columns(text) >= terminal_columns() && !text.empty()) text.pop_back();
         while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0) == 0x80) text.pop_back();
-        fmt::print(stderr, "\r\x1b[K{}", text);
+        put(stderr, "\r\x1b[K{}", text);
         std::fflush(stderr);
         shown = true;
     }

@@ -179,13 +179,12 @@ int dump(const DumpArguments& arguments) {
     }
     if (Status closed = out.close(); !closed) return say_error(closed.error());
     if (arguments.format == "json")
-        fmt::print("{}\n", nlohmann::ordered_json{{"file", printable(arguments.out)},
-                                                  {"packets", written},
-                                                  {"recorded", recording.packets().size()}}
-                               .dump());
+        put("{}\n",
+            nlohmann::ordered_json{
+                {"file", printable(arguments.out)}, {"packets", written}, {"recorded", recording.packets().size()}}
+                .dump());
     else
-        fmt::print("{} of {} recorded packets are in {}\n", written, recording.packets().size(),
-                   printable(arguments.out));
+        put("{} of {} recorded packets are in {}\n", written, recording.packets().size(), printable(arguments.out));
     return kOk;
 }
 

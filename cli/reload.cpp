@@ -40,28 +40,26 @@ struct ReloadArguments {
 // What programs read. People read what the commands below print.
 bool print_json(const std::string& format, const service::Reply& reply) {
     if (format != "json") return false;
-    fmt::print("{}\n", service::encode_result(reply));
+    put("{}\n", service::encode_result(reply));
     return true;
 }
 
 void print_compared(const service::ReloadReply& reply, const service::Compared& compared) {
-    fmt::print(
-        "candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
+    put("candidate {} runs beside policy {}, generation {}; weir status has the disagreements, {} samples of them\n",
         printable(compared.candidate), printable(reply.policy), reply.generation, printable(compared.samples));
 }
 
 void print_committed(const service::ReloadReply& reply, const service::Committed& committed,
                      const std::string& confirm_within) {
-    fmt::print(
-        "policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} "
+    put("policy {} in force: generation {}, {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms, swapped in {:.1f} "
         "us)\n",
         printable(reply.policy), reply.generation, reply.rules, reply.compile_ms, committed.load_ms,
         committed.commit_us);
     for (const std::string& identity : committed.forgotten)
-        fmt::print("the state of `{}` is gone: this policy does not use it\n", printable(identity));
+        put("the state of `{}` is gone: this policy does not use it\n", printable(identity));
     if (!confirm_within.empty())
-        fmt::print("unless `weir confirm` comes within {}, generation {} will be in force again\n", confirm_within,
-                   committed.falls_back_to.value_or(0));
+        put("unless `weir confirm` comes within {}, generation {} will be in force again\n", confirm_within,
+            committed.falls_back_to.value_or(0));
 }
 
 // The policy on standard input, as a file in memory. Its imports are relative to this process's folder.
@@ -89,15 +87,14 @@ std::string some_of(const std::vector<std::string>& names) {
 }
 
 void print_planned(const service::ReloadReply& reply, const service::Planned& planned) {
-    fmt::print(
-        "nothing was changed; generation {} stays in force\n"
+    put("nothing was changed; generation {} stays in force\n"
         "policy {} would follow it: {} rules (compiled in {:.0f} ms, loaded in {:.0f} ms)\n",
         reply.generation, printable(reply.policy), reply.rules, reply.compile_ms, planned.load_ms);
-    if (!planned.new_rules.empty()) fmt::print("    new rules: {}\n", some_of(planned.new_rules));
-    if (!planned.removed_rules.empty()) fmt::print("    rules that go: {}\n", some_of(planned.removed_rules));
+    if (!planned.new_rules.empty()) put("    new rules: {}\n", some_of(planned.new_rules));
+    if (!planned.removed_rules.empty()) put("    rules that go: {}\n", some_of(planned.removed_rules));
     for (const std::string& identity : planned.forgotten)
-        fmt::print("    the state of `{}` would be lost: that policy does not use it\n", printable(identity));
-    if (!planned.changes.empty()) fmt::print("\n{}", printable_rendered(planned.changes, Colour::kOff));
+        put("    the state of `{}` would be lost: that policy does not use it\n", printable(identity));
+    if (!planned.changes.empty()) put("\n{}", printable_rendered(planned.changes, Colour::kOff));
 }
 
 // The first Ctrl-C withdraws the reload, the second ends the waiting.
@@ -125,7 +122,7 @@ std::optional<service::ReloadReply> ask_or_withdraw(const std::string& name, ser
     if (const auto* refusal = std::get_if<service::Refusal>(&*reply))
         return status = say_refusal(*refusal), std::nullopt;
     if (withdrawal.is_asked)
-        fmt::print(stderr, "weir: too late to withdraw the reload: it is done\n      weir rollback undoes it\n");
+        put(stderr, "weir: too late to withdraw the reload: it is done\n      weir rollback undoes it\n");
     return std::get<service::ReloadReply>(std::move(*reply));
 }
 
@@ -153,9 +150,9 @@ int reload(const ReloadArguments& arguments) {
         std::fputs(printable_rendered(reply->diagnostics, colour_of(STDERR_FILENO)).c_str(), stderr);
     for (const std::string& problem : reply->problems)
         if (!is_quiet())
-            fmt::print(stderr, "weir: warning: {}; its events are lost until that is repaired\n", printable(problem));
+            put(stderr, "weir: warning: {}; its events are lost until that is repaired\n", printable(problem));
     if (print_json(arguments.options.format, *reply)) return kOk;
-    if (reply->observe) fmt::print("observe: verdicts are not enforced\n");
+    if (reply->observe) put("observe: verdicts are not enforced\n");
     if (const auto* planned = std::get_if<service::Planned>(&reply->outcome))
         print_planned(*reply, *planned);
     else if (const auto* compared = std::get_if<service::Compared>(&reply->outcome))
@@ -176,7 +173,7 @@ int change(const ChangeArguments& arguments, const C& command, const char* sente
     const auto reply = ask(arguments.name, command, kTimeout_ms, status);
     if (!reply) return status;
     if (!print_json(arguments.format, *reply))
-        fmt::print("policy {} in force{}: generation {}\n", printable(reply->policy), sentence, reply->generation);
+        put("policy {} in force{}: generation {}\n", printable(reply->policy), sentence, reply->generation);
     return kOk;
 }
 

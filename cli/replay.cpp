@@ -68,31 +68,31 @@ void print_summary(const tooling::ReplayCounts& counts, const policy::TypedPolic
     std::size_t width = policy.has_egress() ? 14 : 9;
     for (const policy::Rule& rule : policy.rules) width = std::max(width, rule.name.size());
     for (const policy::Alert& alert : policy.alerts) width = std::max(width, alert.name.size());
-    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
+    put("{}  {:>10}  {:>10}  {}\n", padded("rule", width), "matched", "decided", "verdict");
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {
         const policy::Rule& rule = policy.rules[i];
         const std::string verdict =
             !rule.verdict ? "" : (rule.observe ? "would " : "") + tinted(policy::verdict_number(rule.verdict->kind));
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), counts.matched[i], counts.decided[i], verdict);
+        put("{}  {:>10}  {:>10}  {}\n", padded(rule.name, width), counts.matched[i], counts.decided[i], verdict);
     }
-    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", counts.by_default,
-               tinted(policy::verdict_number(policy.default_verdict.kind)));
-    fmt::print("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", counts.by_malformed,
-               tinted(policy::verdict_number(policy.malformed_verdict.kind)));
+    put("{}  {:>10}  {:>10}  {}\n", padded("default", width), "", counts.by_default,
+        tinted(policy::verdict_number(policy.default_verdict.kind)));
+    put("{}  {:>10}  {:>10}  {}\n", padded("malformed", width), "", counts.by_malformed,
+        tinted(policy::verdict_number(policy.malformed_verdict.kind)));
     if (policy.has_egress())
-        fmt::print("{}  {:>10}  {:>10}  {}\n", padded("default egress", width), "", counts.by_egress,
-                   tinted(policy::verdict_number(policy.last_verdict(packet::Direction::kOut, false).kind)));
-    if (!policy.alerts.empty()) fmt::print("\n{}  {:>10}\n", padded("alert", width), "times");
+        put("{}  {:>10}  {:>10}  {}\n", padded("default egress", width), "", counts.by_egress,
+            tinted(policy::verdict_number(policy.last_verdict(packet::Direction::kOut, false).kind)));
+    if (!policy.alerts.empty()) put("\n{}  {:>10}\n", padded("alert", width), "times");
     for (std::size_t i = 0; i < policy.alerts.size(); ++i)
-        fmt::print("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);
+        put("{}  {:>10}\n", padded(policy.alerts[i].name, width), counts.alerts[i]);
     if (counts.escalated != 0)
-        fmt::print("\n{} escalated to another sink\n",
-                   counts.escalated == 1 ? "1 event was" : fmt::format("{} events were", counts.escalated));
-    fmt::print("\n{} packets, {} bytes", counts.packets, counts.bytes);
-    if (policy.has_egress()) fmt::print(", {} on their way out", counts.outgoing);
+        put("\n{} escalated to another sink\n",
+            counts.escalated == 1 ? "1 event was" : fmt::format("{} events were", counts.escalated));
+    put("\n{} packets, {} bytes", counts.packets, counts.bytes);
+    if (policy.has_egress()) put(", {} on their way out", counts.outgoing);
     for (std::uint32_t verdict = 0; verdict < 4; ++verdict)
-        if (counts.verdicts[verdict] != 0) fmt::print(", {} {}", counts.verdicts[verdict], tinted(verdict));
-    fmt::print("; {}\n", judged_by(evaluators, counts));
+        if (counts.verdicts[verdict] != 0) put(", {} {}", counts.verdicts[verdict], tinted(verdict));
+    put("; {}\n", judged_by(evaluators, counts));
 }
 
 // What of the capture is not as people may think.
@@ -143,8 +143,7 @@ int replay(const ReplayArguments& arguments) {
             const bool speaks = !answer.difference.empty() || counts.not_compared == 1;
             if (speaks || prints_packets) progress.hide();
             if (!answer.difference.empty() && counts.differences <= kMostDifferences)
-                fmt::print(stderr, "packet {}: the evaluators differ: {}\n", packet.number,
-                           printable(answer.difference));
+                put(stderr, "packet {}: the evaluators differ: {}\n", packet.number, printable(answer.difference));
             if (counts.not_compared == 1 && !packet.is_compared)
                 say_note(fmt::format("packet {}: {}", packet.number, tooling::kNotCompared));
             if (arguments.options.format == "json")
@@ -161,8 +160,8 @@ int replay(const ReplayArguments& arguments) {
     print_notes(*facts, *evaluators, policy, where);
     if (arguments.options.format != "json") print_summary(counts, policy, *evaluators);
     if (counts.differences == 0) return kOk;
-    fmt::print(stderr, "weir: the evaluators differ on {} of {} packets: this is a bug of weir, please report it\n",
-               counts.differences, counts.packets);
+    put(stderr, "weir: the evaluators differ on {} of {} packets: this is a bug of weir, please report it\n",
+        counts.differences, counts.packets);
     return kPolicyFault;
 }
 

@@ -86,7 +86,7 @@ Status find_interfaces(const std::vector<std::string>& interfaces, const std::st
 
 void say_left(const std::string& name) {
     for (const std::string& interface : runtime::interfaces_left_by(name))
-        fmt::print(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));
+        put(stderr, "{}: the policy that a killed engine left in force stays\n", printable(interface));
 }
 
 // SIGTERM or Ctrl-C came before the policy was in force.

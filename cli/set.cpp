@@ -91,11 +91,11 @@ int list(const SetArguments& arguments) {
         if (arguments.format == "json") {
             Json entry{{"value", value}};
             if (expires_in_ns != 0) entry["expires_in_ns"] = expires_in_ns;
-            fmt::print("{}\n", entry.dump(-1, ' ', true, Json::error_handler_t::replace));
+            put("{}\n", entry.dump(-1, ' ', true, Json::error_handler_t::replace));
         } else if (expires_in_ns != 0) {
-            fmt::print("{} for {}\n", printable(value), duration_text(expires_in_ns));
+            put("{} for {}\n", printable(value), duration_text(expires_in_ns));
         } else {
-            fmt::print("{}\n", printable(value));
+            put("{}\n", printable(value));
         }
     }
     return kOk;
@@ -124,10 +124,10 @@ public:
             status = send(done_, count);
             if (status == kOk) done_ += std::min(kValuesARequest, all - done_);
         }
-        if (wrong_ > kMaxShown) fmt::print(stderr, "weir: and {} wrong values more\n", wrong_ - kMaxShown);
+        if (wrong_ > kMaxShown) put(stderr, "weir: and {} wrong values more\n", wrong_ - kMaxShown);
         if (wrong_ != 0)
-            fmt::print(stderr, "weir: {} of the values {} wrong: {}\n", wrong_, wrong_ == 1 ? "is" : "are",
-                       done_ == 0 ? "nothing was changed" : fmt::format("{} were done before", done_));
+            put(stderr, "weir: {} of the values {} wrong: {}\n", wrong_, wrong_ == 1 ? "is" : "are",
+                done_ == 0 ? "nothing was changed" : fmt::format("{} were done before", done_));
         return status;
     }
 
@@ -159,8 +159,8 @@ private:
     bool waits_on() {
         if (command_.check_only) return false;
         if (++interrupts_ > 1) return false;
-        fmt::print(stderr, "weir: {} of {} values are done, the others follow; Ctrl-C once more stops here\n", done_,
-                   values_.texts.size());
+        put(stderr, "weir: {} of {} values are done, the others follow; Ctrl-C once more stops here\n", done_,
+            values_.texts.size());
         return true;
     }
 
@@ -172,7 +172,7 @@ private:
 
     // Where an engine fails in the middle.
     int say_partly(int status) const {
-        if (done_ != 0) fmt::print(stderr, "weir: {} of {} values were done before\n", done_, values_.texts.size());
+        if (done_ != 0) put(stderr, "weir: {} of {} values were done before\n", done_, values_.texts.size());
         return status;
     }
 
@@ -182,12 +182,12 @@ private:
             const std::size_t index = begin + value.index;
             if (++wrong_ > kMaxShown || index >= values_.texts.size()) continue;
             if (values_.lines.empty())
-                fmt::print(stderr, "weir: {}\n", printable(value.error));
+                put(stderr, "weir: {}\n", printable(value.error));
             else
-                fmt::print(stderr, "-:{}: error: {}\n", values_.lines[index], printable(value.error));
+                put(stderr, "-:{}: error: {}\n", values_.lines[index], printable(value.error));
         }
         if (!refusal.help.empty() && wrong_ == refusal.values.size())
-            fmt::print(stderr, "      {}\n", printable(refusal.help));
+            put(stderr, "      {}\n", printable(refusal.help));
         return values_.lines.empty() ? kUsage : kPolicyFault;
     }
 
@@ -222,9 +222,9 @@ int add(SetArguments arguments) {
     });
     if (status != kOk) return status;
     if (arguments.format == "json")
-        fmt::print("{}\n", Json{{"added", added}, {"refused", refused}}.dump());
+        put("{}\n", Json{{"added", added}, {"refused", refused}}.dump());
     else
-        fmt::print("{} added\n", added);
+        put("{} added\n", added);
     if (refused == 0) return kOk;
     return say_error({fmt::format("{} had no room", refused),
                       "give the set a larger `size` in the policy, or add for a shorter time", 0});
@@ -238,9 +238,9 @@ int remove(const SetArguments& arguments) {
     const int status = change.run([&](const service::SetRemovedReply& reply) { removed += reply.removed; });
     if (status != kOk) return status;
     if (arguments.format == "json")
-        fmt::print("{}\n", Json{{"removed", removed}, {"refused", 0}}.dump());
+        put("{}\n", Json{{"removed", removed}, {"refused", 0}}.dump());
     else
-        fmt::print("{} removed\n", removed);
+        put("{} removed\n", removed);
     return kOk;
 }
 

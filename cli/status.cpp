@@ -38,12 +38,12 @@ void print_counters(const runtime::EngineStatus& engine) {
     const std::size_t width = widest(engine.rules, engine.default_egress ? 14 : 9);
     // Which way a rule's packets go, where there are both.
     const char* heading = engine.default_egress ? "  direction" : "";
-    fmt::print("\n{}  {:>14}  {:>16}{}\n", padded("rule", width), "packets", "bytes", heading);
+    put("\n{}  {:>14}  {:>16}{}\n", padded("rule", width), "packets", "bytes", heading);
     const auto row = [&](const std::string& name, const runtime::CounterStatus& counter) {
         const char* direction = !engine.default_egress                      ? ""
                                 : counter.direction == bpf::Direction::kOut ? "  out"
                                                                             : "  in";
-        fmt::print("{}  {:>14}  {:>16}{}\n", padded(name, width), counter.packets, counter.bytes, direction);
+        put("{}  {:>14}  {:>16}{}\n", padded(name, width), counter.packets, counter.bytes, direction);
     };
     for (const runtime::CounterStatus& rule : engine.rules) row(rule.name, rule);
     row("default", engine.default_);
@@ -54,39 +54,39 @@ void print_counters(const runtime::EngineStatus& engine) {
 void print_alerts(const runtime::EngineStatus& engine) {
     if (engine.alerts.empty()) return;
     const std::size_t width = widest(engine.alerts, 5);
-    fmt::print("\n{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded("alert", width), "matched", "delivered",
-               "suppressed", "lost", "pending");
+    put("\n{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded("alert", width), "matched", "delivered", "suppressed",
+        "lost", "pending");
     for (const runtime::AlertStatus& alert : engine.alerts)
-        fmt::print("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(alert.name, width), alert.matched,
-                   alert.delivered, alert.suppressed, alert.lost, alert.pending);
+        put("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(alert.name, width), alert.matched, alert.delivered,
+            alert.suppressed, alert.lost, alert.pending);
     for (const runtime::AlertStatus& alert : engine.alerts) {
         for (const runtime::EscalationStatus& one : alert.escalations)
-            fmt::print("{} escalates to {}: {} escalated, {} delivered, {} lost, {} pending{}\n", printable(alert.name),
-                       printable(one.sink), one.escalated, one.delivered, one.lost, one.pending,
-                       one.evicted == 0 ? "" : fmt::format("; {} windows evicted", one.evicted));
+            put("{} escalates to {}: {} escalated, {} delivered, {} lost, {} pending{}\n", printable(alert.name),
+                printable(one.sink), one.escalated, one.delivered, one.lost, one.pending,
+                one.evicted == 0 ? "" : fmt::format("; {} windows evicted", one.evicted));
         if (alert.responses)
-            fmt::print("{} responds: {} done, {} would have been done, {} failed, {} lost\n", printable(alert.name),
-                       alert.responses->done, alert.responses->would, alert.responses->failed, alert.responses->lost);
+            put("{} responds: {} done, {} would have been done, {} failed, {} lost\n", printable(alert.name),
+                alert.responses->done, alert.responses->would, alert.responses->failed, alert.responses->lost);
     }
 }
 
 void print_state(const runtime::EngineStatus& engine) {
     if (!engine.terms.empty()) {
         const std::size_t width = widest(engine.terms, 5);
-        fmt::print("\n{}  {:>10}  {:>10}  {:>10}\n", padded("state", width), "keys", "evicted", "refused");
+        put("\n{}  {:>10}  {:>10}  {:>10}\n", padded("state", width), "keys", "evicted", "refused");
         for (const runtime::TermStatus& term : engine.terms)
-            fmt::print("{}  {:>10}  {:>10}  {:>10}\n", padded(term.name, width),
-                       term.keys ? fmt::to_string(*term.keys) : "-", term.evicted, term.refused);
+            put("{}  {:>10}  {:>10}  {:>10}\n", padded(term.name, width), term.keys ? fmt::to_string(*term.keys) : "-",
+                term.evicted, term.refused);
     }
     if (engine.flows)
-        fmt::print("\nflows: {}, with room for {} at least; {} evicted, {} refused\n",
-                   engine.flows->flows ? fmt::to_string(*engine.flows->flows) : "-", engine.flows->size,
-                   engine.flows->evicted, engine.flows->refused);
+        put("\nflows: {}, with room for {} at least; {} evicted, {} refused\n",
+            engine.flows->flows ? fmt::to_string(*engine.flows->flows) : "-", engine.flows->size, engine.flows->evicted,
+            engine.flows->refused);
     if (engine.sets.empty()) return;
     const std::size_t width = widest(engine.sets, 5);
-    fmt::print("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");
+    put("\n{}  {:>10}  {:>10}\n", padded("set", width), "entries", "refused");
     for (const runtime::SetStatus& set : engine.sets)
-        fmt::print("{}  {:>10}  {:>10}\n", padded(set.name, width), set.entries, set.refused);
+        put("{}  {:>10}  {:>10}\n", padded(set.name, width), set.entries, set.refused);
 }
 
 void print_recorder(const runtime::EngineStatus& engine) {
@@ -95,9 +95,9 @@ void print_recorder(const runtime::EngineStatus& engine) {
     std::vector<std::string> held;  // of the CPUs that have any
     for (std::size_t cpu = 0; cpu < recorder.held.size(); ++cpu)
         if (recorder.held[cpu] != 0) held.push_back(fmt::format("{} of CPU {}", recorder.held[cpu], cpu));
-    fmt::print("\nrecorder: {} bytes of the last {} packets of each CPU, {:.1f} MB; now {}\n", recorder.bytes,
-               recorder.packets, static_cast<double>(recorder.memory_bytes) / 1e6,
-               held.empty() ? "none" : fmt::to_string(fmt::join(held, ", ")));
+    put("\nrecorder: {} bytes of the last {} packets of each CPU, {:.1f} MB; now {}\n", recorder.bytes,
+        recorder.packets, static_cast<double>(recorder.memory_bytes) / 1e6,
+        held.empty() ? "none" : fmt::to_string(fmt::join(held, ", ")));
 }
 
 void print_measures(const runtime::EngineStatus& engine) {
@@ -109,70 +109,67 @@ void print_measures(const runtime::EngineStatus& engine) {
             keys.push_back(key.key.empty() ? "(all)" : fmt::format("{}", fmt::join(key.key, ", ")));
             width = std::max(width, columns(printable(keys.back())));
         }
-        fmt::print("\n{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(measure.name, width), "values", "p50",
-                   "p90", "p99", "largest");
+        put("\n{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(measure.name, width), "values", "p50", "p90",
+            "p99", "largest");
         for (std::size_t i = 0; i < keys.size() && i < kMeasuredKeys; ++i) {
             const runtime::MeasureStatus::Key& key = measure.keys[i];
-            fmt::print("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(keys[i], width), key.count, text(key.p50),
-                       text(key.p90), text(key.p99), text(key.max));
+            put("{}  {:>10}  {:>10}  {:>10}  {:>10}  {:>10}\n", padded(keys[i], width), key.count, text(key.p50),
+                text(key.p90), text(key.p99), text(key.max));
         }
-        if (keys.size() > kMeasuredKeys) fmt::print("and {} more keys\n", keys.size() - kMeasuredKeys);
-        if (measure.refused != 0) fmt::print("{} values of keys that found no place\n", measure.refused);
+        if (keys.size() > kMeasuredKeys) put("and {} more keys\n", keys.size() - kMeasuredKeys);
+        if (measure.refused != 0) put("{} values of keys that found no place\n", measure.refused);
     }
 }
 
 void print_sets_file(const runtime::EngineStatus& engine) {
     if (!engine.sets_file) return;
     const runtime::SetsFileStatus& file = *engine.sets_file;
-    fmt::print("    sets are saved in {}: {}{}\n", printable(file.path),
-               file.saved_at.empty() ? std::string("not written yet")
-                                     : fmt::format("{} entries, at {}", file.entries, file.saved_at),
-               file.state == "ok" ? "" : "; " + printable(file.state));
+    put("    sets are saved in {}: {}{}\n", printable(file.path),
+        file.saved_at.empty() ? std::string("not written yet")
+                              : fmt::format("{} entries, at {}", file.entries, file.saved_at),
+        file.state == "ok" ? "" : "; " + printable(file.state));
 }
 
 // Problems since the engine started.
 void print_problems(const service::StatusReply& reply) {
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (interface.gaps != 0)
-            fmt::print("    {} was without the policy {}, the last time for at most {} ms\n", printable(interface.name),
-                       interface.gaps == 1 ? "once" : fmt::format("{} times", interface.gaps), interface.last_gap_ms);
+            put("    {} was without the policy {}, the last time for at most {} ms\n", printable(interface.name),
+                interface.gaps == 1 ? "once" : fmt::format("{} times", interface.gaps), interface.last_gap_ms);
     for (const runtime::InterfaceStatus& interface : reply.engine.interfaces)
         if (!interface.problem.empty())
-            fmt::print("    {}, at {}: {}\n", printable(interface.name), interface.seen_at,
-                       printable(interface.problem));
+            put("    {}, at {}: {}\n", printable(interface.name), interface.seen_at, printable(interface.problem));
     for (const runtime::ProblemStatus& problem : reply.engine.problems)
-        fmt::print("    at {}: {}\n", problem.seen_at, printable(problem.problem));
-    for (const std::string& lack : reply.compiler.lacks)
-        fmt::print("    the compiler's process lacks {}\n", printable(lack));
-    for (const std::string& lack : reply.rights.lacks) fmt::print("    the engine lacks {}\n", printable(lack));
-    if (reply.reload_failed != 0) fmt::print("    {} reloads were refused\n", reply.reload_failed);
+        put("    at {}: {}\n", problem.seen_at, printable(problem.problem));
+    for (const std::string& lack : reply.compiler.lacks) put("    the compiler's process lacks {}\n", printable(lack));
+    for (const std::string& lack : reply.rights.lacks) put("    the engine lacks {}\n", printable(lack));
+    if (reply.reload_failed != 0) put("    {} reloads were refused\n", reply.reload_failed);
     if (reply.engine.auto_rollbacks != 0)
-        fmt::print("    {} policies were not confirmed in time\n", reply.engine.auto_rollbacks);
+        put("    {} policies were not confirmed in time\n", reply.engine.auto_rollbacks);
 }
 
 void print_shadow(const service::StatusReply& reply) {
     if (!reply.engine.shadow) return;
     const runtime::ShadowStatus& shadow = *reply.engine.shadow;
-    fmt::print("    candidate {} beside it: {} disagreements in {} packets; samples in {}\n",
-               printable(shadow.origin.file), shadow.disagreements, shadow.packets,
-               reply.samples ? printable(reply.samples->path) : "");
+    put("    candidate {} beside it: {} disagreements in {} packets; samples in {}\n", printable(shadow.origin.file),
+        shadow.disagreements, shadow.packets, reply.samples ? printable(reply.samples->path) : "");
     for (const runtime::ShadowStatus::Pair& pair : shadow.pairs)
-        fmt::print("        {:>12}  {} by {}; candidate: {} by {}\n", pair.packets, printable(pair.live_verdict),
-                   printable(pair.live), printable(pair.candidate_verdict), printable(pair.candidate));
+        put("        {:>12}  {} by {}; candidate: {} by {}\n", pair.packets, printable(pair.live_verdict),
+            printable(pair.live), printable(pair.candidate_verdict), printable(pair.candidate));
 }
 
 void print_answers(const runtime::EngineStatus& engine) {
     const runtime::AnswersStatus& answers = engine.answers;
     if (answers.sent + answers.dropped + answers.failed + answers.not_sent != 0)
-        fmt::print("    answers: {} sent, {} beyond the limit, {} without room, {} not sent by the driver\n",
-                   answers.sent, answers.dropped, answers.failed, answers.not_sent);
+        put("    answers: {} sent, {} beyond the limit, {} without room, {} not sent by the driver\n", answers.sent,
+            answers.dropped, answers.failed, answers.not_sent);
     const runtime::RedirectsStatus& redirects = engine.redirects;
     if (redirects.sent + redirects.dropped + redirects.not_sent != 0)
-        fmt::print("    redirected: {} sent, {} without an interface, {} not sent by the driver\n", redirects.sent,
-                   redirects.dropped, redirects.not_sent);
+        put("    redirected: {} sent, {} without an interface, {} not sent by the driver\n", redirects.sent,
+            redirects.dropped, redirects.not_sent);
     for (const runtime::RedirectsStatus::Row& interface : redirects.interfaces)
         if (!interface.is_there)
-            fmt::print("    there is no interface {}: packets for it are dropped\n", printable(interface.name));
+            put("    there is no interface {}: packets for it are dropped\n", printable(interface.name));
 }
 
 const char* mode_word(runtime::AttachMode mode) { return mode == runtime::AttachMode::kGeneric ? "generic" : "native"; }
@@ -185,30 +182,29 @@ void print_sink(const runtime::SinkStatus& sink) {
     const std::string spooled = sink.spooled == 0 ? "" : fmt::format(" ({} on disk)", sink.spooled);
     std::string state;
     if (sink.state != "ok") state = ": " + printable(sink.state) + (sink.since.empty() ? "" : ", since " + sink.since);
-    fmt::print("sink {}: {} delivered, {} lost{}, {} pending{}{}\n", printable(sink.name), sink.delivered, sink.lost,
-               lost, sink.pending, spooled, state);
+    put("sink {}: {} delivered, {} lost{}, {} pending{}{}\n", printable(sink.name), sink.delivered, sink.lost, lost,
+        sink.pending, spooled, state);
 }
 
 void print_status(const service::StatusReply& reply) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const runtime::EngineStatus& engine = reply.engine;
     const runtime::InForceStatus& now = engine.in_force;
-    fmt::print("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", printable(engine.name),
-               colour ? "\x1b[0m" : "", printable(now.policy), now.generation, now.loaded_at);
+    put("{}{}{}: policy {}, generation {}, loaded at {}\n", colour ? "\x1b[1m" : "", printable(engine.name),
+        colour ? "\x1b[0m" : "", printable(now.policy), now.generation, now.loaded_at);
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
-        fmt::print("    on {} ({}){}{}\n", printable(interface.name), mode_word(interface.mode),
-                   interface.attached ? "" : ": not attached",
-                   interface.egress == false ? "; packets on their way out are not judged" : "");
+        put("    on {} ({}){}{}\n", printable(interface.name), mode_word(interface.mode),
+            interface.attached ? "" : ": not attached",
+            interface.egress == false ? "; packets on their way out are not judged" : "");
     for (const runtime::InterfaceStatus& interface : engine.interfaces)
         if (!interface.may_be_merged.empty())
-            fmt::print("    {}: packets may be merged, and then count once: {}\n", printable(interface.name),
-                       printable(interface.may_be_merged));
-    if (engine.several_buffers)
-        fmt::print("    frames of several buffers: payload is read as far as the first one reaches\n");
-    if (reply.observe) fmt::print("    observe: verdicts are not enforced\n");
+            put("    {}: packets may be merged, and then count once: {}\n", printable(interface.name),
+                printable(interface.may_be_merged));
+    if (engine.several_buffers) put("    frames of several buffers: payload is read as far as the first one reaches\n");
+    if (reply.observe) put("    observe: verdicts are not enforced\n");
     if (now.confirm_within_ms)
-        fmt::print("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n",
-                   now.falls_back_to.value_or(0), static_cast<double>(*now.confirm_within_ms) / 1000);
+        put("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n", now.falls_back_to.value_or(0),
+            static_cast<double>(*now.confirm_within_ms) / 1000);
     print_sets_file(engine);
     print_answers(engine);
     print_problems(reply);
@@ -218,7 +214,7 @@ void print_status(const service::StatusReply& reply) {
     print_recorder(engine);
     print_measures(engine);
     print_alerts(engine);
-    if (!engine.sinks.empty()) fmt::print("\n");
+    if (!engine.sinks.empty()) put("\n");
     for (const runtime::SinkStatus& sink : engine.sinks) print_sink(sink);
 }
 
@@ -230,7 +226,7 @@ Json json_of(const std::vector<runtime::LeftEngine>& killed) {
 
 void print_json(Json status, const std::vector<runtime::LeftEngine>& killed) {
     status["killed"] = json_of(killed);
-    fmt::print("{}\n", status.dump(-1, ' ', false, Json::error_handler_t::replace));
+    put("{}\n", status.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 int status_of(const StatusArguments& arguments) {
@@ -243,16 +239,15 @@ int status_of(const StatusArguments& arguments) {
     if (arguments.format == "json") {
         const std::string status = service::encode_result(*reply);
         if (killed.empty())
-            fmt::print("{}\n", status);
+            put("{}\n", status);
         else
             print_json(Json::parse(status), killed);
         return kOk;
     }
     print_status(*reply);
-    if (!killed.empty()) fmt::print("\n");
+    if (!killed.empty()) put("\n");
     for (const runtime::LeftEngine& one : killed)
-        fmt::print(
-            "{}: no engine runs; the policy that a killed engine left is in force on {}\n"
+        put("{}: no engine runs; the policy that a killed engine left is in force on {}\n"
             "    weir stop --leave --name {} detaches it\n",
             printable(one.name), printable(runtime::in_words(one.interfaces)), printable(one.name));
     return kOk;

@@ -34,10 +34,10 @@ struct StopArguments {
 void print_done(const StopArguments& arguments, const std::string& name, const std::vector<std::string>& interfaces,
                 const std::string& sentence) {
     if (arguments.format == "json")
-        fmt::print("{}\n", nlohmann::ordered_json{{"name", name}, {"interfaces", interfaces}}.dump(
-                               -1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        put("{}\n", nlohmann::ordered_json{{"name", name}, {"interfaces", interfaces}}.dump(
+                        -1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
     else
-        fmt::print("{}: {}\n", printable(name), printable(sentence));
+        put("{}: {}\n", printable(name), printable(sentence));
 }
 
 // What it is attached to; nothing where it does not say (it may be starting).

@@ -30,16 +30,20 @@ Colour colour_of(int fd) {
     return !forbidden && is_screen(fd) ? Colour::kOn : Colour::kOff;
 }
 
+void write_text(std::FILE* file, std::string_view text) {
+    static_cast<void>(std::fwrite(text.data(), 1, text.size(), file) == text.size());
+}
+
 void be_quiet() { quiet = true; }
 bool is_quiet() { return quiet; }
 void say_note(std::string_view text) {
-    if (!quiet) fmt::print(stderr, "note: {}\n", printable(text));
+    if (!quiet) put(stderr, "note: {}\n", printable(text));
 }
 
 int say_error(const Error& error) {
     const bool colour = colour_of(STDERR_FILENO) == Colour::kOn;
-    fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", printable(error.message));
-    if (!error.help.empty()) fmt::print(stderr, "      {}\n", printable(error.help));
+    put(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", printable(error.message));
+    if (!error.help.empty()) put(stderr, "      {}\n", printable(error.help));
     return kWorldFault;
 }
 

@@ -1,8 +1,12 @@
 // Talking to people: colour, exit statuses, the world's faults.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "grammar/base/printable.h"
 #include "grammar/base/result.h"
@@ -19,6 +23,18 @@ Colour colour_of(int fd);
 // --quiet, of every command: only errors and results. For the rest of the process.
 void be_quiet();
 bool is_quiet();
+// As fmt::print, which throws if nothing can be written: then this writes nothing. A disk that is full or a reader that
+// left changes no status; finish_output() sees it.
+void write_text(std::FILE* file, std::string_view text);
+template <typename... Values>
+void put(std::FILE* file, fmt::format_string<Values...> text, Values&&... values) {
+    write_text(file, fmt::format(text, std::forward<Values>(values)...));
+}
+template <typename... Values>
+void put(fmt::format_string<Values...> text, Values&&... values) {
+    write_text(stdout, fmt::format(text, std::forward<Values>(values)...));
+}
+
 // "note: …" on standard error, unless quiet. `text` may be hostile.
 void say_note(std::string_view text);
 

@@ -41,12 +41,10 @@ void say(const tooling::TestResult& result, const std::string& format) {
     if (format == "json" || tooling::is_document(format) || (is_quiet() && !result.failure)) return;
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const char* tint = !colour ? "" : result.failure ? "\x1b[31m" : "\x1b[32m";
-    fmt::print("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "",
-               printable(result.name));
+    put("{}{}{}  {}\n", tint, result.failure ? "FAILED" : "ok    ", colour ? "\x1b[0m" : "", printable(result.name));
     if (!result.failure) return;
-    fmt::print("        {}:{}: {}\n        expected  {}\n        got       {}\n", printable(result.file),
-               result.failure->line, tooling::place_of(*result.failure), printable(result.failure->expected),
-               printable(result.failure->got));
+    put("        {}:{}: {}\n        expected  {}\n        got       {}\n", printable(result.file), result.failure->line,
+        tooling::place_of(*result.failure), printable(result.failure->expected), printable(result.failure->got));
     if (format == "github") std::fputs(tooling::github_annotation(result).c_str(), stdout);
 }
 
@@ -98,7 +96,7 @@ int test(const TestArguments& arguments) {
     end_on_interrupt();
     if (const int wrong = refuse_repeated_stdin(arguments.files); wrong != kOk) return wrong;
     if (arguments.threshold && !arguments.coverage && !arguments.mutants) {
-        fmt::print(stderr, "weir: `--threshold` is of `--coverage` and `--mutate`: give one of them, too\n");
+        put(stderr, "weir: `--threshold` is of `--coverage` and `--mutate`: give one of them, too\n");
         return kUsage;
     }
     Outcome outcome;
@@ -113,10 +111,9 @@ int test(const TestArguments& arguments) {
     const auto failed = static_cast<std::size_t>(std::count_if(
         results.begin(), results.end(), [](const tooling::TestResult& r) { return r.failure.has_value(); }));
     if (results.empty() && outcome.status == kOk)
-        fmt::print("no tests{}\n",
-                   arguments.filter == "*" ? "" : " whose names match `" + printable(arguments.filter) + "`");
+        put("no tests{}\n", arguments.filter == "*" ? "" : " whose names match `" + printable(arguments.filter) + "`");
     else if (!results.empty())
-        fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
+        put("{} passed, {} failed\n", results.size() - failed, failed);
     return outcome.status;
 }
 

@@ -30,7 +30,7 @@ void say(const tooling::Finding& finding, const TestQuality& of) {
 
 int below(const TestQuality& of, const char* what, double percent) {
     if (!of.threshold || percent >= *of.threshold) return kOk;
-    fmt::print(stderr, "weir: {} is {:.1f}%, below the {:g}% of `--threshold`\n", what, percent, *of.threshold);
+    put(stderr, "weir: {} is {:.1f}%, below the {:g}% of `--threshold`\n", what, percent, *of.threshold);
     return kPolicyFault;
 }
 
@@ -63,13 +63,13 @@ void say_test(const TestQuality& of, const tooling::SuggestedTest& test) {
     if (of.format == "json") {
         const nlohmann::ordered_json line{
             {"suggested", {{"file", of.loaded.compiled->source_name}, {"test", test.name}, {"steps", test.steps}}}};
-        fmt::print("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+        put("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
         return;
     }
     if (of.format == "sarif") return;
-    fmt::print("\ntest \"{}\" {{\n", printable(test.name));
-    for (const std::string& step : test.steps) fmt::print("    {}\n", printable(step));
-    fmt::print("}}\n");
+    put("\ntest \"{}\" {{\n", printable(test.name));
+    for (const std::string& step : test.steps) put("    {}\n", printable(step));
+    put("}}\n");
 }
 
 }  // namespace
@@ -129,8 +129,7 @@ int say_mutants(const TestQuality& of) {
     progress.finish();
     if (!mutation) return say_error(mutation.error());
     if (!mutation->failed.empty()) {
-        fmt::print(stderr, "weir: test \"{}\" fails: mutants are judged by tests that hold\n",
-                   printable(mutation->failed));
+        put(stderr, "weir: test \"{}\" fails: mutants are judged by tests that hold\n", printable(mutation->failed));
         return kPolicyFault;
     }
     for (const JudgedMutant& one : mutation->mutants)

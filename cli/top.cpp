@@ -193,7 +193,7 @@ public:
         sigprocmask(SIG_BLOCK, &set, nullptr);
         signals_ = runtime::UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
         is_terminal_ = is_screen(STDOUT_FILENO);
-        if (is_terminal_) fmt::print("\x1b[?1049h\x1b[?25l");
+        if (is_terminal_) put("\x1b[?1049h\x1b[?25l");
         if (!is_terminal_ || isatty(STDIN_FILENO) != 1 || tcgetattr(STDIN_FILENO, &before_) != 0) return;
         termios raw = before_;
         raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -201,7 +201,7 @@ public:
     }
     ~Screen() {
         if (reads_keys_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-        if (is_terminal_) fmt::print("\x1b[?25h\x1b[?1049l");
+        if (is_terminal_) put("\x1b[?25h\x1b[?1049l");
         std::fflush(stdout);
     }
     Screen(const Screen&) = delete;
@@ -209,9 +209,9 @@ public:
 
     void draw(const std::vector<std::string>& lines) const {
         const char* end = is_terminal_ ? "\x1b[K\n" : "\n";
-        if (is_terminal_) fmt::print("\x1b[H");
-        for (const std::string& line : lines) fmt::print("{}{}", line, end);
-        fmt::print("{}", is_terminal_ ? "\x1b[J" : "\n");
+        if (is_terminal_) put("\x1b[H");
+        for (const std::string& line : lines) put("{}{}", line, end);
+        put("{}", is_terminal_ ? "\x1b[J" : "\n");
     }
     enum class Wake : std::uint8_t { kTime, kResized, kQuit };
     Wake wait(int timeout_ms) const {

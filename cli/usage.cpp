@@ -77,7 +77,7 @@ std::string unknown_option(const CLI::App& command, std::span<const char* const>
 
 int say_usage(const std::string& sentence) {
     const bool colour = colour_of(STDERR_FILENO) == Colour::kOn;
-    fmt::print(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", printable(sentence));
+    put(stderr, "{}weir: {}{}\n", colour ? "\x1b[1;31m" : "", colour ? "\x1b[0m" : "", printable(sentence));
     return kUsage;
 }
 
@@ -99,7 +99,7 @@ int say_wrong_usage(const CLI::App& app, const CLI::ParseError& error, int argc,
     } else {
         say_usage(at_top ? std::string(error.what()) : fmt::format("{}: {}", name.substr(5), error.what()));
     }
-    fmt::print(stderr, "      `{} --help` says how it is used\n", name);
+    put(stderr, "      `{} --help` says how it is used\n", name);
     return kUsage;
 }
 

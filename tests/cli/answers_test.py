@@ -248,6 +248,14 @@ class Answers(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIn("cannot be written", done.stderr)
 
+    def test_messages_that_cannot_be_written_change_no_status(self):
+        bad = self.file("bad.rules", BAD)
+        for command, status in ((("check", bad), 1), (("check", "/no/such.rules"), 3), (("test", bad), 1),
+                                (("check", "--no-such-option"), 2), (("status", "--name", "no-such-engine"), 3)):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([WEIR, *command], stdout=subprocess.PIPE, stderr=full, timeout=60)
+            self.assertEqual(done.returncode, status, command)
+
     def test_colour_only_on_a_terminal(self):
         bad = self.file("bad.rules", BAD)
         for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
