@@ -7,8 +7,8 @@ packages=(
     build-essential ccache clang-19 clang-format-19 cmake git libbpf-dev libcli11-dev libcurl4-openssl-dev libelf-dev libfmt-dev libpugixml-dev
     librdkafka-dev libssl-dev libzstd-dev linux-libc-dev llvm-19-dev nettle-dev ninja-build nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
     # testing and showing
-    bpftool catch2 faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps python3-minimal
-    python3-yaml libpython3-stdlib
+    bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps python3-minimal
+    python3-selenium python3-yaml libpython3-stdlib
     rsyslog systemd util-linux
 )
 

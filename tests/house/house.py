@@ -70,7 +70,7 @@ def files(root, suffixes=None, under=()):
     """Files of the project, sorted; build folders and hidden ones (but .ci) are none of it."""
     for folder, names, leaves in os.walk(root):
         names[:] = sorted(n for n in names if (not n.startswith(".") or n == ".ci") and not n.startswith("build")
-                          and n != "__pycache__")
+                          and n not in ("__pycache__", "node_modules"))
         for leaf in sorted(set(leaves) - {".git"}):            # a work tree's
             path = pathlib.Path(folder, leaf)
             inside = path.relative_to(root).as_posix()

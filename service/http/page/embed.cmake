@@ -1,0 +1,36 @@
+# Embeds the files of dist/ in weir_service, and writes the table that service/http/page_files.cpp reads. They are
+# committed as built (docs/page.md): nothing of npm is needed here.
+set(dist ${CMAKE_CURRENT_LIST_DIR}/dist)
+file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${dist} ${dist}/*)
+list(TRANSFORM files REPLACE "^index.html$" "")   # `/`
+list(SORT files)
+set(type_of_html "text/html; charset=utf-8")
+set(type_of_js "text/javascript; charset=utf-8")
+set(type_of_css "text/css; charset=utf-8")
+set(type_of_svg "image/svg+xml")
+
+set(number 0)
+set(rows "")
+set(symbols "")
+foreach(path IN LISTS files)
+  set(file ${dist}/${path})
+  if(path STREQUAL "")
+    set(file ${dist}/index.html)
+  endif()
+  cmake_path(GET file EXTENSION LAST_ONLY ending)
+  string(SUBSTRING ${ending} 1 -1 ending)
+  if(NOT DEFINED type_of_${ending})
+    message(FATAL_ERROR "${file}: embed.cmake knows no Content-Type for it")
+  endif()
+  weir_embed(page_${number} ${file} weir_service)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})   # its ETag
+  file(SHA256 ${file} etag)
+  string(SUBSTRING ${etag} 0 32 etag)
+  string(APPEND rows " \\\n    file(${number}, \"/${path}\", \"${type_of_${ending}}\", \"${etag}\")")
+  string(APPEND symbols "extern \"C\" const char weir_template_page_${number}_begin[], weir_template_page_${number}_end[];\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/http/generated/service/http/page_table.inc
+     CONTENT "@symbols@#define WEIR_PAGE_FILES(file)@rows@\n" @ONLY)
+target_sources(weir_service PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/http/page_files.cpp)
+target_include_directories(weir_service PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/http/generated)
