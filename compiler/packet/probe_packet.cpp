@@ -13,13 +13,6 @@ constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 123, 443, 3306, 3389, 808
 
 std::size_t address_bytes(const IpAddress& address) { return address.version == 4 ? 4 : 16; }
 
-std::uint16_t checksum_of(const std::uint8_t* header, std::size_t bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < bytes; i += 2) sum += static_cast<std::uint32_t>(header[i] << 8 | header[i + 1]);
-    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(~sum);
-}
-
 }  // namespace
 
 IpAddress address_between(Seeded& random, const IpAddress& first, const IpAddress& last) {
@@ -463,30 +456,6 @@ const IpAddress& ProbePacket::address(FieldId field_id) const {
     if (layer_of(field_id) == Layer::kInner && !within_.empty())
         return within_.front().address(static_cast<FieldId>(row_of(field_id)));
     return field_id == FieldId::kIpDst || field_id == FieldId::kArpTargetIp ? packet_.destination : packet_.source;
-}
-
-std::vector<std::uint8_t> ProbePacket::frame() const {
-    if (!within_.empty()) return around(within_.front().frame());
-    std::vector<std::uint8_t> frame = build_frame(packet_);
-    const std::size_t type = 12 + 4 * packet_.vlans.size(), ip = link_bytes(packet_);
-    if (other_ether_type_) {
-        frame[type] = static_cast<std::uint8_t>(*other_ether_type_ >> 8);
-        frame[type + 1] = static_cast<std::uint8_t>(*other_ether_type_);
-    } else if (other_protocol_ && packet_.source.version == 4) {
-        frame[ip + 9] = *other_protocol_;
-        frame[ip + 10] = frame[ip + 11] = 0;
-        const std::uint16_t sum = checksum_of(&frame[ip], (frame[ip] & 15u) * 4);
-        frame[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
-        frame[ip + 11] = static_cast<std::uint8_t>(sum);
-    } else if (other_protocol_ && !packet_.more_fragments && packet_.fragment_offset == 0) {
-        // The last extension header's next header, each having 8 bytes; without one the IPv6 header's own.
-        const std::size_t headers =
-            (packet_.hop_by_hop ? 1u : 0u) + (packet_.destination_options ? 1u : 0u) + (packet_.routing_type ? 1u : 0u);
-        frame[headers == 0 ? ip + 6 : ip + 40 + 8 * (headers - 1)] = *other_protocol_;
-    }
-    // Lengths now reach beyond the frame's end.
-    if (malformed_) frame.pop_back();
-    return frame;
 }
 
 }  // namespace weir::packet

@@ -95,6 +95,8 @@ private:
     bool set_ip_number(FieldId field, std::uint64_t value);
     bool set_transport_number(FieldId field, std::uint64_t value);
 
+    std::size_t extension_bytes() const;
+    void spoil(std::vector<std::uint8_t>& frame) const;
     IpAddress new_address(std::uint8_t version, std::uint8_t last);
 
     Seeded& random_;

@@ -95,6 +95,14 @@ some classes read state: what rates, counts, sets and flows hold then is not kno
         self.assertEqual(changed["old"], {"verdict": "redirect", "to": "eth1", "rule": "x", "alerts": []})
         self.assertTrue(whole["exact"])
 
+    def test_a_malformed_packet_with_addresses_is_shown(self):
+        one = self.file("one.rules", "rule x { when ip.src in 10.0.0.0/8 then drop }\n")
+        two = self.file("two.rules", "malformed pass\n")
+        *classes, _ = lines_of(run("diff", one, two, "--format", "json"))
+        self.assertEqual([changed["packets"] for changed in classes],
+                         ["ip.src in 10.0.0.0/8 and not malformed", "malformed and ip.src in 10.0.0.0/8"])
+        self.assertTrue(all(changed["witness"] for changed in classes))
+
     def test_state_that_a_reload_forgets_is_a_difference(self):
         one = self.file("one.rules", "rule x { when tcp and rate(ip.src) > 10/min then drop }\n")
         two = self.file("two.rules", "rule x { when tcp and rate(ip.dst) > 10/min then drop }\n")
