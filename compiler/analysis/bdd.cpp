@@ -56,6 +56,30 @@ void Bdd::release(std::size_t mark) {
     if (mark <= young_begin_) young_begin_ = kMaxNodes;
 }
 
+// Branches were made before the nodes that they are of.
+Bdd::Node Bdd::release_but(std::size_t mark, Node node) {
+    if (node < mark) {
+        release(mark);
+        return node;
+    }
+    const std::size_t count = node + 1 - mark;
+    std::vector<bool> is_kept(count, false);
+    const auto keep = [&](Node branch) {
+        if (branch >= mark) is_kept[branch - mark] = true;
+    };
+    keep(node);
+    for (std::size_t i = count; i-- > 0;)
+        if (is_kept[i]) keep(nodes_[mark + i].low), keep(nodes_[mark + i].high);
+    const std::vector<Entry> entries(nodes_.begin() + static_cast<std::ptrdiff_t>(mark),
+                                     nodes_.begin() + static_cast<std::ptrdiff_t>(mark + count));
+    release(mark);
+    std::vector<Node> moved(count, kFalse);
+    const auto now = [&](Node branch) { return branch < mark ? branch : moved[branch - mark]; };
+    for (std::size_t i = 0; i < count; ++i)
+        if (is_kept[i]) moved[i] = choice(entries[i].variable, now(entries[i].low), now(entries[i].high));
+    return moved.back();
+}
+
 // 0 where there is none.
 Bdd::Node Bdd::known(Buckets& buckets, const Entry& entry) const {
     Node id = bucket(buckets, entry);
@@ -189,20 +213,36 @@ Bdd::Node Bdd::led(Node a, Node exit, Variable end, Known& known) {
     return result;
 }
 
-std::vector<Bdd::Variable> Bdd::support(Node a) const {
-    std::vector<Variable> variables;
+template <typename Visit>
+void Bdd::each_node(Node a, Visit visit) const {
     std::unordered_set<Node> seen{kFalse, kTrue};
     std::vector<Node> open{a};
     while (!open.empty()) {
         const Node node = open.back();
         open.pop_back();
         if (!seen.insert(node).second) continue;
-        variables.push_back(nodes_[node].variable);
+        if (!visit(nodes_[node])) return;
         open.push_back(nodes_[node].low);
         open.push_back(nodes_[node].high);
     }
-    std::sort(variables.begin(), variables.end());
-    variables.erase(std::unique(variables.begin(), variables.end()), variables.end());
+}
+
+std::size_t Bdd::size(Node a, std::size_t most) const {
+    std::size_t size = 0;
+    if (most > 0) each_node(a, [&](const Entry&) { return ++size < most; });
+    return size;
+}
+
+std::vector<Bdd::Variable> Bdd::support(Node a) const {
+    std::vector<bool> is_tested;
+    each_node(a, [&](const Entry& entry) {
+        if (is_tested.size() <= entry.variable) is_tested.resize(entry.variable + 1, false);
+        is_tested[entry.variable] = true;
+        return true;
+    });
+    std::vector<Variable> variables;
+    for (Variable variable = 0; variable < is_tested.size(); ++variable)
+        if (is_tested[variable]) variables.push_back(variable);
     return variables;
 }
 

@@ -37,10 +37,17 @@ public:
     // All variables that it depends on, ascending.
     std::vector<Variable> support(Node a) const;
 
+    // How many nodes it has, of which no more than `most` are counted.
+    std::size_t size(Node a, std::size_t most) const;
+
     // Of a node that is neither kTrue nor kFalse.
     Variable variable_of(Node a) const { return nodes_[a].variable; }
     Node low(Node a) const { return nodes_[a].low; }
     Node high(Node a) const { return nodes_[a].high; }
+    template <typename Point>
+    Node branch(Node a, const Point& point) const {
+        return point[nodes_[a].variable] ? nodes_[a].high : nodes_[a].low;
+    }
 
     bool spent() const { return steps_ >= limit_ || nodes_.size() >= max_nodes_; }
     std::size_t steps() const { return steps_; }
@@ -56,6 +63,8 @@ public:
     // a table of their own: it is small, and so stays in the processor's caches.
     std::size_t mark();
     void release(std::size_t mark);
+    // Forgets all that was made from the mark on but `node`, and returns what that is from now on.
+    Node release_but(std::size_t mark, Node node);
 
     // Is the point in the set? `point[variable]` is its value.
     template <typename Point>
@@ -113,6 +122,9 @@ private:
         point.prefer(entry.variable, !value);
         return true;
     }
+    // Calls `visit` with each node of `a` until it returns false.
+    template <typename Visit>
+    void each_node(Node a, Visit visit) const;
     Node apply(Operation operation, Node a, Node b);
     Node restricted(Node a, Node care, Known& known);
     Node projected(Node a, const std::vector<Variable>& kept, Known& known);

@@ -9,6 +9,8 @@ namespace weir::analysis {
 namespace {
 
 constexpr std::size_t kMaxCubes = 24;
+constexpr std::size_t kStepsAround = std::size_t{1} << 17;
+constexpr const char* kMoreConditions = "  # and more conditions";
 constexpr std::size_t kMaxBytes = 800;  // of a text; what is one comparison may be longer
 
 std::string joined(Cube cube) {
@@ -65,7 +67,7 @@ Cube ConditionOf::reduced(Cube cube, Bdd::Node care, Fits fits) {
     for (std::size_t i = 0; i < ordered.size();) {
         Cube rest = ordered;
         rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-        if (!sets_.bdd().spent() && fits(literals_.product(rest, care)))
+        if (fits(literals_.product(rest, care)) && !sets_.bdd().spent())
             ordered = std::move(rest);
         else
             ++i;
@@ -91,6 +93,7 @@ bool ConditionOf::cover(Bdd::Node packets, Bdd::Node whole, Bdd::Node care, std:
     Cube hull = literals_.hull(packets, care);
     const auto fits = [&](Bdd::Node product) { return bdd.without(product, whole) == Bdd::kFalse; };
     const Bdd::Node product = literals_.product(hull, care);
+    if (bdd.spent()) return false;
     if (fits(product)) {
         cubes.push_back(reduced(std::move(hull), care, fits));
         return !bdd.spent();
@@ -102,13 +105,24 @@ bool ConditionOf::cover(Bdd::Node packets, Bdd::Node whole, Bdd::Node care, std:
     return is_whole;
 }
 
-ConditionText ConditionOf::text(Bdd::Node packets, packet::Direction direction) {
+ConditionText ConditionOf::text_around(Bdd::Node packets, Bdd::Node all) {
+    Bdd& bdd = sets_.bdd();
+    bdd.allow(kStepsAround);
+    Cube base = literals_.hull(packets, all);
+    const Bdd::Node hull = literals_.product(base, all);
+    if (bdd.spent()) base.clear();
+    base = reduced(std::move(base), all, [&](Bdd::Node product) { return product == hull; });
+    return {joined(std::move(base)) + kMoreConditions, false};
+}
+
+ConditionText ConditionOf::text(Bdd::Node packets, Bdd::Node around, packet::Direction direction) {
     Bdd& bdd = sets_.bdd();
     const Bdd::Node all = sets_.going(direction);
     Cube base = literals_.hull(packets, all);
     const Bdd::Node hull = literals_.product(base, all);
     const auto same = [&](Bdd::Node product) { return product == packets; };
-    if (!bdd.spent() && hull == packets) return {joined(reduced(std::move(base), all, same)), true};
+    if (bdd.spent()) return text_around(around, all);
+    if (hull == packets) return {joined(reduced(std::move(base), all, same)), true};
 
     std::vector<Cube> parts, others;
     const bool has_parts = cover(packets, packets, hull, parts);
@@ -136,7 +150,7 @@ ConditionText ConditionOf::text(Bdd::Node packets, packet::Direction direction) 
     } else {
         base = reduced(std::move(base), all, [&](Bdd::Node product) { return product == hull; });
     }
-    if (parts.empty() && !has_others) return {joined(base) + "  # and more conditions", false};
+    if (parts.empty() && !has_others) return {joined(base) + kMoreConditions, false};
     ConditionText as_parts = with_any(base, parts, has_parts);
     if (!has_others) return as_parts;
     return !as_parts.is_whole || as_others.text.size() <= as_parts.text.size() ? as_others : as_parts;
@@ -145,10 +159,12 @@ ConditionText ConditionOf::text(Bdd::Node packets, packet::Direction direction) 
 std::optional<Cube> ConditionOf::within(Bdd::Node packets, packet::Direction direction, std::size_t number) {
     Bdd& bdd = sets_.bdd();
     const Bdd::Node all = sets_.going(direction);
+    const Bdd::Node whole = packets;
+    packets = literals_.some_of(packets, number);
     while (packets != Bdd::kFalse && !bdd.spent()) {
         Cube hull = literals_.hull(packets, all);
         const Bdd::Node product = literals_.product(hull, all);
-        if (product == packets) return hull;
+        if (bdd.without(product, whole) == Bdd::kFalse && !bdd.spent()) return hull;
         const std::vector<Bdd::Node> pieces = literals_.split(packets, product);
         if (pieces.empty()) return std::nullopt;
         packets = pieces[number % pieces.size()];

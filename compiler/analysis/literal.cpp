@@ -2,6 +2,7 @@
 #include "compiler/analysis/literal.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <unordered_set>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 constexpr std::size_t kMaxRanges = 64;                                 // of one comparison
+constexpr std::size_t kManyNodes = 2048;                               // that take long to look at
 constexpr std::size_t kMaxPieces = 32;                                 // of one split
 constexpr std::ptrdiff_t kFewFlags = 3;                                // more of them are one number
 constexpr std::uint32_t kDeniedRank = 1u << 16, kTermRank = 1u << 17;  // they stand behind the others
@@ -331,15 +333,20 @@ void Literals::values(Cube& cube, Bdd::Node packets, const Bits& bits) {
 
 bool Literals::read_state(Bdd::Node packets) {
     Bdd& bdd = sets_.bdd();
-    const std::vector<Bdd::Variable> support = bdd.support(bdd.restrict(packets, sets_.all()));
-    for (const Bdd::Variable variable : support)
-        if (is_presence(variable) && variable >= packet::kFlowPresent) return true;
-    for (const TermVariable& term : terms_)
-        if (std::binary_search(support.begin(), support.end(), bdd.variable_of(term.above))) return true;
-    return std::any_of(known().begin(), known().end(), [&](const Known& one) {
-        const auto* in = std::get_if<policy::InSet>(&one.literal.comparison);
-        return in != nullptr && policy_.sets[static_cast<std::size_t>(in->set)].dynamic && meet(one.support, support);
-    });
+    const auto reads = [&](const std::vector<Bdd::Variable>& support) {
+        for (const Bdd::Variable variable : support)
+            if (is_presence(variable) && variable >= packet::kFlowPresent) return true;
+        for (const TermVariable& term : terms_)
+            if (std::binary_search(support.begin(), support.end(), bdd.variable_of(term.above))) return true;
+        return std::any_of(known().begin(), known().end(), [&](const Known& one) {
+            const auto* in = std::get_if<policy::InSet>(&one.literal.comparison);
+            return in != nullptr && policy_.sets[static_cast<std::size_t>(in->set)].dynamic &&
+                   meet(one.support, support);
+        });
+    };
+    if (!reads(bdd.support(packets))) return false;
+    const Bdd::Node without_facts = bdd.restrict(packets, sets_.all());
+    return bdd.spent() || reads(bdd.support(without_facts));
 }
 
 // ---- hulls and splits ----
@@ -373,6 +380,28 @@ Cube Literals::hull(Bdd::Node packets, Bdd::Node care) {
                 add(cube, policy::Flag{id}, false);
         });
     return cube;
+}
+
+Bdd::Node Literals::some_of(Bdd::Node packets, std::uint64_t number) {
+    Bdd& bdd = sets_.bdd();
+    if (bdd.size(packets, kManyNodes) < kManyNodes) return packets;
+    point_.begin(number, universe_.variables());
+    for (Bdd::Variable bit = 0; bit < packet::kAllPresent; ++bit) point_.set(bit, false);
+    bdd.enter(packets, point_);
+    std::vector<Bdd::Variable> fixed;
+    for (Bdd::Node node = packets; node != Bdd::kTrue; node = bdd.branch(node, point_)) {
+        const Bdd::Variable variable = bdd.variable_of(node);
+        fixed.push_back(variable);
+        for (const Bits& bits : fields_)
+            if (std::binary_search(bits.variables.begin(), bits.variables.end(), variable))
+                fixed.insert(fixed.end(), bits.variables.begin(), bits.variables.end());
+    }
+    std::sort(fixed.begin(), fixed.end(), std::greater<>());
+    fixed.erase(std::unique(fixed.begin(), fixed.end()), fixed.end());
+    Bdd::Node some = Bdd::kTrue;
+    for (const Bdd::Variable variable : fixed)
+        some = point_[variable] ? bdd.choice(variable, Bdd::kFalse, some) : bdd.choice(variable, some, Bdd::kFalse);
+    return some;
 }
 
 // The pieces by where the paths through the field's bits lead, with these places. Empty where there are too many.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/analysis/packet_sets.h"
+#include "compiler/analysis/point.h"
 #include "compiler/policy/comparison_text.h"
 #include "compiler/policy/typed_policy.h"
 
@@ -46,6 +47,9 @@ public:
     // Splits the packets by what they depend on first within `care`: by a header, a comparison, or the values of a
     // field. Empty where nothing splits them.
     std::vector<Bdd::Node> split(Bdd::Node packets, Bdd::Node care);
+    // Of a set that is large to look at, those that have the values of one packet in all fields that decide whether it
+    // is in there; another `number` may choose another. Else the set itself.
+    Bdd::Node some_of(Bdd::Node packets, std::uint64_t number);
     // The same comparison turned round, `!=` or `not in`; nothing where there is no such.
     std::optional<Literal> opposite(const Literal& literal);
     // The packets of all of them together, within `care`.
@@ -92,6 +96,7 @@ private:
     const std::vector<TermVariable>& terms_;
     std::vector<Bits> fields_;
     std::optional<std::vector<Known>> known_;
+    Point point_;
     bool says_all_ = true;
 };
 

@@ -204,25 +204,27 @@ Bdd::Node PolicyDiff::unsettled(const Sequence& sequence, std::size_t first, Bdd
     for (std::size_t at = 0; at < first && region != Bdd::kFalse; ++at)
         if (!steps[at].is_common() && matters(steps[at]) && this->box(steps[at]).meets(box))
             region = bdd.without(region, match(steps[at]));
-    using Placed = std::pair<std::array<std::uint64_t, 5>, Bdd::Node>;
-    std::vector<Placed> sets;
-    std::size_t most = kFirstSettled;
-    const auto remove = [&] {
-        std::sort(sets.begin(), sets.end());
-        std::vector<Bdd::Node> ordered;
-        for (const Placed& one : sets) ordered.push_back(one.second);
-        region = bdd.without(region, any_of(bdd, std::move(ordered)));
-        sets.clear();
-        most *= 2;
+    struct Settler {
+        std::array<std::uint64_t, 5> place;
+        Bdd::Node matches;
     };
+    std::vector<Settler> settlers;
     for (std::size_t at = 0; at < first && region != Bdd::kFalse && !bdd.spent(); ++at) {
         const Step& step = steps[at];
-        if (!step.is_common() || !rule(step).decides() || !this->box(step).meets(box)) continue;
-        if (const Bdd::Node set = bdd.both(whole, match(step)); set != Bdd::kFalse)
-            sets.emplace_back(place_of(this->box(step)), set);
-        if (sets.size() == most) remove();
+        if (step.is_common() && rule(step).decides() && this->box(step).meets(box))
+            settlers.push_back({place_of(this->box(step)), match(step)});
     }
-    remove();
+    std::size_t most = kFirstSettled;
+    for (std::size_t begin = 0; begin < settlers.size() && region != Bdd::kFalse && !bdd.spent(); most *= 2) {
+        const std::size_t end = std::min(settlers.size(), begin + most);
+        const auto at = [&](std::size_t index) { return settlers.begin() + static_cast<std::ptrdiff_t>(index); };
+        std::sort(at(begin), at(end), [](const Settler& a, const Settler& b) { return a.place < b.place; });
+        const std::size_t mark = bdd.mark();
+        std::vector<Bdd::Node> sets;
+        for (; begin < end; ++begin)
+            if (const Bdd::Node set = bdd.both(whole, settlers[begin].matches); set != Bdd::kFalse) sets.push_back(set);
+        region = bdd.release_but(mark, bdd.without(region, any_of(bdd, std::move(sets))));
+    }
     return region;
 }
 
@@ -279,28 +281,29 @@ PolicyDiff::Found PolicyDiff::walk(const Sequence& sequence, std::size_t first, 
 }
 
 // Adds to the classes what differs. False where the bounds were reached: then nothing was added.
-bool PolicyDiff::take(const Found& found) {
+bool PolicyDiff::take(const Found& found, Bdd::Node around) {
     Bdd& bdd = sets_.bdd();
-    std::map<Key, Bdd::Node> added;
+    std::map<Key, Class> added;
     for (const auto& [key, packets] : found) {
         const Bdd::Node part = bdd.both(coherent_, packets);
         if (part == Bdd::kFalse) continue;
         const auto known = found_.find(key);
-        Bdd::Node& all = added.try_emplace(key, known == found_.end() ? Bdd::kFalse : known->second).first->second;
-        all = bdd.either(all, part);
+        Class& one = added.try_emplace(key, known == found_.end() ? Class() : known->second).first->second;
+        one = {bdd.either(one.packets, part), bdd.either(one.around, around)};
     }
     if (bdd.spent()) return false;
-    for (const auto& [key, packets] : added) found_[key] = packets;
+    for (const auto& [key, one] : added) found_[key] = one;
     return true;
 }
 
 void PolicyDiff::compare_region(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box,
                                 const std::string& name) {
     Bdd& bdd = sets_.bdd();
+    const Bdd::Node around = region;
     Found found;
     if (!bdd.spent()) region = unsettled(sequence, first, region, box);
     if (!bdd.spent()) found = walk(sequence, first, region, box);
-    if (bdd.spent() || !take(found)) unjudged_.push_back(name);
+    if (bdd.spent() || !take(found, around)) unjudged_.push_back(name);
 }
 
 // Of a packet that changes, either a rule that is not common matches it, or none decides it: each such rule has the
@@ -327,10 +330,10 @@ void PolicyDiff::order_classes() {
             rules.begin());
     };
     std::vector<std::pair<std::vector<std::size_t>, DiffClass>> ordered;
-    for (const auto& [key, packets] : found_)
+    for (const auto& [key, found] : found_)
         ordered.push_back(
             {{static_cast<std::size_t>(key.direction), place(after_, key.after), place(before_, key.before)},
-             {key.direction, key.before, key.after, packets}});
+             {key.direction, key.before, key.after, found.packets, found.around}});
     std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [at, one] : ordered) classes_.push_back(std::move(one));
     found_.clear();

@@ -33,6 +33,7 @@ struct DiffClass {
     packet::Direction direction = packet::Direction::kIn;
     Outcome before, after;
     Bdd::Node packets = Bdd::kFalse;
+    Bdd::Node around = Bdd::kFalse;  // all that the rules match by which they were found: simpler, and never less
 };
 
 // The classes of two policies. Both must outlive it.
@@ -71,6 +72,9 @@ private:
         Outcome before, after;
         friend auto operator<=>(const Key&, const Key&) = default;
     };
+    struct Class {
+        Bdd::Node packets = Bdd::kFalse, around = Bdd::kFalse;
+    };
     using Found = std::vector<std::pair<Key, Bdd::Node>>;
 
     Sequence sequence_of(packet::Direction direction) const;
@@ -90,14 +94,14 @@ private:
     Bdd::Node unsettled(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box);
     Found walk(const Sequence& sequence, std::size_t first, Bdd::Node region, const RuleBox& box);
     Outcome last(const Side& side, packet::Direction direction, Outcome::By by, std::vector<std::string> alerts) const;
-    bool take(const Found& found);
+    bool take(const Found& found, Bdd::Node around);
     void order_classes();
 
     JointPolicy joint_;
     Universe universe_;
     PacketSets sets_;
     Side before_, after_;
-    std::map<Key, Bdd::Node> found_;
+    std::map<Key, Class> found_;
     std::vector<DiffClass> classes_;
     std::vector<std::string> unjudged_;
     std::vector<TermVariable> terms_;

@@ -88,6 +88,27 @@ Result<JudgedCapture> judge(const Compiled& compiled, Capture& capture, const Ca
     return judged;
 }
 
+// Steps for describing classes: many for the first ones that need them, some for each.
+class StepsOfAll {
+public:
+    explicit StepsOfAll(analysis::Bdd& bdd) : bdd_(bdd) {}
+
+    template <typename Work>
+    auto within(Work work) {
+        constexpr std::size_t kNodes = std::size_t{1} << 25;
+        bdd_.allow(std::max(left_, kLeast), kNodes);
+        const std::size_t began = bdd_.steps();
+        auto result = work();
+        left_ -= std::min(left_, bdd_.steps() - began);
+        return result;
+    }
+
+private:
+    static constexpr std::size_t kLeast = std::size_t{1} << 17;
+    analysis::Bdd& bdd_;
+    std::size_t left_ = std::size_t{1} << 22;  // about two seconds
+};
+
 }  // namespace
 
 StateChange state_change(const Compiled& before, const Compiled& after) {
@@ -96,26 +117,23 @@ StateChange state_change(const Compiled& before, const Compiled& after) {
 }
 
 PolicyChanges compare_policies(const Compiled& before, const Compiled& after, std::size_t most) {
-    constexpr std::size_t kStepsOfOne = std::size_t{1} << 22;  // less than a second
-    constexpr std::size_t kNodes = std::size_t{1} << 25;
     PolicyChanges changes;
     analysis::PolicyDiff diff(before.policy, after.policy);
     changes.unjudged = diff.unjudged();
     changes.is_exact = changes.unjudged.empty();
     analysis::ConditionOf conditions(diff.joint().policy, diff.sets(), diff.terms());
     WitnessFinder witnesses(before.policy, after.policy, conditions);
+    StepsOfAll bounds(diff.sets().bdd());
     for (const analysis::DiffClass& one : diff.classes()) {
         ChangedClass& changed = changes.classes.emplace_back();
         changed.direction = one.direction;
         changed.before = one.before;
         changed.after = one.after;
-        changed.is_exact = !conditions.reads_state(one.packets);
+        changed.is_exact = !bounds.within([&] { return conditions.reads_state(one.packets); });
         changes.is_exact = changes.is_exact && changed.is_exact;
         if (changes.classes.size() > most) continue;
-        diff.sets().bdd().allow(kStepsOfOne, kNodes);
-        changed.packets = conditions.text(one.packets, one.direction);
-        diff.sets().bdd().allow(kStepsOfOne, kNodes);
-        changed.witness = witnesses.find(one);
+        changed.packets = bounds.within([&] { return conditions.text(one.packets, one.around, one.direction); });
+        changed.witness = bounds.within([&] { return witnesses.find(one); });
         if (changed.witness) changed.witness_text = step_text(*changed.witness);
     }
     changes.state_reset = state_change(before, after).ended;

@@ -20,9 +20,11 @@
 #include "compiler/oracle/evaluate.h"
 #include "grammar/base/seeded.h"
 #include "tests/bench/rule_shapes.h"
+#include "tooling/judge/witness.h"
 
 using namespace weir;
 using analysis::Bdd;
+using tooling::outcome_of;
 
 namespace {
 
@@ -76,27 +78,12 @@ std::string describe(const analysis::Outcome& outcome) {
     return text;
 }
 
-analysis::Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Judgement& judgement) {
-    analysis::Outcome outcome{
-        judgement.verdict.kind, judgement.verdict.interface, analysis::Outcome::By::kDefault, {}, {}};
-    if (judgement.rule) {
-        outcome.by = analysis::Outcome::By::kRule;
-        outcome.rule = policy.rules[static_cast<std::size_t>(*judgement.rule)].name;
-    } else if (judgement.by_malformed) {
-        outcome.by = analysis::Outcome::By::kMalformed;
-    }
-    for (const policy::AlertId alert : judgement.alerts)
-        outcome.alerts.push_back(policy.alerts[static_cast<std::size_t>(alert)].name);
-    std::sort(outcome.alerts.begin(), outcome.alerts.end());
-    return outcome;
-}
-
 // "pass by default -> drop by x: tcp.dport == 80", a line each.
 std::string described(Compared& both) {
     std::string text;
     for (const analysis::DiffClass& one : both.diff->classes())
         text += fmt::format("{} -> {}: {}\n", describe(one.before), describe(one.after),
-                            both.conditions->text(one.packets, one.direction).text);
+                            both.conditions->text(one.packets, one.around, one.direction).text);
     return text;
 }
 
@@ -241,7 +228,7 @@ TEST_CASE("a packet changes if and only if it is in a class, which says how") {
             CHECK(one.before != one.after);
             CHECK(bdd.both(any, one.packets) == Bdd::kFalse);
             any = bdd.either(any, one.packets);
-            texts.push_back(both.conditions->text(one.packets, one.direction));
+            texts.push_back(both.conditions->text(one.packets, one.around, one.direction));
             const analysis::ConditionText& text = texts.back();
             INFO(text.text);
             const Bdd::Node again = packets_of(both, text.text, keep);
