@@ -15,6 +15,7 @@ namespace weir::analysis {
 namespace {
 
 constexpr std::size_t kMaxSpeltEntries = 4096;  // of a literal set of tuples
+constexpr std::size_t kMaxRelatedEntries = 64;  // of a literal set of texts (text_facts.cpp)
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
 }  // namespace
@@ -204,30 +205,56 @@ Bdd::Node PacketSets::holds(const policy::InSet& node) {
     if (set.dynamic || set.from_file || has_names(set.types) || set.entries.size() > kMaxSpeltEntries) {
         std::string text = "in " + set_text(node.set);
         for (const packet::FieldId id : node.keys) text += fmt::format(" {}", packet::field_name(id));
-        return when_present(node.keys, universe_.opaque(text), node.negated);
+        if (!has_names(set.types) || set.dynamic || set.from_file)
+            return when_present(node.keys, universe_.opaque(text), node.negated);
+        TextAtom atom{.kind = TextAtom::Kind::kIn};
+        for (std::size_t i = 0; i < set.entries.names().size() && i <= kMaxRelatedEntries; ++i)
+            atom.texts.emplace_back(set.entries.names()[i]);
+        return when_present(node.keys, text_set(node.keys[0], text, std::move(atom)), node.negated);
     }
     Bdd::Node in = Bdd::kFalse;
     for (std::size_t i = 0; i < set.entries.size(); ++i) in = bdd().either(in, entry(node, set, set.entries.entry(i)));
     return when_present(node.keys, in, node.negated);
 }
 
+Bdd::Node PacketSets::text_set(packet::FieldId field, const std::string& name, TextAtom atom) {
+    const Bdd::Variable next = universe_.variables();
+    atom.variable = universe_.opaque_variable(name);
+    const Bdd::Variable variable = atom.variable;
+    if (variable >= next) texts_[field].push_back(std::move(atom));
+    return bdd().variable(variable);
+}
+
+void PacketSets::relate_texts() {
+    for (const auto& [field, atoms] : texts_) {
+        const Bdd::Node possible = possible_texts(universe_, field, atoms);
+        if (possible != Bdd::kTrue && !bdd().spent()) universe_.add_fact(possible);
+    }
+}
+
 Bdd::Node PacketSets::holds(const policy::IfaceMatch& node) {
-    return when_present({packet::FieldId::kIface},
-                        universe_.opaque(fmt::format("iface {} {}", static_cast<int>(node.op), node.text)),
-                        node.negated);
+    return when_present(
+        {packet::FieldId::kIface},
+        text_set(packet::FieldId::kIface, fmt::format("iface {} {}", static_cast<int>(node.op), node.text),
+                 {.op = node.op, .texts = {node.text}}),
+        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const policy::PayloadMatch& node) {
-    return when_present({packet::FieldId::kPayload},
-                        universe_.opaque(fmt::format("payload {} {}", static_cast<int>(node.op), node.bytes)),
-                        node.negated);
+    return when_present(
+        {packet::FieldId::kPayload},
+        text_set(packet::FieldId::kPayload, fmt::format("payload {} {}", static_cast<int>(node.op), node.bytes),
+                 {.op = node.op, .texts = {node.bytes}}),
+        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const policy::TextMatch& node) {
-    return when_present({node.field},
-                        universe_.opaque(fmt::format("text {} {} {}", static_cast<int>(node.field),
-                                                     static_cast<int>(node.op), node.text)),
-                        node.negated);
+    return when_present(
+        {node.field},
+        text_set(node.field,
+                 fmt::format("text {} {} {}", static_cast<int>(node.field), static_cast<int>(node.op), node.text),
+                 {.op = node.op, .texts = {node.text}}),
+        node.negated);
 }
 
 Bdd::Node PacketSets::holds(const policy::TextCompare& node) {
@@ -242,7 +269,9 @@ Bdd::Node PacketSets::holds(const policy::PayloadSlice& node) {
     const std::uint64_t needed = node.offset + node.bytes.size();
     const Bdd::Node long_enough = holds(policy::NumberIn{{packet::FieldId::kPayloadLen}, {{needed, kAll}}, false});
     const Bdd::Node equal =
-        when_present({packet::FieldId::kPayload}, universe_.opaque(fmt::format("slice {} {}", node.offset, node.bytes)),
+        when_present({packet::FieldId::kPayload},
+                     text_set(packet::FieldId::kPayload, fmt::format("slice {} {}", node.offset, node.bytes),
+                              {.kind = TextAtom::Kind::kSlice, .offset = node.offset, .texts = {node.bytes}}),
                      node.negated);
     return bdd().both(long_enough, equal);
 }

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "compiler/analysis/bdd.h"
+#include "compiler/analysis/text_facts.h"
 #include "compiler/analysis/universe.h"
 #include "compiler/policy/typed_policy.h"
 
@@ -32,6 +34,8 @@ public:
     // Conditions from here on are forgotten by forget(): before the nodes of their sets are released.
     void keep() { recent_.clear(); }
     void forget();
+    // The universe learns how the comparisons so far of one text stand to one another.
+    void relate_texts();
     // What the rule may match: packets of its direction that satisfy its condition and have the keys of its state
     // terms.
     Bdd::Node matches(const policy::Rule& rule) { return bdd().both(all(), raw_matches(rule)); }
@@ -82,12 +86,14 @@ private:
     Bdd::Node addresses_equal(packet::FieldId a, packet::FieldId b);
     Bdd::Node entry(const policy::InSet& node, const policy::Set& set, std::span<const policy::SetElement> entry);
     std::string set_text(policy::SetId id);
+    Bdd::Node text_set(packet::FieldId field, const std::string& name, TextAtom atom);
 
     Universe& universe_;
     const policy::TypedPolicy& policy_;
     std::vector<Bdd::Node> known_;                              // of each condition: lets are shared
     std::vector<policy::ExprId> recent_;                        // those that are known since keep()
     std::unordered_map<std::uint32_t, std::string> set_texts_;  // by SetId
+    std::map<packet::FieldId, std::vector<TextAtom>> texts_;
 };
 
 }  // namespace weir::analysis

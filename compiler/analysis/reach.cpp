@@ -40,6 +40,8 @@ Reach::Reach(PacketSets& sets, const policy::TypedPolicy& policy)
             intervals_[place].push_back(outlines_.back().places[place]);
     }
     bdd().allow(Bdd::kMaxSteps);
+    sets_.relate_texts();
+    bdd().allow(Bdd::kMaxSteps);
     sets_.keep();
     constexpr std::uint64_t kAll = ~std::uint64_t{0};
     place_bits_ = {universe.address_bits(packet::FieldId::kIpDst, 64),

@@ -39,6 +39,8 @@ public:
     // Changes variables of the packet that are not set so that it is in `possible()` and in all of them: kTrue. Else
     // one that it is not in, whatever the others are, or that was not reached after some tries.
     Bdd::Node make_possible(Point& point) const;
+    // One more of these sets.
+    void add_fact(Bdd::Node packets) { facts_.push_back(packets); }
     // From here on they are in `possible()`: for who has no use for packets that no reader makes.
     void assume_facts();
     // Packets that go that way, those that no reader makes as well: all of them where no policy judges packets on their
