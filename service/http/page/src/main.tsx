@@ -1,17 +1,12 @@
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import "./page.css";
+import { Page } from "./ui/page";
+import { applyTheme, readTheme } from "./ui/hooks";
+import { store } from "./engine/store";
+import "./css/base.css";
+import "./css/shell.css";
+import "./css/parts.css";
+import "./css/views.css";
 
-function Page() {
-  const [text, setText] = useState("connecting");
-  useEffect(() => {
-    const ask = () =>
-      fetch("api/v1/status").then(async (answer) => setText(answer.ok ? await answer.text() : `status ${answer.status}`), () => setText("the engine does not answer"));
-    void ask();
-    const timer = setInterval(ask, 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return <main><h1>weir</h1><pre>{text}</pre></main>;
-}
-
+applyTheme(readTheme());
+store.start();
 render(<Page />, document.getElementById("page")!);
