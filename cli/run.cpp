@@ -223,7 +223,7 @@ int run(const RunArguments& arguments) {
     if (!watcher) return say_error(watcher.error());
     return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(triages), std::move(*watcher))
+                           std::move(triages), std::move(*watcher), compiled->milliseconds)
         .run();
 }
 

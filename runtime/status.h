@@ -46,6 +46,8 @@ struct CounterStatus {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
     bpf::Direction direction = bpf::Direction::kIn;  // of a rule
+    std::string verdict{};                           // "pass", "drop", "reject", "redirect"; empty: it decides nothing
+    bool observed = false;                           // its verdict is not enforced
 };
 // Copies of events that an alert has escalated to a sink, by this engine. escalated = delivered + lost + pending.
 struct EscalationCounts {
@@ -77,6 +79,8 @@ struct SpoolStatus {
     std::uint64_t found = 0;                         // of an earlier engine, when this one started
     std::uint64_t delivered = 0;                     // from there, by this engine
     std::map<std::string, std::uint64_t> lost_by{};  // likewise
+    std::uint64_t bytes = 0;                         // on disk
+    std::uint64_t max_bytes = 0;
 };
 // offered = delivered + lost + pending, exactly: what passed the throttles of its alerts. Where it has a spool, an
 // event counts as delivered for its alert once the spool has it, and here once the peer has it.
@@ -160,11 +164,15 @@ struct MeasureStatus {
         std::uint64_t sum = 0;                    // modulo 2^64
         std::uint64_t p50 = 0, p90 = 0, p99 = 0;  // within 12.5%
         std::uint64_t max = 0;
+        std::vector<std::uint64_t> buckets{};  // values up to each of `bounds`, exactly; of the first kBucketedKeys
     };
+    static constexpr std::size_t kBucketedKeys = 20;
     std::string name;
-    std::string unit;           // "ns", "bytes" or nothing
-    std::vector<Key> keys;      // most values first
-    std::uint64_t refused = 0;  // values of keys that found no place
+    std::string unit;                     // "ns", "bytes" or nothing
+    std::vector<Key> keys;                // most values first
+    std::uint64_t refused = 0;            // values of keys that found no place
+    std::vector<std::string> by{};        // the parts of its key as the policy has them: "ip.src/24/128", "tcp.dport"
+    std::vector<std::uint64_t> bounds{};  // of buckets, inclusive, in its unit: the same for all measures of a unit
 };
 struct InForceStatus {
     std::string policy;

@@ -7,8 +7,8 @@ packages=(
     build-essential ccache clang-19 clang-format-19 cmake git libbpf-dev libcli11-dev libcurl4-openssl-dev libelf-dev libfmt-dev libpugixml-dev
     librdkafka-dev libssl-dev libzstd-dev linux-libc-dev llvm-19-dev nettle-dev ninja-build nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
     # testing and showing
-    bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps python3-minimal
-    python3-selenium python3-yaml libpython3-stdlib
+    bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps
+    prometheus python3-minimal python3-selenium python3-yaml libpython3-stdlib
     rsyslog systemd util-linux
 )
 
@@ -39,4 +39,11 @@ for package in "${missing[@]}"; do
     apt-cache show --quiet "$package" >/dev/null 2>&1 ||
         refuse "$package is not in this system's package lists: Debian 12 (main, updates, security) has it"
 done
+# Tests start a Prometheus of their own: the package's service stays off.
+case " ${missing[*]} " in
+    *" prometheus "*)
+        "${sudo[@]}" mkdir -p /etc/systemd/system
+        [ -e /etc/systemd/system/prometheus.service ] || "${sudo[@]}" ln -s /dev/null /etc/systemd/system/prometheus.service
+        ;;
+esac
 "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null

@@ -107,6 +107,22 @@ struct StatusReply {
     bool observe = false;  // no verdict is enforced
     Compiler compiler{};
     Rights rights{};  // the engine's own, since it has started
+    // What this process has done since it started. Its first policy is none of `in_force`.
+    struct Reloads {
+        std::uint64_t in_force = 0, withdrawn = 0;
+        std::uint64_t rolled_back = 0;  // weir rollback
+        bool last_refused = false;
+        double compile_ms = 0, load_ms = 0;  // of the policy that was last compiled and put in force
+        double commit_us = 0;
+    };
+    Reloads reloads{};
+    struct Process {
+        std::string version{};     // of weir
+        std::string started_at{};  // RFC 3339, UTC
+        double cpu_seconds = 0;
+        std::uint64_t memory_max_bytes = 0;  // resident
+    };
+    Process process{};
 };
 // The policy is in force.
 struct Committed {

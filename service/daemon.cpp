@@ -2,6 +2,7 @@
 #include "service/daemon.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -40,7 +41,7 @@ bool is_withdrawal(std::string_view line) {
 Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
                WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
                std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::unique_ptr<TriageInbox> triages,
-               std::optional<tooling::Watcher> watcher)
+               std::optional<tooling::Watcher> watcher, double first_compile_ms)
     : prepared_(std::move(prepared)),
       feed_(std::move(feed)),
       samples_(std::move(samples)),
@@ -52,6 +53,8 @@ Daemon::Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, r
       watcher_(std::move(watcher)),
       worker_(std::move(worker)) {
     last_read_ = engine_->in_force().origin.files;
+    reloads_.compile_ms = first_compile_ms;
+    started_at_ = runtime::rfc3339(runtime::realtime_ns());
 }
 
 int Daemon::run() {
@@ -159,17 +162,32 @@ void Daemon::carry_out(Command command, Peer peer) {
     std::visit([&](auto& one) { carry_out_one(one, peer); }, command);
 }
 
+StatusReply::Process Daemon::process() const {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    constexpr std::uint64_t kKilobyte = 1024;
+    return {WEIR_VERSION, started_at_, seconds(used.ru_utime) + seconds(used.ru_stime),
+            static_cast<std::uint64_t>(used.ru_maxrss) * kKilobyte};
+}
+
 void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
-    StatusReply status{std::move(*now), {}, reload_failed_, request_.observe, {}, rights_};
+    StatusReply status{std::move(*now), {}, reload_failed_, request_.observe, {}, rights_, reloads_, process()};
     if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
     peer.reply(std::move(status));
 }
 
 void Daemon::carry_out_one(ConfirmCommand&, const Peer& peer) { peer.reply(reply_of(engine_->confirm())); }
-void Daemon::carry_out_one(RollbackCommand&, const Peer& peer) { peer.reply(reply_of(engine_->rollback())); }
+void Daemon::carry_out_one(RollbackCommand&, const Peer& peer) {
+    const Status done = engine_->rollback();
+    if (done) ++reloads_.rolled_back;
+    peer.reply(reply_of(done));
+}
 
 // The reload that it followed has ended.
 void Daemon::carry_out_one(WithdrawCommand&, const Peer& peer) { peer.reply(WithdrawReply{}); }

@@ -27,11 +27,11 @@ public:
     // `worker` compiled it.
     // `feed` gets the engine's events, `samples` packets on which a candidate disagrees, `triages` what
     // its models say. With `watcher`, the policy is
-    // reloaded when its files change.
+    // reloaded when its files change. `first_compile_ms`: how long the policy in force took.
     Daemon(std::unique_ptr<runtime::Engine> engine, ControlServer control, runtime::UniqueFd signals,
            WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
            std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::unique_ptr<TriageInbox> triages,
-           std::optional<tooling::Watcher> watcher);
+           std::optional<tooling::Watcher> watcher, double first_compile_ms);
     // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
@@ -81,6 +81,7 @@ private:
     template <typename SetCommand>
     void carry_out_one(SetCommand& command, const Peer& peer);
     Reply reply_of(const Status& changed) const;
+    StatusReply::Process process() const;
 
     // A policy that came as a text has no file.
     static bool has_file(const runtime::Origin& origin);
@@ -101,6 +102,7 @@ private:
     Result<Planned> plan(const bpf::Object& object) const;
     void finish(const Reply& reply);
     void refuse(const Error& error);
+    void count_refusal();
     void withdraw_unwanted();
     void notice(const std::string& sentence) const;
 
@@ -130,6 +132,8 @@ private:
     std::optional<Worker> worker_;                  // none where it died: the next reload starts one
     Rights rights_{};                               // since it runs
     std::uint64_t reload_failed_ = 0;
+    StatusReply::Reloads reloads_{};
+    std::string started_at_{};
     std::uint64_t tidied_ns_ = 0;
     Watchdog watchdog_{};
 };

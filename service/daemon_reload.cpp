@@ -146,7 +146,7 @@ void Daemon::end_compile(WorkerOutcome outcome) {
         std::fputs(outcome.diagnostics.c_str(), stderr);
     }
     if (outcome.status == kOk) return begin_loading(std::move(outcome));
-    if (reload.how != How::kDryRun) ++reload_failed_;
+    if (reload.how != How::kDryRun) count_refusal();
     const std::string sentence = "the policy is refused; the one in force stays";
     if (!reload.peer) say_problem({sentence, {}, 0});
     finish(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
@@ -250,6 +250,11 @@ Status Daemon::replace(bpf::Object object) {
     if (!done) return done;
     const double load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
     if (!promotes) request_.options = reload.request.options;
+    ++reloads_.in_force;
+    reloads_.last_refused = false;
+    if (!promotes) reloads_.compile_ms = compiled.milliseconds;
+    reloads_.load_ms = load_ms;
+    reloads_.commit_us = static_cast<double>(engine_->last_commit_ns()) / 1e3;
     samples_->end();
     candidate_.reset();
     say_in_force(change.ended);
@@ -325,9 +330,14 @@ void Daemon::finish(const Reply& reply) {
     notify_ready();
 }
 
+void Daemon::count_refusal() {
+    ++reload_failed_;
+    reloads_.last_refused = true;
+}
+
 // The policy in force stays.
 void Daemon::refuse(const Error& error) {
-    if (current_->how != How::kDryRun) ++reload_failed_;
+    if (current_->how != How::kDryRun) count_refusal();
     if (!current_->peer) say_problem(error);
     finish(refusal(error));
 }
@@ -341,11 +351,13 @@ void Daemon::withdraw_unwanted() {
     const Refusal withdrawn{kWorldFault, "withdrawn: the policy in force stays"};
     std::erase_if(waiting_, [&](const Reload& reload) {
         if (!is_unwanted(reload)) return false;
+        ++reloads_.withdrawn;
         reload.peer->reply(withdrawn);
         return true;
     });
     const bool is_in_force = loading_ && loading_->reply;
     if (!current_ || is_in_force || !is_unwanted(*current_)) return;
+    ++reloads_.withdrawn;
     notice("a reload was withdrawn by who had asked for it");
     if (!loading_) worker_.reset();
     finish(withdrawn);

@@ -130,6 +130,14 @@ private:
         out_ += ']';
     }
 
+    void write(const std::vector<std::uint64_t>& numbers) {
+        out_ += '[';
+        for (const std::uint64_t& number : numbers) {
+            if (&number != numbers.data()) out_ += ',';
+            write(number);
+        }
+        out_ += ']';
+    }
     void write(const std::map<std::string, std::uint64_t>& numbers) {
         FieldWriter fields(out_);
         for (const auto& [key, number] : numbers) fields(key.c_str(), number);
@@ -237,6 +245,7 @@ private:
     static const char* expected(double) { return "a number"; }
     static const char* expected(const std::vector<std::string>&) { return "an array of strings"; }
 
+    static const char* expected(const std::vector<std::uint64_t>&) { return "an array of whole numbers"; }
     static const char* expected(const std::map<std::string, std::uint64_t>&) { return "an object of whole numbers"; }
 
     static bool fits(const Json& from, const std::map<std::string, std::uint64_t>&) {
@@ -253,6 +262,11 @@ private:
     static bool fits(const Json& from, const std::vector<std::string>&) {
         return from.is_array() &&
                std::all_of(from.begin(), from.end(), [](const Json& one) { return one.is_string(); });
+    }
+
+    static bool fits(const Json& from, const std::vector<std::uint64_t>&) {
+        return from.is_array() &&
+               std::all_of(from.begin(), from.end(), [](const Json& one) { return one.is_number_unsigned(); });
     }
 
     // A value for a sentence: not all of it where it is long.

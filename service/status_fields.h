@@ -56,14 +56,20 @@ void describe_counters(Fields& fields, typename Fields::template Of<runtime::Eng
         part("packets", one.packets);
         part("bytes", one.bytes);
     };
+    const auto decided = [&](auto& part, auto& one) {
+        counter(part, one);
+        part.optional("verdict", one.verdict);
+    };
     fields.rows("rules", status.rules, [&](auto& row, auto& rule) {
         row("name", rule.name);
         row.word("direction", rule.direction, kDirectionWords);
+        row.optional("verdict", rule.verdict);
+        row.optional("observed", rule.observed);
         counter(row, rule);
     });
-    fields.part("default", status.default_, counter);
-    fields.part("malformed", status.malformed, counter);
-    fields.part("default_egress", status.default_egress, counter);
+    fields.part("default", status.default_, decided);
+    fields.part("malformed", status.malformed, decided);
+    fields.part("default_egress", status.default_egress, decided);
 }
 
 template <typename Fields>
@@ -106,6 +112,8 @@ void describe_measures(Fields& fields, typename Fields::template Of<runtime::Eng
     fields.rows("measures", status.measures, [](auto& row, auto& measure) {
         row("name", measure.name);
         row("unit", measure.unit);
+        row("by", measure.by);
+        row("bounds", measure.bounds);
         row.rows("keys", measure.keys, [](auto& line, auto& one) {
             line("key", one.key);
             line("count", one.count);
@@ -114,6 +122,7 @@ void describe_measures(Fields& fields, typename Fields::template Of<runtime::Eng
             line("p90", one.p90);
             line("p99", one.p99);
             line("max", one.max);
+            line.optional("buckets", one.buckets);
         });
         row("refused", measure.refused);
     });
@@ -153,6 +162,10 @@ void describe_accounts(Fields& fields, typename Fields::template Of<runtime::Eng
         row("lost_by", sink.lost_by);
         row("pending", sink.pending);
         row("spooled", sink.spooled);
+        row.part("spool", sink.spool, [](auto& part, auto& spool) {
+            part("bytes", spool.bytes);
+            part("max_bytes", spool.max_bytes);
+        });
         row("state", sink.state);
         row("since", sink.since);
     });
@@ -219,6 +232,21 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
     describe_accounts(fields, status);
     describe_answers(fields, status);
     fields("reload_failed", reply.reload_failed);
+    fields.part("reloads", reply.reloads, [](auto& part, auto& reloads) {
+        part("in_force", reloads.in_force);
+        part("withdrawn", reloads.withdrawn);
+        part("rolled_back", reloads.rolled_back);
+        part("last_refused", reloads.last_refused);
+        part("compile_ms", reloads.compile_ms);
+        part("load_ms", reloads.load_ms);
+        part("commit_us", reloads.commit_us);
+    });
+    fields.part("process", reply.process, [](auto& part, auto& process) {
+        part("version", process.version);
+        part("started_at", process.started_at);
+        part("cpu_seconds", process.cpu_seconds);
+        part("memory_max_bytes", process.memory_max_bytes);
+    });
     fields.part("compiler", reply.compiler, [](auto& part, auto& compiler) { part("lacks", compiler.lacks); });
     fields.part("rights", reply.rights, [](auto& part, auto& rights) {
         part("user", rights.user);

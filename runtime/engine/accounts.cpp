@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "bpf/direction.h"
+#include "grammar/base/names.h"
 #include "runtime/engine/answers.h"
 #include "runtime/kernel.h"
 #include "runtime/state/tls_walks.h"
@@ -75,7 +76,16 @@ Value find_or_zero(const std::unordered_map<std::string, Value>& map, const std:
 
 CounterStatus counter_status(std::string name, weir_counter sum, const weir_counter& more) {
     add_counter(sum, more);
-    return {std::move(name), sum.packets, sum.bytes};
+    CounterStatus status;
+    status.name = std::move(name);
+    status.packets = sum.packets;
+    status.bytes = sum.bytes;
+    return status;
+}
+
+// Empty where there is none.
+std::string verdict_word(std::uint32_t verdict) {
+    return verdict == ~0u ? std::string() : std::string(verdict_name(verdict));
 }
 
 }  // namespace
@@ -328,13 +338,19 @@ void Accounts::fill(EngineStatus& status, const bpf::Manifest& manifest, const C
         const std::string& name = manifest.rules[i].name;
         status.rules.push_back(counter_status(name, find_or_zero(rules_, name), counts.rows[i]));
         status.rules.back().direction = manifest.rules[i].direction;
+        status.rules.back().verdict = verdict_word(manifest.rules[i].verdict);
+        status.rules.back().observed = manifest.rules[i].observe;
     }
     status.default_ = counter_status("default", default_, counts.rows[rules]);
     status.malformed = counter_status("malformed", malformed_, counts.rows[rules + 1]);
-    if (manifest.has_egress())
+    status.default_.verdict = verdict_word(manifest.default_verdict);
+    status.malformed.verdict = verdict_word(manifest.malformed_verdict);
+    if (manifest.has_egress()) {
         status.default_egress =
-            counter_status("default egress", default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]),
+            counter_status("default egress", default_egress_, counts.rows[rules + WEIR_ROW_DEFAULT_EGRESS]);
         status.default_egress->direction = bpf::Direction::kOut;
+        status.default_egress->verdict = verdict_word(manifest.egress_verdict);
+    }
     for (std::size_t i = 0; i < manifest.alerts.size(); ++i) {
         AlertStatus alert;
         alert.name = manifest.alerts[i].name;

@@ -247,6 +247,11 @@ std::uint64_t Spool::lines() const {
     return lines_;
 }
 
+std::uint64_t Spool::bytes() const {
+    const std::lock_guard lock(mutex_);
+    return total_bytes_;
+}
+
 std::uint64_t Spool::damaged() const {
     const std::lock_guard lock(mutex_);
     return damaged_;

@@ -39,6 +39,7 @@ public:
     void settle(std::size_t lines);
 
     std::uint64_t lines() const;
+    std::uint64_t bytes() const;                    // of its segments
     std::uint64_t found() const { return found_; }  // when it was opened
     std::uint64_t damaged() const;                  // lines that cannot be read any more
     const std::string& problem() const { return problem_; }

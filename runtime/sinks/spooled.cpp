@@ -71,6 +71,8 @@ std::optional<SpoolStatus> SpooledSink::spool() const {
     const std::lock_guard lock(mutex_);
     SpoolStatus status = status_;
     status.spooled = spool_->lines();
+    status.bytes = spool_->bytes();
+    status.max_bytes = max_bytes_;
     if (const std::uint64_t damaged = spool_->damaged(); damaged != 0) status.lost_by["spool damaged"] = damaged;
     return status;
 }

@@ -215,18 +215,69 @@ std::vector<std::string> key_texts(const std::vector<bpf::MeasureKeyPart>& parts
     return texts;
 }
 
+namespace {
+
+// Of "measure sizes: packet.len by ip.src/24/128, tcp.dport" (compiler/policy/identity.h).
+std::vector<std::string> key_names(const std::string& identity) {
+    constexpr std::string_view kBy = " by ", kNext = ", ";
+    std::vector<std::string> names;
+    std::size_t at = identity.find(kBy);
+    for (std::size_t skip = kBy.size(); at != std::string::npos; skip = kNext.size()) {
+        const std::size_t begin = at + skip;
+        at = identity.find(kNext, begin);
+        names.push_back(identity.substr(begin, at == std::string::npos ? at : at - begin));
+    }
+    return names;
+}
+
+// Buckets of the kernel end before each power of two: so many values can be said exactly.
+std::vector<std::uint64_t> bounds_of(bpf::MeasureUnit unit) {
+    struct Powers {
+        std::uint32_t first, last;
+    };
+    constexpr Powers kPowers[] = {{0, 32}, {5, 24}, {10, 40}};  // any number; bytes up to 16 MiB; 1 us to 18 minutes
+    const Powers powers = kPowers[static_cast<std::size_t>(unit)];
+    std::vector<std::uint64_t> bounds;
+    for (std::uint32_t power = powers.first; power <= powers.last; ++power)
+        bounds.push_back((std::uint64_t{1} << power) - 1);
+    return bounds;
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> MeasuredKey::up_to(const std::vector<std::uint64_t>& bounds) const {
+    std::vector<std::uint64_t> values;
+    std::uint64_t sum_so_far = 0;
+    std::uint32_t bucket = 0;
+    for (const std::uint64_t bound : bounds) {
+        for (; bucket < WEIR_HISTOGRAM_BUCKETS && weir_bucket_first(bucket) <= bound; ++bucket)
+            sum_so_far += buckets[bucket];
+        values.push_back(sum_so_far);
+    }
+    return values;
+}
+
 Result<MeasureStatus> measure_status(const bpf::MeasureInfo& info, int fd) {
     auto table = MeasureTable::open(fd);
     if (!table) return table.error();
     constexpr const char* kUnits[] = {"", "bytes", "ns"};
-    MeasureStatus status{info.name, kUnits[static_cast<std::size_t>(info.unit)], {}, table->refused()};
-    for (const MeasuredKey& key : table->keys()) {
-        if (key.count == 0) continue;  // it has just come
-        status.keys.push_back({key_texts(info.keys, key.words), key.count, key.sum, key.quantile(500),
-                               key.quantile(900), key.quantile(990), key.largest});
+    MeasureStatus status{info.name,
+                         kUnits[static_cast<std::size_t>(info.unit)],
+                         {},
+                         table->refused(),
+                         key_names(info.identity),
+                         bounds_of(info.unit)};
+    const std::vector<MeasuredKey> all = table->keys();
+    std::vector<const MeasuredKey*> keys;  // they are 2 KB each
+    for (const MeasuredKey& key : all)
+        if (key.count != 0) keys.push_back(&key);  // else it has just come
+    std::stable_sort(keys.begin(), keys.end(),
+                     [](const auto* one, const auto* other) { return one->count > other->count; });
+    for (const MeasuredKey* key : keys) {
+        status.keys.push_back({key_texts(info.keys, key->words), key->count, key->sum, key->quantile(500),
+                               key->quantile(900), key->quantile(990), key->largest});
+        if (status.keys.size() <= MeasureStatus::kBucketedKeys) status.keys.back().buckets = key->up_to(status.bounds);
     }
-    std::stable_sort(status.keys.begin(), status.keys.end(),
-                     [](const auto& one, const auto& other) { return one.count > other.count; });
     return status;
 }
 

@@ -24,6 +24,8 @@ struct MeasuredKey {
 
     // The value that so many thousandths of all values do not exceed, within 12.5%; 0 where there are none.
     std::uint64_t quantile(std::uint32_t thousandths) const;
+    // How many values do not exceed each of `bounds`, which ascend; exact where a bucket ends at each.
+    std::vector<std::uint64_t> up_to(const std::vector<std::uint64_t>& bounds) const;
 };
 
 class MeasureTable {

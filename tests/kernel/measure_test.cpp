@@ -45,6 +45,11 @@ TEST_CASE("a status has the histograms by key; a reload keeps them, and takes th
     CHECK(sizes.keys[0].key == std::vector<std::string>{"10"});
     CHECK(sizes.keys[0].count == 30);
     CHECK(sizes.keys[0].sum == 30 * sizes.keys[0].max);
+    // Buckets end before powers of two: how many values are below one is exact.
+    CHECK(sizes.by == std::vector<std::string>{"udp.dport"});
+    REQUIRE(sizes.keys[0].buckets.size() == sizes.bounds.size());
+    for (std::size_t i = 0; i < sizes.bounds.size(); ++i)
+        CHECK(sizes.keys[0].buckets[i] == (sizes.bounds[i] >= sizes.keys[0].max ? 30u : 0u));
     const auto largest = static_cast<double>(sizes.keys[0].max);
     for (const std::uint64_t quantile : {sizes.keys[0].p50, sizes.keys[0].p90, sizes.keys[0].p99})
         CHECK(static_cast<double>(quantile) == Approx(largest).epsilon(0.125));
