@@ -49,7 +49,9 @@ int say_unreachable(const Error& error) { return say_error(error); }
 
 void add_asking_options(CLI::App& command, std::string& name, std::string& format, const std::string& formats) {
     add_name_option(command, name);
-    command.add_option("--format", format, formats)->check(CLI::IsMember({"human", "json"}))->capture_default_str();
+    command.add_option("--format", format, formats)
+        ->check(CLI::IsMember(tooling::format_words(tooling::FormatsOf::kEngines)))
+        ->capture_default_str();
 }
 
 }  // namespace weir::cli

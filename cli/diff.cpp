@@ -136,13 +136,7 @@ void add_diff(CLI::App& app, int& status) {
         ->type_name("F.pcapng");
     add_engine_option(*command, arguments.engine);
     add_capture_options(*command, arguments.interface, arguments.local);
-    add_policy_options(*command, arguments.options);
-    command->remove_option(command->get_option("--format"));  // one more here
-    command
-        ->add_option("--format", arguments.options.format,
-                     "format of diagnostics and results: human, json, markdown, sarif or github")
-        ->check(CLI::IsMember({"human", "json", "markdown", "sarif", "github"}))
-        ->capture_default_str();
+    add_policy_options(*command, arguments.options, tooling::FormatsOf::kChanges);
     add_memory_option(*command, arguments.options);
     command->callback([&status] { status = diff(arguments); });
 }

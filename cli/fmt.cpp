@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/load.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/usage.h"
 #include "grammar/github.h"
@@ -117,11 +118,7 @@ void add_fmt(CLI::App& app, int& status) {
     command->add_flag("--check", arguments.check, "change nothing; status 1 if a file is not in the canonical layout");
     command->add_flag("--diff", arguments.diff,
                       "change nothing; print what would change as a unified diff; status 1 if any");
-    command
-        ->add_option("--format", arguments.options.format,
-                     "format of diagnostics: human, json, sarif, github or gitlab")
-        ->check(CLI::IsMember({"human", "json", "sarif", "github", "gitlab"}))
-        ->capture_default_str();
+    add_format_option(*command, arguments.options.format, tooling::FormatsOf::kPolicies, "diagnostics");
     command->callback([&status] { status = format_all(arguments); });
 }
 

@@ -9,8 +9,10 @@
 #include "cli/commands.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/load.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/usage.h"
+#include "grammar/github.h"
 #include "grammar/parser.h"
 #include "tooling/files/output_file.h"
 #include "tooling/files/read.h"
@@ -53,24 +55,43 @@ void say_summary(const ImportCounts& counts) {
     for (const auto& [reason, number] : counts.reasons) put(stderr, "{:>6}  {}\n", number, printable(reason));
 }
 
-int say_diagnostics(const ImportArguments& arguments, tooling::LoadedPolicy loaded) {
+// The diagnostics, and in formats that mark lines what of the original the policy does not say.
+void say_findings(const ImportArguments& arguments, tooling::LoadedPolicy imported,
+                  const std::vector<UnsaidRule>& unsaid = {}) {
     tooling::PolicyOptions options;
     options.format = arguments.format;
     PolicyFiles files(options);
-    files.take(std::move(loaded));
+    const Sources& sources = files.take(std::move(imported)).sources;
+    for (const UnsaidRule& rule : unsaid) {
+        const std::string id = rule.is_partly ? "imported-in-part" : "not-imported";
+        const std::string message = fmt::format("{}: {}", rule.place, rule.reason);
+        const std::uint32_t line = sources.position(rule.span.file, rule.span.begin).line;
+        const std::string& file = sources.name(rule.span.file);
+        if (arguments.format == "github")
+            put("{}",
+                github_line({arguments.is_strict ? "error" : "warning", file, {line, 1}, {line, 1}, id, message}));
+        else
+            files.add({id, rule.is_partly ? "the policy says it of fewer packets" : "the policy does not say it",
+                       message, file, line, arguments.is_strict ? Severity::kError : Severity::kWarning});
+    }
     files.write_sarif();
+}
+
+int say_diagnostics(const ImportArguments& arguments, tooling::LoadedPolicy loaded) {
+    say_findings(arguments, std::move(loaded));
     return kPolicyFault;
 }
 
-// nft's text as JSON. Where nft refuses it, `loaded` has the text and what nft said.
-Result<std::string> converted(const std::string& file, const std::string& text, tooling::LoadedPolicy& loaded) {
+// nft's text as JSON; `name`: as people see the file. Where nft refuses it, `loaded` has the text and what nft said.
+Result<std::string> converted(const std::string& file, const std::string& name, const std::string& text,
+                              tooling::LoadedPolicy& loaded) {
     const std::size_t slash = file.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
     NftRefusal refusal;
     auto json = nft_as_json(text, folder, refusal);
     if (json || refusal.message.empty()) return json;
     Sources& sources = loaded.sources;
-    const std::uint32_t root = sources.add(file == "-" ? "<stdin>" : file, text);
+    const std::uint32_t root = sources.add(name, text);
     std::uint32_t offset = 0;
     for (std::uint32_t line = 1; line < refusal.line && offset < text.size(); ++offset) line += text[offset] == '\n';
     offset = static_cast<std::uint32_t>(std::min<std::size_t>(offset + refusal.column - 1, text.size()));
@@ -112,20 +133,27 @@ int import_rules(const ImportArguments& arguments) {
     for (const std::string& file : arguments.files) {
         auto text = tooling::read_file(file);
         if (!text) return say_error(text.error());
+        const std::string name = file == "-"                                ? "<stdin>"
+                                 : tooling::is_for_review(arguments.format) ? tooling::from_here(file)
+                                                                            : file;
         if (arguments.kind == "nft" && !is_json(*text)) {
-            auto json = converted(file, *text, loaded);
+            auto json = converted(file, name, *text, loaded);
             if (!json) return say_error(json.error());
             if (loaded.diagnostics.has_errors()) return say_diagnostics(arguments, std::move(loaded));
             text = std::move(json);
         }
-        loaded.sources.add(file == "-" ? "<stdin>" : file, std::move(*text));
+        loaded.sources.add(name, std::move(*text));
     }
     auto imported = import_kind(arguments, loaded);
     if (!imported) return say_error(imported.error());
     if (!*imported) return say_diagnostics(arguments, std::move(loaded));
     const ImportedPolicy& policy = **imported;
     say_summary(policy.counts);
-    if (arguments.is_strict && policy.counts.unsaid + policy.counts.partly != 0) return kPolicyFault;
+    const bool is_refused = arguments.is_strict && policy.counts.unsaid + policy.counts.partly != 0;
+    // Else standard output has the policy.
+    if ((is_refused || !arguments.out.empty()) && tooling::is_for_review(arguments.format))
+        say_findings(arguments, std::move(loaded), policy.unsaid);
+    if (is_refused) return kPolicyFault;
     if (arguments.out.empty()) {
         std::fwrite(policy.text.data(), 1, policy.text.size(), stdout);
         return kOk;
@@ -185,9 +213,7 @@ void add_import(CLI::App& app, int& status) {
         ->check([](const std::string& text) {
             return text.find('=') == std::string::npos ? "NAME=VALUE is needed: " + text : std::string();
         });
-    command->add_option("--format", arguments.format, "format of diagnostics: human, json, sarif or github")
-        ->check(CLI::IsMember({"human", "json", "sarif", "github"}))
-        ->capture_default_str();
+    add_format_option(*command, arguments.format, tooling::FormatsOf::kPolicies, "diagnostics");
     command->callback([&status] { status = import_rules(arguments); });
 }
 

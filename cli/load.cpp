@@ -12,8 +12,7 @@
 namespace weir::cli {
 
 std::string shown_path(const std::string& path, const tooling::PolicyOptions& options) {
-    const bool is_for_review = tooling::is_document(options.format) || options.format == "github";
-    return is_for_review ? tooling::from_here(path) : path;
+    return tooling::is_for_review(options.format) ? tooling::from_here(path) : path;
 }
 
 std::string rendered(const tooling::LoadedPolicy& loaded, const tooling::PolicyOptions& options) {

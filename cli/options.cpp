@@ -7,12 +7,14 @@
 
 namespace weir::cli {
 
-void add_policy_options(CLI::App& command, tooling::PolicyOptions& options) {
-    command
-        .add_option("--format", options.format,
-                    "format of diagnostics and results: human, json, sarif, github or gitlab")
-        ->check(CLI::IsMember({"human", "json", "sarif", "github", "gitlab"}))
+void add_format_option(CLI::App& command, std::string& format, tooling::FormatsOf what, const std::string& of_what) {
+    command.add_option("--format", format, "format of " + of_what + ": " + tooling::format_words_text(what))
+        ->check(CLI::IsMember(tooling::format_words(what)))
         ->capture_default_str();
+}
+
+void add_policy_options(CLI::App& command, tooling::PolicyOptions& options, tooling::FormatsOf what) {
+    add_format_option(command, options.format, what, "diagnostics and results");
     command.add_option("-I,--include", options.include_dirs, "also search this folder for imports and set files")
         ->type_name("DIR")
         ->allow_extra_args(false);

@@ -66,7 +66,7 @@ void say_test(const TestQuality& of, const tooling::SuggestedTest& test) {
         put("{}\n", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
         return;
     }
-    if (of.format == "sarif") return;
+    if (tooling::is_document(of.format)) return;
     put("\ntest \"{}\" {{\n", printable(test.name));
     for (const std::string& step : test.steps) put("    {}\n", printable(step));
     put("}}\n");
@@ -133,9 +133,10 @@ int say_mutants(const TestQuality& of) {
         return kPolicyFault;
     }
     for (const JudgedMutant& one : mutation->mutants)
-        if (one.outcome == JudgedMutant::Outcome::kNotNoticed && !is_quiet()) say_not_noticed(of, one);
+        if (one.outcome == JudgedMutant::Outcome::kNotNoticed && (!is_quiet() || of.format != "human"))
+            say_not_noticed(of, one);
     const std::string text = summary(*mutation, of.loaded.compiled->source_name, of.format);
-    if (of.format != "sarif") std::fputs(text.c_str(), stdout);
+    if (!tooling::is_document(of.format)) std::fputs(text.c_str(), stdout);
     for (const tooling::SuggestedTest& test : tooling::suggested_tests(of.loaded, *mutation)) say_test(of, test);
     return below(of, "the share of mutants that tests notice", mutation->percent());
 }

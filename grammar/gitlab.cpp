@@ -40,7 +40,8 @@ public:
             trimmed(sources.line(d.span.file, d.span.begin)));
     }
     void add(const SarifFinding& finding) {
-        put(finding.rule_id, finding.message, "critical", finding.file, finding.line, finding.line, finding.message);
+        put(finding.rule_id, finding.message, severity_word(finding.severity), finding.file, finding.line, finding.line,
+            finding.message);
     }
     // Bytes that are no UTF-8 become U+FFFD: a JSON text must be one.
     std::string text() const { return entries_.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"; }

@@ -81,7 +81,7 @@ public:
         results_.push_back(std::move(result));
     }
     void add(const SarifFinding& finding) {
-        Json result = begin(finding.rule_id, finding.description, "error", finding.message);
+        Json result = begin(finding.rule_id, finding.description, level(finding.severity), finding.message);
         result["locations"] = Json::array(
             {{{"physicalLocation",
                {{"artifactLocation", artifact(finding.file)}, {"region", {{"startLine", finding.line}}}}}}});

@@ -16,6 +16,7 @@ struct SarifFinding {
     std::string message{};
     std::string file{};
     std::uint32_t line = 1;
+    Severity severity = Severity::kError;
 };
 // What was found in one policy. `sources` may be null where there are no diagnostics.
 struct SarifInput {

@@ -28,7 +28,7 @@ struct ReloadCommand {
     std::vector<std::string> include{};   // folders; empty: those of the last reload
     std::uint64_t confirm_within_ms = 0;  // 0: in force for good
     bool deny_warnings = false;
-    std::string format = "human";  // of the diagnostics: human, json, sarif, github, gitlab
+    std::string format = "human";  // of the diagnostics: tooling/files/formats.h
     bool colour = false;
     bool shadow = false;    // beside the policy in force, enforcing nothing
     std::string samples{};  // with `shadow`: path of the capture; empty: the engine's own

@@ -8,6 +8,7 @@
 
 #include "service/fields.h"
 #include "service/status_fields.h"
+#include "tooling/files/formats.h"
 
 namespace weir::service {
 namespace {
@@ -27,7 +28,7 @@ void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
     fields.optional("include", command.include);
     fields.optional_up_to("confirm_within_ms", command.confirm_within_ms, kWeek_ms);
     fields.optional("deny_warnings", command.deny_warnings);
-    fields.optional_word("format", command.format, "human", "json", "sarif", "github", "gitlab");
+    fields.optional_word("format", command.format, tooling::format_words(tooling::FormatsOf::kPolicies));
     fields.optional("colour", command.colour);
     fields.optional("dry_run", command.dry_run);
     fields.optional("shadow", command.shadow);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace weir::service {
@@ -60,9 +61,9 @@ public:
         out_ += json;
     }
     void optional_up_to(const char* key, std::uint64_t value, std::uint64_t) { optional(key, value); }
-    template <typename... Words>
-    void optional_word(const char* key, const std::string& value, const char* otherwise, const Words&...) {
-        if (value != otherwise) (*this)(key, value);
+    // One of the words; the first is meant where there is none.
+    void optional_word(const char* key, const std::string& value, const std::vector<std::string>& words) {
+        if (value != words.front()) (*this)(key, value);
     }
     // A number that stands for a word.
     template <typename E, std::size_t N>
@@ -185,14 +186,11 @@ public:
             return say(fmt::format("`{}` must be a whole number up to {}, not {}", key, most, in_[key].dump()));
         value = read;
     }
-    template <typename... Words>
-    void optional_word(const char* key, std::string& value, const char* otherwise, const Words&... others) {
+    void optional_word(const char* key, std::string& value, const std::vector<std::string>& words) {
         std::string read;
         if (!take(key, read)) return;
-        std::string all = otherwise;
-        ((all += std::string(", ") + others), ...);
-        if (read != otherwise && ((read != others) && ...))
-            return say(fmt::format("`{}` must be one of {}, not {}", key, all, shown(in_[key])));
+        if (std::find(words.begin(), words.end(), read) == words.end())
+            return say(fmt::format("`{}` must be one of {}, not {}", key, fmt::join(words, ", "), shown(in_[key])));
         value = std::move(read);
     }
     template <typename E, std::size_t N>

@@ -45,6 +45,9 @@ class Completion(unittest.TestCase):
         self.assertEqual(ask("bash", "check", "--format", "=", "j"), ("", ["json"]))       # bash's words
         self.assertEqual(ask("bash", "check", "--format", "="), ("", formats))
         self.assertEqual(ask("fish", "check", "--format=h"), ("", ["--format=human"]))
+        self.assertEqual(ask("bash", "import", "--format", ""), ("", formats))
+        self.assertEqual(ask("bash", "diff", "--format", ""), ("", ["human", "json", "markdown", *formats[2:]]))
+        self.assertEqual(ask("bash", "status", "--format", ""), ("", ["human", "json"]))
         self.assertEqual(ask("bash", "test", "--engine", ""), ("", ["kernel", "native", "oracle", "all"]))
         self.assertEqual(ask("bash", "bench", "--engine", ""), ("", ["kernel", "native"]))
         self.assertEqual(ask("bash", "compile", "--emit", ""), ("", ["ast", "decision", "llvm", "asm", "elf"]))

@@ -172,6 +172,10 @@ alert c { message "`@octocat`" }
         result = document["runs"][0]["results"][0]
         self.assertEqual(result["ruleId"], "packets-change")
         self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 1)
+        self.assertEqual(result["level"], "warning")
+        entries = json.loads(run("diff", self.old, self.new, "--format", "gitlab").stdout)
+        self.assertEqual([(one["check_name"], one["severity"]) for one in entries], [("packets-change", "minor")] * 4)
+        self.assertEqual(len({one["fingerprint"] for one in entries}), 4)
         lines = run("diff", self.old, self.new, "--format", "github").stdout.splitlines()
         self.assertEqual(len(lines), 4)
         self.assertTrue(all(line.startswith("::warning ") for line in lines))

@@ -38,6 +38,25 @@ class Import(CommandCase):
         self.assertEqual(run("import", "iptables", "--strict", "-o", out, whole).returncode, 0)
         self.assertTrue(out.exists())
 
+    def test_what_is_not_said_is_marked_for_who_reviews(self):
+        rules, out = self.file("rules.v4", RULES), self.folder / "out.rules"
+        said = run("import", "iptables", "-o", out, "--format", "gitlab", rules)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        (entry,) = json.loads(said.stdout)
+        self.assertEqual((entry["check_name"], entry["severity"], entry["location"]["lines"]["begin"]),
+                         ("not-imported", "minor", 5))
+        self.assertIn("match `owner` cannot be said", entry["description"])
+        said = run("import", "iptables", "--strict", "--format", "sarif", rules)
+        (result,) = json.loads(said.stdout)["runs"][0]["results"]
+        self.assertEqual((said.returncode, result["ruleId"], result["level"]), (1, "not-imported", "error"))
+        said = run("import", "iptables", "-o", out, "--format", "github", rules)
+        self.assertRegex(said.stdout, "^::warning .*line=5,.*title=not-imported")
+        # Without -o standard output has the policy and nothing else.
+        for form in ("sarif", "github", "gitlab"):
+            self.assertEqual(run("import", "iptables", "--format", form, rules).stdout, out.read_text())
+        bad = run("import", "iptables", "--format", "gitlab", self.file("empty", ""))
+        self.assertEqual((bad.returncode, json.loads(bad.stdout)[0]["check_name"]), (1, "E601"))
+
     def test_the_name_is_a_name(self):
         rules = self.file("rules.v4", RULES)
         for name in ("", "A", "x}", "rule", "9", "x" * 64, "a\nrule evil { when true then pass }\n#"):

@@ -47,6 +47,14 @@ class Mutation(unittest.TestCase):
         self.assertEqual({one["finding"] for one in findings}, {"mutant-not-noticed"})
         self.assertTrue(all(line["suggested"]["steps"] for line in lines if "suggested" in line))
 
+    def test_one_document_has_all_and_nothing_stands_beside_it(self):
+        for form in ("sarif", "gitlab"):
+            for options in (["--mutate"], ["--coverage"], ["--suggest"], ["--mutate", "--quiet"]):
+                document = json.loads(run(*options, "--format", form, self.policy).stdout)
+                if "--mutate" in options:
+                    found = document["runs"][0]["results"] if form == "sarif" else document
+                    self.assertIn("mutant-not-noticed", json.dumps(found), (form, options))
+
     def test_a_test_that_fails_judges_no_mutants(self):
         self.policy.write_text(POLICY + 'test "wrong" { tcp 1.2.3.4:5 -> 1.2.3.5:80 => drop }\n')
         said = run("--mutate", self.policy)

@@ -15,16 +15,6 @@ constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;  // 4 M entries
 
 }  // namespace
 
-DiagnosticFormat diagnostic_format(const std::string& word) {
-    if (word == "json") return DiagnosticFormat::kJson;
-    if (word == "sarif") return DiagnosticFormat::kSarif;
-    if (word == "github") return DiagnosticFormat::kGithub;
-    if (word == "gitlab") return DiagnosticFormat::kGitlab;
-    return DiagnosticFormat::kHuman;
-}
-
-bool is_document(const std::string& format) { return format == "sarif" || format == "gitlab"; }
-
 sema::Files files_of(const PolicyOptions& options) {
     sema::Files files;
     files.read = [](const std::string& path) { return read_regular(path, kMaxSetFileBytes); };

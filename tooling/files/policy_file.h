@@ -12,6 +12,7 @@
 #include "grammar/source.h"
 #include "runtime/status.h"
 #include "tooling/exit_status.h"
+#include "tooling/files/formats.h"
 #include "tooling/files/paths.h"
 #include "tooling/files/read.h"
 
@@ -24,14 +25,10 @@ enum class Depth : std::uint8_t { kMeaning, kLint };
 // What every command that reads policies takes.
 struct PolicyOptions {
     std::vector<std::string> include_dirs{};
-    std::string format = "human";  // human, json, sarif, github, gitlab
+    std::string format = "human";  // a word of tooling/files/formats.h
     bool deny_warnings = false;
     std::uint64_t table_bytes = policy::kDefaultTableBytes;  // that the policy's tables may take in the kernel
 };
-
-DiagnosticFormat diagnostic_format(const std::string& word);
-// One document for all that a command has found, instead of a line or more for each.
-bool is_document(const std::string& format);
 
 // The files of this machine, regular ones only: what a policy names must not be a device or a pipe that never ends.
 sema::Files files_of(const PolicyOptions& options);

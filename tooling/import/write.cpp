@@ -193,15 +193,18 @@ private:
     std::set<std::string, std::less<>> used_{};
 };
 
-ImportCounts counts_of(const Ruleset& ruleset, const FlatRules& flat) {
+// `unsaid` gets each rule once, with the first reason.
+ImportCounts counts_of(const Ruleset& ruleset, const FlatRules& flat, std::vector<UnsaidRule>& unsaid) {
     enum Fate : std::uint8_t { kNothing, kSaid, kPartly, kUnsaid };
     std::vector<Fate> fates(ruleset.sources, kNothing);
     ImportCounts counts;
     for (const FlatEntry& entry : flat.entries) {
         if (entry.kind == FlatEntry::Kind::kLet || entry.origin == nullptr || entry.source >= fates.size()) continue;
         const Fate fate = entry.kind == FlatEntry::Kind::kUnsaid ? kUnsaid : entry.reasons.empty() ? kSaid : kPartly;
-        if (fate > kSaid && fates[entry.source] <= kSaid && !entry.reasons.empty())
+        if (fate > kSaid && fates[entry.source] <= kSaid && !entry.reasons.empty()) {
             ++counts.reasons[entry.reasons.front()];
+            unsaid.push_back({entry.origin->span, entry.origin->place, entry.reasons.front(), fate == kPartly});
+        }
         fates[entry.source] = std::max(fates[entry.source], fate);
     }
     for (const auto& [reason, rules] : ruleset.omitted) {
@@ -290,7 +293,9 @@ Result<std::optional<ImportedPolicy>> write_policy(const Ruleset& ruleset, FlatR
     const ast::Policy policy = parse(sources, root, unsaid);
     std::string text = format(sources, policy);
     if (text.size() > kMaxFileBytes) return too_long(text.size(), diagnostics);
-    return std::optional(ImportedPolicy{std::move(text), counts_of(ruleset, flat)});
+    ImportedPolicy imported{std::move(text), {}, {}};
+    imported.counts = counts_of(ruleset, flat, imported.unsaid);
+    return std::optional(std::move(imported));
 }
 
 }  // namespace weir::tooling::imports

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "grammar/base/result.h"
 #include "tooling/import/flatten.h"
@@ -21,9 +22,18 @@ struct ImportCounts {
     std::map<std::string, std::size_t> reasons{};  // of partly and unsaid
 };
 
+// A rule of the original that the policy does not say, or says of fewer packets.
+struct UnsaidRule {
+    Span span{};          // in the original
+    std::string place{};  // "rules.v4:17"
+    std::string reason{};
+    bool is_partly = false;
+};
+
 struct ImportedPolicy {
     std::string text{};
     ImportCounts counts{};
+    std::vector<UnsaidRule> unsaid{};  // as they stand
 };
 
 // `title`: the first line of the policy's comment. What the compiler refuses of it becomes a comment as well. Nothing

@@ -213,7 +213,7 @@ std::vector<SarifFinding> findings(const PolicyChanges& changes, const policy::T
             fmt::format("{}: {} before, {} now", one.packets.text, outcome_text(one.before), outcome_text(one.after));
         if (one.witness) message += "; for example " + one.witness_text;
         found.push_back({"packets-change", "packets that the new policy judges otherwise", std::move(message),
-                         sources.name(span.file), sources.position(span.file, span.begin).line});
+                         sources.name(span.file), sources.position(span.file, span.begin).line, Severity::kWarning});
     }
     return found;
 }
