@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "service/http/series.h"
 #include "tests/unit/service/exposition.h"
 
 using namespace weir;
