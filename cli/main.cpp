@@ -17,6 +17,7 @@
 #include "cli/terminal.h"
 #include "cli/usage.h"
 #include "cli/version.h"
+#include "service/side_process.h"
 #include "service/worker_process.h"
 
 namespace {
@@ -71,6 +72,7 @@ void end_without_memory(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     if (weir::service::is_worker(argc, argv)) return weir::service::worker_main();
+    if (weir::service::is_side_process(argc, argv)) return weir::service::side_process_main(argc, argv);
     open_standard_descriptors();
     end_without_memory(argc, argv);
     // A closed pipe and a file that is as large as it may be are errors (EPIPE, EFBIG), no ends.

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/door_options.h"
 #include "cli/duration.h"
 #include "cli/nonblocking_stderr.h"
 #include "cli/options.h"
@@ -46,6 +47,7 @@ struct RunArguments {
     std::string allow_sinks{};
     std::string sink_dir{};
     bool try_proposals = false;
+    service::http::DoorOptions door{};
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -161,15 +163,22 @@ Result<std::optional<tooling::Watcher>> watch(const RunArguments& arguments,
     return std::optional<tooling::Watcher>(std::move(*created));
 }
 
+service::WorkerRequest first_request(const RunArguments& arguments) {
+    service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),
+                                   arguments.observe,
+                                   arguments.no_tests ? service::TestsFirst::kLeaveOut : service::TestsFirst::kRun};
+    for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
+    return request;
+}
+
 int run(const RunArguments& arguments) {
     make_stderr_nonblocking();
     raise_descriptor_limit();
     runtime::UniqueFd signals = signal_fd();
     if (!signals) return say_error(runtime::kernel_error(errno, "making a descriptor of signals"));
-    service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),
-                                   arguments.observe,
-                                   arguments.no_tests ? service::TestsFirst::kLeaveOut : service::TestsFirst::kRun};
-    for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
+    service::WorkerRequest request = first_request(arguments);
+    const auto door_settings = cli::door_settings(arguments.door);
+    if (!door_settings) return say_error(door_settings.error());
     if (!runtime::may_load_programs())
         return say_error({"this process may not load BPF programs",
                           "run weir as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", EPERM});
@@ -177,6 +186,8 @@ int run(const RunArguments& arguments) {
     if (Status found = find_interfaces(arguments.interfaces, name); !found) return say_error(found.error());
     auto control = service::ControlServer::listen(name);
     if (!control) return say_error(control.error());
+    auto door = open_door(*door_settings, *control);
+    if (!door) return say_error(door.error());
 
     auto programs = start_programs(arguments);
     if (!programs) return say_error(programs.error());
@@ -221,10 +232,11 @@ int run(const RunArguments& arguments) {
         places(*status), status->in_force.generation, arguments.observe ? "; observe: verdicts are not enforced" : ""));
     auto watcher = watch(arguments, compiled->files);
     if (!watcher) return say_error(watcher.error());
-    return service::Daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
+    service::Daemon daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(triages), std::move(*watcher), compiled->milliseconds)
-        .run();
+                           std::move(triages), std::move(*watcher), compiled->milliseconds);
+    if (*door) daemon.add((*door)->take_process());
+    return daemon.run();
 }
 
 // What the sinks of a policy may do here.
@@ -300,6 +312,7 @@ void add_run(CLI::App& app, int& status) {
     command->add_flag("--strict-sinks", arguments.strict_sinks,
                       "refuse a policy with a sink that cannot open what it writes to; without it, a warning");
     add_sink_options(*command, arguments);
+    add_door_options(*command, arguments.door);
     command->add_flag(
         "--try-proposals", arguments.try_proposals,
         "run what a model proposes beside the policy in force, where no other candidate runs; needs --state");

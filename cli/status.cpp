@@ -186,6 +186,23 @@ void print_sink(const runtime::SinkStatus& sink) {
         sink.pending, spooled, state);
 }
 
+// "dropped_streams" as people write it.
+std::string spaced(std::string name) {
+    std::replace(name.begin(), name.end(), '_', ' ');
+    return name;
+}
+
+void print_doors(const service::StatusReply& reply) {
+    for (const service::SideProcessStatus& door : reply.doors) {
+        std::string counts;
+        for (const auto& [name, number] : door.counts)
+            if (number != 0) counts += fmt::format("{}{} {}", counts.empty() ? ": " : ", ", number, spaced(name));
+        put("    {} {}{}{}\n", door.name == "network-door" ? "listens at" : "follows",
+            printable(runtime::in_words(door.addresses)), door.state == "ok" ? "" : ": " + printable(door.state),
+            printable(counts));
+    }
+}
+
 void print_status(const service::StatusReply& reply) {
     const bool colour = colour_of(STDOUT_FILENO) == Colour::kOn;
     const runtime::EngineStatus& engine = reply.engine;
@@ -205,6 +222,7 @@ void print_status(const service::StatusReply& reply) {
     if (now.confirm_within_ms)
         put("    unconfirmed: the kernel goes back to generation {} in {:.0f} s\n", now.falls_back_to.value_or(0),
             static_cast<double>(*now.confirm_within_ms) / 1000);
+    print_doors(reply);
     print_sets_file(engine);
     print_answers(engine);
     print_problems(reply);

@@ -9,6 +9,7 @@ find_package(ZLIB REQUIRED)
 find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/llvm)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.87)   # without it, sinks of HTTP are refused by name
 pkg_check_modules(KAFKA IMPORTED_TARGET rdkafka>=2.0)   # sinks `kafka`
 find_package(OpenSSL 3.0)                              # sinks `nats`

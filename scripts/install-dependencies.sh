@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
     # building
-    build-essential ccache clang-19 clang-format-19 cmake git libbpf-dev libcli11-dev libcurl4-openssl-dev libelf-dev libfmt-dev libpugixml-dev
+    build-essential ccache clang-19 clang-format-19 cmake git libbpf-dev libcli11-dev libcurl4-openssl-dev libelf-dev libfmt-dev libmicrohttpd-dev libpugixml-dev
     librdkafka-dev libssl-dev libzstd-dev linux-libc-dev llvm-19-dev nettle-dev ninja-build nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
     # testing and showing
     bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps

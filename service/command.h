@@ -16,6 +16,7 @@
 #include "runtime/state/live_set.h"
 #include "runtime/status.h"
 #include "service/confine.h"
+#include "service/side_process_status.h"
 #include "tooling/exit_status.h"
 
 namespace weir::service {
@@ -123,6 +124,7 @@ struct StatusReply {
         std::uint64_t memory_max_bytes = 0;  // resident
     };
     Process process{};
+    std::vector<SideProcessStatus> doors{};
 };
 // The policy is in force.
 struct Committed {

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "runtime/handles.h"
 
@@ -169,6 +170,16 @@ constexpr int kAllowed[] = {
 #endif
 };
 
+// What serving connections needs besides, on sockets that are there already: libmicrohttpd and GnuTLS as Debian 12 has
+// them. A policy's text goes to the engine in a file in memory.
+constexpr int kServing[] = {
+    SYS_accept4,    SYS_epoll_ctl,   SYS_epoll_pwait, SYS_fcntl,        SYS_getpeername,
+    SYS_getsockopt, SYS_getsockname, SYS_setsockopt,  SYS_memfd_create, SYS_shutdown,
+#if defined(__x86_64__)
+    SYS_epoll_wait,
+#endif
+};
+
 class Filter {
 public:
     void load(std::size_t offset) { add(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
@@ -206,17 +217,18 @@ void allow_where(Filter& filter, int call, int argument, std::uint32_t mask, std
     filter.end(kDenied);
 }
 
-bool filter_calls() {
+bool filter_calls(std::span<const int> more = {}) {
     if (kArchitecture == 0) return errno = ENOSYS, false;
     Filter filter;
     filter.load(offsetof(seccomp_data, arch));
     filter.unless_equal_skip(kArchitecture, 1);
     filter.load(offsetof(seccomp_data, nr));
     // Another architecture's number stands in the accumulator otherwise: it equals none of these but by its size.
-    for (const int call : kAllowed) {
-        filter.unless_equal_skip(static_cast<std::uint32_t>(call), 1);
-        filter.end(SECCOMP_RET_ALLOW);
-    }
+    for (const std::span<const int> calls : {std::span<const int>(kAllowed), more})
+        for (const int call : calls) {
+            filter.unless_equal_skip(static_cast<std::uint32_t>(call), 1);
+            filter.end(SECCOMP_RET_ALLOW);
+        }
     constexpr std::uint32_t kAll = ~0u;
     allow_where(filter, SYS_clone, 0, CLONE_THREAD, CLONE_THREAD);  // threads, no processes
     allow_where(filter, SYS_mmap, 2, PROT_EXEC, 0);                 // no new code
@@ -240,7 +252,10 @@ bool keep_capabilities(std::initializer_list<int> capabilities) {
 
 bool end_with_parent(int parent) { return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent; }
 
-std::vector<std::string> confine_compiler(int parent) {
+namespace {
+
+// No file, new socket, other process, BPF call, capability or user but `nobody`. Of one thread.
+Lacks confine_wholly(int parent, std::span<const int> calls) {
     Lacks lacks;
     note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     note(lacks, "Landlock", restrict_with_landlock(0, Signals::kScoped));
@@ -249,9 +264,14 @@ std::vector<std::string> confine_compiler(int parent) {
     note(lacks, "no capabilities", set_capabilities(0));
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (!end_with_parent(parent)) _exit(1);  // after the change of user, which forgets it
-    note(lacks, "seccomp", filter_calls());
+    note(lacks, "seccomp", filter_calls(calls));
     return lacks;
 }
+
+}  // namespace
+
+std::vector<std::string> confine_compiler(int parent) { return confine_wholly(parent, {}); }
+std::vector<std::string> confine_door(int parent) { return confine_wholly(parent, kServing); }
 
 // CAP_DAC_OVERRIDE: logs in folders of others. CAP_SYS_RESOURCE: memory of maps, on kernels before 5.11.
 Rights confine_engine() {

@@ -13,8 +13,12 @@ namespace weir::service {
 // as sentences; the rest holds. Ends with `parent`. To be called by a process of one thread.
 std::vector<std::string> confine_compiler(int parent);
 
-// The process that opens files for it: it can open files to read them, and signal: the kernel ends the compiler's
-// process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
+// The network door: the same, and it can accept connections on the sockets that it has. To be called before it reads
+// a byte of theirs, by a process of one thread.
+std::vector<std::string> confine_door(int parent);
+
+// The process that opens files for the compiler's: it can open files to read them, and signal: the kernel ends the
+// compiler's process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
 std::vector<std::string> confine_reader();
 
 // The engine, once it has started: it keeps the rights to load and read programs, to attach them, and to start the

@@ -140,7 +140,7 @@ Result<ControlServer> ControlServer::listen(const std::string& name, const std::
 bool ControlServer::evict_idle() {
     auto oldest = clients_.end();
     for (auto one = clients_.begin(); one != clients_.end(); ++one) {
-        if (one->second.is_asking) continue;
+        if (one->second.is_asking || one->second.is_adopted) continue;
         const auto rank = [](const Client& client) { return std::pair(client.is_following, client.active_ns); };
         if (oldest == clients_.end() || rank(one->second) < rank(oldest->second)) oldest = one;
     }
@@ -171,14 +171,36 @@ void ControlServer::accept_clients() {
         runtime::UniqueFd fd = accept_one();
         if (!fd) return;
         if (!may_connect(fd.get())) continue;
-        if (clients_.size() >= limits_.clients && !evict_idle()) continue;
-        const std::uint64_t id = next_++;
-        if (!watch(poll_.get(), fd.get(), id, EPOLLIN, EPOLL_CTL_ADD)) continue;
-        Client& client = clients_[id];
-        client.fd = std::move(fd);
-        client.events = EPOLLIN;
-        client.active_ns = runtime::monotonic_ns();
+        if (visitors() >= limits_.clients && !evict_idle()) continue;
+        add(std::move(fd));
     }
+}
+
+std::size_t ControlServer::visitors() const {
+    const auto is_visitor = [](const Clients::value_type& one) { return !one.second.is_adopted; };
+    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(), is_visitor));
+}
+
+std::uint64_t ControlServer::add(runtime::UniqueFd fd) {
+    if (!watch(poll_.get(), fd.get(), next_, EPOLLIN, EPOLL_CTL_ADD)) return 0;
+    Client& client = clients_[next_];
+    client.fd = std::move(fd);
+    client.events = EPOLLIN;
+    client.active_ns = runtime::monotonic_ns();
+    return next_++;
+}
+
+std::uint64_t ControlServer::adopt(runtime::UniqueFd socket) {
+    const int flags = fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) return 0;
+    const std::uint64_t id = add(std::move(socket));
+    if (id != 0) clients_[id].is_adopted = true;
+    return id;
+}
+
+std::uint64_t ControlServer::requests(std::uint64_t client) const {
+    const auto found = clients_.find(client);
+    return found == clients_.end() ? 0 : found->second.requests;
 }
 
 // Who began a request and does not end it, asks nothing, or does not read its answer.
@@ -189,7 +211,7 @@ void ControlServer::drop_late() {
     };
     std::erase_if(clients_, [&](const Clients::value_type& one) {
         const Client& client = one.second;
-        if (client.is_asking || has_line(client)) return false;  // it waits for us
+        if (client.is_adopted || client.is_asking || has_line(client)) return false;  // it waits for us
         if (client.line_ns != 0 && is_over(client.line_ns, limits_.line_ms)) return true;
         return !client.is_following && is_over(client.active_ns, limits_.idle_ms);
     });
@@ -273,6 +295,7 @@ ControlServer::Request ControlServer::take_line(std::uint64_t id, Client& client
     }
     client.is_asking = true;
     client.is_following = false;
+    ++client.requests;
     client.active_ns = runtime::monotonic_ns();
     client.line_ns = client.in.empty() ? 0 : client.active_ns;
     wait_for(id, client);

@@ -36,6 +36,10 @@ public:
     ControlServer& operator=(ControlServer&&) = default;
     ~ControlServer();  // removes socket and lock
 
+    // One more client, at the other end of `socket` (a stream): a process of the engine's own. Nothing closes it but
+    // its other end, and it takes no other client's place. 0 where epoll cannot have it.
+    std::uint64_t adopt(runtime::UniqueFd socket);
+
     int fd() const { return poll_.get(); }  // readable where there is something to do
     // True where receive() has more to give though fd() is quiet.
     bool has_more() const;
@@ -47,9 +51,11 @@ public:
     // A line after an answer, for a client that reads: false where it has not read enough of those before.
     bool offer(std::uint64_t client, const std::string& text);
     bool is_connected(std::uint64_t client) const;
+    // Requests of it that were handed out: a client that sends another one no longer waits for what follows the last.
+    std::uint64_t requests(std::uint64_t client) const;
     // The request that it has sent after the one that waits for its answer, and that receive() gives next; else empty.
     std::string_view next_line(std::uint64_t client) const;
-    std::size_t clients() const { return clients_.size(); }
+    std::size_t clients() const { return clients_.size(); }  // adopted ones, too
 
 private:
     struct Client {
@@ -59,6 +65,8 @@ private:
         std::string out{};
         std::size_t sent = 0;  // of `out`
         runtime::UniqueFd attached{};
+        std::uint64_t requests = 0;  // that were handed out
+        bool is_adopted = false;
         bool is_asking = false;     // a request of it was handed out, and has no answer
         bool is_following = false;  // lines are offered to it: it may be quiet as long as it likes
         bool sends_no_more = false;
@@ -75,6 +83,8 @@ private:
     void accept_clients();
     runtime::UniqueFd accept_one();
     bool evict_idle();
+    std::size_t visitors() const;
+    std::uint64_t add(runtime::UniqueFd fd);
     void drop_late();
     void refuse_line(Client& client) const;
     // Of these, false: the client is to be closed.

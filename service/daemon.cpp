@@ -63,20 +63,22 @@ int Daemon::run() {
     notify_ready();
     for (;;) {
         watchdog_.beat();
-        pollfd ready[] = {{signals_.get(), POLLIN, 0},
-                          {engine_->poll_fd(), POLLIN, 0},
-                          {control_.fd(), POLLIN, 0},
-                          {worker_ ? worker_->fd() : -1, POLLIN, 0},
-                          {loading_ && loading_->loader ? loading_->loader->fd() : -1, POLLIN, 0},
-                          {watcher_ ? watcher_->fd() : -1, POLLIN, 0},
-                          {triages_->fd(), POLLIN, 0}};
-        if (poll(ready, std::size(ready), poll_timeout_ms()) < 0 && errno != EINTR)
+        std::vector<pollfd> ready{{signals_.get(), POLLIN, 0},
+                                  {engine_->poll_fd(), POLLIN, 0},
+                                  {control_.fd(), POLLIN, 0},
+                                  {worker_ ? worker_->fd() : -1, POLLIN, 0},
+                                  {loading_ && loading_->loader ? loading_->loader->fd() : -1, POLLIN, 0},
+                                  {watcher_ ? watcher_->fd() : -1, POLLIN, 0},
+                                  {triages_->fd(), POLLIN, 0}};
+        for (const auto& process : side_processes_) ready.push_back({process->fd(), POLLIN, 0});
+        if (poll(ready.data(), ready.size(), poll_timeout_ms()) < 0 && errno != EINTR)
             return fail(runtime::kernel_error(errno, "waiting for events"));
         // Who waits for a reload is answered before the engine waits for the last packets of the old policy.
         if (loading_ && loading_->reply) step_loading();
         if (auto delivered = engine_->poll(0); !delivered) return fail(delivered.error());
         feed_->publish();
         take_notes();
+        step_side_processes();
         take_requests();
         withdraw_unwanted();
         if (worker_)
@@ -130,8 +132,10 @@ int Daemon::poll_timeout_ms() const {
     const std::uint64_t loader_ms = loading_ && loading_->loader ? loading_->loader->timeout_ms() : kTick_ms;
     const std::uint64_t compiler_ms = worker_ ? worker_->timeout_ms().value_or(kTick_ms) : kTick_ms;
     const auto events_ms = static_cast<std::uint64_t>(engine_->poll_within_ms());
-    return static_cast<int>(std::min(
-        {kTick_ms, events_ms, changes_ms, compiler_ms, loader_ms, engine_->confirm_within_ms().value_or(kTick_ms)}));
+    std::uint64_t sides_ms = kTick_ms;
+    for (const auto& process : side_processes_) sides_ms = std::min(sides_ms, process->timeout_ms());
+    return static_cast<int>(std::min({kTick_ms, sides_ms, events_ms, changes_ms, compiler_ms, loader_ms,
+                                      engine_->confirm_within_ms().value_or(kTick_ms)}));
 }
 
 bool Daemon::take_signals() {
@@ -144,11 +148,18 @@ bool Daemon::take_signals() {
     return true;
 }
 
+void Daemon::step_side_processes() {
+    for (const auto& process : side_processes_)
+        process->step([this](runtime::UniqueFd channel) { control_.adopt(std::move(channel)); });
+}
+
 void Daemon::take_requests() {
     for (auto& request : control_.receive()) {
         Peer peer{[this, client = request.client](const Reply& reply) { control_.answer(client, encode(reply)); },
                   [this, client = request.client](const std::string& line) { return control_.offer(client, line); },
-                  [this, client = request.client] { return control_.is_connected(client); },
+                  [this, client = request.client, asked = control_.requests(request.client)] {
+                      return control_.is_connected(client) && control_.requests(client) == asked;
+                  },
                   [this, client = request.client] { return is_withdrawal(control_.next_line(client)); }};
         auto command = decode_command(request.text, std::move(request.attached));
         if (const auto* refused = std::get_if<Refusal>(&command))
@@ -177,6 +188,7 @@ void Daemon::carry_out_one(StatusCommand&, const Peer& peer) {
     auto now = engine_->status();
     if (!now) return peer.reply(refusal(now.error()));
     StatusReply status{std::move(*now), {}, reload_failed_, request_.observe, {}, rights_, reloads_, process()};
+    for (const auto& process : side_processes_) status.doors.push_back(process->status());
     if (worker_) status.compiler.lacks = worker_->lacks();
     if (status.engine.shadow) status.samples = {samples_->path(), samples_->written(), samples_->state()};
     peer.reply(std::move(status));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/engine/engine.h"
 #include "service/command.h"
@@ -15,6 +16,7 @@
 #include "service/notify.h"
 #include "service/prepared_programs.h"
 #include "service/samples.h"
+#include "service/side_process.h"
 #include "service/triage_inbox.h"
 #include "service/worker.h"
 #include "tooling/files/watcher.h"
@@ -32,6 +34,8 @@ public:
            WorkerRequest request, Worker worker, std::unique_ptr<PreparedPrograms> prepared,
            std::unique_ptr<EventFeed> feed, std::unique_ptr<Samples> samples, std::unique_ptr<TriageInbox> triages,
            std::optional<tooling::Watcher> watcher, double first_compile_ms);
+    // A process that talks to the network for this engine; it runs already.
+    void add(std::unique_ptr<SideProcess> process) { side_processes_.push_back(std::move(process)); }
     // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
@@ -66,6 +70,7 @@ private:
 
     int fail(const Error& error) const;  // the loop cannot go on
     bool take_signals();                 // false: it is time to go
+    void step_side_processes();
     void take_requests();
     // What any door hands over; replies at once or, to a reload, when it has ended.
     void carry_out(Command command, Peer peer);
@@ -121,6 +126,7 @@ private:
     std::unique_ptr<TriageInbox> triages_;        // likewise, of its sinks
     std::unique_ptr<runtime::Engine> engine_;
     ControlServer control_;
+    std::vector<std::unique_ptr<SideProcess>> side_processes_{};
     runtime::UniqueFd signals_;
     WorkerRequest request_;
     std::optional<tooling::Watcher> watcher_;

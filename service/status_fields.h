@@ -191,6 +191,18 @@ void describe_answers(Fields& fields, typename Fields::template Of<runtime::Engi
 }
 
 template <typename Fields>
+void describe_doors(Fields& fields, typename Fields::template Of<StatusReply>& reply) {
+    fields.optional_rows("doors", reply.doors, [](auto& row, auto& door) {
+        row("name", door.name);
+        row("addresses", door.addresses);
+        row("state", door.state);
+        row("restarts", door.restarts);
+        row("lacks", door.lacks);
+        row("counts", door.counts);
+    });
+}
+
+template <typename Fields>
 void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& reply) {
     auto& status = reply.engine;
     fields("name", status.name);
@@ -253,6 +265,7 @@ void describe_status(Fields& fields, typename Fields::template Of<StatusReply>& 
         part("capabilities", rights.capabilities);
         part("lacks", rights.lacks);
     });
+    describe_doors(fields, reply);
 }
 
 }  // namespace weir::service

@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -26,9 +25,8 @@
 #include "service/ended_processes.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
+#include "service/variables.h"
 #include "service/worker_process.h"
-
-extern char** environ;
 
 namespace weir::service {
 namespace {
@@ -42,18 +40,6 @@ WorkerOutcome failed(std::string sentence) {
     outcome.status = kWorldFault;
     outcome.diagnostics = "weir: " + std::move(sentence) + "\n      the policy in force, if there is one, stays\n";
     return outcome;
-}
-
-// Secrets of sinks are none of the compiler's; the loader's and the test tools' variables are.
-std::vector<char*> handed_on() {
-    std::vector<char*> kept;
-    for (char** variable = environ; *variable != nullptr; ++variable) {
-        const std::string_view text = *variable;
-        for (const char* prefix : {"LD_", "FAKETIME", "DONT_FAKE", "ASAN_", "UBSAN_", "LSAN_"})
-            if (text.starts_with(prefix)) kept.push_back(*variable);
-    }
-    kept.push_back(nullptr);
-    return kept;
 }
 
 // Out of the way of the numbers that the new process gets.
@@ -80,7 +66,7 @@ Result<pid_t> spawn(const std::vector<std::string>& program, int engine, int rea
     std::vector<char*> arguments;
     for (const std::string& argument : program) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
-    std::vector<char*> variables = handed_on();
+    std::vector<char*> variables = variables_handed_on();
     pid_t process = -1;
     const int problem =
         posix_spawn(&process, program.front().c_str(), &actions, &attributes, arguments.data(), variables.data());

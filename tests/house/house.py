@@ -62,6 +62,7 @@ LIBRARIES = {
     "curl/": ("runtime/sinks/",),
     "librdkafka/": ("runtime/sinks/",),
     "openssl/": ("runtime/sinks/",),
+    "microhttpd": ("service/http/",),
 }
 NO_IO = ("iostream", "fstream", "filesystem", "cstdio", "stdio.h", "unistd.h", "fcntl.h")   # grammar/ and compiler/ do none
 

@@ -170,6 +170,35 @@ TEST_CASE("half a request and no request at all are not waited for") {
     CHECK_FALSE(follower.is_closed());
 }
 
+TEST_CASE("an adopted client takes nobody's place, and nothing but its end closes it") {
+    ControlServer::Limits limits;
+    limits.clients = 2;
+    limits.line_ms = limits.idle_ms = 1;
+    Echo echo(limits);
+    int pair[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    runtime::UniqueFd theirs(pair[1]);
+    const std::uint64_t adopted = echo.server.adopt(runtime::UniqueFd(pair[0]));
+    REQUIRE(adopted != 0);
+    REQUIRE(send(theirs.get(), "half", 4, 0) == 4);
+    for (int i = 0; i < 5; ++i) {
+        const Client one(echo.folder.path), other(echo.folder.path), third(echo.folder.path);
+        echo.turn();
+        usleep(3'000);
+        echo.turn();
+    }
+    CHECK(echo.server.is_connected(adopted));
+    CHECK(echo.server.requests(adopted) == 0);
+    REQUIRE(send(theirs.get(), " a request\n", 11, 0) == 11);
+    CHECK(echo.turn() == 1);
+    CHECK(echo.server.requests(adopted) == 1);
+    char text[64] = {};
+    CHECK(recv(theirs.get(), text, sizeof(text), MSG_DONTWAIT) > 0);
+    theirs = {};
+    echo.turn();
+    CHECK_FALSE(echo.server.is_connected(adopted));
+}
+
 TEST_CASE("idle clients lock nobody out, those that wait for an answer stay") {
     Echo echo;
     const Client waiting(echo.folder.path);

@@ -1,0 +1,191 @@
+// Tested by tests/http/door_test.py with `door`.
+#include "service/http/door.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "runtime/kernel.h"
+#include "service/command_codec.h"
+#include "service/confine.h"
+#include "service/http/channels.h"
+#include "service/http/door_settings.h"
+#include "service/http/guard.h"
+#include "service/http/metrics.h"
+#include "service/http/page_files.h"
+#include "service/http/server.h"
+#include "service/http/status_source.h"
+#include "tooling/exit_status.h"
+
+namespace weir::service::http {
+namespace {
+
+constexpr rlim_t kMostDataBytes = rlim_t{1} << 30;  // a status of 131,072 rules takes 150 MB to read
+constexpr rlim_t kMostFiles = 2048;
+constexpr std::size_t kEventBytes = 32 << 10;  // a turn: streams send what came before more comes
+constexpr std::size_t kReplyBytes = 1 << 20;
+constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+
+void limit(__rlimit_resource resource, rlim_t most) {
+    rlimit value{};
+    getrlimit(resource, &value);
+    value.rlim_cur = value.rlim_max = std::min(value.rlim_max, most);
+    setrlimit(resource, &value);
+}
+
+Answer page(const Request& request) {
+    const auto files = page_files();
+    const auto file =
+        std::find_if(files.begin(), files.end(), [&](const PageFile& one) { return one.path == request.path; });
+    Answer answer;
+    answer.type = file->type;
+    answer.headers.emplace_back("ETag", file->etag);
+    answer.headers.emplace_back("Cache-Control", "no-cache");  // asked for again, by its ETag
+    answer.headers.emplace_back("Content-Security-Policy", kPageSecurityPolicy);
+    if (header(request, "if-none-match") == file->etag)
+        answer.status = 304;
+    else
+        answer.body = file->bytes;
+    return answer;
+}
+
+class Door {
+public:
+    Door(DoorSettings settings, SideEnds ends)
+        : settings_(std::move(settings)),
+          ends_(std::move(ends)),
+          server_(
+              {}, [this](const Request& request, const Found& found) { return refused(request, found, settings_); },
+              [this](Asked asked) { take(std::move(asked)); }) {
+        for (runtime::UniqueFd& socket : ends_.channels) channels_.emplace_back(std::move(socket));
+        status_.emplace(channel(ChannelOf::kStatus));
+    }
+
+    Status open();
+    void run();  // until the engine is gone
+
+private:
+    Channel& channel(ChannelOf which) { return channels_[static_cast<std::size_t>(which)]; }
+    void take(Asked asked);
+    DoorStatus door_status() const;
+    void report();
+    bool wait();  // false where the engine is gone
+
+    DoorSettings settings_;
+    SideEnds ends_;
+    SideReport said_{"ok", {}, {}, {}};
+    std::deque<Channel> channels_{};
+    Server server_;
+    std::optional<StatusSource> status_{};
+    std::uint64_t looked_ns_ = 0;
+};
+
+Status Door::open() {
+    for (std::size_t i = 0; i < settings_.addresses.size(); ++i) {
+        const Reach reach = settings_.addresses[i].reach;
+        const Server::Tls tls =
+            reach == Reach::kUnix ? Server::Tls{} : Server::Tls{settings_.certificate, settings_.key};
+        if (Status done = server_.listen({std::move(ends_.given[i]), reach}, tls); !done) return done;
+    }
+    settings_.certificate.clear();
+    settings_.key.clear();
+    said_.lacks = confine_door(ends_.engine);
+    status_->start();
+    return Done{};
+}
+
+void Door::take(Asked asked) {
+    switch (asked.found.route->operation) {
+        case Operation::kHealth: {
+            Answer answer;
+            answer.type = "text/plain; charset=utf-8";
+            answer.body = "ok\n";
+            return server_.answer(asked.id, answer);
+        }
+        case Operation::kMetrics: return status_->ask(server_, asked.id, StatusSource::What::kMetrics);
+        case Operation::kStatus: return status_->ask(server_, asked.id, StatusSource::What::kStatus);
+        case Operation::kPage: return server_.answer(asked.id, page(asked.request));
+    }
+}
+
+DoorStatus Door::door_status() const {
+    const ServerCounts& counts = server_.counts();
+    return {counts.responses, counts.connections,     counts.refused_connections,
+            counts.streams,   counts.dropped_streams, 0};
+}
+
+void Door::report() {
+    const ServerCounts& counts = server_.counts();
+    std::uint64_t refused = 0;
+    for (const auto& [status, times] : counts.responses)
+        if (status >= 400) refused += times;
+    said_.counts = {{"connections", counts.connections},
+                    {"streams", counts.streams},
+                    {"requests", counts.requests},
+                    {"refused", refused},
+                    {"refused_connections", counts.refused_connections},
+                    {"closed_late", counts.closed_late},
+                    {"dropped_streams", counts.dropped_streams}};
+    send_report(ends_.report, said_);
+}
+
+bool Door::wait() {
+    constexpr int kTick_ms = 200;
+    std::vector<int> descriptors{status_->fd()};
+    server_.add_descriptors(descriptors);
+    std::vector<pollfd> ready;
+    for (const int fd : descriptors) ready.push_back({fd, POLLIN, 0});
+    for (const Channel& one : channels_) ready.push_back({one.fd(), one.wants(), 0});
+    poll(ready.data(), ready.size(), server_.timeout_ms(kTick_ms));
+    for (std::size_t i = 0; i < channels_.size(); ++i) {
+        const bool is_events = i == static_cast<std::size_t>(ChannelOf::kEvents);
+        if (!channels_[i].step(is_events ? kEventBytes : kReplyBytes)) return false;
+    }
+    return true;
+}
+
+void Door::run() {
+    report();
+    while (wait()) {
+        status_->step(server_, door_status());
+        server_.run();
+        if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - looked_ns_ >= kSecond_ns) {
+            looked_ns_ = now_ns;
+            server_.close_late();
+            report();
+        }
+    }
+}
+
+}  // namespace
+
+int live_as_door(SideEnds ends) {
+    limit(RLIMIT_DATA, kMostDataBytes);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NOFILE, kMostFiles);
+    std::signal(SIGPIPE, SIG_IGN);
+    // The engine is the last to go where memory is short.
+    if (const runtime::UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score)
+        static_cast<void>(write(score.get(), "500", 3) == 3);
+    auto settings = settings_from(ends.settings);
+    if (settings && ends.channels.size() != kChannels) settings = Error{"the door lacks channels", {}, 0};
+    if (!settings) {
+        send_report(ends.report, {settings.error().message, {}, {}, {}});
+        return kUsage;
+    }
+    const runtime::UniqueFd report = runtime::duplicate(ends.report.get());
+    Door door(std::move(*settings), std::move(ends));
+    if (Status done = door.open(); !done) {
+        send_report(report, {done.error().message, done.error().help, {}, {}});
+        return kWorldFault;
+    }
+    door.run();
+    _exit(kOk);  // the engine is gone: nobody is to be told
+}
+
+}  // namespace weir::service::http

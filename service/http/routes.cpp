@@ -1,0 +1,59 @@
+// Tested by tests/unit/service/routes_test.cpp.
+#include "service/http/routes.h"
+
+#include <optional>
+
+#include "service/http/page_files.h"
+#include "service/http/request.h"
+
+namespace weir::service::http {
+namespace {
+
+std::vector<Route> make_table() {
+    using enum Right;
+    using enum Operation;
+    std::vector<Route> rows{
+        {"GET", "/healthz", kOpen, kHealth, "whether the engine is there", "text/plain"},
+        {"GET", "/metrics", kRead, kMetrics, "metrics for Prometheus", "text/plain"},
+        {"GET", "/api/v1/status", kRead, kStatus, "what weir status --format json says", "Status"},
+    };
+    for (const PageFile& file : page_files())
+        rows.push_back({"GET", file.path, kOpen, kPage, "a file of the page", file.type.data()});
+    return rows;
+}
+
+// Whether `path` is one of `pattern`'s; then `name` gets what stands for "{name}".
+bool fits(std::string_view pattern, std::string_view path, std::string& name) {
+    const std::size_t brace = pattern.find("{name}");
+    if (brace == std::string_view::npos) return pattern == path;
+    if (!path.starts_with(pattern.substr(0, brace))) return false;
+    const std::string_view rest = path.substr(brace);
+    if (rest.empty() || rest.find('/') != std::string_view::npos) return false;
+    const auto decoded = percent_decoded(rest);
+    if (decoded) name = *decoded;
+    return decoded.has_value();
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+    static const std::vector<Route> rows = make_table();
+    return rows;
+}
+
+Found find_route(std::string_view method, std::string_view path) {
+    Found found;
+    for (const Route& route : routes()) {
+        std::string name;
+        if (!fits(route.path, path, name)) continue;
+        const std::string_view offered = route.method;
+        found.allow += (found.allow.empty() ? "" : ", ") + std::string(offered);
+        if (offered == "GET") found.allow += ", HEAD";
+        if (method != offered && !(method == "HEAD" && offered == "GET")) continue;
+        found.route = &route;
+        found.name = std::move(name);
+    }
+    return found;
+}
+
+}  // namespace weir::service::http

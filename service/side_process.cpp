@@ -1,0 +1,241 @@
+// Tested by tests/unit/service/side_process_test.cpp.
+#include "service/side_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "grammar/base/printable.h"
+#include "runtime/kernel.h"
+#include "service/ended_processes.h"
+#include "service/fields.h"
+#include "service/message_socket.h"
+#include "service/notice.h"
+#include "service/variables.h"
+
+namespace weir::service {
+namespace {
+
+constexpr std::uint64_t kFirstDelay_ms = 200, kMostDelay_ms = 30'000;
+constexpr std::uint64_t kGoodLife_ms = 60'000;  // after such a life the next start comes soon again
+constexpr std::uint64_t kMillisecond_ns = 1'000'000;
+constexpr std::size_t kMostLacks = 16, kMostCounts = 32, kMostTextBytes = 400;
+
+std::string cut(const std::string& text) { return printable(text.substr(0, kMostTextBytes)); }
+
+template <typename Fields>
+void describe(Fields& fields, typename Fields::template Of<SideReport>& report) {
+    fields("state", report.state);
+    fields.optional("help", report.help);
+    fields("lacks", report.lacks);
+    fields("counts", report.counts);
+}
+
+// A file in memory that nobody can change any more.
+Result<runtime::UniqueFd> sealed(const std::string& text) {
+    runtime::UniqueFd file(memfd_create("weir-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    std::size_t at = 0;
+    while (file && at < text.size()) {
+        const ssize_t count = write(file.get(), text.data() + at, text.size() - at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        at += static_cast<std::size_t>(count);
+    }
+    constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (!file || at != text.size() || fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
+        return runtime::kernel_error(errno, "making a file in memory");
+    return file;
+}
+
+// Out of the way of the numbers that the new process gets.
+runtime::UniqueFd lift(int fd) { return runtime::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kSettingsFd + kMostGiven)); }
+
+// The descriptors in `given` get the numbers from kSettingsFd on.
+Result<pid_t> spawn(const SideProcessOptions& options, const std::vector<runtime::UniqueFd>& given) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    for (const int output : {STDOUT_FILENO, STDERR_FILENO})
+        posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0);
+    for (std::size_t i = 0; i < given.size(); ++i)
+        posix_spawn_file_actions_adddup2(&actions, given[i].get(), kSettingsFd + static_cast<int>(i));
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C is for the engine, which ends it
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    std::string words[] = {options.program, options.argument, fmt::to_string(options.channels),
+                           fmt::to_string(options.given.size())};
+    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    std::vector<char*> variables = variables_handed_on();
+    pid_t process = -1;
+    const int problem =
+        posix_spawn(&process, options.program.c_str(), &actions, &attributes, arguments, variables.data());
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (problem != 0) return runtime::kernel_error(problem, "starting " + options.name);
+    return process;
+}
+
+std::string how_it_ended(pid_t process) {
+    int how = 0;
+    // Its end of the socket is closed: it ends now, or is ended.
+    for (int waited = 0; waitpid(process, &how, WNOHANG) == 0; ++waited) {
+        constexpr int kPatience = 20;
+        if (waited == kPatience) {
+            end_process(process);
+            return "closed its end";
+        }
+        usleep(1000);
+    }
+    return WIFSIGNALED(how) ? fmt::format("was ended by signal {}", WTERMSIG(how))
+                            : fmt::format("ended with status {}", WEXITSTATUS(how));
+}
+
+}  // namespace
+
+std::string encode(const SideReport& report) {
+    std::string text;
+    {
+        FieldWriter fields(text);
+        describe(fields, report);
+    }
+    return text;
+}
+
+SideReport decode_report(const std::string& text) {
+    SideReport report;
+    const Json said = Json::parse(text, nullptr, false);
+    bool is_good = said.is_object();
+    if (is_good) {
+        FieldReader fields(said);
+        describe(fields, report);
+        is_good = fields.fault().empty() && report.lacks.size() <= kMostLacks && report.counts.size() <= kMostCounts;
+    }
+    if (!is_good) return {"what it says of itself cannot be read", {}, {}, {}};
+    report.state = cut(report.state);
+    report.help = cut(report.help);
+    for (std::string& lack : report.lacks) lack = cut(lack);
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto& [key, number] : report.counts) counts[cut(key)] = number;
+    report.counts = std::move(counts);
+    return report;
+}
+
+SideProcess::SideProcess(SideProcessOptions options) : options_(std::move(options)), delay_ms_(kFirstDelay_ms) {}
+
+SideProcess::~SideProcess() {
+    if (report_ && process_ > 1) end_process(process_);
+}
+
+Status SideProcess::start(const Adopt& adopt) {
+    auto settings = sealed(options_.settings);
+    if (!settings) return settings.error();
+    auto reports = make_socket_pair();
+    if (!reports) return reports.error();
+    std::vector<runtime::UniqueFd> theirs, ours;
+    theirs.push_back(lift(settings->get()));
+    theirs.push_back(lift(reports->theirs.get()));
+    for (std::size_t i = 0; i < options_.channels; ++i) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+            return runtime::kernel_error(errno, "making a channel for " + options_.name);
+        ours.emplace_back(pair[0]);
+        const runtime::UniqueFd low(pair[1]);
+        theirs.push_back(lift(low.get()));
+    }
+    for (const runtime::UniqueFd& fd : options_.given) theirs.push_back(lift(fd.get()));
+    if (std::any_of(theirs.begin(), theirs.end(), [](const runtime::UniqueFd& fd) { return !fd; }))
+        return runtime::kernel_error(errno, "handing descriptors to " + options_.name);
+    auto process = spawn(options_, theirs);
+    if (!process) return process.error();
+    process_ = *process;
+    report_ = std::move(reports->ours);
+    for (runtime::UniqueFd& end : ours) adopt(std::move(end));
+    return Done{};
+}
+
+void SideProcess::end(const std::string& why) {
+    report_ = {};
+    process_ = -1;
+    const std::uint64_t now_ns = runtime::monotonic_ns();
+    if (now_ns - begun_ns_ > kGoodLife_ms * kMillisecond_ns) delay_ms_ = kFirstDelay_ms;
+    not_before_ns_ = now_ns + delay_ms_ * kMillisecond_ns;
+    const std::string said = said_.state.empty() || said_.state == "ok" ? why : why + ": " + said_.state;
+    say_problem({fmt::format("{} {}; it is started again in {} ms", options_.name, said, delay_ms_), said_.help, 0});
+    said_ = {said, said_.help, said_.lacks, {}};
+    delay_ms_ = std::min(2 * delay_ms_, kMostDelay_ms);
+}
+
+void SideProcess::take_reports() {
+    Message message;
+    for (int left = 16; left != 0; --left) {
+        const Received got = receive_message(report_.get(), message, 0, Wait::kNo);
+        if (got == Received::kNothing) return;
+        if (got == Received::kClosed) return end(how_it_ended(process_));
+        said_ = decode_report(std::string(message.bytes.begin(), message.bytes.end()));
+    }
+}
+
+void SideProcess::step(const Adopt& adopt) {
+    if (!report_) {
+        if (runtime::monotonic_ns() < not_before_ns_) return;
+        begun_ns_ = runtime::monotonic_ns();
+        ++starts_;
+        if (Status started = start(adopt); !started) return end("cannot be started: " + started.error().message);
+    }
+    take_reports();
+}
+
+Status SideProcess::begin(const Adopt& adopt) {
+    constexpr int kPatience_ms = 30'000;
+    begun_ns_ = runtime::monotonic_ns();
+    ++starts_;
+    if (Status started = start(adopt); !started) return started;
+    Message message;
+    pollfd one{report_.get(), POLLIN, 0};
+    if (poll(&one, 1, kPatience_ms) != 1) return Error{options_.name + " does not start", {}, ETIMEDOUT};
+    if (receive_message(report_.get(), message, 0, Wait::kNo) != Received::kMessage)
+        return Error{fmt::format("{} {}", options_.name, how_it_ended(process_)), {}, 0};
+    said_ = decode_report(std::string(message.bytes.begin(), message.bytes.end()));
+    if (said_.state != "ok") return Error{said_.state, said_.help, 0};
+    return Done{};
+}
+
+std::uint64_t SideProcess::timeout_ms() const {
+    constexpr std::uint64_t kTick_ms = 1000;
+    if (report_) return kTick_ms;
+    const std::uint64_t now_ns = runtime::monotonic_ns();
+    return now_ns >= not_before_ns_ ? 0 : std::min(kTick_ms, (not_before_ns_ - now_ns) / kMillisecond_ns + 1);
+}
+
+SideProcessStatus SideProcess::status() const {
+    return {options_.argument,
+            options_.addresses,
+            said_.state.empty() ? "starting" : said_.state,
+            starts_ == 0 ? 0 : starts_ - 1,
+            said_.lacks,
+            said_.counts};
+}
+
+bool send_report(const runtime::UniqueFd& socket, const SideReport& report) {
+    const std::string text = encode(report);
+    return send_message(socket.get(), {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, {}, Wait::kNo);
+}
+
+}  // namespace weir::service
