@@ -48,6 +48,8 @@ class Browser:
 
     def open(self, url):
         self.driver.get("about:blank")
+        self.console()
+        self.said = []
         self.driver.get(url)
 
     def go(self, hash):
@@ -59,7 +61,7 @@ class Browser:
     def text(self, selector="body"):
         return self.run("const found = document.querySelector(arguments[0]); return found ? found.innerText : ''", selector)
 
-    def wait(self, condition, what, seconds=60):
+    def wait(self, condition, what, seconds=20):
         """`condition`: a function, or text that must be in the page."""
         holds = condition if callable(condition) else lambda: condition in self.text()
         end = time.monotonic() + seconds

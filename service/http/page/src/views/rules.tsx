@@ -81,11 +81,11 @@ export function Rules({ route, store, status }: ViewProps) {
   const [hold, setHold] = useOption(route, "hold");
   const held = useRef<string[]>([]);
   const sort = readSort(order);
-  const all = rowsOf(store, status);
+  const all = useMemo(() => rowsOf(store, status), [status]);
   const total = store.history.rate("packets");
 
   const rows = useMemo(() => {
-    const found = filter ? all.filter((row) => matches(`${row.name} ${row.verdict ?? ""} ${row.direction}`.toLowerCase(), filter)) : all;
+    const found = filter ? all.filter((row) => matches(`${row.name} ${row.verdict ?? ""} ${row.direction}`.toLowerCase(), filter)) : [...all];
     if (hold && held.current.length > 0) {
       const place = new Map(held.current.map((name, i) => [name, i]));
       return found.sort((a, b) => (place.get(a.key) ?? Infinity) - (place.get(b.key) ?? Infinity));

@@ -116,6 +116,7 @@ function Escalations({ status }: { status: ViewProps["status"] }) {
           <header>
             <h2>Escalations</h2>
           </header>
+          <div class="scroll-x" tabIndex={0} role="region" aria-label="Accounts of escalations">
           <table class="plain">
             <thead>
               <tr>
@@ -142,6 +143,7 @@ function Escalations({ status }: { status: ViewProps["status"] }) {
               ))}
             </tbody>
           </table>
+          </div>
         </section>
       ) : null}
       {responses.length > 0 ? (
