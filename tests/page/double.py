@@ -40,8 +40,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def json(self, value, status=200):
-        self.answer(status, "application/json", json.dumps(value).encode(), Cache_Control="no-store")
+    def json(self, value, status=200, taken_ms=None):
+        taken = {} if taken_ms is None else {"Weir_Taken_Ms": f"{taken_ms:.3f}"}
+        self.answer(status, "application/json", json.dumps(value).encode(), Cache_Control="no-store", **taken)
 
     def refuse(self, status, error, help=""):
         self.json({"error": error, "help": help}, status)
@@ -82,7 +83,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.refuse(404, "there is nothing at this address")
         if path == "events":
             return self.events()
-        self.json(answer)
+        # As the door: when the engine took it, by its own clock.
+        self.json(answer, taken_ms=scenario.at * 1000 if path == "status" else None)
 
     def events(self):
         double = self.server.double

@@ -40,6 +40,7 @@ const SCRIPTS = {
   },
   quantile: (all, [bounds, upTo, count, shares]) => shares.map(share => Math.round(all.quantile(all.bins(bounds, upTo, count), share))),
   findings: (all, status) => all.findings(status).map(one => [one.level, one.view]),
+  clock: (all, steps) => { const clock = new all.EngineClock(); return steps.map(([taken, now]) => clock.local(taken ?? NaN, now)) },
   event: (all, eve) => { const row = all.eventRow(eve, 7); delete row.eve; return row },
 };
 """
@@ -85,6 +86,9 @@ class Pure(PageCase):
         self.assertEqual(self.call("history", "history", steps), [
             ["NaN", ["NaN", "NaN", "NaN"]], [50, ["NaN", "NaN", 50]], [100, ["NaN", 50, 100]], ["NaN", [50, 100, "NaN"]], ["NaN", [100, "NaN", "NaN"]], [10, ["NaN", "NaN", 10]], [0, ["NaN", 10, 0]],
             [20, ["NaN", "NaN", "NaN", 10, 0, 20]]])
+
+    def test_clock(self):
+        self.assertEqual(self.call("clock", "clock", [[None, 5], [100, 5200], [1100, 6500], [2100, 7150], [3100, 8200], [50, 19000], [1050, 20000], [61050, 100000]]), [5, 5200, 6200, 7150, 8150, 19000, 20000, 100000])
 
     def test_quantiles(self):
         bounds = [0, 1, 3, 7, 15]

@@ -14,7 +14,7 @@ SHADOW = {"policy": "next", "file": "/etc/weir/next.rules", "packets": 1204833, 
 # What each view must say with this scenario.
 SAYS = {
     "overview": ["Packets a second, by verdict", "Stopped packets a second", "connection refused", "Busiest rules", "eth2", "generic", "Memory"],
-    "rules": ["web", "dns_amplification", "redirect", "observed", "default egress", "malformed"],
+    "rules": ["web", "dns_amplification", "redirect", "would drop", "default egress", "malformed"],
     "events": ["guessing", "suppressed", "streaming", "→"],
     "sinks": ["webhook", "connection refused", "spool full", "offered", "Escalations", "Responses"],
     "measures": ["answers", "by port.src", "8443", "handshakes", "each bar is a power of two", "p99"],
@@ -26,6 +26,8 @@ SAYS = {
 OPEN = {"rules/web": "A packet has", "sets/blocked": "Expires in", "policy?find=telnet": "of 4 lines"}
 MODES = {"light": (1360, 860), "dark": (1360, 860), "narrow": (360, 740)}
 ON_NARROW = {"rules": ["web", "redirect"], "events": ["guessing", "streaming"], "flows": ["GB", "192.0.2."]}
+
+CUT = "return [...document.querySelectorAll('.panel, .tile, .facts, .vt-row')].filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.outerHTML.slice(0, 100))"
 
 
 class Views(PageCase):
@@ -69,6 +71,7 @@ class Views(PageCase):
         self.assertEqual(self.contrast(), [])
         wide = self.browser.run("const main = document.querySelector('main'); return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth]")
         self.assertEqual(wide, [0, 0], "wider than the window")
+        self.assertEqual(self.browser.run(CUT), [], "wider than what it is in")
 
 
 if __name__ == "__main__":

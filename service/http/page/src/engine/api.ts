@@ -41,12 +41,12 @@ async function ask(path: string, signal: AbortSignal, accept: string): Promise<R
   return answer;
 }
 
-// `ageMs`: how old the answer was when it was sent, where the door says that.
-export async function getJson<T>(path: string, signal?: AbortSignal): Promise<{ value: T; ageMs: number }> {
+// `takenMs`: when the engine took it, by a clock of the engine that never jumps; NaN where the door does not say that.
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<{ value: T; takenMs: number }> {
   const timeout = AbortSignal.timeout(kTimeoutMs);
   const answer = await ask(path, signal ? AbortSignal.any([signal, timeout]) : timeout, "application/json");
   try {
-    return { value: (await answer.json()) as T, ageMs: Number(answer.headers.get("Weir-Age-Ms") ?? 0) || 0 };
+    return { value: (await answer.json()) as T, takenMs: Number(answer.headers.get("Weir-Taken-Ms") ?? NaN) };
   } catch {
     throw new ApiError(0, "the engine's answer is incomplete");
   }

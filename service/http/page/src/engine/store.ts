@@ -4,6 +4,7 @@ import { ApiError, getJson, readStream, token } from "./api";
 import { sample } from "./sample";
 import { MeasureTrends } from "./trends";
 import type { PolicyText, Status } from "./types";
+import { EngineClock } from "../pure/clock.js";
 import { backoff } from "../pure/backoff.js";
 import { eventRow, type EventRow } from "../pure/events.js";
 import { plural } from "../pure/format.js";
@@ -55,6 +56,7 @@ export class Store {
   #streamFailures = 0;
   #paint = 0;
   #policyGeneration = -1;
+  #clock = new EngineClock();
 
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -85,9 +87,9 @@ export class Store {
     this.#asking?.abort();
     const asking = (this.#asking = new AbortController());
     try {
-      const { value, ageMs } = await getJson<Status>("api/v1/status", asking.signal);
+      const { value, takenMs } = await getJson<Status>("api/v1/status", asking.signal);
       if (asking.signal.aborted) return;
-      this.#take(value, Date.now() - ageMs);
+      this.#take(value, this.#clock.local(takenMs, Date.now()));
       this.#timer = window.setTimeout(() => void this.poll(), document.hidden ? kHiddenPeriodMs : kPeriodMs);
     } catch (error) {
       if (asking.signal.aborted) return;
@@ -121,7 +123,7 @@ export class Store {
     this.status = status;
     if (this.link.state !== "live") this.link = { state: "live", since: Date.now() };
     if (wasAway) this.#happened({ at: Date.now(), kind: "link", text: "the engine answers again" });
-    if (takenAt - this.history.at >= kPeriodMs / 4 || Number.isNaN(this.history.at)) {
+    if (!(Math.abs(takenAt - this.history.at) < kPeriodMs / 4)) {
       sample(this.history, status, takenAt);
       this.trends.take(status.measures, takenAt);
     }

@@ -71,6 +71,11 @@ export function TimeChart({ label, times: all, series, stacked = false, format, 
           {stacked && series.map((one, i) => <path key={one.name} class={`area ${one.tone}`} d={areaPath(times, stacks[i]!, i > 0 ? stacks[i - 1]! : undefined, x, y)} />)}
           {/* From the top down: of lines that lie on one another, the lowest part's is seen. */}
           {series.map((one, i) => <path key={one.name} class={`line ${one.tone}`} d={linePath(times, stacks[i]!, x, y)} />).reverse()}
+          {stacks.every((line) => line.every(Number.isNaN)) && (
+            <text class="axis" x={kLeft + inner.width / 2} y={kTop + inner.height / 2 - 6} text-anchor="middle">
+              begins with the next answer of the engine
+            </text>
+          )}
           {at !== undefined && !Number.isNaN(times[chosen] ?? NaN) && <line class="cursor" x1={x(times[chosen]!)} x2={x(times[chosen]!)} y1={kTop} y2={kTop + inner.height} />}
         </svg>
       </div>

@@ -102,7 +102,7 @@ function Header({ store, theme, onTheme, onHelp }: { store: Store; theme: Theme;
             <b>{short(history.rate("packets"))}</b> packets/s
           </span>
           <span class="rate bits">
-            <b>{bitrate(history.rate("bytes"))}</b>
+            <b>{Number.isNaN(history.rate("bytes")) ? "" : bitrate(history.rate("bytes"))}</b>
           </span>
         </div>
       ) : (

@@ -21,8 +21,8 @@ export function VerdictChip({ verdict, observed }: { verdict: string | undefined
   if (!verdict) return <span class="muted">–</span>;
   return (
     <span class={`verdict v-${verdict}`} title={observed ? "observed: not enforced" : undefined}>
+      {observed ? "would " : ""}
       {verdict}
-      {observed ? <span class="muted"> observed</span> : null}
     </span>
   );
 }
