@@ -26,7 +26,7 @@ class Door(DoorCase):
         self.assertEqual({rule["name"]: rule["packets"] for rule in said["rules"]}["marked"], 3)
         status, headers, body = self.get("/metrics")
         self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
-        self.assertIn(b'weir_generation{policy="policy"', body)
+        self.assertIn(b"weir_generation 1\n", body)
         status, headers, body = self.get("/")
         self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])

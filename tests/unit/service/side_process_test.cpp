@@ -17,8 +17,9 @@ using namespace weir::service;
 
 namespace {
 
-std::string socket_path() {
-    return (std::filesystem::temp_directory_path() / ("weir-door-" + std::to_string(getpid()) + ".sock")).string();
+std::string socket_path(int number) {
+    const std::string name = "weir-door-" + std::to_string(getpid()) + "-" + std::to_string(number) + ".sock";
+    return (std::filesystem::temp_directory_path() / name).string();
 }
 
 // A door at a UNIX socket, whose channels end here.
@@ -26,16 +27,20 @@ struct Door {
     std::vector<runtime::UniqueFd> channels{};
     SideProcess::Adopt adopt = [this](runtime::UniqueFd fd) { channels.push_back(std::move(fd)); };
 
-    static SideProcessOptions options() {
+    std::string path{};
+
+    SideProcessOptions options() {
+        static int number = 0;
         http::DoorOptions options;
-        options.listen = {socket_path()};
+        path = socket_path(++number);
+        options.listen = {path};
         auto settings = http::read_settings(options);
         REQUIRE(settings);
         auto process = http::door_process(*settings);
         REQUIRE(process);
         return std::move(*process);
     }
-    ~Door() { std::filesystem::remove(socket_path()); }
+    ~Door() { std::filesystem::remove(path); }
 };
 
 template <typename Holds>
@@ -51,13 +56,13 @@ bool comes(const Holds& holds) {
 
 TEST_CASE("a process beside the engine starts, reports, and is started again") {
     Door door;
-    SideProcess process(Door::options());
+    SideProcess process(door.options());
     CHECK(process.status().state == "starting");
     const Status begun = process.begin(door.adopt);
     REQUIRE(begun);
     CHECK(door.channels.size() == 4);
     CHECK(process.status().name == "network-door");
-    CHECK(process.status().addresses == std::vector<std::string>{socket_path()});
+    CHECK(process.status().addresses == std::vector<std::string>{door.path});
     CHECK(process.status().restarts == 0);
     kill(process.process(), SIGKILL);
     REQUIRE(comes([&] { return process.step(door.adopt), process.fd() < 0; }));
@@ -72,16 +77,17 @@ TEST_CASE("a process beside the engine starts, reports, and is started again") {
 TEST_CASE("a process that cannot use what it is given says why at the start") {
     Door door;
     {
-        SideProcessOptions options = Door::options();
+        SideProcessOptions options = door.options();
         options.settings = "cut";
         SideProcess process(std::move(options));
         const Status begun = process.begin(door.adopt);
         REQUIRE_FALSE(begun);
         CHECK(begun.error().message == "the door's settings are cut short");
     }
-    SideProcessOptions missing = Door::options();
+    Door other;
+    SideProcessOptions missing = other.options();
     missing.program = "/nowhere";
-    CHECK_FALSE(SideProcess(std::move(missing)).begin(door.adopt));
+    CHECK_FALSE(SideProcess(std::move(missing)).begin(other.adopt));
 }
 
 TEST_CASE("what a process says of itself is bounded text and numbers") {
