@@ -137,6 +137,15 @@ constexpr Metric kMetrics[] = {
      [](Series& out, const Seen& s) {
          out.add({"engine"}, std::uint64_t{s.reply.rights.lacks.size()});
          out.add({"compiler"}, std::uint64_t{s.reply.compiler.lacks.size()});
+         for (const auto& door : s.reply.doors) out.add({door.name}, std::uint64_t{door.lacks.size()});
+     }},
+    {{"weir_process_ok", kGauge, "process", "1 where a process beside the engine is well, else 0."},
+     [](Series& out, const Seen& s) {
+         for (const auto& door : s.reply.doors) out.add({door.name}, flag(door.state == "ok"));
+     }},
+    {{"weir_process_restarts_total", kCounter, "process", "Times that such a process ended, and was started again."},
+     [](Series& out, const Seen& s) {
+         for (const auto& door : s.reply.doors) out.add({door.name}, door.restarts);
      }},
     // ---- the policy and its reloads ----
     {{"weir_policy_info", kGauge, "policy file sha256", "1; its labels say which policy is in force."},

@@ -3,9 +3,10 @@
 down over reloads. Skipped as live_case.py says, and where Prometheus is not installed."""
 import shutil
 import subprocess
+import sys
 
 from engine_case import CANDIDATE, EngineCase, metrics_of, samples
-from live_case import main, skip
+from live_case import inside, main, skip
 
 
 class Live(EngineCase):
@@ -30,6 +31,22 @@ class Live(EngineCase):
             for what in ("packets", "bytes"):
                 self.assertEqual(seen[f"weir_rule_{what}_total{labels}"], rules[name][what])
         self.assertEqual(rules["watched"]["packets"], 14)
+
+    def test_promtool_finds_nothing_in_what_the_network_door_serves(self):
+        self.start("--state", str(self.folder / "state"), "--listen", "127.0.0.1:9464")
+        self.traffic()
+        served = inside(sys.executable, "-c", "import urllib.request as r; a = r.urlopen('http://127.0.0.1:9464/metrics', timeout=30); "
+                                              "print(a.headers['Content-Type']); print(a.read().decode(), end='')")
+        self.assertEqual(served.returncode, 0, served.stderr)
+        kind, text = served.stdout.split("\n", 1)
+        self.assertEqual(kind, "text/plain; version=0.0.4; charset=utf-8")
+        self.check(text)
+        seen = samples(text)
+        self.assertEqual(seen['weir_process_ok{process="network-door"}'], 1)
+        self.assertGreater(seen["weir_http_connections"], 0)
+        # It says what print_metrics makes of a status, and the door's own.
+        own = {name for name in samples(metrics_of(self)) if not name.startswith("weir_http_")}
+        self.assertEqual({name for name in seen if not name.startswith("weir_http_")}, own)
 
     def test_counters_never_go_down_over_reloads_of_the_policy(self):
         self.start("--state", str(self.folder / "state"))

@@ -24,6 +24,7 @@ StatusReply full_status() {
     reply.reload_failed = 3;
     reply.reloads = {5, 1, 2, true, 31, 9, 250};
     reply.compiler.lacks = {"Landlock: no"};
+    reply.doors = {{"network-door", {}, "ok", 2}, {"policy-follower", {}, "no server", 0, {"seccomp: no"}}};
     runtime::EngineStatus& engine = reply.engine;
     engine.name = "eth0";
     engine.in_force = {"edge", 7, 2, "1970-01-01T00:01:00.000000Z", {"/edge", {{"/i", "11"}, {"/edge", "22"}}},
@@ -87,6 +88,9 @@ TEST_CASE("each metric of the table has what the status says", "[metrics]") {
     CHECK(text.value("weir_policy_loaded_timestamp_seconds", {}) == 60);
     CHECK(text.value("weir_policy_info", {{"policy", "edge"}, {"file", "/edge"}, {"sha256", "22"}}) == 1);
     CHECK(text.value("weir_policy_confirm_remaining_seconds", {}) == 1.5);
+    CHECK(text.value("weir_confinement_lacks", {{"process", "policy-follower"}}) == 1);
+    CHECK(text.value("weir_process_ok", {{"process", "policy-follower"}}) == 0);
+    CHECK(text.value("weir_process_restarts_total", {{"process", "network-door"}}) == 2);
     CHECK(text.value("weir_reloads_total", {{"outcome", "refused"}}) == 3);
     CHECK(text.value("weir_reloads_total", {{"outcome", "in_force"}}) == 5);
     CHECK(text.value("weir_rollbacks_total", {{"cause", "unconfirmed"}}) == 4);
