@@ -2,19 +2,16 @@
 """dashboard_test.py WEIR SOURCE PRINT_METRICS: the Grafana dashboard and the alerting rules, against a Prometheus that scrapes an
 engine with traffic: each query returns data. Skipped as live_case.py says, and where Prometheus is not installed."""
 import json
-import math
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
-import urllib.parse
 
-from engine_case import CANDIDATE, EngineCase
-from live_case import NAME, SOURCE, inside, main, skip
+from engine_case import CANDIDATE
+from live_case import SOURCE, main, skip
+from prometheus_case import PrometheusCase, has_data
 
 DASHBOARD = json.loads((SOURCE / "packaging/grafana/weir.json").read_text())
+PAGE = (SOURCE / "docs/metrics.md").read_text()
 # Queries that need not return data here, with the reason.
 MAY_BE_EMPTY = {}
 PORT = 9464
@@ -24,22 +21,6 @@ scrape_configs:
   - job_name: weir
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
-# Asks Prometheus, within the namespace, each path of standard input.
-ASK = """
-import json, sys, urllib.request
-answers = []
-for path in json.load(sys.stdin):
-    try:
-        with urllib.request.urlopen("http://127.0.0.1:9090" + path, timeout=20) as answer:
-            answers.append(json.load(answer))
-    except urllib.error.HTTPError as error:
-        answers.append(json.load(error))
-    except OSError as error:
-        answers.append({"status": "error", "error": str(error)})
-print(json.dumps(answers))
-"""
-
-
 def filled(query):
     """A query as Grafana sends it, for all engines, policies and measures."""
     for variable, value in (("$__rate_interval", "10s"), ("$instance", ".*"), ("$policy", ".*"), ("$measure", ".*")):
@@ -61,35 +42,10 @@ def queries():
         yield f"annotation {annotation['name']}", filled(annotation["expr"])
 
 
-def has_data(answer):
-    result = answer.get("data", {}).get("result", [])
-    return any(not math.isnan(float(one["value"][1])) for one in result)
-
-
-class Dashboard(EngineCase):
-    def start_prometheus(self):
-        config = self.folder / "prometheus.yml"
-        config.write_text(CONFIG.format(source=SOURCE, port=PORT))
-        log = open(self.folder / "prometheus.log", "w")
-        self.addCleanup(log.close)
-        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", "prometheus", f"--config.file={config}",
-                                    f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:9090"],
-                                   stdout=log, stderr=log)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.send_signal, signal.SIGKILL)
-        return process
-
-    def ask_prometheus(self, paths):
-        done = inside(sys.executable, "-c", ASK, input=json.dumps(paths))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
-
-    def query(self, *texts):
-        return self.ask_prometheus(["/api/v1/query?query=" + urllib.parse.quote(text) for text in texts])
-
+class Dashboard(PrometheusCase):
     def test_each_query_returns_data(self):
         self.start("--state", str(self.folder / "state"), "--listen", f"127.0.0.1:{PORT}")
-        self.start_prometheus()
+        self.start_prometheus(CONFIG.format(source=SOURCE, port=PORT))
         self.wait_until(lambda: has_data(self.query("weir_generation")[0]), "the first scrape")
         self.assertEqual(self.ask("reload").returncode, 0)
         candidate = self.folder / "next.rules"
@@ -108,6 +64,12 @@ class Dashboard(EngineCase):
             if set(empty) <= set(MAY_BE_EMPTY):
                 break
         self.assertEqual({place: texts[place] for place in empty if place not in MAY_BE_EMPTY}, {})
+
+        # It takes the examples of the page, too.
+        examples = re.findall(r"^\| `weir_\w+` \|.*\| `([^`|]*)`[^|]*\|$", PAGE, re.MULTILINE)
+        self.assertGreater(len(examples), 60)
+        for text, answer in zip(examples, self.query(*examples)):
+            self.assertEqual(answer["status"], "success", f"{text}: {answer}")
 
         # The same Prometheus evaluates the alerting rules, and a refused reload is one.
         self.policy.write_text("this is no policy\n")
@@ -131,7 +93,7 @@ class Dashboard(EngineCase):
             for target in panel.get("targets", ()):
                 self.assertEqual(target["datasource"], {"type": "prometheus", "uid": "${datasource}"})
         text = json.dumps(DASHBOARD)
-        known = set(re.findall(r"^\| `(weir_\w+)` \|", (SOURCE / "docs/metrics.md").read_text(), re.MULTILINE))
+        known = set(re.findall(r"^\| `(weir_\w+)` \|", PAGE, re.MULTILINE))
         for name in set(re.findall(r"weir_\w+", text)):
             self.assertIn(re.sub("_(bucket|count|sum)$", "", name), known)
 
