@@ -6,15 +6,12 @@ import pathlib
 import pty
 import re
 import shutil
-import struct
 import subprocess
-import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree
 
-WEIR = sys.argv.pop(1)
-SOURCE = pathlib.Path(sys.argv.pop(1))
+from command_case import SOURCE, WEIR, pcap, tcp_frame
 
 GOOD = """rule telnet { when tcp.dport == 23 then alert telnet, drop }
 rule seen { observe when tcp then drop }
@@ -28,17 +25,6 @@ BAD = "rule r { when tcp.dprot == 23 then drop }\n"
 def run(*arguments, stdin=None, env=None):
     return subprocess.run([WEIR, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=60,
                           env={**os.environ, **(env or {})})
-
-
-def tcp_frame(destination_port):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, bytes([198, 51, 100, 7]), bytes([192, 0, 2, 1]))
-    tcp = struct.pack(">HHIIBBHHH", 4000, destination_port, 0, 0, 0x50, 2, 0, 0, 0)
-    return bytes(12) + b"\x08\x00" + ip + tcp
-
-
-def pcap(frames, link_type=1):
-    packets = b"".join(struct.pack("<IIII", 1, i, len(f), len(f)) + f for i, f in enumerate(frames))
-    return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link_type) + packets
 
 
 class Answers(unittest.TestCase):

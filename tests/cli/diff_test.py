@@ -2,10 +2,9 @@
 """diff_test.py WEIR SOURCE: two policies compared, as people, pull requests and programs read it."""
 import json
 import re
-import struct
 import unittest
 
-from command_case import SOURCE, CommandCase, run
+from command_case import SOURCE, CommandCase, pcap, run, tcp_frame
 
 OLD = """rule telnet { when tcp.dport == 23 then alert telnet, drop }
 rule web { when tcp.dport in { 80, 443 } then pass }
@@ -15,17 +14,6 @@ alert telnet { message "telnet from {ip.src}" }
 NEW = """rule web { when tcp.dport in { 80, 443, 8080 } then pass }
 rule ssh { when tcp.dport == 22 and rate(ip.src) > 20/min then drop }
 """
-
-
-def tcp_frame(destination_port):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, bytes([198, 51, 100, 7]), bytes([192, 0, 2, 1]))
-    tcp = struct.pack(">HHIIBBHHH", 4000, destination_port, 0, 0, 0x50, 2, 0, 0, 0)
-    return bytes(12) + b"\x08\x00" + ip + tcp
-
-
-def pcap(frames):
-    packets = b"".join(struct.pack("<IIII", 1, i, len(f), len(f)) + f for i, f in enumerate(frames))
-    return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) + packets
 
 
 def lines_of(done):

@@ -1,44 +1,21 @@
 #!/usr/bin/env python3
 """explain_test.py WEIR SOURCE: `weir explain FILE` as docs/cli.md has it."""
 import json
-import pathlib
-import struct
-import subprocess
-import sys
-import tempfile
 import unittest
 
-WEIR = sys.argv.pop(1)
-sys.argv.pop(1)
+from command_case import CommandCase, pcap, run, tcp_frame
 
 POLICY = """rule web { when tcp.dport == 80 then pass }
 rule again { when tcp and count(ip.src, in 10s) > 2 then drop }
 """
 
 
-def run(*arguments, stdin=None):
-    return subprocess.run([WEIR, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=60)
-
-
-def frame(port):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, bytes([198, 51, 100, 7]), bytes([192, 0, 2, 1]))
-    tcp = struct.pack(">HHIIBBHHH", 4000, port, 0, 0, 0x50, 2, 0, 0, 0)
-    return bytes(12) + b"\x08\x00" + ip + tcp
-
-
-def pcap(frames):
-    packets = b"".join(struct.pack("<IIII", 1, i, len(f), len(f)) + f for i, f in enumerate(frames))
-    return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) + packets
-
-
-class Explain(unittest.TestCase):
+class Explain(CommandCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.policy = pathlib.Path(folder.name, "p.rules")
-        self.policy.write_text(POLICY)
-        self.capture = pathlib.Path(folder.name, "p.pcap")
-        self.capture.write_bytes(pcap([frame(22)] * 4))
+        super().setUp()
+        self.policy = self.file("p.rules", POLICY)
+        self.capture = self.folder / "p.pcap"
+        self.capture.write_bytes(pcap([tcp_frame(22)] * 4))
 
     def test_a_packet(self):
         for engine in ([], ["--engine", "native"], ["--engine", "oracle"], ["--engine", "all"]):

@@ -10,7 +10,6 @@
 #include "compiler/codegen/manifest.h"
 #include "compiler/codegen/state_tables.h"
 #include "compiler/policy/identity.h"
-#include "compiler/policy/verdict.h"
 
 namespace weir::tooling {
 namespace {
@@ -27,19 +26,6 @@ Judged judged_from(const Trace& trace) {
         judged.by = Judged::By::kMalformed;
     else if (trace.rule != WEIR_RULE_DEFAULT)
         judged.by = Judged::By::kRule, judged.rule = trace.rule;
-    return judged;
-}
-
-Judged judged_from(const oracle::Judgement& judgement) {
-    Judged judged;
-    judged.verdict = policy::verdict_number(judgement.verdict.kind);
-    if (judgement.rule)
-        judged.by = Judged::By::kRule, judged.rule = static_cast<std::uint32_t>(*judgement.rule);
-    else if (judgement.by_malformed)
-        judged.by = Judged::By::kMalformed;
-    for (const policy::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
-    for (const policy::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
-    judged.suppressed = judgement.suppressed;
     return judged;
 }
 

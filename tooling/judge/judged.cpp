@@ -4,9 +4,24 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "compiler/oracle/evaluate.h"
+#include "compiler/policy/verdict.h"
 #include "grammar/base/names.h"
 
 namespace weir::tooling {
+
+Judged judged_from(const oracle::Judgement& judgement) {
+    Judged judged;
+    judged.verdict = policy::verdict_number(judgement.verdict.kind);
+    if (judgement.rule)
+        judged.by = Judged::By::kRule, judged.rule = static_cast<std::uint32_t>(*judgement.rule);
+    else if (judgement.by_malformed)
+        judged.by = Judged::By::kMalformed;
+    for (const policy::RuleId rule : judgement.matched) judged.matched.push_back(static_cast<std::uint32_t>(rule));
+    for (const policy::AlertId alert : judgement.alerts) judged.alerts.push_back(static_cast<std::uint32_t>(alert));
+    judged.suppressed = judgement.suppressed;
+    return judged;
+}
 
 const std::string& redirected_to(const Judged& judged, const policy::TypedPolicy& policy) {
     static const std::string nowhere;

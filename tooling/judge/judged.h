@@ -9,6 +9,10 @@
 
 #include "compiler/policy/typed_policy.h"
 
+namespace weir::oracle {
+struct Judgement;
+}  // namespace weir::oracle
+
 namespace weir::tooling {
 
 // Rule and alert numbers are the policy's.
@@ -34,6 +38,9 @@ struct Judged {
     }
     friend bool operator==(const Judged&, const Judged&) = default;
 };
+
+// What the oracle says, in the numbers of the others.
+Judged judged_from(const oracle::Judgement& judgement);
 
 // The interface that the packet is redirected to; empty: the verdict is another.
 const std::string& redirected_to(const Judged& judged, const policy::TypedPolicy& policy);

@@ -12,8 +12,9 @@
 
 namespace weir::tooling::lsp {
 
-// Where a word may stand: bits.
+// What may stand at a place, bits: words by where they belong, and names by their kind.
 enum Where : std::uint32_t {
+    kNoNames = 0,
     kTop = 1u << 0,           // begins an item
     kRule = 1u << 1,          // of a rule, before its condition
     kOperand = 1u << 2,       // begins a condition
@@ -34,6 +35,16 @@ enum Where : std::uint32_t {
     kOutcome = 1u << 17,
     kAfterVerdict = 1u << 18,
     kDefault = 1u << 19,  // behind `default`
+    kFields = 1u << 20,
+    kLets = 1u << 21,
+    kSets = 1u << 22,
+    kRules = 1u << 23,
+    kAlerts = 1u << 24,
+    kSinks = 1u << 25,
+    kSinkKinds = 1u << 26,
+    kSinkOptions = 1u << 27,
+    kHoles = 1u << 28,  // of a message
+    kFiles = 1u << 29,
 };
 
 struct Word {

@@ -1,19 +1,13 @@
 // tooling/import/import.h: what rules of Suricata become: import_suricata.
 #include <catch2/catch.hpp>
 
-#include "tooling/import/import.h"
+#include "tests/unit/tooling/importing.h"
 
 using namespace weir;
 using namespace weir::tooling::imports;
+using namespace weir::tests;
 
 namespace {
-
-struct Said {
-    std::string text{};
-    ImportCounts counts{};
-    Diagnostics diagnostics{};
-    bool has(std::string_view part) const { return text.find(part) != std::string::npos; }
-};
 
 Said said(const std::string& rules) {
     Sources sources;
@@ -22,14 +16,8 @@ Said said(const std::string& rules) {
     options.variables["HOME_NET"] = "[10.0.0.0/8,!10.9.0.0/16]";
     options.variables["EXTERNAL_NET"] = "!$HOME_NET";
     options.variables["HTTP_PORTS"] = "[80,8000:8099]";
-    Said answer;
-    auto imported = import_suricata(sources, "imported", options, answer.diagnostics);
-    REQUIRE(imported);
-    if (*imported) {
-        answer.text = (*imported)->text;
-        answer.counts = (*imported)->counts;
-    }
-    return answer;
+    return said_by(
+        [&](Diagnostics& diagnostics) { return import_suricata(sources, "imported", options, diagnostics); });
 }
 
 enum class How { kWhole, kPart };

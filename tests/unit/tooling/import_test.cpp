@@ -3,33 +3,21 @@
 
 #include <fmt/format.h>
 
-#include "tooling/import/import.h"
+#include "tests/unit/tooling/importing.h"
 
 using namespace weir;
 using namespace weir::tooling::imports;
+using namespace weir::tests;
 
 namespace {
-
-struct Said {
-    std::string text{};
-    ImportCounts counts{};
-    Diagnostics diagnostics{};
-    bool has(std::string_view part) const { return text.find(part) != std::string::npos; }
-};
 
 // Of import_iptables; `sets` may be empty.
 Said said(const std::string& rules, const std::string& sets = {}, const ImportOptions& options = {}) {
     Sources sources;
     sources.add("rules", "*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n" + rules + "COMMIT\n");
     if (!sets.empty()) sources.add("sets", sets);
-    Said answer;
-    auto imported = import_iptables(sources, "imported", options, answer.diagnostics);
-    REQUIRE(imported);
-    if (*imported) {
-        answer.text = (*imported)->text;
-        answer.counts = (*imported)->counts;
-    }
-    return answer;
+    return said_by(
+        [&](Diagnostics& diagnostics) { return import_iptables(sources, "imported", options, diagnostics); });
 }
 
 // The condition of one rule.
