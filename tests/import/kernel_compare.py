@@ -2,14 +2,16 @@
 """kernel_compare.py WEIR [--packets N] [--seed S] [--legacy] CASE…: the kernel's own iptables or nft beside the policy
 that `weir import` makes of the same rules.
 
-A CASE is a folder: rules.v4, rules.v6 and sets.ipset (iptables), or rules.nft (nft), and case.json: {"hook": "input" or
-"forward"}. The rules are loaded into a network namespace; frames are sent to it by a veth pair. Sets of nftables,
+A CASE is a folder: rules.v4, rules.v6 and sets.ipset (iptables), or rules.nft (nft), and case.json: {"hook": "input",
+"forward" or "output"}. The rules are loaded into a network namespace; frames are sent to it by a veth pair, or from raw
+sockets in it where its output is judged. Sets of nftables,
 filled just before and just behind the chains of the rules, hold the number of each packet (its IP id, or flow label)
 that came there from a link: what came there and did not leave was refused. Answers of the namespace to itself (an
 address of a subnet, 2001:db8::, is one of its own) have numbers that the kernel chose. The same frames go through `weir replay` with all
 evaluators. A packet that never came to the rules (the kernel found it wrong before) is not compared, and counted.
 Status 1 where verdicts differ, 77 where namespaces or a program are missing."""
 import argparse
+import ctypes
 import ipaddress
 import json
 import os
@@ -30,16 +32,20 @@ OBSERVER = """
 table ip weir_seen {{
     set before {{ typeof ip id; size 65535; }}
     set after {{ typeof ip id; size 65535; }}
-    chain first {{ type filter hook {hook} priority -310; iifname "eth*" update @before {{ ip id }}; }}
-    chain last {{ type filter hook {hook} priority 310; iifname "eth*" update @after {{ ip id }}; }}
+    chain first {{ type filter hook {hook} priority -310; {which} update @before {{ ip id }}; }}
+    chain last {{ type filter hook {hook} priority 310; {which} update @after {{ ip id }}; }}
 }}
 table ip6 weir_seen {{
     set before {{ typeof ip6 flowlabel; size 65535; }}
     set after {{ typeof ip6 flowlabel; size 65535; }}
-    chain first {{ type filter hook {hook} priority -310; iifname "eth*" update @before {{ ip6 flowlabel }}; }}
-    chain last {{ type filter hook {hook} priority 310; iifname "eth*" update @after {{ ip6 flowlabel }}; }}
+    chain first {{ type filter hook {hook} priority -310; {which} update @before {{ ip6 flowlabel }}; }}
+    chain last {{ type filter hook {hook} priority 310; {which} update @after {{ ip6 flowlabel }}; }}
 }}
 """
+
+
+MARK = 7
+WHICH = {"input": 'iifname "eth*"', "forward": 'iifname "eth*"', "output": f'oifname "eth*" meta mark {MARK}'}
 
 
 def run(*words, **more):
@@ -83,22 +89,38 @@ class Namespace:
 
     def sockets(self):
         """Raw sockets on peer0 and peer1."""
-        with open(f"/run/netns/{self.peer}") as there, open("/proc/self/ns/net") as here:
-            import ctypes
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(there.fileno(), 0x40000000) != 0:
-                raise RuntimeError("setns failed")
-            made = []
-            for i in (0, 1):
-                one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        def make():
+            made = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) for _ in (0, 1)]
+            for i, one in enumerate(made):
                 one.bind((f"peer{i}", 0))
-                made.append(one)
-            libc.setns(here.fileno(), 0x40000000)
             return made
+        return within(self.peer, make)
+
+    def senders(self):
+        """By version, raw sockets of the host itself: their packets come with their IP header."""
+        def make():
+            made = {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
+                    6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)}
+            for one in made.values():
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+            return made
+        return within(self.name, make)
 
     def close(self):
         for one in (self.name, self.peer):
             subprocess.run(["ip", "netns", "del", one], capture_output=True)
+
+
+def within(name, make):
+    """What `make` makes in a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/run/netns/{name}") as there, open("/proc/self/ns/net") as here:
+        if libc.setns(there.fileno(), 0x40000000) != 0:
+            raise RuntimeError("setns failed")
+        try:
+            return make()
+        finally:
+            libc.setns(here.fileno(), 0x40000000)
 
 
 def seen(space, family, name):
@@ -147,6 +169,11 @@ def targets_of(space, values, version, hook):
     usable = [n for n in (values.v4 if version == 4 else values.v6)
               if not (kind(n).is_multicast or kind(n).is_loopback or kind(n).is_unspecified or kind(n).is_link_local
                       or (version == 4 and (n >> 24 == 0 or n >> 28 >= 14)))]
+    if hook == "output":    # every other one leaves by eth1
+        targets = [n for n in usable[::2] if n != int(own)][:100] or [int(own) + 1]
+        for n in targets[::2]:
+            space.inside("ip", f"-{version}", "route", "replace", str(kind(n)), "dev", "eth1")
+        return targets
     if hook == "forward":
         return [n for n in usable[::2] if n != int(own)] or [int(own) + 1]      # the others are sources
     usable = usable[::4][:100]      # the others are sources: a source of the host's own would be refused before the rules
@@ -158,7 +185,7 @@ def targets_of(space, values, version, hook):
 def imported(weir, case, space, folder, hook):
     """The policy, and what it says in its comments."""
     out = folder / "imported.rules"
-    options = ["-o", out, "--chain", hook]
+    options = ["-o", out, "--chain", "forward" if hook == "forward" else "input"]
     if (case / "rules.nft").exists():
         listed = folder / "ruleset.json"
         listed.write_text(space.inside("nft", "-j", "list", "ruleset"))
@@ -169,6 +196,14 @@ def imported(weir, case, space, folder, hook):
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     return out, done.stderr
+
+
+def send_out(sender, data, version):
+    target = (ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address)(packets.target_of(data, version))
+    try:
+        sender.sendto(data[14:], (str(target), 0))
+    except OSError:
+        pass        # the rules refuse it, or the kernel does before them
 
 
 def compare(weir, case, count, seed, legacy):
@@ -182,12 +217,13 @@ def compare(weir, case, count, seed, legacy):
             folder = pathlib.Path(folder)
             load(space, case, legacy)
             policy, said = imported(weir, case, space, folder, hook)
-            space.inside("nft", "-f", "-", input=OBSERVER.format(hook=hook))
+            space.inside("nft", "-f", "-", input=OBSERVER.format(hook=hook, which=WHICH[hook]))
             targets = {version: targets_of(space, values, version, hook) for version in (4, 6)}
             values.v4 = [n for n in values.v4 if n not in targets[4]] or [0xcb007109]
             values.v6 = [n for n in values.v6 if n not in targets[6]] or [0x20010db8 << 96 | 9]
             versions = facts.get("versions", [4, 6])
-            sockets = space.sockets()
+            sockets = space.sockets() if hook != "output" else None
+            senders = space.senders() if hook == "output" else None
             done = differ = skipped = refused = 0
             talk = packets.Conversations(chance, values) if facts.get("stateful") else None
             if talk:
@@ -201,11 +237,19 @@ def compare(weir, case, count, seed, legacy):
                         batch.append((4, number, interface, data))
                         continue
                     version = chance.choice(versions)
-                    batch.append((version, number, chance.randrange(2) if facts.get("interfaces", 2) == 2 else 0, packets.frame(chance, values, number, version, targets[version])))
+                    data = packets.frame(chance, values, number, version, targets[version])
+                    if senders:
+                        interface = int(packets.target_of(data, version) in targets[version][::2])
+                    else:
+                        interface = chance.randrange(2) if facts.get("interfaces", 2) == 2 else 0
+                    batch.append((version, number, interface, data))
                 at, recorded = time.time_ns(), []
-                for i, (_, _, interface, data) in enumerate(batch):
-                    sockets[interface].send(data)
-                    recorded.append((at + i, interface, data, False))
+                for i, (version, _, interface, data) in enumerate(batch):
+                    if senders:
+                        send_out(senders[version], data, version)
+                    else:
+                        sockets[interface].send(data)
+                    recorded.append((at + i, interface, data, senders is not None))
                     if i % 200 == 199:
                         time.sleep(0.002)
                 time.sleep(0.3)

@@ -104,6 +104,11 @@ def frame(chance, values, number, version, targets):
     return ether + b"\x86\xdd" + head + body
 
 
+def target_of(frame, version):
+    """The destination of a frame() as a number."""
+    return int.from_bytes(frame[30:34] if version == 4 else frame[38:54], "big")
+
+
 class Conversations:
     """Flows between hosts behind eth0 and hosts behind eth1, in steps that both sides would take; some begin in the middle."""
     def __init__(self, chance, values):
