@@ -38,6 +38,11 @@ public:
             if (is_comparison) join(packet::offset(fields[0]), packet::offset(fields[1]));
         }
     }
+    // A fact that compares sums of lengths, of which the policies read all.
+    void take(const packet::Fact& fact) {
+        for (const packet::FactPart& part : fact.then)
+            for (const packet::FieldId other : part.others) join(packet::offset(part.field), packet::offset(other));
+    }
     // All that are compared with this one, itself among them.
     std::vector<std::uint16_t> with(std::uint16_t offset) const {
         for (const std::vector<std::uint16_t>& group : groups_)
@@ -62,7 +67,6 @@ private:
 
 Universe::Universe(const std::vector<const policy::TypedPolicy*>& policies)
     : has_egress_(std::any_of(policies.begin(), policies.end(), [](const auto* one) { return one->has_egress(); })) {
-    place_variables(policies);
     packet::FieldSet reads;
     for (const policy::TypedPolicy* policy : policies) {
         const packet::FieldSet those = policy::fields_read(*policy);
@@ -70,16 +74,26 @@ Universe::Universe(const std::vector<const policy::TypedPolicy*>& policies)
             for (const packet::Field& f : packet::fields())
                 if (const auto id = packet::field_id(layer, packet::row_of(f.id)); those.contains(id)) reads.add(id);
     }
+    const std::vector<const packet::Fact*> facts = facts_of(reads);
+    place_variables(policies, facts);
     possible_ = possible_packets(reads);
+    for (const packet::Fact* fact : facts) {
+        Bdd::Node never = Bdd::kTrue;
+        for (const packet::FactPart& part : fact->when) never = bdd_.both(never, holds(part));
+        for (const packet::FactPart& part : fact->then) never = bdd_.without(never, holds(part));
+        facts_.push_back(bdd_.complement(never));
+    }
 }
 
 // ---- variables ----
 
 // Presence first, then the members in their order. The bits of members that are compared stand by turns, the highest
 // first: how two numbers compare is then small.
-void Universe::place_variables(const std::vector<const policy::TypedPolicy*>& policies) {
+void Universe::place_variables(const std::vector<const policy::TypedPolicy*>& policies,
+                               const std::vector<const packet::Fact*>& facts) {
     Compared compared;
     for (const policy::TypedPolicy* policy : policies) compared.take(*policy);
+    for (const packet::Fact* fact : facts) compared.take(*fact);
     first_bit_.assign(WEIR_INSIDE_OFFSET + sizeof(weir_scratch), kNoPlace);
     std::vector<std::uint32_t> bits_of(first_bit_.size(), 0);
     std::vector<std::uint16_t> order;
@@ -205,6 +219,12 @@ Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
                 bdd_.both(then, number_in(bits(fact.value->first, kAll), {{fact.value->second, fact.value->second}}));
         all = bdd_.without(all, bdd_.without(present_bit(fact.bit), then));
     }
+    return all;
+}
+
+// The facts that speak of nothing but what the policies read.
+std::vector<const packet::Fact*> Universe::facts_of(const packet::FieldSet& reads) {
+    const packet::PresentBits read = bits_read(reads);
     // Members may have several names: the ports of TCP are those of UDP.
     std::set<std::pair<std::uint16_t, std::uint64_t>> members;
     const auto member = [](packet::FieldId id) {
@@ -214,19 +234,19 @@ Bdd::Node Universe::possible_packets(const packet::FieldSet& reads) {
         for (const packet::Field& f : packet::fields())
             if (const auto id = packet::field_id(layer, packet::row_of(f.id)); reads.contains(id))
                 members.insert(member(id));
+    const auto is_member = [&](packet::FieldId id) { return members.contains(member(id)); };
     const auto is_read = [&](const packet::FactPart& part) {
-        if (part.kind == packet::FactPart::Kind::kComesIn) return true;
-        return part.kind == packet::FactPart::Kind::kNumber ? members.contains(member(part.field)) : read.has(part.bit);
+        using Kind = packet::FactPart::Kind;
+        if (part.kind == Kind::kComesIn) return true;
+        if (part.kind == Kind::kHas || part.kind == Kind::kLacks) return read.has(part.bit);
+        return is_member(part.field) && std::all_of(part.others.begin(), part.others.end(), is_member);
     };
-    for (const packet::Fact& fact : packet::facts()) {
-        if (!std::all_of(fact.when.begin(), fact.when.end(), is_read)) continue;
-        if (!std::all_of(fact.then.begin(), fact.then.end(), is_read)) continue;
-        Bdd::Node never = Bdd::kTrue;
-        for (const packet::FactPart& part : fact.when) never = bdd_.both(never, holds(part));
-        for (const packet::FactPart& part : fact.then) never = bdd_.without(never, holds(part));
-        facts_.push_back(bdd_.complement(never));
-    }
-    return all;
+    std::vector<const packet::Fact*> facts;
+    for (const packet::Fact& fact : packet::facts())
+        if (std::all_of(fact.when.begin(), fact.when.end(), is_read) &&
+            std::all_of(fact.then.begin(), fact.then.end(), is_read))
+            facts.push_back(&fact);
+    return facts;
 }
 
 Bdd::Node Universe::holds(const packet::FactPart& part) {
@@ -235,9 +255,47 @@ Bdd::Node Universe::holds(const packet::FactPart& part) {
         case Kind::kHas: return present_bit(part.bit);
         case Kind::kLacks: return bdd_.complement(present_bit(part.bit));
         case Kind::kNumber: return number_in(bits(part.field, part.mask), {{part.first, part.last}});
+        case Kind::kAtLeast:
+        case Kind::kAtMost: return sum_holds(part);
         case Kind::kComesIn: break;
     }
     return has_egress_ ? bdd_.complement(bdd_.variable(out_)) : Bdd::kTrue;
+}
+
+// How the value of a field compares with the sum of others: with all bits of one weight side by side few sums are still
+// open after each.
+Bdd::Node Universe::sum_holds(const packet::FactPart& part) {
+    const bool is_least = part.kind == packet::FactPart::Kind::kAtLeast;
+    Sum sum;
+    const auto add = [&](packet::FieldId id, std::int64_t sign) {
+        const Bits value = bits(id, kAll);
+        for (std::size_t i = 0; i < value.size(); ++i)
+            if (value[i] != kNoBit) sum.terms.push_back({value[i], sign * (std::int64_t{1} << (63 - i)), 0, 0});
+    };
+    add(part.field, is_least ? 1 : -1);
+    for (const packet::FieldId other : part.others) add(other, is_least ? -1 : 1);
+    std::sort(sum.terms.begin(), sum.terms.end(),
+              [](const Sum::Term& a, const Sum::Term& b) { return a.variable < b.variable; });
+    std::int64_t least = 0, most = 0;
+    for (auto term = sum.terms.rbegin(); term != sum.terms.rend(); ++term) {
+        (term->weight < 0 ? least : most) += term->weight;
+        term->least = least;
+        term->most = most;
+    }
+    const auto bytes = static_cast<std::int64_t>(part.first);
+    return not_negative(sum, 0, is_least ? -bytes : bytes);
+}
+
+Bdd::Node Universe::not_negative(Sum& sum, std::size_t at, std::int64_t value) {
+    if (at == sum.terms.size()) return value >= 0 ? Bdd::kTrue : Bdd::kFalse;
+    const Sum::Term& term = sum.terms[at];
+    if (value + term.least >= 0) return Bdd::kTrue;
+    if (value + term.most < 0) return Bdd::kFalse;
+    const auto known = sum.known.find({at, value});
+    if (known != sum.known.end()) return known->second;
+    const Bdd::Node low = not_negative(sum, at + 1, value);
+    const Bdd::Node high = not_negative(sum, at + 1, value + term.weight);
+    return sum.known[{at, value}] = bdd_.choice(term.variable, low, high);
 }
 
 // Entering one set may leave another: all are looked at again.

@@ -2,7 +2,9 @@
 // that a reader makes at all. Policies of one universe speak of the same variables, so that their sets can be compared.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -83,7 +85,23 @@ private:
         Wide last;
     };
 
-    void place_variables(const std::vector<const policy::TypedPolicy*>& policies);
+    // Of bits with their weights: those of the fields that are added, and of those that are taken away.
+    struct Sum {
+        struct Term {
+            Bdd::Variable variable;
+            std::int64_t weight;
+            std::int64_t least, most;  // that this bit and those below it add
+        };
+        std::vector<Term> terms;
+        std::map<std::pair<std::size_t, std::int64_t>, Bdd::Node> known;
+    };
+
+    void place_variables(const std::vector<const policy::TypedPolicy*>& policies,
+                         const std::vector<const packet::Fact*>& facts);
+    static std::vector<const packet::Fact*> facts_of(const packet::FieldSet& reads);
+    Bdd::Node sum_holds(const packet::FactPart& part);
+    // Is `value` and what the bits from `at` on add zero or more?
+    Bdd::Node not_negative(Sum& sum, std::size_t at, std::int64_t value);
     static packet::PresentBits bits_read(const packet::FieldSet& reads);
     Bdd::Node holds(const packet::FactPart& part);
     Bdd::Node possible_packets(const packet::FieldSet& reads);

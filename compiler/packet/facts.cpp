@@ -13,12 +13,21 @@ constexpr std::uint64_t kNoEnd = ~std::uint64_t{0};
 
 FactPart has(std::uint32_t bit) { return {.kind = Kind::kHas, .bit = bit}; }
 FactPart lacks(std::uint32_t bit) { return {.kind = Kind::kLacks, .bit = bit}; }
+FactPart inner_has(std::uint32_t bit) { return has(bit + kInnerPresent); }
 FactPart in(FieldId field, std::uint64_t first, std::uint64_t last) {
     return {.kind = Kind::kNumber, .field = field, .first = first, .last = last};
 }
 FactPart is(FieldId field, std::uint64_t value) { return in(field, value, value); }
 FactPart masked(FieldId field, std::uint64_t mask, std::uint64_t value) {
     return {.kind = Kind::kNumber, .field = field, .mask = mask, .first = value, .last = value};
+}
+template <typename... Other>
+FactPart at_least(FieldId field, std::uint64_t bytes, Other... others) {
+    return {.kind = Kind::kAtLeast, .field = field, .first = bytes, .others = {others...}};
+}
+template <typename... Other>
+FactPart at_most(FieldId field, std::uint64_t bytes, Other... others) {
+    return {.kind = Kind::kAtMost, .field = field, .first = bytes, .others = {others...}};
 }
 FactPart comes_in() { return {.kind = Kind::kComesIn}; }
 template <typename... Part>
@@ -33,7 +42,9 @@ Parts then(Part... parts) {
 Parts within(Parts parts) {
     for (FactPart& part : parts) {
         if (part.kind == Kind::kHas || part.kind == Kind::kLacks) part.bit += kInnerPresent;
-        if (part.kind == Kind::kNumber) part.field = field_id(Layer::kInner, row_of(part.field));
+        const bool has_field = part.kind == Kind::kNumber || part.kind == Kind::kAtLeast || part.kind == Kind::kAtMost;
+        if (has_field) part.field = field_id(Layer::kInner, row_of(part.field));
+        for (FieldId& other : part.others) other = field_id(Layer::kInner, row_of(other));
     }
     return parts;
 }
@@ -47,6 +58,8 @@ std::vector<Fact> all_facts() {
     constexpr Layers OUTER = Layers::kOuter, BOTH = Layers::kBoth;  // NOLINT: as the table says it
 #define WEIR_FACT(layers, when_, then_) add(layers, when_, then_);
 #include "compiler/packet/fields.def"
+#define WEIR_FACT(layers, when_, then_) add(layers, when_, then_);
+#include "compiler/packet/facts.def"
     return facts;
 }
 

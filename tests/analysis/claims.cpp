@@ -10,7 +10,13 @@ namespace {
 std::size_t number_of(const std::string& rule) { return std::strtoull(rule.c_str() + 1, nullptr, 10); }
 
 const char* rule_logic(Code code) {
-    return code == Code::W401 ? "W401" : code == Code::W402 ? "W402" : code == Code::W403 ? "W403" : nullptr;
+    switch (code) {
+        case Code::W401: return "W401";
+        case Code::W402: return "W402";
+        case Code::W403: return "W403";
+        case Code::W453: return "W453";
+        default: return nullptr;
+    }
 }
 
 }  // namespace

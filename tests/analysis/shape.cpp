@@ -11,12 +11,14 @@ Bytes transport(const Shape& shape) {
                      .destination = shape.destination,
                      .seq = shape.seq,
                      .ack = shape.ack,
+                     .offset = shape.tcp_offset,
                      .flags = shape.flags,
                      .window = shape.window,
                      .options = shape.tcp_options},
                     shape.payload);
     else if (shape.protocol == 17)
-        bytes = udp({.source = shape.source, .destination = shape.destination}, shape.payload);
+        bytes =
+            udp({.source = shape.source, .destination = shape.destination, .length = shape.udp_length}, shape.payload);
     else if (shape.protocol == 132)
         bytes = sctp(shape.source, shape.destination, shape.payload);
     else if (is_echo_family)
@@ -31,7 +33,8 @@ Bytes extension_of(const Shape& shape, std::uint8_t number, std::uint8_t next) {
     if (number == 51) return authentication(next, 12);
     Bytes bytes = extension(next);
     if (number == 43) bytes[2] = shape.routing_type;
-    return bytes;
+    bytes[1] = shape.extension_words;
+    return bytes + zeros(8u * shape.extension_words);
 }
 
 Bytes datagram6(const Shape& shape) {

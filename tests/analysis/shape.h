@@ -29,6 +29,7 @@ struct Shape {
     bool has_fragment_header = false;        // IPv6: with neither offset nor more: an atomic fragment
     Bytes options{};                         // IPv4
     std::vector<std::uint8_t> extensions{};  // IPv6, before the Fragment header
+    std::uint8_t extension_words = 0;        // of 8 bytes, of each of them beside its first
     std::uint8_t routing_type = 0;
     std::uint8_t ttl = 64, tos = 0;
     std::uint16_t id = 0x1234;
@@ -41,6 +42,8 @@ struct Shape {
     std::uint16_t window = 65535;
     std::uint32_t seq = 1, ack = 0;
     Bytes tcp_options{};
+    int tcp_offset = -1;  // words; the header's own where negative
+    int udp_length = -1;  // likewise
     std::uint8_t type = 8, code = 0;
     std::uint16_t icmp_id = 1, icmp_seq = 1;
     Bytes payload{};

@@ -81,7 +81,8 @@ Truth<Some> truth_of(const SmallPolicy& policy, std::vector<Some> matches, const
     return truth;
 }
 
-// What is wrong with these as the rules that decide all packets of a rule; empty where they are as few as can be.
+// What is wrong with these as the rules that decide all packets of a rule; empty where they are as few as can be. A
+// rule that is itself shadowed decides nothing.
 template <typename Some>
 std::string wrong_blockers(const SmallPolicy& policy, const Truth<Some>& truth, std::size_t rule,
                            const std::vector<std::size_t>& blockers) {
@@ -93,7 +94,7 @@ std::string wrong_blockers(const SmallPolicy& policy, const Truth<Some>& truth, 
     };
     std::vector<std::size_t> may;
     for (std::size_t i = 0; i < rule; ++i)
-        if (policy.rules[i].decides() && !policy.rules[i].key) may.push_back(i);
+        if (policy.rules[i].decides() && !policy.rules[i].key && !truth.decided[i]) may.push_back(i);
     for (const std::size_t one : blockers) {
         if (std::find(may.begin(), may.end(), one) == may.end()) return fmt::format("r{} decides nothing", one);
         if ((truth.matches[one] & truth.matches[rule]).none()) return fmt::format("r{} takes none of the packets", one);

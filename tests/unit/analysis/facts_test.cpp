@@ -48,6 +48,18 @@ std::optional<bool> holds(const FactPart& part, const packet::Packet& packet) {
         if (number == nullptr) return std::nullopt;
         return (*number & part.mask) >= part.first && (*number & part.mask) <= part.last;
     }
+    if (part.kind == FactPart::Kind::kAtLeast || part.kind == FactPart::Kind::kAtMost) {
+        std::uint64_t sum = part.first;
+        for (const FieldId other : part.others) {
+            const auto& value = packet.value(other);
+            if (!value) return std::nullopt;
+            sum += std::get<std::uint64_t>(*value);
+        }
+        const auto& value = packet.value(part.field);
+        if (!value) return std::nullopt;
+        const std::uint64_t number = std::get<std::uint64_t>(*value);
+        return part.kind == FactPart::Kind::kAtLeast ? number >= sum : number <= sum;
+    }
     const Sign& sign = known[part.bit];
     if (!sign.field) return std::nullopt;
     const auto& value = packet.value(*sign.field);
