@@ -104,6 +104,13 @@ TEST_CASE("a spool is bounded, and has room again for what has left it") {
     while (spool->append("id", text) == nullptr) ++lines;
     CHECK(spool->append("id", text) == std::string("spool full"));
     CHECK((lines > 250 && lines < 300));
+    const auto on_disk = [&] {
+        std::uint64_t bytes = 0;
+        for (const auto& entry : fs::directory_iterator(folder.path / "spool"))
+            if (entry.path().extension() == ".spool") bytes += entry.file_size();
+        return bytes;
+    };
+    CHECK(spool->bytes() == on_disk());
     for (int left = lines; left > 0;) {
         const auto some = spool->first(64).size();
         REQUIRE(some != 0);
@@ -111,9 +118,8 @@ TEST_CASE("a spool is bounded, and has room again for what has left it") {
         left -= static_cast<int>(some);
     }
     CHECK(spool->append("id", text) == nullptr);
-    std::uint64_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(folder.path / "spool")) bytes += entry.file_size();
-    CHECK(bytes < 300'000);
+    CHECK(on_disk() < 300'000);
+    CHECK(spool->bytes() == on_disk());
 }
 
 TEST_CASE("a spool that a kill has cut, or somebody has changed, gives what is whole") {
@@ -232,6 +238,7 @@ TEST_CASE("a sink with a spool: nothing is lost while its peer is away, nor by t
         sink->deliver(batch);
         CHECK(batch.size() == 0);
         CHECK(sink->spool()->spooled == 20);
+        CHECK((sink->spool()->bytes > 20 && sink->spool()->max_bytes == 1 << 20));
     }
     CHECK(sent.empty());
     is_away = false;
