@@ -165,6 +165,8 @@ struct MeasureStatus {
         std::uint64_t p50 = 0, p90 = 0, p99 = 0;  // within 12.5%
         std::uint64_t max = 0;
         std::vector<std::uint64_t> buckets{};  // values up to each of `bounds`, exactly; of the first kBucketedKeys
+        // Of the same keys, values in each bucket of the table (bpf/histogram.h), without those of 0 at the end.
+        std::vector<std::uint64_t> counts{};
     };
     static constexpr std::size_t kBucketedKeys = 20;
     std::string name;

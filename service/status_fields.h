@@ -123,6 +123,7 @@ void describe_measures(Fields& fields, typename Fields::template Of<runtime::Eng
             line("p99", one.p99);
             line("max", one.max);
             line.optional("buckets", one.buckets);
+            line.optional("counts", one.counts);
         });
         row("refused", measure.refused);
     });

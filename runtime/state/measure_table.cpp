@@ -257,6 +257,11 @@ std::vector<std::uint64_t> MeasuredKey::up_to(const std::vector<std::uint64_t>& 
     return values;
 }
 
+std::vector<std::uint64_t> MeasuredKey::filled_buckets() const {
+    const auto last = std::find_if(buckets.rbegin(), buckets.rend(), [](std::uint64_t values) { return values != 0; });
+    return {buckets.begin(), last.base()};
+}
+
 Result<MeasureStatus> measure_status(const bpf::MeasureInfo& info, int fd) {
     auto table = MeasureTable::open(fd);
     if (!table) return table.error();
@@ -276,7 +281,9 @@ Result<MeasureStatus> measure_status(const bpf::MeasureInfo& info, int fd) {
     for (const MeasuredKey* key : keys) {
         status.keys.push_back({key_texts(info.keys, key->words), key->count, key->sum, key->quantile(500),
                                key->quantile(900), key->quantile(990), key->largest});
-        if (status.keys.size() <= MeasureStatus::kBucketedKeys) status.keys.back().buckets = key->up_to(status.bounds);
+        if (status.keys.size() > MeasureStatus::kBucketedKeys) continue;
+        status.keys.back().buckets = key->up_to(status.bounds);
+        status.keys.back().counts = key->filled_buckets();
     }
     return status;
 }

@@ -26,6 +26,8 @@ struct MeasuredKey {
     std::uint64_t quantile(std::uint32_t thousandths) const;
     // How many values do not exceed each of `bounds`, which ascend; exact where a bucket ends at each.
     std::vector<std::uint64_t> up_to(const std::vector<std::uint64_t>& bounds) const;
+    // All buckets but those of 0 at the end.
+    std::vector<std::uint64_t> filled_buckets() const;
 };
 
 class MeasureTable {

@@ -38,7 +38,7 @@ const SCRIPTS = {
     const show = line => line ? {same: ' ', added: '+', removed: '-'}[line.kind] + line.text + `@${line.old}:${line.new}` : '...';
     return around === undefined ? lines.map(show) : all.hunks(lines, around).map(show);
   },
-  quantile: (all, [bounds, upTo, count, shares]) => shares.map(share => Math.round(all.quantile(all.bins(bounds, upTo, count), share))),
+  quantile: (all, [counts, shares]) => shares.map(share => Math.round(all.quantile(all.bins(counts), share))),
   findings: (all, status) => all.findings(status).map(one => [one.level, one.view]),
   clock: (all, steps) => { const clock = new all.EngineClock(); return steps.map(([taken, now]) => clock.local(taken ?? NaN, now)) },
   event: (all, eve) => { const row = all.eventRow(eve, 7); delete row.eve; return row },
@@ -91,12 +91,14 @@ class Pure(PageCase):
         self.assertEqual(self.call("clock", "clock", [[None, 5], [100, 5200], [1100, 6500], [2100, 7150], [3100, 8200], [50, 19000], [1050, 20000], [61050, 100000]]), [5, 5200, 6200, 7150, 8150, 19000, 20000, 100000])
 
     def test_quantiles(self):
-        bounds = [0, 1, 3, 7, 15]
-        self.assertEqual(self.call("quantiles", "quantile", [bounds, [0, 0, 0, 0, 100], 100, [0.5, 0.99, 1]]), [11, 15, 15])
-        self.assertEqual(self.call("quantiles", "quantile", [bounds, [10, 10, 10, 10, 10], 10, [0.01, 0.5, 1]]), [0, 0, 0])
-        self.assertEqual(self.call("quantiles", "quantile", [bounds, [50, 50, 50, 99, 99], 100, [0.5, 0.99, 1]]), [0, 7, 31])
-        self.assertEqual(self.call("quantiles", "quantile", [bounds, [0, 0, 0, 0, 0], 0, [0.5]]), ["NaN"])
-        self.table("quantiles", "between", [([5, 9], [2, 4], [3, 5]), ([5, 9], None, [5, 9]), ([1, 2], [5, 9], [1, 2]), ([5, 9], [1], [5, 9])])
+        self.table("quantiles", "bucketFirst", [(0, 0), (3, 3), (4, 4), (7, 7), (8, 8), (9, 10), (11, 14), (12, 16), (13, 20), (88, 1 << 23), (251, 7 << 61)])
+        self.assertEqual(self.call("quantiles", "each", ["bins", [[[1, 0, 0, 2, 0, 0, 0, 0, 3]]]])[0][-1], {"from": 8, "to": 9, "count": 3})
+        nothing, in_13 = [0] * 13, [0] * 13 + [100]          # from 20 to 23
+        self.assertEqual(self.call("quantiles", "quantile", [in_13, [0.5, 0.99, 1]]), [21, 23, 23])
+        self.assertEqual(self.call("quantiles", "quantile", [[10], [0.01, 0.5, 1]]), [0, 0, 0])
+        self.assertEqual(self.call("quantiles", "quantile", [[50, *nothing[1:], 50], [0.5, 0.51, 1]]), [0, 20, 23])
+        self.assertEqual(self.call("quantiles", "quantile", [nothing, [0.5]]), ["NaN"])
+        self.table("quantiles", "between", [([5, 9], [2, 4], [3, 5]), ([5, 9], None, [5, 9]), ([1, 2], [5, 9], [1, 2]), ([5, 9], [1], [4, 9]), ([5], [1, 1], [5])])
         self.table("quantiles", "niceTop", [(0, 1), (0.7, 0.8), (1, 1), (7.2, 8), (11, 15), (26000, 30000), (51, 60)])
         self.table("quantiles", "logTicks", [(900, 110000, [1000, 10000, 100000]), (1, 10, [1, 2, 5, 10])])
 

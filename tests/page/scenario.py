@@ -161,25 +161,25 @@ class Scenario:
             self.add(f"matched {name}", matched)
             self.add(f"suppressed {name}", matched * (1 - kept))
         for place, (middle, spread, rate) in MEASURED.items():
-            histogram = self.histograms.setdefault(place, [0] * 64)
+            histogram = self.histograms.setdefault(place, [0] * 252)
             for _ in range(min(400, max(1, int(rate * seconds)))):
                 value = self.random.lognormvariate(math.log(middle * (1 + 0.5 * math.sin(self.at / 60))), spread)
                 if self.random.random() < 0.02:
                     value *= 20
-                histogram[min(63, max(0, int(value).bit_length()))] += 1
+                histogram[bucket_of(int(value))] += 1
 
     def measures(self):
         result = []
-        for name, unit, by, bounds in (("answers", "ns", ["port.src"], range(10, 41)), ("handshakes", "ns", ["ip.dst/24"], range(10, 41)), ("sizes", "bytes", [], range(5, 25))):
+        for name, unit, by in (("answers", "ns", ["port.src"]), ("handshakes", "ns", ["ip.dst/24"]), ("sizes", "bytes", [])):
             keys = []
             for (measure, key), histogram in self.histograms.items():
                 if measure != name:
                     continue
                 count = sum(histogram)
-                below = [sum(histogram[:power + 1]) for power in bounds]
-                keys.append({"key": [key] if key else [], "count": count, "sum": count * 1000, **quantiles(histogram), "buckets": below})
+                filled = max(bucket for bucket, values in enumerate(histogram) if values) + 1
+                keys.append({"key": [key] if key else [], "count": count, "sum": count * 1000, **quantiles(histogram), "counts": histogram[:filled]})
             keys.sort(key=lambda one: -one["count"])
-            result.append({"name": name, "unit": unit, "by": by, "bounds": [2 ** power - 1 for power in bounds], "keys": keys, "refused": 0})
+            result.append({"name": name, "unit": unit, "by": by, "keys": keys, "refused": 0})
         return result
 
     def rules(self):
@@ -293,12 +293,21 @@ MEASURED = {("answers", "443"): (9e6, 0.7, 60), ("answers", "80"): (3e6, 0.5, 22
             ("handshakes", "192.0.2.0/24"): (21e6, 0.6, 40), ("handshakes", "203.0.113.0/24"): (1.2e6, 0.4, 16), ("sizes", ""): (700, 0.9, 120)}
 
 
+def bucket_of(value):
+    """As bpf/histogram.h has it: 0 to 3 have a bucket each, then each power of two has four."""
+    power = max(2, value.bit_length() - 1)
+    return value if value < 4 else 4 * (power - 1) + (value >> (power - 2)) - 4
+
+
+def first_of(bucket):
+    return bucket if bucket < 4 else (4 + bucket % 4) << (bucket // 4 - 1)
+
+
 def quantiles(histogram):
     count, found, below = sum(histogram), {}, 0
-    for power, values in enumerate(histogram):
-        for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
-            if name not in found and values and below + values >= share * count:
-                low = 2 ** max(0, power - 1)
-                found[name] = int(low * 2 ** ((share * count - below) / values))
+    for bucket, values in enumerate(histogram):
         below += values
-    return {**found, "max": 2 ** max(power for power, values in enumerate(histogram) if values) - 1}
+        for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+            if name not in found and below >= share * count:
+                found[name] = (first_of(bucket) + first_of(bucket + 1)) // 2
+    return {**found, "max": first_of(max(bucket for bucket, values in enumerate(histogram) if values) + 1) - 1}

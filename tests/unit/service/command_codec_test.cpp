@@ -192,7 +192,7 @@ TEST_CASE("a status keeps everything on its way") {
     engine.alerts.emplace_back().matched = 14;
     engine.sinks.emplace_back().state = "no room";
     engine.sinks[0].spool.emplace().max_bytes = 18;
-    engine.measures = {{"m", "ns", {{{"22"}, 3, 4, 5, 6, 7, 8, {1, 2}}}, 9, {"tcp.dport"}, {1023, 2047}}};
+    engine.measures = {{"m", "ns", {{{"22"}, 3, 4, 5, 6, 7, 8, {1, 2}, {0, 3}}}, 9, {"tcp.dport"}, {1023, 2047}}};
     reply.reloads = {1, 2, 3, true, 31.5, 9, 0.25};
     reply.process = {"1.2.3", "now", 1.5, 4096};
     reply.samples = StatusReply::Samples{"/s", 15, "ok"};
@@ -208,6 +208,7 @@ TEST_CASE("a status keeps everything on its way") {
     CHECK((status.in_force.confirm_within_ms == 500u && status.in_force.falls_back_to == 6u));
     CHECK((status.rules.at(0).verdict == "drop" && status.rules[0].observed));
     CHECK(status.measures.at(0).keys.at(0).buckets == std::vector<std::uint64_t>{1, 2});
+    CHECK(status.measures.at(0).keys.at(0).counts == std::vector<std::uint64_t>{0, 3});
     CHECK((std::get<StatusReply>(*read).reloads.last_refused && status.sinks.at(0).spool->max_bytes == 18));
     CHECK(encode_result(*read).starts_with(R"({"name":"eth0","policy":"p","generation":7,)"));
 }

@@ -28,13 +28,12 @@ export interface MeasureKey {
   p90: number;
   p99: number;
   max: number;
-  buckets?: number[]; // values up to each of `bounds`
+  counts?: number[]; // values in each bucket
 }
 export interface Measure {
   name: string;
   unit: string;
   by?: string[];
-  bounds?: number[];
   keys: MeasureKey[];
   refused: number;
 }

@@ -1,30 +1,23 @@
-// Histograms as an engine gives them: `bounds`, inclusive, and how many values there are up to each of them.
+// Histograms as an engine gives them: values 0 to 3 have a bucket each, and then each power of two has four.
 // @ts-check
 
 /** @typedef {{from: number, to: number, count: number}} Bin values `from` to `to`, inclusive */
 
-/** @param {number[]} bounds @param {number[]} upTo @param {number} all @param {number} [largest] @returns {Bin[]} */
-export function bins(bounds, upTo, all, largest) {
-  /** @type {Bin[]} */
-  const result = [];
-  let before = 0;
-  let from = 0;
-  for (let i = 0; i < bounds.length; ++i) {
-    const to = /** @type {number} */ (bounds[i]);
-    const count = Math.max(0, (upTo[i] ?? before) - before);
-    result.push({ from, to, count });
-    before += count;
-    from = to + 1;
-  }
-  if (all > before) result.push({ from, to: Math.max(largest ?? 0, from * 2 - 1), count: all - before });
-  return result;
+/** The smallest value of a bucket. @param {number} bucket */
+export function bucketFirst(bucket) {
+  return bucket < 4 ? bucket : (4 + (bucket % 4)) * Math.pow(2, Math.floor(bucket / 4) - 1);
 }
 
-/** What came between two readings. Counters that were set back give the later one. @param {number[]} later @param {number[] | undefined} earlier */
+/** @param {number[]} counts of values, by bucket @returns {Bin[]} */
+export function bins(counts) {
+  return counts.map((count, i) => ({ from: bucketFirst(i), to: bucketFirst(i + 1) - 1, count }));
+}
+
+/** What came between two readings; the later one may have more buckets. Counters that were set back give the later one.
+ * @param {number[]} later @param {number[] | undefined} earlier @returns {number[]} */
 export function between(later, earlier) {
-  if (!earlier || earlier.length !== later.length) return later;
-  if (later.some((value, i) => value < /** @type {number} */ (earlier[i]))) return later;
-  return later.map((value, i) => value - /** @type {number} */ (earlier[i]));
+  if (!earlier || earlier.length > later.length || earlier.some((value, i) => value > /** @type {number} */ (later[i]))) return later;
+  return later.map((value, i) => value - (earlier[i] ?? 0));
 }
 
 /** The value below which a share of all values are; even on a logarithmic axis within a bin. NaN of no values.

@@ -76,7 +76,7 @@ export function Histogram({ label, bins: all, marks, unit }: Props) {
             {measured(at.from, unit)} to {measured(at.to, unit)}: <b>{whole(at.count)}</b> values, {percent(at.count / sum)}
           </span>
         ) : (
-          <span class="muted">{short(sum)} values; each bar is a power of two</span>
+          <span class="muted">{short(sum)} values; four bars for each power of two</span>
         )}
       </figcaption>
     </figure>

@@ -96,7 +96,7 @@ function MeasurePanel({ measure, store, filter }: { measure: Measure; store: Sto
 function KeyPlots({ measure, one, store }: { measure: Measure; one: MeasureKey; store: Store }) {
   const [span, setSpan] = useState<"all" | "recent">("all");
   const { unit } = measure;
-  const all = binsOf(measure, one);
+  const all = binsOf(one);
   const recent = store.trends.recent(measure, one);
   const shown = span === "recent" && recent ? recent : all;
   const marks: Mark[] =
@@ -179,7 +179,7 @@ function KeyPlots({ measure, one, store }: { measure: Measure; one: MeasureKey; 
 
 const pad = (values: number[]) => [...new Array<number>(Math.max(0, kTrendSamples - values.length)).fill(NaN), ...values];
 
-// Keys beyond the first twenty have no buckets: their percentiles as places on a line.
+// Keys beyond the first twenty have no histogram: their percentiles as places on a line.
 function Range({ one, unit, title }: { one: MeasureKey; unit: string; title: string }) {
   const low = Math.max(1, one.p50 / 4);
   const high = Math.max(low * 2, one.max);
