@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
 
@@ -48,6 +50,9 @@ StatusSource::Rendered StatusSource::render(const Job& job) {
     const std::size_t begin = job.line.find(kKey) + kKey.size();
     Answer status, metrics;
     status.body = job.line.substr(begin, job.line.size() - begin - 1) + "\n";
+    // By this machine's monotonic clock: a rate between two answers does not depend on when they were fetched.
+    status.headers.emplace_back("Weir-Taken-Ms",
+                                fmt::format("{}.{:03}", job.taken_ns / 1'000'000, job.taken_ns / 1000 % 1000));
     metrics.type = kMetricsType;
     metrics.body = metrics_text(std::get<StatusReply>(*reply), job.door);
     return {SharedAnswer(status), SharedAnswer(metrics)};
@@ -96,7 +101,7 @@ void StatusSource::ask(Server& server, std::uint64_t id, What what) {
 void StatusSource::step(Server& server, const DoorStatus& door) {
     if (auto line = std::exchange(line_, std::nullopt)) {
         const std::lock_guard lock(mutex_);
-        job_ = {std::move(*line), door};
+        job_ = {std::move(*line), door, asked_ns_};
         has_work_.notify_one();
     }
     std::uint64_t times = 0;

@@ -43,6 +43,7 @@ private:
     struct Job {
         std::string line;
         DoorStatus door;
+        std::uint64_t taken_ns;
     };
     struct Waiting {
         std::uint64_t id;

@@ -45,6 +45,12 @@ class States(PageCase):
         browser.driver.refresh()
         browser.wait("ssh_guess", "the rules, after the page was loaded again")
         self.assertNotIn(double.token, browser.run("return document.documentElement.outerHTML"))
+        browser.run("document.activeElement.blur()")
+        browser.keys("?")
+        browser.wait("Forget the token", "the help")
+        browser.run("[...document.querySelectorAll('dialog button')].find(one => one.innerText === 'Forget the token').click()")
+        browser.wait("This engine asks for a token", "the question, once the token is forgotten")
+        self.assertEqual(browser.run("return sessionStorage.length"), 0)
 
     def enter(self, token):
         self.browser.run("const field = document.querySelector('form.token input'); field.focus(); field.select()")

@@ -17,7 +17,7 @@ SAYS = {
     "rules": ["web", "dns_amplification", "redirect", "would drop", "default egress", "malformed"],
     "events": ["guessing", "suppressed", "streaming", "→"],
     "sinks": ["webhook", "connection refused", "spool full", "offered", "Escalations", "Responses"],
-    "measures": ["answers", "by port.src", "8443", "handshakes", "four bars for each power of two", "p99"],
+    "measures": ["answers", "by port.src", "8443", "handshakes", "the area of a bar is its values", "p99"],
     "sets": ["blocked", "scanners", "/var/lib/weir/eth0/sets", "rate(ip.src) per 1m"],
     "flows": ["established", "GB", "[2001:db8::1]:443", "room for"],
     "reloads": ["unconfirmed", "goes back to generation 7", "In the shadow: next", "rdp", "generation 8 of edge is in force", "0.21 µs"],

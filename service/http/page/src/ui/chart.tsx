@@ -24,7 +24,7 @@ const kLeft = 52;
 const kRight = 8;
 const kTop = 8;
 const kBottom = 20;
-const kGapMs = 4500; // without a sample for longer than that, nothing is known
+const kGapMs = 7500; // without a sample for longer than that, nothing is known
 
 export function TimeChart({ label, times: all, series, stacked = false, format, height = 180, spanMs = 300_000, log = false }: Props) {
   const [place, size] = useSize<HTMLDivElement>();

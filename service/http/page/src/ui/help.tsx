@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { token } from "../engine/api";
 import { Dialog } from "./dialog";
 import { keysAreOn, turnKeys } from "./shortcuts";
 
@@ -41,6 +42,19 @@ export function Help({ open, onClose }: { open: boolean; onClose: () => void }) 
         />
         Single keys (1 – 9, /, p, t, ?) work
       </label>
+      {token.get() ? (
+        <p>
+          <button
+            type="button"
+            onClick={() => {
+              token.forget();
+              location.reload();
+            }}
+          >
+            Forget the token
+          </button>
+        </p>
+      ) : null}
       <p class="muted">This page only reads. weir reload, weir set and the other commands change the engine.</p>
     </Dialog>
   );

@@ -29,10 +29,12 @@ export function Histogram({ label, bins: all, marks, unit }: Props) {
   const width = Math.max(200, size.width || 600);
   const bins = filled(all);
   const sum = bins.reduce((count, bin) => count + bin.count, 0);
-  const most = bins.reduce((max, bin) => Math.max(max, bin.count), 0);
   const low = Math.max(1, Math.min(bins[0] ? lowEnd(bins[0]) : 1, ...marks.map((mark) => mark.value).filter((value) => value > 0)));
   const high = Math.max(low * 2, bins.at(-1)?.to ?? 1, ...marks.map((mark) => mark.value).filter(Number.isFinite));
   const x = (value: number) => kSide + ((width - 2 * kSide) * Math.log(Math.max(value, low) / low)) / Math.log(high / low);
+  // Bars differ in width: the area of a bar is its values.
+  const density = (bin: Bin) => bin.count / (x(bin.to + 1) - x(lowEnd(bin)));
+  const most = bins.reduce((max, bin) => Math.max(max, density(bin)), 0);
   const inner = kHeight - kTop - kBottom;
   const said = marks.map((mark) => `${mark.name} ${measured(mark.value, unit)}`).join(", ");
 
@@ -50,8 +52,8 @@ export function Histogram({ label, bins: all, marks, unit }: Props) {
           ))}
           <line class="ground" x1={kSide} x2={width - kSide} y1={kTop + inner} y2={kTop + inner} />
           {bins.map((bin) => {
-            const left = x(bin.from);
-            const height = most > 0 ? Math.max(bin.count > 0 ? 1.5 : 0, (bin.count / most) * inner) : 0;
+            const left = x(lowEnd(bin));
+            const height = most > 0 ? Math.max(bin.count > 0 ? 1.5 : 0, (density(bin) / most) * inner) : 0;
             const bar = { x: left + 0.5, width: Math.max(1, x(bin.to + 1) - left - 1) };
             return (
               <g key={bin.from} onPointerEnter={() => setAt(bin)}>
@@ -76,7 +78,7 @@ export function Histogram({ label, bins: all, marks, unit }: Props) {
             {measured(at.from, unit)} to {measured(at.to, unit)}: <b>{whole(at.count)}</b> values, {percent(at.count / sum)}
           </span>
         ) : (
-          <span class="muted">{short(sum)} values; four bars for each power of two</span>
+          <span class="muted">{short(sum)} values; the area of a bar is its values</span>
         )}
       </figcaption>
     </figure>
