@@ -62,7 +62,7 @@ class Keys(PageCase):
     def test_skip_link(self):
         self.browser.run("document.querySelector('.skip').focus()")
         self.browser.keys("Enter")
-        self.assertEqual(self.focus()["id"], "view")
+        self.assertEqual(self.focus()["id"], "main")
 
     def test_tabs(self):
         self.browser.run("document.querySelector('#tab-overview').focus()")

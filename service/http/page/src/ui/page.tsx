@@ -61,15 +61,17 @@ export function Page() {
       </button>
       <Header store={store} theme={theme} onTheme={cycle} onHelp={() => setHelp(true)} />
       <Tabs view={view} store={store} />
-      <main id="view" ref={main} tabIndex={-1} role="tabpanel" aria-labelledby={`tab-${view}`} class={`view-${view}`}>
-        <LinkBanner store={store} />
-        {store.link.state === "token" ? (
-          <TokenForm store={store} />
-        ) : status ? (
-          <Shown key={view} route={route} store={store} status={status} />
-        ) : (
-          <Waiting store={store} />
-        )}
+      <main id="main" ref={main} tabIndex={-1} class={`view-${view}`}>
+        <div id="view" role="tabpanel" aria-labelledby={`tab-${view}`}>
+          <LinkBanner store={store} />
+          {store.link.state === "token" ? (
+            <TokenForm store={store} />
+          ) : status ? (
+            <Shown key={view} route={route} store={store} status={status} />
+          ) : (
+            <Waiting store={store} />
+          )}
+        </div>
       </main>
       <Help open={help} onClose={() => setHelp(false)} />
     </div>
