@@ -30,9 +30,10 @@ function(weir_bpf_template name source target)
   weir_embed(${name} ${bitcode} ${target})
 endfunction()
 
-# The same for a program that needs no policy: to a BPF object, not to bitcode. ARGS: further flags.
+# The same for a program that needs no policy: to a BPF object, not to bitcode. ARGS: further flags. Its name does not end with
+# .o: CMake would put it into the archive, as its first member, and linkers take an archive for what its first member is.
 function(weir_bpf_object name source target)
-  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${WEIR_CLANG} -target bpfel -mcpu=v3 ${ARGN} -std=gnu11 -O2 -g -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
@@ -40,7 +41,7 @@ function(weir_bpf_object name source target)
             -c ${source} -o ${object} -MD -MF ${object}.d
     DEPENDS ${source}
     DEPFILE ${object}.d
-    COMMENT "BPF object ${name}.o"
+    COMMENT "BPF object ${name}.bpf"
     VERBATIM)
   weir_embed(${name} ${object} ${target})
 endfunction()

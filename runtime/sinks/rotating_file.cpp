@@ -63,6 +63,12 @@ bool RotatingFile::is_at_its_path() const {
            ours.st_ino == there.st_ino;
 }
 
+// True where another file is at its path: logrotate's `create`.
+bool RotatingFile::is_replaced() const {
+    struct stat there{};
+    return stat(path_.c_str(), &there) == 0 && !is_at_its_path();
+}
+
 bool RotatingFile::rotate() {
     if (!is_at_its_path()) return open_now();  // somebody else has rotated it
     const auto numbered = [&](std::uint32_t number) { return fmt::format("{}.{}", path_, number); };
@@ -91,8 +97,9 @@ bool RotatingFile::reopen() {
 
 bool RotatingFile::make_room(std::size_t bytes) {
     struct stat facts{};
-    // A file that somebody removed takes what is written, but nobody will read it.
-    if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0)) file_ = UniqueFd();
+    // A file that somebody removed takes what is written, but nobody will read it; one in whose place there is another has
+    // been rotated by somebody else. One that was renamed only goes on until it is opened again.
+    if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0 || is_replaced())) file_ = UniqueFd();
     if (!file_ && !open_now()) return false;
     if (fstat(file_.get(), &facts) != 0) return failed("reading the size of");
     const auto size = static_cast<std::uint64_t>(facts.st_size);

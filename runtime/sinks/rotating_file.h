@@ -55,6 +55,7 @@ private:
     bool open_now();
     bool failed(const char* what);
     bool is_at_its_path() const;
+    bool is_replaced() const;
     bool take_back(std::size_t bytes);
     bool end_torn_line();
 

@@ -95,6 +95,18 @@ TEST_CASE("an EVE file in whose place somebody put another one goes on with that
     CHECK_FALSE(fs::exists(path.string() + ".1"));
 }
 
+TEST_CASE("an EVE file without a rotation of its own goes on in the one that logrotate made, without a signal") {
+    Folder folder;
+    const fs::path path = folder.path / "eve.json";
+    EveFile eve(path, 0, 0);
+    REQUIRE(deliver_one(eve, 0));
+    fs::rename(path, folder.path / "eve.json-20260102");
+    std::ofstream{path};
+    for (int i = 1; i < 3; ++i) REQUIRE(deliver_one(eve, i));
+    CHECK(lines_of(folder.path / "eve.json-20260102").size() == 1);
+    CHECK(lines_of(path).size() == 2);
+}
+
 TEST_CASE("a rotation that fails moves the kept files once, however often it is tried") {
     Folder folder;
     const fs::path path = folder.path / "eve.json";

@@ -1,0 +1,13 @@
+# Run by `cmake --install`: what depends on the prefix.
+set(etc "${CMAKE_INSTALL_PREFIX}/etc")
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(etc /etc)
+endif()
+file(READ "${source}/packaging/systemd/weir@.service" unit)
+string(REPLACE "=/usr/bin/weir " "=${CMAKE_INSTALL_PREFIX}/${bindir}/weir " unit "${unit}")
+set(units "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
+message(STATUS "Installing: ${units}/weir@.service")
+file(WRITE "${units}/weir@.service" "${unit}")
+file(CHMOD "${units}/weir@.service" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+file(INSTALL DESTINATION "${etc}/weir" TYPE FILE PERMISSIONS OWNER_READ OWNER_WRITE FILES "${source}/packaging/etc/example.env")
+file(INSTALL DESTINATION "${etc}/logrotate.d" TYPE FILE FILES "${source}/packaging/logrotate.d/weir")
