@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -48,6 +49,15 @@ void add_quiet(CLI::App& command) {
     for (CLI::App* below : command.get_subcommands([](CLI::App*) { return true; })) add_quiet(*below);
 }
 
+// `--version` belongs to no command, and is answered before other options are read.
+bool asks_for_json(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i)
+        if (const std::string_view word = argv[i];
+            word == "--format=json" || (word == "--format" && i + 1 < argc && std::string_view(argv[i + 1]) == "json"))
+            return true;
+    return false;
+}
+
 // Made when there is still memory.
 std::string& out_of_memory_text() {
     static std::string text;
@@ -80,7 +90,9 @@ int main(int argc, char** argv) {
     std::signal(SIGXFSZ, SIG_IGN);
     CLI::App app{kAbout, "weir"};
     app.footer(kStatuses);
-    app.set_version_flag("--version", weir::cli::version_text);
+    app.set_version_flag("--version", [argc, argv] {
+        return asks_for_json(argc, argv) ? weir::cli::version_json() : weir::cli::version_text();
+    });
     app.require_subcommand(1);
     int status = weir::kOk;
     for (const auto add :

@@ -97,8 +97,8 @@ bool RotatingFile::reopen() {
 
 bool RotatingFile::make_room(std::size_t bytes) {
     struct stat facts{};
-    // A file that somebody removed takes what is written, but nobody will read it; one in whose place there is another has
-    // been rotated by somebody else. One that was renamed only goes on until it is opened again.
+    // A file that somebody removed takes what is written, but nobody will read it; one in whose place there is another
+    // has been rotated by somebody else. One that was renamed only goes on until it is opened again.
     if (file_ && (fstat(file_.get(), &facts) != 0 || facts.st_nlink == 0 || is_replaced())) file_ = UniqueFd();
     if (!file_ && !open_now()) return false;
     if (fstat(file_.get(), &facts) != 0) return failed("reading the size of");

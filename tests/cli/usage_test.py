@@ -4,6 +4,8 @@ takes files does with none, a folder, a missing one and several."""
 import json
 import os
 import re
+import shutil
+import subprocess
 import unittest
 
 from command_case import SOURCE, CommandCase, run
@@ -47,11 +49,29 @@ class Usage(CommandCase):
     def test_version(self):
         said = run("--version")
         self.assertEqual(said.returncode, 0)
-        self.assertRegex(said.stdout, r"\Aweir \d+\.\d+\.\d+ \(([0-9a-f]{12}(-dirty)?, )?\w*\)\n"
+        self.assertRegex(said.stdout, r"\Aweir \d+\.\d+\.\d+ \(([0-9a-f]{12}(-dirty)?|from an archive), \w*\)\n"
                                       r"LLVM 19\.\d+\.\d+, libbpf \d+\.\d+, kernel \S+, policy ABI \d+\n\Z")
         self.assertIn(f"kernel {os.uname().release},", said.stdout)
         abi = re.search(r"#define WEIR_ABI_VERSION (\d+)", (SOURCE / "bpf/abi.h").read_text())[1]
         self.assertTrue(said.stdout.endswith(f"policy ABI {abi}\n"))
+        for words in (["--version", "--format", "json"], ["--format=json", "--version"]):
+            told = json.loads(run(*words).stdout)
+            commit = "from an archive" if told["commit"] is None else told["commit"] + ("-dirty" if told["changed"] else "")
+            self.assertEqual(f"weir {told['version']} ({commit}, {told['build_type']})\nLLVM {told['llvm']}, libbpf {told['libbpf']}, "
+                             f"kernel {told['kernel']}, policy ABI {told['abi']}\n", said.stdout, words)
+
+    def test_the_commit_of_a_build(self):
+        made = lambda source, script: (cmake("-DSOURCE=" + str(source), f"-DOUTPUT={self.folder}/id.h", "-P", str(script)),
+                                       (self.folder / "id.h").read_text())[1]
+        cmake = lambda *words: subprocess.run(["cmake", *words], check=True, capture_output=True)
+        shutil.copytree(SOURCE / "cmake", self.folder / "cmake")
+        script, archive = self.folder / "cmake/build_id.cmake", self.folder / "cmake/archive_commit.txt"
+        # Sources without git, as they are; and as `git archive` writes that file.
+        self.assertEqual(made(self.folder, script), '#define WEIR_COMMIT ""\n')
+        archive.write_text("0123456789abcdef0123456789abcdef01234567\n")
+        self.assertEqual(made(self.folder, script), '#define WEIR_COMMIT "0123456789ab"\n')
+        if (SOURCE / ".git").exists():
+            self.assertRegex(made(SOURCE, script), r'WEIR_COMMIT "[0-9a-f]{12}(-dirty)?"')
 
     def test_every_command_has_help_and_quiet(self):
         commands = self.commands()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """host_test.py [--base FOLDER] WEIR.deb NEXT.deb: installs the package in a bare Debian 12, runs it there on a veth pair of this
-kernel, upgrades it to NEXT.deb (a later revision) under load, removes and purges it.
+kernel, upgrades it to NEXT.deb (a later revision) under load, removes and purges it; then follows packaging/container/Containerfile.
 
 A bare Debian 12 is what `debootstrap --variant=minbase bookworm` makes, from the mirror that this host's apt has; --base FOLDER takes
 a copy of one that is there. Skipped (77) without root, debootstrap, a mirror, or the right to load BPF programs. No systemd runs in
@@ -37,7 +37,7 @@ SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >> /systemctl.log
 engine=$(cat /engine.pid 2>/dev/null || true)
 case "$*" in
-    *restart*) [ -z "$engine" ] || { kill -KILL "$engine"; echo restart > /engine.order; while [ -e /engine.order ]; do sleep 0.05; done; } ;;
+    *restart*) [ -z "$engine" ] || { echo restart > /engine.order; kill -KILL "$engine"; while [ -e /engine.order ]; do sleep 0.05; done; } ;;
     "stop weir@"*) [ -z "$engine" ] || { echo stop > /engine.order; kill -TERM "$engine"; while [ -e /engine.order ]; do sleep 0.05; done; } ;;
 esac
 """
@@ -82,7 +82,8 @@ class Host:
 
     def apt(self, *words):
         """With this host's own network."""
-        return run("chroot", self.root, "apt-get", "--yes", "--no-install-recommends", *words, env=self.environment)
+        return run("chroot", self.root, "apt-get", "--yes", "--no-install-recommends",
+                   "--option", f"DPkg::Path={self.environment['PATH']}", *words, env=self.environment)
 
     def weir(self, *words):
         return json.loads(self("weir", *words, "--format", "json").stdout)
@@ -277,7 +278,27 @@ def remove(host, unit):
     left = host.names()
     is_true(left == [], f"purged: nothing is left {left}")
     is_true(host("getent", "passwd", "weir", check=False).returncode == 2, "nor its user")
-    is_true(os.listdir(host.root / "sys/fs/bpf") == [], "nor a pin")
+    pins = host("find", "/sys/fs/bpf", "-mindepth", "1").stdout.split()
+    is_true(pins == [], f"nor a pin {pins}")
+
+
+def contain(host, package):
+    """The steps of the Containerfile, in a root of its own; then what its entry point and its command say."""
+    text = (pathlib.Path(__file__).parents[2] / "packaging/container/Containerfile").read_text().replace("\\\n", " ")
+    steps = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
+    is_true(steps[0] == ["FROM", "debian:12-slim"], "the image begins with Debian 12")
+    for word, rest in steps[1:]:
+        if word == "COPY":
+            is_true(pathlib.PurePath(package.name).match(rest.split()[0]), "the image copies the package")
+            shutil.copy(package, host.root / rest.split()[1].strip("/"))
+        elif word == "RUN":
+            run("chroot", host.root, "sh", "-c", rest, env=host.environment)
+    entry, command = (json.loads(dict(map(tuple, steps))[word]) for word in ("ENTRYPOINT", "CMD"))
+    is_true("Usage: weir" in host(*entry, *command).stdout, "the container's command")
+    is_true("ok" in host(*entry, "check", "/usr/share/weir/rules/demo/edge.rules").stdout, "weir check in the container")
+    packages = host("dpkg-query", "-W", "-f", "${Package}\n").stdout.split()
+    is_true("systemd" not in packages and "systemd-standalone-sysusers" in packages, "it has no systemd")
+    is_true(host("sh", "-c", "ls /tmp /var/lib/apt/lists").stdout.split() == ["/tmp:", "/var/lib/apt/lists:"], "it keeps no package and no lists")
 
 
 def debootstrap(base, root):
@@ -314,12 +335,13 @@ def main():
     arguments.add_argument("package", type=pathlib.Path)
     arguments.add_argument("next", type=pathlib.Path)
     arguments = arguments.parse_args()
-    root = pathlib.Path(tempfile.mkdtemp(prefix="weir-host-"))
+    root, image = (pathlib.Path(tempfile.mkdtemp(prefix=f"weir-{kind}-")) for kind in ("host", "image"))
     unit = load = None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     try:
         debootstrap(arguments.base, root)
+        run("cp", "--archive", f"{root}/.", image)
         network()
-        root.chmod(0o755)
         host = Host(root)
         host.mount()
         install(host, arguments.package)
@@ -328,6 +350,9 @@ def main():
         rotate(host)
         upgrade(host, unit, load, arguments.next)
         remove(host, unit)
+        container = Host(image)
+        container.mount()
+        contain(container, arguments.package)
     finally:
         if load:
             load.ending = True
@@ -337,9 +362,10 @@ def main():
             unit.join(20)
         for space in (SERVER, CLIENT):
             run("ip", "netns", "delete", space, check=False)
-        for place in ("dev", "run", "sys/fs/bpf", "sys", "proc"):
-            run("umount", "--lazy", root / place, check=False)
-        shutil.rmtree(root, ignore_errors=True)
+        for folder in (root, image):
+            for place in ("dev", "run", "sys/fs/bpf", "sys", "proc"):
+                run("umount", "--lazy", folder / place, check=False)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if os.geteuid() != 0:
