@@ -235,6 +235,7 @@ int run(const RunArguments& arguments) {
     service::Daemon daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
                            std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
                            std::move(triages), std::move(*watcher), compiled->milliseconds);
+    daemon.keep_text(compiled->text);
     if (*door) daemon.add((*door)->take_process());
     return daemon.run();
 }

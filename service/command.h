@@ -71,13 +71,22 @@ struct RemoveFromSetCommand {
 struct RecordCommand {
     runtime::UniqueFd channel{};
 };
+// The text of the policy in force.
+struct PolicyTextCommand {};
+// What `weir check`, `weir test` and `weir diff` (of the policy in force and this one) say of a policy. Nothing
+// changes.
+struct JudgeCommand {
+    std::string what = "check";  // check, test, diff
+    std::string file{};          // as of ReloadCommand
+    runtime::UniqueFd text{};
+};
 struct FlowsCommand {
     std::uint64_t top = 0;  // so many flows, those with most bytes; at most kMostFlows
 };
 inline constexpr std::uint64_t kMostFlows = 10'000;
-using Command =
-    std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand, EventsCommand,
-                 ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand, RecordCommand, FlowsCommand>;
+using Command = std::variant<StatusCommand, ReloadCommand, ConfirmCommand, RollbackCommand, PromoteCommand,
+                             EventsCommand, ListSetCommand, AddToSetCommand, RemoveFromSetCommand, WithdrawCommand,
+                             RecordCommand, FlowsCommand, PolicyTextCommand, JudgeCommand>;
 
 // ---- replies ----
 
@@ -184,8 +193,19 @@ struct RecordReply {
 struct FlowsReply {
     runtime::FlowList list;
 };
+struct PolicyTextReply {
+    std::string policy;
+    std::string file;    // as it was named
+    std::string sha256;  // of the text, hexadecimal
+    std::string text;    // of its own file; imports and set files are others
+};
+struct JudgeReply {
+    std::uint32_t exit = kOk;   // what the command would end with: kPolicyFault where a test failed
+    std::string diagnostics{};  // JSON, one object a line
+    std::string result{};       // a JSON object: {"policy":...,"rules":3}, {"tests":[...]}, {"classes":[...]}
+};
 using Reply = std::variant<Refusal, StatusReply, ReloadReply, ChangeReply, EventsReply, SetEntriesReply, SetAddedReply,
-                           SetRemovedReply, WithdrawReply, RecordReply, FlowsReply>;
+                           SetRemovedReply, WithdrawReply, RecordReply, FlowsReply, PolicyTextReply, JudgeReply>;
 
 // What answers a command of type C where it is not refused.
 template <typename C>
@@ -235,6 +255,14 @@ struct ReplyOf<FlowsCommand> {
     using Type = FlowsReply;
 };
 
+template <>
+struct ReplyOf<PolicyTextCommand> {
+    using Type = PolicyTextReply;
+};
+template <>
+struct ReplyOf<JudgeCommand> {
+    using Type = JudgeReply;
+};
 template <>
 struct ReplyOf<RecordCommand> {
     using Type = RecordReply;

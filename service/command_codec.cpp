@@ -78,10 +78,26 @@ template <typename Fields>
 void describe(Fields& fields, Of<FlowsCommand, Fields>& command) {
     fields.optional_up_to("top", command.top, kMostFlows);
 }
+template <typename Fields>
+void describe(Fields&, Of<PolicyTextCommand, Fields>&) {}
+template <typename Fields>
+void describe(Fields& fields, Of<JudgeCommand, Fields>& command) {
+    fields.optional_word("what", command.what, {"check", "test", "diff"});
+    fields.optional("file", command.file);
+    bool is_attached = std::is_same_v<Fields, FieldWriter> && command.text;
+    fields.optional("attached", is_attached);
+    if constexpr (std::is_same_v<Fields, FieldReader>)
+        if (!is_attached) command.text = {};
+}
 
 // What contradicts itself; empty where nothing does.
 template <typename T>
 std::string contradiction(const T&) {
+    return {};
+}
+std::string contradiction(const JudgeCommand& command) {
+    if (!command.text || command.file.empty() || command.file.front() != '/')
+        return "`attached` must be true, and `file` a path from the root: the name that the text has";
     return {};
 }
 std::string contradiction(const ReloadCommand& command) {
@@ -156,7 +172,9 @@ constexpr std::array<Row, std::variant_size_v<Command>> kRows{{{"status", nullpt
                                                                {"set", "remove", read<RemoveFromSetCommand>},
                                                                {"withdraw", nullptr, read<WithdrawCommand>},
                                                                {"record", nullptr, read<RecordCommand>},
-                                                               {"flows", nullptr, read<FlowsCommand>}}};
+                                                               {"flows", nullptr, read<FlowsCommand>},
+                                                               {"policy", nullptr, read<PolicyTextCommand>},
+                                                               {"judge", nullptr, read<JudgeCommand>}}};
 
 // The string at `key`, or nothing.
 const std::string* word(const Json& object, const char* key) {
@@ -275,6 +293,20 @@ void describe(Fields& fields, Of<FlowsReply, Fields>& reply) {
         row("rtt_ns", flow.rtt_ns);
         row.optional("of_socket", flow.is_of_socket);
     });
+}
+
+template <typename Fields>
+void describe(Fields& fields, Of<PolicyTextReply, Fields>& reply) {
+    fields("policy", reply.policy);
+    fields("file", reply.file);
+    fields("sha256", reply.sha256);
+    fields("text", reply.text);
+}
+template <typename Fields>
+void describe(Fields& fields, Of<JudgeReply, Fields>& reply) {
+    fields("exit", reply.exit);
+    fields("diagnostics", reply.diagnostics);
+    fields.optional_json("result", reply.result);
 }
 
 }  // namespace

@@ -221,6 +221,17 @@ void Daemon::carry_out_one(FlowsCommand& command, const Peer& peer) {
     peer.reply(FlowsReply{std::move(*list)});
 }
 
+void Daemon::carry_out_one(PolicyTextCommand&, const Peer& peer) {
+    const auto now = engine_->in_force();
+    const auto own = std::find_if(now.origin.files.begin(), now.origin.files.end(),
+                                  [&](const runtime::SourceFile& file) { return file.path == now.origin.file; });
+    const std::string* text = own == now.origin.files.end() ? nullptr : texts_.find(own->sha256);
+    if (text == nullptr)
+        return peer.reply(Refusal{kWorldFault, "the text of the policy in force is no longer known",
+                                  "weir status --format json says its files and their hashes"});
+    peer.reply(PolicyTextReply{now.policy, now.origin.file, own->sha256, *text});
+}
+
 void Daemon::carry_out_one(EventsCommand& command, const Peer& peer) { feed_->serve(command, peer); }
 
 template <typename SetCommand>

@@ -10,6 +10,7 @@
 
 #include "runtime/engine/engine.h"
 #include "service/command.h"
+#include "service/comparison.h"
 #include "service/control_socket.h"
 #include "service/event_feed.h"
 #include "service/loader.h"
@@ -36,6 +37,8 @@ public:
            std::optional<tooling::Watcher> watcher, double first_compile_ms);
     // A process that talks to the network for this engine; it runs already.
     void add(std::unique_ptr<SideProcess> process) { side_processes_.push_back(std::move(process)); }
+    // Of the policy that is in force when it starts to run.
+    void keep_text(const std::string& text) { texts_.keep(text); }
     // Until SIGTERM or SIGINT. Drops the rights that only the start needs. Returns an exit status.
     int run();
 
@@ -44,7 +47,8 @@ private:
     enum class Why : std::uint8_t { kAsked, kSignal, kWatch };
     // What is done with a policy. kPromote: the candidate, which is compiled already. kPropose: it is
     // checked, and becomes a file.
-    enum class How : std::uint8_t { kReplace, kCompare, kPromote, kDryRun, kPropose };
+    // kJudge: it is checked, tested or compared, and that is all.
+    enum class How : std::uint8_t { kReplace, kCompare, kPromote, kDryRun, kPropose, kJudge };
     struct Reload {
         WorkerRequest request{};
         Why why = Why::kSignal;
@@ -83,6 +87,8 @@ private:
     void carry_out_one(WithdrawCommand& command, const Peer& peer);
     void carry_out_one(RecordCommand& command, const Peer& peer);
     void carry_out_one(FlowsCommand& command, const Peer& peer);
+    void carry_out_one(PolicyTextCommand& command, const Peer& peer);
+    void carry_out_one(JudgeCommand& command, const Peer& peer);
     template <typename SetCommand>
     void carry_out_one(SetCommand& command, const Peer& peer);
     Reply reply_of(const Status& changed) const;
@@ -97,6 +103,7 @@ private:
     void ask_worker();
     void start_promotion();
     void end_compile(WorkerOutcome outcome);
+    void end_judgement(const WorkerOutcome& outcome);
     void begin_loading(WorkerOutcome compiled);
     Result<std::vector<Loader::Job>> jobs_of(const WorkerOutcome& compiled) const;
     void step_loading();
@@ -131,6 +138,7 @@ private:
     WorkerRequest request_;
     std::optional<tooling::Watcher> watcher_;
     std::vector<runtime::SourceFile> last_read_{};  // by the last compile, whether or not it was refused
+    KnownTexts texts_{};                            // of policies that were put in force
     std::deque<Reload> waiting_;                    // for the worker
     std::optional<Reload> current_;                 // compiled or loaded now
     std::optional<Loading> loading_{};              // of current_

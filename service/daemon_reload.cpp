@@ -87,6 +87,23 @@ void Daemon::carry_out_one(PromoteCommand& command, const Peer& peer) {
     waiting_.push_back(std::move(reload));
 }
 
+void Daemon::carry_out_one(JudgeCommand& command, const Peer& peer) {
+    constexpr std::size_t kMaxWaiting = 64;
+    if (waiting_.size() >= kMaxWaiting)
+        return peer.reply(Refusal{kWorldFault, "too many reloads wait already", "wait for one to end"});
+    Reload reload{request_, Why::kAsked, peer};
+    reload.how = How::kJudge;
+    reload.text = std::move(command.text);
+    reload.request.file = command.file;
+    reload.request.options.format = "json";
+    reload.request.colour = Colour::kOff;
+    reload.request.judge = command.what == "test"   ? Judge::kTest
+                           : command.what == "diff" ? Judge::kDiff
+                                                    : Judge::kCheck;
+    if (reload.request.judge == Judge::kDiff) compare_with_policy_in_force(reload.request);
+    waiting_.push_back(std::move(reload));
+}
+
 void Daemon::start_next() {
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
@@ -128,13 +145,14 @@ void Daemon::end_compile(WorkerOutcome outcome) {
     // Killed, by the kernel where memory was short, just before: that says nothing of this policy.
     if (outcome.is_unread && !std::exchange(current_->is_asked_twice, true)) return ask_worker();
     if (current_->how == How::kPropose) return end_proposal(outcome);
+    if (current_->how == How::kJudge) return end_judgement(outcome);
     const Reload& reload = *current_;
-    if (reload.text) std::erase_if(outcome.files, [&](const auto& file) { return file.path == reload.request.file; });
     const bool same = outcome.files == last_read_;
     if (reload.how == How::kReplace) last_read_ = outcome.files;
     if (watcher_ && reload.how == How::kReplace) {
         std::vector<std::string> paths;
-        for (const runtime::SourceFile& file : outcome.files) paths.push_back(file.path);
+        for (const runtime::SourceFile& file : outcome.files)
+            if (!reload.text || file.path != reload.request.file) paths.push_back(file.path);
         watcher_->follow(paths);
     }
     if (reload.why == Why::kWatch && same) {
@@ -145,11 +163,22 @@ void Daemon::end_compile(WorkerOutcome outcome) {
         notice("read " + reload.request.file + " again:");
         std::fputs(outcome.diagnostics.c_str(), stderr);
     }
+    if (outcome.status == kOk) texts_.keep(outcome.text);
     if (outcome.status == kOk) return begin_loading(std::move(outcome));
     if (reload.how != How::kDryRun) count_refusal();
     const std::string sentence = "the policy is refused; the one in force stays";
     if (!reload.peer) say_problem({sentence, {}, 0});
     finish(Refusal{outcome.status, sentence, {}, outcome.diagnostics});
+}
+
+void Daemon::end_judgement(const WorkerOutcome& outcome) {
+    // The compiler's process may have been taken over: what it says is JSON, or nothing.
+    const Json result = Json::parse(outcome.judged, nullptr, false);
+    if (!result.is_object())
+        return finish(Refusal{
+            outcome.status == kOk ? kWorldFault : outcome.status, "the policy has errors", {}, outcome.diagnostics});
+    finish(JudgeReply{static_cast<std::uint32_t>(outcome.status), outcome.diagnostics,
+                      result.dump(-1, ' ', true, Json::error_handler_t::replace)});
 }
 
 // Beside the policy in force, or in its place.

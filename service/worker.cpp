@@ -137,7 +137,7 @@ std::optional<WorkerAnswer> answer_from(const std::vector<std::uint8_t>& bytes, 
         answer.diagnostics_bytes > kMaxDiagnosticsBytes || answer.files_bytes > kMaxFilesBytes ||
         answer.object_bytes > kMaxAnswerBytes || answer.text_bytes > kMaxTextBytes ||
         answer.changes_bytes > kMaxChangesBytes || answer.classes_bytes > kMaxChangesBytes ||
-        (answer.status == kOk) != (answer.object_bytes != 0 || answer.text_bytes != 0))
+        (answer.status != kOk && answer.object_bytes != 0))
         return std::nullopt;
     const std::uint64_t all = answer.diagnostics_bytes + answer.files_bytes + answer.object_bytes + answer.text_bytes +
                               answer.changes_bytes + answer.classes_bytes;
@@ -169,6 +169,7 @@ Worker::Worker(Worker&& other) noexcept
       is_asked_(other.is_asked_),
       is_unread_(other.is_unread_),
       has_proposal_(other.has_proposal_),
+      is_judged_(other.is_judged_),
       unchecked_(std::move(other.unchecked_)),
       begin_ns_(other.begin_ns_),
       colour_(other.colour_) {}
@@ -208,6 +209,7 @@ bool Worker::ask(const WorkerRequest& request, int text) {
     is_asked_ = true;
     is_unread_ = false;
     has_proposal_ = !request.proposal.empty();
+    is_judged_ = request.judge != Judge::kNone;
     colour_ = request.colour;
     unchecked_.reset();
     auto memory = runtime::make_memory_file("weir-answer");
@@ -262,9 +264,10 @@ void Worker::take_ready(const std::vector<std::uint8_t>& bytes) {
 // Nothing where it has to be checked first.
 std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>& bytes) {
     const auto answer = answer_from(bytes, memory_.get());
-    const bool has_other = answer && answer->status == kOk && (answer->text_bytes != 0) != has_proposal_;
-    if (!answer || has_other || (answer->text_bytes != 0 && answer->object_bytes != 0))
-        return stopped("the compiler's answer cannot be read");
+    const bool wants_object = !has_proposal_ && !is_judged_;
+    const bool lacks = answer && answer->status == kOk && has_proposal_ && answer->text_bytes == 0;
+    const bool has_other = answer && answer->status == kOk && (answer->object_bytes != 0) != wants_object;
+    if (!answer || lacks || has_other) return stopped("the compiler's answer cannot be read");
     WorkerOutcome outcome;
     outcome.status = static_cast<Exit>(answer->status);
     outcome.diagnostics = printable_rendered(read_part(memory_.get(), 0, answer->diagnostics_bytes), colour_);
@@ -276,9 +279,10 @@ std::optional<WorkerOutcome> Worker::take_answer(const std::vector<std::uint8_t>
     const std::uint64_t changes_at = rest + answer->object_bytes + answer->text_bytes;
     outcome.changes = printable_rendered(read_part(memory_.get(), changes_at, answer->changes_bytes), Colour::kOff);
     outcome.classes = read_part(memory_.get(), changes_at + answer->changes_bytes, answer->classes_bytes);
-    if (has_proposal_) {
-        outcome.text = read_part(memory_.get(), rest, answer->text_bytes);
-    } else if (outcome.status == kOk) {
+    outcome.text = read_part(memory_.get(), rest + answer->object_bytes, answer->text_bytes);
+    if (is_judged_) {
+        outcome.judged = std::exchange(outcome.classes, {});
+    } else if (wants_object && outcome.status == kOk) {
         auto image = runtime::ObjectImage::adopt(std::move(memory_), rest, answer->object_bytes);
         auto names = image ? image->read_names() : Result<bpf::Object>(image.error());
         if (!names) return stopped("the compiler's answer cannot be read");

@@ -23,12 +23,16 @@ namespace weir::service {
 // The tests of the policy's own file, before it may be put in force.
 enum class TestsFirst : std::uint8_t { kRun, kLeaveOut };
 
+// What is wanted of a policy: an object to put in force, or an answer about it.
+enum class Judge : std::uint8_t { kNone, kCheck, kTest, kDiff };
+
 struct WorkerRequest {
     std::string file{};  // from the root; where a text is given, only the name that it has
     tooling::PolicyOptions options{};
     Colour colour = Colour::kOff;
     bool observe = false;  // the whole policy
     TestsFirst tests = TestsFirst::kRun;
+    Judge judge = Judge::kNone;
     std::uint64_t cpu_seconds = 120;  // RLIMIT_CPU of the compiler: 131,072 rules take 3 s
     // A proposal (service/proposal.h) that is checked and tested behind the file's own text, which has this hash; then
     // there is no object. Empty: none.
@@ -46,7 +50,8 @@ struct WorkerOutcome {
     std::optional<runtime::ObjectImage> image{};
     bpf::Object names{};      // of the image: ObjectImage::read_names()
     double milliseconds = 0;  // from question to object
-    std::string text{};       // where there was a proposal: the policy with it
+    std::string text{};       // the policy's own file; where there was a proposal, with it
+    std::string judged{};     // where it was judged: what JudgeReply::result has
     std::string changes{};    // of the policy in force, where it was compared: lines for people,
     std::string classes{};    // and the classes of packets as a JSON array, as `weir diff` has them
     bool is_unread = false;   // the process died before it had read the request: another one may do it
@@ -108,6 +113,7 @@ private:
     bool is_asked_ = false;
     bool is_unread_ = false;
     bool has_proposal_ = false;               // the request
+    bool is_judged_ = false;                  // likewise
     std::optional<WorkerOutcome> unchecked_;  // until it is known that the policy names what the answer does
     std::uint64_t begin_ns_ = 0;
     Colour colour_ = Colour::kOff;  // that was asked for

@@ -26,6 +26,7 @@
 #include "service/comparison.h"
 #include "service/confine.h"
 #include "service/file_reader.h"
+#include "service/judgement.h"
 #include "service/message_socket.h"
 #include "service/proposal.h"
 #include "tooling/files/sha256.h"
@@ -72,16 +73,18 @@ bool write_all(int fd, const void* bytes, std::size_t count) {
     return true;
 }
 
-constexpr std::uint64_t kTests_ms = 5000;  // of processor time
-
-// Runs the tests of the policy's own file. Adds what failed to `said`, which has the diagnostics.
-int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, const WorkerEnds& ends, std::string& said) {
-    const auto open = [&](const std::string& path) -> Result<tooling::Capture> {
+// Captures that the policy's tests name.
+tooling::OpenCapture captures_of(const WorkerEnds& ends) {
+    return [&ends](const std::string& path) -> Result<tooling::Capture> {
         auto file = ask_descriptor(ends.files, path);
         if (!file) return tooling::unreadable(path, file.error());
         return tooling::Capture::of_file(path, std::move(*file));
     };
-    const auto tests = tooling::run_own_tests(loaded, open, kTests_ms);
+}
+
+// Runs the tests of the policy's own file. Adds what failed to `said`, which has the diagnostics.
+int test(const WorkerRequest& request, const tooling::LoadedPolicy& loaded, const WorkerEnds& ends, std::string& said) {
+    const auto tests = tooling::run_own_tests(loaded, captures_of(ends), kTests_ms);
     if (!tests) {
         said += "weir: " + printable(tests.error().message) + "\n";
         return kWorldFault;
@@ -168,8 +171,13 @@ bool answer(const WorkerRequest& request, Session& session, KnownTexts& known, c
                                                   tooling::diagnostic_format(request.options.format), request.colour);
     WorkerAnswer head;
     head.status = loaded.status;
+    if (request.judge != Judge::kNone) {
+        Comparison judged = judge(request, loaded, captures_of(ends), known, ends.files, head);
+        return send_answer(ends, std::move(memory), head, std::move(said), read, {}, {}, std::move(judged));
+    }
     if (loaded.compiled && request.tests == TestsFirst::kRun) head.status = test(request, loaded, ends, said);
     Comparison changes = compared(request, loaded, known, ends, head);
+    if (request.proposal.empty() && loaded.compiled) whole = loaded.compiled->source_text;
     if (head.status != kOk || !request.proposal.empty()) loaded.compiled.reset();
     if (head.status != kOk) whole.clear();
     std::vector<std::uint8_t> object_bytes;
@@ -270,6 +278,7 @@ std::vector<std::uint8_t> to_bytes(const WorkerRequest& request) {
     out.put(request.colour);
     out.put(request.observe);
     out.put(request.tests);
+    out.put(request.judge);
     out.put(request.cpu_seconds);
     out.put(request.proposal);
     out.put(request.sha256);
@@ -292,6 +301,7 @@ WorkerRequest request_from(const std::vector<std::uint8_t>& bytes) {
     request.colour = in.get<Colour>();
     request.observe = in.get<bool>();
     request.tests = in.get<TestsFirst>();
+    request.judge = in.get<Judge>();
     request.cpu_seconds = in.get<std::uint64_t>();
     request.proposal = in.text();
     request.sha256 = in.text();

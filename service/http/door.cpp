@@ -13,10 +13,12 @@
 #include "runtime/kernel.h"
 #include "service/command_codec.h"
 #include "service/confine.h"
+#include "service/http/api.h"
 #include "service/http/channels.h"
 #include "service/http/door_settings.h"
 #include "service/http/guard.h"
 #include "service/http/metrics.h"
+#include "service/http/openapi.h"
 #include "service/http/page_files.h"
 #include "service/http/server.h"
 #include "service/http/status_source.h"
@@ -30,6 +32,7 @@ constexpr rlim_t kMostFiles = 2048;
 constexpr std::size_t kEventBytes = 32 << 10;  // a turn: streams send what came before more comes
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+constexpr std::uint64_t kHeartbeat_ns = 15 * kSecond_ns;
 
 void limit(__rlimit_resource resource, rlim_t most) {
     rlimit value{};
@@ -64,6 +67,7 @@ public:
               [this](Asked asked) { take(std::move(asked)); }) {
         for (runtime::UniqueFd& socket : ends_.channels) channels_.emplace_back(std::move(socket));
         status_.emplace(channel(ChannelOf::kStatus));
+        channel(ChannelOf::kEvents).on_line([this](const std::string& line) { take_event(line); });
     }
 
     Status open();
@@ -72,6 +76,9 @@ public:
 private:
     Channel& channel(ChannelOf which) { return channels_[static_cast<std::size_t>(which)]; }
     void take(Asked asked);
+    void ask(const Asked& asked);
+    void take_event(const std::string& line);
+    void follow();
     DoorStatus door_status() const;
     void report();
     bool wait();  // false where the engine is gone
@@ -82,7 +89,14 @@ private:
     std::deque<Channel> channels_{};
     Server server_;
     std::optional<StatusSource> status_{};
+    const SharedAnswer description_{[] {
+        Answer answer;
+        answer.body = openapi_document();
+        return answer;
+    }()};
+    bool follows_ = false;  // the engine's events
     std::uint64_t looked_ns_ = 0;
+    std::uint64_t beat_ns_ = 0;
 };
 
 Status Door::open() {
@@ -109,8 +123,43 @@ void Door::take(Asked asked) {
         }
         case Operation::kMetrics: return status_->ask(server_, asked.id, StatusSource::What::kMetrics);
         case Operation::kStatus: return status_->ask(server_, asked.id, StatusSource::What::kStatus);
+        case Operation::kOpenApi: return server_.answer(asked.id, description_);
+        case Operation::kEvents: return server_.stream(asked.id);
         case Operation::kPage: return server_.answer(asked.id, page(asked.request));
+        default: return ask(asked);
     }
+}
+
+void Door::ask(const Asked& asked) {
+    auto question = question_of(asked);
+    if (const auto* refused = std::get_if<Answer>(&question)) return server_.answer(asked.id, *refused);
+    auto& [which, line, attached] = std::get<Question>(question);
+    constexpr std::size_t kMostWaiting = 64;
+    if (channel(which).waiting() >= kMostWaiting)
+        return server_.answer(asked.id, refusal(503, "too many requests wait for the engine", "ask again later"));
+    const bool changes = asked.found.route->right == Right::kManage;
+    channel(which).ask(
+        line,
+        [this, id = asked.id, changes](const std::string& reply) {
+            if (changes) status_->forget();
+            server_.answer(id, answer_of(reply));
+        },
+        std::move(attached));
+}
+
+void Door::take_event(const std::string& line) {
+    if (server_.counts().streams == 0) return;
+    server_.publish(as_event(settings_.token.empty() ? without_packet(line) : line));
+}
+
+// Only while somebody reads: lines that nobody follows are never written by the engine.
+void Door::follow() {
+    const bool wants = server_.counts().streams != 0;
+    if (wants == follows_) return;
+    follows_ = wants;
+    // Any other request ends the following; this one has the shortest answer.
+    const Command command = wants ? Command(EventsCommand{true}) : Command(WithdrawCommand{});
+    channel(ChannelOf::kEvents).ask(encode(command), [](const std::string&) {});
 }
 
 DoorStatus Door::door_status() const {
@@ -154,10 +203,15 @@ void Door::run() {
     while (wait()) {
         status_->step(server_, door_status());
         server_.run();
+        follow();
         if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - looked_ns_ >= kSecond_ns) {
             looked_ns_ = now_ns;
             server_.close_late();
             report();
+            if (now_ns - beat_ns_ >= kHeartbeat_ns) {
+                beat_ns_ = now_ns;
+                server_.publish(":\n\n");  // a comment: connections that nobody holds any more are seen
+            }
         }
     }
 }

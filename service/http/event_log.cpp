@@ -10,4 +10,14 @@ std::string as_event(std::string_view line) {
     return text += "\n\n";
 }
 
+// Between quotes, a quote has a backslash before it: these are keys, and nothing else.
+std::string without_packet(std::string line) {
+    constexpr std::string_view kKey = R"(,"packet":")";
+    for (std::size_t at = line.find(kKey); at != std::string::npos; at = line.find(kKey, at)) {
+        const std::size_t end = line.find('"', at + kKey.size());
+        line.erase(at, end == std::string::npos ? std::string::npos : end + 1 - at);
+    }
+    return line;
+}
+
 }  // namespace weir::service::http

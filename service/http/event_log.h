@@ -35,4 +35,7 @@ private:
 // Server-sent events: a line of EVE, or {"lost":N}, which has a name. Line ends cannot be in either.
 std::string as_event(std::string_view line);
 
+// The same line of EVE without the bytes of packets.
+std::string without_packet(std::string line);
+
 }  // namespace weir::service::http

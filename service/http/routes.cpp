@@ -9,6 +9,7 @@
 namespace weir::service::http {
 namespace {
 
+constexpr const char* kJson = "application/json";
 std::vector<Route> make_table() {
     using enum Right;
     using enum Operation;
@@ -16,6 +17,35 @@ std::vector<Route> make_table() {
         {"GET", "/healthz", kOpen, kHealth, "whether the engine is there", "text/plain"},
         {"GET", "/metrics", kRead, kMetrics, "metrics for Prometheus", "text/plain"},
         {"GET", "/api/v1/status", kRead, kStatus, "what weir status --format json says", "Status"},
+        {"GET", "/api/v1/openapi.json", kRead, kOpenApi, "this description", "application/json"},
+        {"GET", "/api/v1/events", kRead, kEvents, "events as they come: server-sent events, each a line of EVE",
+         "text/event-stream"},
+        {"GET", "/api/v1/policy", kRead, kPolicy, "the text of the policy in force", "Policy"},
+        {"GET",
+         "/api/v1/flows",
+         kRead,
+         kFlows,
+         "the flows with most bytes",
+         "Flows",
+         0,
+         nullptr,
+         {{"top", ParameterType::kWhole, "so many, 10000 at most; default 20"}}},
+        {"GET", "/api/v1/sets/{name}", kRead, kListSet, "the entries of a set", "Set"},
+        {"PUT", "/api/v1/sets/{name}", kManage, kAddToSet, "adds values to a set", "Added", kMostBodyBytes, kJson},
+        {"DELETE", "/api/v1/sets/{name}", kManage, kRemoveFromSet, "removes values from a set", "Removed",
+         kMostBodyBytes, kJson},
+        {"POST", "/api/v1/confirm", kManage, kConfirm, "confirms the policy in force", "Changed"},
+        {"POST", "/api/v1/rollback", kManage, kRollback, "goes back to the policy before", "Changed"},
+        {"POST",
+         "/api/v1/promote",
+         kManage,
+         kPromote,
+         "puts the candidate in force",
+         "Changed",
+         0,
+         nullptr,
+         {{"if_disagreements_under", ParameterType::kWhole, "only if fewer packets are judged otherwise"},
+          {"cancel", ParameterType::kFlag, "1: ends the comparison instead"}}},
     };
     for (const PageFile& file : page_files())
         rows.push_back({"GET", file.path, kOpen, kPage, "a file of the page", file.type.data()});

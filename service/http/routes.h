@@ -17,6 +17,16 @@ enum class Operation : std::uint8_t {
     kHealth,
     kMetrics,
     kStatus,
+    kOpenApi,
+    kEvents,
+    kPolicy,
+    kFlows,
+    kListSet,
+    kAddToSet,
+    kRemoveFromSet,
+    kConfirm,
+    kRollback,
+    kPromote,
     kPage,
 };
 
@@ -27,7 +37,8 @@ struct Parameter {
     ParameterType type;
     const char* description;
 };
-inline constexpr std::size_t kMostParameters = 4;
+inline constexpr std::size_t kMostPolicyBytes = 16 << 20;  // the parser takes no more
+inline constexpr std::size_t kMostBodyBytes = 64 << 10;    // of others
 
 struct Route {
     const char* method;

@@ -176,6 +176,14 @@ void Server::close_late() {
         if (visit.phase != Phase::kIdle) ++counts_.closed_late;
         shutdown(visit.fd, SHUT_RDWR);
     }
+    // While it has nothing to send, libmicrohttpd does not see that its reader has left.
+    for (Stream& stream : streams_) {
+        char byte = 0;
+        if (!stream.is_suspended || recv(stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) continue;
+        stream.is_dropped = true;
+        stream.is_suspended = false;
+        MHD_resume_connection(stream.connection);
+    }
 }
 
 // ---- requests ----

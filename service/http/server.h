@@ -32,8 +32,7 @@ struct ServerLimits {
     std::uint64_t first_request_ms = 10'000;  // until its header has come
     std::uint64_t idle_ms = 75'000;           // until the next one has
     std::uint64_t body_ms = 30'000;
-    std::uint64_t reply_ms = 30'000;  // until it has been read
-    std::uint64_t heartbeat_ms = 15'000;
+    std::uint64_t reply_ms = 30'000;      // until it has been read
     std::size_t memory_bytes = 32 << 10;  // of a connection: the header, and a piece of the reply
     std::size_t stream_bytes = 64 << 10;
 };

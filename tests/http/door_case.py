@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 
-from live_case import NAME, LiveCase, main as main_of  # noqa: E402,F401
+from live_case import NAME, WEIR, LiveCase, inside, main as main_of  # noqa: E402,F401
 
 PORT = 9464
 ADDRESS = f"127.0.0.1:{PORT}"
@@ -39,8 +39,8 @@ class DoorCase(LiveCase):
     def listen(self, *more):
         return self.start("--listen", ADDRESS, *more)
 
-    def token_file(self, text=TOKEN, mode=0o600):
-        path = self.folder / "token"
+    def token_file(self, text=TOKEN, mode=0o600, name="token"):
+        path = self.folder / name
         path.write_text(text + "\n")
         path.chmod(mode)
         return str(path)

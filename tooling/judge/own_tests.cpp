@@ -49,7 +49,8 @@ Result<OwnTests> run_own_tests(const LoadedPolicy& loaded, OpenCapture open, std
         if (!outcome.is_complete && result->failure)
             result->failure->got =
                 fmt::format("no end of the tests within {} s of processor time", processor_ms / 1000);
-        if (result->failure) outcome.failed.push_back(std::move(*result));
+        auto& results = result->failure ? outcome.failed : outcome.passed;
+        results.push_back(std::move(*result));
         if (!outcome.is_complete) break;
     }
     return outcome;

@@ -15,7 +15,7 @@ namespace weir::tooling {
 
 struct OwnTests {
     std::size_t tests = 0;  // in the policy's own file
-    std::vector<TestResult> failed{};
+    std::vector<TestResult> failed{}, passed{};
     bool is_complete = true;  // false: the time ended; the test that ran then is the last of `failed`
 };
 

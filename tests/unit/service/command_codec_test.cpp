@@ -91,9 +91,11 @@ TEST_CASE("a value of a wrong type is refused by name, never dropped") {
         {R"({"command":"set","action":"grow","set":"s"})", "`action` must be one of list, add, remove"},
         {R"({"command":"set","set":"s"})", "`action` must be one of list, add, remove"},
         {R"({"command":5})",
-         "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw, record, flows"},
+         "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw, record, flows, "
+         "policy, judge"},
         {R"({})",
-         "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw, record, flows"},
+         "`command` must be one of status, reload, confirm, rollback, promote, events, set, withdraw, record, flows, "
+         "policy, judge"},
         {R"([1,2])", "a request must be one JSON object a line"},
         {R"({"command":"reload","dry_run":true,"shadow":true})",
          "`dry_run` goes with neither `shadow` nor `confirm_within_ms`: nothing is put in force"},

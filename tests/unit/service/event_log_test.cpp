@@ -31,3 +31,13 @@ TEST_CASE("a line of EVE is a message, what was lost has a name") {
     CHECK(as_event(R"({"timestamp":"t"})") == "data: {\"timestamp\":\"t\"}\n\n");
     CHECK(as_event(R"({"lost":3})") == "event: lost\ndata: {\"lost\":3}\n\n");
 }
+
+TEST_CASE("the bytes of packets are left out, wherever they stand") {
+    CHECK(without_packet(R"({"a":1})") == R"({"a":1})");
+    CHECK(without_packet(R"({"a":1,"packet":"AAAA","packet_info":{"linktype":1}})") ==
+          R"({"a":1,"packet_info":{"linktype":1}})");
+    CHECK(without_packet(R"({"b":[{"l":2,"packet":"AA"},{"l":3,"packet":"BB"}],"packet":"CC"})") ==
+          R"({"b":[{"l":2},{"l":3}]})");
+    // A text that looks like it is a text.
+    CHECK(without_packet(R"({"m":"x\",\"packet\":\"AAAA\"","p":1})") == R"({"m":"x\",\"packet\":\"AAAA\"","p":1})");
+}

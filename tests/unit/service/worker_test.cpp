@@ -82,6 +82,40 @@ constexpr const char* kPolicy = "rule r { when tcp.dport == 22 then drop }\n";
 
 }  // namespace
 
+TEST_CASE("a policy that is only judged") {
+    const Folder folder;
+    const std::string before = folder.write("a.rules", kPolicy);
+    const std::string file = folder.write("b.rules",
+                                          "rule r { when tcp.dport == 23 then drop }\n"
+                                          "test \"good\" { tcp 192.0.2.1:4 -> 192.0.2.2:23 syn => drop by r }\n"
+                                          "test \"bad\" { tcp 192.0.2.1:4 -> 192.0.2.2:23 syn => pass }\n");
+    Worker worker = started();
+    CHECK(compile(worker, before).text == kPolicy);
+    const auto judge = [&](Judge what, const std::string& path) {
+        WorkerRequest request;
+        request.file = path;
+        request.options.format = "json";
+        request.judge = what;
+        if (what == Judge::kDiff) request.before = {before, {{before, tooling::sha256(kPolicy)}}};
+        worker.ask(request);
+        return wait_for(worker);
+    };
+    const WorkerOutcome checked = judge(Judge::kCheck, file);
+    CHECK(checked.status == kOk);
+    CHECK(checked.judged.ends_with("\"rules\":1}"));
+    CHECK_FALSE(checked.image);
+    const WorkerOutcome tested = judge(Judge::kTest, file);
+    CHECK(tested.status == kPolicyFault);
+    CHECK(tested.judged.ends_with("\"passed\":1,\"failed\":1}"));
+    const WorkerOutcome compared = judge(Judge::kDiff, file);
+    CHECK(compared.status == kOk);
+    CHECK(compared.judged.find("\"classes\":[{\"old\":") != std::string::npos);
+    const WorkerOutcome bad = judge(Judge::kTest, folder.write("bad.rules", "rule r {"));
+    CHECK(bad.status == kPolicyFault);
+    CHECK(bad.judged.empty());
+    CHECK(bad.diagnostics.find("\"code\":\"E") != std::string::npos);
+}
+
 TEST_CASE("one policy after another, by the same process") {
     const Folder folder;
     folder.write("common.rules", "rule c { when udp.dport == 9 then drop }\n");
