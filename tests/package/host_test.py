@@ -278,7 +278,7 @@ def remove(host, unit):
     left = host.names()
     is_true(left == [], f"purged: nothing is left {left}")
     is_true(host("getent", "passwd", "weir", check=False).returncode == 2, "nor its user")
-    pins = host("find", "/sys/fs/bpf", "-mindepth", "1").stdout.split()
+    pins = host("find", "/sys/fs/bpf", "-name", "*weir*").stdout.split()
     is_true(pins == [], f"nor a pin {pins}")
 
 
