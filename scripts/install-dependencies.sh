@@ -10,7 +10,7 @@ packages=(
     bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps
     prometheus python3-minimal python3-selenium python3-yaml libpython3-stdlib
     rsyslog systemd util-linux
-    file groff-base
+    curl file groff-base
 )
 
 missing=()
