@@ -14,9 +14,11 @@ export function Reloads({ store, status }: ViewProps) {
   return (
     <div class="columns">
       <InForce store={store} status={status} />
-      <Rollback status={status} />
+      <div class="stack">
+        <Timeline store={store} />
+        <Rollback status={status} />
+      </div>
       {status.shadow ? <ShadowPanel shadow={status.shadow} store={store} status={status} /> : null}
-      <Timeline store={store} />
     </div>
   );
 }
@@ -168,11 +170,11 @@ const kTones: Record<Happening["kind"], [Tone, string]> = {
 
 function Timeline({ store }: { store: Store }) {
   return (
-    <Panel title="Since this page is open" class="span-2" aside={<span class="muted">{moment(new Date(store.opened).toISOString())}</span>}>
+    <Panel title="Since this page is open" aside={<span class="muted">{moment(new Date(store.opened).toISOString())}</span>}>
       {store.happenings.length === 0 ? (
         <Empty title="Nothing happened to the policy yet">Reloads appear here as they happen, with what changed in the text.</Empty>
       ) : (
-        <ol class="timeline">
+        <ol class="timeline" tabIndex={0} aria-label="What happened, the newest first">
           {store.happenings.map((one, i) => (
             <HappeningRow key={store.happenings.length - i} one={one} />
           ))}
@@ -195,7 +197,7 @@ function HappeningRow({ one }: { one: Happening }) {
 }
 
 function Diff({ before, after }: { before: string; after: string }) {
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState(true);
   const lines = lineDiff(before, after);
   const added = lines.filter((line) => line.kind === "added").length;
   const removed = lines.filter((line) => line.kind === "removed").length;
