@@ -9,7 +9,7 @@ from page_case import PICTURES, SOURCE, Browser     # before live_case.py takes 
 sys.path.insert(0, str(SOURCE / "tests/http"))
 from door_case import ADDRESS, CLONE_NEWNET, LIBC, NAME, TOKEN, DoorCase, main_of   # noqa: E402
 
-POLICY = """set banned of ip { size 100  ttl 1h }
+POLICY = """set banned : ip size 100 ttl 1h
 rule sizes { when udp then measure packet.len by udp.dport }
 rule marked { when udp.dport == 9 then alert hit, add ip.src to banned, drop }
 rule kept { when udp.dport == 10 then pass }

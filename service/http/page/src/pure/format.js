@@ -47,8 +47,8 @@ export function nanoseconds(ns) {
   return duration(ns / 1e6);
 }
 
-/** Two units at most: 4 s, 3 min 20 s, 2 h 5 min, 12 d 3 h. @param {number | undefined} ms */
-export function duration(ms) {
+/** Two units at most: 4 s, 3 min 20 s, 2 h 5 min, 12 d 3 h. @param {number | undefined} ms @param {number} [units] at most */
+export function duration(ms, units = 2) {
   if (ms === undefined || !Number.isFinite(ms)) return kNone;
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -60,7 +60,7 @@ export function duration(ms) {
   ]);
   const first = parts.findIndex(([count]) => count > 0);
   return parts
-    .slice(first, first + 2)
+    .slice(first, first + units)
     .filter(([count]) => count > 0)
     .map(([count, unit]) => `${count} ${unit}`)
     .join(" ");

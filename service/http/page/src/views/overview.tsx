@@ -80,7 +80,7 @@ function Tiles({ store, status }: { store: Store; status: Status }) {
       <Tile name="Sinks" value={`${status.sinks.length - ill}`} unit={`of ${status.sinks.length}`} tone={ill > 0 ? "bad" : "ok"} more={ill > 0 ? `${plural(ill, "sink")} not well` : "deliver"} />
       {status.flows ? <Tile name="Flows" value={short(status.flows.flows)} more={`room for ${short(status.flows.size)}`} /> : null}
       <Tile name="Rules" value={whole(status.rules.length)} more={`generation ${status.generation}`} />
-      <Tile name="In force" value={Number.isNaN(loaded) ? "–" : duration(Date.now() - loaded)} more={`since ${moment(status.loaded_at).slice(5, 16)}`} />
+      <Tile name="In force" value={Number.isNaN(loaded) ? "–" : duration(Date.now() - loaded, 1)} more={`since ${moment(status.loaded_at).slice(5, 16)}`} />
     </div>
   );
 }
