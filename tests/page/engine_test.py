@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """engine_test.py WEIR SOURCE: the page as an engine serves it: packets that are sent are in its numbers, an alert is in its list, a
 reload is in what happened, and a token is asked for. Skipped as live_case.py says."""
+import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import scenario
 from page_case import PICTURES, SOURCE, Browser     # before live_case.py takes the arguments: this one may start the file again
 
 sys.path.insert(0, str(SOURCE / "tests/http"))
 from door_case import ADDRESS, CLONE_NEWNET, LIBC, NAME, TOKEN, DoorCase, main_of   # noqa: E402
+from live_case import WEIR   # noqa: E402
 
 POLICY = """set banned : ip size 100 ttl 1h
 rule sizes { when udp then measure packet.len by udp.dport }
@@ -81,6 +84,15 @@ class EnginePage(DoorCase):
         self.browser.wait("The engine does not answer", "that the engine is away")
         self.listen()
         self.browser.wait(lambda: self.browser.text(".link").endswith("live"), "that it is back, without a touch", 40)
+
+    def test_the_double_shows_a_policy_of_the_language(self):
+        (self.folder / "shared.rules").write_text("rule bogons { when ip.src == 0.0.0.0 and not udp then drop }\n")
+        for text in (scenario.POLICY, scenario.NEXT_POLICY):
+            self.policy.write_text(text)
+            said = subprocess.run([WEIR, "check", "--deny", "warnings", str(self.policy)], capture_output=True, text=True, timeout=60)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            said = subprocess.run([WEIR, "test", "--engine", "native", str(self.policy)], capture_output=True, text=True, timeout=60)
+            self.assertEqual(said.returncode, 0, said.stdout)
 
     def test_token(self):
         self.listen("--api-token-file", self.token_file())

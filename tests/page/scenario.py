@@ -14,15 +14,16 @@ let office   = { 203.0.113.0/24, 2001:db8:113::/48 }
 let new_tcp  = tcp.syn and not tcp.ack
 let resolver = { 192.0.2.53, 2001:db8::53 }
 
-default pass
-malformed drop
+default        pass
+default egress pass
+malformed      drop
 
-set blocked of ip { size 20000  ttl 1h }
-set scanners of ip { size 5000  ttl 24h }
+set blocked  : ip size 20000 ttl 1h
+set scanners : ip size 5000 ttl 24h
 
 rule blocked {
     note "whoever guessed or scanned"
-    when ip.src in blocked
+    when ip.src in blocked or ip.src in scanners
     then drop
 }
 
@@ -50,7 +51,7 @@ rule tracker {
     then alert tracker, reject
 }
 
-rule to_cache { when tcp.dport == 80 and ip.dst in office then redirect eth1 }
+rule to_cache { when tcp.dport == 80 and ip.dst in office then redirect("eth1") }
 
 rule quic_observed {
     observe
@@ -59,7 +60,7 @@ rule quic_observed {
 }
 
 rule answers { when http.latency >= 0s then measure http.latency by port.src }
-rule handshakes { when flow.opened then measure flow.rtt by ip.dst/24 }
+rule handshakes { when flow.opened then measure flow.rtt by ip.dst/24/64 }
 rule sizes { when ip then measure packet.len }
 
 rule web { when tcp.dport in { 80, 443 } then pass }
@@ -79,13 +80,13 @@ alert scan { severity high  message "{ip.src} tries many ports"  escalate to soc
 alert tracker { severity low  message "{ip.src} asks for {tls.sni}" }
 alert smtp_leaving { severity critical  message "{ip.src} sends mail by itself" }
 
-sink log  = eve("/var/log/weir/edge.json", rotate 100 MB, keep 5)
-sink soc  = webhook("https://soc.example/weir", spool 64 MB)
-sink bus  = kafka("kafka.example:9092", "alerts")
-sink sys  = syslog(local0)
+sink log = eve("/var/log/weir/edge.json", rotate 100MB, keep 5)
+sink soc = webhook("https://soc.example/weir", spool 64MB)
+sink bus = kafka("kafka.example:9092", topic "alerts")
+sink sys = syslog(local0)
 
 test "telnet is closed" {
-    tcp 198.51.100.7:4000 -> 192.0.2.1:23 syn  => drop by telnet, alert telnet
+    tcp 198.51.100.7:4000 -> 192.0.2.1:23 syn => drop by telnet, alert telnet
 }
 '''
 NEXT_POLICY = POLICY.replace("rule telnet { when tcp.dport in { 23, 2323 } then alert telnet, drop }",
