@@ -40,6 +40,12 @@ const isSeen = (element, range) => {
   return box.width > 0 && box.height > 0;
 };
 
+// Colours on their way to others are not looked at.
+for (const animation of document.getAnimations()) {
+  if (animation.effect.getComputedTiming().endTime === Infinity) animation.cancel();
+  else animation.finish();
+}
+
 const found = [];
 let texts = 0;
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
