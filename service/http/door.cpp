@@ -95,6 +95,7 @@ private:
         return answer;
     }()};
     bool follows_ = false;  // the engine's events
+    std::uint64_t lost_events_ = 0;
     std::uint64_t looked_ns_ = 0;
     std::uint64_t beat_ns_ = 0;
 };
@@ -148,6 +149,7 @@ void Door::ask(const Asked& asked) {
 }
 
 void Door::take_event(const std::string& line) {
+    lost_events_ += lost_of(line);
     if (server_.counts().streams == 0) return;
     server_.publish(as_event(settings_.token.empty() ? without_packet(line) : line));
 }
@@ -165,7 +167,7 @@ void Door::follow() {
 DoorStatus Door::door_status() const {
     const ServerCounts& counts = server_.counts();
     return {counts.responses, counts.connections,     counts.refused_connections,
-            counts.streams,   counts.dropped_streams, 0};
+            counts.streams,   counts.dropped_streams, lost_events_};
 }
 
 void Door::report() {
@@ -179,7 +181,8 @@ void Door::report() {
                     {"refused", refused},
                     {"refused_connections", counts.refused_connections},
                     {"closed_late", counts.closed_late},
-                    {"dropped_streams", counts.dropped_streams}};
+                    {"dropped_streams", counts.dropped_streams},
+                    {"lost_events", lost_events_}};
     send_report(ends_.report, said_);
 }
 

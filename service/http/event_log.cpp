@@ -1,10 +1,23 @@
 // Tested by tests/unit/service/event_log_test.cpp.
 #include "service/http/event_log.h"
 
+#include <charconv>
+
 namespace weir::service::http {
 
+namespace {
+
+constexpr std::string_view kLost = R"({"lost":)";
+
+}  // namespace
+
+std::uint64_t lost_of(std::string_view line) {
+    std::uint64_t events = 0;
+    if (line.starts_with(kLost)) std::from_chars(line.data() + kLost.size(), line.data() + line.size(), events);
+    return events;
+}
+
 std::string as_event(std::string_view line) {
-    constexpr std::string_view kLost = R"({"lost":)";
     std::string text = line.starts_with(kLost) ? "event: lost\ndata: " : "data: ";
     text += line;
     return text += "\n\n";

@@ -35,6 +35,9 @@ private:
 // Server-sent events: a line of EVE, or {"lost":N}, which has a name. Line ends cannot be in either.
 std::string as_event(std::string_view line);
 
+// How many events a line stands for that the engine could not hand over in time: N of {"lost":N}; 0 of any other.
+std::uint64_t lost_of(std::string_view line);
+
 // The same line of EVE without the bytes of packets.
 std::string without_packet(std::string line);
 

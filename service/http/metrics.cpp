@@ -449,7 +449,8 @@ constexpr Metric kMetrics[] = {
      [](Series& out, const Seen& s) {
          if (s.door != nullptr) out.add({}, s.door->dropped_streams);
      }},
-    {{"weir_http_lost_events_total", kCounter, "", "Events that streams have missed, as their readers were too slow."},
+    {{"weir_http_lost_events_total", kCounter, "",
+      "Events that the door could not take from the engine in time: no stream has them."},
      [](Series& out, const Seen& s) {
          if (s.door != nullptr) out.add({}, s.door->lost_events);
      }},

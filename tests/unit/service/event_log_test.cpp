@@ -41,3 +41,10 @@ TEST_CASE("the bytes of packets are left out, wherever they stand") {
     // A text that looks like it is a text.
     CHECK(without_packet(R"({"m":"x\",\"packet\":\"AAAA\"","p":1})") == R"({"m":"x\",\"packet\":\"AAAA\"","p":1})");
 }
+
+TEST_CASE("a line says how many events were lost, or none") {
+    CHECK(lost_of(R"({"lost":1200})") == 1200);
+    CHECK(lost_of(R"({"lost":)") == 0);
+    CHECK(lost_of(R"({"lost":"x"})") == 0);
+    CHECK(lost_of(R"({"timestamp":"x","lost":3})") == 0);
+}
