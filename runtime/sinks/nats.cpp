@@ -72,7 +72,7 @@ void NatsSink::publish(Batch& batch, std::size_t& next) {
             sent_.lost(id, "too large");
             continue;
         }
-        connection_.publish(terms_.subject, fmt::format("{}.{}", inbox_, id), message_id, line);
+        connection_.publish_once(terms_.subject, fmt::format("{}.{}", inbox_, id), message_id, line);
     }
 }
 
@@ -97,7 +97,7 @@ void NatsSink::take(const NatsConnection::Received& received) {
     }
     if (received.status == "503") {
         sent_.again(event);
-        if (!is_asking_) connection_.publish("$JS.API.INFO", fmt::format("{}.{}", inbox_, kAccount), kAccount, "");
+        if (!is_asking_) connection_.publish_once("$JS.API.INFO", fmt::format("{}.{}", inbox_, kAccount), kAccount, "");
         is_asking_ = true;
         return;
     }

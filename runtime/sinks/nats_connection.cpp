@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/kernel.h"
+#include "runtime/sinks/nats_key.h"
 #include "runtime/sinks/peer_secrets.h"
 
 namespace weir::runtime {
@@ -27,14 +28,13 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 constexpr std::size_t kRead = 64 << 10;
-constexpr std::size_t kMaxLine = 64 << 10;      // INFO of a large cluster has some KB
-constexpr std::size_t kMaxMessage = 256 << 10;  // acknowledgements have 100 bytes
-constexpr std::size_t kMaxOwed = 4 << 20;       // a server that does not read gets no more answers to its PINGs
+constexpr std::size_t kMaxLine = 64 << 10;  // INFO of a large cluster has some KB
+constexpr std::size_t kMaxOwed = 4 << 20;   // a server that does not read gets no more answers to its PINGs
 
 Error gone(const std::string& why) { return {why, {}, ENOTCONN}; }
 
 std::size_t number(std::string_view text) {
-    std::size_t value = kMaxMessage + 1;  // what is none is too large
+    std::size_t value = std::string::npos;  // what is none is too large
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
 }
@@ -80,13 +80,15 @@ NatsServer nats_server(const std::string& url) {
     return server;
 }
 
-NatsConnection::NatsConnection(NatsServer server) : server_(std::move(server)) {}
+NatsConnection::NatsConnection(NatsServer server, std::size_t max_message_bytes)
+    : server_(std::move(server)), max_message_(max_message_bytes) {}
 
 void NatsConnection::close() {
     session_.reset();
     socket_ = {};
     in_.clear();
     out_.clear();
+    sent_ = 0;
     error_.clear();
 }
 
@@ -184,20 +186,22 @@ NatsConnection::Moved NatsConnection::read_some() {
 }
 
 NatsConnection::Moved NatsConnection::write_some() {
-    if (out_.empty()) return Moved::kNone;
+    constexpr std::size_t kErase = 8 << 20;  // a message may have 64 MB: what is left of it is not moved each time
+    if (unsent() == 0) return Moved::kNone;
     std::size_t sent = 0;
     bool may_go = true;
     if (session_) {
         ERR_clear_error();
-        const int done = SSL_write_ex(session_.get(), out_.data(), out_.size(), &sent);
+        const int done = SSL_write_ex(session_.get(), out_.data() + sent_, unsent(), &sent);
         const int why = done == 1 ? SSL_ERROR_NONE : SSL_get_error(session_.get(), done);
         may_go = done == 1 || why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ;
     } else {
-        const ssize_t done = send(socket_.get(), out_.data(), out_.size(), MSG_NOSIGNAL);
+        const ssize_t done = send(socket_.get(), out_.data() + sent_, unsent(), MSG_NOSIGNAL);
         may_go = done >= 0 || errno == EAGAIN || errno == EINTR;
         sent = done > 0 ? static_cast<std::size_t>(done) : 0;
     }
-    out_.erase(0, sent);
+    sent_ += sent;
+    if (unsent() == 0 || sent_ >= kErase) out_.erase(0, std::exchange(sent_, 0));
     return sent != 0 ? Moved::kSome : may_go ? Moved::kNone : Moved::kClosed;
 }
 
@@ -210,21 +214,29 @@ bool NatsConnection::take_facts(std::string_view line) {
     if (most != facts.end() && most->is_number_unsigned()) max_payload_ = most->get<std::size_t>();
     const auto tls = facts.find("tls_required");
     wants_tls_ = tls != facts.end() && *tls == true;
+    const auto nonce = facts.find("nonce");
+    nonce_ = nonce != facts.end() && nonce->is_string() ? nonce->get<std::string>() : "";
     return true;
 }
 
 // The bytes of a message, without its line; nothing while it is not all there; npos: it is none.
 std::optional<std::size_t> NatsConnection::take_message(std::string_view line, std::string_view rest,
-                                                        const Take& take) {
+                                                        const Take& take) const {
     const bool has_header = line.starts_with("HMSG");
     const auto parts = words(line);  // MSG subject sid [reply] [header bytes] bytes
     if (parts.size() < (has_header ? 5u : 4u)) return std::string::npos;
     const std::size_t bytes = number(parts.back());
     const std::size_t header = has_header ? number(parts[parts.size() - 2]) : 0;
-    if (bytes > kMaxMessage || header > bytes) return std::string::npos;
+    if (bytes > max_message_ || header > bytes) return std::string::npos;
     if (rest.size() < bytes + 2) return std::nullopt;
     const std::string_view whole = rest.substr(0, bytes);
-    Received received{parts[1], {}, whole.substr(header)};
+    const bool has_reply = parts.size() > (has_header ? 5u : 4u);
+    Received received{parts[1],
+                      {},
+                      whole.substr(header),
+                      has_reply ? parts[3] : std::string_view(),
+                      static_cast<std::uint32_t>(number(parts[2])),
+                      whole.substr(0, header)};
     constexpr std::string_view kVersion = "NATS/1.0 ";
     if (whole.substr(0, header).starts_with(kVersion)) received.status = whole.substr(kVersion.size(), 3);
     take(received);
@@ -242,7 +254,7 @@ std::size_t NatsConnection::take_one(std::string_view text, const Take& take) {
     }
     if (line.starts_with("INFO ")) return take_facts(line) ? end + 2 : std::string::npos;
     const bool is_error = line.starts_with("-ERR");
-    if (line == "PING" && out_.size() < kMaxOwed) out_ += "PONG\r\n";
+    if (line == "PING" && unsent() < kMaxOwed) out_ += "PONG\r\n";
     if (is_error) error_ = std::string(line.substr(std::min(line.size(), std::size_t{5})));
     return is_error || line == "PING" || line == "PONG" || line == "+OK" ? end + 2 : std::string::npos;
 }
@@ -275,17 +287,23 @@ Status NatsConnection::expect(std::string_view word, std::uint64_t until_ns, int
             case Moved::kSome: continue;
             case Moved::kNone: break;
         }
-        const short events = static_cast<short>(out_.empty() ? POLLIN : POLLIN | POLLOUT);
+        const short events = static_cast<short>(unsent() == 0 ? POLLIN : POLLIN | POLLOUT);
         if (Status ready = wait_for(events, until_ns, wake_fd); !ready) return ready;
     }
 }
 
-std::string NatsConnection::login() const {
+Result<std::string> NatsConnection::login() const {
     json facts = {{"verbose", false}, {"pedantic", false}, {"tls_required", server_.is_tls},
                   {"name", "weir"},   {"lang", "c++"},     {"version", "1"},
                   {"protocol", 1},    {"headers", true},   {"no_responders", true}};
     if (!server_.user.empty()) facts["user"] = server_.user, facts["pass"] = server_.password;
     if (!server_.token.empty()) facts["auth_token"] = server_.token;
+    if (!server_.seed.empty()) {
+        const auto signature = nkey_signature(server_.seed, nonce_);
+        if (!signature) return signature.error();
+        facts["jwt"] = server_.jwt;
+        facts["sig"] = *signature;
+    }
     return "CONNECT " + facts.dump(-1, ' ', true, json::error_handler_t::replace) + "\r\nPING\r\n";
 }
 
@@ -303,7 +321,10 @@ Status NatsConnection::connect(std::uint64_t within_ms, int wake_fd) {
             in_.clear();  // whatever came in clear text
             if (Status secured = start_tls(until_ns, wake_fd); !secured) return secured;
         }
-        out_ = login();
+        auto words = login();
+        if (!words) return words.error();
+        out_ = std::move(*words);
+        sent_ = 0;
         if (Status known = expect("PONG", until_ns, wake_fd); !known) return known;
         in_.erase(0, in_.find("\r\n") + 2);
         return Done{};
@@ -315,16 +336,29 @@ Status NatsConnection::connect(std::uint64_t within_ms, int wake_fd) {
     return connected;
 }
 
-void NatsConnection::subscribe(std::string_view subject) {
-    out_ += fmt::format("SUB {} {}\r\n", subject, next_subscription_++);
+std::uint32_t NatsConnection::subscribe(std::string_view subject) {
+    out_ += fmt::format("SUB {} {}\r\n", subject, next_subscription_);
+    return next_subscription_++;
 }
 
-void NatsConnection::publish(std::string_view subject, std::string_view reply, std::string_view message_id,
+void NatsConnection::unsubscribe(std::uint32_t subscription) { out_ += fmt::format("UNSUB {}\r\n", subscription); }
+
+void NatsConnection::publish(std::string_view subject, std::string_view reply, std::string_view headers,
                              std::string_view payload) {
-    constexpr std::string_view kBegin = "NATS/1.0\r\nNats-Msg-Id: ", kEnd = "\r\n\r\n";
-    const std::size_t header = kBegin.size() + message_id.size() + kEnd.size();
-    fmt::format_to(std::back_inserter(out_), "HPUB {} {} {} {}\r\n{}{}{}{}\r\n", subject, reply, header,
-                   header + payload.size(), kBegin, message_id, kEnd, payload);
+    constexpr std::string_view kBegin = "NATS/1.0\r\n", kEnd = "\r\n";
+    auto out = std::back_inserter(out_);
+    if (headers.empty()) {
+        fmt::format_to(out, "PUB {} {} {}\r\n{}\r\n", subject, reply, payload.size(), payload);
+        return;
+    }
+    const std::size_t header = kBegin.size() + headers.size() + kEnd.size();
+    fmt::format_to(out, "HPUB {} {} {} {}\r\n{}{}{}{}\r\n", subject, reply, header, header + payload.size(), kBegin,
+                   headers, kEnd, payload);
+}
+
+void NatsConnection::publish_once(std::string_view subject, std::string_view reply, std::string_view message_id,
+                                  std::string_view payload) {
+    publish(subject, reply, fmt::format("Nats-Msg-Id: {}\r\n", message_id), payload);
 }
 
 Status NatsConnection::exchange(std::uint64_t wait_ms, int wake_fd, const Take& take) {
@@ -335,8 +369,8 @@ Status NatsConnection::exchange(std::uint64_t wait_ms, int wake_fd, const Take& 
         if (!error_.empty()) return gone("the server says " + error_);
         if (written == Moved::kClosed || read == Moved::kClosed) return gone("the server closed the connection");
         if (read == Moved::kSome || has_waited) return Done{};
-        if (written == Moved::kSome && !out_.empty()) continue;
-        static_cast<void>(wait_for(static_cast<short>(out_.empty() ? POLLIN : POLLIN | POLLOUT), until_ns, wake_fd));
+        if (written == Moved::kSome && unsent() != 0) continue;
+        static_cast<void>(wait_for(static_cast<short>(unsent() == 0 ? POLLIN : POLLIN | POLLOUT), until_ns, wake_fd));
         has_waited = monotonic_ns() >= until_ns || wait_ms == 0;
         if (wake_fd >= 0 && !has_waited) {
             pollfd ready{wake_fd, POLLIN, 0};

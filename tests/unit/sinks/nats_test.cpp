@@ -1,4 +1,5 @@
 #include "runtime/sinks/nats.h"
+#include "runtime/sinks/nats_key.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -358,4 +359,27 @@ TEST_CASE("nats: two sinks into one stream do not take one another's events for 
     const auto stream = admin.read();
     CHECK(stream.size() == events.size());
     for (const auto& [text, times] : stream) CHECK(times == 2);
+}
+
+// The key's bytes are 1 to 32; the signature is that of `openssl pkeyutl -sign -rawin`.
+TEST_CASE("nkey: a user's seed signs the server's nonce") {
+    const std::string seed = "SUAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6IC5CQ";
+    const auto signature = nkey_signature(seed, "nonce-of-the-server");
+    REQUIRE(signature);
+    CHECK(*signature == "IJlqeaTN1dhkfoZoJ-A_8HpJPrUYJg8l0JynJp4lMlIBHoChd2l-vCqQ7QdBtvrIXYMdPk1gNf56gtpl1F0uDQ");
+    std::string changed = seed;
+    changed.back() = 'A';
+    for (const std::string& none : {changed, std::string(), std::string("not a seed"), seed.substr(1)}) {
+        const auto refused = nkey_signature(none, "x");
+        REQUIRE(!refused);
+        CHECK(refused.error().message.find(none.empty() ? "SU" : none) == std::string::npos);
+    }
+    NatsServer server;
+    CHECK(take_credentials(server,
+                           "-----BEGIN NATS USER JWT-----\neyJ0.x.y\n------END NATS USER JWT------\n\n"
+                           "-----BEGIN USER NKEY SEED-----\n" +
+                               seed + "\n------END USER NKEY SEED------\n"));
+    CHECK(server.jwt == "eyJ0.x.y");
+    CHECK(server.seed == seed);
+    CHECK(!take_credentials(server, "root:x:0:0"));
 }
