@@ -29,6 +29,8 @@ void add_events(CLI::App& app, int& status);
 void add_flows(CLI::App& app, int& status);
 void add_set(CLI::App& app, int& status);
 void add_record(CLI::App& app, int& status);
+void add_push(CLI::App& app, int& status);
+void add_fleet(CLI::App& app, int& status);
 void add_lsp(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);
 

@@ -154,7 +154,7 @@ void add_values(Answer& answer, const CLI::Option& option, const Cursor& at) {
         answer.files = "*.pcap *.pcapng *.cap *.gz";
     else if (is_one_of(name, {"include", "state"}))
         answer.files = "folders";
-    else if (is_one_of(name, {"junit", "out", "output"}))
+    else if (is_one_of(name, {"junit", "out", "output", "signing-key", "public-key", "nats-creds", "new-key"}))
         answer.files = "*";
 }
 

@@ -55,7 +55,8 @@ Result<OpenDoor> OpenDoor::open(const service::http::DoorSettings& settings, ser
     for (const service::http::ListenAddress& address : settings.addresses)
         if (address.reach == service::http::Reach::kUnix) door.files_.push_back(address.host);
     door.process_ = std::make_unique<service::SideProcess>(std::move(*options));
-    const Status begun = door.process_->begin([&](runtime::UniqueFd channel) { control.adopt(std::move(channel)); });
+    const Status begun =
+        door.process_->begin([&](runtime::UniqueFd channel) { return control.adopt(std::move(channel)); });
     if (!begun) return begun.error();
     for (const std::string& lack : door.process_->report().lacks)
         service::say_problem({"the network door keeps its rights: " + lack, {}, 0});

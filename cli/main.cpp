@@ -96,12 +96,13 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     int status = weir::kOk;
     for (const auto add :
-         {weir::cli::add_check,    weir::cli::add_test,   weir::cli::add_fmt,       weir::cli::add_explain,
-          weir::cli::add_import,   weir::cli::add_replay, weir::cli::add_compile,   weir::cli::add_bench,
-          weir::cli::add_run,      weir::cli::add_reload, weir::cli::add_promote,   weir::cli::add_confirm,
-          weir::cli::add_rollback, weir::cli::add_status, weir::cli::add_stop,      weir::cli::add_top,
-          weir::cli::add_events,   weir::cli::add_flows,  weir::cli::add_set,       weir::cli::add_record,
-          weir::cli::add_diff,     weir::cli::add_lsp,    weir::cli::add_completion})
+         {weir::cli::add_check,     weir::cli::add_test,   weir::cli::add_fmt,     weir::cli::add_explain,
+          weir::cli::add_import,    weir::cli::add_replay, weir::cli::add_compile, weir::cli::add_bench,
+          weir::cli::add_run,       weir::cli::add_reload, weir::cli::add_promote, weir::cli::add_confirm,
+          weir::cli::add_rollback,  weir::cli::add_status, weir::cli::add_stop,    weir::cli::add_top,
+          weir::cli::add_events,    weir::cli::add_flows,  weir::cli::add_set,     weir::cli::add_record,
+          weir::cli::add_diff,      weir::cli::add_push,   weir::cli::add_fleet,   weir::cli::add_lsp,
+          weir::cli::add_completion})
         add(app, status);
     add_quiet(app);
     if (weir::cli::is_completion(argc, argv)) return weir::cli::complete(app, argc, argv);

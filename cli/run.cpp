@@ -14,10 +14,12 @@
 #include "cli/commands.h"
 #include "cli/door_options.h"
 #include "cli/duration.h"
+#include "cli/follow.h"
 #include "cli/nonblocking_stderr.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "cli/version.h"
 #include "runtime/engine/pins.h"
 #include "runtime/kernel.h"
 #include "runtime/sinks/exec_broker.h"
@@ -48,6 +50,9 @@ struct RunArguments {
     std::string sink_dir{};
     bool try_proposals = false;
     service::http::DoorOptions door{};
+    std::string public_key{};
+    std::string nats_credentials{};
+    std::string host_name{};
 };
 
 // From here on these signals are read from a descriptor, so that one that comes during the start is not lost.
@@ -140,6 +145,38 @@ std::unique_ptr<service::TriageInbox> inbox_for(const RunArguments& arguments, r
     return inbox;
 }
 
+// What the engine hands its events, samples and models' answers to, and where it gets programs that were loaded before.
+struct Takers {
+    std::unique_ptr<service::EventFeed> feed = std::make_unique<service::EventFeed>();
+    std::unique_ptr<service::Samples> samples = std::make_unique<service::Samples>();
+    std::unique_ptr<service::TriageInbox> triages{};
+    std::unique_ptr<service::PreparedPrograms> prepared = std::make_unique<service::PreparedPrograms>();
+};
+Takers takers_for(const RunArguments& arguments, runtime::EngineOptions& options) {
+    Takers takers;
+    options.on_events = [taker = takers.feed.get()](std::span<const runtime::PackedEvent* const> events) {
+        taker->take(events);
+    };
+    options.on_disagreement = [taker = takers.samples.get()](const runtime::Disagreement& one) { taker->take(one); };
+    takers.triages = inbox_for(arguments, options);
+    options.load = [taker = takers.prepared.get()](const bpf::Object& object, const runtime::ProgramOptions& with) {
+        return taker->take(object, with);
+    };
+    return takers;
+}
+
+// Nothing where FILE is no address of NATS.
+Result<std::optional<Follow>> prepare_follow(const RunArguments& arguments, const std::string& name,
+                                             service::WorkerRequest& request) {
+    if (!service::is_nats_url(arguments.file)) return std::optional<Follow>();
+    const std::string state = arguments.state.empty() ? "/var/lib/weir" : tooling::from_root(arguments.state);
+    auto follow = Follow::prepare({arguments.file, arguments.public_key, arguments.nats_credentials,
+                                   arguments.host_name, state + "/" + name, version_number()},
+                                  request);
+    if (!follow) return follow.error();
+    return std::optional<Follow>(std::move(*follow));
+}
+
 // Says what is wrong with the policy. Nothing where a signal came.
 auto first_compiled(const RunArguments& arguments, service::Startup& startup, service::Worker& worker,
                     const service::WorkerRequest& request) {
@@ -164,9 +201,13 @@ Result<std::optional<tooling::Watcher>> watch(const RunArguments& arguments,
 }
 
 service::WorkerRequest first_request(const RunArguments& arguments) {
-    service::WorkerRequest request{tooling::from_root(arguments.file), arguments.options, colour_of(STDERR_FILENO),
-                                   arguments.observe,
-                                   arguments.no_tests ? service::TestsFirst::kLeaveOut : service::TestsFirst::kRun};
+    service::WorkerRequest request;
+    request.file = tooling::from_root(arguments.file);
+    request.options = arguments.options;
+    request.colour = colour_of(STDERR_FILENO);
+    request.observe = arguments.observe;
+    request.tests = arguments.no_tests ? service::TestsFirst::kLeaveOut : service::TestsFirst::kRun;
+    request.rights = rights_of(arguments);
     for (std::string& folder : request.options.include_dirs) folder = tooling::from_root(folder);
     return request;
 }
@@ -191,10 +232,15 @@ int run(const RunArguments& arguments) {
 
     auto programs = start_programs(arguments);
     if (!programs) return say_error(programs.error());
-    auto worker = service::Worker::start();
-    if (!worker) return say_error(worker.error());
+    auto followed = prepare_follow(arguments, name, request);
+    if (!followed) return say_error(followed.error());
+    std::optional<Follow>& follow = *followed;
+    auto started = service::Worker::start();
+    if (!started) return say_error(started.error());
+    std::optional<service::Worker> worker(std::move(*started));
     service::Startup startup(signals, *control);
-    const auto compiled = first_compiled(arguments, startup, *worker, request);
+    const auto compiled =
+        follow ? follow->first_policy(startup, worker, request) : first_compiled(arguments, startup, *worker, request);
     if (!compiled) return say_stopped(name);
     if (compiled->status != kOk) {
         say_left(name);
@@ -204,39 +250,34 @@ int run(const RunArguments& arguments) {
     runtime::EngineOptions options = options_of(arguments, name);
     options.origin = {request.file, compiled->files};
     options.programs = programs->get();
-    auto feed = std::make_unique<service::EventFeed>();
-    options.on_events = [taker = feed.get()](std::span<const runtime::PackedEvent* const> events) {
-        taker->take(events);
-    };
-    auto samples = std::make_unique<service::Samples>();
-    options.on_disagreement = [taker = samples.get()](const runtime::Disagreement& one) { taker->take(one); };
-    auto triages = inbox_for(arguments, options);
-    auto prepared = std::make_unique<service::PreparedPrograms>();
-    prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
+    Takers takers = takers_for(arguments, options);
+    takers.prepared->otherwise = [&](const bpf::Object&, const runtime::ProgramOptions& with) {
         return startup.load(*compiled, with);
-    };
-    options.load = [taker = prepared.get()](const bpf::Object& object, const runtime::ProgramOptions& with) {
-        return taker->take(object, with);
     };
     const auto object = service::object_of(*compiled);
     if (!object) return say_error(object.error());
     auto engine = runtime::Engine::start(*object, std::move(options));
-    prepared->otherwise = {};
+    takers.prepared->otherwise = {};
     if (startup.is_stopped()) return say_stopped(name);
+    if (!engine && follow) follow->failed(startup, engine.error());
     if (!engine) return say_error(engine.error());
+    if (follow) follow->started(startup, (*engine)->in_force(), *compiled);
     if (Status added = startup.add_first_entries(); !added) say_error(added.error());
     auto status = (*engine)->status();
     if (!status) return say_error(status.error());
-    service::say_notice(fmt::format(
-        "{}: policy {} of {} in force on {}, generation {}{}", status->name, status->in_force.policy, arguments.file,
-        places(*status), status->in_force.generation, arguments.observe ? "; observe: verdicts are not enforced" : ""));
+    service::say_notice(fmt::format("{}: policy {} of {} in force on {}, generation {}{}", status->name,
+                                    status->in_force.policy, follow ? follow->shown() : arguments.file, places(*status),
+                                    status->in_force.generation,
+                                    arguments.observe ? "; observe: verdicts are not enforced" : ""));
     auto watcher = watch(arguments, compiled->files);
     if (!watcher) return say_error(watcher.error());
     service::Daemon daemon(std::move(*engine), std::move(*control), std::move(signals), std::move(request),
-                           std::move(*worker), std::move(prepared), std::move(feed), std::move(samples),
-                           std::move(triages), std::move(*watcher), compiled->milliseconds);
+                           std::move(*worker), std::move(takers.prepared), std::move(takers.feed),
+                           std::move(takers.samples), std::move(takers.triages), std::move(*watcher),
+                           compiled->milliseconds);
     daemon.keep_text(compiled->text);
     if (*door) daemon.add((*door)->take_process());
+    if (follow) daemon.add(follow->take_process());
     return daemon.run();
 }
 
@@ -267,6 +308,21 @@ void add_sink_options(CLI::App& command, RunArguments& arguments) {
         ->type_name("DIR");
 }
 
+// FILE is nats://…
+void add_follow_options(CLI::App& command, RunArguments& arguments) {
+    command
+        .add_option("--public-key", arguments.public_key,
+                    "with nats://: only policies that the key of F has signed (weir push --new-key)")
+        ->type_name("F");
+    command
+        .add_option("--nats-creds", arguments.nats_credentials,
+                    "with nats://: credentials of NATS (JWT and seed), as nsc writes them")
+        ->type_name("F");
+    command
+        .add_option("--host-name", arguments.host_name, "with nats://: this host's name in the fleet; default: its own")
+        ->type_name("NAME");
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, int& status) {
@@ -277,9 +333,14 @@ void add_run(CLI::App& app, int& status) {
         "The tests in FILE run first, for 5 s at most; one that fails refuses the policy (status 1).\n"
         "SIGHUP reloads the file and reopens logs. SIGTERM and Ctrl-C detach and leave nothing behind.\n"
         "While it runs: weir status, weir reload. Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.");
-    command->add_option("FILE", arguments.file, "policy")->required()->check([](const std::string& file) {
-        return file == "-" ? std::string("weir run reads the policy again later: name a file") : std::string();
-    });
+    command->add_option("FILE", arguments.file, "policy; nats://HOST:PORT/BUCKET/KEY follows a bucket of NATS")
+        ->required()
+        ->check([](const std::string& file) {
+            if (file == "-") return std::string("weir run reads the policy again later: name a file");
+            if (!service::is_nats_url(file)) return std::string();
+            const auto address = service::bucket_address(file, service::KeyPart::kNeeded);
+            return address ? std::string() : address.error().message + ": " + address.error().help;
+        });
     command->add_option("-i,--interface", arguments.interfaces, "attach to this interface; may be given several times")
         ->type_name("IFACE")
         ->required();
@@ -307,6 +368,7 @@ void add_run(CLI::App& app, int& status) {
         ->check(CLI::Range(std::uint64_t{0}, runtime::kMaxRejectLimit))
         ->type_name("N")
         ->capture_default_str();
+    add_follow_options(*command, arguments);
     command->add_flag("--watch", arguments.watch, "reload the policy when its file, an import or a set file changes");
     command->add_flag("--no-tests", arguments.no_tests,
                       "put the policy in force without running its tests first; reloads by SIGHUP and --watch, too");

@@ -44,4 +44,6 @@ std::string version_json() {
     return said.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+std::string version_number() { return WEIR_VERSION; }
+
 }  // namespace weir::cli

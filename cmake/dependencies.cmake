@@ -12,7 +12,7 @@ pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.87)   # without it, sinks of HTTP are refused by name
 pkg_check_modules(KAFKA IMPORTED_TARGET rdkafka>=2.0)   # sinks `kafka`
-find_package(OpenSSL 3.0)                              # sinks `nats`
+find_package(OpenSSL 3.0 REQUIRED)                     # signatures of policies, NATS
 pkg_check_modules(NATS IMPORTED_TARGET libnats>=3.4)    # their tests: another client
 find_program(WEIR_CLANG NAMES clang-19 REQUIRED)
 find_program(WEIR_CCACHE NAMES ccache)

@@ -38,6 +38,10 @@ struct ReloadCommand {
     // A regular file with the policy's text, in place of `file`, which is then only the name that diagnostics have. A
     // door that gets a text puts it into a file in memory.
     runtime::UniqueFd text{};
+    // Who wrote `text`. "host": who may name files of this host. Others may not (enum From, service/worker.h): "text"
+    // is one alone; "bundle" a value of the bucket that this engine follows, `file` and `include` then paths in it
+    // (service/bundle_files.h).
+    std::string from = "host";
 };
 // The last part of such a name: `weir reload -`.
 inline constexpr const char* kStdinName = "<stdin>";
@@ -90,6 +94,8 @@ using Command = std::variant<StatusCommand, ReloadCommand, ConfirmCommand, Rollb
 
 // ---- replies ----
 
+// The sentence of a refusal while there is no policy yet: ask again.
+inline constexpr const char* kStarting = "the engine is starting";
 // Nothing was changed.
 struct Refusal {
     Exit status = kWorldFault;  // what the command ends with; never kOk

@@ -34,6 +34,7 @@ void describe(Fields& fields, Of<ReloadCommand, Fields>& command) {
     fields.optional("shadow", command.shadow);
     fields.optional("no_tests", command.no_tests);
     fields.optional("samples", command.samples);
+    fields.optional_word("from", command.from, {"host", "text", "bundle"});
     // Written where there is a text; read, it says that one came along.
     bool is_attached = std::is_same_v<Fields, FieldWriter> && command.text;
     fields.optional("attached", is_attached);
@@ -108,6 +109,7 @@ std::string contradiction(const ReloadCommand& command) {
     if (!command.shadow && !command.samples.empty()) return "`samples` goes with `shadow` only";
     const auto is_relative = [](const std::string& path) { return !path.empty() && path.front() != '/'; };
     if (command.text && command.file.empty()) return "`attached` needs a `file`: the name that the text has";
+    if (!command.text && command.from != "host") return "`from` goes with an attached text only";
     if (is_relative(command.file)) return "`file` must be a path from the root";
     if (is_relative(command.samples)) return "`samples` must be a path from the root";
     if (std::any_of(command.include.begin(), command.include.end(),

@@ -93,23 +93,27 @@ constexpr std::uint64_t kFsReadFile = std::uint64_t{1} << 2, kFsReadDir = std::u
 // Forbids all that this kernel's Landlock knows; with `readable`, files can be read. kScoped: no signals to processes
 // outside, and none when this process ends, either (PR_SET_PDEATHSIG of a child).
 enum class Signals : std::uint8_t { kScoped, kFree };
-bool restrict_with_landlock(std::uint64_t readable, Signals signals) {
+enum class Network : std::uint8_t { kNone, kConnect };
+bool restrict_with_landlock(std::uint64_t readable, Signals signals, Network network = Network::kNone,
+                            std::initializer_list<const char*> below = {"/"}) {
     const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 0) return false;
     LandlockRules rules;
     const int fs_rights = abi >= 5 ? 16 : abi >= 3 ? 15 : abi >= 2 ? 14 : 13;
     rules.handled_access_fs = (std::uint64_t{1} << fs_rights) - 1;
-    if (abi >= 4) rules.handled_access_net = 3;                        // bind and connect of TCP
+    if (abi >= 4) rules.handled_access_net = network == Network::kConnect ? 1 : 3;  // bind and connect of TCP
     if (abi >= 6) rules.scoped = signals == Signals::kScoped ? 3 : 1;  // abstract sockets; signals to others
     const std::size_t size = abi >= 6 ? sizeof(rules) : abi >= 4 ? 16 : 8;
     const runtime::UniqueFd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, size, 0)));
     if (!ruleset) return false;
-    if (readable != 0) {
-        const runtime::UniqueFd root(open("/", O_PATH | O_CLOEXEC));
+    for (const char* path : below) {
+        if (readable == 0) break;
+        const runtime::UniqueFd folder(open(path, O_PATH | O_CLOEXEC));
+        if (!folder && errno == ENOENT) continue;
         landlock_path_beneath_attr beneath{};
         beneath.allowed_access = readable;
-        beneath.parent_fd = root.get();
-        if (!root || syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0)
+        beneath.parent_fd = folder.get();
+        if (!folder || syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0)
             return false;
     }
     return syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0;
@@ -188,6 +192,8 @@ public:
     void unless_equal_skip(std::uint32_t value, std::uint8_t skipped) {
         add(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skipped);
     }
+    void if_equal_skip(std::uint32_t value, std::uint8_t skipped) { add(BPF_JMP | BPF_JEQ | BPF_K, value, skipped, 0); }
+    void if_below_skip(std::uint32_t value, std::uint8_t skipped) { add(BPF_JMP | BPF_JGE | BPF_K, value, 0, skipped); }
     void end(std::uint32_t action) { add(BPF_RET | BPF_K, action); }
 
     bool install() {
@@ -241,6 +247,34 @@ bool filter_calls(std::span<const int> more = {}) {
     return filter.install();
 }
 
+// What a process that finds names by glibc's modules and connects has no use for: programs, other processes, the
+// kernel.
+constexpr int kDeniedCalls[] = {
+    SYS_execve,        SYS_execveat,          SYS_ptrace,         SYS_process_vm_readv, SYS_process_vm_writev,
+    SYS_bpf,           SYS_perf_event_open,   SYS_mount,          SYS_umount2,          SYS_pivot_root,
+    SYS_chroot,        SYS_unshare,           SYS_setns,          SYS_init_module,      SYS_finit_module,
+    SYS_delete_module, SYS_kexec_load,        SYS_io_uring_setup, SYS_keyctl,           SYS_add_key,
+    SYS_request_key,   SYS_userfaultfd,       SYS_reboot,         SYS_swapon,           SYS_kill,
+    SYS_pidfd_getfd,   SYS_pidfd_send_signal, SYS_accept,         SYS_accept4,          SYS_listen};
+
+bool deny_calls() {
+    if (kArchitecture == 0) return errno = ENOSYS, false;
+    constexpr std::uint32_t kX32 = 0x40000000;  // the same calls once more, on x86-64
+    Filter filter;
+    filter.load(offsetof(seccomp_data, arch));
+    filter.if_equal_skip(kArchitecture, 1);
+    filter.end(kDenied);
+    filter.load(offsetof(seccomp_data, nr));
+    filter.if_below_skip(kX32, 1);
+    filter.end(kDenied);
+    for (const int call : kDeniedCalls) {
+        filter.unless_equal_skip(static_cast<std::uint32_t>(call), 1);
+        filter.end(kDenied);
+    }
+    filter.end(SECCOMP_RET_ALLOW);
+    return filter.install();
+}
+
 }  // namespace
 
 bool keep_capabilities(std::initializer_list<int> capabilities) {
@@ -272,6 +306,21 @@ Lacks confine_wholly(int parent, std::span<const int> calls) {
 
 std::vector<std::string> confine_compiler(int parent) { return confine_wholly(parent, {}); }
 std::vector<std::string> confine_door(int parent) { return confine_wholly(parent, kServing); }
+
+std::vector<std::string> confine_follower(int parent) {
+    Lacks lacks;
+    note(lacks, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    note(lacks, "Landlock",
+         restrict_with_landlock(kFsReadFile | kFsReadDir, Signals::kScoped, Network::kConnect,
+                                {"/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve", "/run/resolvconf"}));
+    drop_bounds(0);
+    note(lacks, "a user of its own", become_nobody());
+    note(lacks, "no capabilities", set_capabilities(0));
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!end_with_parent(parent)) _exit(1);  // after the change of user, which forgets it
+    note(lacks, "seccomp", deny_calls());
+    return lacks;
+}
 
 // CAP_DAC_OVERRIDE: logs in folders of others. CAP_SYS_RESOURCE: memory of maps, on kernels before 5.11.
 Rights confine_engine() {

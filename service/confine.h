@@ -17,6 +17,10 @@ std::vector<std::string> confine_compiler(int parent);
 // a byte of theirs, by a process of one thread.
 std::vector<std::string> confine_door(int parent);
 
+// The policy follower: it connects to its server and finds names. It reads what that needs (/etc, libraries,
+// certificates), writes nothing but what it has open, and starts nothing. Before its first thread.
+std::vector<std::string> confine_follower(int parent);
+
 // The process that opens files for the compiler's: it can open files to read them, and signal: the kernel ends the
 // compiler's process in this one's name (PR_SET_PDEATHSIG), and that is another user's.
 std::vector<std::string> confine_reader();

@@ -150,7 +150,7 @@ bool Daemon::take_signals() {
 
 void Daemon::step_side_processes() {
     for (const auto& process : side_processes_)
-        process->step([this](runtime::UniqueFd channel) { control_.adopt(std::move(channel)); });
+        process->step([this](runtime::UniqueFd channel) { return control_.adopt(std::move(channel)); });
 }
 
 void Daemon::take_requests() {
@@ -162,8 +162,12 @@ void Daemon::take_requests() {
                   },
                   [this, client = request.client] { return is_withdrawal(control_.next_line(client)); }};
         auto command = decode_command(request.text, std::move(request.attached));
+        const auto* asked = std::get_if<Command>(&command);
         if (const auto* refused = std::get_if<Refusal>(&command))
             peer.reply(*refused);
+        else if (!std::all_of(side_processes_.begin(), side_processes_.end(),
+                              [&](const auto& process) { return process->lets(request.client, *asked); }))
+            peer.reply(Refusal{kUsage, "this process may not ask for that"});
         else
             carry_out(std::move(std::get<Command>(command)), std::move(peer));
     }

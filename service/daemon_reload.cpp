@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/kernel.h"
+#include "service/bundle_files.h"
 #include "service/comparison.h"
 #include "service/daemon.h"
 #include "service/notice.h"
@@ -21,15 +22,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const Error kNoFile{"the policy in force came from standard input: there is no file to read again", "weir reload FILE",
-                    0};
+const Error kNoFile{"the policy in force came from standard input or over the network: there is no file to read again",
+                    "weir reload FILE", 0};
+const Error kFollowsNone{"this engine follows no bucket of NATS", "weir run nats://HOST:4222/BUCKET/KEY", 0};
 
 Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.help}; }
 
 }  // namespace
 
 bool Daemon::has_file(const runtime::Origin& origin) {
-    return !origin.file.empty() && !origin.file.ends_with(kStdinName);
+    return !origin.file.empty() && !origin.file.ends_with(kStdinName) && !origin.file.starts_with(kNoFolder);
 }
 
 // Signals and changes that come in a storm are one wish: the file as it is when the worker reads it.
@@ -41,6 +43,7 @@ void Daemon::reload_own_file(Why why) {
         }
     // What is in force may be older than the last reload: a policy that was gone back to.
     const auto now = engine_->in_force();
+    if (!has_file(now.origin) && why == Why::kSignal && now.origin.file.starts_with(kNoFolder)) return;  // it follows
     if (!has_file(now.origin)) return say_problem(kNoFile);
     request_.file = now.origin.file;
     waiting_.push_back({request_, why});
@@ -65,6 +68,12 @@ void Daemon::carry_out_one(ReloadCommand& command, const Peer& peer) {
     if (command.file.empty() && !has_file(now.origin))
         return peer.reply(Refusal{kUsage, kNoFile.message, kNoFile.help});
     reload.request.file = command.file.empty() ? now.origin.file : command.file;
+    reload.request.from = command.from == "bundle" ? From::kBundle : command.from == "text" ? From::kText : From::kHost;
+    if (command.from == "bundle" && !is_path_in_bundle(request_.expected, command.file))
+        return peer.reply(Refusal{kUsage, kFollowsNone.message, kFollowsNone.help});
+    if (command.from != "host") reload.request.options.include_dirs.clear();
+    if (command.from == "text" && !command.file.starts_with(kNoFolder))
+        reload.request.file = fmt::format("{}text>", kNoFolder);  // no file of this host is read again for it
     if (!command.include.empty()) reload.request.options.include_dirs = command.include;
     reload.request.options.format = command.format;
     reload.request.options.deny_warnings = command.deny_warnings;
@@ -152,7 +161,8 @@ void Daemon::end_compile(WorkerOutcome outcome) {
     if (watcher_ && reload.how == How::kReplace) {
         std::vector<std::string> paths;
         for (const runtime::SourceFile& file : outcome.files)
-            if (!reload.text || file.path != reload.request.file) paths.push_back(file.path);
+            if (reload.request.from == From::kHost && (!reload.text || file.path != reload.request.file))
+                paths.push_back(file.path);
         watcher_->follow(paths);
     }
     if (reload.why == Why::kWatch && same) {
@@ -163,6 +173,9 @@ void Daemon::end_compile(WorkerOutcome outcome) {
         notice("read " + reload.request.file + " again:");
         std::fputs(outcome.diagnostics.c_str(), stderr);
     }
+    if (outcome.status == kOk && reload.request.from != From::kHost)
+        if (Status admitted = runtime::admit_from_others(request_.rights, outcome.names.manifest.sinks); !admitted)
+            return refuse({admitted.error().message + "; the policy in force stays", admitted.error().help, EPERM});
     if (outcome.status == kOk) texts_.keep(outcome.text);
     if (outcome.status == kOk) return begin_loading(std::move(outcome));
     if (reload.how != How::kDryRun) count_refusal();

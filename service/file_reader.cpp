@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "runtime/bytes.h"
+#include "service/bundle_files.h"
 #include "service/message_socket.h"
 #include "service/named_files.h"
 
@@ -68,14 +69,23 @@ private:
                 if (!send_message(engine_, {&all, 1})) return false;
                 continue;
             }
-            root_ = in.text();
-            std::vector<std::string> include_dirs;
-            for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) include_dirs.push_back(in.text());
-            names_ = NamedFiles(root_, std::move(include_dirs));
-            also_.clear();
-            for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) also_.push_back(in.text());
-            text_ = message.fds.empty() ? runtime::UniqueFd() : std::move(message.fds.front());
+            take_job(in, message.fds.empty() ? runtime::UniqueFd() : std::move(message.fds.front()));
         }
+    }
+
+    void take_job(runtime::ByteReader& in, runtime::UniqueFd text) {
+        root_ = in.text();
+        std::vector<std::string> include_dirs;
+        for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) include_dirs.push_back(in.text());
+        names_ = NamedFiles(root_, std::move(include_dirs));
+        also_.clear();
+        for (auto left = in.get<std::uint32_t>(); left != 0 && in.good(); --left) also_.push_back(in.text());
+        from_ = in.get<From>();
+        tooling::Expected expected{in.text(), in.text(), {}};
+        if (in.get<bool>()) expected.signer = in.get<tooling::PublicKey>();
+        text_ = std::move(text);
+        bundle_.reset();
+        if (from_ == From::kBundle) bundle_.emplace(text_.get(), std::move(expected));
     }
 
     bool serve_compiler() {
@@ -94,16 +104,25 @@ private:
 
     Result<runtime::UniqueFd> open(const std::string& path) {
         NamedFiles::Kind kind = path == root_ ? NamedFiles::Kind::kPolicy : names_.kind(path);
-        if (kind == NamedFiles::Kind::kNone && std::find(also_.begin(), also_.end(), path) != also_.end())
+        if (kind == NamedFiles::Kind::kNone && from_ == From::kHost &&
+            std::find(also_.begin(), also_.end(), path) != also_.end())
             kind = NamedFiles::Kind::kList;
         if (kind == NamedFiles::Kind::kNone) return because("the policy does not name it");
-        auto file =
-            path == root_ && text_ ? Result<runtime::UniqueFd>(runtime::duplicate(text_.get())) : open_regular(path);
+        auto file = open_named(path);
         if (file && kind == NamedFiles::Kind::kPolicy) names_.add(path, peek_text((*file).get()));
         return file;
     }
 
+    Result<runtime::UniqueFd> open_named(const std::string& path) const {
+        if (bundle_) return bundle_->open(path);
+        if (path == root_ && text_) return runtime::duplicate(text_.get());
+        if (from_ != From::kHost) return because("a policy from others reads no file of this host");
+        return open_regular(path);
+    }
+
     int engine_, compiler_;
+    From from_ = From::kHost;
+    std::optional<BundleFiles> bundle_{};
     std::string root_{};
     runtime::UniqueFd text_{};
     NamedFiles names_{};
@@ -138,15 +157,19 @@ Result<runtime::UniqueFd> open_regular(const std::string& path) {
     return fd;
 }
 
-bool send_job(int socket, const std::string& root, const std::vector<std::string>& include_dirs,
-              const std::vector<std::string>& also, int text) {
+bool send_job(int socket, const ReaderJob& job, int text) {
     runtime::ByteWriter out;
     out.put(kJob);
-    out.put(root);
-    out.put(static_cast<std::uint32_t>(include_dirs.size()));
-    for (const std::string& folder : include_dirs) out.put(folder);
-    out.put(static_cast<std::uint32_t>(also.size()));
-    for (const std::string& path : also) out.put(path);
+    out.put(job.root);
+    out.put(static_cast<std::uint32_t>(job.include_dirs.size()));
+    for (const std::string& folder : job.include_dirs) out.put(folder);
+    out.put(static_cast<std::uint32_t>(job.also.size()));
+    for (const std::string& path : job.also) out.put(path);
+    out.put(job.from);
+    out.put(job.expected.bucket);
+    out.put(job.expected.key);
+    out.put(job.expected.signer.has_value());
+    if (job.expected.signer) out.put(*job.expected.signer);
     return send_message(socket, out.bytes(), {&text, text < 0 ? 0u : 1u}, Wait::kNo);
 }
 

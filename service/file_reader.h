@@ -8,15 +8,22 @@
 
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
+#include "service/worker.h"
 
 namespace weir::service {
 
 // ---- the engine's side, which is trusted ----
 
-// Of the next policy. `also`: paths that may be read besides. `text` -1: its file is read. Else a regular file that
-// holds the text of the policy.
-bool send_job(int socket, const std::string& root, const std::vector<std::string>& include_dirs,
-              const std::vector<std::string>& also, int text);
+// The next policy.
+struct ReaderJob {
+    std::string root{};  // path of its file
+    std::vector<std::string> include_dirs{};
+    std::vector<std::string> also{};  // paths that may be read besides, where it is the host's
+    From from = From::kHost;
+    tooling::Expected expected{};  // of a bundle
+};
+// `text` -1: its file is read. Else a regular file that holds what `from` says.
+bool send_job(int socket, const ReaderJob& job, int text);
 // Asks whether each of `texts` stands between quotes in the policy's files; receive_quoted() gets the answer.
 bool ask_quoted(int socket, const std::vector<std::string>& texts);
 // 1 where all do, 0 where one does not, -1 where there is no answer yet, -2 where there will be none.

@@ -166,7 +166,8 @@ Status SideProcess::start(const Adopt& adopt) {
     if (!process) return process.error();
     process_ = *process;
     report_ = std::move(reports->ours);
-    for (runtime::UniqueFd& end : ours) adopt(std::move(end));
+    clients_.clear();
+    for (runtime::UniqueFd& end : ours) clients_.push_back(adopt(std::move(end)));
     return Done{};
 }
 
@@ -215,6 +216,11 @@ Status SideProcess::begin(const Adopt& adopt) {
     said_ = decode_report(std::string(message.bytes.begin(), message.bytes.end()));
     if (said_.state != "ok") return Error{said_.state, said_.help, 0};
     return Done{};
+}
+
+bool SideProcess::lets(std::uint64_t client, const Command& command) const {
+    if (!options_.may_give || std::find(clients_.begin(), clients_.end(), client) == clients_.end()) return true;
+    return options_.may_give(command);
 }
 
 std::uint64_t SideProcess::timeout_ms() const {

@@ -14,6 +14,7 @@
 
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
+#include "service/command.h"
 #include "service/side_process_status.h"
 
 namespace weir::service {
@@ -25,6 +26,8 @@ struct SideProcessOptions {
     std::string settings{};                  // what it is told, as its row reads it
     std::vector<runtime::UniqueFd> given{};  // descriptors that it gets; kept here for the next start
     std::size_t channels = 1;                // to the engine, each a client of the control socket
+    // Empty: all. Else whether it may give that command: a process that was taken over gives any.
+    std::function<bool(const Command&)> may_give{};
     std::string program = "/proc/self/exe";
 };
 
@@ -42,7 +45,7 @@ SideReport decode_report(const std::string& text);
 class SideProcess {
 public:
     // Takes the engine's end of a channel: ControlServer::adopt().
-    using Adopt = std::function<void(runtime::UniqueFd)>;
+    using Adopt = std::function<std::uint64_t(runtime::UniqueFd)>;
 
     explicit SideProcess(SideProcessOptions options);
     SideProcess(const SideProcess&) = delete;
@@ -58,6 +61,8 @@ public:
     pid_t process() const { return process_; }
     SideProcessStatus status() const;
     const SideReport& report() const { return said_; }
+    // Of a client of the control socket that is not this process's: true.
+    bool lets(std::uint64_t client, const Command& command) const;
 
 private:
     Status start(const Adopt& adopt);
@@ -68,6 +73,7 @@ private:
     runtime::UniqueFd report_{};
     pid_t process_ = -1;
     SideReport said_{};
+    std::vector<std::uint64_t> clients_{};  // of the control socket: its channels
     std::uint64_t starts_ = 0;
     std::uint64_t begun_ns_ = 0;
     std::uint64_t not_before_ns_ = 0;  // the next start

@@ -13,13 +13,14 @@
 #include <fmt/format.h>
 
 #include "service/http/door.h"
+#include "service/nats/follower_process.h"
 #include "service/side_process.h"
 #include "tooling/exit_status.h"
 
 namespace weir::service {
 namespace {
 
-constexpr SideProcessRow kRows[] = {{"network-door", http::live_as_door}};
+constexpr SideProcessRow kRows[] = {{"network-door", http::live_as_door}, {"policy-follower", live_as_follower}};
 
 const SideProcessRow* row_of(const char* argument) {
     const auto* found = std::find_if(std::begin(kRows), std::end(kRows),

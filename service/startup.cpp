@@ -8,9 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
+#include "runtime/kernel.h"
 #include "runtime/ticks.h"
 #include "service/command_codec.h"
+#include "service/notify.h"
 
 namespace weir::service {
 
@@ -21,18 +24,52 @@ bool Startup::wait(int fd, std::uint64_t timeout_ms) {
     signalfd_siginfo signal{};
     while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal))
         is_stopped_ = is_stopped_ || signal.ssi_signo != SIGHUP;  // there is nothing yet to read again
-    for (const auto& request : control_.receive())
-        control_.answer(request.client, encode(Reply(Refusal{kWorldFault, "the engine is starting", "ask again"})));
+    for (auto& request : control_.receive()) {
+        auto command = decode_command(request.text, std::move(request.attached));
+        auto* asked = std::get_if<Command>(&command);
+        auto* reload = asked != nullptr ? std::get_if<ReloadCommand>(asked) : nullptr;
+        if (waits_for_bundle_ && !asked_ && reload != nullptr && reload->from == "bundle")
+            asked_ = Asked{request.client, std::move(*reload)};
+        else
+            control_.answer(request.client, encode(Reply(Refusal{kWorldFault, kStarting, "ask again"})));
+    }
     return !is_stopped_;
 }
 
-std::optional<WorkerOutcome> Startup::compile(Worker& worker, const WorkerRequest& request) {
-    worker.ask(request);
+SideProcess::Adopt Startup::adopt() {
+    return [this](runtime::UniqueFd channel) { return control_.adopt(std::move(channel)); };
+}
+
+std::optional<Startup::Asked> Startup::wait_for_bundle(SideProcess& side) {
+    waits_for_bundle_ = true;
+    asked_.reset();
+    notify_service("READY=1\nSTATUS=waiting for a policy");  // which may take days
+    Watchdog watchdog;
+    do {
+        watchdog.beat();
+        side.step(adopt());
+    } while (!asked_ && wait(side.fd(), side.timeout_ms()));
+    waits_for_bundle_ = false;
+    return is_stopped_ ? std::nullopt : std::exchange(asked_, std::nullopt);
+}
+
+void Startup::answer(const Asked& asked, const Reply& reply) { control_.answer(asked.client, encode(reply)); }
+
+std::optional<WorkerOutcome> Startup::compile(Worker& worker, const WorkerRequest& request, int text) {
+    worker.ask(request, text);
     // Takes up to a tick, once: while the worker is busy. Loading asks again, and says what is wrong.
     static_cast<void>(runtime::kernel_ticks());
     while (wait(worker.fd(), worker.timeout_ms().value_or(1000)))
         if (auto outcome = worker.step()) return outcome;
     return std::nullopt;
+}
+
+void Startup::serve(SideProcess& side, std::uint64_t for_ms) {
+    const std::uint64_t until_ns = runtime::monotonic_ns() + for_ms * 1'000'000;
+    for (std::uint64_t now_ns = 0; (now_ns = runtime::monotonic_ns()) < until_ns;) {
+        side.step(adopt());
+        if (!wait(side.fd(), (until_ns - now_ns) / 1'000'000 + 1)) return;
+    }
 }
 
 Result<runtime::Program> Startup::load(const WorkerOutcome& compiled, const runtime::ProgramOptions& options) {

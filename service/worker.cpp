@@ -217,7 +217,8 @@ bool Worker::ask(const WorkerRequest& request, int text) {
     const int fd = memory_.get();
     std::vector<std::string> also;
     for (const runtime::SourceFile& file : request.before.files) also.push_back(file.path);
-    const bool sent = memory_ && send_job(reader_.get(), request.file, request.options.include_dirs, also, text) &&
+    const ReaderJob job{request.file, request.options.include_dirs, std::move(also), request.from, request.expected};
+    const bool sent = memory_ && send_job(reader_.get(), job, text) &&
                       send_message(engine_.get(), to_bytes(request), {&fd, 1}, Wait::kNo);
     if (!sent && is_alive()) kill(process_, SIGKILL);  // or the request is longer than a message
     return sent;

@@ -15,19 +15,29 @@
 #include "grammar/base/result.h"
 #include "runtime/handles.h"
 #include "runtime/object_image.h"
+#include "runtime/sinks/rights.h"
 #include "runtime/status.h"
 #include "tooling/files/policy_file.h"
+#include "tooling/files/signed_bundle.h"
 
 namespace weir::service {
 
 // The tests of the policy's own file, before it may be put in force.
 enum class TestsFirst : std::uint8_t { kRun, kLeaveOut };
 
+// What a policy may read, and what the descriptor that comes with a request holds. kHost: what it names on this host;
+// the text in place of its file. kText, kBundle: it came from others: the text alone, or a value of a bucket of NATS
+// (tooling/files/signed_bundle.h), whose files are then the only ones.
+enum class From : std::uint8_t { kHost, kText, kBundle };
+
 // What is wanted of a policy: an object to put in force, or an answer about it.
 enum class Judge : std::uint8_t { kNone, kCheck, kTest, kDiff };
 
 struct WorkerRequest {
     std::string file{};  // from the root; where a text is given, only the name that it has
+    From from = From::kHost;
+    tooling::Expected expected{};  // of a bundle
+    runtime::SinkRights rights{};  // of policies from others; for the engine, which asks
     tooling::PolicyOptions options{};
     Colour colour = Colour::kOff;
     bool observe = false;  // the whole policy

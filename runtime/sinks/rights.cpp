@@ -51,6 +51,20 @@ Status admit(const SinkRights& rights, const bpf::SinkInfo& sink) {
     return Done{};
 }
 
+Status admit_from_others(const SinkRights& rights, const bpf::SinkInfo& sink) {
+    if (!rights.kinds && sink.kind != SinkKind::kStdout)
+        return refused(sink, "a policy that came over a network has only the sinks that this host names",
+                       fmt::format("weir run --allow-sinks {}", sink_kind_name(sink.kind)));
+    if (has_file(sink.kind) && rights.folder.empty())
+        return refused(sink, "a policy that came over a network does not choose where this host has files",
+                       "weir run --sink-dir DIR says where files and sockets of sinks may be");
+    for (const bpf::SinkOption& option : sink.options)
+        if (option.word == SinkWord::kHeader && !option.second.starts_with("WEIR_SINK_"))
+            return refused(sink, fmt::format("it reads the variable `{}`", printable(option.second)),
+                           "variables that such a policy reads begin with WEIR_SINK_");
+    return Done{};
+}
+
 }  // namespace
 
 Result<std::vector<SinkKind>> sink_kinds(const std::string& list) {
@@ -66,6 +80,12 @@ Result<std::vector<SinkKind>> sink_kinds(const std::string& list) {
         at = end + 1;
     }
     return kinds;
+}
+
+Status admit_from_others(const SinkRights& rights, const std::vector<bpf::SinkInfo>& sinks) {
+    for (const bpf::SinkInfo& sink : sinks)
+        if (Status admitted = admit_from_others(rights, sink); !admitted) return admitted;
+    return admit(rights, sinks);
 }
 
 Status admit(const SinkRights& rights, const std::vector<bpf::SinkInfo>& sinks) {

@@ -15,7 +15,8 @@ namespace weir::tooling {
 namespace {
 
 constexpr std::string_view kInclude = "/include/";
-constexpr std::string_view kFirstLine = "weir bundle 1";
+constexpr std::string_view kFirstLine = "weir bundle 1", kReleaseLine = "weir bundle 2";
+constexpr std::string_view kManifest = "manifest", kSignature = "manifest.sig";
 constexpr std::size_t kMaxIncludeFolders = 64;
 
 std::string include_folder(std::size_t number) { return fmt::format("{}{}", kInclude, number); }
@@ -84,7 +85,7 @@ public:
 
     const std::optional<Error>& fault() const { return fault_; }
     Bundle bundle(const std::string& policy) const {
-        Bundle bundle{policy, folders_.size() - 1, {}};
+        Bundle bundle{policy, folders_.size() - 1, {}, {}, {}};
         for (const auto& [name, bytes] : files_) bundle.files.push_back({name, sha256(bytes), bytes});
         return bundle;
     }
@@ -122,29 +123,43 @@ std::optional<std::string> name_in_archive(const std::string& name) {
     return std::nullopt;
 }
 
-std::string manifest_of(const Bundle& bundle) {
-    std::string text = fmt::format("{}\npolicy {}\ninclude {}\n", kFirstLine, bundle.policy, bundle.include_folders);
-    for (const BundleFile& file : bundle.files) text += fmt::format("{}  {}\n", file.sha256, archive_name(file.name));
-    return text;
-}
-
 Error refused(const std::string& why) { return {"the bundle is refused: " + why, {}, EINVAL}; }
 
-// The number of --include folders, by the third line. The rest of the manifest is compared as a whole.
-std::optional<std::size_t> include_folders_of(std::string_view manifest) {
-    const std::size_t at = manifest.find("\ninclude ");
+// What follows "\nNAME " up to the end of that line; nothing where no line begins so. The manifest is compared as a
+// whole later.
+std::optional<std::string_view> word_of(std::string_view manifest, std::string_view name) {
+    const std::string begin = fmt::format("\n{} ", name);
+    const std::size_t at = manifest.find(begin);
     if (at == std::string_view::npos) return std::nullopt;
-    std::size_t number = 0;
-    const std::string_view rest = manifest.substr(at + 9);
-    const auto [end, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (fault != std::errc() || end == rest.data() + rest.size() || *end != '\n') return std::nullopt;
-    return number;
+    const std::string_view rest = manifest.substr(at + begin.size());
+    return rest.substr(0, rest.find('\n'));
 }
-std::string policy_of(std::string_view manifest) {
-    const std::size_t at = manifest.find("\npolicy ");
-    if (at == std::string_view::npos) return {};
-    const std::string_view rest = manifest.substr(at + 8);
-    return std::string(rest.substr(0, rest.find('\n')));
+template <typename Number>
+bool take_number(std::string_view manifest, std::string_view name, Number& number) {
+    const auto word = word_of(manifest, name);
+    if (!word) return false;
+    const auto [end, fault] = std::from_chars(word->data(), word->data() + word->size(), number);
+    return fault == std::errc() && end == word->data() + word->size();
+}
+
+// All but the files.
+std::optional<Bundle> head_of(std::string_view manifest) {
+    const auto policy = word_of(manifest, "policy");
+    Bundle bundle{std::string(policy.value_or(std::string_view())), 0, {}, {}, {}};
+    if (!policy || !take_number(manifest, "include", bundle.include_folders) ||
+        bundle.include_folders > kMaxIncludeFolders)
+        return std::nullopt;
+    if (!manifest.starts_with(kReleaseLine)) return bundle;
+    Release release;
+    const auto bucket = word_of(manifest, "bucket"), key = word_of(manifest, "key");
+    if (!bucket || !key || !take_number(manifest, "serial", release.serial) ||
+        !take_number(manifest, "canary", release.canary) || release.canary > kEveryHost ||
+        !take_number(manifest, "confirm_within_ms", release.confirm_within_ms))
+        return std::nullopt;
+    release.bucket = *bucket;
+    release.key = *key;
+    bundle.release = std::move(release);
+    return bundle;
 }
 
 }  // namespace
@@ -198,8 +213,20 @@ LoadedPolicy analyse_bundle(const Bundle& bundle, const PolicyOptions& options, 
     return loaded;
 }
 
+std::string manifest_of(const Bundle& bundle) {
+    std::string text = fmt::format("{}\npolicy {}\ninclude {}\n", bundle.release ? kReleaseLine : kFirstLine,
+                                   bundle.policy, bundle.include_folders);
+    if (bundle.release)
+        text += fmt::format("bucket {}\nkey {}\nserial {}\ncanary {}\nconfirm_within_ms {}\n", bundle.release->bucket,
+                            bundle.release->key, bundle.release->serial, bundle.release->canary,
+                            bundle.release->confirm_within_ms);
+    for (const BundleFile& file : bundle.files) text += fmt::format("{}  {}\n", file.sha256, archive_name(file.name));
+    return text;
+}
+
 Result<std::string> to_tar(const Bundle& bundle) {
-    std::vector<TarEntry> entries{{"manifest", manifest_of(bundle)}};
+    std::vector<TarEntry> entries{{std::string(kManifest), manifest_of(bundle)}};
+    if (!bundle.signature.empty()) entries.push_back({std::string(kSignature), bundle.signature});
     for (const BundleFile& file : bundle.files) entries.push_back({archive_name(file.name), file.bytes});
     return to_tar(entries);
 }
@@ -207,13 +234,18 @@ Result<std::string> to_tar(const Bundle& bundle) {
 Result<Bundle> bundle_from_tar(std::string_view bytes) {
     auto entries = from_tar(bytes);
     if (!entries) return entries.error();
-    if (entries->empty() || entries->front().name != "manifest") return refused("its first file is not `manifest`");
+    if (entries->empty() || entries->front().name != kManifest) return refused("its first file is not `manifest`");
     const std::string& manifest = entries->front().bytes;
-    const auto include_folders = include_folders_of(manifest);
-    if (!include_folders || *include_folders > kMaxIncludeFolders) return refused("its manifest cannot be read");
-    Bundle bundle{policy_of(manifest), *include_folders, {}};
+    auto head = head_of(manifest);
+    if (!head) return refused("its manifest cannot be read");
+    Bundle bundle = std::move(*head);
+    std::size_t first = 1;
+    if (bundle.release && entries->size() > 1 && (*entries)[1].name == kSignature) {
+        bundle.signature = (*entries)[first++].bytes;
+        if (bundle.signature.size() != kSignatureBytes) return refused("its signature cannot be read");
+    }
     std::size_t total = 0;
-    for (std::size_t i = 1; i < entries->size(); ++i) {
+    for (std::size_t i = first; i < entries->size(); ++i) {
         TarEntry& entry = (*entries)[i];
         const auto name = name_in_archive(entry.name);
         if (!name || !place_of(*name, bundle.include_folders)) return refused(entry.name + " leads outside of it");

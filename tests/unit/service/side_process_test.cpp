@@ -25,7 +25,10 @@ std::string socket_path(int number) {
 // A door at a UNIX socket, whose channels end here.
 struct Door {
     std::vector<runtime::UniqueFd> channels{};
-    SideProcess::Adopt adopt = [this](runtime::UniqueFd fd) { channels.push_back(std::move(fd)); };
+    SideProcess::Adopt adopt = [this](runtime::UniqueFd fd) {
+        channels.push_back(std::move(fd));
+        return std::uint64_t{channels.size()};
+    };
 
     std::string path{};
 

@@ -1,0 +1,202 @@
+"""What the tests of a fleet share: a server of NATS with JetStream, and engines that follow it, each in a network
+namespace of its own with a pair of interfaces for the policy and one way to the server. A test is called with WEIR and
+SOURCE, and ends with status 77 (skipped) where this process may not load BPF programs or make namespaces."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
+import live_case                                              # noqa: E402
+from live_case import SOURCE, WEIR, in_private_mounts, skip   # noqa: E402,F401
+
+BRIDGE = f"wfb{os.getpid() % 10000}"
+PORT = 4222
+HOSTS = ("h1", "h2", "h3")
+SERVER = "10.98.0.1"
+
+POLICY = """rule marked { when udp.dport == PORT then drop }
+test "marked" { udp 10.0.0.1:1 -> 10.0.0.2:PORT => drop by marked }
+"""
+
+
+def policy(port, more=""):
+    return POLICY.replace("PORT", str(port)) + more
+
+
+def namespace(host):
+    return f"wf{os.getpid()}{host}"
+
+
+def run(*command, **more):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **more)
+
+
+class Server:
+    """nats-server in this network namespace, its store in `folder`."""
+    def __init__(self, folder, configuration=""):
+        self.folder = folder
+        self.file = folder / "server.conf"
+        self.file.write_text(f"listen: {SERVER}:{PORT}\nmax_payload: 8MB\n{configuration}")
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["nats-server", "-c", self.file, "-js", "-sd", self.folder / "store", "-l", self.folder / "server.log"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with socket.create_connection((SERVER, PORT), timeout=1) as one:
+                    if one.recv(4) == b"INFO":
+                        return
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, "nats-server does not answer"
+            time.sleep(0.05)
+
+    def end(self, how=signal.SIGKILL):
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=20)
+        self.process = None
+
+
+class FleetCase(unittest.TestCase):
+    configuration = ""
+    to = f"nats://{SERVER}:{PORT}/policies/edge"
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.server = Server(self.folder, self.configuration)
+        self.addCleanup(self.server.end)
+        self.engines = {}
+        self.addCleanup(self.end_all)
+
+    # ---- engines ----
+
+    def start(self, host, *more, to=None, environment=None):
+        log = open(self.folder / f"{host}.log", "a")
+        self.addCleanup(log.close)
+        self.engines[host] = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{namespace(host)}", WEIR, "run", to or self.to, "-i", "c0", "--name", host, "--host-name", host,
+             "--state", self.folder / "state", *map(str, more)], stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **(environment or {})})
+        return self.engines[host]
+
+    def end(self, host, how=signal.SIGTERM):
+        process = self.engines.pop(host)
+        process.send_signal(how)
+        return process.wait(timeout=30)
+
+    def end_all(self):
+        for host in list(self.engines):
+            process = self.engines.pop(host)
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def log(self, host):
+        return (self.folder / f"{host}.log").read_text()
+
+    def ask(self, host, *words):
+        return run(WEIR, *words, "--name", host)
+
+    def engine_status(self, host):
+        said = self.ask(host, "status", "--format", "json")
+        return json.loads(said.stdout) if said.returncode == 0 else None
+
+    def request(self, host, command):
+        """The engine's answer to one request of the control socket: quicker than a command."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(f"/run/weir/{host}.sock")
+            client.sendall(json.dumps(command).encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                got = client.recv(1 << 16)
+                if not got:
+                    return None
+                answer += got
+        return json.loads(answer)
+
+    # ---- the bucket ----
+
+    def push(self, text, *more, to=None):
+        file = self.folder / "edge.rules"
+        file.write_text(text)
+        return run(WEIR, "push", file, "--to", to or self.to, *more)
+
+    def pushed(self, text, *more):
+        said = self.push(text, "--format", "json", *more)
+        self.assertEqual(said.returncode, 0, said.stderr + said.stdout)
+        return json.loads(said.stdout)
+
+    def fleet(self, bucket="policies"):
+        said = run(WEIR, "fleet", "status", f"nats://{SERVER}:{PORT}/{bucket}", "--format", "json")
+        self.assertIn(said.returncode, (0, 1), said.stderr)
+        return {one["host"]: one for one in json.loads(said.stdout)["hosts"]}
+
+    def wait_for(self, holds, what, seconds=60):
+        deadline = time.monotonic() + seconds
+        while True:
+            found = holds()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                logs = {host: self.log(host)[-1500:] for host in HOSTS if (self.folder / f"{host}.log").exists()}
+                self.fail(f"{what}: {self.fleet()} {logs}")
+            time.sleep(0.05)
+
+    def wait_for_outcome(self, host, outcome, revision=None, seconds=60):
+        def holds():
+            one = self.fleet().get(host)
+            return one if one and one["outcome"] == outcome and (revision is None or one["revision"] == revision) else None
+        return self.wait_for(holds, f"{host} is not {outcome}", seconds)
+
+
+def make_hosts():
+    run("ip", "link", "add", BRIDGE, "type", "bridge", check=True)
+    run("ip", "address", "add", SERVER + "/24", "dev", BRIDGE, check=True)
+    run("ip", "link", "set", BRIDGE, "up", check=True)
+    for number, host in enumerate(HOSTS, 2):
+        net, way = namespace(host), f"wf{os.getpid() % 10000}{host}"
+        run("ip", "netns", "add", net, check=True)
+        run("ip", "link", "add", way, "type", "veth", "peer", "name", "m0", "netns", net, check=True)
+        run("ip", "link", "set", way, "master", BRIDGE, "up", check=True)
+        inside = ["ip", "-n", net]
+        run(*inside, "address", "add", f"10.98.0.{number}/24", "dev", "m0", check=True)
+        run(*inside, "link", "add", "c0", "type", "veth", "peer", "name", "c1", check=True)
+        for link in ("lo", "m0", "c0", "c1"):
+            run(*inside, "link", "set", link, "up", check=True)
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("only root may attach programs and make network namespaces")
+    if run("bpftool", "prog", "list").returncode != 0:
+        skip("this kernel lets us load no BPF program")
+    if os.environ.get("WEIR_PRIVATE_NET") != "1":
+        os.environ["WEIR_PRIVATE_NET"] = "1"
+        os.execvp("unshare", ["unshare", "--net", sys.executable, sys.argv[0], WEIR, str(SOURCE), *sys.argv[1:]])
+    in_private_mounts()
+    run("ip", "link", "set", "lo", "up")
+    try:
+        make_hosts()
+    except subprocess.CalledProcessError as failed:
+        skip(f"no network namespaces here: {failed.stderr}")
+    try:
+        unittest.main()
+    finally:
+        for host in HOSTS:
+            run("ip", "netns", "delete", namespace(host))

@@ -1,0 +1,248 @@
+"""weir push and weir fleet status: signed policies, canaries, policies that cut a host off, and what policies from others
+may not do."""
+import json
+import unittest
+
+import fleet_case
+from fleet_case import HOSTS, PORT, SERVER, WEIR, FleetCase, namespace, policy, run
+
+
+class PushCase(FleetCase):
+    def setUp(self):
+        super().setUp()
+        self.key, self.other = self.folder / "fleet.key", self.folder / "other.key"
+        for key in (self.key, self.other):
+            said = run(WEIR, "push", "--new-key", key)
+            self.assertEqual(said.returncode, 0, said.stderr)
+        self.public = str(self.key) + ".pub"
+
+    def start_all(self, *more):
+        for host in HOSTS:
+            self.start(host, *more)
+
+    def in_force_on_all(self, pushed):
+        for host in HOSTS:
+            one = self.wait_for_outcome(host, "in force", pushed["revision"])
+            self.assertEqual(one["in_force"], pushed["sha256"])
+
+    def value(self):
+        """What lies in the bucket, and its revision."""
+        import base64
+        import socket
+        with socket.create_connection((SERVER, PORT)) as one:
+            one.recv(1 << 16)
+            request = json.dumps({"last_by_subj": "$KV.policies.edge"})
+            one.sendall(f'CONNECT {{"verbose":false}}\r\nSUB reply 1\r\nPUB $JS.API.STREAM.MSG.GET.KV_policies reply {len(request)}\r\n{request}\r\n'.encode())
+            answer = b""
+            while b"\r\n}" not in answer and not answer.rstrip().endswith(b"}"):
+                answer += one.recv(1 << 16)
+        message = json.loads(answer[answer.index(b"\r\n") + 2:])["message"]
+        return base64.b64decode(message["data"]), message["seq"]
+
+    def put(self, value):
+        import socket
+        with socket.create_connection((SERVER, PORT)) as one:
+            one.recv(1 << 16)
+            one.sendall(b'CONNECT {"verbose":false}\r\nSUB reply 1\r\nPUB $KV.policies.edge reply %d\r\n' % len(value) + value + b"\r\n")
+            self.assertIn(b'"seq"', one.recv(1 << 16))
+
+    def refused(self, host, reason):
+        def holds():
+            one = self.fleet().get(host)
+            return one if one and one["outcome"] == "refused" and reason in one["reason"] else None
+        return self.wait_for(holds, f"{host} does not refuse with {reason!r}")
+
+
+class Signed(PushCase):
+    def test_only_what_is_signed_and_new_is_in_force(self):
+        self.start_all("--public-key", self.public)
+        first = self.pushed(policy(9), "--signing-key", self.key)
+        self.assertTrue(first["signed"])
+        self.in_force_on_all(first)
+        old, _ = self.value()
+        second = self.pushed(policy(10), "--signing-key", self.key)
+        self.in_force_on_all(second)
+        before = {host: one["generation"] for host, one in self.fleet().items()}
+        self.put(policy(11).encode())
+        for host in HOSTS:
+            self.refused(host, "it is not signed")
+        self.pushed(policy(11), "--signing-key", self.other)
+        for host in HOSTS:
+            self.refused(host, "not by the key of this host")
+        self.put(old)
+        for host in HOSTS:
+            self.refused(host, "not above")
+        changed = bytearray(old)
+        changed[old.index(b"rule marked")] ^= 1
+        self.put(bytes(changed))
+        for host in HOSTS:
+            self.refused(host, "not those of its manifest")
+        after = self.fleet()
+        self.assertEqual({host: one["generation"] for host, one in after.items()}, before)
+        for host in HOSTS:
+            self.assertEqual(after[host]["in_force"], second["sha256"])
+
+    def test_a_serial_is_remembered_across_restarts(self):
+        self.start("h1", "--public-key", self.public)
+        first = self.pushed(policy(9), "--signing-key", self.key)
+        self.wait_for_outcome("h1", "in force", first["revision"])
+        old, _ = self.value()
+        second = self.pushed(policy(10), "--signing-key", self.key)
+        self.wait_for_outcome("h1", "in force", second["revision"])
+        self.end("h1")
+        self.put(old)
+        self.start("h1", "--public-key", self.public)
+        self.assertEqual(self.refused("h1", "not above")["in_force"], second["sha256"])
+
+    def test_a_policy_goes_with_all_that_it_reads(self):
+        self.start("h1", "--public-key", self.public)
+        (self.folder / "parts").mkdir()
+        (self.folder / "parts/ports.rules").write_text("let ports = tcp.dport == 22\n")
+        (self.folder / "bad.netset").write_text("10.0.0.0/8\n")
+        text = ('import "parts/ports.rules"\nset bad : net from "bad.netset"\nrule r { when ip.src in bad and ports then drop }\n'
+                'test "t" { tcp 10.0.0.1:1 -> 192.0.2.1:22 => drop by r }\n')
+        one = self.pushed(text, "--signing-key", self.key)
+        self.wait_for_outcome("h1", "in force", one["revision"])
+        self.assertEqual([rule["name"] for rule in self.engine_status("h1")["rules"]], ["r"])
+        # An import of the bundle that is broken is shown with its line: it is the author's, not the host's.
+        said = self.push(text.replace("10.0.0.1:1 -> 192.0.2.1:22 => drop by r", "10.0.0.1:1 -> 192.0.2.1:23 => drop by r"), "--signing-key", self.key)
+        self.assertEqual(said.returncode, 1, said.stdout)
+        self.assertIn("expected", said.stderr)
+
+
+class Push(PushCase):
+    def test_a_push_says_what_changes_and_overwrites_nobody(self):
+        said = self.push(policy(9))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("revision 1", said.stdout)
+        said = self.push(policy(10), "--dry-run")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("udp.dport == 9", said.stdout)
+        self.assertIn("nothing was pushed", said.stdout)
+        self.assertEqual(self.value()[1], 1)
+        # Broken policies do not leave this machine.
+        self.assertEqual(self.push("rule r { when tcp.dprot == 1 then drop }\n").returncode, 1)
+        self.assertEqual(self.push(policy(9).replace("drop by marked", "pass")).returncode, 1)
+        self.assertEqual(self.value()[1], 1)
+        # 10 at once: each revision is one push's, and each push says what became of it.
+        import subprocess
+        for i in range(10):
+            (self.folder / f"p{i}.rules").write_text(policy(100 + i))
+        running = [subprocess.Popen([WEIR, "push", self.folder / f"p{i}.rules", "--to", self.to, "--format", "json"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True) for i in range(10)]
+        revisions = []
+        for one in running:
+            out, err = one.communicate(timeout=120)
+            if one.returncode == 0:
+                revisions.append(json.loads(out)["revision"])
+            else:
+                self.assertEqual(one.returncode, 3, err)
+                self.assertIn("somebody else has put", err)
+        self.assertEqual(sorted(revisions), list(range(2, 2 + len(revisions))))
+        self.assertGreaterEqual(len(revisions), 1)
+
+    def test_no_password_is_printed(self):
+        for url in (f"nats://me:hunter2@{SERVER}:1/policies/edge", f"nats://me:hunter2@{SERVER}:{PORT}/policies/no/such", "nats://me:hunter2@/policies"):
+            for words in (["push", self.folder / "x.rules", "--to", url], ["fleet", "status", url], ["run", url, "-i", "c0"]):
+                (self.folder / "x.rules").write_text(policy(9))
+                said = run("timeout", "10", WEIR, *words)
+                self.assertNotEqual(said.returncode, 0)
+                self.assertNotIn("hunter2", said.stdout + said.stderr)
+
+
+class Canary(PushCase):
+    def test_a_canary_that_fails_stops_the_rest(self):
+        # h2 may have no webhook: what comes to it with one is refused there.
+        self.start_all("--public-key", self.public, "--allow-sinks", "stdout,webhook")
+        first = self.pushed(policy(9), "--signing-key", self.key)
+        self.in_force_on_all(first)
+        bad = policy(10, 'alert hit { message "x" }\nsink soc = webhook("http://192.0.2.1/hook", header "X" env "PATH")\n')
+        bad = bad.replace("then drop }", "then alert hit, drop }", 1)
+        said = self.push(bad, "--signing-key", self.key, "--canary", "1%", "--wait", "30s")
+        if said.returncode == 1 and "error[" in said.stderr:
+            self.fail(said.stderr)
+        self.assertEqual(said.returncode, 1, said.stdout + said.stderr)
+        self.assertIn("the rollout has stopped", said.stderr)
+        self.assertIn("reads the variable", said.stderr)
+        outcomes = sorted(one["outcome"] for one in self.fleet().values())
+        self.assertEqual(outcomes, ["refused", "waiting", "waiting"])
+        for one in self.fleet().values():
+            self.assertEqual(one["in_force"], first["sha256"])
+        # And one that is good goes on to all.
+        said = self.push(policy(11), "--signing-key", self.key, "--canary", "40%", "--wait", "30s")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertRegex(said.stdout, r"\d of 3 hosts first")
+        for host in HOSTS:
+            self.wait_for(lambda: not self.fleet()[host]["differs"], f"{host} has not followed the canary")
+
+    def test_a_host_that_says_nothing_stops_the_rest(self):
+        self.start_all("--public-key", self.public)
+        first = self.pushed(policy(9), "--signing-key", self.key)
+        self.in_force_on_all(first)
+        self.end_all()
+        said = self.push(policy(10), "--signing-key", self.key, "--canary", "100%", "--wait", "2s")
+        self.assertEqual(said.returncode, 1, said.stdout)
+        self.assertIn("no word within 2s", said.stderr)
+
+    def test_a_policy_that_cuts_a_host_off_is_taken_back(self):
+        # The policy is on the way to the server itself.
+        self.engines["h1"] = None
+        import os
+        import subprocess
+        log = open(self.folder / "h1.log", "a")
+        self.addCleanup(log.close)
+        self.engines["h1"] = subprocess.Popen(["nsenter", f"--net=/run/netns/{namespace('h1')}", WEIR, "run", self.to, "-i", "m0", "--name", "h1",
+                                               "--host-name", "h1", "--state", self.folder / "state", "--mode", "generic"],
+                                              stdout=subprocess.DEVNULL, stderr=log, env=os.environ)
+        first = self.pushed(policy(9))
+        self.wait_for_outcome("h1", "in force", first["revision"])
+        cut = 'rule cut { when tcp.sport == 4222 then drop }\n'
+        one = self.pushed(cut, "--confirm-within", "3s")
+        found = self.wait_for_outcome("h1", "rolled back", one["revision"])
+        self.assertIn("could not be reached", found["reason"])
+        self.assertEqual(found["in_force"], first["sha256"])
+        self.assertEqual([rule["name"] for rule in self.engine_status("h1")["rules"]], ["marked"])
+        # A good one is confirmed by the host itself.
+        one = self.pushed(policy(12), "--confirm-within", "20s")
+        found = self.wait_for_outcome("h1", "in force", one["revision"])
+        self.assertEqual(found["in_force"], one["sha256"])
+
+
+class Others(PushCase):
+    def test_what_such_a_policy_may_not_do(self):
+        programs, sinks = self.folder / "programs", self.folder / "sinks"
+        programs.mkdir()
+        sinks.mkdir()
+        secret = self.folder / "secret.txt"
+        secret.write_text("hunter2 10.0.0.0/8\n")
+        environment = {"FOREIGN": "hunter2", "WEIR_SINK_SOC_TOKEN": "fine"}
+        self.start("h1", "--allow-sinks", "stdout,eve,webhook,exec", "--sink-dir", sinks, "--allow-exec", programs, environment=environment)
+        first = self.pushed(policy(9))
+        self.wait_for_outcome("h1", "in force", first["revision"])
+
+        def with_sink(text):
+            return ('rule r { when udp.dport == 9 then alert hit, drop }\nalert hit { message "x" to s }\n' + text + "\n")
+        for text, reason in ((f'import "{secret}"\n', "bundle"),
+                             ('import "../../../../../../etc/passwd"\n', "bundle"),
+                             (f'set s : net from "{secret}"\nrule r {{ when ip.src in s then drop }}\n', "bundle"),
+                             (policy(9, f'test "c" {{ replay "{secret}" => pass }}\n'), "bundle"),
+                             (with_sink('sink s = eve("/etc/cron.d/x")'), "is not in"),
+                             (with_sink(f'sink s = eve("{sinks}/../x")'), "is not in"),
+                             (with_sink('sink s = exec("/bin/sh")'), "is not in"),
+                             (with_sink('sink s = unix("/run/x.sock")'), "not among --allow-sinks"),
+                             (with_sink('sink s = webhook("http://192.0.2.1/hook", header "X" env "FOREIGN")'), "reads the variable `FOREIGN`")):
+            self.put(text.encode())
+            found = self.wait_for(lambda: (lambda one: one if one["outcome"] == "refused" and reason in one["reason"] else None)(self.fleet()["h1"]),
+                                  f"{text!r} is not refused with {reason!r}")
+            self.assertNotIn("hunter2", json.dumps(found))
+            self.assertNotIn("root:", json.dumps(found))
+            self.assertEqual(found["in_force"], first["sha256"])
+        self.put(with_sink(f'sink s = eve("{sinks}/x.json")').encode())
+        self.wait_for(lambda: self.fleet()["h1"]["outcome"] == "in force", "a sink that is allowed is refused")
+        # Nor may who has taken over the follower ask for a file of the host: tests/unit/service/others_test.cpp.
+        status = run(WEIR, "status", "--name", "h1").stdout
+        self.assertIn("policies/edge", status)
+
+
+if __name__ == "__main__":
+    fleet_case.main()
