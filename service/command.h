@@ -82,6 +82,7 @@ struct PolicyTextCommand {};
 struct JudgeCommand {
     std::string what = "check";  // check, test, diff
     std::string file{};          // as of ReloadCommand
+    std::string from = "host";   // likewise: "host" or "text"
     runtime::UniqueFd text{};
 };
 struct FlowsCommand {

@@ -85,6 +85,7 @@ template <typename Fields>
 void describe(Fields& fields, Of<JudgeCommand, Fields>& command) {
     fields.optional_word("what", command.what, {"check", "test", "diff"});
     fields.optional("file", command.file);
+    fields.optional_word("from", command.from, {"host", "text"});
     bool is_attached = std::is_same_v<Fields, FieldWriter> && command.text;
     fields.optional("attached", is_attached);
     if constexpr (std::is_same_v<Fields, FieldReader>)

@@ -106,6 +106,8 @@ void Daemon::carry_out_one(JudgeCommand& command, const Peer& peer) {
     reload.request.file = command.file;
     reload.request.options.format = "json";
     reload.request.colour = Colour::kOff;
+    reload.request.from = command.from == "text" ? From::kText : From::kHost;
+    if (command.from != "host") reload.request.options.include_dirs.clear();
     reload.request.judge = command.what == "test"   ? Judge::kTest
                            : command.what == "diff" ? Judge::kDiff
                                                     : Judge::kCheck;

@@ -1,12 +1,16 @@
 // Tested by tests/unit/service/api_test.cpp.
 #include "service/http/api.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
 
+#include "runtime/object_image.h"
 #include "service/command_codec.h"
 #include "service/fields.h"
 
@@ -26,6 +30,13 @@ public:
         if (!text) return false;
         if (*text != "1" && *text != "0") say(fmt::format("`{}` must be 1 or 0", name));
         return *text == "1";
+    }
+    std::uint64_t duration_ms(const char* name) {
+        const auto text = parameter(asked_.request, name);
+        if (!text) return 0;
+        const auto read = parse_duration_ms(*text);
+        if (!read) say(fmt::format("`{}` must be a time such as 30s or 5m, up to a week", name));
+        return read.value_or(0);
     }
     std::optional<std::uint64_t> whole(const char* name) {
         const auto text = parameter(asked_.request, name);
@@ -64,6 +75,58 @@ std::variant<Question, Answer> ask(ChannelOf channel, const Parameters& paramete
                                    runtime::UniqueFd attached = {}) {
     if (!parameters.fault().empty()) return refusal(422, parameters.fault());
     return Question{channel, encode(command), std::move(attached)};
+}
+
+Result<runtime::UniqueFd> in_memory(const std::string& text) {
+    auto file = runtime::make_memory_file("weir-policy");
+    for (std::size_t at = 0; file && at < text.size();) {
+        const ssize_t count = write(file->get(), text.data() + at, text.size() - at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return Error{"there is no memory for the policy", {}, errno};
+        at += static_cast<std::size_t>(count);
+    }
+    return file;
+}
+
+// The name that diagnostics have, and that gives the policy its own: ?name=edge.
+std::string file_of(const Asked& asked, std::string& fault) {
+    const std::string name(parameter(asked.request, "name").value_or("policy"));
+    const auto is_plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    };
+    if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), is_plain))
+        fault = "`name` must be letters, digits, _ and -, 64 at most";
+    return "/<api>/" + name + ".rules";
+}
+
+// Of a command with a policy's text, whose file is `file`.
+template <typename C>
+std::variant<Question, Answer> ask_with_text(const Asked& asked, const Parameters& parameters, C command) {
+    std::string fault = parameters.fault();
+    command.file = file_of(asked, fault);
+    command.from = "text";
+    if (!fault.empty()) return refusal(422, fault);
+    auto text = in_memory(asked.request.body);
+    if (!text) return refusal(503, text.error().message);
+    command.text = std::move(*text);
+    Command whole(std::move(command));
+    std::string line = encode(whole);
+    return Question{ChannelOf::kPolicy, std::move(line), std::move(std::get<C>(whole).text)};
+}
+
+std::variant<Question, Answer> reload(const Asked& asked, Parameters& parameters) {
+    ReloadCommand command;
+    command.format = "json";
+    command.confirm_within_ms = parameters.duration_ms("confirm_within");
+    command.shadow = parameters.flag("shadow");
+    command.dry_run = parameters.flag("dry_run");
+    return ask_with_text(asked, parameters, std::move(command));
+}
+
+std::variant<Question, Answer> judge(const Asked& asked, Parameters& parameters, const char* what) {
+    JudgeCommand command;
+    command.what = what;
+    return ask_with_text(asked, parameters, std::move(command));
 }
 
 std::variant<Question, Answer> promote(Parameters& parameters) {
@@ -169,6 +232,10 @@ std::variant<Question, Answer> question_of(const Asked& asked) {
         case Operation::kListSet: return ask(ChannelOf::kSets, parameters, ListSetCommand{asked.found.name});
         case Operation::kAddToSet: return change_set<AddToSetCommand>(asked, parameters, Times::kMayHave);
         case Operation::kRemoveFromSet: return change_set<RemoveFromSetCommand>(asked, parameters, Times::kNone);
+        case Operation::kCheck: return judge(asked, parameters, "check");
+        case Operation::kTest: return judge(asked, parameters, "test");
+        case Operation::kDiff: return judge(asked, parameters, "diff");
+        case Operation::kReload: return reload(asked, parameters);
         case Operation::kConfirm: return ask(ChannelOf::kSets, parameters, ConfirmCommand{});
         case Operation::kRollback: return ask(ChannelOf::kSets, parameters, RollbackCommand{});
         case Operation::kPromote: return promote(parameters);

@@ -15,6 +15,7 @@
 #include "runtime/kernel.h"
 #include "service/file_reader.h"
 #include "service/http/channels.h"
+#include "service/http/routes.h"
 
 namespace weir::service::http {
 namespace {
@@ -69,6 +70,20 @@ Status check_reach(const DoorSettings& settings) {
     return Done{};
 }
 
+// A door that was taken over gives what commands it likes. None that names a file of this host.
+bool may_give(const Command& command, Right right) {
+    if (const auto* reload = std::get_if<ReloadCommand>(&command))
+        return right == Right::kManage && reload->from == "text" && reload->samples.empty();
+    if (const auto* judge = std::get_if<JudgeCommand>(&command))
+        return right == Right::kManage && judge->from == "text";
+    if (std::holds_alternative<RecordCommand>(command)) return false;  // packets, and a map of the kernel's
+    const bool reads =
+        std::holds_alternative<StatusCommand>(command) || std::holds_alternative<EventsCommand>(command) ||
+        std::holds_alternative<ListSetCommand>(command) || std::holds_alternative<FlowsCommand>(command) ||
+        std::holds_alternative<PolicyTextCommand>(command) || std::holds_alternative<WithdrawCommand>(command);
+    return reads || right == Right::kManage;
+}
+
 }  // namespace
 
 Result<DoorSettings> read_settings(const DoorOptions& options) {
@@ -108,6 +123,9 @@ Result<SideProcessOptions> door_process(const DoorSettings& settings) {
     options.argument = "network-door";
     options.name = "the network door";
     options.channels = kChannels;
+    options.may_give = [changes = !settings.token.empty()](const Command& command) {
+        return may_give(command, changes ? Right::kManage : Right::kRead);
+    };
     options.settings = to_text(settings);
     for (const ListenAddress& address : settings.addresses) {
         auto socket = open_listener(address);

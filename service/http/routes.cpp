@@ -2,6 +2,7 @@
 #include "service/http/routes.h"
 
 #include <optional>
+#include <utility>
 
 #include "service/http/page_files.h"
 #include "service/http/request.h"
@@ -9,7 +10,63 @@
 namespace weir::service::http {
 namespace {
 
+constexpr const char* kText = "text/plain";
 constexpr const char* kJson = "application/json";
+const Parameter kName{"name", ParameterType::kWord, "the policy's name: letters, digits, _ and -; default policy"};
+
+std::vector<Route> managing() {
+    using enum Right;
+    using enum Operation;
+    return {
+        {"PUT", "/api/v1/sets/{name}", kManage, kAddToSet, "adds values to a set", "Added", kMostBodyBytes, kJson},
+        {"DELETE", "/api/v1/sets/{name}", kManage, kRemoveFromSet, "removes values from a set", "Removed",
+         kMostBodyBytes, kJson},
+        {"POST", "/api/v1/check", kManage, kCheck, "checks a policy", "Checked", kMostPolicyBytes, kText, {kName}},
+        {"POST",
+         "/api/v1/test",
+         kManage,
+         kTest,
+         "runs a policy's own tests",
+         "Tested",
+         kMostPolicyBytes,
+         kText,
+         {kName}},
+        {"POST",
+         "/api/v1/diff",
+         kManage,
+         kDiff,
+         "which packets a policy would judge otherwise than the one in force",
+         "Compared",
+         kMostPolicyBytes,
+         kText,
+         {kName}},
+        {"POST",
+         "/api/v1/reload",
+         kManage,
+         kReload,
+         "puts a policy in force",
+         "Reloaded",
+         kMostPolicyBytes,
+         kText,
+         {kName,
+          {"confirm_within", ParameterType::kDuration, "unconfirmed in that time, the kernel goes back: 60s"},
+          {"shadow", ParameterType::kFlag, "1: beside the policy in force, enforcing nothing"},
+          {"dry_run", ParameterType::kFlag, "1: only says what would change"}}},
+        {"POST", "/api/v1/confirm", kManage, kConfirm, "confirms the policy in force", "Changed"},
+        {"POST", "/api/v1/rollback", kManage, kRollback, "goes back to the policy before", "Changed"},
+        {"POST",
+         "/api/v1/promote",
+         kManage,
+         kPromote,
+         "puts the candidate in force",
+         "Changed",
+         0,
+         nullptr,
+         {{"if_disagreements_under", ParameterType::kWhole, "only if fewer packets are judged otherwise"},
+          {"cancel", ParameterType::kFlag, "1: ends the comparison instead"}}},
+    };
+}
+
 std::vector<Route> make_table() {
     using enum Right;
     using enum Operation;
@@ -31,22 +88,8 @@ std::vector<Route> make_table() {
          nullptr,
          {{"top", ParameterType::kWhole, "so many, 10000 at most; default 20"}}},
         {"GET", "/api/v1/sets/{name}", kRead, kListSet, "the entries of a set", "Set"},
-        {"PUT", "/api/v1/sets/{name}", kManage, kAddToSet, "adds values to a set", "Added", kMostBodyBytes, kJson},
-        {"DELETE", "/api/v1/sets/{name}", kManage, kRemoveFromSet, "removes values from a set", "Removed",
-         kMostBodyBytes, kJson},
-        {"POST", "/api/v1/confirm", kManage, kConfirm, "confirms the policy in force", "Changed"},
-        {"POST", "/api/v1/rollback", kManage, kRollback, "goes back to the policy before", "Changed"},
-        {"POST",
-         "/api/v1/promote",
-         kManage,
-         kPromote,
-         "puts the candidate in force",
-         "Changed",
-         0,
-         nullptr,
-         {{"if_disagreements_under", ParameterType::kWhole, "only if fewer packets are judged otherwise"},
-          {"cancel", ParameterType::kFlag, "1: ends the comparison instead"}}},
     };
+    for (Route& route : managing()) rows.push_back(std::move(route));
     for (const PageFile& file : page_files())
         rows.push_back({"GET", file.path, kOpen, kPage, "a file of the page", file.type.data()});
     return rows;

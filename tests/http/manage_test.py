@@ -62,6 +62,70 @@ class Manage(DoorCase):
                                         "text/html") if path != "/metrics" and path != "/healthz" and path != "/api/v1/events" else (200, None)
                 self.assertNotIn(status, (404 if "{name}" not in path else 405, 405), f"{method} {path}")
 
+    def test_check_test_and_diff_change_nothing(self):
+        self.begin()
+        status, said = self.manage("POST", "/api/v1/check", WITH_SET)
+        self.assertEqual((status, said["rules"], said["diagnostics"]), (200, 2, []))
+        status, said = self.manage("POST", "/api/v1/check?name=edge", "rule r { when tcp.dprot == 1 then drop }")
+        self.assertEqual((status, said["diagnostics"][0]["code"], said["diagnostics"][0]["file"]), (422, "E201", "/<api>/edge.rules"))
+        status, said = self.manage("POST", "/api/v1/test", TESTED)
+        self.assertEqual((status, said["passed"], said["failed"], [one["ok"] for one in said["tests"]]), (200, 2, 0, [True, True]))
+        status, said = self.manage("POST", "/api/v1/test", TESTED.replace("80 syn => pass", "80 syn => drop"))
+        self.assertEqual((status, said["passed"], said["failed"], said["tests"][0]["test"]), (422, 1, 1, "web is open"))
+        status, said = self.manage("POST", "/api/v1/diff", WITH_SET.replace("== 9", "== 10"))
+        self.assertEqual(status, 200)
+        self.assertIn("udp.dport", " ".join(one["packets"] for one in said["classes"]))
+        self.assertEqual(self.manage("POST", "/api/v1/diff", WITH_SET)[1]["classes"], [])
+        self.assertEqual((self.status()["generation"], self.status()["reload_failed"]), (1, 0))
+
+    def test_reload(self):
+        self.begin()
+        text = WITH_SET.replace("== 9", "== 10")
+        status, said = self.manage("POST", "/api/v1/reload?name=edge", text)
+        self.assertEqual((status, said["generation"], said["policy"]), (200, 2, "edge"))
+        self.send(10, 2)
+        self.assertEqual(self.rules()["marked"], 2)
+        status, said = self.manage("GET", "/api/v1/policy")
+        self.assertEqual((status, said["text"], said["file"]), (200, text, "/<api>/edge.rules"))
+        status, said = self.manage("POST", "/api/v1/diff", WITH_SET)
+        self.assertEqual((status, bool(said["classes"])), (200, True))
+        status, said = self.manage("POST", "/api/v1/reload?dry_run=1", TESTED)
+        self.assertEqual((status, said["dry_run"], said["new_rules"]), (200, True, ["telnet"]))
+        status, said = self.manage("POST", "/api/v1/reload?confirm_within=60s", WITH_SET)
+        self.assertEqual((status, said["generation"], said["falls_back_to"]), (200, 3, 2))
+        self.assertEqual(self.manage("POST", "/api/v1/confirm")[0], 200)
+        status, said = self.manage("POST", "/api/v1/reload?shadow=1", text)
+        self.assertEqual((status, said["generation"]), (200, 3))
+        status, said = self.manage("POST", "/api/v1/promote?cancel=1")
+        self.assertEqual((status, said["generation"]), (200, 3))
+
+    def test_what_is_refused_changes_nothing(self):
+        self.begin()
+        for text, status in (("rule r {", 422), (TESTED.replace("80 syn => pass", "80 syn => drop"), 422), ("", 200)):
+            said = self.manage("POST", "/api/v1/reload", text)
+            self.assertEqual(said[0], status, said)
+            if status != 200:
+                self.assertEqual(self.status()["generation"], 1)
+        self.assertEqual(self.manage("POST", "/api/v1/reload?shadow=1&confirm_within=1s", TESTED)[0], 422)
+        self.assertEqual(self.ask_door("POST", "/api/v1/reload", "#" * ((16 << 20) + 1), Authorization=f"Bearer {TOKEN}", Content_Type="text/plain")[0], 413)
+        self.assertEqual(self.ask_door("POST", "/api/v1/reload", TESTED, Content_Type="text/plain")[0], 401)
+
+    def test_a_policy_that_came_over_the_network_names_no_file_of_the_host(self):
+        secret = self.folder / "secret"
+        secret.write_text("hunter2 is the word\n")
+        self.begin(WITH_SET, "--state", str(self.folder))
+        for text in (f'import "{secret}"\n', f'set s : ip from "{secret}"\nrule r {{ when ip.src in s then drop }}\n',
+                     f'import "{self.policy}"\n', f'test "t" {{ pcap "{secret}" => pass }}\n',
+                     f'sink log = eve("{self.folder}/eve.json")\n', 'sink run = exec("/bin/true")\n'):
+            for path in ("check", "test", "diff", "reload", "reload?dry_run=1", "reload?shadow=1"):
+                if "sink" in text and "reload" not in path:
+                    continue                             # what sinks may do is asked when it is to be in force
+                status, said = self.manage("POST", f"/api/v1/{path}", text)
+                self.assertIn(status, (409, 422), (path, text, said))
+                self.assertNotIn("hunter2", json.dumps(said))
+        self.assertEqual(self.status()["generation"], 1)
+        self.assertFalse((self.folder / "eve.json").exists())
+
     def test_confirm_and_rollback(self):
         self.begin()
         second = self.folder / "second.rules"

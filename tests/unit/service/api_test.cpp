@@ -1,5 +1,7 @@
 #include "service/http/api.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 using namespace weir;
@@ -43,12 +45,30 @@ TEST_CASE("requests are commands of the control socket") {
           R"({"command":"set","action":"remove","set":"s","values":["192.0.2.1"]})");
 }
 
+TEST_CASE("a policy's text goes in a file in memory, as somebody else's") {
+    auto question = question_of(asked("POST", "/api/v1/reload", {{"confirm_within", "60s"}, {"name", "edge"}}, "rule"));
+    auto& one = std::get<Question>(question);
+    CHECK(one.channel == ChannelOf::kPolicy);
+    CHECK(
+        one.line ==
+        R"({"command":"reload","file":"/<api>/edge.rules","confirm_within_ms":60000,"format":"json","from":"text","attached":true})");
+    struct stat facts{};
+    REQUIRE(fstat(one.attached.get(), &facts) == 0);
+    CHECK(facts.st_size == 4);
+    CHECK(line(asked("POST", "/api/v1/test", {}, "x")) ==
+          R"({"command":"judge","what":"test","file":"/<api>/policy.rules","from":"text","attached":true})");
+}
+
 TEST_CASE("what is badly written is 422, and says so") {
     CHECK(line(asked("GET", "/api/v1/flows", {{"top", "-1"}})) == "422");
     CHECK(line(asked("GET", "/api/v1/flows", {{"top", "10001"}})) == "422");
     CHECK(line(asked("GET", "/api/v1/flows", {{"bottom", "1"}})) == "422");
     CHECK(line(asked("GET", "/api/v1/flows", {{"top", "1"}, {"top", "2"}})) == "422");
     CHECK(line(asked("GET", "/api/v1/policy", {{"top", "1"}})) == "422");
+    CHECK(line(asked("POST", "/api/v1/reload", {{"confirm_within", "60"}})) == "422");
+    CHECK(line(asked("POST", "/api/v1/reload", {{"shadow", "yes"}})) == "422");
+    for (const char* name : {"", "../etc", "a/b", "a b", "a.rules"})
+        CHECK(line(asked("POST", "/api/v1/reload", {{"name", name}})) == "422");
     CHECK(line(asked("POST", "/api/v1/promote", {{"cancel", "1"}, {"if_disagreements_under", "1"}})) == "422");
     for (const char* body : {"", "[]", "{}", R"({"values":"a"})", R"({"values":[1]})", R"({"values":[],"x":1})",
                              R"({"values":[],"for":600})", R"({"values":[],"for":"soon"})", "{\"values\":[\"\xff\"]}"})

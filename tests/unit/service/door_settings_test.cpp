@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+using namespace weir::service;
 using namespace weir::service::http;
 
 namespace {
@@ -59,6 +60,33 @@ TEST_CASE("tokens are long, visible, and nobody else's to read") {
     CHECK(with(File("all", kToken, 0604)).find("others than its owner") != std::string::npos);
     CHECK(problem({{"127.0.0.1:9464"}, {}, "/nowhere", {}, {}}).find("/nowhere") != std::string::npos);
     CHECK(problem({{"127.0.0.1:9464"}, {}, "/dev/zero", {}, {}}).find("/dev/zero") != std::string::npos);
+}
+
+TEST_CASE("a door that was taken over may not give each command") {
+    DoorSettings settings;
+    const auto of = [&](const char* token) {
+        settings.token = token;
+        return door_process(settings)->may_give;
+    };
+    const auto reads = of(""), changes = of(kToken.c_str());
+    CHECK(reads(StatusCommand{}));
+    CHECK(reads(EventsCommand{true}));
+    CHECK(reads(PolicyTextCommand{}));
+    CHECK_FALSE(reads(ConfirmCommand{}));
+    CHECK_FALSE(reads(AddToSetCommand{}));
+    CHECK(changes(AddToSetCommand{}));
+    CHECK(changes(RollbackCommand{}));
+    CHECK_FALSE(changes(RecordCommand{}));
+    ReloadCommand reload;
+    reload.file = "/etc/weir/edge.rules";
+    CHECK_FALSE(changes(std::move(reload)));
+    ReloadCommand text;
+    text.from = "text";
+    CHECK(changes(std::move(text)));
+    ReloadCommand again;
+    again.from = "text";
+    CHECK_FALSE(reads(std::move(again)));
+    CHECK_FALSE(changes(JudgeCommand{}));
 }
 
 TEST_CASE("a certificate and its key go together, and the settings arrive as they were") {
