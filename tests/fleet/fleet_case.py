@@ -70,7 +70,11 @@ class Server:
 
 class FleetCase(unittest.TestCase):
     configuration = ""
-    to = f"nats://{SERVER}:{PORT}/policies/edge"
+    server_url = f"nats://{SERVER}:{PORT}"
+
+    @property
+    def to(self):
+        return self.server_url + "/policies/edge"
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -143,7 +147,7 @@ class FleetCase(unittest.TestCase):
         return json.loads(said.stdout)
 
     def fleet(self, bucket="policies"):
-        said = run(WEIR, "fleet", "status", f"nats://{SERVER}:{PORT}/{bucket}", "--format", "json")
+        said = run(WEIR, "fleet", "status", f"{self.server_url}/{bucket}", "--format", "json")
         self.assertIn(said.returncode, (0, 1), said.stderr)
         return {one["host"]: one for one in json.loads(said.stdout)["hosts"]}
 

@@ -68,13 +68,13 @@ class Follow(FleetCase):
         for text, reason in (("rule r { when tcp.dprot == 1 then drop }\n", "unknown field"),
                              (policy(9).replace("=> drop by marked", "=> pass"), "expected"),
                              ("", "no item"),
-                             ("manifest\0" + "x" * 600, "refused")):
+                             ("manifest\0" + "x" * 600, "damaged")):
             self.put(text)
             for host in HOSTS:
                 one = self.wait_for(lambda: (lambda found: found if found["outcome"] == "refused" and reason in found["reason"] else None)(self.fleet()[host]),
                                     f"{host} does not refuse {text[:40]!r} with {reason!r}")
                 self.assertEqual(one["in_force"], good["sha256"])
-                self.assertTrue(one["differs"] or not text or "manifest" in text)
+                self.assertTrue(one["differs"])
         self.assertEqual(self.generations(), before)
         said = fleet_case.run(fleet_case.WEIR, "fleet", "status", f"nats://{fleet_case.SERVER}:{fleet_case.PORT}/policies")
         self.assertEqual(said.returncode, 1)
@@ -117,6 +117,11 @@ class Follow(FleetCase):
         children = pathlib.Path(f"/proc/{engine}/task/{engine}/children").read_text().split()
         follower = [int(child) for child in children if b"policy-follower" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes()]
         self.assertEqual(len(follower), 1)
+        facts = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{follower[0]}/status").read_text().splitlines())
+        self.assertEqual(facts["Uid"].split(), ["65534"] * 4)
+        self.assertEqual(int(facts["CapEff"], 16) | int(facts["CapPrm"], 16) | int(facts["CapInh"], 16) | int(facts["CapAmb"], 16), 0)
+        self.assertEqual(facts["NoNewPrivs"].strip(), "1")
+        self.assertEqual(facts["Seccomp"].strip(), "2")
         os.kill(follower[0], signal.SIGKILL)
         self.wait_for(lambda: "started again" in self.log("h1"), "nobody saw that the follower ended")
         second = self.pushed(policy(10))

@@ -244,5 +244,27 @@ class Others(PushCase):
         self.assertIn("policies/edge", status)
 
 
+class Users(PushCase):
+    """A server with users: a host has the rights that docs/fleet.md names, and no more."""
+    configuration = """authorization { users = [
+  {user: admin, password: apw}
+  {user: h1, password: hpw, permissions: {publish: ["$JS.API.CONSUMER.CREATE.KV_policies", "$KV.policies-status.edge.h1"], subscribe: ["_INBOX.>"]}}
+] }
+"""
+    server_url = f"nats://admin:apw@{SERVER}:{PORT}"
+
+    def test_a_host_needs_few_rights(self):
+        first = self.pushed(policy(9))
+        self.start("h1", to=f"nats://h1:hpw@{SERVER}:{PORT}/policies/edge")
+        self.wait_for_outcome("h1", "in force", first["revision"])
+        second = self.pushed(policy(10), "--confirm-within", "20s")
+        self.wait_for_outcome("h1", "in force", second["revision"])
+        self.assertNotIn("hpw", self.log("h1") + json.dumps(self.engine_status("h1")) + json.dumps(self.request("h1", {"command": "status"})))
+        said = run(WEIR, "push", self.folder / "edge.rules", "--to", f"nats://h1:hpw@{SERVER}:{PORT}/policies/edge")
+        self.assertEqual(said.returncode, 3, said.stdout)
+        self.assertIn("Permissions Violation", said.stderr)
+        self.assertNotIn("hpw", said.stderr)
+
+
 if __name__ == "__main__":
     fleet_case.main()
