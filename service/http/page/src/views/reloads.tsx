@@ -212,7 +212,7 @@ function Diff({ before, after }: { before: string; after: string }) {
           {hunks(lines, 3).map((line, i) =>
             line ? (
               <div class={`code-line ${line.kind}`} key={i}>
-                <span class="line-number">{line.old || line.new}</span>
+                <span class="line-number">{line.new || line.old}</span>
                 <code>
                   {marks[line.kind]} {line.text}
                 </code>
