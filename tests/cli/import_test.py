@@ -104,6 +104,11 @@ class Import(CommandCase):
             self.skipTest("no namespaces")
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("tcp.dport == 22", said.stdout)
+        # By their numbers: nft wants them to be there.
+        text = 'define wan = eth7\n' + NFT.replace("tcp dport", 'iif $wan iif != "no-such.9" tcp dport')
+        said = run("import", "nft", self.file("numbers.nft", text))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn('iface == "eth7" and iface != "no-such.9" and tcp.dport == 22', said.stdout)
         wrong = run("import", "nft", self.file("wrong.nft", "table inet t { chain c { hello } }\n"))
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("nft refuses the text", wrong.stderr)

@@ -48,7 +48,9 @@ void read_words(RuleState& state, WordReader words, const std::string& chain) {
         }
         if (option == "-m" || option == "--match") {
             const std::string module = words.next();
-            if (is_plain_module(module)) continue;
+            // Alone it asks for the header.
+            const bool has_option = !words.is_done() && (words.peek() == "--rt-type" || words.peek() == "!");
+            if (is_plain_module(module) || (module == "rt" && has_option)) continue;
             state.rule.when.unsaid.push_back(fmt::format("match `{}` cannot be said", one_line(module, 40)));
             skip_options(words);
         } else if (option == "-j" || option == "-g" || option == "--jump" || option == "--goto") {

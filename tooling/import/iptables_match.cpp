@@ -68,11 +68,21 @@ std::optional<std::string> port_field(RuleState& state, std::string_view side) {
     return std::nullopt;
 }
 
+// "22", "1024:", "ftp-data:ftp".
+std::optional<std::pair<std::uint64_t, std::uint64_t>> port_span(std::string_view text) {
+    std::string numbers;
+    for (const std::string_view side : split(text, ':')) {
+        const auto port = port_number(side);
+        numbers += (side.data() == text.data() ? "" : ":") + (port ? std::to_string(*port) : std::string(side));
+    }
+    return parse_span(numbers, ':', 65535);
+}
+
 void match_ports(RuleState& state, const std::string& option, Sense sense, const std::string& value) {
     std::vector<std::string> elements;
     for (const std::string_view one : split(value, ',')) {
-        const auto span = parse_span(one, ':', 65535);
-        if (!span) return refuse(state, fmt::format("`{}` is no number of a port", one));
+        const auto span = port_span(one);
+        if (!span) return refuse(state, fmt::format("`{}` is no number of a port, and no name that is known", one));
         if (*span == std::pair<std::uint64_t, std::uint64_t>(0, 65535)) {
             if (sense == Sense::kIsNot) return refuse(state, "no port is outside of 0:65535");
             continue;
@@ -228,6 +238,11 @@ void match_length(RuleState& state, const std::string&, Sense sense, const std::
     match_span(state, "ip.len", FieldId::kIpLen, 65535, sense, value);
 }
 
+// Of the first Routing header. Without one neither the comparison nor its opposite holds.
+void match_routing_type(RuleState& state, const std::string&, Sense sense, const std::string& value) {
+    match_span(state, "ip6.routing_type", FieldId::kIp6RoutingType, 255, sense, value);
+}
+
 // The text of the rule, which is its note, has it.
 void match_comment(RuleState&, const std::string&, Sense, const std::string&) {}
 
@@ -265,6 +280,7 @@ constexpr MatchOption kMatches[] = {
     {"--syn", 0, match_syn}, {"-f", 0, match_fragment},
     {"--icmp-type", 1, match_icmp}, {"--icmpv6-type", 1, match_icmp},
     {"--state", 1, match_states}, {"--ctstate", 1, match_states},
+    {"--rt-type", 1, match_routing_type},
     {"--length", 1, match_length}, {"--mss", 1, match_mss},
     {"--ttl-eq", 1, match_ttl}, {"--ttl-lt", 1, match_ttl}, {"--ttl-gt", 1, match_ttl},
     {"--hl-eq", 1, match_ttl}, {"--hl-lt", 1, match_ttl}, {"--hl-gt", 1, match_ttl},

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -17,12 +18,14 @@
 #include "grammar/parser.h"
 #include "runtime/handles.h"
 #include "tooling/import/import.h"
+#include "tooling/import/nft_links.h"
 #include "tooling/import/words.h"
 
 namespace weir::tooling::imports {
 namespace {
 
 constexpr int kLongestSeconds = 30;
+constexpr std::size_t kMostLinks = 64;  // each takes one more run of nft
 constexpr std::size_t kMaxJsonBytes = 4 * kMaxFileBytes;
 constexpr const char* kHelp =
     "convert it where nft runs: unshare -rn sh -c 'nft -f FILE && nft -j list ruleset' > ruleset.json";
@@ -45,7 +48,7 @@ bool leave_network() {
     return true;
 }
 
-[[noreturn]] void run_nft(int in, int out, int err, const std::string& folder) {
+[[noreturn]] void run_nft(int in, int out, int err, const std::string& folder, const std::vector<std::string>& links) {
     const rlimit cpu{kLongestSeconds, kLongestSeconds}, size{kMaxJsonBytes, kMaxJsonBytes};
     setrlimit(RLIMIT_CPU, &cpu);
     setrlimit(RLIMIT_FSIZE, &size);
@@ -53,6 +56,7 @@ bool leave_network() {
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
     if (!leave_network()) _exit(126);
+    for (const std::string& name : links) make_link(name);
     if (chdir(folder.c_str()) != 0) _exit(125);
     setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
     execl("/bin/sh", "sh", "-c", "command -v nft >/dev/null || exit 127; nft -f - && exec nft -j list ruleset",
@@ -105,7 +109,11 @@ NftRefusal refusal_of(const std::string& said) {
 
 }  // namespace
 
-Result<std::string> nft_as_json(const std::string& text, const std::string& folder, NftRefusal& refusal) {
+namespace {
+
+// What nft lists once it has loaded the text, where these interfaces are there.
+Result<std::string> listed(const std::string& text, const std::string& folder, const std::vector<std::string>& links,
+                           NftRefusal& refusal) {
     const runtime::UniqueFd in(memfd_create("nft-in", MFD_CLOEXEC)), out(memfd_create("nft-out", MFD_CLOEXEC)),
         err(memfd_create("nft-err", MFD_CLOEXEC));
     const bool is_written = in.get() >= 0 && out.get() >= 0 && err.get() >= 0 &&
@@ -113,7 +121,7 @@ Result<std::string> nft_as_json(const std::string& text, const std::string& fold
     if (!is_written) return Error{"nft's text cannot be handed to nft", {}, errno};
     const pid_t process = fork();
     if (process < 0) return Error{"no process for nft can be started", {}, errno};
-    if (process == 0) run_nft(in.get(), out.get(), err.get(), folder);
+    if (process == 0) run_nft(in.get(), out.get(), err.get(), folder, links);
     const auto status = ended(process);
     if (!status) return Error{fmt::format("nft did not end within {} s", kLongestSeconds), kHelp, 0};
     if (*status == 126)
@@ -126,6 +134,20 @@ Result<std::string> nft_as_json(const std::string& text, const std::string& fold
         return Error{"nft refuses the text", {}, 0};
     }
     return content(out.get());
+}
+
+}  // namespace
+
+Result<std::string> nft_as_json(const std::string& text, const std::string& folder, NftRefusal& refusal) {
+    std::vector<std::string> links;
+    for (;;) {
+        refusal = {};
+        auto json = listed(text, folder, links, refusal);
+        auto link = json ? std::nullopt : missing_link(text, refusal);
+        const bool is_new = link && std::find(links.begin(), links.end(), *link) == links.end();
+        if (!is_new || links.size() == kMostLinks) return json;
+        links.push_back(std::move(*link));
+    }
 }
 
 }  // namespace weir::tooling::imports

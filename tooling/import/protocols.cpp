@@ -49,9 +49,35 @@ constexpr NamedType kCodes[] = {
     {"no-route", 6, 0, -1}, {"admin-prohibited", 6, 1, -1}, {"addr-unreachable", 6, 3, -1}, {"port-unreachable", 6, 4, -1},
     {"policy-fail", 6, 5, -1}, {"reject-route", 6, 6, -1},
 };
+// Those of /etc/services that stand in rules, with the ports that IANA and Debian give them.
+constexpr std::pair<std::string_view, std::uint16_t> kPorts[] = {
+    {"ftp-data", 20}, {"ftp", 21}, {"ssh", 22}, {"telnet", 23}, {"smtp", 25}, {"mail", 25}, {"time", 37}, {"whois", 43},
+    {"tacacs", 49}, {"domain", 53}, {"bootps", 67}, {"bootpc", 68}, {"tftp", 69}, {"gopher", 70}, {"finger", 79}, {"http", 80},
+    {"www", 80}, {"kerberos", 88}, {"pop3", 110}, {"sunrpc", 111}, {"portmapper", 111}, {"auth", 113}, {"ident", 113},
+    {"nntp", 119}, {"ntp", 123}, {"epmap", 135}, {"netbios-ns", 137}, {"netbios-dgm", 138}, {"netbios-ssn", 139}, {"imap2", 143},
+    {"imap", 143}, {"imap3", 220}, {"snmp", 161}, {"snmp-trap", 162}, {"snmptrap", 162}, {"xdmcp", 177}, {"bgp", 179}, {"irc", 194}, {"ldap", 389},
+    {"https", 443}, {"snpp", 444}, {"microsoft-ds", 445}, {"kpasswd", 464}, {"submissions", 465}, {"ssmtp", 465}, {"smtps", 465},
+    {"urd", 465}, {"isakmp", 500}, {"exec", 512}, {"biff", 512}, {"login", 513}, {"who", 513}, {"shell", 514}, {"syslog", 514},
+    {"printer", 515}, {"route", 520}, {"router", 520}, {"ripng", 521}, {"nntps", 563}, {"submission", 587}, {"ipp", 631},
+    {"ldaps", 636}, {"tinc", 655}, {"silc", 706}, {"domain-s", 853}, {"rsync", 873}, {"ftps-data", 989}, {"ftps", 990},
+    {"telnets", 992}, {"imaps", 993}, {"pop3s", 995}, {"socks", 1080}, {"openvpn", 1194}, {"rmiregistry", 1099},
+    {"ms-sql-s", 1433}, {"ms-sql-m", 1434}, {"l2f", 1701}, {"l2tp", 1701}, {"datametrics", 1645}, {"radius", 1812},
+    {"radius-acct", 1813}, {"nfs", 2049}, {"gpsd", 2947}, {"icpv2", 3130}, {"mysql", 3306}, {"ms-wbt-server", 3389}, {"nut", 3493},
+    {"distcc", 3632}, {"daap", 3689}, {"svn", 3690}, {"subversion", 3690}, {"suucp", 4031}, {"sieve", 4190}, {"epmd", 4369},
+    {"ipsec-nat-t", 4500}, {"iax", 4569}, {"mdns", 5353}, {"sip", 5060}, {"sip-tls", 5061}, {"xmpp-client", 5222},
+    {"jabber-client", 5222}, {"xmpp-server", 5269}, {"jabber-server", 5269}, {"postgresql", 5432}, {"postgres", 5432},
+    {"amqps", 5671}, {"amqp", 5672}, {"x11", 6000}, {"redis", 6379}, {"ircd", 6667}, {"ircs-u", 6697}, {"http-alt", 8080},
+    {"webcache", 8080}, {"git", 9418}, {"nbd", 10809}, {"zabbix-agent", 10050}, {"zabbix-trapper", 10051}, {"amanda", 10080},
+};
 // clang-format on
 
 }  // namespace
+
+std::optional<std::uint16_t> port_number(std::string_view name) {
+    for (const auto& [known, port] : kPorts)
+        if (known == name) return port;
+    return std::nullopt;
+}
 
 std::optional<std::uint8_t> protocol_number(std::string_view name) {
     if (name == "all" || name == "any") return std::uint8_t{0};

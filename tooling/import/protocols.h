@@ -13,6 +13,9 @@ std::optional<std::uint8_t> protocol_number(std::string_view name);
 // The field that is true for packets with that header: tcp, udp, sctp, icmp, icmp6; else empty.
 std::string protocol_field(std::uint8_t number, int version);
 
+// Of "ssh", "domain": names that rules have for ports, as /etc/services has them.
+std::optional<std::uint16_t> port_number(std::string_view name);
+
 struct IcmpType {
     std::uint8_t type = 0;
     std::optional<std::uint8_t> code{};

@@ -63,9 +63,20 @@ TEST_CASE("iptables matches") {
     says_not("-m owner --uid-owner 0", "match `owner` cannot be said");
     says_not("-o eth1", "not known when it comes in");
     says_not("-m mark --mark 0x1", "match `mark` cannot be said");
-    says_not("-p tcp -m tcp --dport ssh", "`ssh` is no number of a port");
+    says("-p tcp -m tcp --dport ssh", "ip4 and tcp.dport == 22");
+    says("-p tcp -m multiport --dports ftp-data:ftp,https,8443", "ip4 and tcp.dport in { 20..21, 443, 8443 }");
+    says("-p udp -m udp --sport domain-s:1024", "ip4 and udp.sport in 853..1024");
+    says_not("-p tcp -m tcp --dport no-such", "`no-such` is no number of a port, and no name that is known");
     says_not("-m addrtype --dst-type LOCAL", "--address");
     says_not("-m set --match-set nothing src", "set `nothing` is not in the files");
+}
+
+TEST_CASE("ip6tables: the type of a Routing header") {
+    const Said answer =
+        said("-A INPUT -s 2001:db8::/32 -m rt --rt-type 0 -j DROP\n-A INPUT -m rt --rt-type 0 --rt-len 8 -j DROP\n");
+    INFO(answer.text);
+    CHECK(answer.has("and ip6.routing_type == 0\n"));
+    CHECK(answer.counts.unsaid == 1);
 }
 
 TEST_CASE("add_states: what is missing of a state is counted, and a rule with nothing left is a comment") {
