@@ -14,7 +14,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/weirConfigVersion.cmake COM
 install(FILES ${CMAKE_BINARY_DIR}/weirConfig.cmake ${CMAKE_BINARY_DIR}/weirConfigVersion.cmake DESTINATION ${weir_cmake_dir})
 foreach(room grammar compiler runtime tooling service bpf)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir FILES_MATCHING PATTERN "*.h" PATTERN "*.def"
-          PATTERN "templates" EXCLUDE)
+          PATTERN templates EXCLUDE PATTERN page EXCLUDE)
 endforeach()
 
 # The same for pkg-config: weir-runtime alone, weir-compiler, weir-tooling (both, and the evaluators). The prefix is where the
@@ -39,6 +39,8 @@ endforeach()
 # What a host needs.
 install(TARGETS weir RUNTIME COMPONENT weir)
 install(DIRECTORY rules/std rules/examples rules/demo rules/sets DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/rules COMPONENT weir)
+install(FILES packaging/prometheus/weir.rules.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/prometheus COMPONENT weir)
+install(FILES packaging/grafana/weir.json DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/grafana COMPONENT weir)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs COMPONENT weir FILES_MATCHING PATTERN "*.md")
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT weir)
 install(FILES packaging/sysusers.d/weir.conf DESTINATION lib/sysusers.d COMPONENT weir)

@@ -42,7 +42,7 @@ otherwise, and imports rules of iptables, nftables and Suricata.")
 
 set(CPACK_DEBIAN_LIBWEIR-DEV_PACKAGE_NAME libweir-dev)
 set(CPACK_DEBIAN_LIBWEIR-DEV_PACKAGE_SECTION libdevel)
-set(weir_dev_depends libbpf-dev libelf-dev libfmt-dev libpugixml-dev llvm-${LLVM_VERSION_MAJOR}-dev nettle-dev nlohmann-json3-dev
+set(weir_dev_depends libbpf-dev libelf-dev libfmt-dev libmicrohttpd-dev libpugixml-dev llvm-${LLVM_VERSION_MAJOR}-dev nettle-dev nlohmann-json3-dev
     pkg-config tao-pegtl-dev zlib1g-dev)
 if(CURL_FOUND)
   list(APPEND weir_dev_depends libcurl4-openssl-dev)
@@ -52,6 +52,9 @@ if(KAFKA_FOUND)
 endif()
 if(OPENSSL_FOUND)
   list(APPEND weir_dev_depends libssl-dev)
+endif()
+if(NATS_FOUND)
+  list(APPEND weir_dev_depends libnats-dev)
 endif()
 list(JOIN weir_dev_depends ", " CPACK_DEBIAN_LIBWEIR-DEV_PACKAGE_DEPENDS)
 set(CPACK_DEBIAN_LIBWEIR-DEV_PACKAGE_SUGGESTS weir)
