@@ -150,6 +150,8 @@ class Contents(unittest.TestCase):
         self.assertIn("\nExecStart=/usr/bin/weir run /etc/weir/%i.rules ", unit)
         # An upgrade restarts: that must not detach the policy.
         self.assertIn("\nRestartKillSignal=SIGKILL\n", unit)
+        # Pins: see the unit.
+        self.assertIn("\nReadWritePaths=-/sys/fs/bpf/weir\n", unit)
 
     def test_the_same_sources_give_the_same_bytes(self):
         again = pathlib.Path(WORK.name, "again")

@@ -246,6 +246,18 @@ def rotate(host):
     is_true(oct(eve.stat().st_mode & 0o777) == "0o640" and eve.stat().st_uid == old[0].stat().st_uid, "it is of the user weir, mode 0640")
 
 
+def holds_after_upgrade(load, before, after):
+    """No packet lost, none that the policy drops let through, each counted once, the set and the alert's account whole."""
+    rules = rules_of(after)
+    is_true(load.got[10] == set(range(load.sent[10])), f"no packet of {load.sent[10]} was lost")
+    through = sorted(load.got[9])
+    is_true(not through, f"none of {load.sent[9]} that the policy drops got through {len(through)} {through[:1]} {through[-1:]}")
+    is_true((rules["kept"], rules["marked"]) == (load.sent[10], load.sent[9]), f"each is counted once: {rules}")
+    is_true([one["entries"] for one in after["sets"]] == [1] and before["sets"][0]["entries"] == 1, "the set has its entry")
+    alert = after["alerts"][0]
+    is_true(alert["matched"] == load.sent[9] == alert["delivered"] + alert["suppressed"] + alert["lost"] + alert["pending"], f"the alert's account: {alert}")
+
+
 def upgrade(host, unit, load, package):
     shutil.copy(package, host.root / package.name)
     before, first = host.weir("status"), unit.process.pid
@@ -258,14 +270,7 @@ def upgrade(host, unit, load, package):
     is_true(host("dpkg-query", "-W", "-f", "${Version}", "weir").stdout != was, f"the upgrade, in {time.monotonic() - began:.1f} s")
     is_true("systemctl try-restart weir@*.service" in (host.root / "systemctl.log").read_text(), "its postinst restarted the engine")
     is_true("(deleted)" not in os.readlink(f"/proc/{unit.process.pid}/exe"), "the engine is the new program")
-    after = host.weir("status")
-    rules = rules_of(after)
-    is_true(load.got[10] == set(range(load.sent[10])), f"no packet of {load.sent[10]} was lost")
-    is_true(load.got[9] == set(), f"none of {load.sent[9]} that the policy drops got through")
-    is_true((rules["kept"], rules["marked"]) == (load.sent[10], load.sent[9]), f"each is counted once: {rules}")
-    is_true([one["entries"] for one in after["sets"]] == [1] and before["sets"][0]["entries"] == 1, "the set has its entry")
-    alert = after["alerts"][0]
-    is_true(alert["matched"] == load.sent[9] == alert["delivered"] + alert["suppressed"] + alert["lost"] + alert["pending"], f"the alert's account: {alert}")
+    holds_after_upgrade(load, before, host.weir("status"))
 
 
 def remove(host, unit):
@@ -368,8 +373,14 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-if os.geteuid() != 0:
-    skip("only root may make a Debian of its own")
-if os.environ.get("WEIR_OWN_MOUNTS") is None:
-    os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv], {**os.environ, "WEIR_OWN_MOUNTS": "1"})
-main()
+def in_own_mounts():
+    """As root, and with mounts that end with this process."""
+    if os.geteuid() != 0:
+        skip("only root may make a Debian of its own")
+    if os.environ.get("WEIR_OWN_MOUNTS") is None:
+        os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv], {**os.environ, "WEIR_OWN_MOUNTS": "1"})
+
+
+if __name__ == "__main__":
+    in_own_mounts()
+    main()
