@@ -107,6 +107,14 @@ class States(PageCase):
             self.browser.wait(text, view)
             self.assertEqual(self.contrast(), [])
 
+    def test_a_view_that_fails_takes_no_other_with_it(self):
+        scenario = Scenario()
+        scenario.changes.update(answers=None)       # no engine says that
+        self.open(self.double(scenario))
+        self.browser.wait("This view cannot be shown", "that the overview fails")
+        self.show("rules")
+        self.browser.wait("ssh_guess", "the rules")
+
     def test_engines_that_say_no_verdicts(self):
         self.open(self.double(Scenario(verdicts=False)))
         self.browser.wait("Busiest rules", "the overview")

@@ -1,6 +1,7 @@
 // The frame around the views: who the engine is, how the link to it is, and the tabs.
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Guard } from "./guard";
 import { Help } from "./help";
 import { go, kViews, useNow, useRoute, useStore, useTheme, type Theme, type View } from "./hooks";
 import { Chip, type Tone } from "./parts";
@@ -67,7 +68,9 @@ export function Page() {
           {store.link.state === "token" ? (
             <TokenForm store={store} />
           ) : status ? (
-            <Shown key={view} route={route} store={store} status={status} />
+            <Guard key={view}>
+              <Shown route={route} store={store} status={status} />
+            </Guard>
           ) : (
             <Waiting store={store} />
           )}
