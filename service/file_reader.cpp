@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -85,7 +85,7 @@ private:
         if (in.get<bool>()) expected.signer = in.get<tooling::PublicKey>();
         text_ = std::move(text);
         bundle_.reset();
-        if (from_ == From::kBundle) bundle_.emplace(text_.get(), std::move(expected));
+        if (from_ == From::kBundle) bundle_ = std::make_unique<BundleFiles>(text_.get(), std::move(expected));
     }
 
     bool serve_compiler() {
@@ -122,7 +122,7 @@ private:
 
     int engine_, compiler_;
     From from_ = From::kHost;
-    std::optional<BundleFiles> bundle_{};
+    std::unique_ptr<BundleFiles> bundle_{};
     std::string root_{};
     runtime::UniqueFd text_{};
     NamedFiles names_{};
