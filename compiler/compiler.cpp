@@ -13,6 +13,7 @@
 #include "compiler/ir/build.h"
 #include "compiler/ir/code_size.h"
 #include "compiler/ir/lower.h"
+#include "compiler/sema/covered.h"
 #include "compiler/sema/unused.h"
 #include "compiler/session.h"
 
@@ -134,6 +135,7 @@ std::optional<Compiled> analyse(Sources& sources, const std::string& root_name, 
     }
     compiled.policy = std::move(*policy);
     sema::warn_unused(sources, policies, diagnostics);
+    sema::warn_covered(sources, policies, compiled.policy, diagnostics);
     return compiled;
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/analysis/needless.h"
 #include "compiler/analysis/reach.h"
 #include "compiler/analysis/suspects.h"
 
@@ -330,6 +331,7 @@ Judged Linter::lint() {
     warn_messages(reached, diagnostics_);
     warn_negations(reached, diagnostics_);
     find_redundant();
+    warn_needless(reached, diagnostics_);
     Judged judged;
     for (RuleNumber i = 0; i < count(); ++i)
         if (left_out_[i]) judged.left_out.push_back(policy_.rules[i].name);

@@ -1,6 +1,6 @@
 // What is allowed and hardly meant: rules that no packet reaches (W401), rules that change nothing (W402), conditions
-// that never hold (W403), and the mistakes of suspects.h. Exact as far as it goes, and never wrong: what it cannot
-// prove, it does not say.
+// that never hold (W403), parts of them that change nothing (W414), and the mistakes of suspects.h. Exact as far as it
+// goes, and never wrong: what it cannot prove, it does not say.
 #pragma once
 
 #include <string>
