@@ -9,6 +9,7 @@ import json
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -66,11 +67,16 @@ def serve(container):
     lines = [line for line in unit.read_text().splitlines() if not line.startswith("BindsTo=")]
     (container.root / "etc/systemd/system/weir@.service").write_text("\n".join(lines) + "\n")
     (container.root / f"etc/weir/{ENGINE}.rules").write_text(POLICY)
+    options = container.root / f"etc/weir/{ENGINE}.env"
+    options.write_text("WEIR_OPTIONS=--listen 127.0.0.1:9464\n")
+    options.chmod(0o600)
     container("systemctl", "daemon-reload")
     said = container("systemctl", "start", f"weir@{ENGINE}", check=False)
     is_true(said.returncode == 0, f"systemctl start weir@{ENGINE} {said.stderr}"
             + ("" if said.returncode == 0 else container("journalctl", "--no-pager", "-n", "30", "-u", f"weir@{ENGINE}").stdout))
     is_true(attached(), "the service puts the policy in force")
+    answers = "import http.client as h; c = h.HTTPConnection('127.0.0.1', 9464); c.request('GET', '/healthz'); print(c.getresponse().status)"
+    is_true(run("nsenter", f"--net=/run/netns/{SERVER}", sys.executable, "-c", answers, check=False).stdout == "200\n", "its door answers")
 
 
 def main():
