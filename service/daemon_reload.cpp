@@ -46,6 +46,7 @@ void Daemon::reload_own_file(Why why) {
     if (!has_file(now.origin) && why == Why::kSignal && now.origin.file.starts_with(kNoFolder)) return;  // it follows
     if (!has_file(now.origin)) return say_problem(kNoFile);
     request_.file = now.origin.file;
+    request_.from = From::kHost;  // also of an engine that follows a bucket: a person has put a file in force
     waiting_.push_back({request_, why});
 }
 

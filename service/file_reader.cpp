@@ -104,9 +104,9 @@ private:
 
     Result<runtime::UniqueFd> open(const std::string& path) {
         NamedFiles::Kind kind = path == root_ ? NamedFiles::Kind::kPolicy : names_.kind(path);
-        if (kind == NamedFiles::Kind::kNone && from_ == From::kHost &&
-            std::find(also_.begin(), also_.end(), path) != also_.end())
-            kind = NamedFiles::Kind::kList;
+        // Files of the policy in force, which the engine names, to compare with it.
+        if (kind == NamedFiles::Kind::kNone && std::find(also_.begin(), also_.end(), path) != also_.end())
+            return open_regular(path);
         if (kind == NamedFiles::Kind::kNone) return because("the policy does not name it");
         auto file = open_named(path);
         if (file && kind == NamedFiles::Kind::kPolicy) names_.add(path, peek_text((*file).get()));
