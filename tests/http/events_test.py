@@ -116,9 +116,9 @@ class Events(DoorCase):
         self.listen()
         slow, quick = self.stream(), self.stream()
         self.wait_for_streams(2)
-        for _ in range(400):
-            self.send(9, 200)
-            for _ in range(200):
+        for _ in range(2000):
+            self.send(9, 20)                    # less than a stream may hold: the quick one is read only between them
+            for _ in range(20):
                 if "lost" in quick.event():
                     break
             if self.door_counts()["dropped_streams"] != 0:
