@@ -18,7 +18,9 @@ for path in json.load(sys.stdin):
         with urllib.request.urlopen("http://127.0.0.1:9090" + path, timeout=20) as answer:
             answers.append(json.load(answer))
     except urllib.error.HTTPError as error:
-        answers.append(json.load(error))
+        said = error.read().decode()
+        # Until it is ready it says so in words.
+        answers.append(json.loads(said) if said.startswith("{") else {"status": "error", "error": said})
     except OSError as error:
         answers.append({"status": "error", "error": str(error)})
 print(json.dumps(answers))
