@@ -90,7 +90,9 @@ class Keys(PageCase):
         self.browser.run("document.activeElement.blur()")
         self.browser.keys("4")
         self.browser.wait(lambda: self.browser.run("return location.hash") == "#sinks", "the fourth view")
-        self.browser.keys("2", "/")
+        self.browser.keys("2")
+        self.browser.wait(lambda: self.browser.run("return document.querySelector('main').className") == "view-rules", "the second view")
+        self.browser.keys("/")
         self.browser.wait(lambda: self.focus() and self.focus()["tag"] == "INPUT", "the filter")
         self.browser.keys("3")                      # into the filter, not to another view
         self.browser.wait(lambda: "filter=3" in self.browser.run("return location.hash"), "what was typed")

@@ -52,6 +52,12 @@ class States(PageCase):
         browser.wait("This engine asks for a token", "the question, once the token is forgotten")
         self.assertEqual(browser.run("return sessionStorage.length"), 0)
 
+    def test_an_answer_before_the_first_picture(self):
+        said = self.browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "window.requestAnimationFrame = () => 0"})
+        self.addCleanup(self.browser.driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", said)
+        self.open(self.double(token="right-" + "k" * 40), "#rules")
+        self.browser.wait("This engine asks for a token", "the question for the token")
+
     def enter(self, token):
         self.browser.run("const field = document.querySelector('form.token input'); field.focus(); field.select()")
         self.browser.driver.execute_cdp_cmd("Input.insertText", {"text": token})

@@ -5,7 +5,7 @@ import { readRoute, writeRoute, type Route } from "../pure/route.js";
 // Draws the component again whenever the store has changed.
 export function useStore(): Store {
   const [, again] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => store.subscribe(() => again(undefined as never)), []);
+  useLayoutEffect(() => store.subscribe(() => again(undefined as never)), []); // before anything else can happen
   return store;
 }
 
