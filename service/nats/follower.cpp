@@ -46,7 +46,7 @@ Follower::Follower(FollowTerms terms, Revision kept, Doors doors)
       in_force_(std::move(kept)) {
     if (!in_force_.hash.empty()) {
         outcome_ = Outcome::kInForce;
-        judging_ = in_force_;
+        outcome_of_ = in_force_;
     }
 }
 
@@ -146,8 +146,7 @@ void Follower::take_watch_answer(const runtime::NatsConnection::Received& messag
 void Follower::take_value(std::uint64_t revision, std::string value, bool is_deleted) {
     if (is_deleted) {
         judged_.clear();
-        judging_ = {revision, 0, {}};
-        return say(Outcome::kDeleted, "the key was deleted; what is in force stays");
+        return say({revision, 0, {}}, Outcome::kDeleted, "the key was deleted; what is in force stays");
     }
     if (proposed_) {
         next_ = Next{revision, std::move(value)};  // the last one counts
@@ -160,26 +159,25 @@ void Follower::judge(std::uint64_t revision, std::string value) {
     const std::string identity = fmt::format("{} {}", revision, tooling::sha256(value));
     if (identity == judged_) return;  // the connection was made again
     judged_ = identity;
-    judging_ = {revision, 0, {}};
     const auto bundle = tooling::read_value(value, {terms_.address.bucket, terms_.address.key, terms_.signer});
-    if (!bundle) return say(Outcome::kRefused, bundle.error().message);
+    if (!bundle) return say({revision, 0, {}}, Outcome::kRefused, bundle.error().message);
     const tooling::Release release = bundle->release.value_or(tooling::Release{});
-    judging_ = {revision, release.serial, tooling::content_hash(*bundle)};
-    const bool is_same = judging_.hash == in_force_.hash;
+    const Revision judged{revision, release.serial, tooling::content_hash(*bundle)};
+    const bool is_same = judged.hash == in_force_.hash;
     // Where nothing of that serial is in force, the engine could not start with what it had: it is tried again.
     const bool is_again = release.serial == in_force_.serial && (is_same || in_force_.hash.empty());
     if (bundle->release && release.serial <= in_force_.serial && !is_again)
-        return say(Outcome::kRefused, fmt::format("its serial {} is not above {}, the last that was accepted",
-                                                  release.serial, in_force_.serial));
+        return say(
+            judged, Outcome::kRefused,
+            fmt::format("its serial {} is not above {}, the last that was accepted", release.serial, in_force_.serial));
     if (!tooling::is_canary(terms_.host, release.canary))
-        return say(Outcome::kWaiting, "a canary that this host is not part of");
+        return say(judged, Outcome::kWaiting, "a canary that this host is not part of");
     if (is_same) {
-        in_force_ = judging_;
+        in_force_ = judged;
         doors_.keep(in_force_, value);
-        return say(Outcome::kInForce, "");
+        return say(judged, Outcome::kInForce, "");
     }
-    proposed_ =
-        Proposal{judging_, bundle->policy, bundle->include_folders, release.confirm_within_ms, std::move(value)};
+    proposed_ = Proposal{judged, bundle->policy, bundle->include_folders, release.confirm_within_ms, std::move(value)};
     doors_.apply(*proposed_);
 }
 
@@ -192,7 +190,7 @@ void Follower::applied(Outcome outcome, const std::string& reason, std::uint32_t
         is_trial_ = true;
         is_confirming_ = false;
         trial_until_ns_ = runtime::monotonic_ns() + proposed_->confirm_within_ms * kMillisecond_ns;
-        say(Outcome::kUnconfirmed, "");
+        say(proposed_->revision, Outcome::kUnconfirmed, "");
         wants_new_connection_ = true;
         return;
     }
@@ -212,12 +210,11 @@ void Follower::look(std::uint32_t generation) {
 void Follower::end_trial(Outcome outcome, const std::string& reason) {
     is_trial_ = false;
     const Proposal proposed = std::move(*std::exchange(proposed_, std::nullopt));
-    judging_ = proposed.revision;
     if (outcome == Outcome::kInForce) {
         in_force_ = proposed.revision;
         doors_.keep(in_force_, proposed.value);
     }
-    say(outcome, reason);
+    say(proposed.revision, outcome, reason);
     if (auto next = std::exchange(next_, std::nullopt)) judge(next->revision, std::move(next->value));
 }
 
@@ -228,7 +225,8 @@ void Follower::keep_time() {
 
 // ---- the status ----
 
-void Follower::say(Outcome outcome, const std::string& reason) {
+void Follower::say(const Revision& of, Outcome outcome, const std::string& reason) {
+    outcome_of_ = of;
     outcome_ = outcome;
     reason_ = reason.substr(0, kMaxReasonBytes);
     status_sent_ns_ = 0;
@@ -239,7 +237,7 @@ std::string Follower::status_text() const {
                    {"host", terms_.host},
                    {"outcome", kOutcomeNames[static_cast<std::size_t>(outcome_)]},
                    {"reason", reason_},
-                   {"value", json_of(judging_)},
+                   {"value", json_of(outcome_of_)},
                    {"in_force", json_of(in_force_)},
                    {"generation", generation_},
                    {"time", now_text()},

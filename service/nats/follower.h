@@ -83,7 +83,7 @@ private:
     void take_value(std::uint64_t revision, std::string value, bool is_deleted);
     void judge(std::uint64_t revision, std::string value);
     void end_trial(Outcome outcome, const std::string& reason);
-    void say(Outcome outcome, const std::string& reason);
+    void say(const Revision& of, Outcome outcome, const std::string& reason);
     void send_status();
     void make_status_bucket();
     void keep_time();
@@ -114,9 +114,10 @@ private:
     };
     std::optional<Next> next_{};  // came while another was being put in force
 
+    // What the status says. Of a proposal it says nothing until it has ended, or is unconfirmed.
+    Revision outcome_of_{};
     Outcome outcome_ = Outcome::kNone;
     std::string reason_{};
-    Revision judging_{};  // that the outcome is of
     std::uint32_t generation_ = 0;
     std::uint64_t status_number_ = 0;   // of the last one made
     std::uint64_t status_sent_ns_ = 0;  // 0: the last one is to be sent
