@@ -16,6 +16,7 @@
 #include "service/comparison.h"
 #include "service/daemon.h"
 #include "service/notice.h"
+#include "tooling/files/json_depth.h"
 
 namespace weir::service {
 namespace {
@@ -27,6 +28,11 @@ const Error kNoFile{"the policy in force came from standard input or over the ne
 const Error kFollowsNone{"this engine follows no bucket of NATS", "weir run nats://HOST:4222/BUCKET/KEY", 0};
 
 Refusal refusal(const Error& error) { return {kWorldFault, error.message, error.help}; }
+
+// The compiler's process may have been taken over: what it says is JSON that can be written again, or null.
+Json json_of_worker(const std::string& said) {
+    return tooling::is_nested_too_deep(said) ? Json() : Json::parse(said, nullptr, false);
+}
 
 }  // namespace
 
@@ -188,8 +194,7 @@ void Daemon::end_compile(WorkerOutcome outcome) {
 }
 
 void Daemon::end_judgement(const WorkerOutcome& outcome) {
-    // The compiler's process may have been taken over: what it says is JSON, or nothing.
-    const Json result = Json::parse(outcome.judged, nullptr, false);
+    const Json result = json_of_worker(outcome.judged);
     if (!result.is_object())
         return finish(Refusal{
             outcome.status == kOk ? kWorldFault : outcome.status, "the policy has errors", {}, outcome.diagnostics});
@@ -360,8 +365,7 @@ Result<Planned> Daemon::plan(const bpf::Object& object) const {
                         std::back_inserter(planned.removed_rules));
     planned.forgotten = engine_->state_change(object).ended;
     planned.changes = loading_->compiled.changes;
-    // The compiler's process may have been taken over: what it says is JSON, or nothing.
-    const Json classes = Json::parse(loading_->compiled.classes, nullptr, false);
+    const Json classes = json_of_worker(loading_->compiled.classes);
     if (classes.is_array()) planned.classes = classes.dump(-1, ' ', true, Json::error_handler_t::replace);
     planned.load_ms = static_cast<double>(runtime::monotonic_ns() - loading_->begin_ns) / 1e6;
     return planned;

@@ -13,6 +13,7 @@
 #include "runtime/object_image.h"
 #include "service/command_codec.h"
 #include "service/fields.h"
+#include "tooling/files/json_depth.h"
 
 namespace weir::service::http {
 namespace {
@@ -200,8 +201,8 @@ Json rows_of(const std::string& lines) {
     Json rows = Json::array();
     for (std::size_t begin = 0; begin < lines.size();) {
         const std::size_t end = std::min(lines.find('\n', begin), lines.size());
-        Json row = Json::parse(lines.begin() + static_cast<std::ptrdiff_t>(begin),
-                               lines.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+        const auto line = std::string_view(lines).substr(begin, end - begin);
+        Json row = tooling::is_nested_too_deep(line) ? Json() : Json::parse(line, nullptr, false);
         if (row.is_object()) rows.push_back(std::move(row));
         begin = end + 1;
     }

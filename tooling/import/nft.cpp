@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "tooling/files/json_depth.h"
 #include "tooling/import/flatten.h"
 #include "tooling/import/import.h"
 #include "tooling/import/nft_scope.h"
@@ -10,8 +11,6 @@
 
 namespace weir::tooling::imports {
 namespace {
-
-constexpr int kMostNested = 32;  // arrays and objects in one another; nft writes 12
 
 struct BaseChain {
     Hook hook{};
@@ -165,14 +164,9 @@ void wrong(Diagnostics& diagnostics, std::uint32_t offset, std::string message) 
 }
 
 std::optional<Json> parse_json(const std::string& text, Diagnostics& diagnostics) {
-    bool is_deep = false;
+    if (is_nested_too_deep(text)) return wrong(diagnostics, 0, "JSON that is nested too deep"), std::nullopt;
     try {
-        Json json = Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
-            is_deep = is_deep || depth > kMostNested;
-            return depth <= kMostNested;
-        });
-        if (is_deep) return wrong(diagnostics, 0, "JSON that is nested too deep"), std::nullopt;
-        return json;
+        return Json::parse(text);
     } catch (const Json::parse_error& error) {
         const std::size_t byte = error.byte == 0 ? 0 : error.byte - 1;
         wrong(diagnostics, static_cast<std::uint32_t>(std::min(byte, text.empty() ? 0 : text.size() - 1)),

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "tooling/files/json_depth.h"
+
 namespace weir::tooling::lsp {
 namespace {
 
@@ -29,25 +31,6 @@ std::optional<std::size_t> length_of(std::string_view header) {
     const auto [end, failed] = std::from_chars(number.data(), number.data() + number.size(), value);
     if (failed != std::errc() || number.empty() || end != number.data() + number.size()) return std::nullopt;
     return value;
-}
-
-bool is_too_deep(std::string_view text) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            in_string = c != '"';
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > kMostJsonDepth) return true;
-        } else if (c == ']' || c == '}') {
-            --depth;
-        }
-    }
-    return false;
 }
 
 }  // namespace
@@ -93,7 +76,7 @@ std::string framed(const Json& message) {
 }
 
 std::optional<Json> parse_json(std::string_view text) {
-    if (is_too_deep(text)) return std::nullopt;
+    if (is_nested_too_deep(text)) return std::nullopt;
     Json value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) return std::nullopt;
     return value;

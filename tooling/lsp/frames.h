@@ -12,7 +12,6 @@ namespace weir::tooling::lsp {
 
 inline constexpr std::size_t kMostHeaderBytes = 4'096;
 inline constexpr std::size_t kMostContentBytes = std::size_t{40} << 20;  // a policy of 16 MB, escaped
-inline constexpr int kMostJsonDepth = 64;                                // the protocol needs ten
 
 // Takes bytes as they come. What is no message is skipped up to the next header and reported once.
 class FrameReader {

@@ -69,7 +69,7 @@ TEST_CASE("a message that is too large is skipped, however it comes") {
 
 TEST_CASE("JSON is bounded in depth") {
     CHECK(parse_json("[[1]]"));
-    CHECK(!parse_json(std::string(kMostJsonDepth + 1, '[') + std::string(kMostJsonDepth + 1, ']')));
+    CHECK(!parse_json(std::string(100, '[') + std::string(100, ']')));
     CHECK(parse_json("\"" + std::string(1000, '[') + "\""));
     CHECK(!parse_json("{\"a\":"));
     CHECK(!number_of(-1));
