@@ -29,7 +29,7 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-        self.driver.set_script_timeout(30)
+        self.driver.set_script_timeout(60)
         self.requests = []
         self.said = []
 
@@ -61,7 +61,7 @@ class Browser:
     def text(self, selector="body"):
         return self.run("const found = document.querySelector(arguments[0]); return found ? found.innerText : ''", selector)
 
-    def wait(self, condition, what, seconds=20):
+    def wait(self, condition, what, seconds=60):
         """`condition`: a function, or text that must be in the page."""
         holds = condition if callable(condition) else lambda: condition in self.text()
         end = time.monotonic() + seconds

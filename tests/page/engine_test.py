@@ -83,7 +83,7 @@ class EnginePage(DoorCase):
         self.end()
         self.browser.wait("The engine does not answer", "that the engine is away")
         self.listen()
-        self.browser.wait(lambda: self.browser.text(".link").endswith("live"), "that it is back, without a touch", 40)
+        self.browser.wait(lambda: self.browser.text(".link").endswith("live"), "that it is back, without a touch")
 
     def test_the_double_shows_a_policy_of_the_language(self):
         (self.folder / "shared.rules").write_text("rule bogons { when ip.src == 0.0.0.0 and not udp then drop }\n")

@@ -36,6 +36,9 @@ class Keys(PageCase):
     def focus(self):
         return self.browser.run(FOCUS)
 
+    def wait_for_focus(self, key, value):
+        self.browser.wait(lambda: (self.focus() or {}).get(key) == value, f"the focus where {key} is {value}")
+
     def walk(self, most=200):
         """Tab after Tab, from the first stop until the focus leaves the page or is at the first one again."""
         self.browser.run("document.querySelector('.skip').focus()")
@@ -62,14 +65,14 @@ class Keys(PageCase):
     def test_skip_link(self):
         self.browser.run("document.querySelector('.skip').focus()")
         self.browser.keys("Enter")
-        self.assertEqual(self.focus()["id"], "main")
+        self.wait_for_focus("id", "main")
 
     def test_tabs(self):
         self.browser.run("document.querySelector('#tab-overview').focus()")
         for key, view in (("ArrowDown", "rules"), ("ArrowRight", "events"), ("ArrowUp", "rules"), ("End", "policy"), ("ArrowRight", "overview"), ("ArrowLeft", "policy"), ("Home", "overview")):
             self.browser.keys(key)
             self.browser.wait(lambda: self.browser.run("return document.querySelector('main').className") == f"view-{view}", f"{view} after {key}")
-            self.assertEqual(self.focus()["id"], f"tab-{view}")
+            self.wait_for_focus("id", f"tab-{view}")
             self.assertEqual(self.browser.run("return [...document.querySelectorAll('[role=tab][aria-selected=true]')].map(one => one.id)"), [f"tab-{view}"])
 
     def test_table(self):
@@ -84,7 +87,7 @@ class Keys(PageCase):
         self.assertEqual(self.browser.run("return location.hash"), "#rules/ssh_guess?sort=at")
         self.browser.keys("Escape")
         self.browser.wait(lambda: self.count(".detail") == 0, "closed")
-        self.assertEqual(self.focus()["role"], "grid")
+        self.wait_for_focus("role", "grid")
 
     def test_single_keys(self):
         self.browser.run("document.activeElement.blur()")
@@ -120,7 +123,7 @@ class Keys(PageCase):
             self.assertTrue(self.browser.run("return document.activeElement === document.body || document.activeElement.closest('dialog') !== null"), json.dumps(self.focus()))
         self.browser.keys("Escape")
         self.browser.wait(lambda: self.count("dialog[open]") == 0, "closed")
-        self.assertEqual(self.focus()["name"], "Keys and help")
+        self.wait_for_focus("name", "Keys and help")
 
     def test_reduced_motion(self):
         self.browser.media("light", "reduce")

@@ -87,11 +87,11 @@ class States(PageCase):
         self.assertLessEqual(double.requests.count("/api/v1/status") - asked, 3, "attempts come ever more slowly")
         double.away = False
         browser.run("document.querySelector('.banner button').click()")
-        browser.wait(lambda: self.chip().endswith("live"), "live again", 40)
+        browser.wait(lambda: self.chip().endswith("live"), "live again")
         self.show("reloads")
         browser.wait("the engine answers again", "what happened")
         self.show("events")
-        browser.wait("streaming", "the event stream, opened again", 40)
+        browser.wait("streaming", "the event stream, opened again")
 
     def test_never_there(self):
         double = self.double()
@@ -99,7 +99,7 @@ class States(PageCase):
         self.open(double)
         self.browser.wait("Nothing is known of the engine yet", "that nothing is known")
         double.away = False
-        self.browser.wait("Busiest rules", "the overview, without a touch", 40)
+        self.browser.wait("Busiest rules", "the overview, without a touch")
 
     def test_no_data_yet(self):
         scenario = Scenario()
