@@ -40,11 +40,13 @@ for package in "${missing[@]}"; do
     apt-cache show --quiet "$package" >/dev/null 2>&1 ||
         refuse "$package is not in this system's package lists: Debian 12 (main, updates, security) has it"
 done
-# Tests start a Prometheus of their own: the package's service stays off.
-case " ${missing[*]} " in
-    *" prometheus "*)
-        "${sudo[@]}" mkdir -p /etc/systemd/system
-        [ -e /etc/systemd/system/prometheus.service ] || "${sudo[@]}" ln -s /dev/null /etc/systemd/system/prometheus.service
-        ;;
-esac
+# Tests start servers of their own: the packages' services stay off. `systemctl unmask NAME` is the way back.
+for service in nats-server prometheus rsyslog; do
+    case " ${missing[*]} " in
+        *" $service "*)
+            "${sudo[@]}" mkdir -p /etc/systemd/system
+            [ -e "/etc/systemd/system/$service.service" ] || "${sudo[@]}" ln -s /dev/null "/etc/systemd/system/$service.service"
+            ;;
+    esac
+done
 "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
