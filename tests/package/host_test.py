@@ -69,9 +69,12 @@ class Host:
         self.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
     def mount(self):
-        for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("bpf", "sys/fs/bpf"), ("tmpfs", "run")):
+        for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("bpf", "sys/fs/bpf"), ("tmpfs", "run"), ("tmpfs", "dev")):
             run("mount", "-t", kind, kind, self.root / place)
-        run("mount", "--bind", "/dev", self.root / "dev")
+        # Never this host's own /dev: who deletes the folder while it is mounted there deletes that.
+        for number, name in ((3, "null"), (5, "zero"), (7, "full"), (8, "random"), (9, "urandom")):
+            run("mknod", "-m", "0666", self.root / "dev" / name, "c", "1", number)
+        (self.root / "dev/fd").symlink_to("/proc/self/fd")
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
 
     def command(self, *words):

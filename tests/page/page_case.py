@@ -6,14 +6,13 @@ import shutil
 import sys
 import unittest
 
+from debian_python import use_where_selenium_is
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PICTURES = pathlib.Path(os.environ.get("WEIR_PICTURES", SOURCE / "build/page-pictures"))
 SKIPPED = 77
 
-# Debian's selenium belongs to Debian's Python, which may not be the first one of PATH.
-if importlib.util.find_spec("selenium") is None and os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3") and os.path.exists("/usr/bin/python3"):
-    os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
-
+use_where_selenium_is()
 missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 if importlib.util.find_spec("selenium") is None:
     missing.append("python3-selenium")
