@@ -149,7 +149,8 @@ class Contents(unittest.TestCase):
 
     def test_the_unit(self):
         unit = (unpacked("weir") / "usr/lib/systemd/system/weir@.service").read_text()
-        self.assertIn("\nExecStart=/usr/bin/weir run /etc/weir/%i.rules ", unit)
+        self.assertIn("\nExecStart=/usr/bin/weir run ${WEIR_POLICY} ", unit)
+        self.assertIn("\nEnvironment=WEIR_POLICY=/etc/weir/%i.rules ", unit)
         # An upgrade restarts: that must not detach the policy.
         self.assertIn("\nRestartKillSignal=SIGKILL\n", unit)
         # Pins: see the unit.

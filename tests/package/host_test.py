@@ -105,7 +105,7 @@ class Unit(threading.Thread):
         self.host, self.process, self.starts = host, None, 0
         unit = (host.root / "usr/lib/systemd/system/weir@.service").read_text()
         caps = [cap[4:].lower() for line in re.findall(r"^AmbientCapabilities=(.*)$", unit, re.M) for cap in line.split()]
-        line = re.search(r"^ExecStart=(.*)$", unit, re.M)[1].replace("$WEIR_OPTIONS", "").replace("%i", ENGINE).replace("%I", ENGINE).replace("%S", "/var/lib")
+        line = re.search(r"^ExecStart=(.*)$", unit, re.M)[1].replace("$WEIR_OPTIONS", "").replace("${WEIR_POLICY}", f"/etc/weir/{ENGINE}.rules").replace("%I", ENGINE).replace("%S", "/var/lib")
         caps = ",".join("+" + cap for cap in caps)
         self.line = host.command("setpriv", "--reuid=weir", "--regid=weir", "--clear-groups", f"--inh-caps={caps}", f"--ambient-caps={caps}",
                                  "--no-new-privs", *line.split())
