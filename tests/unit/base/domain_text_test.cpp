@@ -40,7 +40,8 @@ TEST_CASE("what is no name says why") {
     CHECK(fault(std::string(64, 'a')) == NameFault::kLongLabel);
     const std::string half = std::string(63, 'a') + "." + std::string(63, 'b');
     CHECK(fault(half + "." + half) == NameFault::kTooLong);
-    for (const char c : std::string(" \t\0\x1f\x7f\"#()*,/:;<>@[\\]", 22)) {
+    using namespace std::string_view_literals;
+    for (const char c : " \t\0\x1f\x7f\"#()*,/:;<>@[\\]"sv) {
         CAPTURE(static_cast<int>(c));
         CHECK(fault(std::string("a") + c + "b.test") == NameFault::kCharacter);
     }
