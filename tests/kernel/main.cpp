@@ -1,7 +1,4 @@
 // Each run has a network namespace of its own, which ends with it: nothing to clean up, whatever happens.
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
-
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -9,6 +6,7 @@
 
 #include "runtime/kernel.h"
 #include "tests/kernel/wire.h"
+#include "tests/support/catch_run.h"
 
 int main(int argc, char** argv) {
     constexpr int kSkipped = 77;
@@ -19,5 +17,5 @@ int main(int argc, char** argv) {
         mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0)
         return std::puts("skipped: may not mount a BPF file system"), kSkipped;
     if (!weir::test::make_wires()) return std::puts("skipped: may not make veth devices"), kSkipped;
-    return Catch::Session().run(argc, argv);
+    return weir::test::run_tests(argc, argv);
 }
