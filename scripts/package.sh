@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Builds the Debian packages weir and libweir-dev into build/package/, with the flags that Debian builds with. WEIR_PACKAGE_REVISION=2
-# is the revision (0.1.0-2); arguments go to the package's `cmake` configuration.
+# Builds the Debian packages weir and libweir-dev into build/package/, with the flags that Debian builds with: those harden what faces the
+# network (_FORTIFY_SOURCE, stack protector, RELRO), so the objects of the usual build are not taken. Without hardening, `cpack` in build/
+# makes the same packages of those (tests/package/contents_test.py does). WEIR_PACKAGE_REVISION=2 is the revision (0.1.0-2); arguments go to
+# the package's `cmake` configuration.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
