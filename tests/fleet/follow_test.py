@@ -13,10 +13,6 @@ from fleet_case import HOSTS, FleetCase, policy
 
 
 class Follow(FleetCase):
-    def start_all(self, *more):
-        for host in HOSTS:
-            self.start(host, *more)
-
     def generations(self):
         said = {host: self.request(host, {"command": "status"}) for host in HOSTS}
         return {host: one["engine"]["generation"] for host, one in said.items() if one and one.get("ok")}
@@ -25,39 +21,28 @@ class Follow(FleetCase):
         self.start_all()
         revision = self.pushed(policy(9))["revision"]
         for host in HOSTS:
-            one = self.wait_for_outcome(host, "in force", revision)
-            self.assertEqual(one["reason"], "")
+            self.assertEqual(self.wait_for_outcome(host, "in force", revision)["reason"], "")
         times = []
         rounds = int(os.environ.get("WEIR_FLEET_ROUNDS", "12"))
         for turn in range(rounds):
             before = self.generations()
             self.assertEqual(set(before), set(HOSTS))
             # The push itself checks, tests and compares first: the time begins where the value is put.
-            begin = self.put(policy(100 + turn))
+            with self.wire() as wire:
+                begin = time.monotonic()
+                wire.send("$KV.policies.edge", policy(100 + turn).encode())
+                wire.answer()
             while True:
                 now = self.generations()
                 if all(now.get(host, 0) > before[host] for host in HOSTS):
                     break
-                self.assertLess(time.monotonic() - begin, 60, f"{before} {now}")
+                self.assertLess(time.monotonic() - begin, fleet_case.PATIENCE_S, f"{before} {now}")
                 time.sleep(0.005)
             times.append(time.monotonic() - begin)
         print(f"put to in force on three engines: median {statistics.median(times) * 1000:.0f} ms, "
               f"most {max(times) * 1000:.0f} ms of {rounds}", file=sys.stderr)
         names = {rule["name"] for rule in self.engine_status("h2")["rules"]}
         self.assertEqual(names, {"marked"})
-
-    def put(self, text):
-        """As any client of NATS does it: the text as the value."""
-        import socket
-        with socket.create_connection((fleet_case.SERVER, fleet_case.PORT)) as one:
-            one.recv(1 << 16)
-            one.sendall(b'CONNECT {"verbose":false}\r\nSUB reply 1\r\nPING\r\n')
-            while b"PONG" not in one.recv(1 << 16):
-                pass
-            begin = time.monotonic()
-            one.sendall(f"PUB $KV.policies.edge reply {len(text)}\r\n{text}\r\n".encode())
-            self.assertIn(b'"seq"', one.recv(1 << 16))
-        return begin
 
     def test_broken_policies_are_in_force_nowhere_and_the_status_says_why(self):
         self.start_all()
@@ -71,8 +56,7 @@ class Follow(FleetCase):
                              ("manifest\0" + "x" * 600, "damaged")):
             self.put(text)
             for host in HOSTS:
-                one = self.wait_for(lambda: (lambda found: found if found["outcome"] == "refused" and reason in found["reason"] else None)(self.fleet()[host]),
-                                    f"{host} does not refuse {text[:40]!r} with {reason!r}")
+                one = self.refused(host, reason)
                 self.assertEqual(one["in_force"], good["sha256"])
                 self.assertTrue(one["differs"])
         self.assertEqual(self.generations(), before)

@@ -1,56 +1,12 @@
 """weir push and weir fleet status: signed policies, canaries, policies that cut a host off, and what policies from others
 may not do."""
 import json
+import os
+import subprocess
 import unittest
 
 import fleet_case
-from fleet_case import HOSTS, PORT, SERVER, WEIR, FleetCase, namespace, policy, run
-
-
-class PushCase(FleetCase):
-    def setUp(self):
-        super().setUp()
-        self.key, self.other = self.folder / "fleet.key", self.folder / "other.key"
-        for key in (self.key, self.other):
-            said = run(WEIR, "push", "--new-key", key)
-            self.assertEqual(said.returncode, 0, said.stderr)
-        self.public = str(self.key) + ".pub"
-
-    def start_all(self, *more):
-        for host in HOSTS:
-            self.start(host, *more)
-
-    def in_force_on_all(self, pushed):
-        for host in HOSTS:
-            one = self.wait_for_outcome(host, "in force", pushed["revision"])
-            self.assertEqual(one["in_force"], pushed["sha256"])
-
-    def value(self):
-        """What lies in the bucket, and its revision."""
-        import base64
-        import socket
-        with socket.create_connection((SERVER, PORT)) as one:
-            one.recv(1 << 16)
-            request = json.dumps({"last_by_subj": "$KV.policies.edge"})
-            one.sendall(f'CONNECT {{"verbose":false}}\r\nSUB reply 1\r\nPUB $JS.API.STREAM.MSG.GET.KV_policies reply {len(request)}\r\n{request}\r\n'.encode())
-            answer = b""
-            while b"\r\n}" not in answer and not answer.rstrip().endswith(b"}"):
-                answer += one.recv(1 << 16)
-        message = json.loads(answer[answer.index(b"\r\n") + 2:])["message"]
-        return base64.b64decode(message["data"]), message["seq"]
-
-    def put(self, value):
-        import socket
-        with socket.create_connection((SERVER, PORT)) as one:
-            one.recv(1 << 16)
-            one.sendall(b'CONNECT {"verbose":false}\r\nSUB reply 1\r\nPUB $KV.policies.edge reply %d\r\n' % len(value) + value + b"\r\n")
-            self.assertIn(b'"seq"', one.recv(1 << 16))
-
-    def refused(self, host, reason):
-        def holds():
-            one = self.fleet().get(host)
-            return one if one and one["outcome"] == "refused" and reason in one["reason"] else None
-        return self.wait_for(holds, f"{host} does not refuse with {reason!r}")
+from fleet_case import HOSTS, PORT, SERVER, WEIR, PushCase, namespace, policy, run
 
 
 class Signed(PushCase):
@@ -63,20 +19,15 @@ class Signed(PushCase):
         second = self.pushed(policy(10), "--signing-key", self.key)
         self.in_force_on_all(second)
         before = {host: one["generation"] for host, one in self.fleet().items()}
-        self.put(policy(11).encode())
-        for host in HOSTS:
-            self.refused(host, "it is not signed")
-        self.pushed(policy(11), "--signing-key", self.other)
-        for host in HOSTS:
-            self.refused(host, "not by the key of this host")
-        self.put(old)
-        for host in HOSTS:
-            self.refused(host, "not above")
         changed = bytearray(old)
         changed[old.index(b"rule marked")] ^= 1
-        self.put(bytes(changed))
-        for host in HOSTS:
-            self.refused(host, "not those of its manifest")
+        for put, reason in ((lambda: self.put(policy(11)), "it is not signed"),
+                            (lambda: self.pushed(policy(11), "--signing-key", self.other)["revision"], "not by the key of this host"),
+                            (lambda: self.put(old), "not above"),
+                            (lambda: self.put(bytes(changed)), "not those of its manifest")):
+            revision = put()
+            for host in HOSTS:
+                self.refused(host, reason, revision)
         after = self.fleet()
         self.assertEqual({host: one["generation"] for host, one in after.items()}, before)
         for host in HOSTS:
@@ -125,7 +76,6 @@ class Push(PushCase):
         self.assertEqual(self.push(policy(9).replace("drop by marked", "pass")).returncode, 1)
         self.assertEqual(self.value()[1], 1)
         # 10 at once: each revision is one push's, and each push says what became of it.
-        import subprocess
         for i in range(10):
             (self.folder / f"p{i}.rules").write_text(policy(100 + i))
         running = [subprocess.Popen([WEIR, "push", self.folder / f"p{i}.rules", "--to", self.to, "--format", "json"], stdout=subprocess.PIPE,
@@ -158,18 +108,17 @@ class Canary(PushCase):
         self.in_force_on_all(first)
         bad = policy(10, 'alert hit { message "x" }\nsink soc = webhook("http://192.0.2.1/hook", header "X" env "PATH")\n')
         bad = bad.replace("then drop }", "then alert hit, drop }", 1)
-        said = self.push(bad, "--signing-key", self.key, "--canary", "1%", "--wait", "30s")
+        said = self.push(bad, "--signing-key", self.key, "--canary", "1%", "--wait", "120s")
         if said.returncode == 1 and "error[" in said.stderr:
             self.fail(said.stderr)
         self.assertEqual(said.returncode, 1, said.stdout + said.stderr)
         self.assertIn("the rollout has stopped", said.stderr)
         self.assertIn("reads the variable", said.stderr)
-        outcomes = sorted(one["outcome"] for one in self.fleet().values())
-        self.assertEqual(outcomes, ["refused", "waiting", "waiting"])
+        self.wait_for(lambda: sorted(one["outcome"] for one in self.fleet().values()) == ["refused", "waiting", "waiting"], "the others do not wait")
         for one in self.fleet().values():
             self.assertEqual(one["in_force"], first["sha256"])
         # And one that is good goes on to all.
-        said = self.push(policy(11), "--signing-key", self.key, "--canary", "40%", "--wait", "30s")
+        said = self.push(policy(11), "--signing-key", self.key, "--canary", "40%", "--wait", "120s")
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
         self.assertRegex(said.stdout, r"\d of 3 hosts first")
         for host in HOSTS:
@@ -187,8 +136,6 @@ class Canary(PushCase):
     def test_a_policy_that_cuts_a_host_off_is_taken_back(self):
         # The policy is on the way to the server itself.
         self.engines["h1"] = None
-        import os
-        import subprocess
         log = open(self.folder / "h1.log", "a")
         self.addCleanup(log.close)
         self.engines["h1"] = subprocess.Popen(["nsenter", f"--net=/run/netns/{namespace('h1')}", WEIR, "run", self.to, "-i", "m0", "--name", "h1",
@@ -203,7 +150,7 @@ class Canary(PushCase):
         self.assertEqual(found["in_force"], first["sha256"])
         self.assertEqual([rule["name"] for rule in self.engine_status("h1")["rules"]], ["marked"])
         # A good one is confirmed by the host itself.
-        one = self.pushed(policy(12), "--confirm-within", "20s")
+        one = self.pushed(policy(12), "--confirm-within", "120s")
         found = self.wait_for_outcome("h1", "in force", one["revision"])
         self.assertEqual(found["in_force"], one["sha256"])
 
@@ -231,14 +178,12 @@ class Others(PushCase):
                              (with_sink('sink s = exec("/bin/sh")'), "is not in"),
                              (with_sink('sink s = unix("/run/x.sock")'), "not among --allow-sinks"),
                              (with_sink('sink s = webhook("http://192.0.2.1/hook", header "X" env "FOREIGN")'), "reads the variable `FOREIGN`")):
-            self.put(text.encode())
-            found = self.wait_for(lambda: (lambda one: one if one["outcome"] == "refused" and reason in one["reason"] else None)(self.fleet()["h1"]),
-                                  f"{text!r} is not refused with {reason!r}")
+            revision = self.put(text)
+            found = self.refused("h1", reason, revision)
             self.assertNotIn("hunter2", json.dumps(found))
             self.assertNotIn("root:", json.dumps(found))
             self.assertEqual(found["in_force"], first["sha256"])
-        self.put(with_sink(f'sink s = eve("{sinks}/x.json")').encode())
-        self.wait_for(lambda: self.fleet()["h1"]["outcome"] == "in force", "a sink that is allowed is refused")
+        self.wait_for_outcome("h1", "in force", self.put(with_sink(f'sink s = eve("{sinks}/x.json")')))
         # Nor may who has taken over the follower ask for a file of the host: tests/unit/service/others_test.cpp.
         status = run(WEIR, "status", "--name", "h1").stdout
         self.assertIn("policies/edge", status)
@@ -252,12 +197,13 @@ class Users(PushCase):
 ] }
 """
     server_url = f"nats://admin:apw@{SERVER}:{PORT}"
+    login = {"user": "admin", "pass": "apw"}
 
     def test_a_host_needs_few_rights(self):
         first = self.pushed(policy(9))
         self.start("h1", to=f"nats://h1:hpw@{SERVER}:{PORT}/policies/edge")
         self.wait_for_outcome("h1", "in force", first["revision"])
-        second = self.pushed(policy(10), "--confirm-within", "20s")
+        second = self.pushed(policy(10), "--confirm-within", "120s")
         self.wait_for_outcome("h1", "in force", second["revision"])
         self.assertNotIn("hpw", self.log("h1") + json.dumps(self.engine_status("h1")) + json.dumps(self.request("h1", {"command": "status"})))
         said = run(WEIR, "push", self.folder / "edge.rules", "--to", f"nats://h1:hpw@{SERVER}:{PORT}/policies/edge")
