@@ -1,4 +1,4 @@
-// Tested by tests/fleet/follow_test.py with `in_force`.
+// Tested by tests/unit/service/follower_test.cpp.
 #include "service/nats/follower.h"
 
 #include <algorithm>
@@ -24,7 +24,6 @@ constexpr std::uint64_t kFirstDelay_ms = 200, kMostDelay_ms = 8000;
 constexpr std::uint64_t kStatusAgain_ms = 5000;  // where no acknowledgement came
 constexpr std::uint64_t kMakeBucketAgain_ms = 600'000;
 constexpr std::size_t kMaxMessageBytes = tooling::kMaxBundleBytes + (1 << 20);
-constexpr std::size_t kMaxReasonBytes = 4000;
 
 std::string now_text() {
     timespec now{};
@@ -119,8 +118,9 @@ std::uint64_t Follower::wait_ms() const {
 void Follower::take(const runtime::NatsConnection::Received& message) {
     if (message.subscription == watch_) {
         heard_ns_ = runtime::monotonic_ns();
-        if (const auto facts = delivered(message))
-            take_value(facts->revision, std::string(message.payload), facts->is_deleted);
+        const auto facts = delivered(message);
+        if (facts && facts->is_deleted) take_value({facts->revision, std::nullopt});
+        if (facts && !facts->is_deleted) take_value({facts->revision, std::string(message.payload)});
         return;
     }
     if (message.subscription != answers_) return;
@@ -143,16 +143,14 @@ void Follower::take_watch_answer(const runtime::NatsConnection::Received& messag
     heard_ns_ = runtime::monotonic_ns() - 3 * terms_.heartbeat_ms * kMillisecond_ns;
 }
 
-void Follower::take_value(std::uint64_t revision, std::string value, bool is_deleted) {
-    if (is_deleted) {
-        judged_.clear();
-        return say({revision, 0, {}}, Outcome::kDeleted, "the key was deleted; what is in force stays");
-    }
+void Follower::take_value(Next next) {
     if (proposed_) {
-        next_ = Next{revision, std::move(value)};  // the last one counts
+        next_ = std::move(next);  // the last one counts
         return;
     }
-    judge(revision, std::move(value));
+    if (next.value) return judge(next.revision, std::move(*next.value));
+    judged_.clear();
+    say({next.revision, 0, {}}, Outcome::kDeleted, "the key was deleted; what is in force stays");
 }
 
 void Follower::judge(std::uint64_t revision, std::string value) {
@@ -215,7 +213,7 @@ void Follower::end_trial(Outcome outcome, const std::string& reason) {
         doors_.keep(in_force_, proposed.value);
     }
     say(proposed.revision, outcome, reason);
-    if (auto next = std::exchange(next_, std::nullopt)) judge(next->revision, std::move(next->value));
+    if (auto next = std::exchange(next_, std::nullopt)) take_value(std::move(*next));
 }
 
 void Follower::keep_time() {

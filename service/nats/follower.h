@@ -21,6 +21,8 @@ enum class Outcome : std::uint8_t { kNone, kInForce, kUnconfirmed, kWaiting, kRe
 inline constexpr const char* kOutcomeNames[] = {"none",    "in force",    "unconfirmed", "waiting",
                                                 "refused", "rolled back", "deleted"};
 
+inline constexpr std::size_t kMaxReasonBytes = 4000;  // of a status
+
 // A value, or what is in force.
 struct Revision {
     std::uint64_t number = 0;  // of the bucket
@@ -75,12 +77,17 @@ public:
     const std::string& problem() const { return problem_; }  // of the connection; empty: there is none
 
 private:
+    struct Next {
+        std::uint64_t revision = 0;
+        std::optional<std::string> value{};  // nothing: the key was deleted
+    };
+
     void connect();
     void lose_connection(const std::string& why);
     void take(const runtime::NatsConnection::Received& message);
     void take_watch_answer(const runtime::NatsConnection::Received& message);
     void take_status_answer(const runtime::NatsConnection::Received& message);
-    void take_value(std::uint64_t revision, std::string value, bool is_deleted);
+    void take_value(Next next);
     void judge(std::uint64_t revision, std::string value);
     void end_trial(Outcome outcome, const std::string& reason);
     void say(const Revision& of, Outcome outcome, const std::string& reason);
@@ -108,10 +115,6 @@ private:
     bool is_confirming_ = false;
     bool wants_new_connection_ = false;
     std::uint64_t trial_until_ns_ = 0;
-    struct Next {
-        std::uint64_t revision = 0;
-        std::string value{};
-    };
     std::optional<Next> next_{};  // came while another was being put in force
 
     // What the status says. Of a proposal it says nothing until it has ended, or is unconfirmed.
