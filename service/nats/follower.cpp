@@ -164,7 +164,8 @@ void Follower::judge(std::uint64_t revision, std::string value) {
     const bool is_same = judged.hash == in_force_.hash;
     // Where nothing of that serial is in force, the engine could not start with what it had: it is tried again.
     const bool is_again = release.serial == in_force_.serial && (is_same || in_force_.hash.empty());
-    if (bundle->release && release.serial <= in_force_.serial && !is_again)
+    // Without a key anybody may write any serial, so it says nothing.
+    if (terms_.signer && release.serial <= in_force_.serial && !is_again)
         return say(
             judged, Outcome::kRefused,
             fmt::format("its serial {} is not above {}, the last that was accepted", release.serial, in_force_.serial));

@@ -173,3 +173,28 @@ TEST_CASE("follower: a bucket that was made again begins with revision 1") {
     host.until_read(server);
     CHECK(host.proposals.size() == 3);
 }
+
+TEST_CASE("follower: serials bind where a key has signed them; others say nothing") {
+    const auto key = tooling::SigningKey::generate();
+    REQUIRE(key);
+    tests::ScriptedNats server;
+    {
+        Host host(server, {}, key->public_key());
+        server.put(1, value_of(5, kFirst, 0, &*key));
+        host.until_proposed(1);
+        (*host).applied(Outcome::kInForce, "", 1);
+        server.put(2, value_of(4, kSecond, 0, &*key));
+        host.until_said("refused", 2);
+        CHECK(host.last()["in_force"]["serial"] == 5);
+    }
+    // Whoever may write could otherwise put the last serial that there is, and end all pushes to come.
+    Host host(server);
+    server.put(3, value_of(~std::uint64_t{0}, kFirst));
+    host.until_proposed(1);
+    (*host).applied(Outcome::kInForce, "", 1);
+    host.until_said("in force", 3);
+    server.put(4, value_of(1764400000, kSecond));
+    host.until_proposed(2);
+    (*host).applied(Outcome::kInForce, "", 2);
+    host.until_said("in force", 4);
+}
