@@ -161,9 +161,9 @@ void Follower::judge(std::uint64_t revision, std::string value) {
     if (!bundle) return say({revision, 0, {}}, Outcome::kRefused, bundle.error().message);
     const tooling::Release release = bundle->release.value_or(tooling::Release{});
     const Revision judged{revision, release.serial, tooling::content_hash(*bundle)};
-    const bool is_same = judged.hash == in_force_.hash;
     // Where nothing of that serial is in force, the engine could not start with what it had: it is tried again.
-    const bool is_again = release.serial == in_force_.serial && (is_same || in_force_.hash.empty());
+    const bool is_again =
+        release.serial == in_force_.serial && (judged.hash == in_force_.hash || in_force_.hash.empty());
     // Without a key anybody may write any serial, so it says nothing.
     if (terms_.signer && release.serial <= in_force_.serial && !is_again)
         return say(
@@ -171,11 +171,6 @@ void Follower::judge(std::uint64_t revision, std::string value) {
             fmt::format("its serial {} is not above {}, the last that was accepted", release.serial, in_force_.serial));
     if (!tooling::is_canary(terms_.host, release.canary))
         return say(judged, Outcome::kWaiting, "a canary that this host is not part of");
-    if (is_same) {
-        in_force_ = judged;
-        doors_.keep(in_force_, value);
-        return say(judged, Outcome::kInForce, "");
-    }
     proposed_ = Proposal{judged, bundle->policy, bundle->include_folders, release.confirm_within_ms, std::move(value)};
     doors_.apply(*proposed_);
 }
@@ -201,8 +196,12 @@ void Follower::confirmed(bool is_confirmed, const std::string& reason) {
     end_trial(is_confirmed ? Outcome::kInForce : Outcome::kRolledBack, is_confirmed ? "" : reason);
 }
 
-void Follower::look(std::uint32_t generation) {
+void Follower::look(std::uint32_t generation, Origin origin) {
     if (generation != std::exchange(generation_, generation)) status_sent_ns_ = 0;
+    if (is_trial_ || in_force_.hash.empty()) return;
+    if (ours_ == 0 && origin == Origin::kBucket) ours_ = generation;
+    const bool is_replaced = origin == Origin::kElsewhere || generation != ours_;
+    if (is_replaced != std::exchange(is_replaced_, is_replaced)) status_sent_ns_ = 0;
 }
 
 // The proposal has ended, one way or the other.
@@ -210,6 +209,8 @@ void Follower::end_trial(Outcome outcome, const std::string& reason) {
     is_trial_ = false;
     const Proposal proposed = std::move(*std::exchange(proposed_, std::nullopt));
     if (outcome == Outcome::kInForce) {
+        ours_ = generation_;
+        is_replaced_ = false;
         in_force_ = proposed.revision;
         doors_.keep(in_force_, proposed.value);
     }
@@ -232,12 +233,13 @@ void Follower::say(const Revision& of, Outcome outcome, const std::string& reaso
 }
 
 std::string Follower::status_text() const {
+    const Outcome outcome = is_replaced_ && outcome_ == Outcome::kInForce ? Outcome::kReplaced : outcome_;
     Json status = {{"key", terms_.address.key},
                    {"host", terms_.host},
-                   {"outcome", kOutcomeNames[static_cast<std::size_t>(outcome_)]},
+                   {"outcome", kOutcomeNames[static_cast<std::size_t>(outcome)]},
                    {"reason", reason_},
                    {"value", json_of(outcome_of_)},
-                   {"in_force", json_of(in_force_)},
+                   {"in_force", json_of(is_replaced_ ? Revision{} : in_force_)},
                    {"generation", generation_},
                    {"time", now_text()},
                    {"weir", terms_.version}};

@@ -16,10 +16,22 @@
 namespace weir::service {
 
 // What became of a value. kWaiting: it is a canary's, and this host is not one of them. kUnconfirmed: in force, until
-// the host has shown that it still reaches the server. kRolledBack: it did not.
-enum class Outcome : std::uint8_t { kNone, kInForce, kUnconfirmed, kWaiting, kRefused, kRolledBack, kDeleted };
+// the host has shown that it still reaches the server. kRolledBack: it did not. kReplaced: it was in force, until
+// somebody on the host put another policy there.
+enum class Outcome : std::uint8_t {
+    kNone,
+    kInForce,
+    kUnconfirmed,
+    kWaiting,
+    kRefused,
+    kRolledBack,
+    kDeleted,
+    kReplaced,
+};
 inline constexpr const char* kOutcomeNames[] = {"none",    "in force",    "unconfirmed", "waiting",
-                                                "refused", "rolled back", "deleted"};
+                                                "refused", "rolled back", "deleted",     "replaced"};
+// Of what is in force: a value of the bucket, as the engine names it, or something else.
+enum class Origin : std::uint8_t { kBucket, kElsewhere };
 
 inline constexpr std::size_t kMaxReasonBytes = 4000;  // of a status
 
@@ -42,7 +54,8 @@ struct FollowTerms {
 
 class Follower {
 public:
-    // To be put in force. The answer is a call of applied(), later or at once.
+    // To be put in force. The answer is a call of applied(), later or at once. What is in force already, as far as the
+    // follower knows, is proposed, too: is_in_force(), after a look(), says whether that is so.
     struct Proposal {
         Revision revision{};
         std::string policy{};             // the name of its file in the bundle
@@ -68,10 +81,13 @@ public:
     // What became of the proposal: kInForce, kUnconfirmed or kRefused with the reason.
     void applied(Outcome outcome, const std::string& reason, std::uint32_t generation);
     void confirmed(bool is_confirmed, const std::string& reason);
-    // The engine's generation now.
-    void look(std::uint32_t generation);
+    // What the engine has in force now: a person may have changed it.
+    void look(std::uint32_t generation, Origin origin);
 
     const Revision& in_force() const { return in_force_; }
+    bool is_in_force(const Proposal& proposal) const {
+        return !is_replaced_ && proposal.revision.hash == in_force_.hash;
+    }
     Outcome outcome() const { return outcome_; }
     bool is_connected() const { return connection_.is_open() && watch_ != 0; }
     const std::string& problem() const { return problem_; }  // of the connection; empty: there is none
@@ -122,6 +138,8 @@ private:
     Outcome outcome_ = Outcome::kNone;
     std::string reason_{};
     std::uint32_t generation_ = 0;
+    std::uint32_t ours_ = 0;            // the generation of in_force_; 0: not known yet
+    bool is_replaced_ = false;          // in_force_ is not in force
     std::uint64_t status_number_ = 0;   // of the last one made
     std::uint64_t status_sent_ns_ = 0;  // 0: the last one is to be sent
     bool is_status_known_ = false;      // the server has acknowledged it

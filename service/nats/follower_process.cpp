@@ -138,7 +138,7 @@ std::string reason_of(const Refusal& refusal) {
 // ---- the process ----
 
 constexpr std::uint64_t kAskAgain_ns = 50'000'000;  // where the engine starts
-constexpr std::uint64_t kLook_ns = 30'000'000'000;  // at what is in force
+constexpr std::uint64_t kLook_ns = 10'000'000'000;  // at what is in force
 
 class Process {
 public:
@@ -175,7 +175,7 @@ private:
 
     void apply(const Follower::Proposal& proposal) {
         proposed_ = &proposal;
-        is_applied_ = false;
+        has_seen_ = false;
         ask_at_ns_ = 0;
     }
     // One request at a time. False where the engine is gone.
@@ -187,8 +187,10 @@ private:
             asked_ = Asked::kConfirm;
             return channel_.send(ConfirmCommand{});
         }
-        if (proposed_ != nullptr && !is_applied_) return now_ns < ask_at_ns_ || ask_reload();
-        if (now_ns < look_at_ns_) return true;
+        // What seems to be in force is looked at before it is put there once more.
+        const bool is_to_be_seen = proposed_ != nullptr && !has_seen_ && follower_.is_in_force(*proposed_);
+        if (proposed_ != nullptr && !is_to_be_seen) return now_ns < ask_at_ns_ || ask_reload();
+        if (now_ns < (proposed_ != nullptr ? ask_at_ns_ : look_at_ns_)) return true;
         asked_ = Asked::kStatus;
         return channel_.send(StatusCommand{});
     }
@@ -212,9 +214,8 @@ private:
         const Status written = kept_.write(revision, value);
         problem_ = written ? "" : written.error().message;
     }
-    // Of a trial the follower still has the proposal.
     void end(Outcome outcome, const std::string& reason, std::uint32_t generation) {
-        is_applied_ = true;
+        proposed_ = nullptr;
         follower_.applied(outcome, reason, generation);
     }
 
@@ -241,7 +242,13 @@ private:
     void take_status(const Result<Reply>& reply) {
         const auto* status = reply ? std::get_if<StatusReply>(&*reply) : nullptr;
         look_at_ns_ = runtime::monotonic_ns() + (status != nullptr ? kLook_ns : kAskAgain_ns);
-        if (status != nullptr) follower_.look(status->engine.in_force.generation);
+        ask_at_ns_ = status != nullptr ? 0 : look_at_ns_;
+        if (status == nullptr) return;
+        const auto& now = status->engine.in_force;
+        follower_.look(now.generation,
+                       is_path_in_bundle(where_, now.origin.file) ? Origin::kBucket : Origin::kElsewhere);
+        has_seen_ = true;
+        if (proposed_ != nullptr && follower_.is_in_force(*proposed_)) end(Outcome::kInForce, "", now.generation);
     }
 
     // For `weir status`.
@@ -263,10 +270,10 @@ private:
     std::vector<std::string> lacks_;
     KeptValue kept_;
     Channel channel_;
-    const Follower::Proposal* proposed_ = nullptr;
+    const Follower::Proposal* proposed_ = nullptr;  // that the engine has not answered yet
     enum class Asked : std::uint8_t { kNothing, kReload, kConfirm, kStatus };
     Asked asked_ = Asked::kNothing;
-    bool is_applied_ = false;  // the proposal
+    bool has_seen_ = false;  // what is in force, since the proposal came
     bool wants_confirmation_ = false;
     std::uint64_t ask_at_ns_ = 0, look_at_ns_ = 0;
     std::string problem_{}, said_{};

@@ -86,6 +86,29 @@ class Follow(FleetCase):
             one = self.wait_for_outcome(host, "in force", second["revision"])
             self.assertEqual(one["in_force"], second["sha256"])
 
+    def test_a_push_takes_the_place_of_what_a_person_has_put_in_force(self):
+        self.start("h1")
+        one = self.pushed(policy(9))
+        self.wait_for_outcome("h1", "in force", one["revision"])
+        mine = self.folder / "mine.rules"
+        mine.write_text("rule mine { when udp.dport == 7 then drop }\n")
+        rules = lambda: [rule["name"] for rule in self.engine_status("h1")["rules"]]
+        self.assertEqual(self.ask("h1", "reload", mine).returncode, 0)
+        self.assertEqual(rules(), ["mine"])
+        # The same text as before: it is not in force any more, though the follower was not told so.
+        one = self.pushed(policy(9))
+        self.wait_for_outcome("h1", "in force", one["revision"])
+        self.assertEqual(rules(), ["marked"])
+        self.assertEqual(self.ask("h1", "reload", mine).returncode, 0)
+        found = self.wait_for_outcome("h1", "replaced", one["revision"])
+        self.assertEqual((found["in_force"], found["differs"], found["bad"]), (None, True, False))
+        self.assertEqual(self.ask("h1", "rollback").returncode, 0)
+        self.wait_for_outcome("h1", "in force", one["revision"])
+        generation = self.engine_status("h1")["generation"]
+        one = self.pushed(policy(9))
+        self.wait_for_outcome("h1", "in force", one["revision"])
+        self.assertEqual(self.engine_status("h1")["generation"], generation)     # nothing is swapped for itself
+
     def request_quietly(self, host):
         try:
             return self.request(host, {"command": "status"})

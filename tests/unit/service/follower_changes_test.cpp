@@ -174,6 +174,56 @@ TEST_CASE("follower: a bucket that was made again begins with revision 1") {
     CHECK(host.proposals.size() == 3);
 }
 
+TEST_CASE("follower: what a person puts in force is not taken for the bucket's, and a push takes its place") {
+    tests::ScriptedNats server;
+    Host host(server);
+    server.put(1, kFirst);
+    host.until_proposed(1);
+    (*host).applied(Outcome::kInForce, "", 5);
+    host.until_said("in force", 1);
+    const auto says = [&](const std::string& outcome, const std::string& hash) {
+        host.until([&] { return host.last()["outcome"] == outcome; });
+        CHECK(host.last()["in_force"]["sha256"] == hash);
+    };
+    // A file of the host, and back to what was there before.
+    (*host).look(6, Origin::kElsewhere);
+    says("replaced", "");
+    (*host).look(5, Origin::kBucket);
+    says("in force", tooling::sha256(kFirst));
+    // A value of the bucket that was in force before this one.
+    (*host).look(4, Origin::kBucket);
+    says("replaced", "");
+    server.put(2, kFirst);
+    host.until_proposed(2);
+    CHECK(!(*host).is_in_force(host.proposals.back()));
+    (*host).applied(Outcome::kInForce, "", 7);
+    host.until_said("in force", 2);
+    (*host).look(7, Origin::kBucket);
+    server.put(3, kFirst);
+    host.until_proposed(3);
+    CHECK((*host).is_in_force(host.proposals.back()));
+}
+
+TEST_CASE("follower: the generation of a trial is not that of what comes back after it") {
+    tests::ScriptedNats server;
+    Host host(server);
+    server.put(1, kFirst);
+    host.until_proposed(1);
+    (*host).applied(Outcome::kInForce, "", 1);
+    host.until_said("in force", 1);
+    server.put(2, value_of(1, kSecond, 60'000));
+    host.until_proposed(2);
+    (*host).applied(Outcome::kUnconfirmed, "", 2);
+    (*host).look(2, Origin::kBucket);
+    host.until([&] { return host.confirmations == 1; });
+    (*host).confirmed(false, "too late");
+    host.until_said("rolled back", 2);
+    (*host).look(1, Origin::kBucket);
+    server.put(3, kFirst);
+    host.until_proposed(3);
+    CHECK((*host).is_in_force(host.proposals.back()));
+}
+
 TEST_CASE("follower: serials bind where a key has signed them; others say nothing") {
     const auto key = tooling::SigningKey::generate();
     REQUIRE(key);

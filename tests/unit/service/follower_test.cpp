@@ -93,7 +93,7 @@ TEST_CASE("a status that is sent while a value is put in force does not say that
     Host host(server);
     host.put("rule r { when tcp.dport == 1 then drop }\n");
     const Revision proposed = host.wait_for_proposal();
-    host.follower().look(7);  // at once a new status
+    host.follower().look(7, Origin::kBucket);  // at once a new status
     const HostStatus before = host.wait_for_status(7);
     CHECK(before.outcome == "in force");
     CHECK(before.value.hash == "what was in force before");
