@@ -11,9 +11,7 @@
 #include "cli/commands.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/terminal.h"
-#include "grammar/rendered.h"
 #include "service/nats/fleet.h"
-#include "tooling/files/read.h"
 #include "tooling/files/signed_bundle.h"
 
 namespace weir::cli {
@@ -30,6 +28,7 @@ struct FleetArguments {
 // What lies in the bucket, by key.
 struct Pushed {
     std::uint64_t revision = 0, serial = 0;
+    std::uint32_t canary = tooling::kEveryHost;
     std::string hash{};
     std::string problem{};  // it cannot be read
 };
@@ -38,12 +37,12 @@ std::map<std::string, Pushed> pushed_of(const std::vector<service::BucketClient:
                                         const std::string& bucket) {
     std::map<std::string, Pushed> pushed;
     for (const auto& entry : entries) {
-        Pushed one{entry.revision, 0, {}, {}};
+        Pushed one;
+        one.revision = entry.revision;
         const auto bundle = tooling::read_value(entry.value, {bucket, entry.key, {}});
-        if (!bundle)
-            one.problem = bundle.error().message;
-        else
-            one.serial = bundle->release ? bundle->release->serial : 0, one.hash = tooling::content_hash(*bundle);
+        if (!bundle) one.problem = bundle.error().message;
+        if (bundle) one.hash = tooling::content_hash(*bundle);
+        if (bundle && bundle->release) one.serial = bundle->release->serial, one.canary = bundle->release->canary;
         pushed[entry.key] = std::move(one);
     }
     return pushed;
@@ -57,7 +56,11 @@ bool differs(const service::HostStatus& status, const std::map<std::string, Push
 void print_json(const std::vector<service::HostStatus>& statuses, const std::map<std::string, Pushed>& pushed) {
     Json keys = Json::array(), hosts = Json::array();
     for (const auto& [key, one] : pushed) {
-        Json row = {{"key", key}, {"revision", one.revision}, {"serial", one.serial}, {"sha256", one.hash}};
+        Json row = {{"key", key},
+                    {"revision", one.revision},
+                    {"serial", one.serial},
+                    {"sha256", one.hash},
+                    {"canary", one.canary}};
         if (!one.problem.empty()) row["problem"] = one.problem;
         keys.push_back(std::move(row));
     }
@@ -77,7 +80,7 @@ void print_json(const std::vector<service::HostStatus>& statuses, const std::map
                          {"age_s", status.age_s},
                          {"weir", status.version}});
     const Json said = {{"keys", std::move(keys)}, {"hosts", std::move(hosts)}};
-    fmt::print("{}\n", said.dump(-1, ' ', true, Json::error_handler_t::replace));
+    put("{}\n", said.dump(-1, ' ', true, Json::error_handler_t::replace));
 }
 
 std::string short_hash(const std::string& hash) { return hash.empty() ? "-" : printable(hash.substr(0, 12)); }
@@ -89,30 +92,26 @@ std::string age_text(std::int64_t age_s) {
 
 void print_table(const std::vector<service::HostStatus>& statuses, const std::map<std::string, Pushed>& pushed) {
     for (const auto& [key, one] : pushed)
-        fmt::print("{}: revision {}{}, sha256 {}{}\n", printable(key), one.revision,
-                   one.serial == 0 ? "" : fmt::format(", serial {}", one.serial), short_hash(one.hash),
-                   one.problem.empty() ? "" : "; " + printable(one.problem));
-    if (statuses.empty()) {
-        fmt::print("no host follows\n");
-        return;
-    }
+        put("{}: revision {}{}, sha256 {}{}{}\n", printable(key), one.revision,
+            one.serial == 0 ? "" : fmt::format(", serial {}", one.serial), short_hash(one.hash),
+            one.canary == tooling::kEveryHost ? ""
+                                              : fmt::format(", for the first {:g}% of the hosts", one.canary / 100.0),
+            one.problem.empty() ? "" : "; " + printable(one.problem));
+    if (statuses.empty()) return put("no host follows\n");
     std::size_t keys = 3, hosts = 4;
     for (const service::HostStatus& status : statuses) {
         keys = std::max(keys, columns(printable(status.key)));
         hosts = std::max(hosts, columns(printable(status.host)));
     }
-    fmt::print("\n{}  {}  {}  {}  {:>10}  {}\n", padded("key", keys), padded("host", hosts), padded("outcome", 11),
-               padded("in force", 12), "generation", "age");
+    put("\n{}  {}  {}  {}  {:>10}  {}\n", padded("key", keys), padded("host", hosts), padded("outcome", 11),
+        padded("in force", 12), "generation", "age");
     for (const service::HostStatus& status : statuses) {
-        fmt::print("{}  {}  {}  {}  {:>10}  {}{}{}\n", padded(status.key, keys), padded(status.host, hosts),
-                   padded(status.outcome, 11), padded(short_hash(status.in_force.hash), 12), status.generation,
-                   age_text(status.age_s), differs(status, pushed) ? "  differs" : "",
-                   service::is_silent(status) ? "  silent" : "");
+        put("{}  {}  {}  {}  {:>10}  {}{}{}\n", padded(status.key, keys), padded(status.host, hosts),
+            padded(status.outcome, 11), padded(short_hash(status.in_force.hash), 12), status.generation,
+            age_text(status.age_s), differs(status, pushed) ? "  differs" : "",
+            service::is_silent(status) ? "  silent" : "");
         if (!service::is_bad(status)) continue;
-        std::string reason = printable_rendered(status.reason, Colour::kOff);
-        for (std::size_t at = 0; (at = reason.find('\n', at)) != std::string::npos; at += 5)
-            reason.replace(at, 1, "\n    ");
-        fmt::print("    {}\n", reason);
+        put("    {}\n", quoted_lines(status.reason));
     }
 }
 
@@ -120,11 +119,8 @@ int fleet_status(const FleetArguments& arguments) {
     end_on_interrupt();
     auto address = service::bucket_address(arguments.address, service::KeyPart::kNone);
     if (!address) return say_error(address.error()), kUsage;
-    if (!arguments.credentials.empty()) {
-        const auto text = tooling::read_file(arguments.credentials);
-        if (!text) return say_error(text.error());
-        if (Status taken = runtime::take_credentials(address->server, *text); !taken) return say_error(taken.error());
-    }
+    if (Status known = service::log_in_with(address->server, arguments.credentials); !known)
+        return say_error(known.error());
     auto client = service::BucketClient::connect(*address);
     if (!client) return say_error(client.error());
     const auto values = client->list(address->bucket, ">");

@@ -23,7 +23,6 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
-#include "grammar/rendered.h"
 #include "runtime/kernel.h"
 #include "service/nats/bucket.h"
 #include "service/nats/fleet.h"
@@ -66,19 +65,23 @@ Status write_new(const std::string& path, const std::string& text, mode_t mode) 
     const runtime::UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!file) return runtime::kernel_error(errno, "writing " + path);
     const bool is_written = write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    if (!is_written || fsync(file.get()) != 0) return runtime::kernel_error(errno, "writing " + path);
-    return Done{};
+    if (is_written && fsync(file.get()) == 0) return Done{};
+    const int problem = is_written ? errno : ENOSPC;
+    unlink(path.c_str());
+    return runtime::kernel_error(problem, "writing " + path);
 }
 
 int make_key(const std::string& path) {
     const auto key = tooling::SigningKey::generate();
     if (!key) return say_error(key.error());
     const std::string shown = path + ".pub";
-    for (const auto& [name, text, mode] : {std::tuple{path, key->pem(), mode_t{0600}},
-                                           std::tuple{shown, tooling::to_pem(key->public_key()), mode_t{0644}}})
-        if (Status written = write_new(name, text, mode); !written) return say_error(written.error());
-    fmt::print(
-        "{} signs: weir push FILE --to nats://… --signing-key {}\n{} is for the hosts: weir run nats://… "
+    if (Status written = write_new(shown, tooling::to_pem(key->public_key()), 0644); !written)
+        return say_error(written.error());
+    if (Status written = write_new(path, key->pem(), 0600); !written) {
+        unlink(shown.c_str());  // both or none
+        return say_error(written.error());
+    }
+    put("{} signs: weir push FILE --to nats://… --signing-key {}\n{} is for the hosts: weir run nats://… "
         "--public-key {}\n",
         printable(path), printable(path), printable(shown), printable(shown));
     return kOk;
@@ -119,7 +122,6 @@ std::optional<tooling::Bundle> checked(const PushArguments& arguments, int& stat
 struct There {
     std::uint64_t revision = 0;  // 0: nothing
     std::optional<tooling::Bundle> bundle{};
-    std::uint64_t serial() const { return bundle && bundle->release ? bundle->release->serial : 0; }
 };
 
 // What is there now, and what would change.
@@ -146,14 +148,18 @@ There compare(const service::BucketAddress& address, const std::optional<service
     const tooling::PolicyChanges changes = tooling::compare_policies(*before.compiled, *after.compiled, kMostChanges);
     progress.finish();
     if (is_quiet() || options.format != "human") return there;
-    fmt::print("against revision {}:\n", entry->revision);
-    std::fputs(tooling::human_text(changes, kMostChanges, colour_of(STDOUT_FILENO)).c_str(), stdout);
+    put("against revision {}:\n{}", entry->revision,
+        tooling::human_text(changes, kMostChanges, colour_of(STDOUT_FILENO)));
     return there;
 }
 
 // Above those that were, and above those of a bucket that was deleted meanwhile.
 std::uint64_t next_serial(std::uint64_t last) {
     return std::max(last + 1, static_cast<std::uint64_t>(std::max<std::time_t>(std::time(nullptr), 1)));
+}
+
+std::string listed(const std::vector<std::string>& hosts) {
+    return printable(fmt::format("{}", fmt::join(hosts, ", ")));
 }
 
 class Push {
@@ -174,13 +180,13 @@ public:
         revision_ = there.revision;
         hash_ = tooling::content_hash(bundle);
         if (arguments_.dry_run) {
-            fmt::print("nothing was pushed; sha256 {}\n", hash_);
+            put("nothing was pushed; sha256 {}\n", hash_);
             return kOk;
         }
         const bool is_plain = !key_ && arguments_.canary.empty() && arguments_.confirm_within.empty() &&
-                              bundle.files.size() == 1 && there.serial() == 0;
-        if (is_plain) return put(bundle.files.front().bytes) ? done(0) : kWorldFault;
-        bundle.release = tooling::Release{address_.bucket, address_.key, next_serial(there.serial())};
+                              bundle.files.size() == 1 && !(there.bundle && there.bundle->release);
+        if (is_plain) return put_value(bundle.files.front().bytes) ? done(0) : kWorldFault;
+        bundle.release = tooling::Release{address_.bucket, address_.key, next_serial(last_serial(there))};
         if (!arguments_.confirm_within.empty())
             bundle.release->confirm_within_ms = *parse_duration_ms(arguments_.confirm_within);
         if (!arguments_.canary.empty())
@@ -189,7 +195,15 @@ public:
     }
 
 private:
-    bool put(std::string_view value) {
+    // With a key, that of a value which the key has signed: whoever may write to the bucket could otherwise name the
+    // last serial that there is, and no push would come after it.
+    std::uint64_t last_serial(const There& there) const {
+        if (!there.bundle || !there.bundle->release) return 0;
+        const bool is_believed = !key_ || tooling::is_signed_by(key_->public_key(), tooling::manifest_of(*there.bundle),
+                                                                there.bundle->signature);
+        return is_believed ? there.bundle->release->serial : 0;
+    }
+    bool put_value(std::string_view value) {
         const auto put = client_.put(address_.bucket, address_.key, value, revision_);
         if (!put) return say_error(put.error()), false;
         revision_ = *put;
@@ -198,7 +212,7 @@ private:
     bool put_release(const tooling::Bundle& bundle) {
         const auto value = tooling::make_value(bundle, key_ ? &*key_ : nullptr);
         if (!value) return say_error(value.error()), false;
-        return put(*value);
+        return put_value(*value);
     }
 
     // The canary's hosts; the release is that for all when it returns kOk.
@@ -232,20 +246,18 @@ private:
 
     int stopped(const service::CanaryReport& report) const {
         for (const service::HostStatus& bad : report.bad)
-            fmt::print(stderr, "weir: {}: {}: {}\n", printable(bad.host), printable(bad.outcome),
-                       printable_rendered(bad.reason, Colour::kOff));
+            put(stderr, "weir: {}: {}: {}\n", printable(bad.host), printable(bad.outcome), quoted_lines(bad.reason));
         if (report.bad.empty())
-            fmt::print(stderr, "weir: no word within {} from {}\n", arguments_.wait,
-                       printable(fmt::format("{}", fmt::join(report.waiting, ", "))));
-        fmt::print(stderr,
-                   "weir: the rollout has stopped: only the first hosts were asked; it is in force on {}\n"
-                   "      push the policy from before to take it back there; weir fleet status shows all hosts\n",
-                   report.done.empty() ? "none" : printable(fmt::format("{}", fmt::join(report.done, ", "))));
+            put(stderr, "weir: no word within {} from {}\n", arguments_.wait, listed(report.waiting));
+        put(stderr,
+            "weir: the rollout has stopped: only the first hosts were asked; it is in force on {}\n"
+            "      push the policy from before to take it back there; weir fleet status shows all hosts\n",
+            report.done.empty() ? "none" : listed(report.done));
         return kPolicyFault;
     }
 
     void say(const std::string& text) const {
-        if (arguments_.options.format == "human") fmt::print("{}\n", printable(text));
+        if (arguments_.options.format == "human") put("{}\n", printable(text));
         std::fflush(stdout);
     }
     int done(std::uint64_t serial) const {
@@ -253,7 +265,7 @@ private:
             nlohmann::ordered_json said = {{"bucket", address_.bucket}, {"key", address_.key},
                                            {"revision", revision_},     {"serial", serial},
                                            {"sha256", hash_},           {"signed", key_.has_value()}};
-            fmt::print("{}\n", said.dump());
+            put("{}\n", said.dump());
         } else {
             say(fmt::format("pushed {}: revision {}{}{}, sha256 {}", address_.shown, revision_,
                             serial == 0 ? "" : fmt::format(", serial {}", serial), key_ ? ", signed" : "", hash_));
@@ -274,11 +286,8 @@ int push(const PushArguments& arguments) {
     if (!arguments.new_key.empty()) return make_key(arguments.new_key);
     auto address = service::bucket_address(arguments.to, service::KeyPart::kNeeded);
     if (!address) return say_error(address.error()), kUsage;
-    if (!arguments.credentials.empty()) {
-        const auto text = tooling::read_file(arguments.credentials);
-        if (!text) return say_error(text.error());
-        if (Status taken = runtime::take_credentials(address->server, *text); !taken) return say_error(taken.error());
-    }
+    if (Status known = service::log_in_with(address->server, arguments.credentials); !known)
+        return say_error(known.error());
     auto key = read_signing_key(arguments.signing_key);
     if (!key) return say_error(key.error());
     int status = kOk;

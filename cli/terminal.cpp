@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "grammar/rendered.h"
+
 namespace weir::cli {
 
 namespace {
@@ -65,6 +67,12 @@ std::string padded(std::string_view text, std::size_t width) {
     std::string shown = printable(text);
     const std::size_t taken = columns(shown);
     return shown.append(taken < width ? width - taken : 0, ' ');
+}
+
+std::string quoted_lines(std::string_view text) {
+    std::string lines = printable_rendered(text, Colour::kOff);
+    for (std::size_t at = 0; (at = lines.find('\n', at)) != std::string::npos; at += 5) lines.replace(at, 1, "\n    ");
+    return lines;
 }
 
 std::string measured_text(std::uint64_t value, std::string_view unit) {

@@ -49,6 +49,10 @@ int finish_output(int status);
 // A column of a table: printable, and padded by the width that people see.
 std::string padded(std::string_view text, std::size_t width);
 
+// Lines that somebody else wrote, as printable_rendered(), each but the first behind spaces: none of them looks like a
+// line of ours.
+std::string quoted_lines(std::string_view text);
+
 // "1.25ms", "640 B", "17": a measured value in its unit: "ns", "bytes" or none.
 std::string measured_text(std::uint64_t value, std::string_view unit);
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "grammar/base/printable.h"
 #include "runtime/kernel.h"
 #include "tooling/files/bundle.h"
+#include "tooling/files/read.h"
 
 namespace weir::service {
 namespace {
@@ -22,6 +24,8 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMillisecond_ns = 1'000'000, kSecond_ns = 1000 * kMillisecond_ns;
 constexpr std::uint64_t kConnect_ms = 5000, kAnswer_ms = 10'000;
+// nats-server takes a longer record and never finds it again: rlBadThresh of its server/filestore.go.
+constexpr std::size_t kMaxStoredBytes = (std::size_t{32} << 20) - 4096;
 constexpr std::size_t kMaxMessageBytes = tooling::kMaxBundleBytes + (1 << 20);  // and its headers
 
 bool is_word(std::string_view text) {
@@ -39,6 +43,12 @@ std::uint64_t number(std::string_view text) {
 std::string text_of(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Of "2026-01-02T03:04:05.678Z", since 1970; that of this host's clock where it is none.
+std::int64_t seconds_of(const std::string& time) {
+    std::tm parts{};
+    return strptime(time.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr ? std::time(nullptr) : timegm(&parts);
 }
 
 Error failed(const std::string& shown, const std::string& why) { return {printable(shown + ": " + why), {}, EIO}; }
@@ -69,6 +79,15 @@ Result<BucketAddress> bucket_address(const std::string& url, KeyPart part) {
     address.shown = address.server.shown + url.substr(slash);
     if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr) address.server.authorities = file;
     return address;
+}
+
+Status log_in_with(runtime::NatsServer& server, const std::string& file) {
+    if (file.empty()) return Done{};
+    const auto text = tooling::read_file(file);
+    if (!text) return text.error();
+    if (Status taken = runtime::take_credentials(server, *text); !taken)
+        return Error{file + ": " + taken.error().message, taken.error().help, EINVAL};
+    return Done{};
 }
 
 std::string status_bucket(const std::string& bucket) { return bucket + "-status"; }
@@ -135,7 +154,8 @@ std::optional<Delivered> delivered(const runtime::NatsConnection::Received& mess
     }
     if (parts.size() < 9 || parts[0] != "$JS" || parts[1] != "ACK") return std::nullopt;
     const std::size_t behind = parts.size() >= 11 ? 2 : 0;
-    Delivered facts{number(parts[5 + behind]), number(parts[8 + behind]), false};
+    Delivered facts{number(parts[5 + behind]), number(parts[8 + behind]), false,
+                    static_cast<std::int64_t>(number(parts[7 + behind]) / kSecond_ns)};
     facts.is_deleted = message.headers.find("KV-Operation: ") != std::string_view::npos;
     return facts;
 }
@@ -182,7 +202,7 @@ Status BucketClient::wait(std::uint64_t until_ns) {
         if (facts->is_deleted) return;
         const std::size_t bucket_end = message.subject.find('.', 4);  // "$KV.BUCKET.KEY"
         entries_.push_back({std::string(message.subject.substr(std::min(bucket_end + 1, message.subject.size()))),
-                            std::string(message.payload), facts->revision});
+                            std::string(message.payload), facts->revision, facts->put_s, 0});
     };
     const bool wants_answer = !answer_;
     while (wants_answer ? !answer_ : !is_last_) {
@@ -244,6 +264,9 @@ Result<std::vector<BucketClient::Entry>> BucketClient::list_to(const std::string
     const bool has_any = waiting != facts.end() && waiting->is_number_unsigned() && waiting->get<std::uint64_t>() != 0;
     if (has_any)
         if (Status got = wait(runtime::monotonic_ns() + kAnswer_ms * kMillisecond_ns); !got) return got.error();
+    // The consumer was made now, by the same clock that the values were put by.
+    const std::int64_t now_s = seconds_of(text_of(facts, "created"));
+    for (Entry& entry : entries_) entry.listed_s = now_s;
     return std::exchange(entries_, {});
 }
 
@@ -252,7 +275,7 @@ Result<std::optional<BucketClient::Entry>> BucketClient::get(const std::string& 
     if (!entries) return entries.error();
     if (!entries->empty()) return std::optional<Entry>(std::move(entries->back()));
     if (revision_of_last_ == 0) return std::optional<Entry>();
-    return std::optional<Entry>(Entry{key, {}, revision_of_last_});  // deleted
+    return std::optional<Entry>(Entry{key, {}, revision_of_last_, 0, 0});  // deleted
 }
 
 Result<std::uint64_t> BucketClient::put(const std::string& bucket, const std::string& key, std::string_view value,
@@ -261,6 +284,9 @@ Result<std::uint64_t> BucketClient::put(const std::string& bucket, const std::st
         return Error{
             fmt::format("the value has {} bytes; {} takes {}", value.size(), shown_, connection_->max_payload()),
             "max_payload in the server's configuration, up to 64MB", EFBIG};
+    if (value.size() > kMaxStoredBytes)
+        return Error{fmt::format("the value has {} bytes; nats-server keeps {} at most", value.size(), kMaxStoredBytes),
+                     "smaller set files, or captures, of the policy's tests", EFBIG};
     const auto answer =
         ask(subject_of(bucket, key), fmt::format("Nats-Expected-Last-Subject-Sequence: {}\r\n", expected), value);
     if (!answer) return answer.error();

@@ -25,6 +25,8 @@ enum class KeyPart : std::uint8_t { kNeeded, kNone };
 bool is_nats_url(std::string_view text);
 // Errors never quote what may be a password.
 Result<BucketAddress> bucket_address(const std::string& url, KeyPart part);
+// With the credentials in `file`, as `nsc` writes them; its name empty: without. Errors quote nothing of it.
+Status log_in_with(runtime::NatsServer& server, const std::string& file);
 // Where the hosts that follow `bucket` say how they are, under KEY.HOST.
 std::string status_bucket(const std::string& bucket);
 // A host's name as a part of a key: other bytes become `_`.
@@ -46,6 +48,7 @@ struct Delivered {
     std::uint64_t revision = 0;  // of the value in its bucket
     std::uint64_t left = 0;      // messages behind this one
     bool is_deleted = false;     // the key was deleted: there is no value
+    std::int64_t put_s = 0;      // when, since 1970, by the server's clock
 };
 std::optional<Delivered> delivered(const runtime::NatsConnection::Received& message);
 // Subjects of this process alone: "_INBOX.…".
@@ -65,6 +68,8 @@ public:
     struct Entry {
         std::string key{}, value{};
         std::uint64_t revision = 0;
+        std::int64_t put_s = 0, listed_s = 0;  // since 1970, both by the server's clock
+        std::int64_t age_s() const { return listed_s > put_s ? listed_s - put_s : 0; }
     };
     static Result<BucketClient> connect(const BucketAddress& address);
 

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
+#include <tuple>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "runtime/kernel.h"
@@ -20,9 +19,12 @@ using nlohmann::json;
 constexpr std::int64_t kSilent_s = 300;  // a host says how it is every minute
 constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 
-std::string text_of(const json& object, const char* key) {
+constexpr std::size_t kMaxWordBytes = 128;
+
+std::string text_of(const json& object, const char* key, std::size_t most_bytes = kMaxWordBytes) {
     const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return found != object.end() && found->is_string() ? found->get_ref<const std::string&>().substr(0, most_bytes)
+                                                       : std::string();
 }
 std::uint64_t number_of(const json& object, const char* key) {
     const auto found = object.find(key);
@@ -34,10 +36,24 @@ Revision revision_of(const json& object, const char* key) {
     return {number_of(*found, "revision"), number_of(*found, "serial"), text_of(*found, "sha256")};
 }
 
-std::int64_t age_of(const std::string& time) {
-    std::tm parts{};
-    if (strptime(time.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return 0;
-    return std::time(nullptr) - timegm(&parts);
+// Of what lies in a place of the bucket; nothing where no host writes that there.
+std::optional<HostStatus> status_of(const BucketClient::Entry& entry) {
+    const json said = json::parse(entry.value, nullptr, false);
+    const std::size_t dot = entry.key.find('.');  // a key has none, a host's name may have some
+    if (!said.is_object() || dot == std::string::npos) return std::nullopt;
+    HostStatus status{entry.key.substr(0, dot),
+                      entry.key.substr(dot + 1),
+                      text_of(said, "outcome"),
+                      text_of(said, "reason", kMaxReasonBytes),
+                      revision_of(said, "value"),
+                      revision_of(said, "in_force"),
+                      number_of(said, "generation"),
+                      text_of(said, "time"),
+                      entry.age_s(),
+                      text_of(said, "weir")};
+    // A host writes to its own place, where the server's permissions say so; it may not speak for another.
+    const bool is_its_own = text_of(said, "key") == status.key && text_of(said, "host") == status.host;
+    return is_its_own && key_part(status.host) == status.host ? std::optional(std::move(status)) : std::nullopt;
 }
 
 }  // namespace
@@ -53,18 +69,8 @@ Result<std::vector<HostStatus>> host_statuses(BucketClient& client, const std::s
     const auto entries = client.list(status_bucket(bucket), key.empty() ? ">" : key + ".>");
     if (!entries) return entries.error();
     std::vector<HostStatus> statuses;
-    for (const BucketClient::Entry& entry : *entries) {
-        const json said = json::parse(entry.value, nullptr, false);
-        if (!said.is_object()) continue;
-        HostStatus status{text_of(said, "key"),          text_of(said, "host"),      text_of(said, "outcome"),
-                          text_of(said, "reason"),       revision_of(said, "value"), revision_of(said, "in_force"),
-                          number_of(said, "generation"), text_of(said, "time"),      0,
-                          text_of(said, "weir")};
-        // A host writes to its own key, where the server's permissions say so; it may not speak for another.
-        if (entry.key != fmt::format("{}.{}", status.key, status.host)) continue;
-        status.age_s = age_of(status.time);
-        statuses.push_back(std::move(status));
-    }
+    for (const BucketClient::Entry& entry : *entries)
+        if (auto status = status_of(entry)) statuses.push_back(std::move(*status));
     std::sort(statuses.begin(), statuses.end(), [](const HostStatus& one, const HostStatus& other) {
         return std::tie(one.key, one.host) < std::tie(other.key, other.host);
     });

@@ -12,16 +12,16 @@
 
 namespace weir::service {
 
-// Texts are as the host wrote them: hostile, perhaps.
+// Texts are as the host wrote them: hostile, perhaps, but cut to what an honest host writes.
 struct HostStatus {
-    std::string key{}, host{};
-    std::string outcome{};  // a word of kOutcomeNames
+    std::string key{}, host{};  // those of the place where it lies
+    std::string outcome{};      // a word of kOutcomeNames
     std::string reason{};
     Revision value{};     // that the outcome is of
     Revision in_force{};  // hash empty: nothing
     std::uint64_t generation = 0;
     std::string time{};      // RFC 3339, UTC, by the host's clock
-    std::int64_t age_s = 0;  // by this host's clock
+    std::int64_t age_s = 0;  // by the server's clock
     std::string version{};   // of weir
 };
 // The value is not in force, and will not be.
@@ -29,7 +29,8 @@ bool is_bad(const HostStatus& status);
 // It has said nothing for so long that it may not run any more.
 bool is_silent(const HostStatus& status);
 
-// By key and host. `key` empty: of all keys. What is no status is left out.
+// By key and host. `key` empty: of all keys. What is no status is left out, and so is one that speaks for another host
+// than that in whose place it lies.
 Result<std::vector<HostStatus>> host_statuses(BucketClient& client, const std::string& bucket, const std::string& key);
 
 // ---- a release for some hosts first ----

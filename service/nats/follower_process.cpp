@@ -299,14 +299,9 @@ Result<Following> prepare_following(const FollowOptions& options) {
         if (!key) return Error{options.public_key_file + ": " + key.error().message, key.error().help, EINVAL};
         settings.signer = *key;
     }
-    if (!options.credentials_file.empty()) {
-        const auto text = tooling::read_file(options.credentials_file);
-        if (!text) return text.error();
-        if (Status taken = runtime::take_credentials(address->server, *text); !taken)
-            return Error{options.credentials_file + ": " + taken.error().message, taken.error().help, EINVAL};
-        settings.jwt = address->server.jwt;
-        settings.seed = address->server.seed;
-    }
+    if (Status known = log_in_with(address->server, options.credentials_file); !known) return known.error();
+    settings.jwt = address->server.jwt;
+    settings.seed = address->server.seed;
     auto kept = KeptValue::open(options.state_folder + "/nats");
     if (!kept) return kept.error();
     Following following{{}, {}, {}, std::move(*kept), {}};

@@ -91,6 +91,25 @@ class Push(PushCase):
         self.assertEqual(sorted(revisions), list(range(2, 2 + len(revisions))))
         self.assertGreaterEqual(len(revisions), 1)
 
+    def test_a_key_is_made_whole_or_not_at_all(self):
+        for taken in ("one.key", "two.key.pub"):
+            (self.folder / taken).write_text("mine")
+            said = run(WEIR, "push", "--new-key", self.folder / taken.removesuffix(".pub"))
+            self.assertEqual(said.returncode, 3)
+            self.assertIn(taken, said.stderr)
+        self.assertEqual(sorted(one.name for one in self.folder.glob("*.key*")),
+                         ["fleet.key", "fleet.key.pub", "one.key", "other.key", "other.key.pub", "two.key.pub"])
+        self.assertEqual((self.folder / "one.key").read_text(), "mine")
+
+    def test_output_that_cannot_be_written_ends_with_status_3(self):
+        for words in (["push", self.folder / "edge.rules", "--to", self.to], ["push", self.folder / "edge.rules", "--to", self.to, "--dry-run"],
+                      ["fleet", "status", self.server_url + "/policies"], ["fleet", "status", self.server_url + "/policies", "--format", "json"]):
+            (self.folder / "edge.rules").write_text(policy(9))
+            with open("/dev/full", "w") as full:
+                said = subprocess.run([str(word) for word in (WEIR, *words)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+            self.assertEqual(said.returncode, 3, said.stderr)
+            self.assertIn("standard output cannot be written", said.stderr)
+
     def test_no_password_is_printed(self):
         for url in (f"nats://me:hunter2@{SERVER}:1/policies/edge", f"nats://me:hunter2@{SERVER}:{PORT}/policies/no/such", "nats://me:hunter2@/policies"):
             for words in (["push", self.folder / "x.rules", "--to", url], ["fleet", "status", url], ["run", url, "-i", "c0"]):
