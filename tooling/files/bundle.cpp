@@ -257,6 +257,8 @@ Result<Bundle> bundle_from_tar(std::string_view bytes) {
     if (bundle.find(bundle.policy) == nullptr) return refused("it has no policy");
     // Every name and every hash in one comparison.
     if (manifest != manifest_of(bundle)) return refused("its files are not those of its manifest");
+    const auto again = to_tar(bundle);
+    if (!again || *again != bytes) return refused("it is not written as weir writes it");
     return bundle;
 }
 

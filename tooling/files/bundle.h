@@ -64,7 +64,7 @@ std::string manifest_of(const Bundle& bundle);
 // A tar: `manifest`, `manifest.sig` where there is a signature, then the files, those of the policy's folder under
 // `policy/`, the others under `include/N/`.
 Result<std::string> to_tar(const Bundle& bundle);
-// An error where anything is not as to_tar() writes it: a file too few or too many, a hash, a name that leads outside.
+// An error where any byte is not as to_tar() writes it: a file too few or too many, a hash, a name that leads outside.
 Result<Bundle> bundle_from_tar(std::string_view bytes);
 
 }  // namespace weir::tooling

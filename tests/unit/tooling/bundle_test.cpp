@@ -166,17 +166,13 @@ TEST_CASE("a bundle that was changed is refused") {
     auto whole = to_tar(bundle_of(tree));
     REQUIRE(whole);
     REQUIRE(fault_of(*whole).empty());
-    // Every byte: content, names, sizes, check sums, the manifest. What a reader may ignore (padding, owners) is in the
-    // check sum of a header or must not matter.
-    const auto bundle = bundle_from_tar(*whole);
+    // Every byte: content, names, sizes, check sums, the manifest, padding, owners, the end.
     for (std::size_t at = 0; at < whole->size(); ++at) {
         std::string changed = *whole;
         changed[at] = static_cast<char>(changed[at] ^ 0x11);
-        const auto read = bundle_from_tar(changed);
-        if (read && !(*read == *bundle)) FAIL("a change of byte " << at << " changes the bundle");
+        if (bundle_from_tar(changed)) FAIL("a change of byte " << at << " is accepted");
     }
-    for (std::size_t size = 0; size < whole->size() - 1024; size += 512)
-        CHECK(!fault_of(whole->substr(0, size)).empty());
+    for (std::size_t size = 0; size < whole->size(); size += 512) CHECK(!fault_of(whole->substr(0, size)).empty());
 }
 
 TEST_CASE("archives that no bundle is are refused, with the reason") {
