@@ -13,6 +13,7 @@
 #include "runtime/kernel.h"
 #include "runtime/ticks.h"
 #include "service/command_codec.h"
+#include "service/notice.h"
 #include "service/notify.h"
 
 namespace weir::service {
@@ -45,9 +46,13 @@ std::optional<Startup::Asked> Startup::wait_for_bundle(SideProcess& side) {
     asked_.reset();
     notify_service("READY=1\nSTATUS=waiting for a policy");  // which may take days
     Watchdog watchdog;
+    std::string said;
     do {
         watchdog.beat();
         side.step(adopt());
+        const std::string& state = side.report().state;
+        const bool is_problem = !state.empty() && state != "ok" && state != kConnecting;
+        if (is_problem && state != std::exchange(said, state)) say_problem({"no policy yet: " + state, {}, 0});
     } while (!asked_ && wait(side.fd(), side.timeout_ms()));
     waits_for_bundle_ = false;
     return is_stopped_ ? std::nullopt : std::exchange(asked_, std::nullopt);

@@ -212,8 +212,8 @@ bool NatsConnection::take_facts(std::string_view line) {
     if (!facts.is_object()) return false;
     const auto most = facts.find("max_payload");
     if (most != facts.end() && most->is_number_unsigned()) max_payload_ = most->get<std::size_t>();
-    const auto tls = facts.find("tls_required");
-    wants_tls_ = tls != facts.end() && *tls == true;
+    wants_tls_ = facts.value("tls_required", json()) == true;
+    has_tls_ = wants_tls_ || facts.value("tls_available", json()) == true;
     const auto nonce = facts.find("nonce");
     nonce_ = nonce != facts.end() && nonce->is_string() ? nonce->get<std::string>() : "";
     return true;
@@ -316,6 +316,7 @@ Status NatsConnection::connect(std::uint64_t within_ms, int wake_fd) {
         const std::size_t end = in_.find("\r\n");
         if (!take_facts(std::string_view(in_).substr(0, end))) return gone("this is no NATS server");
         if (wants_tls_ && !server_.is_tls) return gone("the server wants TLS: write tls:// in place of nats://");
+        if (server_.is_tls && !has_tls_) return gone("the server has no TLS");
         in_.erase(0, end + 2);
         if (server_.is_tls) {
             in_.clear();  // whatever came in clear text

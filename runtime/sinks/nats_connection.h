@@ -112,9 +112,9 @@ private:
     std::string in_{}, out_{};
     std::size_t sent_ = 0;  // of out_
     std::size_t max_payload_ = 1 << 20;
-    bool wants_tls_ = false;
-    std::string nonce_{};  // of the server, that a login with a key signs
-    std::string error_{};  // of the server, "-ERR …"
+    bool wants_tls_ = false, has_tls_ = false;  // the server
+    std::string nonce_{};                       // of the server, that a login with a key signs
+    std::string error_{};                       // of the server, "-ERR …"
     std::uint32_t next_subscription_ = 1;
 };
 

@@ -256,7 +256,7 @@ private:
         const std::string state = !follower_.problem().empty() ? follower_.problem()
                                   : !problem_.empty()          ? problem_
                                   : follower_.is_connected()   ? "ok"
-                                                               : "connecting";
+                                                               : kConnecting;
         SideReport now{
             state, {}, lacks_, {{"revision", follower_.in_force().number}, {"serial", follower_.in_force().serial}}};
         const std::string text = encode(now);
