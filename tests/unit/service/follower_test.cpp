@@ -44,7 +44,7 @@ class Host {
 public:
     explicit Host(const tests::NatsServerProcess& server)
         : client_(std::move(*patiently([&] { return BucketClient::connect(address_at(server)); }))) {
-        patiently([&] { return client_.make(kBucket, 8); });
+        REQUIRE(patiently([&] { return client_.make(kBucket, 8); }));
         FollowTerms terms;
         terms.address = address_at(server);
         terms.host = "h1";
