@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <optional>
 
 #include <fmt/format.h>
@@ -153,9 +153,12 @@ There compare(const service::BucketAddress& address, const std::optional<service
     return there;
 }
 
-// Above those that were, and above those of a bucket that was deleted meanwhile.
+// Above those that were, and above those of a bucket that was deleted meanwhile, or whose last value is somebody
+// else's: in milliseconds, since two pushes may come in one second.
 std::uint64_t next_serial(std::uint64_t last) {
-    return std::max(last + 1, static_cast<std::uint64_t>(std::max<std::time_t>(std::time(nullptr), 1)));
+    const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+    const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count();
+    return std::max(last + 1, static_cast<std::uint64_t>(std::max<decltype(now_ms)>(now_ms, 1)));
 }
 
 std::string listed(const std::vector<std::string>& hosts) {
