@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
@@ -17,13 +18,13 @@ CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def socket_inside(family=socket.AF_INET):
+def socket_inside(family=socket.AF_INET, kind=socket.SOCK_STREAM):
     """A socket belongs to the namespace in which it was made."""
     with open("/proc/self/ns/net") as here, open(f"/run/netns/{NAME}") as there:
         if LIBC.setns(there.fileno(), CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         try:
-            return socket.socket(family)
+            return socket.socket(family, kind)
         finally:
             LIBC.setns(here.fileno(), CLONE_NEWNET)
 
@@ -33,6 +34,16 @@ def connected(timeout=30, port=PORT):
     client.settimeout(timeout)
     client.connect(("127.0.0.1", port))
     return client
+
+
+def certificate(folder, name="door"):
+    """The paths of a certificate of localhost and of its key."""
+    path, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(path)],
+                   check=True, capture_output=True, timeout=60)
+    key.chmod(0o600)
+    return str(path), str(key)
 
 
 class DoorCase(LiveCase):

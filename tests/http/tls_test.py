@@ -10,26 +10,18 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from door_case import ADDRESS, DoorCase, PORT, TOKEN, connected, inside, main_of, NAME, WEIR  # noqa: E402
+from door_case import ADDRESS, DoorCase, PORT, TOKEN, certificate, connected, inside, main_of, NAME, WEIR  # noqa: E402
 
 
 class Tls(DoorCase):
-    def certificate(self, name="door"):
-        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-                       check=True, capture_output=True, timeout=60)
-        key.chmod(0o600)
-        return str(certificate), str(key)
-
     def refused(self, *more):
         """What weir run says where it does not start."""
         done = inside(WEIR, "run", str(self.policy), "-i", "c0", "--name", NAME, *more)
         self.assertNotEqual(done.returncode, 0)
         return done.returncode, done.stderr
 
-    def get_with_tls(self, certificate, least, most):
-        context = ssl.create_default_context(cafile=certificate)
+    def get_with_tls(self, path, least, most):
+        context = ssl.create_default_context(cafile=path)
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version, context.maximum_version = least, most
         client = context.wrap_socket(connected(), server_hostname="localhost")
@@ -41,33 +33,33 @@ class Tls(DoorCase):
         return answer
 
     def test_a_public_address_needs_token_and_tls(self):
-        certificate, key = self.certificate()
+        path, key = certificate(self.folder)
         token = self.token_file()
-        for more in ((), ("--api-token-file", token), ("--tls-cert", certificate, "--tls-key", key)):
+        for more in ((), ("--api-token-file", token), ("--tls-cert", path, "--tls-key", key)):
             status, said = self.refused("--listen", f"0.0.0.0:{PORT}", *more)
             self.assertEqual(status, 3)
             self.assertIn(f"others can reach 0.0.0.0:{PORT}: that needs a token and TLS", said)
-        self.start("--listen", f"0.0.0.0:{PORT}", "--api-token-file", token, "--tls-cert", certificate, "--tls-key", key)
-        self.assertIn(b"HTTP/1.1 200", self.get_with_tls(certificate, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
-        self.assertIn(b"weir_generation", self.get_with_tls(certificate, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3))
+        self.start("--listen", f"0.0.0.0:{PORT}", "--api-token-file", token, "--tls-cert", path, "--tls-key", key)
+        self.assertIn(b"HTTP/1.1 200", self.get_with_tls(path, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
+        self.assertIn(b"weir_generation", self.get_with_tls(path, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3))
         for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
             with self.assertRaises(OSError):
-                self.get_with_tls(certificate, old, old)
+                self.get_with_tls(path, old, old)
         plain = connected()
         with plain:
             plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertNotIn(b"HTTP/1.1 200", plain.recv(1000))
 
     def test_what_cannot_be_used_is_said_at_the_start(self):
-        certificate, key = self.certificate()
-        _, other = self.certificate("other")
+        path, key = certificate(self.folder)
+        _, other = certificate(self.folder, "other")
         for more, sentence in (
-                (("--listen", ADDRESS, "--tls-cert", certificate, "--tls-key", other), "HTTP cannot be served"),
+                (("--listen", ADDRESS, "--tls-cert", path, "--tls-key", other), "HTTP cannot be served"),
                 (("--listen", ADDRESS, "--tls-cert", str(self.policy), "--tls-key", key), "HTTP cannot be served"),
-                (("--listen", ADDRESS, "--tls-cert", certificate), "a certificate and its key go together"),
+                (("--listen", ADDRESS, "--tls-cert", path), "a certificate and its key go together"),
                 (("--listen", ADDRESS, "--api-token-file", self.token_file("short", name="short")), "the token in"),
                 (("--listen", ADDRESS, "--api-token-file", self.token_file(mode=0o644, name="open")), "others than its owner"),
-                (("--listen", "192.0.2.1:9464", "--api-token-file", self.token_file(), "--tls-cert", certificate, "--tls-key", key), "not an address of this machine"),
+                (("--listen", "192.0.2.1:9464", "--api-token-file", self.token_file(), "--tls-cert", path, "--tls-key", key), "not an address of this machine"),
                 (("--api-token-file", self.token_file()), "nothing listens"),
                 (("--listen", "localhost:9464"), "`localhost:9464` is not an address to listen at")):
             with self.subTest(more):
