@@ -398,16 +398,18 @@ void Daemon::withdraw_unwanted() {
         return reload.peer && (!reload.peer->is_connected() || (reload.peer->withdraws && reload.peer->withdraws()));
     };
     const Refusal withdrawn{kWorldFault, "withdrawn: the policy in force stays"};
+    const auto count = [&](const Reload& reload) { reloads_.withdrawn += reload.how == How::kJudge ? 0 : 1; };
     std::erase_if(waiting_, [&](const Reload& reload) {
         if (!is_unwanted(reload)) return false;
-        ++reloads_.withdrawn;
+        count(reload);
         reload.peer->reply(withdrawn);
         return true;
     });
     const bool is_in_force = loading_ && loading_->reply;
     if (!current_ || is_in_force || !is_unwanted(*current_)) return;
-    ++reloads_.withdrawn;
-    notice("a reload was withdrawn by who had asked for it");
+    count(*current_);
+    notice(
+        fmt::format("a {} was withdrawn by who had asked for it", current_->how == How::kJudge ? "check" : "reload"));
     if (!loading_) worker_.reset();
     finish(withdrawn);
 }

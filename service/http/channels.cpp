@@ -7,24 +7,51 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
+#include "service/command_codec.h"
 #include "service/control_path.h"
 
 namespace weir::service::http {
 
-void Channel::ask(const std::string& line, Taker taker, runtime::UniqueFd attached) {
-    out_.push_back({line + '\n', 0, std::move(attached)});
-    takers_.push_back(std::move(taker));
+void Channel::ask(const std::string& line, Taker taker, runtime::UniqueFd attached, std::uint64_t asker) {
+    asked_.push_back({line + '\n', std::move(taker), std::move(attached), asker});
+    begin_next();
 }
 
-short Channel::wants() const { return static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT)); }
+bool Channel::withdraw(std::uint64_t asker) {
+    const auto found = std::find_if(asked_.begin(), asked_.end(), [&](const Asked& one) { return one.asker == asker; });
+    if (found == asked_.end()) return false;
+    if (found != asked_.begin()) {
+        asked_.erase(found);
+        return true;
+    }
+    if (under_way_ == 1) {
+        asked_.insert(std::next(found), {encode(Command(WithdrawCommand{})) + '\n', [](const std::string&) {}});
+        under_way_ = 2;
+    }
+    return false;
+}
+
+void Channel::begin_next() {
+    if (under_way_ == 0 && !asked_.empty()) under_way_ = 1;
+}
+
+short Channel::wants() const {
+    const bool writes = under_way_ != 0 && asked_[under_way_ - 1].sent < asked_[under_way_ - 1].line.size();
+    return static_cast<short>(POLLIN | (writes ? POLLOUT : 0));
+}
 
 bool Channel::step(std::size_t most_bytes) { return write_some() && read_some(most_bytes); }
 
 bool Channel::write_some() {
-    while (!out_.empty()) {
-        Outgoing& next = out_.front();
+    for (std::size_t i = 0; i < under_way_;) {
+        Asked& next = asked_[i];
+        if (next.sent == next.line.size()) {
+            ++i;
+            continue;
+        }
         iovec part{next.line.data() + next.sent, next.line.size() - next.sent};
         alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
         msghdr message{};
@@ -45,7 +72,6 @@ bool Channel::write_some() {
         if (count < 0) return errno == EAGAIN;
         next.attached = {};
         next.sent += static_cast<std::size_t>(count);
-        if (next.sent == next.line.size()) out_.pop_front();
     }
     return true;
 }
@@ -63,12 +89,14 @@ bool Channel::read_some(std::size_t most_bytes) {
         for (std::size_t end = in_.find('\n', searched_); end != std::string::npos; end = in_.find('\n', begin)) {
             std::string line = in_.substr(begin, end - begin);
             begin = end + 1;
-            if (takers_.empty() || !line.starts_with(R"({"ok":)")) {  // so begins each reply, and no event
+            if (under_way_ == 0 || !line.starts_with(R"({"ok":)")) {  // so begins each reply, and no event
                 if (on_line_) on_line_(std::move(line));
                 continue;
             }
-            const Taker taker = std::move(takers_.front());
-            takers_.pop_front();
+            const Taker taker = std::move(asked_.front().taker);
+            asked_.pop_front();
+            --under_way_;
+            begin_next();
             taker(std::move(line));
         }
         in_.erase(0, begin);

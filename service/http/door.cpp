@@ -64,7 +64,7 @@ public:
           ends_(std::move(ends)),
           server_(
               {}, [this](const Request& request, const Found& found) { return refused(request, found, settings_); },
-              [this](Asked asked) { take(std::move(asked)); }) {
+              [this](Asked asked) { take(std::move(asked)); }, [this](std::uint64_t id) { withdraw(id); }) {
         for (runtime::UniqueFd& socket : ends_.channels) channels_.emplace_back(std::move(socket));
         status_.emplace(channel(ChannelOf::kStatus));
         channel(ChannelOf::kEvents).on_line([this](const std::string& line) { take_event(line); });
@@ -77,6 +77,7 @@ private:
     Channel& channel(ChannelOf which) { return channels_[static_cast<std::size_t>(which)]; }
     void take(Asked asked);
     void ask(const Asked& asked);
+    void withdraw(std::uint64_t id);
     void take_event(const std::string& line);
     void follow();
     DoorStatus door_status() const;
@@ -145,7 +146,13 @@ void Door::ask(const Asked& asked) {
             if (changes) status_->forget();
             server_.answer(id, answer_of(reply));
         },
-        std::move(attached));
+        std::move(attached), asked.id);
+}
+
+// Nobody waits for the answer any more: what the engine has not put in force yet is given up.
+void Door::withdraw(std::uint64_t id) {
+    for (Channel& one : channels_)
+        if (one.withdraw(id)) server_.answer(id, refusal(409, "withdrawn: nothing was done"));
 }
 
 void Door::take_event(const std::string& line) {
@@ -210,6 +217,7 @@ void Door::run() {
         if (const std::uint64_t now_ns = runtime::monotonic_ns(); now_ns - looked_ns_ >= kSecond_ns) {
             looked_ns_ = now_ns;
             server_.close_late();
+            server_.see_who_left();
             report();
             if (now_ns - beat_ns_ >= kHeartbeat_ns) {
                 beat_ns_ = now_ns;

@@ -2,6 +2,7 @@
 #include "service/http/server.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -34,6 +35,12 @@ void add_headers(MHD_Response* response, const Answer& answer) {
         if (MHD_get_response_header(response, name) == nullptr) MHD_add_response_header(response, name, value);
 }
 
+// Whatever it sent before: over TLS, it says that it ends.
+bool is_closed_by_client(int fd) {
+    pollfd one{fd, POLLRDHUP, 0};
+    return poll(&one, 1, 0) == 1;
+}
+
 }  // namespace
 
 SharedAnswer::SharedAnswer(const Answer& answer) : status_(answer.status) {
@@ -46,8 +53,12 @@ SharedAnswer::~SharedAnswer() {
     if (response_ != nullptr) MHD_destroy_response(response_);
 }
 
-Server::Server(ServerLimits limits, Check check, Take take)
-    : limits_(limits), check_(std::move(check)), take_(std::move(take)), log_(limits.stream_bytes) {}
+Server::Server(ServerLimits limits, Check check, Take take, Leave leave)
+    : limits_(limits),
+      check_(std::move(check)),
+      take_(std::move(take)),
+      leave_(std::move(leave)),
+      log_(limits.stream_bytes) {}
 
 Server::~Server() {
     // Who waits is let go: a connection that is suspended cannot be ended.
@@ -178,11 +189,19 @@ void Server::close_late() {
     }
     // While it has nothing to send, libmicrohttpd does not see that its reader has left.
     for (Stream& stream : streams_) {
-        char byte = 0;
-        if (!stream.is_suspended || recv(stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) continue;
+        if (!stream.is_suspended || !is_closed_by_client(stream.fd)) continue;
         stream.is_dropped = true;
         stream.is_suspended = false;
         MHD_resume_connection(stream.connection);
+    }
+}
+
+// Nor does it of a connection that is suspended.
+void Server::see_who_left() {
+    for (auto& [id, exchange] : exchanges_) {
+        if (!exchange.is_suspended || exchange.has_left || !is_closed_by_client(exchange.visit->fd)) continue;
+        exchange.has_left = true;
+        leave_(id);
     }
 }
 

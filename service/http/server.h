@@ -81,6 +81,9 @@ public:
     // The refusal of a request whose header has come; nothing: its body is read.
     using Check = std::function<std::optional<Answer>(const Request&, const Found&)>;
     using Take = std::function<void(Asked)>;
+    // Of a request that was handed out and is not answered: its client has closed the connection, or its side of it.
+    // It is to be answered all the same.
+    using Leave = std::function<void(std::uint64_t id)>;
     struct Listener {
         runtime::UniqueFd socket;
         Reach reach = Reach::kLoopback;
@@ -89,7 +92,7 @@ public:
         std::string certificate{}, key{};  // PEM; empty: none
     };
 
-    Server(ServerLimits limits, Check check, Take take);
+    Server(ServerLimits limits, Check check, Take take, Leave leave);
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
     ~Server();
@@ -98,8 +101,9 @@ public:
 
     void add_descriptors(std::vector<int>& to) const;  // to be waited for; readable
     int timeout_ms(int most_ms) const;
-    void run();         // what goes without waiting
-    void close_late();  // to be called once a second
+    void run();           // what goes without waiting
+    void close_late();    // who is too slow, and streams whose readers have left; to be called once a second
+    void see_who_left();  // likewise, of those who wait for an answer
 
     void answer(std::uint64_t id, const SharedAnswer& answer);
     void answer(std::uint64_t id, const Answer& one) { answer(id, SharedAnswer(one)); }
@@ -132,6 +136,7 @@ private:
         bool is_answered = false;
         bool is_suspended = false;
         bool is_stream = false;
+        bool has_left = false;  // its client
     };
     struct Stream {
         Server* server = nullptr;
@@ -169,6 +174,7 @@ private:
     ServerLimits limits_;
     Check check_;
     Take take_;
+    Leave leave_;
     EventLog log_;
     ServerCounts counts_{};
     std::vector<std::unique_ptr<Listening>> listening_{};

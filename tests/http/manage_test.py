@@ -2,12 +2,14 @@
 """manage_test.py WEIR SOURCE: what the API changes, with the token: sets, reloads, confirmations, and what it says of
 policies. Skipped as live_case.py says."""
 import json
+import os
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from door_case import ADDRESS, DoorCase, TOKEN, main_of  # noqa: E402
+from door_case import ADDRESS, DoorCase, TOKEN, connected, main_of  # noqa: E402
 
 WITH_SET = """set blocked : ip size 1000 ttl 10m
 rule banned { when ip.src in blocked then drop }
@@ -127,6 +129,54 @@ class Manage(DoorCase):
                 self.assertNotIn("hunter2", json.dumps(said))
         self.assertEqual(self.status()["generation"], 1)
         self.assertFalse((self.folder / "eve.json").exists())
+
+    def asked(self, path, text):
+        """A connection that has asked this, and waits for the answer."""
+        client = connected()
+        self.addCleanup(client.close)
+        client.sendall(f"POST /api/v1/{path} HTTP/1.1\r\nHost: {ADDRESS}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: text/plain\r\n"
+                       f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode())
+        return client
+
+    def answer_to(self, client):
+        """(status, JSON)."""
+        answer = b""
+        while got := client.recv(1 << 16):
+            answer += got
+        head, body = answer.split(b"\r\n\r\n", 1)
+        return int(head.split(b" ")[1]), json.loads(body)
+
+    def test_what_is_asked_at_the_same_time_is_answered_each_for_itself(self):
+        self.begin()
+        compiler = self.compiler()
+        os.kill(compiler, signal.SIGSTOP)
+        asked = []
+        for i in range(4):
+            asked.append(self.asked(f"check?name=p{i}", f"rule r {{ when tcp.number{i} == 1 then drop }}"))
+            self.wait_until(lambda: self.door_counts()["requests"] == len(asked), "the door takes no request")
+        os.kill(compiler, signal.SIGCONT)
+        for i, client in enumerate(asked):
+            status, said = self.answer_to(client)
+            self.assertEqual((status, said["diagnostics"][0]["file"]), (422, f"/<api>/p{i}.rules"))
+            self.assertIn(f"tcp.number{i}", said["diagnostics"][0]["message"])
+
+    def test_who_hangs_up_withdraws_what_is_not_in_force(self):
+        self.begin()
+        requests = 0
+        for path in ("reload", "check", "test", "diff"):
+            compiler = self.compiler()
+            os.kill(compiler, signal.SIGSTOP)             # it has no answer for ever
+            asked = [self.asked(path, TESTED), self.asked("reload", TESTED), self.asked("check", TESTED)]
+            requests += len(asked)
+            self.wait_until(lambda: self.door_counts()["requests"] == requests, "the door takes no request")
+            asked[1].close()                              # that waits in the door
+            asked[0].close()
+            self.assertEqual(self.answer_to(asked[2])[0], 200)
+            self.assertNotEqual(self.compiler(), compiler)
+        status = self.status()
+        self.assertEqual((status["generation"], status["reload_failed"], status["reloads"]["withdrawn"]), (1, 0, 1))
+        self.assertEqual(self.manage("POST", "/api/v1/reload", TESTED)[0], 200)
+        self.wait_until(lambda: self.door_counts()["connections"] == 0, "connections of those who left stay")
 
     def test_confirm_and_rollback(self):
         self.begin()

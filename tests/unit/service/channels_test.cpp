@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <memory>
@@ -26,6 +27,11 @@ struct Ends {
     void say(const std::string& text) const {
         REQUIRE(write(engine.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
     }
+    std::string asked() const {  // since it was called last
+        char text[256];
+        const ssize_t got = recv(engine.get(), text, sizeof(text), MSG_DONTWAIT);
+        return {text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+    }
 };
 
 }  // namespace
@@ -37,18 +43,49 @@ TEST_CASE("replies come in the order of the requests, events beside them") {
     ends.channel->ask("one", [&](std::string line) { said.push_back("first " + line); });
     ends.channel->ask("two", [&](std::string line) { said.push_back("second " + line); });
     REQUIRE(ends.channel->step(1 << 20));
-    char asked[64] = {};
-    CHECK(read(ends.engine.get(), asked, sizeof(asked)) == 8);
-    CHECK(std::string(asked) == "one\ntwo\n");
+    CHECK(ends.asked() == "one\n");  // the next one once this has its reply
     ends.say("{\"timestamp\":1}\n{\"ok\":true,\"a\":1}\n{\"lost\":2}\n{\"ok\":fal");
     REQUIRE(ends.channel->step(1 << 20));
     CHECK(said ==
           std::vector<std::string>{"event {\"timestamp\":1}", "first {\"ok\":true,\"a\":1}", "event {\"lost\":2}"});
     CHECK(ends.channel->waiting() == 1);
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(ends.asked() == "two\n");
     ends.say("se}\n{\"ok\":true}\n");
     REQUIRE(ends.channel->step(1 << 20));
     CHECK(said[3] == "second {\"ok\":false}");
     CHECK(said[4] == "event {\"ok\":true}");  // an answer to nothing
+}
+
+TEST_CASE("who leaves takes a request back, whether or not the engine has it") {
+    Ends ends;
+    std::vector<std::string> said;
+    const auto taker = [&](const char* who) {
+        return [&said, who](const std::string& line) { said.push_back(who + (" " + line)); };
+    };
+    ends.channel->ask("one", taker("first"), {}, 11);
+    ends.channel->ask("two", taker("second"), {}, 12);
+    ends.channel->ask("three", taker("third"), {}, 13);
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(ends.asked() == "one\n");
+    CHECK(ends.channel->withdraw(12));  // it is not sent at all
+    CHECK_FALSE(ends.channel->withdraw(11));
+    CHECK_FALSE(ends.channel->withdraw(11));  // once is enough
+    CHECK_FALSE(ends.channel->withdraw(99));
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(ends.asked() == "{\"command\":\"withdraw\"}\n");
+    ends.say("{\"ok\":false}\n");
+    REQUIRE(ends.channel->step(1 << 20));
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(ends.asked().empty());  // the withdrawal has no reply yet
+    ends.say("{\"ok\":true}\n");
+    REQUIRE(ends.channel->step(1 << 20));
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(ends.asked() == "three\n");
+    ends.say("{\"ok\":true,\"a\":3}\n");
+    REQUIRE(ends.channel->step(1 << 20));
+    CHECK(said == std::vector<std::string>{"first {\"ok\":false}", "third {\"ok\":true,\"a\":3}"});
+    CHECK(ends.channel->waiting() == 0);
 }
 
 TEST_CASE("a turn takes no more than it may, and the end of the engine is seen") {
