@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "cli/terminal.h"
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 #include "service/bundle_files.h"
 #include "service/notice.h"
 
@@ -23,18 +23,6 @@ Status admitted(const service::WorkerOutcome& compiled, const service::WorkerReq
 
 void say_diagnostics(const service::WorkerOutcome& compiled) {
     if (!compiled.diagnostics.empty()) std::fputs(compiled.diagnostics.c_str(), stderr);
-}
-
-Result<runtime::UniqueFd> in_memory(const std::string& bytes) {
-    auto memory = runtime::make_memory_file("weir-value");
-    if (!memory) return memory;
-    for (std::size_t at = 0; at < bytes.size();) {
-        const ssize_t written = write((*memory).get(), bytes.data() + at, bytes.size() - at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return Error{"there is no memory for the last policy", {}, ENOMEM};
-        at += static_cast<std::size_t>(written);
-    }
-    return memory;
 }
 
 }  // namespace
@@ -53,7 +41,7 @@ Result<Follow> Follow::prepare(const service::FollowOptions& options, service::W
 std::optional<service::WorkerOutcome> Follow::last_policy(service::Startup& startup, service::Worker& worker,
                                                           service::WorkerRequest& request) const {
     const auto bundle = tooling::read_value(following_.kept->bytes, following_.expected);
-    const auto memory = in_memory(following_.kept->bytes);
+    const auto memory = runtime::make_memory_file("weir-value", following_.kept->bytes);
     if (!bundle || !memory) return std::nullopt;
     request.file = service::path_in_bundle(following_.expected, bundle->policy);
     request.options.include_dirs = service::include_dirs_of_bundle(following_.expected, bundle->include_folders);

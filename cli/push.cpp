@@ -17,13 +17,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/duration.h"
 #include "cli/end_on_interrupt.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "runtime/kernel.h"
+#include "service/duration.h"
 #include "service/nats/bucket.h"
 #include "service/nats/fleet.h"
 #include "tooling/files/signed_bundle.h"
@@ -191,7 +191,7 @@ public:
         if (is_plain) return put_value(bundle.files.front().bytes) ? done(0) : kWorldFault;
         bundle.release = tooling::Release{address_.bucket, address_.key, next_serial(last_serial(there))};
         if (!arguments_.confirm_within.empty())
-            bundle.release->confirm_within_ms = *parse_duration_ms(arguments_.confirm_within);
+            bundle.release->confirm_within_ms = *service::parse_duration_ms(arguments_.confirm_within);
         if (!arguments_.canary.empty())
             if (const int status = first_some(bundle); status != kOk) return status;
         return put_release(bundle) ? done(bundle.release->serial) : kWorldFault;
@@ -234,7 +234,8 @@ private:
         if (!put_release(bundle)) return kWorldFault;
         say(fmt::format("revision {}: {} of {} hosts first: {}", revision_, canaries->hosts.size(), statuses->size(),
                         fmt::join(canaries->hosts, ", ")));
-        const std::uint64_t within_ms = *parse_duration_ms(arguments_.wait) + bundle.release->confirm_within_ms;
+        const std::uint64_t within_ms =
+            *service::parse_duration_ms(arguments_.wait) + bundle.release->confirm_within_ms;
         const auto report = service::wait_for_canaries(
             client_, address_.bucket, address_.key, *canaries, bundle.release->serial, within_ms,
             [&](const service::CanaryReport& now) {
@@ -304,8 +305,8 @@ int push(const PushArguments& arguments) {
 CLI::Validator duration() {
     return CLI::Validator(
         [](std::string& text) {
-            return parse_duration_ms(text) ? std::string()
-                                           : "`" + text + "` is not a time such as 60s or 5m, up to a week";
+            return service::parse_duration_ms(text) ? std::string()
+                                                    : "`" + text + "` is not a time such as 60s or 5m, up to a week";
         },
         "");
 }

@@ -12,13 +12,13 @@
 
 #include "cli/ask.h"
 #include "cli/commands.h"
-#include "cli/duration.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "grammar/rendered.h"
 #include "runtime/kernel.h"
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 #include "service/command_codec.h"
+#include "service/duration.h"
 #include "tooling/files/policy_file.h"
 
 namespace weir::cli {
@@ -66,13 +66,8 @@ void print_committed(const service::ReloadReply& reply, const service::Committed
 Status attach_stdin(service::ReloadCommand& command) {
     auto text = tooling::read_file("-");
     if (!text) return text.error();
-    auto memory = runtime::make_memory_file("weir-stdin");
+    auto memory = runtime::make_memory_file("weir-stdin", *text);
     if (!memory) return memory.error();
-    for (std::size_t at = 0; at < text->size();) {
-        const ssize_t written = write((*memory).get(), text->data() + at, text->size() - at);
-        if (written <= 0) return runtime::kernel_error(errno, "keeping standard input");
-        at += static_cast<std::size_t>(written);
-    }
     command.text = std::move(*memory);
     command.file = tooling::from_root(service::kStdinName);
     return Done{};
@@ -135,7 +130,8 @@ int reload(const ReloadArguments& arguments) {
     }
     for (const std::string& folder : arguments.options.include_dirs)
         command.include.push_back(tooling::from_root(folder));
-    if (!arguments.confirm_within.empty()) command.confirm_within_ms = *parse_duration_ms(arguments.confirm_within);
+    if (!arguments.confirm_within.empty())
+        command.confirm_within_ms = *service::parse_duration_ms(arguments.confirm_within);
     command.deny_warnings = arguments.options.deny_warnings;
     command.format = arguments.options.format;
     command.colour = colour_of(STDERR_FILENO) == Colour::kOn;
@@ -204,8 +200,8 @@ void add_reload(CLI::App& app, int& status) {
                      "the kernel restores the previous policy unless `weir confirm` is run within this time: 60s, 5m")
         ->type_name("TIME")
         ->check([](const std::string& text) {
-            return parse_duration_ms(text) ? std::string()
-                                           : "`" + text + "` is not a time such as 60s or 5m, up to a week";
+            return service::parse_duration_ms(text) ? std::string()
+                                                    : "`" + text + "` is not a time such as 60s or 5m, up to a week";
         });
     CLI::Option* shadow =
         command->add_flag("--shadow", arguments.shadow,

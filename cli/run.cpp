@@ -13,7 +13,6 @@
 
 #include "cli/commands.h"
 #include "cli/door_options.h"
-#include "cli/duration.h"
 #include "cli/follow.h"
 #include "cli/nonblocking_stderr.h"
 #include "cli/options.h"
@@ -24,6 +23,7 @@
 #include "runtime/kernel.h"
 #include "runtime/sinks/exec_broker.h"
 #include "service/daemon.h"
+#include "service/duration.h"
 #include "service/notice.h"
 #include "service/prepared_programs.h"
 #include "service/startup.h"
@@ -124,7 +124,7 @@ runtime::EngineOptions options_of(const RunArguments& arguments, const std::stri
     options.interfaces = arguments.interfaces;
     options.lifetime = runtime::Lifetime::kPinned;
     if (!arguments.state.empty()) options.state_folder = tooling::from_root(arguments.state) + "/" + name;
-    options.keep_every_ms = *parse_duration_ms(arguments.keep_every);
+    options.keep_every_ms = *service::parse_duration_ms(arguments.keep_every);
     options.mode = arguments.mode == "native"    ? runtime::AttachMode::kNative
                    : arguments.mode == "generic" ? runtime::AttachMode::kGeneric
                                                  : runtime::AttachMode::kAuto;
@@ -357,8 +357,8 @@ void add_run(CLI::App& app, int& status) {
         ->type_name("DIR");
     command->add_option("--keep-every", arguments.keep_every, "with --state: write changes at most this often")
         ->check([](const std::string& text) {
-            return parse_duration_ms(text) ? std::string()
-                                           : "`" + text + "` is not a time such as 30s or 5m, up to a week";
+            return service::parse_duration_ms(text) ? std::string()
+                                                    : "`" + text + "` is not a time such as 30s or 5m, up to a week";
         })
         ->type_name("TIME")
         ->capture_default_str();

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/duration.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "service/duration.h"
 #include "tooling/judge/capture_writer.h"
 #include "tooling/judge/validate.h"
 
@@ -172,11 +172,12 @@ void add_validate_options(CLI::App& command, ValidateArguments& arguments) {
         ->needs(wanted);
     command
         .add_option_function<std::string>(
-            "--time", [&arguments](const std::string& text) { arguments.time_ms = *parse_duration_ms(text); },
+            "--time", [&arguments](const std::string& text) { arguments.time_ms = *service::parse_duration_ms(text); },
             "of --validate: how long it may take; default: 1m")
         ->type_name("DURATION")
         ->check([](const std::string& text) {
-            return parse_duration_ms(text) ? std::string() : "`" + text + "` is not a duration such as 30s or 5m";
+            return service::parse_duration_ms(text) ? std::string()
+                                                    : "`" + text + "` is not a duration such as 30s or 5m";
         })
         ->needs(wanted);
 }

@@ -18,8 +18,9 @@ Result<SocketPair> make_socket_pair() {
     return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<const int> fds, Wait wait) {
-    if (bytes.empty() || bytes.size() > kMaxMessageBytes || fds.size() > kMaxMessageFds) return false;
+namespace {
+
+ssize_t send_with(int socket, std::span<const std::uint8_t> bytes, std::span<const int> fds, Wait wait) {
     iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxMessageFds)] = {};
     msghdr message{};
@@ -36,12 +37,9 @@ bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<con
     }
     for (;;) {
         const ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | (wait == Wait::kNo ? MSG_DONTWAIT : 0));
-        if (sent < 0 && errno == EINTR) continue;
-        return sent == static_cast<ssize_t>(bytes.size());
+        if (sent >= 0 || errno != EINTR) return sent;
     }
 }
-
-namespace {
 
 // Descriptors that came beyond `most` are closed.
 void take_fds(msghdr& message, std::size_t most, std::vector<UniqueFd>& fds) {
@@ -57,6 +55,16 @@ void take_fds(msghdr& message, std::size_t most, std::vector<UniqueFd>& fds) {
 }
 
 }  // namespace
+
+bool send_message(int socket, std::span<const std::uint8_t> bytes, std::span<const int> fds, Wait wait) {
+    if (bytes.empty() || bytes.size() > kMaxMessageBytes || fds.size() > kMaxMessageFds) return false;
+    return send_with(socket, bytes, fds, wait) == static_cast<ssize_t>(bytes.size());
+}
+
+ssize_t send_some(int socket, std::string_view bytes, int fd) {
+    const std::span<const int> fds(&fd, fd < 0 ? 0 : 1);
+    return send_with(socket, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, fds, Wait::kNo);
+}
 
 Received receive_message(int socket, Message& message, std::size_t max_fds, Wait wait) {
     message.fds.clear();

@@ -11,12 +11,12 @@
 
 #include "compiler/object_bytes.h"
 #include "runtime/kernel.h"
+#include "runtime/memory_file.h"
 
 namespace weir::runtime {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 60 << 20;
-constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 Error unreadable() { return {"a compiled policy cannot be read: it is of another version, or damaged", {}, EBADMSG}; }
 
@@ -36,29 +36,15 @@ Result<Mapped> map(int fd, std::uint64_t begin, std::uint64_t bytes) {
 
 }  // namespace
 
-Result<UniqueFd> make_memory_file(const char* name) {
-    UniqueFd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!memory) return kernel_error(errno, "making a file in memory");
-    return memory;
-}
-
 Result<ObjectImage> ObjectImage::make(const bpf::Object& object) {
-    auto memory = make_memory_file("weir-policy");
-    if (!memory) return memory.error();
     const std::vector<std::uint8_t> bytes = bpf::to_bytes(object);
-    for (std::size_t at = 0; at < bytes.size();) {
-        const ssize_t written = write(memory->get(), bytes.data() + at, bytes.size() - at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return kernel_error(errno, "writing a compiled policy");
-        at += static_cast<std::size_t>(written);
-    }
+    auto memory = make_memory_file("weir-policy", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (!memory) return memory.error();
     return adopt(std::move(*memory), 0, bytes.size());
 }
 
 Result<ObjectImage> ObjectImage::adopt(UniqueFd memory, std::uint64_t begin, std::uint64_t bytes) {
-    // EBUSY: somebody has it mapped, and could write to it still.
-    if (fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0 && fcntl(memory.get(), F_GET_SEALS) != kSeals)
-        return kernel_error(errno, "sealing a compiled policy");
+    if (Status sealed = seal(memory.get()); !sealed) return sealed.error();
     struct stat facts{};
     if (fstat(memory.get(), &facts) != 0) return kernel_error(errno, "reading a compiled policy");
     const auto size = static_cast<std::uint64_t>(facts.st_size);

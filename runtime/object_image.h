@@ -32,7 +32,4 @@ private:
     std::uint64_t begin_ = 0, bytes_ = 0;
 };
 
-// A new file in memory, empty.
-Result<UniqueFd> make_memory_file(const char* name);
-
 }  // namespace weir::runtime

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 
 namespace weir::service {
 namespace {
@@ -73,16 +73,7 @@ Result<runtime::UniqueFd> BundleFiles::open(const std::string& path) const {
         is_included ? fmt::format("{}{}", kInclude, path.substr(include.size())) : path.substr(folder.size());
     const tooling::BundleFile* file = bundle_->find(name);
     if (file == nullptr) return Error{"it is not in the bundle", {}, 0};
-    auto memory = runtime::make_memory_file("weir-bundle");
-    if (!memory) return memory.error();
-    for (std::size_t at = 0; at < file->bytes.size();) {
-        const ssize_t written = write((*memory).get(), file->bytes.data() + at, file->bytes.size() - at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return Error{"there is no memory for it", {}, ENOMEM};
-        at += static_cast<std::size_t>(written);
-    }
-    lseek((*memory).get(), 0, SEEK_SET);
-    return memory;
+    return runtime::make_memory_file("weir-bundle", file->bytes);
 }
 
 }  // namespace weir::service

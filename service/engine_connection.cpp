@@ -10,12 +10,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <fmt/format.h>
 
 #include "runtime/kernel.h"
 #include "service/control_path.h"
+#include "service/message_socket.h"
 
 namespace weir::service {
 namespace {
@@ -142,25 +142,11 @@ Result<runtime::UniqueFd> EngineConnection::process() const {
 
 Status EngineConnection::send(const std::string& request, int timeout_ms, int attached) {
     const std::string line = request + "\n";
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     for (std::size_t sent = 0; sent < line.size();) {
         if (wait_for(fd_.get(), POLLOUT, timeout_ms) == Ready::kTimeout)
             return Error{fmt::format("engine `{}` does not listen", name_), {}, ETIMEDOUT};
-        iovec part{const_cast<char*>(line.data()) + sent, line.size() - sent};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (sent == 0 && attached >= 0) {
-            message.msg_control = control;
-            message.msg_controllen = sizeof(control);
-            cmsghdr* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(attached));
-            std::memcpy(CMSG_DATA(header), &attached, sizeof(attached));
-        }
-        const ssize_t count = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-        if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        const ssize_t count = send_some(fd_.get(), std::string_view(line).substr(sent), sent == 0 ? attached : -1);
+        if (count < 0 && errno == EAGAIN) continue;
         if (count < 0) return runtime::kernel_error(errno, fmt::format("asking engine `{}`", name_));
         sent += static_cast<std::size_t>(count);
     }

@@ -6,7 +6,7 @@
 namespace weir::service {
 
 using runtime::kMaxMessageBytes, runtime::kMaxMessageFds;
-using runtime::make_socket_pair, runtime::receive_message, runtime::send_message;
+using runtime::make_socket_pair, runtime::receive_message, runtime::send_message, runtime::send_some;
 using runtime::Message, runtime::Received, runtime::SocketPair, runtime::Wait;
 
 }  // namespace weir::service

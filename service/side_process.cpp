@@ -1,28 +1,24 @@
 // Tested by tests/unit/service/side_process_test.cpp.
 #include "service/side_process.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <cstring>
 
 #include <fmt/format.h>
 
 #include "grammar/base/printable.h"
 #include "runtime/kernel.h"
+#include "runtime/memory_file.h"
 #include "service/ended_processes.h"
 #include "service/fields.h"
 #include "service/message_socket.h"
 #include "service/notice.h"
-#include "service/variables.h"
+#include "service/spawn.h"
 
 namespace weir::service {
 namespace {
@@ -40,56 +36,6 @@ void describe(Fields& fields, typename Fields::template Of<SideReport>& report) 
     fields.optional("help", report.help);
     fields("lacks", report.lacks);
     fields("counts", report.counts);
-}
-
-// A file in memory that nobody can change any more.
-Result<runtime::UniqueFd> sealed(const std::string& text) {
-    runtime::UniqueFd file(memfd_create("weir-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    std::size_t at = 0;
-    while (file && at < text.size()) {
-        const ssize_t count = write(file.get(), text.data() + at, text.size() - at);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        at += static_cast<std::size_t>(count);
-    }
-    constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    if (!file || at != text.size() || fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
-        return runtime::kernel_error(errno, "making a file in memory");
-    return file;
-}
-
-// Out of the way of the numbers that the new process gets.
-runtime::UniqueFd lift(int fd) { return runtime::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kSettingsFd + kMostGiven)); }
-
-// The descriptors in `given` get the numbers from kSettingsFd on.
-Result<pid_t> spawn(const SideProcessOptions& options, const std::vector<runtime::UniqueFd>& given) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    for (const int output : {STDOUT_FILENO, STDERR_FILENO})
-        posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0);
-    for (std::size_t i = 0; i < given.size(); ++i)
-        posix_spawn_file_actions_adddup2(&actions, given[i].get(), kSettingsFd + static_cast<int>(i));
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C is for the engine, which ends it
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    std::string words[] = {options.program, options.argument, fmt::to_string(options.channels),
-                           fmt::to_string(options.given.size())};
-    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-    std::vector<char*> variables = variables_handed_on();
-    pid_t process = -1;
-    const int problem =
-        posix_spawn(&process, options.program.c_str(), &actions, &attributes, arguments, variables.data());
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (problem != 0) return runtime::kernel_error(problem, "starting " + options.name);
-    return process;
 }
 
 std::string how_it_ended(pid_t process) {
@@ -144,25 +90,26 @@ SideProcess::~SideProcess() {
 }
 
 Status SideProcess::start(const Adopt& adopt) {
-    auto settings = sealed(options_.settings);
+    auto settings = runtime::make_memory_file("weir-settings", options_.settings);
     if (!settings) return settings.error();
+    if (Status sealed = runtime::seal(settings->get()); !sealed) return sealed;
     auto reports = make_socket_pair();
     if (!reports) return reports.error();
-    std::vector<runtime::UniqueFd> theirs, ours;
-    theirs.push_back(lift(settings->get()));
-    theirs.push_back(lift(reports->theirs.get()));
+    std::vector<runtime::UniqueFd> ours, theirs;
     for (std::size_t i = 0; i < options_.channels; ++i) {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
             return runtime::kernel_error(errno, "making a channel for " + options_.name);
         ours.emplace_back(pair[0]);
-        const runtime::UniqueFd low(pair[1]);
-        theirs.push_back(lift(low.get()));
+        theirs.emplace_back(pair[1]);
     }
-    for (const runtime::UniqueFd& fd : options_.given) theirs.push_back(lift(fd.get()));
-    if (std::any_of(theirs.begin(), theirs.end(), [](const runtime::UniqueFd& fd) { return !fd; }))
-        return runtime::kernel_error(errno, "handing descriptors to " + options_.name);
-    auto process = spawn(options_, theirs);
+    static_assert(kSettingsFd == kFirstGivenFd && kReportFd == kFirstGivenFd + 1);
+    Spawn what{
+        {options_.program, options_.argument, fmt::to_string(options_.channels), fmt::to_string(options_.given.size())},
+        {settings->get(), reports->theirs.get()}};
+    for (const auto* group : {&theirs, &options_.given})
+        for (const runtime::UniqueFd& fd : *group) what.given.push_back(fd.get());
+    auto process = spawn(what, options_.name);
     if (!process) return process.error();
     process_ = *process;
     report_ = std::move(reports->ours);

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,10 +21,11 @@
 #include "grammar/rendered.h"
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
+#include "runtime/memory_file.h"
 #include "service/ended_processes.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
-#include "service/variables.h"
+#include "service/spawn.h"
 #include "service/worker_process.h"
 
 namespace weir::service {
@@ -40,40 +40,6 @@ WorkerOutcome failed(std::string sentence) {
     outcome.status = kWorldFault;
     outcome.diagnostics = "weir: " + std::move(sentence) + "\n      the policy in force, if there is one, stays\n";
     return outcome;
-}
-
-// Out of the way of the numbers that the new process gets.
-runtime::UniqueFd lift(const runtime::UniqueFd& fd) { return runtime::UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 16)); }
-
-// A process group of its own: Ctrl-C is for the engine, which ends it.
-Result<pid_t> spawn(const std::vector<std::string>& program, int engine, int reader, int said) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, engine, kWorkerEngineFd);
-    posix_spawn_file_actions_adddup2(&actions, reader, kWorkerReaderFd);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    std::vector<char*> arguments;
-    for (const std::string& argument : program) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
-    std::vector<char*> variables = variables_handed_on();
-    pid_t process = -1;
-    const int problem =
-        posix_spawn(&process, program.front().c_str(), &actions, &attributes, arguments.data(), variables.data());
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (problem != 0) return runtime::kernel_error(problem, "starting the compiler's process");
-    return process;
 }
 
 bool watch(int poll, int fd) {
@@ -187,10 +153,9 @@ Result<Worker> Worker::start(WorkerOptions options) {
     int ends[2] = {-1, -1};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return runtime::kernel_error(errno, "making a pipe");
     runtime::UniqueFd said(ends[0]), says(ends[1]);
-    const runtime::UniqueFd theirs[] = {lift(engine->theirs), lift(reader->theirs), lift(says)};
-    for (const runtime::UniqueFd& one : theirs)
-        if (!one) return runtime::kernel_error(errno, "starting the compiler's process");
-    auto process = spawn(options.program, theirs[0].get(), theirs[1].get(), theirs[2].get());
+    static_assert(kWorkerEngineFd == kFirstGivenFd && kWorkerReaderFd == kFirstGivenFd + 1);
+    auto process =
+        spawn({options.program, {engine->theirs.get(), reader->theirs.get()}, says.get()}, "the compiler's process");
     if (!process) return process.error();
     Worker worker(std::move(options), *process);
     worker.engine_ = std::move(engine->ours);

@@ -1,17 +1,14 @@
 // Tested by tests/unit/service/api_test.cpp.
 #include "service/http/api.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
 
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 #include "service/command_codec.h"
+#include "service/duration.h"
 #include "service/fields.h"
 #include "tooling/files/json_depth.h"
 
@@ -78,17 +75,6 @@ std::variant<Question, Answer> ask(ChannelOf channel, const Parameters& paramete
     return Question{channel, encode(command), std::move(attached)};
 }
 
-Result<runtime::UniqueFd> in_memory(const std::string& text) {
-    auto file = runtime::make_memory_file("weir-policy");
-    for (std::size_t at = 0; file && at < text.size();) {
-        const ssize_t count = write(file->get(), text.data() + at, text.size() - at);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return Error{"there is no memory for the policy", {}, errno};
-        at += static_cast<std::size_t>(count);
-    }
-    return file;
-}
-
 // The name that diagnostics have, and that gives the policy its own: ?name=edge.
 std::string file_of(const Asked& asked, std::string& fault) {
     const std::string name(parameter(asked.request, "name").value_or("policy"));
@@ -107,8 +93,8 @@ std::variant<Question, Answer> ask_with_text(const Asked& asked, const Parameter
     command.file = file_of(asked, fault);
     command.from = "text";
     if (!fault.empty()) return refusal(422, fault);
-    auto text = in_memory(asked.request.body);
-    if (!text) return refusal(503, text.error().message);
+    auto text = runtime::make_memory_file("weir-policy", asked.request.body);
+    if (!text) return refusal(503, "there is no memory for the policy");
     command.text = std::move(*text);
     Command whole(std::move(command));
     std::string line = encode(whole);
@@ -210,20 +196,6 @@ Json rows_of(const std::string& lines) {
 }
 
 }  // namespace
-
-std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
-    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> kUnits{
-        {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
-    constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
-    std::uint64_t number = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data(), end, number);
-    if (failed != std::errc{} || number == 0 || number > kWeek_ms) return std::nullopt;
-    for (const auto& [unit, factor] : kUnits)
-        if (std::string_view(rest, static_cast<std::size_t>(end - rest)) == unit && number * factor <= kWeek_ms)
-            return number * factor;
-    return std::nullopt;
-}
 
 std::variant<Question, Answer> question_of(const Asked& asked) {
     Parameters parameters(asked);

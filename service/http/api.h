@@ -25,7 +25,4 @@ std::variant<Question, Answer> question_of(const Asked& asked);
 // no such set, 503 while it starts, else 409: not now, or not here.
 Answer answer_of(std::string_view line);
 
-// "60s", "10m": up to a week, in ms.
-std::optional<std::uint64_t> parse_duration_ms(std::string_view text);
-
 }  // namespace weir::service::http

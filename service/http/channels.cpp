@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
 #include "service/command_codec.h"
 #include "service/control_path.h"
+#include "service/message_socket.h"
 
 namespace weir::service::http {
 
@@ -52,23 +52,8 @@ bool Channel::write_some() {
             ++i;
             continue;
         }
-        iovec part{next.line.data() + next.sent, next.line.size() - next.sent};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (next.attached) {
-            message.msg_control = control;
-            message.msg_controllen = sizeof(control);
-            cmsghdr* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(int));
-            const int fd = next.attached.get();
-            std::memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-        }
-        const ssize_t count = sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count < 0 && errno == EINTR) continue;
+        const ssize_t count =
+            send_some(socket_.get(), std::string_view(next.line).substr(next.sent), next.attached.get());
         if (count < 0) return errno == EAGAIN;
         next.attached = {};
         next.sent += static_cast<std::size_t>(count);

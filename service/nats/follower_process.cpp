@@ -17,10 +17,11 @@
 #include "grammar/base/printable.h"
 #include "runtime/bytes.h"
 #include "runtime/kernel.h"
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 #include "service/bundle_files.h"
 #include "service/command_codec.h"
 #include "service/confine.h"
+#include "service/message_socket.h"
 #include "tooling/files/read.h"
 
 namespace weir::service {
@@ -75,22 +76,8 @@ public:
     // False where the engine is gone.
     bool send(const Command& command, int attached = -1) {
         const std::string line = encode(command) + "\n";
-        iovec part{const_cast<char*>(line.data()), line.size()};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-        if (attached >= 0) {
-            message.msg_control = control;
-            message.msg_controllen = sizeof(control);
-            cmsghdr* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(attached));
-            std::memcpy(CMSG_DATA(header), &attached, sizeof(attached));
-        }
         // One request at a time, of some hundred bytes: the socket has room for it.
-        return sendmsg(socket_.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());
+        return send_some(socket_.get(), line, attached) == static_cast<ssize_t>(line.size());
     }
     // False where the engine is gone.
     bool read() {
@@ -114,18 +101,6 @@ private:
     runtime::UniqueFd socket_;
     std::string in_{};
 };
-
-Result<runtime::UniqueFd> in_memory(const std::string& bytes) {
-    auto memory = runtime::make_memory_file("weir-value");
-    if (!memory) return memory;
-    for (std::size_t at = 0; at < bytes.size();) {
-        const ssize_t written = write((*memory).get(), bytes.data() + at, bytes.size() - at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return runtime::kernel_error(errno, "keeping a value in memory");
-        at += static_cast<std::size_t>(written);
-    }
-    return memory;
-}
 
 // What the author of the policy reads: its diagnostics are of files of the bundle only.
 std::string reason_of(const Refusal& refusal) {
@@ -195,7 +170,7 @@ private:
         return channel_.send(StatusCommand{});
     }
     bool ask_reload() {
-        auto memory = in_memory(proposed_->value);
+        auto memory = runtime::make_memory_file("weir-value", proposed_->value);
         if (!memory) {
             end(Outcome::kRefused, memory.error().message, 0);
             return true;

@@ -9,6 +9,7 @@
 #include "bpf/abi.h"
 #include "bpf/flow.h"
 #include "compiler/object_bytes.h"
+#include "runtime/memory_file.h"
 
 using namespace weir;
 using namespace weir::runtime;

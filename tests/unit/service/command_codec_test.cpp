@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 
 using namespace weir;
 using namespace weir::service;

@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/object_image.h"
+#include "runtime/memory_file.h"
 #include "runtime/sinks/rights.h"
 #include "service/worker.h"
 #include "tests/unit/tooling/folder.h"

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/memory_file.h"
 #include "service/file_reader.h"
 #include "service/message_socket.h"
 #include "tests/unit/tooling/captures.h"

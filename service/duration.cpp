@@ -1,14 +1,13 @@
-// Tested by tests/cli/live_test.py with `confirm-within`.
-#include "cli/duration.h"
+// Tested by tests/unit/service/duration_test.cpp.
+#include "service/duration.h"
 
 #include <array>
 #include <charconv>
-#include <string_view>
 #include <utility>
 
-namespace weir::cli {
+namespace weir::service {
 
-std::optional<std::uint64_t> parse_duration_ms(const std::string& text) {
+std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
     constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> kUnits{
         {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
     constexpr std::uint64_t kWeek_ms = std::uint64_t{7} * 24 * 3'600'000;
@@ -22,4 +21,4 @@ std::optional<std::uint64_t> parse_duration_ms(const std::string& text) {
     return std::nullopt;
 }
 
-}  // namespace weir::cli
+}  // namespace weir::service
