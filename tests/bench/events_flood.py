@@ -31,12 +31,12 @@ def inside(*command):
 
 
 class Engine:
-    def __init__(self, weir, folder):
+    def __init__(self, weir, folder, *more):
         self.weir = weir
         policy = folder / "policy.rules"
         policy.write_text('rule marked { when udp.dport == 9 or tcp.syn then alert hit, drop }\nalert hit { message "hit {ip.src}" }\n'
                           f'sink events = eve("{folder}/eve.json", rotate 300MB, keep 2, queue 262144)\n')
-        self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", weir, "run", policy, "-i", "e0", "--name", NAME])
+        self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", weir, "run", policy, "-i", "e0", "--name", NAME, *more])
         for _ in range(100):
             time.sleep(0.1)
             if subprocess.run([weir, "status", "--name", NAME], capture_output=True).returncode == 0:
