@@ -58,6 +58,7 @@ struct EventsCommand {
 };
 struct ListSetCommand {
     std::string set;
+    std::optional<std::uint64_t> most{};  // so many entries, in no order; nothing: all
 };
 struct AddToSetCommand {
     std::string set;
@@ -185,6 +186,7 @@ struct EventsReply {
 };
 struct SetEntriesReply {
     std::vector<runtime::LiveSet::Entry> entries;
+    bool more = false;  // there are others, beyond ListSetCommand::most
 };
 struct SetAddedReply {
     std::uint64_t added = 0;

@@ -57,6 +57,7 @@ void describe(Fields& fields, Of<EventsCommand, Fields>& command) {
 template <typename Fields>
 void describe(Fields& fields, Of<ListSetCommand, Fields>& command) {
     fields.required("set", command.set);
+    fields("most", command.most);
 }
 template <typename Fields>
 void describe(Fields& fields, Of<AddToSetCommand, Fields>& command) {
@@ -253,6 +254,7 @@ void describe(Fields& fields, Of<SetEntriesReply, Fields>& reply) {
         row("value", entry.value);
         row.optional("expires_in_ns", entry.expires_in_ns);
     });
+    fields.optional("more", reply.more);
 }
 template <typename Fields>
 void describe(Fields& fields, Of<SetAddedReply, Fields>& reply) {

@@ -36,9 +36,13 @@ Refusal no_set(const runtime::Engine& engine, const std::string& name, const Err
 Reply carry_out(const runtime::Engine& engine, const ListSetCommand& command) {
     auto set = engine.set(command.set);
     if (!set) return no_set(engine, command.set, set.error());
-    auto entries = set->list();
+    const std::uint64_t most = command.most.value_or(SIZE_MAX - 1);
+    auto entries = set->list(most + 1);
     if (!entries) return refuse(kWorldFault, entries.error());
-    return SetEntriesReply{std::move(*entries)};
+    SetEntriesReply reply{std::move(*entries)};
+    reply.more = reply.entries.size() > most;
+    if (reply.more) reply.entries.resize(most);
+    return reply;
 }
 
 Reply carry_out(const runtime::Engine& engine, const AddToSetCommand& command) {

@@ -20,13 +20,15 @@ bool is_names(const bpf::SetInfo& info) {
     return info.parts.size() == 1 && info.parts.front() == bpf::SetPart::kDomain;
 }
 
-Result<std::vector<LiveSet::Entry>> list_names(int map) {
+Result<std::vector<LiveSet::Entry>> list_names(int map, std::size_t most) {
     auto table = NameTable::open(map);
     if (!table) return table.error();
     std::vector<LiveSet::Entry> entries;
     const std::uint64_t now_ns = monotonic_ns();
-    table->each([&](std::string_view name, std::uint64_t end_ns) {
+    table->each_while([&](std::string_view name, std::uint64_t end_ns) {
+        if (entries.size() == most) return false;
         if (end_ns == 0 || end_ns > now_ns) entries.push_back({std::string(name), end_ns == 0 ? 0 : end_ns - now_ns});
+        return true;
     });
     return entries;
 }
@@ -57,15 +59,17 @@ Result<LiveSet::Key> LiveSet::key(const std::string& value) const {
     return words;
 }
 
-Result<std::vector<LiveSet::Entry>> LiveSet::list() const {
-    if (words_ == 0) return list_names(map_);
+Result<std::vector<LiveSet::Entry>> LiveSet::list(std::size_t most) const {
+    if (words_ == 0) return list_names(map_, most);
     auto table = StateTable::open(map_);
     if (!table) return table.error();
     std::vector<Entry> entries;
     const std::uint64_t now_ns = monotonic_ns();
-    table->each([&](const std::uint32_t* words, std::uint64_t end_ns) {
+    table->each_while([&](const std::uint32_t* words, std::uint64_t end_ns) {
+        if (entries.size() == most) return false;
         if (end_ns == 0 || end_ns > now_ns)
             entries.push_back({set_text(info_, words), end_ns == 0 ? 0 : end_ns - now_ns});
+        return true;
     });
     return entries;
 }

@@ -27,8 +27,8 @@ public:
     // `map`, its table, and `changer` stay as long as this is used. Without a changer each change loads one.
     static Result<LiveSet> open(const bpf::SetInfo& info, int map, SetChanger* changer = nullptr);
 
-    // Entries whose time is not over, in no order.
-    Result<std::vector<Entry>> list() const;
+    // Entries whose time is not over, in no order; `most` of them, where there are more.
+    Result<std::vector<Entry>> list(std::size_t most = SIZE_MAX) const;
     Result<std::uint64_t> count() const;
     // An error that names the first value that is none of this set's type. Then add() and remove() can fail only where
     // the kernel does.

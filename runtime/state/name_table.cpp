@@ -151,6 +151,10 @@ Result<UniqueFd> NameTable::make_fixed(const bpf::NameImage& image) {
 }
 
 void NameTable::each(const Visit& visit) const {
+    each_while([&](std::string_view name, std::uint64_t end_ns) { return visit(name, end_ns), true; });
+}
+
+void NameTable::each_while(const std::function<bool(std::string_view name, std::uint64_t end_ns)>& visit) const {
     std::uint8_t name[WEIR_NAME_TEXT_BYTES];
     for (std::uint32_t group = 0; group < names_.groups; ++group) {
         if (weir_may_hold(names_.elements, group) == 0) continue;
@@ -158,7 +162,7 @@ void NameTable::each(const Visit& visit) const {
             const std::uint32_t length = weir_name_of_node(&names_, group, i, name);
             const std::uint64_t end_ns =
                 __atomic_load_n(&weir_entry_of_table(names_.elements, group, i)->end_ns, __ATOMIC_RELAXED);
-            if (length != 0 && end_ns != WEIR_INNER_NODE) visit(text_of({name, length}), end_ns);
+            if (length != 0 && end_ns != WEIR_INNER_NODE && !visit(text_of({name, length}), end_ns)) return;
         }
     }
 }

@@ -28,6 +28,8 @@ public:
     // Calls it with each name and its end, ns; 0: it has none. Those that have ended are among them.
     using Visit = std::function<void(std::string_view name, std::uint64_t end_ns)>;
     void each(const Visit& visit) const;
+    // As long as `visit` returns true.
+    void each_while(const std::function<bool(std::string_view name, std::uint64_t end_ns)>& visit) const;
     // When the name ends, ns, 0: never; or nothing.
     std::optional<std::uint64_t> end_of(std::string_view name) const;
     std::uint64_t entries() const { return weir_names_head(&names_)->entries; }

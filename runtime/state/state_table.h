@@ -39,6 +39,11 @@ public:
     // A set's: calls `visit` with each entry's words and end, ns. What packets change meanwhile may be left out.
     template <typename Visit>
     void each(Visit visit) const {
+        each_while([&](const std::uint32_t* words, std::uint64_t end_ns) { return visit(words, end_ns), true; });
+    }
+    // As long as `visit` returns true.
+    template <typename Visit>
+    void each_while(Visit visit) const {
         std::uint32_t words[WEIR_KEY_WORDS];
         for (std::uint32_t group = 0; group < groups_ && key_words_ != 0; ++group) {
             if (!may_hold(group)) continue;
@@ -50,8 +55,9 @@ public:
                 const std::uint64_t end_ns = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
                 __atomic_thread_fence(__ATOMIC_ACQUIRE);
                 // Else another key came there: what was read may be half of each.
-                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print)
-                    visit(static_cast<const std::uint32_t*>(words), end_ns);
+                if ((__atomic_load_n(&entry->print, __ATOMIC_RELAXED) & ~WEIR_STRAYS) == print &&
+                    !visit(static_cast<const std::uint32_t*>(words), end_ns))
+                    return;
             }
         }
     }

@@ -22,7 +22,8 @@ struct Question {
 std::variant<Question, Answer> question_of(const Asked& asked);
 
 // The engine's answer, as HTTP. What it refuses is 422 where the policy or the request is at fault, 404 where there is
-// no such set, 503 while it starts, else 409: not now, or not here.
-Answer answer_of(std::string_view line);
+// no such set, 503 while it starts, else 409: not now, or not here. `right`: of the request's route; what only reads
+// is handed on as it is.
+Answer answer_of(std::string_view line, Right right);
 
 }  // namespace weir::service::http

@@ -139,12 +139,12 @@ void Door::ask(const Asked& asked) {
     constexpr std::size_t kMostWaiting = 64;
     if (channel(which).waiting() >= kMostWaiting)
         return server_.answer(asked.id, refusal(503, "too many requests wait for the engine", "ask again later"));
-    const bool changes = asked.found.route->right == Right::kManage;
+    const Right right = asked.found.route->right;
     channel(which).ask(
         line,
-        [this, id = asked.id, changes](const std::string& reply) {
-            if (changes) status_->forget();
-            server_.answer(id, answer_of(reply));
+        [this, id = asked.id, right](const std::string& reply) {
+            if (right == Right::kManage) status_->forget();
+            server_.answer(id, answer_of(reply, right));
         },
         std::move(attached), asked.id);
 }

@@ -35,12 +35,24 @@ bool is_address(const std::string& host) {
     return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
+// Two programs could read such a request differently: where one ends and the next begins, or who asks.
+std::optional<Answer> ambiguous(const Request& request) {
+    for (const char* name : {"host", "authorization", "content-length", "transfer-encoding"})
+        if (count_headers(request, name) > 1) return refusal(400, "a header that may come once came twice");
+    const auto encoding = header(request, "transfer-encoding");
+    if (encoding && header(request, "content-length"))
+        return refusal(400, "a body has either Content-Length or Transfer-Encoding");
+    if (encoding && lower(*encoding) != "chunked") return refusal(400, "the only Transfer-Encoding is chunked");
+    constexpr auto is_odd = [](unsigned char c) { return c <= ' ' || c >= 0x7f; };
+    for (const auto& [name, value] : request.headers)
+        if (name.empty() || std::any_of(name.begin(), name.end(), is_odd))
+            return refusal(400, "the name of a header has a character that no name has");
+    return std::nullopt;
+}
+
 // A page of another site asks in its reader's name.
 std::optional<Answer> from_elsewhere(const Request& request, const Found& found, const DoorSettings& settings) {
     const auto host = header(request, "host");
-    if (count_headers(request, "host") > 1 || count_headers(request, "authorization") > 1 ||
-        count_headers(request, "content-length") > 1)
-        return refusal(400, "a header that may come once came twice");
     if (request.reach != Reach::kUnix && (!host || !is_ours(*host, settings)))
         return refusal(403, "the header Host names another server",
                        "an address that weir listens at, localhost, or a name of --listen-name");
@@ -91,6 +103,7 @@ std::optional<Answer> bad_body(const Request& request, const Route& route) {
 }  // namespace
 
 std::optional<Answer> refused(const Request& request, const Found& found, const DoorSettings& settings) {
+    if (auto answer = ambiguous(request)) return answer;
     if (auto answer = from_elsewhere(request, found, settings)) return answer;
     if (found.allow.empty()) return refusal(404, "there is nothing here", "/api/v1/openapi.json says what there is");
     if (found.route == nullptr) {

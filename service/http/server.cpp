@@ -149,6 +149,18 @@ void Server::make_room() {
     shutdown(oldest->fd, SHUT_RDWR);
 }
 
+// For an answer: those that nobody reads would fill the memory.
+void Server::make_room_for(std::size_t bytes) {
+    for (Visit& visit : visits_) {
+        if (unread_bytes_ + bytes <= limits_.unread_bytes) return;
+        if (visit.phase != Phase::kReply || visit.unread_bytes == 0) continue;
+        unread_bytes_ -= std::exchange(visit.unread_bytes, 0);
+        if (std::exchange(visit.is_closed, true)) continue;
+        ++counts_.closed_late;
+        shutdown(visit.fd, SHUT_RDWR);
+    }
+}
+
 bool Server::may_come(const std::string& address, Reach reach) {
     if (reach != Reach::kPublic) return true;
     const auto found = of_address_.find(address);
@@ -239,6 +251,7 @@ void Server::suspend(Exchange& exchange) {
 }
 
 void Server::completed(Exchange& exchange) {
+    unread_bytes_ -= std::exchange(exchange.visit->unread_bytes, 0);
     if (!exchange.is_stream) enter(*exchange.visit, Phase::kIdle);
     exchanges_.erase(exchange.id);
 }
@@ -255,6 +268,15 @@ void Server::queue(Exchange& exchange, MHD_Response* response, unsigned status) 
 void Server::answer(std::uint64_t id, const SharedAnswer& answer) {
     const auto found = exchanges_.find(id);
     if (found != exchanges_.end() && answer) queue(found->second, answer.response(), answer.status());
+}
+
+void Server::answer(std::uint64_t id, const Answer& one) {
+    const auto found = exchanges_.find(id);
+    if (found == exchanges_.end()) return;
+    make_room_for(one.body.size());
+    found->second.visit->unread_bytes = one.body.size();
+    unread_bytes_ += one.body.size();
+    answer(id, SharedAnswer(one));
 }
 
 // ---- streams ----

@@ -35,6 +35,7 @@ struct ServerLimits {
     std::uint64_t reply_ms = 30'000;      // until it has been read
     std::size_t memory_bytes = 32 << 10;  // of a connection: the header, and a piece of the reply
     std::size_t stream_bytes = 64 << 10;
+    std::size_t unread_bytes = 128 << 20;  // of answers; one more closes those that have waited longest for readers
 };
 
 // Since the process started, but for the first two.
@@ -106,7 +107,7 @@ public:
     void see_who_left();  // likewise, of those who wait for an answer
 
     void answer(std::uint64_t id, const SharedAnswer& answer);
-    void answer(std::uint64_t id, const Answer& one) { answer(id, SharedAnswer(one)); }
+    void answer(std::uint64_t id, const Answer& one);
     // Answers with events from now on.
     void stream(std::uint64_t id);
     void publish(std::string_view text);
@@ -123,6 +124,7 @@ private:
         Phase phase = Phase::kFirstRequest;
         std::uint64_t since_ns = 0;
         bool is_closed = false;  // by us; libmicrohttpd is about to see it
+        std::size_t unread_bytes = 0;
         std::list<Visit>::iterator self{};
     };
     struct Exchange {  // a request
@@ -160,6 +162,7 @@ private:
     void left(Visit& visit);
     void enter(Visit& visit, Phase phase);
     void make_room();
+    void make_room_for(std::size_t bytes);
 
     Exchange& begin(Visit& visit, MHD_Connection* connection, Request request);
     static void take_piece(Exchange& exchange, std::string_view piece);
@@ -179,6 +182,7 @@ private:
     ServerCounts counts_{};
     std::vector<std::unique_ptr<Listening>> listening_{};
     std::list<Visit> visits_{};  // since_ns rises
+    std::size_t unread_bytes_ = 0;
     std::map<std::string, std::size_t> of_address_{};
     std::map<std::uint64_t, Exchange> exchanges_{};
     std::list<Stream> streams_{};

@@ -2,6 +2,7 @@
 """limits_test.py WEIR SOURCE: clients that are slow, dead, endless or wrong cost nobody else anything. Skipped as
 live_case.py says."""
 import pathlib
+import resource
 import sys
 import time
 
@@ -84,8 +85,9 @@ class Limits(DoorCase):
 
     def test_a_crowd_keeps_nobody_out(self):
         self.listen()
-        crowd = [connected() for _ in range(700)]
-        for _ in range(5):
+        crowd = []
+        for _ in range(10):
+            crowd += [connected() for _ in range(1000)]
             self.assertEqual(self.get("/healthz")[0], 200)
         self.wait_until(lambda: self.door_counts()["connections"] <= 513, "more connections stay than may")
         for client in crowd:
@@ -94,4 +96,5 @@ class Limits(DoorCase):
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))
     main_of()

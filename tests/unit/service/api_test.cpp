@@ -78,20 +78,25 @@ TEST_CASE("what is badly written is 422, and says so") {
 }
 
 TEST_CASE("answers of the engine as HTTP") {
-    CHECK(answer_of(R"({"ok":true,"status":0,"policy":"edge","generation":2})").body ==
+    const auto of_managing = [](const char* said) { return answer_of(said, Right::kManage); };
+    CHECK(of_managing(R"({"ok":true,"status":0,"policy":"edge","generation":2})").body ==
           "{\"policy\":\"edge\",\"generation\":2}\n");
     const Answer warned =
-        answer_of(R"({"ok":true,"status":0,"diagnostics":"{\"code\":\"W401\"}\nweir: words\n","policy":"edge"})");
+        of_managing(R"({"ok":true,"status":0,"diagnostics":"{\"code\":\"W401\"}\nweir: words\n","policy":"edge"})");
     CHECK(warned.body == "{\"diagnostics\":[{\"code\":\"W401\"}],\"policy\":\"edge\"}\n");
-    const auto status = [](const char* said) { return answer_of(said).status; };
+    const auto status = [&](const char* said) { return of_managing(said).status; };
     CHECK(status(R"({"ok":false,"status":1,"error":"the policy is refused"})") == 422);
     CHECK(status(R"({"ok":false,"status":2,"error":"`file` must be"})") == 422);
     CHECK(status(R"({"ok":false,"status":3,"error":"no candidate runs"})") == 409);
     CHECK(status(R"({"ok":false,"status":3,"error":"the engine is starting"})") == 503);
     CHECK(status(R"({"ok":false,"status":2,"error":"the policy has no set `x`"})") == 404);
     CHECK(status("nonsense") == 503);
+    // What only reads is handed on as it is.
+    CHECK(answer_of(R"({"ok":true,"status":0,"entries":[{"value":"a"}],"more":true})", Right::kRead).body ==
+          "{\"entries\":[{\"value\":\"a\"}],\"more\":true}\n");
+    CHECK(answer_of(R"({"ok":false,"status":2,"error":"the policy has no set `x`"})", Right::kRead).status == 404);
     const Answer failed =
-        answer_of(R"({"ok":true,"status":0,"exit":1,"diagnostics":"","result":{"tests":[],"passed":0,"failed":1}})");
+        of_managing(R"({"ok":true,"status":0,"exit":1,"diagnostics":"","result":{"tests":[],"passed":0,"failed":1}})");
     CHECK(failed.status == 422);
     CHECK(failed.body == "{\"diagnostics\":[],\"tests\":[],\"passed\":0,\"failed\":1}\n");
 }

@@ -123,6 +123,8 @@ TEST_CASE("what a command writes the engine reads") {
     static_cast<void>(through(ConfirmCommand{}));
     static_cast<void>(through(RollbackCommand{}));
     CHECK(through(ListSetCommand{"s"}).set == "s");
+    CHECK_FALSE(through(ListSetCommand{"s"}).most);
+    CHECK(through(ListSetCommand{"s", 7}).most == 7u);
     static_cast<void>(through(WithdrawCommand{}));
     ReloadCommand plan;
     plan.no_tests = plan.dry_run = true;

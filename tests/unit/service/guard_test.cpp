@@ -109,3 +109,20 @@ TEST_CASE("paths, methods and bodies") {
     CHECK(Try().with("content-length", "x").status(here) == 400);
     CHECK(Try().with("transfer-encoding", "chunked").status(here) == 413);
 }
+
+TEST_CASE("a request that can be read in two ways is refused") {
+    const DoorSettings here = settings_at("127.0.0.1:9464", kToken);
+    Try put{"PUT", "/api/v1/sets/s"};
+    put = put.with("authorization", "Bearer " + kToken).with("content-type", "application/json");
+    CHECK(put.with("content-length", "2").status(here) == 200);
+    CHECK(put.with("transfer-encoding", "chunked").status(here) == 200);
+    CHECK(put.with("transfer-encoding", "Chunked").status(here) == 200);
+    CHECK(put.with("content-length", "2").with("transfer-encoding", "chunked").status(here) == 400);
+    CHECK(put.with("transfer-encoding", "chunked").with("transfer-encoding", "chunked").status(here) == 400);
+    for (const char* encoding : {"", "identity", "gzip, chunked", "xchunked", "chunked, identity", "chunked;q=1"})
+        CHECK(put.with("transfer-encoding", encoding).status(here) == 400);
+    for (const char* name : {"content-length ", "transfer-encoding\t", "", "x y", "x\x7f", "x\xc3\xa9"})
+        CHECK(put.with("content-length", "2").with(name, "2").status(here) == 400);
+    for (const char* length : {"", "-1", "+2", "0x2", "2, 2", "2 ", "18446744073709551616"})
+        CHECK(put.with("content-length", length).status(here) == 400);
+}
