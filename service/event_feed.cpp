@@ -2,6 +2,8 @@
 // Tested by tests/unit/service/event_feed_test.cpp.
 #include "service/event_feed.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "runtime/sinks/eve_line.h"
@@ -20,13 +22,23 @@ std::string line_of(const runtime::PackedEvent& event) {
 
 }  // namespace
 
+void EventFeed::say_lost(Follower& follower) {
+    if (follower.lost != 0 && follower.peer.offer(fmt::format(R"({{"lost":{}}})", follower.lost))) follower.lost = 0;
+}
+
 void EventFeed::take(std::span<const runtime::PackedEvent* const> events) {
-    // What nobody follows, and others follow at once, is never made a line.
-    if (followers_.empty() && events.size() > kLast) events = events.last(kLast);
+    // What nobody follows, or whoever follows has no room for, and others follow at once, is never made a line: sinks
+    // wait for this thread.
+    const bool is_read =
+        std::any_of(followers_.begin(), followers_.end(), [](const Follower& follower) { return follower.lost == 0; });
+    if (!is_read) {
+        not_kept_ += events.size();
+        if (events.size() > kLast) events = events.last(kLast);
+    }
     for (const runtime::PackedEvent* event : events) {
         if (last_.size() == kLast) last_.pop_front();
         last_.push_back(line_of(*event));
-        if (followers_.empty()) continue;
+        if (!is_read) continue;
         if (news_.size() < kNews)
             news_.push_back(last_.back());
         else
@@ -50,10 +62,10 @@ void EventFeed::publish() {
     for (Follower& follower : followers_) {
         follower.lost += not_kept_;
         for (const std::string& line : news_) {
-            if (follower.lost != 0 && follower.peer.offer(fmt::format(R"({{"lost":{}}})", follower.lost)))
-                follower.lost = 0;
+            say_lost(follower);
             if (follower.lost != 0 || !follower.peer.offer(line)) ++follower.lost;
         }
+        say_lost(follower);  // whether or not there is news
     }
     news_.clear();
     not_kept_ = 0;

@@ -18,15 +18,17 @@ public:
     void take(std::span<const runtime::PackedEvent* const> events);
     // Replies to `peer`, then offers it the last events; to one that follows, each that comes, until it leaves.
     void serve(const EventsCommand& command, Peer peer);
-    // Hands out what came. A peer that reads too slowly misses events, and gets {"lost":N} once it reads again.
+    // Hands out what came. A peer that reads too slowly misses events, and gets {"lost":N} once it reads again. Events
+    // for which no peer has room cost nothing.
     void publish();
     std::size_t followers() const { return followers_.size(); }
 
 private:
     struct Follower {
         Peer peer;
-        std::uint64_t lost = 0;
+        std::uint64_t lost = 0;  // and not said yet: it has no room
     };
+    static void say_lost(Follower& follower);
 
     std::deque<std::string> last_;   // as lines of EVE
     std::vector<std::string> news_;  // lines that were not handed out; empty where nobody follows

@@ -69,6 +69,7 @@ bool Channel::read_some(std::size_t most_bytes) {
         if (got < 0) return errno == EAGAIN;
         if (got == 0) return false;
         most_bytes -= static_cast<std::size_t>(got);
+        received_ += static_cast<std::uint64_t>(got);
         in_.append(buffer, static_cast<std::size_t>(got));
         std::size_t begin = 0;
         for (std::size_t end = in_.find('\n', searched_); end != std::string::npos; end = in_.find('\n', begin)) {

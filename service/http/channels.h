@@ -39,6 +39,7 @@ public:
     // Writes and reads what goes without waiting, `most_bytes` at most. False where the engine is gone.
     bool step(std::size_t most_bytes);
     std::size_t waiting() const { return asked_.size(); }
+    std::uint64_t received() const { return received_; }  // bytes
 
 private:
     struct Asked {
@@ -57,6 +58,7 @@ private:
     std::size_t under_way_ = 0;  // of these, from the first: a request, or one and its withdrawal
     Taker on_line_{};
     std::string in_{};
+    std::uint64_t received_ = 0;
     std::size_t searched_ = 0;  // of in_: no end of a line is before that
 };
 

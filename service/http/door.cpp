@@ -30,6 +30,9 @@ namespace {
 constexpr rlim_t kMostDataBytes = rlim_t{1} << 30;  // a status of 131,072 rules takes 150 MB to read
 constexpr rlim_t kMostFiles = 2048;
 constexpr std::size_t kEventBytes = 32 << 10;  // a turn: streams send what came before more comes
+// A second, of events: what all streams are sent costs a CPU that packets and sinks need, too. The engine counts the
+// rest as lost, which streams are told.
+constexpr std::uint64_t kMostEventBytes = 4 << 20, kMostSentBytes = 32 << 20;
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kHeartbeat_ns = 15 * kSecond_ns;
@@ -80,6 +83,7 @@ private:
     void withdraw(std::uint64_t id);
     void take_event(const std::string& line);
     void follow();
+    int refill_ms();
     DoorStatus door_status() const;
     void report();
     bool wait();  // false where the engine is gone
@@ -97,6 +101,8 @@ private:
     }()};
     bool follows_ = false;  // the engine's events
     std::uint64_t lost_events_ = 0;
+    std::uint64_t event_room_ = kEventBytes;  // bytes that may be read of them now
+    std::uint64_t refilled_ns_ = 0;
     std::uint64_t looked_ns_ = 0;
     std::uint64_t beat_ns_ = 0;
 };
@@ -193,18 +199,36 @@ void Door::report() {
     send_report(ends_.report, said_);
 }
 
+// Lets events come again as time goes by. Returns how long to wait until they may, in ms; 0: they may now.
+int Door::refill_ms() {
+    const std::uint64_t streams = std::max<std::uint64_t>(server_.counts().streams, 1);
+    const std::uint64_t rate = std::min(kMostEventBytes, kMostSentBytes / streams);
+    const std::uint64_t now_ns = runtime::monotonic_ns(), passed_ns = std::min(now_ns - refilled_ns_, kSecond_ns);
+    refilled_ns_ = now_ns;
+    event_room_ = std::min<std::uint64_t>(event_room_ + passed_ns * rate / kSecond_ns, kEventBytes);
+    if (event_room_ >= kEventBytes / 2) return 0;
+    return static_cast<int>((kEventBytes / 2 - event_room_) * 1000 / rate + 1);
+}
+
 bool Door::wait() {
     constexpr int kTick_ms = 200;
+    const int refill = refill_ms();
     std::vector<int> descriptors{status_->fd()};
     server_.add_descriptors(descriptors);
     std::vector<pollfd> ready;
     for (const int fd : descriptors) ready.push_back({fd, POLLIN, 0});
-    for (const Channel& one : channels_) ready.push_back({one.fd(), one.wants(), 0});
-    poll(ready.data(), ready.size(), server_.timeout_ms(kTick_ms));
-    for (std::size_t i = 0; i < channels_.size(); ++i) {
-        const bool is_events = i == static_cast<std::size_t>(ChannelOf::kEvents);
-        if (!channels_[i].step(is_events ? kEventBytes : kReplyBytes)) return false;
+    const Channel& events = channel(ChannelOf::kEvents);
+    for (const Channel& one : channels_) {
+        const bool is_held = &one == &events && refill != 0;
+        ready.push_back({one.fd(), static_cast<short>(is_held ? one.wants() & ~POLLIN : one.wants()), 0});
     }
+    poll(ready.data(), ready.size(), server_.timeout_ms(refill == 0 ? kTick_ms : std::min(refill, kTick_ms)));
+    const std::uint64_t before = events.received();
+    for (Channel& one : channels_) {
+        const std::size_t most = &one != &events ? kReplyBytes : refill == 0 ? event_room_ : 0;
+        if (!one.step(most)) return false;
+    }
+    event_room_ -= events.received() - before;
     return true;
 }
 

@@ -34,7 +34,7 @@ struct ServerLimits {
     std::uint64_t body_ms = 30'000;
     std::uint64_t reply_ms = 30'000;      // until it has been read
     std::size_t memory_bytes = 32 << 10;  // of a connection: the header, and a piece of the reply
-    std::size_t stream_bytes = 64 << 10;
+    std::size_t stream_bytes = 256 << 10;
     std::size_t unread_bytes = 128 << 20;  // of answers; one more closes those that have waited longest for readers
 };
 

@@ -103,6 +103,28 @@ TEST_CASE("a reader that does not read misses events, and learns how many") {
     CHECK(slow.lines[3].find("\"message\":\"y\"") != std::string::npos);
 }
 
+TEST_CASE("a reader that reads again hears what it missed, though nothing new comes") {
+    EventFeed feed;
+    Reader reader;
+    reader.room = 1;
+    feed.serve({true}, reader.peer());
+    for (int i = 0; i < 3; ++i) take(feed, "x");
+    feed.publish();
+    for (int i = 0; i < 400; ++i) take(feed, "y");  // for which nobody has room
+    feed.publish();
+    CHECK(reader.lines.size() == 1);
+    reader.room = 10;
+    feed.publish();
+    take(feed, "z");
+    feed.publish();
+    REQUIRE(reader.lines.size() == 3);
+    CHECK(reader.lines[1] == R"({"lost":402})");
+    CHECK(reader.lines[2].find("\"message\":\"z\"") != std::string::npos);
+    Reader last;
+    feed.serve({false}, last.peer());
+    CHECK(last.lines.size() == 256);
+}
+
 TEST_CASE("a turn with more events than fit loses the rest, counted") {
     EventFeed feed;
     Reader reader;
