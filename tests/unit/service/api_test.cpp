@@ -33,7 +33,8 @@ TEST_CASE("requests are commands of the control socket") {
     CHECK(line(asked("GET", "/api/v1/policy")) == R"({"command":"policy"})");
     CHECK(line(asked("GET", "/api/v1/flows")) == R"({"command":"flows","top":20})");
     CHECK(line(asked("GET", "/api/v1/flows", {{"top", "3"}})) == R"({"command":"flows","top":3})");
-    CHECK(line(asked("GET", "/api/v1/sets/bad%22name")) == R"({"command":"set","action":"list","set":"bad\"name"})");
+    CHECK(line(asked("GET", "/api/v1/sets/bad%22name")) ==
+          R"({"command":"set","action":"list","set":"bad\"name","most":10000})");
     CHECK(line(asked("POST", "/api/v1/confirm")) == R"({"command":"confirm"})");
     CHECK(line(asked("POST", "/api/v1/rollback")) == R"({"command":"rollback"})");
     CHECK(line(asked("POST", "/api/v1/promote", {{"cancel", "1"}})) == R"({"command":"promote","cancel":true})");
