@@ -9,7 +9,7 @@ packages=(
     # testing and showing
     bpftool catch2 chromium chromium-driver faketime iproute2 ipset iptables iputils-ping jq libnats-dev nats-server netcat-openbsd nftables openssl procps
     prometheus python3-minimal python3-selenium python3-yaml libpython3-stdlib
-    rsyslog systemd util-linux
+    rsyslog systemd tcpdump util-linux
     curl file groff-base
 )
 

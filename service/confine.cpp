@@ -284,6 +284,11 @@ bool keep_capabilities(std::initializer_list<int> capabilities) {
     return set_capabilities(kept);
 }
 
+void go_before_engine() {
+    if (const runtime::UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score)
+        static_cast<void>(write(score.get(), "500", 3) == 3);
+}
+
 bool end_with_parent(int parent) { return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent; }
 
 namespace {

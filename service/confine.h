@@ -42,6 +42,9 @@ std::vector<std::string> confine_loader();
 // Returns whether it worked.
 bool keep_capabilities(std::initializer_list<int> capabilities);
 
+// Where memory is short, the kernel ends this process before the engine.
+void go_before_engine();
+
 // Ends this process with its parent, whose number `parent` was. False where that is gone already.
 bool end_with_parent(int parent);
 

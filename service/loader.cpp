@@ -114,6 +114,7 @@ void work(const std::vector<Loader::Job>& jobs, int socket) {
     setrlimit(RLIMIT_AS, &memory);
     const rlimit core{0, 0};
     setrlimit(RLIMIT_CORE, &core);
+    go_before_engine();
     static_cast<void>(confine_loader());
     if (end_with_parent(engine)) work(jobs, socket);
     _exit(0);

@@ -246,9 +246,7 @@ int worker_main(const std::function<void(const WorkerEnds&)>& life) {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, kMaxAnswerBytes);
     limit(RLIMIT_NOFILE, kMaxFiles);
-    // The engine is the last to go where memory is short.
-    if (const runtime::UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score)
-        static_cast<void>(write(score.get(), "500", 3) == 3);
+    go_before_engine();
     auto files = make_socket_pair();
     if (!files) return kWorldFault;
     const pid_t parent = getpid(), child = fork();

@@ -1,7 +1,6 @@
 // Tested by tests/http/door_test.py with `door`.
 #include "service/http/door.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -258,9 +257,7 @@ int live_as_door(SideEnds ends) {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, kMostFiles);
     std::signal(SIGPIPE, SIG_IGN);
-    // The engine is the last to go where memory is short.
-    if (const runtime::UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score)
-        static_cast<void>(write(score.get(), "500", 3) == 3);
+    go_before_engine();
     auto settings = settings_from(ends.settings);
     if (settings && ends.channels.size() != kChannels) settings = Error{"the door lacks channels", {}, 0};
     if (!settings) {

@@ -303,6 +303,7 @@ int live_as_follower(SideEnds ends) {
     address->server.jwt = settings.jwt;
     address->server.seed = settings.seed;
     address->server.authorities = settings.authorities;
+    go_before_engine();
     std::vector<std::string> lacks = confine_follower(ends.engine);
     return Process(settings, std::move(*address), std::move(ends), std::move(lacks)).run();
 }
