@@ -31,7 +31,7 @@ constexpr rlim_t kMostFiles = 2048;
 constexpr std::size_t kEventBytes = 32 << 10;  // a turn: streams send what came before more comes
 // A second, of events: what all streams are sent costs a CPU that packets and sinks need, too. The engine counts the
 // rest as lost, which streams are told.
-constexpr std::uint64_t kMostEventBytes = 4 << 20, kMostSentBytes = 32 << 20;
+constexpr std::uint64_t kMostEventBytes = 4 << 20, kMostSentBytes = 8 << 20;
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kHeartbeat_ns = 15 * kSecond_ns;
