@@ -58,7 +58,7 @@ bool is_either_version(const packet::Field& field) { return field.type == packet
 policy::Comparison any_value(packet::FieldId id) {
     const packet::Field& field = packet::field(id);
     if (field.type == packet::Type::kIp)
-        return policy::AddressIn{id, {{address_of({}, 4), address_of({0, 0xffffffff}, 4)}}};
+        return policy::AddressIn{id, {{policy::address_of({}, 4), policy::address_of({0, 0xffffffff}, 4)}}};
     if (field.type == packet::Type::kMac) return policy::MacIn{id, {{0, field.mask}}};
     return policy::NumberIn{{id}, {{0, field.mask}}};
 }

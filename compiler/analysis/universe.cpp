@@ -327,19 +327,20 @@ void Universe::assume_facts() {
 
 // Of the values that agree with `base` in the bits before `at`, those in the ranges, which are sorted and disjoint and
 // each of which has such a value.
-Bdd::Node Universe::in_ranges(const Bits& bits, std::size_t at, Wide base, std::span<const WideRange> ranges) {
+Bdd::Node Universe::in_ranges(const Bits& bits, std::size_t at, policy::WideValue base,
+                              std::span<const WideRange> ranges) {
     if (ranges.empty()) return Bdd::kFalse;
     const std::size_t rest = bits.size() - at;  // bits that are still open
-    Wide end = base;
+    policy::WideValue end = base;
     if (rest > 64) end.high |= ~std::uint64_t{0} >> (128 - rest);
     if (rest > 0) end.low |= rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
-    if (ranges[0].first <= base && end <= ranges[0].last) return Bdd::kTrue;
-    Wide middle = base;  // the first value whose next bit is one
+    if (ranges[0].first <= base && end <= ranges[0].second) return Bdd::kTrue;
+    policy::WideValue middle = base;  // the first value whose next bit is one
     (rest > 64 ? middle.high : middle.low) |= std::uint64_t{1} << ((rest - 1) % 64);
     const auto behind = std::partition_point(ranges.begin(), ranges.end(),
                                              [&](const WideRange& range) { return range.first < middle; });
-    const auto begin =
-        std::partition_point(ranges.begin(), ranges.end(), [&](const WideRange& range) { return range.last < middle; });
+    const auto begin = std::partition_point(ranges.begin(), ranges.end(),
+                                            [&](const WideRange& range) { return range.second < middle; });
     const Bdd::Node low = in_ranges(bits, at + 1, base, {ranges.begin(), behind});
     if (bits[at] == kNoBit) return low;
     return bdd_.choice(bits[at], low, in_ranges(bits, at + 1, middle, {begin, ranges.end()}));
@@ -354,18 +355,10 @@ Bdd::Node Universe::number_in(const Bits& bits, const policy::Ranges& ranges) {
 
 Bdd::Node Universe::address_in(packet::FieldId id, const std::vector<IpRange>& ranges) {
     const bool both_versions = packet::field(id).size == 16;  // else IPv4 alone
-    const auto wide = [](const IpAddress& address) {
-        Wide value;
-        const std::size_t bytes = address.version == 4 ? 4 : 16;
-        for (std::size_t i = 0; i < bytes; ++i) {
-            value.high = value.high << 8 | value.low >> 56;
-            value.low = value.low << 8 | address.bytes[i];
-        }
-        return value;
-    };
     std::vector<WideRange> v4, v6;
     for (const IpRange& range : ranges)
-        (range.first.version == 4 ? v4 : v6).push_back({wide(range.first), wide(range.last)});
+        (range.first.version == 4 ? v4 : v6)
+            .emplace_back(policy::wide_value(range.first), policy::wide_value(range.last));
     Bdd::Node in = in_ranges(address_bits(id, 32), 0, {}, v4);
     if (!both_versions) return in;
     const std::uint32_t layer = packet::layer_of(id) == packet::Layer::kOuter ? 0 : packet::kInnerPresent;

@@ -18,6 +18,7 @@
 #include "compiler/packet/fields.h"
 #include "compiler/packet/presence.h"
 #include "compiler/policy/typed_policy.h"
+#include "compiler/policy/wide_value.h"
 #include "grammar/value.h"
 
 namespace weir::analysis {
@@ -74,16 +75,7 @@ public:
     const std::string* opaque_text(Bdd::Variable variable) const;
 
 private:
-    // A value of up to 128 bits.
-    struct Wide {
-        std::uint64_t high = 0;
-        std::uint64_t low = 0;
-        friend auto operator<=>(const Wide&, const Wide&) = default;
-    };
-    struct WideRange {
-        Wide first;
-        Wide last;
-    };
+    using WideRange = std::pair<policy::WideValue, policy::WideValue>;
 
     // Of bits with their weights: those of the fields that are added, and of those that are taken away.
     struct Sum {
@@ -105,7 +97,7 @@ private:
     static packet::PresentBits bits_read(const packet::FieldSet& reads);
     Bdd::Node holds(const packet::FactPart& part);
     Bdd::Node possible_packets(const packet::FieldSet& reads);
-    Bdd::Node in_ranges(const Bits& bits, std::size_t at, Wide base, std::span<const WideRange> ranges);
+    Bdd::Node in_ranges(const Bits& bits, std::size_t at, policy::WideValue base, std::span<const WideRange> ranges);
 
     Bdd bdd_;
     bool has_egress_ = false;

@@ -11,16 +11,6 @@ WideValue ones(std::size_t bits) {
     return bits >= 64 ? WideValue{bits == 64 ? 0 : kAll >> (128 - bits), kAll} : WideValue{0, kAll >> (64 - bits)};
 }
 
-WideValue next(WideValue value) {
-    if (++value.low == 0) ++value.high;
-    return value;
-}
-
-WideValue previous(WideValue value) {
-    if (value.low-- == 0) --value.high;
-    return value;
-}
-
 class Collector {
 public:
     Collector(const Bdd& bdd, const std::vector<Bdd::Variable>& bits, std::size_t most)
@@ -95,18 +85,6 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> masked_value(const Bdd& b
         values = is_one ? bdd.high(values) : bdd.low(values);
     }
     return std::pair(mask, value);
-}
-
-IpAddress address_of(const WideValue& value, std::uint8_t version) {
-    IpAddress address;
-    address.version = version;
-    const std::size_t bytes = version == 4 ? 4 : 16;
-    for (std::size_t i = 0; i < bytes; ++i) {
-        const std::size_t from_low = 8 * (bytes - 1 - i);
-        address.bytes[i] =
-            static_cast<std::uint8_t>(from_low >= 64 ? value.high >> (from_low - 64) : value.low >> from_low);
-    }
-    return address;
 }
 
 }  // namespace weir::analysis

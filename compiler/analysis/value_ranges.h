@@ -7,14 +7,11 @@
 #include <vector>
 
 #include "compiler/analysis/bdd.h"
-#include "grammar/value.h"
+#include "compiler/policy/wide_value.h"
 
 namespace weir::analysis {
 
-struct WideValue {
-    std::uint64_t high = 0, low = 0;
-    friend auto operator<=>(const WideValue&, const WideValue&) = default;
-};
+using policy::WideValue;
 using WideRanges = std::vector<std::pair<WideValue, WideValue>>;
 
 // Sorted, disjoint, as few as can be: of the values of these bits, the highest first and ascending, for which `values`
@@ -26,6 +23,5 @@ WideRanges complement(const WideRanges& ranges, std::size_t bits);
 // Where one pattern of fixed bits is all: the mask of these bits and their value.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> masked_value(const Bdd& bdd, Bdd::Node values,
                                                                     const std::vector<Bdd::Variable>& bits);
-IpAddress address_of(const WideValue& value, std::uint8_t version);
 
 }  // namespace weir::analysis

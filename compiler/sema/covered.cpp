@@ -13,35 +13,23 @@
 
 #include "compiler/packet/domain_name.h"
 #include "compiler/policy/set_element.h"
+#include "compiler/policy/wide_value.h"
 
 namespace weir::sema {
 namespace {
 
 constexpr std::size_t kMaxSaid = 16;  // of one list
 
-struct Wide {
-    std::uint64_t high = 0, low = 0;
-    friend auto operator<=>(const Wide&, const Wide&) = default;
-};
-
 // The values of an entry, both ends inclusive. Those of another kind have none in common with them.
 struct Interval {
     enum class Kind : std::uint8_t { kNumber, kIp4, kIp6, kMac } kind{};
-    Wide first, last;
+    policy::WideValue first, last;
     std::size_t entry = 0;
 };
 
 Interval of_addresses(const IpAddress& first, const IpAddress& last) {
-    const auto wide = [](const IpAddress& address) {
-        Wide value;
-        const std::size_t bytes = address.version == 4 ? 4 : 16;
-        for (std::size_t i = 0; i < bytes; ++i) {
-            value.high = value.high << 8 | value.low >> 56;
-            value.low = value.low << 8 | address.bytes[i];
-        }
-        return value;
-    };
-    return {first.version == 4 ? Interval::Kind::kIp4 : Interval::Kind::kIp6, wide(first), wide(last)};
+    return {first.version == 4 ? Interval::Kind::kIp4 : Interval::Kind::kIp6, policy::wide_value(first),
+            policy::wide_value(last)};
 }
 
 std::optional<Interval> interval_of(const Value& value) {
