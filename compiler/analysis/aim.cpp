@@ -67,8 +67,8 @@ void Aim::make(Probe& probe, policy::ExprId condition, packet::Polarity polarity
 
 void Aim::make_comparison(Probe& probe, policy::ExprId comparison, packet::Polarity polarity) {
     if (std::holds_alternative<policy::Constant>(policy_.expr(comparison).node)) return;
-    std::vector<Point> points = points_of(policy_, comparison, kPicked, random_);
-    std::erase_if(points, [&](const Point& one) { return one.holds != (polarity == packet::Polarity::kHolds); });
+    std::vector<ProbePoint> points = points_of(policy_, comparison, kPicked, random_);
+    std::erase_if(points, [&](const ProbePoint& one) { return one.holds != (polarity == packet::Polarity::kHolds); });
     if (!points.empty()) probe.apply(points[random_.below(points.size())]);
 }
 

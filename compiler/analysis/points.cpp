@@ -108,7 +108,7 @@ public:
     Points(const policy::TypedPolicy& policy, std::size_t most, Seeded& random)
         : policy_(policy), most_(most), random_(random) {}
 
-    std::vector<Point> take() { return std::move(points_); }
+    std::vector<ProbePoint> take() { return std::move(points_); }
 
     void of(const policy::Constant&) {}
     void of(const policy::And&) {}
@@ -266,7 +266,7 @@ private:
     const policy::TypedPolicy& policy_;
     std::size_t most_;
     Seeded& random_;
-    std::vector<Point> points_{};
+    std::vector<ProbePoint> points_{};
 };
 
 void Points::numbers(const policy::Number& of, const policy::Ranges& ranges, bool is_negated) {
@@ -447,7 +447,7 @@ void copy(packet::ProbePacket& made, const Setting& setting) {
 
 }  // namespace
 
-void Probe::apply(const Point& point) {
+void Probe::apply(const ProbePoint& point) {
     for (const Setting& one : point.settings) switch (one.kind) {
             case Kind::kFlag: packet.set_flag(one.field, one.number != 0); break;
             case Kind::kNumber: packet.set_number(one.field, one.number); break;
@@ -470,8 +470,8 @@ bool reads_flow(const policy::TypedPolicy& policy, policy::ExprId comparison) {
                        [](FieldId one) { return (packet::field(one).need & WEIR_NEED_FLOWS) != 0; });
 }
 
-std::vector<Point> points_of(const policy::TypedPolicy& policy, policy::ExprId comparison, std::size_t most,
-                             Seeded& random) {
+std::vector<ProbePoint> points_of(const policy::TypedPolicy& policy, policy::ExprId comparison, std::size_t most,
+                                  Seeded& random) {
     if (reads_flow(policy, comparison)) return {};
     Points points(policy, most, random);
     std::visit([&](const auto& node) { points.of(node); }, policy.expr(comparison).node);

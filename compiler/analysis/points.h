@@ -35,7 +35,7 @@ struct Setting {
     packet::FieldId from{};  // kCopy: the field's value, and `number` more
 };
 
-struct Point {
+struct ProbePoint {
     std::string name;  // for people: "80", "one below 10.0.0.0", "absent"
     std::vector<Setting> settings;
     bool holds = false;       // what the comparison is meant to be; the oracle knows what it is
@@ -48,13 +48,13 @@ struct Probe {
     std::string interface{};  // empty: not known
 
     explicit Probe(Seeded& random) : packet(random) { packet.randomise_rest(); }
-    void apply(const Point& point);
+    void apply(const ProbePoint& point);
 };
 
 // The points of a comparison; none of what joins conditions. Of more than `most` ranges or entries the first, the last
 // and some between. Fields of flows have none: one packet does not make them.
-std::vector<Point> points_of(const policy::TypedPolicy& policy, policy::ExprId comparison, std::size_t most,
-                             Seeded& random);
+std::vector<ProbePoint> points_of(const policy::TypedPolicy& policy, policy::ExprId comparison, std::size_t most,
+                                  Seeded& random);
 bool reads_flow(const policy::TypedPolicy& policy, policy::ExprId comparison);
 // All of its boundaries are among the points of that many ranges or entries.
 bool is_whole(const policy::TypedPolicy& policy, policy::ExprId comparison, std::size_t most);

@@ -183,7 +183,8 @@ bool Validation::hinges(policy::ExprId condition, policy::ExprId comparison, con
     return holds_with(condition, comparison, true, packet) != holds_with(condition, comparison, false, packet);
 }
 
-bool Validation::has(const analysis::Point& point, const packet::Packet& packet, const std::string& interface) const {
+bool Validation::has(const analysis::ProbePoint& point, const packet::Packet& packet,
+                     const std::string& interface) const {
     using Kind = analysis::Setting::Kind;
     for (const analysis::Setting& one : point.settings) {
         const auto& value = packet.value(one.field);
@@ -266,7 +267,7 @@ Status Validation::witnesses() {
     return Done{};
 }
 
-Status Validation::boundary(std::uint32_t rule, policy::ExprId comparison, const analysis::Point& point,
+Status Validation::boundary(std::uint32_t rule, policy::ExprId comparison, const analysis::ProbePoint& point,
                             std::set<std::uint32_t>& deciders) {
     target_ = {rule, comparison, &point};
     const policy::ExprId condition = policy_.rules[rule].condition;
@@ -309,7 +310,7 @@ Status Validation::boundaries_of(std::uint32_t rule) {
     for (const policy::ExprId comparison : analysis::comparisons_of(policy_, policy_.rules[rule].condition)) {
         if (!analysis::is_whole(policy_, comparison, most)) ++report_.sampled;
         std::set<std::uint32_t> deciders;
-        for (const analysis::Point& point : analysis::points_of(policy_, comparison, most, random_)) {
+        for (const analysis::ProbePoint& point : analysis::points_of(policy_, comparison, most, random_)) {
             if (is_out_of_bounds()) return Done{};
             if (since_begin_.size() >= kBatchPackets)
                 if (Status begun = start_again(); !begun) return begun;

@@ -18,7 +18,7 @@ private:
     struct Target {
         std::uint32_t rule = 0;
         policy::ExprId comparison = policy::kNoExpr;  // none: the whole condition
-        const analysis::Point* point = nullptr;
+        const analysis::ProbePoint* point = nullptr;
     };
     enum class Values : std::uint8_t { kSame, kDistinct };            // of the packets of a sequence
     enum class Opens : std::uint8_t { kSender, kReceiver, kNobody };  // who begins a conversation
@@ -41,7 +41,7 @@ private:
     bool hinges(policy::ExprId condition, policy::ExprId comparison, const packet::Packet& packet) const;
     bool holds_with(policy::ExprId condition, policy::ExprId comparison, bool value,
                     const packet::Packet& packet) const;
-    bool has(const analysis::Point& point, const packet::Packet& packet, const std::string& interface) const;
+    bool has(const analysis::ProbePoint& point, const packet::Packet& packet, const std::string& interface) const;
     std::uint32_t decider_of(const Judged& judged, packet::Direction direction) const;
 
     // ---- passes ----
@@ -50,7 +50,7 @@ private:
     Status sequences();  // validate_state.cpp
     Status boundaries();
     Status boundaries_of(std::uint32_t rule);
-    Status boundary(std::uint32_t rule, policy::ExprId comparison, const analysis::Point& point,
+    Status boundary(std::uint32_t rule, policy::ExprId comparison, const analysis::ProbePoint& point,
                     std::set<std::uint32_t>& deciders);
     Status overlaps();
     Status anything();

@@ -10,7 +10,7 @@
 #include "compiler/oracle/evaluate.h"
 
 using namespace weir;
-using analysis::Point;
+using analysis::ProbePoint;
 
 namespace {
 
@@ -28,7 +28,7 @@ std::vector<std::string> boundaries_of(const std::string& condition) {
     Seeded random(1);
     std::vector<std::string> names;
     for (const policy::ExprId one : analysis::comparisons_of(compiled.policy, compiled.policy.rules[0].condition))
-        for (const Point& point : analysis::points_of(compiled.policy, one, 32, random))
+        for (const ProbePoint& point : analysis::points_of(compiled.policy, one, 32, random))
             if (point.is_boundary) names.push_back(fmt::format("{}: {}", point.name, point.holds ? "holds" : "fails"));
     std::sort(names.begin(), names.end());
     return names;
@@ -61,7 +61,7 @@ TEST_CASE("of many ranges the first, the last and some are looked at") {
     Seeded random(1);
     const auto points = analysis::points_of(compiled.policy, one, 8, random);
     const auto has = [&](const char* name) {
-        return std::any_of(points.begin(), points.end(), [&](const Point& point) { return point.name == name; });
+        return std::any_of(points.begin(), points.end(), [&](const ProbePoint& point) { return point.name == name; });
     };
     CHECK(has("0"));
     CHECK(has("1"));
@@ -89,7 +89,7 @@ TEST_CASE("a packet at a point is there, and hinges on it") {
         analysis::Aim aim(policy, random);
         std::size_t points = 0, right = 0;
         for (const policy::ExprId one : analysis::comparisons_of(policy, root))
-            for (const Point& point : analysis::points_of(policy, one, 32, random)) {
+            for (const ProbePoint& point : analysis::points_of(policy, one, 32, random)) {
                 analysis::Probe probe(random);
                 aim.hinge_on(probe, root, one);
                 probe.apply(point);
