@@ -20,7 +20,7 @@ function(weir_bpf_template name source target)
   set(bitcode ${CMAKE_CURRENT_BINARY_DIR}/${name}.bc)
   add_custom_command(
     OUTPUT ${bitcode}
-    COMMAND ${WEIR_CLANG} ${ARGN} -std=gnu11 -O2 -g -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
+    COMMAND ${WEIR_CLANG} -std=gnu11 -O2 -g ${ARGN} -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
             -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-compilation-dir=. -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -emit-llvm -c ${source} -o ${bitcode} -MD -MF ${bitcode}.d
     DEPENDS ${source}

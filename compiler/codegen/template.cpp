@@ -2,7 +2,6 @@
 #include "compiler/codegen/template.h"
 
 #include <llvm/Bitcode/BitcodeReader.h>
-#include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Transforms/Utils/ModuleUtils.h>
@@ -51,20 +50,18 @@ Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMCon
     static constexpr Embedded kTemplates[] = {{weir_template_policy_bpf_begin, weir_template_policy_bpf_end},
                                               {weir_template_policy_egress_begin, weir_template_policy_egress_end},
                                               {weir_template_policy_host_begin, weir_template_policy_host_end}};
-    const bool bpf = target != Target::kHost;
     const Embedded& embedded = kTemplates[static_cast<std::size_t>(target)];
     const llvm::StringRef bytes(embedded.begin, static_cast<std::size_t>(embedded.end - embedded.begin));
-    // BPF: each policy needs a few functions. They are read when it is known which (Template::drop_unused).
+    // Each policy needs a few functions. They are read when it is known which (Template::drop_unused).
     const llvm::MemoryBufferRef buffer(bytes, "policy");
-    auto module = bpf ? llvm::getLazyBitcodeModule(buffer, context) : llvm::parseBitcodeFile(buffer, context);
+    auto module = llvm::getLazyBitcodeModule(buffer, context);
     if (!module) return bug_of_ours("the policy template cannot be read: " + llvm::toString(module.takeError()));
-    if (!bpf) llvm::StripDebugInfo(**module);
     (*module)->convertToNewDbgValues();
     for (llvm::Function& function : **module) {
         function.removeFnAttr("target-cpu");
         function.removeFnAttr("target-features");
     }
-    if (bpf) read_body(*(*module)->getFunction("weir_policy"));  // every policy needs it
+    read_body(*(*module)->getFunction("weir_policy"));  // every policy needs it
     return std::move(*module);
 }
 

@@ -16,7 +16,7 @@ namespace weir::codegen {
 // kHost: both directions.
 enum class Target : std::uint8_t { kBpf, kBpfEgress, kHost };
 
-// The module of the target's template. For BPF, function bodies are read when drop_unused() knows which are needed.
+// The module of the target's template. Function bodies are read when drop_unused() knows which are needed.
 Result<std::unique_ptr<llvm::Module>> open_template(Target target, llvm::LLVMContext& context);
 // Reads the bodies of the functions with these names now, while nobody waits.
 void read_functions(llvm::Module& module, std::span<const std::string> names);
