@@ -140,6 +140,13 @@ std::vector<std::uint32_t> first_numbers(HostMap& map, std::uint32_t count, std:
     return numbers;
 }
 
+llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> make_jit(NativeEngine::Made made) {
+    auto machine = llvm::orc::JITTargetMachineBuilder::detectHost();
+    if (!machine) return machine.takeError();
+    if (made == NativeEngine::Made::kQuickly) machine->setCodeGenOptLevel(llvm::CodeGenOptLevel::None);
+    return llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*machine)).create();
+}
+
 }  // namespace
 
 // The code for one direction.
@@ -151,7 +158,8 @@ struct HostProgram {
     weir_sample* samples_at = nullptr;  // the program's, and as they were
     std::vector<weir_sample> samples;
 
-    Status make(const Compiled& compiled, packet::Direction direction, Tables& tables, Maps& maps);
+    Status make(const Compiled& compiled, NativeEngine::Made made, packet::Direction direction, Tables& tables,
+                Maps& maps);
     Status fill_tables(const bpf::Object& object);
     template <typename T>
     Result<T*> address_of(const std::string& name) {
@@ -185,7 +193,8 @@ Status HostProgram::fill_tables(const bpf::Object& object) {
 }
 
 // The maps are made with the first program of an engine; both know them by name.
-Status HostProgram::make(const Compiled& compiled, packet::Direction direction, Tables& tables, Maps& maps) {
+Status HostProgram::make(const Compiled& compiled, NativeEngine::Made made, packet::Direction direction, Tables& tables,
+                         Maps& maps) {
     auto context = std::make_unique<llvm::LLVMContext>();
     llvm_errors = std::make_unique<LlvmErrors>(*context);
     auto opened = open_template(Target::kHost, *context);
@@ -206,9 +215,9 @@ Status HostProgram::make(const Compiled& compiled, packet::Direction direction, 
 
     if (maps.empty()) maps = make_maps(compiled, object);
     bind_host_symbols(*module, maps);
-    auto made = llvm::orc::LLJITBuilder().create();
-    if (!made) return bug_of_ours("no native code can be made here: " + llvm::toString(made.takeError()));
-    jit = std::move(*made);
+    auto compiler = make_jit(made);
+    if (!compiler) return bug_of_ours("no native code can be made here: " + llvm::toString(compiler.takeError()));
+    jit = std::move(*compiler);
     module->setDataLayout(jit->getDataLayout());
     module->setTargetTriple(jit->getTargetTriple().str());
     optimise(*module, nullptr);
@@ -242,7 +251,7 @@ void NativeEngine::State::name_interface(std::string_view name) {
 NativeEngine::NativeEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 NativeEngine::~NativeEngine() = default;
 
-Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compiled) {
+Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compiled, Made made) {
     static const bool ready = [] {
         llvm::InitializeNativeTarget();
         llvm::InitializeNativeTargetAsmPrinter();
@@ -252,12 +261,12 @@ Result<std::unique_ptr<NativeEngine>> NativeEngine::create(const Compiled& compi
     auto state = std::make_unique<State>();
     state->compiled = &compiled;
     state->tables = std::make_unique<Tables>(compiled.policy);
-    if (Status made = state->in.make(compiled, packet::Direction::kIn, *state->tables, state->maps); !made)
-        return made.error();
+    if (Status done = state->in.make(compiled, made, packet::Direction::kIn, *state->tables, state->maps); !done)
+        return done.error();
     if (compiled.egress) {
         Tables tables(compiled.policy);
-        if (Status made = state->out.make(compiled, packet::Direction::kOut, tables, state->maps); !made)
-            return made.error();
+        if (Status done = state->out.make(compiled, made, packet::Direction::kOut, tables, state->maps); !done)
+            return done.error();
     }
     return std::unique_ptr<NativeEngine>(new NativeEngine(std::move(state)));
 }

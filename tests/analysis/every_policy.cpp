@@ -6,9 +6,14 @@
 // programs may be loaded; 0: none. Status 0: all agree, 1: one does not.
 #include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "bpf/abi.h"
+#include "compiler/codegen/native.h"
+#include "compiler/oracle/evaluate.h"
 #include "tests/analysis/shape.h"
 #include "tests/analysis/small_policy.h"
 #include "tests/support/engines.h"
@@ -101,19 +106,61 @@ struct Sums {
     std::uint64_t policies = 0, in_kernel = 0, packets = 0;
 };
 
-// What is wrong with a policy; empty where nothing is.
-std::string fault_of(const SmallPolicy& policy, const Domain& domain, Evaluators::Kernel kernel, Sums& sums) {
-    auto created = Evaluators::create("default pass\nmalformed drop\n" + policy.text(domain), {}, kernel);
-    if (!created) return "it is refused: " + created.error().message;
+// The evaluators of one policy. Without the kernel its program is made quickly, and the oracle is shown packets that
+// were read once.
+class Small {
+public:
+    Small(const std::string& text, Evaluators::Kernel kernel) : analysed_(analysed(text)) {
+        if (analysed_.compiled == nullptr) {
+            refused_ = analysed_.said;
+        } else if (kernel == Evaluators::Kernel::kToo) {
+            auto created = Evaluators::create(std::move(analysed_), kernel);
+            if (created) all_ = std::move(*created);
+            refused_ = why_not(created);
+        } else {
+            auto native = codegen::NativeEngine::create(*analysed_.compiled, codegen::NativeEngine::Made::kQuickly);
+            if (native) native_ = std::move(*native);
+            if (!native) refused_ = native.error().message;
+            oracle_.emplace(analysed_.compiled->policy);
+        }
+    }
+    const std::string& refused() const { return refused_; }
+
+    // The oracle's judgement; what another evaluator says otherwise is added to `difference`.
+    Judged judge(const Bytes& frame, const packet::Packet& packet, std::string& difference) {
+        if (all_) return all_->judge(frame, difference);
+        const Judged judged = tooling::judged_from(oracle_->judge(packet, 0));
+        const codegen::NativeJudgement native = native_->judge(frame, 0);
+        const std::uint32_t rule = judged.by == Judged::By::kRule        ? judged.rule
+                                   : judged.by == Judged::By::kMalformed ? WEIR_RULE_MALFORMED
+                                                                         : WEIR_RULE_DEFAULT;
+        if (native.verdict != judged.verdict || native.rule != rule || native.matched != judged.matched)
+            difference += fmt::format("native: verdict {} by {}\n", native.verdict, native.rule);
+        return judged;
+    }
+
+private:
+    Analysed analysed_;
+    std::string refused_;
+    std::unique_ptr<Evaluators> all_;
+    std::unique_ptr<codegen::NativeEngine> native_;
+    std::optional<oracle::Oracle> oracle_;
+};
+
+// What is wrong with a policy; empty where nothing is. `read`: the domain's packets.
+std::string fault_of(const SmallPolicy& policy, const Domain& domain, const std::vector<packet::Packet>& read,
+                     Evaluators::Kernel kernel, Sums& sums) {
+    Small evaluators("default pass\nmalformed drop\n" + policy.text(domain), kernel);
+    if (!evaluators.refused().empty()) return "it is refused: " + evaluators.refused();
     const std::vector<Packets> matches = matches_of(policy, domain);
     for (std::size_t at = 0; at < domain.sent.size(); ++at) {
         const Bytes& frame = domain.sent[at].frame;
         std::string difference;
-        const Judged judged = (*created)->judge(frame, difference);
+        const Judged judged = evaluators.judge(frame, read[at], difference);
         std::size_t rule = 0;
         while (rule < matches.size() && !matches[rule].has(at)) ++rule;
         const bool is_rule = rule < matches.size();
-        const bool is_drop = is_rule ? policy.rules[rule].verdict == "drop" : packet::Packet(frame).malformed();
+        const bool is_drop = is_rule ? policy.rules[rule].verdict == "drop" : read[at].malformed();
         const auto verdict = is_drop ? policy::VerdictKind::kDrop : policy::VerdictKind::kPass;
         const bool is_as_written = judged.verdict == static_cast<std::uint32_t>(verdict) &&
                                    (judged.by == Judged::By::kRule) == is_rule && (!is_rule || judged.rule == rule);
@@ -127,12 +174,16 @@ std::string fault_of(const SmallPolicy& policy, const Domain& domain, Evaluators
 int run(const Family& family, const Options& options) {
     const auto begin = std::chrono::steady_clock::now();
     Domain domain{.name = family.name, .atoms = family.atoms};
-    for (const Bytes& frame : family.frames) domain.sent.push_back({.frame = frame});
+    std::vector<packet::Packet> read;
+    for (const Bytes& frame : family.frames) {
+        domain.sent.push_back({.frame = frame});
+        read.emplace_back(frame);
+    }
     // All packets stay: that some are the same to the comparisons is what the evaluators have to find.
     for (const Atom& atom : domain.atoms) {
         Packets where(domain.sent.size());
         for (std::size_t i = 0; i < domain.sent.size(); ++i)
-            if (atom.holds(packet::Packet(domain.sent[i].frame))) where.add(i);
+            if (atom.holds(read[i])) where.add(i);
         domain.where.push_back(where);
     }
     domain.out = Packets(domain.sent.size());
@@ -143,7 +194,7 @@ int run(const Family& family, const Options& options) {
         const bool in_kernel = options.kernel != 0 && sums.policies % options.kernel == 0 && Evaluators::kernel_runs();
         const SmallPolicy policy = policy_of(number, conditions);
         const std::string fault =
-            fault_of(policy, domain, in_kernel ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot, sums);
+            fault_of(policy, domain, read, in_kernel ? Evaluators::Kernel::kToo : Evaluators::Kernel::kNot, sums);
         sums.in_kernel += in_kernel ? 1 : 0;
         if (fault.empty()) continue;
         fmt::print("{}, policy {}: {}\n{}\n", family.name, number, fault, policy.text(domain));
