@@ -2,6 +2,7 @@
 #include "compiler/analysis/lint.h"
 
 #include <algorithm>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -34,7 +35,9 @@ private:
     policy::ExprId narrowest_contradiction(policy::ExprId id);
     Reach::Found fixed_takers(Bdd::Node packets, RuleNumber number);
     std::vector<RuleNumber> needed(Bdd::Node packets, const Reach::Found& found);
-    std::vector<RuleNumber> fewest(Bdd::Node packets, std::vector<RuleNumber> rules);
+    bool match_all(Bdd::Node packets, const std::vector<RuleNumber>& rules);
+    std::vector<RuleNumber> fewest(Bdd::Node packets, const std::vector<RuleNumber>& takers,
+                                   std::vector<RuleNumber> rules);
     void shadowed(RuleNumber number, Bdd::Node packets, Reach::Found by);
     bool gives_same(RuleNumber number, RuleNumber later) const;
     void find_tested();
@@ -172,19 +175,37 @@ std::vector<RuleNumber> Linter::needed(Bdd::Node packets, const Reach::Found& fo
         kept.push_back(rules[i]);
         left = bdd.without(left, reach_.matches(rules[i]));
     }
-    return fewest(whole, std::move(kept));
+    return fewest(whole, found.takers, std::move(kept));
+}
+
+// Do these rules together match all of the packets that a reader makes?
+bool Linter::match_all(Bdd::Node packets, const std::vector<RuleNumber>& rules) {
+    for (const RuleNumber rule : rules) packets = reach_.bdd().without(packets, reach_.matches(rule));
+    return !reach_.find(packets, 0, {}).exists && !spent();
 }
 
 // What is left without one of the rules may be packets that no reader makes: a closer look, where it is cheap.
-std::vector<RuleNumber> Linter::fewest(Bdd::Node packets, std::vector<RuleNumber> rules) {
+std::vector<RuleNumber> Linter::fewest(Bdd::Node packets, const std::vector<RuleNumber>& takers,
+                                       std::vector<RuleNumber> rules) {
     constexpr std::size_t kMost = 8;
-    for (std::size_t i = 0; rules.size() > 1 && rules.size() <= kMost && i < rules.size();) {
-        RuleMarks others(takers_.size());
-        for (const RuleNumber rule : rules) others[rule] = rule != rules[i];
-        if (reach_.find(packets, rules.back() + 1, others).exists)
-            ++i;
+    if (rules.size() > kMost) return rules;
+    for (std::size_t i = 0; rules.size() > 1 && i < rules.size();) {
+        std::vector<RuleNumber> others = rules;
+        others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+        if (match_all(packets, others))
+            rules = std::move(others);
         else
-            rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(i));
+            ++i;
+    }
+    // They were left out one after the other: others of the takers may be fewer.
+    if (rules.size() < 2 || takers.size() > kMost || spent()) return rules;
+    std::vector<RuleNumber> chosen;
+    for (std::uint32_t choice = 1; choice < 1u << takers.size() && rules.size() > 1; ++choice) {
+        if (static_cast<std::size_t>(std::popcount(choice)) >= rules.size()) continue;
+        chosen.clear();
+        for (std::size_t i = 0; i < takers.size(); ++i)
+            if ((choice >> i & 1) != 0) chosen.push_back(takers[i]);
+        if (match_all(packets, chosen)) rules = chosen;
     }
     return rules;
 }
