@@ -2,6 +2,7 @@
 #include "compiler/analysis/needless.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <vector>
@@ -29,6 +30,8 @@ public:
             rule_ = &policy_.rules[i];
             if (reach_.is_unknown(static_cast<RuleNumber>(i)) || !is_suspect(rule_->condition)) continue;
             const Reach::Scope scope(reach_);
+            changed_.clear();
+            around_.clear();
             Bdd::Node packets = reach_.sets().universe().direction(rule_->direction);
             for (const policy::StateTerm& term : rule_->terms)  // false without its keys
                 for (const policy::KeyField& key : term.keys)
@@ -102,47 +105,88 @@ private:
 
     bool exists(Bdd::Node packets) { return reach_.find(packets, 0, none_).exists && !bdd_.spent(); }
 
-    // `packets`: those for which it matters whether this part of the condition holds.
-    void walk(policy::ExprId id, Bdd::Node packets) {
-        if (bdd_.spent()) return;
-        if (const auto* negated = std::get_if<policy::Not>(&expr(id).node)) return walk(negated->operand, packets);
+    // The condition without what is needless in it, as far as that is known: so all of it may go together.
+    Bdd::Node set_of(policy::ExprId id) {
+        const auto changed = changed_.find(id);
+        if (changed == changed_.end()) return reach_.sets().raw(id);
+        if (const auto* negated = std::get_if<policy::Not>(&expr(id).node))
+            return bdd_.complement(set_of(negated->operand));
+        const std::vector<policy::ExprId>& parts = *operands(id);
+        const bool is_all = std::holds_alternative<policy::And>(expr(id).node);
+        Bdd::Node whole = is_all ? Bdd::kTrue : Bdd::kFalse;
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            if (changed->second.empty() || changed->second[i])
+                whole = is_all ? bdd_.both(whole, set_of(parts[i])) : bdd_.either(whole, set_of(parts[i]));
+        return whole;
+    }
+
+    // `packets`: those for which it matters whether this part of the condition holds. True where a part of it is
+    // needless.
+    bool walk(policy::ExprId id, Bdd::Node packets) {
+        if (bdd_.spent()) return false;
+        if (const auto* negated = std::get_if<policy::Not>(&expr(id).node)) {
+            const bool changes = walk(negated->operand, packets);
+            if (changes) changed_[id];
+            return changes;
+        }
         const std::vector<policy::ExprId>* parts = operands(id);
         const Span span = expr(id).span;
         if (parts == nullptr || parts->size() > kMaxOperands || !is_written(*parts) ||
             always_.contains({span.file, span.begin, span.end}))
-            return;
+            return false;
+        const std::vector<bool> all(parts->size(), true);
+        std::vector<bool> kept = all;
+        if (std::holds_alternative<policy::Or>(expr(id).node)) drop_never_true(id, packets, kept);
+        drop_implied(id, packets, kept);
+        bool changes = kept != all;
+        if (changes) changed_[id] = kept;
+        for (std::size_t i = 0; i < parts->size(); ++i) {
+            const bool has_parts = operands((*parts)[i]) != nullptr || is_not((*parts)[i]);
+            if (!kept[i] || !has_parts) continue;
+            const std::size_t outer = around_.size();
+            for (std::size_t j = 0; j < parts->size(); ++j)
+                if (j != i && kept[j]) add_members((*parts)[j], around_);
+            const bool changes_part = walk((*parts)[i], decided_by(id, i, packets, kept));
+            around_.resize(outer);
+            if (!changes_part) continue;
+            changes = true;
+            changed_[id] = kept;
+        }
+        return changes;
+    }
+    // Packets for which the part decides, the others that are kept being as they are.
+    Bdd::Node decided_by(policy::ExprId id, std::size_t part, Bdd::Node packets, const std::vector<bool>& kept) {
+        const std::vector<policy::ExprId>& parts = *operands(id);
         const bool is_all = std::holds_alternative<policy::And>(expr(id).node);
-        std::vector<bool> kept(parts->size(), true);
-        // Packets for which the part decides, the others that are kept being as they are.
-        const auto decided_by = [&](std::size_t part) {
-            Bdd::Node left = packets;
-            for (std::size_t i = 0; i < parts->size(); ++i) {
-                if (i == part || !kept[i]) continue;
-                const Bdd::Node holds = reach_.sets().raw((*parts)[i]);
-                left = is_all ? bdd_.both(left, holds) : bdd_.without(left, holds);
-            }
-            return left;
-        };
-        for (std::size_t i = 0; !is_all && i < parts->size(); ++i) {
-            if (!is_own((*parts)[i]) || exists(bdd_.both(packets, reach_.sets().raw((*parts)[i]))) || bdd_.spent())
-                continue;
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            if (i == part || !kept[i]) continue;
+            packets = is_all ? bdd_.both(packets, set_of(parts[i])) : bdd_.without(packets, set_of(parts[i]));
+        }
+        return packets;
+    }
+    void drop_never_true(policy::ExprId id, Bdd::Node packets, std::vector<bool>& kept) {
+        const std::vector<policy::ExprId>& parts = *operands(id);
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            if (!is_own(parts[i]) || exists(bdd_.both(packets, reach_.sets().raw(parts[i]))) || bdd_.spent()) continue;
             kept[i] = false;
             say(id, i, "this part is never true: the rest of the condition excludes it");
         }
-        for (std::size_t i = parts->size(); i-- > 0;) {  // of two that are the same the later one is needless
-            std::vector<Member> of_others;
-            for (std::size_t j = 0; j < parts->size(); ++j)
-                if (j != i && kept[j]) add_members((*parts)[j], of_others);
-            if (!kept[i] || !is_own((*parts)[i]) || !is_looked_at((*parts)[i], of_others)) continue;
-            const Bdd::Node left = decided_by(i), holds = reach_.sets().raw((*parts)[i]);
+    }
+    void drop_implied(policy::ExprId id, Bdd::Node packets, std::vector<bool>& kept) {
+        const std::vector<policy::ExprId>& parts = *operands(id);
+        const bool is_all = std::holds_alternative<policy::And>(expr(id).node);
+        for (std::size_t i = parts.size(); i-- > 0;) {  // of two that are the same the later one is needless
+            std::vector<Member> of_others = around_;
+            for (std::size_t j = 0; j < parts.size(); ++j)
+                if (j != i && kept[j]) add_members(parts[j], of_others);
+            if (!kept[i] || !is_own(parts[i]) || !is_looked_at(parts[i], of_others)) continue;
+            const Bdd::Node left = decided_by(id, i, packets, kept), holds = reach_.sets().raw(parts[i]);
             if (exists(is_all ? bdd_.without(left, holds) : bdd_.both(left, holds)) || bdd_.spent()) continue;
             kept[i] = false;
             say(id, i,
                 is_all ? "this part is true whenever the rest of the condition is"
                        : "this part is true only where the rest of the condition is");
         }
-        for (std::size_t i = 0; i < parts->size(); ++i)
-            if (kept[i] && (operands((*parts)[i]) != nullptr || is_not((*parts)[i]))) walk((*parts)[i], decided_by(i));
     }
     bool is_not(policy::ExprId id) const { return std::holds_alternative<policy::Not>(expr(id).node); }
 
@@ -169,6 +213,9 @@ private:
     Bdd& bdd_;
     Diagnostics& diagnostics_;
     const policy::Rule* rule_ = nullptr;
+    std::vector<Member> around_;  // what is read beside the part that is walked
+    // Of the rule: conditions that have needless parts, and which of their parts stay; empty: all.
+    std::map<policy::ExprId, std::vector<bool>> changed_;
     RuleMarks none_ = RuleMarks(policy_.rules.size());
     std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> always_;  // W410 says more of these
 };

@@ -49,23 +49,46 @@ std::optional<Interval> interval_of(const Value& value) {
     return std::nullopt;
 }
 
-// Of an entry that is covered, and of one that covers it and is not covered itself.
-using Pair = std::pair<std::size_t, std::size_t>;
+// An entry that is covered, and what covers it: one, or two that have a part of it each. Without all that are covered
+// the others have the same values.
+struct Covered {
+    std::size_t entry = 0, by = 0;
+    std::optional<std::size_t> rest_by{};
+    friend auto operator<=>(const Covered&, const Covered&) = default;
+};
+
+// Is nothing between the end of the one and the begin of the other?
+bool meet(const Interval& one, const Interval& other) {
+    return one.kind == other.kind && (other.first <= one.last || policy::previous(other.first) == one.last);
+}
 
 // An interval stands behind all that may cover it: of two that are equal the earlier entry covers the later one.
-void find_covered(std::vector<Interval>& intervals, std::vector<Pair>& covered) {
+void find_covered(std::vector<Interval>& intervals, std::vector<Covered>& covered) {
     std::sort(intervals.begin(), intervals.end(), [](const Interval& a, const Interval& b) {
         if (a.kind != b.kind) return a.kind < b.kind;
         if (a.first != b.first) return a.first < b.first;
         return a.last != b.last ? a.last > b.last : a.entry < b.entry;
     });
-    const Interval* widest = nullptr;  // the one that ends last
+    std::size_t kept = 0;  // of those so far that no other covers; the last of them is the one that ends last
     for (const Interval& one : intervals) {
-        if (widest != nullptr && widest->kind == one.kind && one.last <= widest->last)
-            covered.emplace_back(one.entry, widest->entry);
+        if (kept != 0 && intervals[kept - 1].kind == one.kind && one.last <= intervals[kept - 1].last)
+            covered.push_back({one.entry, intervals[kept - 1].entry});
         else
-            widest = &one;
+            intervals[kept++] = one;
     }
+    // Those begin and end one after another. So what two or more cover together, its neighbours do.
+    for (std::size_t i = 1, before = 0; i + 1 < kept; ++i) {
+        if (meet(intervals[before], intervals[i + 1]))
+            covered.push_back({intervals[i].entry, intervals[before].entry, intervals[i + 1].entry});
+        else
+            before = i;
+    }
+}
+
+// As packets have it: small letters, no final dot.
+std::string domain_of(std::string_view text) {
+    if (text.size() > 1 && text.ends_with('.')) text.remove_suffix(1);
+    return packet::domain_of_text(text).text();
 }
 
 // The nearest name that this one is under, and that is among these.
@@ -95,7 +118,7 @@ public:
 private:
     void look(const ast::Policy& policy, const ast::SetLiteral& list, Names names) {
         std::vector<Interval> intervals;
-        std::vector<Pair> covered;
+        std::vector<Covered> covered;
         std::unordered_map<std::string, std::size_t> texts;
         for (std::size_t i = 0; i < list.elements.size(); ++i) {
             const auto* literal = std::get_if<ast::Literal>(&policy.expr(list.elements[i]).node);
@@ -104,37 +127,43 @@ private:
                 interval->entry = i;
                 intervals.push_back(*interval);
             } else if (const auto* text = std::get_if<Text>(&literal->value)) {
-                const std::string name =
-                    names == Names::kDomains ? packet::domain_of_text(text->bytes).text() : text->bytes;
-                if (const auto [at, is_new] = texts.emplace(name, i); !is_new) covered.emplace_back(i, at->second);
+                const std::string name = names == Names::kDomains ? domain_of(text->bytes) : text->bytes;
+                if (const auto [at, is_new] = texts.emplace(name, i); !is_new) covered.push_back({i, at->second});
             }
         }
         find_covered(intervals, covered);
         if (names == Names::kDomains)
             for (const auto& [name, entry] : texts)
-                if (const auto at = parent(texts, name); at != texts.end()) covered.emplace_back(entry, at->second);
+                if (const auto at = parent(texts, name); at != texts.end()) covered.push_back({entry, at->second});
         std::sort(covered.begin(), covered.end());
         std::size_t kept_end = list.elements.size();  // behind the last entry that stays
-        for (auto last = covered.rbegin(); last != covered.rend() && last->first + 1 == kept_end; ++last) --kept_end;
+        for (auto last = covered.rbegin(); last != covered.rend() && last->entry + 1 == kept_end; ++last) --kept_end;
         for (std::size_t i = 0; i < covered.size() && i < kMaxSaid; ++i)
             say(policy, list, covered[i], i + 1 == kMaxSaid ? covered.size() - kMaxSaid : 0, kept_end);
     }
 
     // `more`: so many others are not said.
-    void say(const ast::Policy& policy, const ast::SetLiteral& list, Pair pair, std::size_t more,
+    void say(const ast::Policy& policy, const ast::SetLiteral& list, const Covered& covered, std::size_t more,
              std::size_t kept_end) {
-        const Span one = policy.expr(list.elements[pair.first]).span;
-        const Span other = policy.expr(list.elements[pair.second]).span;
+        const auto span_of = [&](std::size_t entry) { return policy.expr(list.elements[entry]).span; };
+        const Span one = span_of(covered.entry), other = span_of(covered.by);
         const std::string_view text = sources_.text(one), by = sources_.text(other);
-        diagnostics_.add(
-            {.code = Code::W413,
-             .span = one,
-             .message = text == by ? fmt::format("`{}` stands twice in this list", text)
-                                   : fmt::format("`{}` is covered by `{}` in the same list", text, by),
-             .label = "changes nothing",
-             .help = more == 0 ? "remove it" : fmt::format("remove it; so are {} more entries of this list", more),
-             .fix = Fix{without(policy, list, pair.first, kept_end), ""},
-             .notes = {{other, text == by ? "here first" : "has all of it"}}});
+        Diagnostic found{
+            .code = Code::W413,
+            .span = one,
+            .message = text == by ? fmt::format("`{}` stands twice in this list", text)
+                                  : fmt::format("`{}` is covered by `{}` in the same list", text, by),
+            .label = "changes nothing",
+            .help = more == 0 ? "remove it" : fmt::format("remove it; so are {} more entries of this list", more),
+            .fix = Fix{without(policy, list, covered.entry, kept_end), ""},
+            .notes = {{other, text == by ? "here first" : "has all of it"}}};
+        if (covered.rest_by) {
+            const Span rest = span_of(*covered.rest_by);
+            found.message =
+                fmt::format("`{}` is covered by `{}` and `{}` in the same list", text, by, sources_.text(rest));
+            found.notes = {{other, "has the first part of it"}, {rest, "has the rest"}};
+        }
+        diagnostics_.add(std::move(found));
     }
 
     // The entry with the comma that it needs no more: the one behind it, but at the list's end the one before it.
@@ -186,11 +215,11 @@ InFile covered_networks(const policy::Set& set) {
         intervals.push_back(of_addresses(first_address(net), last_address(net)));
         intervals.back().entry = i;
     }
-    std::vector<Pair> covered;
+    std::vector<Covered> covered;
     find_covered(intervals, covered);
     if (covered.empty()) return {};
-    return {covered.size(), fmt::format("`{}` by `{}`", to_string(net_at(covered.front().first)),
-                                        to_string(net_at(covered.front().second)))};
+    return {covered.size(), fmt::format("`{}` by `{}`", to_string(net_at(covered.front().entry)),
+                                        to_string(net_at(covered.front().by)))};
 }
 
 }  // namespace

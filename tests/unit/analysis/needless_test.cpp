@@ -47,6 +47,7 @@ TEST_CASE("a part of an `or` that others have, or that never holds, is needless"
     CHECK(needless("tcp and (udp.dport == 53 or tcp.dport == 53)") == Texts{"udp.dport == 53"});
     CHECK(needless("icmp or (tcp.dport == 22 and tcp.dport == 80)").size() == 1);
     CHECK(needless("not (tcp.dport in 1..1024 or tcp.dport == 22)") == Texts{"tcp.dport == 22"});
+    CHECK(needless("port.src != 1024 or (port.src >= 1024 and tcp.dport > 1024)") == Texts{"port.src >= 1024"});
 }
 
 TEST_CASE("nothing is said of parts that change something, or that people write") {
