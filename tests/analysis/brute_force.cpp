@@ -1,6 +1,8 @@
-// What `weir check` says of rules (W401, W402, W403), against enumeration: small policies by chance over the domains of
-// domains.h, whose packets are enough to refute each wrong claim and to find each missing one.
+// What `weir check` says of rules (W401, W402, W403), of parts of their conditions (W414) and of entries of lists
+// (W413), against enumeration: small policies by chance over the domains of domains.h, whose packets are enough to
+// refute each wrong claim and to find each missing one, and as many lists.
 //   test_brute_force [--seed N] [--policies N] [--domain NAME] [--show N] [--allowed N]
+// --domain: of domains.h, or `lists`.
 // --show: how many faults of each kind are printed, each with the smallest policy that has it. Status 0: none, 1: one.
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "tests/analysis/claims.h"
+#include "tests/analysis/parts.h"
 
 using namespace weir;
 using namespace weir::tests;
@@ -30,8 +33,10 @@ Faults faults_in(const SmallPolicy& policy, const Domain& domain, TrueClaims& tr
         const std::size_t at = packets.first();
         return at < domain.sent.size() ? "it matches " + to_hex(domain.sent[at].frame) : "it matches no packet";
     };
-    return faults_of(policy, said, truth_of(policy, matches_of(policy, domain), Packets(domain.sent.size())), witness,
-                     true_claims);
+    Faults faults = faults_of(policy, said, truth_of(policy, matches_of(policy, domain), Packets(domain.sent.size())),
+                              witness, true_claims);
+    faults.merge(part_faults(policy, said, domain, true_claims));
+    return faults;
 }
 
 void print_fault(const SmallPolicy& policy, const Domain& domain, std::uint64_t seed, const std::string& kind) {
@@ -44,6 +49,23 @@ void print_fault(const SmallPolicy& policy, const Domain& domain, std::uint64_t 
     fmt::print("{}, domain {}, seed {}: {}\n{}\n", kind, domain.name, seed, faults_in(least, domain, unused)[kind],
                least.text(domain));
     std::fflush(stdout);
+}
+
+using Sums = std::map<std::string, std::uint64_t>;
+
+// How many faults of each kind.
+Sums faults_of_lists(const Options& options, TrueClaims& true_claims) {
+    Sums sums;
+    for (std::uint64_t i = 0; i < options.policies; ++i) {
+        Random random(options.seed + i);
+        std::string text;
+        for (const auto& [kind, why] : list_faults(random, text, true_claims))
+            if (sums[kind]++ < options.show) fmt::print("{}, seed {}: {}\n{}\n", kind, options.seed + i, why, text);
+    }
+    fmt::print("{} lists", options.policies);
+    for (const auto& [kind, count] : sums) fmt::print(", {} {}", count, kind);
+    fmt::print("\n");
+    return sums;
 }
 
 Options read(int argc, char** argv) {
@@ -67,12 +89,14 @@ int main(int argc, char** argv) {
     std::vector<const NamedDomain*> chosen;
     for (const NamedDomain& named : all_domains())
         if (options.domain.empty() || options.domain == named.name) chosen.push_back(&named);
-    if (chosen.empty()) {
+    const bool has_lists = options.domain.empty() || options.domain == "lists";
+    if (chosen.empty() && !has_lists) {
         fmt::print("there is no such domain\n");
         return 2;
     }
-    std::map<std::string, std::uint64_t> sums;
+    Sums sums;
     TrueClaims true_claims;
+    if (has_lists) sums = faults_of_lists(options, true_claims);
     std::uint64_t policies = 0;
     for (std::size_t at = 0; at < chosen.size(); ++at) {
         Domain domain = chosen[at]->make();
@@ -80,7 +104,7 @@ int main(int argc, char** argv) {
         read_packets(domain);
         const std::uint64_t share =
             (options.policies * (at + 1)) / chosen.size() - (options.policies * at) / chosen.size();
-        std::map<std::string, std::uint64_t> here;
+        Sums here;
         for (std::uint64_t i = 0; i < share; ++i, ++policies) {
             const std::uint64_t seed = options.seed + i;
             Random random(seed);

@@ -27,6 +27,9 @@ Said said_of(const std::string& text) {
     said.is_whole = loaded.linted;
     for (const Diagnostic& d : loaded.diagnostics.all()) {
         if (!loaded.compiled) said.refused += d.message + "\n";
+        if (d.code == Code::W413) said.covered.push_back({d.span.begin, d.span.end});
+        if (d.code == Code::W410) said.always.push_back({d.span.begin, d.span.end});
+        if (d.code == Code::W414) said.needless[number_of(d.rule)].push_back({d.span.begin, d.span.end});
         const char* code = rule_logic(d.code);
         if (code == nullptr || d.rule.empty()) continue;
         said.claims.insert(fmt::format("{} {}", code, d.rule));

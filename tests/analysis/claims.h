@@ -12,11 +12,20 @@
 
 namespace weir::tests {
 
+// From one byte of the policy's text to behind another.
+struct Place {
+    std::size_t begin = 0, end = 0;
+    bool has(const Place& other) const { return begin <= other.begin && other.end <= end; }
+};
+
 struct Said {
     std::set<std::string> claims{};  // "W401 r2"
     std::map<std::size_t, std::vector<std::size_t>> blockers{};
-    std::string refused{};  // why
-    bool is_whole = true;   // all rules were judged
+    std::map<std::size_t, std::vector<Place>> needless{};  // by rule: parts of its condition that change nothing, W414
+    std::vector<Place> covered{};                          // entries of lists that others cover, W413
+    std::vector<Place> always{};                           // an `or` that is true for each value, W410
+    std::string refused{};                                 // why
+    bool is_whole = true;                                  // all rules were judged
     bool has(const char* code, std::size_t rule) const { return claims.contains(fmt::format("{} r{}", code, rule)); }
 };
 // Of a policy whose rules are r0, r1, …

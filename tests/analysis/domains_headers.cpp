@@ -56,16 +56,20 @@ Domain link_domain() {
             shape.other_type = type;
             domain.sent.push_back({.frame = frame_of(shape)});
         }
+    std::vector<Bytes> multicasts;
     for (int tags = 0; tags <= 2; ++tags) {
         Shape shape;
         shape.tags = tags;
         shape.link = Shape::Link::kMpls;
-        for (const int count : {1, 2}) {
-            shape.labels = count;
-            Bytes frame = frame_of(shape);
-            frame[13 + 4u * static_cast<std::size_t>(tags)] = 0x48;  // a multicast packet's type
-            domain.sent.push_back({.frame = frame});
-        }
+        for (const int count : {1, 2})
+            for (const int version : {4, 6}) {
+                shape.labels = count;
+                shape.version = version;
+                Bytes frame = frame_of(shape);
+                frame[13 + 4u * static_cast<std::size_t>(tags)] = 0x48;  // a multicast packet's type
+                domain.sent.push_back({.frame = frame});
+                if (tags == 0) multicasts.push_back(frame);
+            }
         Bytes reply = arp_frame(2, hex("0a000001"), hex("0a000002"));
         shape = {.tags = tags};
         const Bytes tagged = frame_of(shape);
@@ -78,7 +82,9 @@ Domain link_domain() {
     for (int tags = 1; tags <= 3; ++tags)
         for (const std::uint16_t outer : Words{6, 7, 8, 99, 100, 101})
             for (const std::uint16_t inner : Words{6, 7, 8}) {
-                for (const Bytes& plain : all_shapes()) {
+                std::vector<Bytes> shapes = all_shapes();
+                shapes.insert(shapes.end(), multicasts.begin(), multicasts.end());
+                for (const Bytes& plain : shapes) {
                     if (plain.size() < 14 || is_tag(plain[12], plain[13])) continue;
                     Bytes frame = cut(plain, 12) + tag(0x8100, outer);
                     if (tags > 1) frame = frame + tag(0x8100, inner);

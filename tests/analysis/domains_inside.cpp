@@ -126,6 +126,8 @@ Domain icmp_domain() {
                             shape.payload = datagram_of(quoted);
                             domain.sent.push_back({.frame = frame_of(shape)});
                         }
+    for (const Carrier carrier : {Carrier::kVxlan, Carrier::kGre, Carrier::kIpip})
+        add_tunnelled(domain, carrier, 1, {});
     return domain;
 }
 
@@ -356,8 +358,9 @@ Domain inner_domain() {
                 for (const bool other : {false, true}) {
                     inner.destination = port;
                     inner.flags = flags;
-                    if (other) inner.source4 = hex("c0000201");
+                    inner.source4 = other ? hex("c0000201") : Shape{}.source4;
                     add_tunnelled(domain, Carrier::kVxlan, 1, inner);
+                    add_tunnelled(domain, Carrier::kGre, 1, inner);
                     if (inner.extensions.empty() && inner.options.empty()) add_quoted(domain, inner);
                 }
     // What an ICMP error has of a packet may end behind the ports.
@@ -392,7 +395,10 @@ Domain mac_domain() {
     domain.keys = {"eth.src"};
     add_all(domain, all_shapes());
     // IP, ARP, neither, at fault.
-    const std::vector<Bytes> shapes = {tcp4(), arp(), eth(0x88cc) + zeros(46), cut(tcp4(), 30), tcp6(), cut(arp(), 20)};
+    Shape at_fault;
+    at_fault.fault = Shape::Fault::kTransportCut;
+    const std::vector<Bytes> shapes = {tcp4(), arp(),          eth(0x88cc) + zeros(46), cut(tcp4(), 30),
+                                       tcp6(), cut(arp(), 20), frame_of(at_fault)};
     const std::vector<Bytes> macs = {hex("020000000000"), hex("020000000001"), hex("020000000002"),
                                      hex("01005dffffff"), hex("01005e000000"), hex("01005e000001"),
                                      hex("01005e00007f"), hex("01005e000080"), hex("01005e000002"),

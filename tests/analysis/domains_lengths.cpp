@@ -47,8 +47,35 @@ void add_filled(Domain& domain, Shape shape) {
     }
 }
 
+// The lengths of datagram and payload at a boundary at once, where options or an extension header between them can be
+// as long as that takes.
+void add_both_lengths(Domain& domain, Shape shape) {
+    constexpr std::size_t kMostOptions = 40;
+    const std::size_t headers = datagram_of(shape).size();
+    for (const std::size_t datagram : kDatagrams)
+        for (const std::size_t payload : kPayloads) {
+            if (datagram <= headers + payload) continue;
+            const std::size_t between = datagram - headers - payload;
+            if (between % (shape.version == 4 ? 4 : 8) != 0) continue;
+            if (shape.version == 4 && between > kMostOptions) continue;
+            Shape exact = shape;
+            exact.payload = zeros(payload);
+            if (shape.version == 4)
+                exact.options = Bytes(between, 1);
+            else
+                exact.extensions = {60}, exact.extension_words = static_cast<std::uint8_t>(between / 8 - 1);
+            add_padded(domain, exact);
+        }
+}
+
 // Each version with and without options, whole and as a first fragment.
 void add_versions(Domain& domain, Shape shape) {
+    for (const int version : {4, 6})
+        for (const bool more : {false, true}) {
+            shape.version = version;
+            shape.more = more;
+            add_both_lengths(domain, shape);
+        }
     for (const bool more : {false, true})
         for (const std::size_t options : {0, 4, 16, 40}) {
             shape.version = 4;
@@ -100,6 +127,16 @@ void add_others(Domain& domain) {
         shape.version = version;
         shape.fault = Shape::Fault::kIpVersion;
         add_filled(domain, shape);
+    }
+    // Ends in the TCP header before the shortest boundary of frames.
+    for (const int version : {4, 6}) {
+        Shape shape;
+        shape.version = version;
+        shape.protocol = 89;
+        shape.payload = zeros(5);
+        Bytes frame = frame_of(shape);
+        frame[14 + (version == 4 ? 9 : 6)] = 6;
+        domain.sent.push_back({.frame = frame});
     }
     Shape shape;
     shape.tcp_offset = 0;

@@ -1,8 +1,12 @@
 #include "tests/analysis/parts.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
+#include <sstream>
 #include <string_view>
+
+#include "compiler/packet/presence.h"
 
 namespace weir::tests {
 namespace {
@@ -55,6 +59,31 @@ bool is_within(const std::vector<std::size_t>& path, const std::vector<std::size
     return path.size() >= outer.size() && std::equal(outer.begin(), outer.end(), path.begin());
 }
 
+// What the comparisons of a condition read, without some of its parts. Several fields may be one.
+using Read = std::set<std::uint32_t>;
+using Parts = std::set<const SmallCondition*>;
+void add_read(const SmallCondition& condition, const Domain& domain, const Parts& without, Read& read) {
+    if (without.contains(&condition)) return;
+    for (const SmallCondition& operand : condition.operands) add_read(operand, domain, without, read);
+    if (condition.kind != Kind::kAtom) return;
+    std::istringstream words(domain.atoms[condition.atom].text);
+    for (std::string word; words >> word;) {
+        const auto field = packet::find_field(word);
+        if (!field) continue;
+        constexpr std::uint32_t kBits = 0x10000;  // beside all offsets
+        const auto bit = packet::flag_bit(*field);
+        read.insert(bit ? kBits + *bit : packet::offset(*field));
+    }
+}
+// Does the part read something that the rest of the condition reads, too?
+bool meets_rest(const SmallCondition& whole, const SmallCondition& part, Parts gone, const Domain& domain) {
+    Read of_part, of_rest;
+    add_read(part, domain, gone, of_part);
+    gone.insert(&part);
+    add_read(whole, domain, gone, of_rest);
+    return std::any_of(of_part.begin(), of_part.end(), [&](std::uint32_t one) { return of_rest.contains(one); });
+}
+
 // `tcp`, `not tcp`: what tells readers what a rule is about.
 bool names_a_header(const SmallCondition& condition, const Domain& domain) {
     if (condition.kind == Kind::kNot) return names_a_header(condition.operands.front(), domain);
@@ -70,7 +99,8 @@ void add_faults(SmallRule rule, std::size_t begin, const std::string& name, cons
     const bool is_beside = rule.key && rule.condition.kind != Kind::kAnd;
     if (is_beside) rule.condition = {.kind = Kind::kAnd, .operands = {rule.condition}};
     std::vector<Part> parts;
-    add_parts(rule.condition, domain, begin, {}, parts);
+    add_parts(rule.condition, domain, begin - (is_beside && !rule.condition.operands[0].operands.empty() ? 1 : 0), {},
+              parts);
     const Packets all = packets_without(rule, {}, domain);
     std::vector<std::vector<std::size_t>> gone;
     for (const Place& place : needless) {
@@ -87,10 +117,17 @@ void add_faults(SmallRule rule, std::size_t begin, const std::string& name, cons
     for (const Part& part : parts) {
         if (std::any_of(gone.begin(), gone.end(), [&](const auto& path) { return is_within(part.path, path); }))
             continue;
-        if (is_beside && part.path.size() == 1) continue;
         const SmallCondition& written = at(rule.condition, part.path);
+        Parts without;
+        for (const auto& path : gone) without.insert(&at(rule.condition, path));
         const auto is_said = [&](const Place& whole) { return whole.has(part.place); };
-        if (names_a_header(written, domain) || std::any_of(said.always.begin(), said.always.end(), is_said)) continue;
+        const auto& beside = at(rule.condition, std::span(part.path).first(part.path.size() - 1)).operands;
+        const auto is_kept = [&](const SmallCondition& one) { return !without.contains(&one); };
+        const bool is_alone = std::count_if(beside.begin(), beside.end(), is_kept) == 1;
+        if (is_alone || names_a_header(written, domain) || !meets_rest(rule.condition, written, without, domain) ||
+            std::any_of(said.always.begin(), said.always.end(), is_said) ||
+            !same(all, packets_without(rule, {part.path}, domain)))
+            continue;
         std::vector<std::vector<std::size_t>> more = gone;
         more.push_back(part.path);
         if (!same(all, packets_without(rule, more, domain))) continue;

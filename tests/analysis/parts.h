@@ -7,7 +7,7 @@
 namespace weir::tests {
 
 // "W414 false alarm": the condition holds for other packets without that part. "W414 together": without all the parts
-// that are said. "W414 missed": without those it still has one that changes nothing.
+// that are said. "W414 missed": without those it still has one that changes nothing, and reads what the rest reads.
 Faults part_faults(const SmallPolicy& policy, const Said& said, const Domain& domain, TrueClaims& true_claims);
 
 // A list by chance, of numbers, addresses, MACs, names or texts, with entries that cover others, and its faults: "W413

@@ -56,27 +56,39 @@ Packets SmallCondition::packets(const Domain& domain) const {
     const std::size_t size = domain.sent.size();
     if (kind == Kind::kAtom) return domain.where[atom];
     if (kind == Kind::kNot) return Packets(size, true) - operands.front().packets(domain);
-    Packets packets = operands.front().packets(domain);
+    Packets packets(size, kind == Kind::kAnd);
     for (const SmallCondition& operand : operands)
         packets = kind == Kind::kAnd ? packets & operand.packets(domain) : packets | operand.packets(domain);
     return packets;
 }
 
-std::string SmallPolicy::text(const Domain& domain) const {
+std::string SmallPolicy::written(const Domain& domain, std::vector<std::size_t>& conditions_at) const {
     std::string text;
     if (std::any_of(rules.begin(), rules.end(), [](const SmallRule& rule) { return rule.alerts; }))
         text += "alert a { severity low message \"a\" }\n";
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const SmallRule& rule = rules[i];
-        const std::string state = rule.key ? fmt::format(" and rate({}) > 5/s", domain.keys[*rule.key]) : "";
-        std::string when = rule.condition.text(domain);
-        if (rule.key && rule.condition.kind == Kind::kOr) when = "(" + when + ")";
+        const bool is_in_parentheses = rule.key && rule.condition.kind == Kind::kOr;
+        text += fmt::format("rule r{} {{ {}{}when {}", i, rule.observe ? "observe " : "", rule.egress ? "egress " : "",
+                            is_in_parentheses ? "(" : "");
+        conditions_at.push_back(text.size());
+        text += rule.condition.text(domain) + (is_in_parentheses ? ")" : "");
+        if (rule.key) text += fmt::format(" and rate({}) > 5/s", domain.keys[*rule.key]);
         const char* between = rule.alerts && !rule.verdict.empty() ? ", " : "";
-        text +=
-            fmt::format("rule r{} {{ {}{}when {}{} then {}{}{} }}\n", i, rule.observe ? "observe " : "",
-                        rule.egress ? "egress " : "", when, state, rule.alerts ? "alert a" : "", between, rule.verdict);
+        text += fmt::format(" then {}{}{} }}\n", rule.alerts ? "alert a" : "", between, rule.verdict);
     }
     return text;
+}
+
+std::string SmallPolicy::text(const Domain& domain) const {
+    std::vector<std::size_t> unused;
+    return written(domain, unused);
+}
+
+std::vector<std::size_t> SmallPolicy::conditions_at(const Domain& domain) const {
+    std::vector<std::size_t> places;
+    written(domain, places);
+    return places;
 }
 
 SmallPolicy small_policy(Random& random, const Domain& domain) {

@@ -30,6 +30,11 @@ struct SmallRule {
 struct SmallPolicy {
     std::vector<SmallRule> rules{};
     std::string text(const Domain& domain) const;
+    // Where the condition of each rule begins in that text.
+    std::vector<std::size_t> conditions_at(const Domain& domain) const;
+
+private:
+    std::string written(const Domain& domain, std::vector<std::size_t>& conditions_at) const;
 };
 
 SmallPolicy small_policy(Random& random, const Domain& domain);
