@@ -39,20 +39,27 @@ struct DiffArguments {
 
 bool is_for_people(const std::string& format) { return format == "human" || format == "markdown"; }
 
-// Each witness is a packet, its comment what changes for it.
+// Each witness is a packet, its comment what changes for it, behind those that have to come first.
 Status write_witnesses(const std::string& path, const tooling::PolicyChanges& changes) {
     tooling::CaptureWriter out;
     if (Status opened = out.open(path, tooling::CaptureWriter::Appears::kWhole); !opened) return opened;
+    std::uint64_t time_ns = 0;
     for (const tooling::ChangedClass& one : changes.classes) {
         if (!one.witness) continue;
-        tooling::CapturedFrame frame;
-        frame.bytes = one.witness->frame;
-        frame.original_bytes = static_cast<std::uint32_t>(one.witness->frame.size());
-        frame.interface = one.witness->interface;
-        frame.direction = one.direction;
+        const tooling::Script script = tooling::script_of(*one.witness);
         const std::string comment = fmt::format("{}: {} before, {} now", one.packets.text,
                                                 tooling::outcome_text(one.before), tooling::outcome_text(one.after));
-        if (Status written = out.write(frame, comment); !written) return written;
+        for (std::size_t i = 0; i < script.size(); ++i) {
+            tooling::CapturedFrame frame;
+            frame.time_ns = time_ns += script[i].after_ns;
+            frame.bytes = script[i].frame;
+            frame.original_bytes = static_cast<std::uint32_t>(script[i].frame.size());
+            frame.interface = script[i].interface;
+            frame.direction = script[i].direction;
+            const bool is_last = i + 1 == script.size();
+            const std::string said = is_last ? comment : "comes before an example";
+            if (Status written = out.write(frame, said); !written) return written;
+        }
     }
     return out.close();
 }

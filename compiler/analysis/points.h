@@ -48,6 +48,7 @@ struct Probe {
     std::string interface{};  // empty: not known
 
     explicit Probe(Seeded& random) : packet(random) { packet.randomise_rest(); }
+    Probe(packet::ProbePacket made, std::string in) : packet(std::move(made)), interface(std::move(in)) {}
     void apply(const ProbePoint& point);
 };
 

@@ -113,13 +113,39 @@ some classes read state: what rates, counts, sets and flows hold then is not kno
         self.assertEqual([one["captured"] for one in classes], [1, 0, 2, 0])
         self.assertEqual((whole["captured"], whole["changed"], whole["unclassed"]), (5, 3, 0))
 
+    def test_examples_have_the_packets_that_leave_what_the_last_one_finds(self):
+        one = self.file("one.rules", """set blocked : ip
+rule scan { when tcp.dport == 23 then add ip.src to blocked for 1h, drop }
+rule known { when tcp.dport == 99 and ip.src in blocked then drop }
+rule reply { when flow.established and tcp.dport == 8080 then drop }
+rule sweep { when udp and distinct(udp.dport, by ip.src, in 10s) > 5 then drop }
+""")
+        two = self.file("two.rules", """set blocked : ip
+rule scan { when tcp.dport == 23 then add ip.src to blocked for 1h, drop }
+rule known { when tcp.dport == 99 and ip.src in blocked then pass }
+rule reply { when flow.established and tcp.dport == 8080 then pass }
+rule sweep { when udp and distinct(udp.dport, by ip.src, in 10s) > 5 then pass }
+""")
+        *classes, _ = lines_of(run("diff", one, two, "--format", "json"))
+        by_rule = {line["old"]["rule"]: line["witness"] for line in classes}
+        self.assertRegex(by_rule["known"]["before"][0], r"^tcp 192\.0\.2\.1:\d+ -> 192\.0\.2\.2:23( |$)")
+        self.assertNotIn("given", by_rule["known"])
+        self.assertTrue(by_rule["known"]["text"].startswith(by_rule["known"]["before"][0] + "; then "))
+        self.assertRegex(by_rule["reply"]["text"], r"tcp \S+ -> \S+:8080 .*; then out tcp \S+:8080 -> ")
+        self.assertEqual(len(by_rule["sweep"]["before"]), 1)  # a range of ports
+        out = self.folder / "examples.pcapng"
+        run("diff", one, two, "--pcap-out", out)
+        rules = [[json.loads(line)["rule"] for line in run("replay", policy, out, "--engine", "oracle", "--format", "json")
+                  .stdout.splitlines()] for policy in (one, two)]
+        self.assertTrue({"scan", "known", "reply", "sweep"} <= set(rules[0]) & set(rules[1]), rules)
+
     def test_the_examples_are_a_capture_that_differs(self):
         out = self.folder / "examples.pcapng"
         self.assertEqual(run("diff", self.old, self.new, "--pcap-out", out).returncode, 1)
         verdicts = [[json.loads(line) for line in run("replay", policy, out, "--engine", "oracle", "--format", "json")
                      .stdout.splitlines()] for policy in (self.old, self.new)]
-        self.assertEqual([one["rule"] for one in verdicts[0]], [None, "telnet", None])
-        self.assertEqual([one["rule"] for one in verdicts[1]], ["web", None, None])
+        self.assertEqual([one["rule"] for one in verdicts[0]], [None, "telnet", *[None] * 10, "ssh"])
+        self.assertEqual([one["rule"] for one in verdicts[1]], ["web", None, *[None] * 11])
 
     def test_a_pull_request_gets_a_table(self):
         done = run("diff", self.old, self.new, "--format", "markdown")

@@ -142,6 +142,7 @@ std::string json_line(const ChangedClass& changed) {
         line["witness"] = {{"text", changed.witness_text}, {"hex", hex(changed.witness->frame)}};
         if (changed.witness->times != 1) line["witness"]["times"] = changed.witness->times;
         if (!changed.witness->given.empty()) line["witness"]["given"] = changed.witness->given;
+        if (!changed.witness->before.empty()) line["witness"]["before"] = packet_steps(changed.witness->before);
     }
     line["captured"] = nullptr;
     if (changed.captured) line["captured"] = *changed.captured;

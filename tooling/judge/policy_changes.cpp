@@ -9,7 +9,6 @@
 #include "bpf/abi.h"
 #include "compiler/analysis/other_changes.h"
 #include "compiler/codegen/state_tables.h"
-#include "compiler/packet/packet_text.h"
 #include "runtime/state/state_maps.h"
 #include "tooling/judge/evaluators.h"
 
@@ -22,11 +21,6 @@ std::vector<bpf::StateMap> state_of(const Compiled& compiled) {
     bpf::Object object;
     tables.write(compiled.policy, object);
     return std::move(object.state);
-}
-
-std::string step_text(const Witness& witness) {
-    const std::string packet = packet::packet_text(witness.frame, witness.direction, witness.interface);
-    return witness.times == 1 ? packet : fmt::format("{} x {}", witness.times, packet);
 }
 
 policy::VerdictKind kind_of(std::uint32_t verdict) {
@@ -134,7 +128,7 @@ PolicyChanges compare_policies(const Compiled& before, const Compiled& after, st
         if (changes.classes.size() > most) continue;
         changed.packets = bounds.within([&] { return conditions.text(one.packets, one.around, one.direction); });
         changed.witness = bounds.within([&] { return witnesses.find(one); });
-        if (changed.witness) changed.witness_text = step_text(*changed.witness);
+        if (changed.witness) changed.witness_text = witness_text(*changed.witness);
     }
     changes.state_reset = state_change(before, after).ended;
     changes.others = analysis::other_changes(before.policy, after.policy);

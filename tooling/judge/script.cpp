@@ -105,6 +105,22 @@ std::string with_port_range(const std::string& text, std::size_t count) {
 
 }  // namespace
 
+std::vector<std::string> packet_steps(const Script& script) {
+    std::vector<std::string> steps;
+    for (std::size_t i = 0, end = 0; i < script.size(); i = end) {
+        ScriptEvent same = script[i];
+        same.after_ns = 0;
+        for (end = i + 1; end < script.size() && script[end] == same;) ++end;
+        if (script[i].after_ns != 0) steps.push_back("after " + duration_text(script[i].after_ns));
+        const std::string packet = packet::packet_text(same.frame, same.direction, same.interface);
+        const std::size_t ports = end - i == 1 ? ports_in_a_row(script, i, script.size()) : 1;
+        const std::string range = ports > 2 ? with_port_range(packet, ports) : std::string();
+        if (!range.empty()) end = i + ports;
+        steps.push_back(!range.empty() ? range : end - i == 1 ? packet : fmt::format("{} x {}", end - i, packet));
+    }
+    return steps;
+}
+
 std::vector<std::string> steps_of(const policy::TypedPolicy& policy, const Script& script,
                                   const policy::TypedPolicy* other) {
     std::vector<std::string> lines;

@@ -29,6 +29,9 @@ std::vector<Judged> play(const policy::TypedPolicy& policy, const Script& script
 std::optional<std::size_t> first_difference(const policy::TypedPolicy& policy, const policy::TypedPolicy& changed,
                                             const Script& script);
 
+// Packets and pauses as a test has them, without what it expects: equal packets in a row are one.
+std::vector<std::string> packet_steps(const Script& script);
+
 // Steps that hold for `policy`, a line each: equal events in a row are one. `other`: a policy that the last step must
 // tell from it, or null.
 std::vector<std::string> steps_of(const policy::TypedPolicy& policy, const Script& script,

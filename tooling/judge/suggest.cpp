@@ -9,6 +9,7 @@
 #include "compiler/oracle/evaluate.h"
 #include "compiler/packet/dissect.h"
 #include "compiler/packet/packet.h"
+#include "tooling/judge/lead_in.h"
 
 namespace weir::tooling {
 namespace {
@@ -245,18 +246,26 @@ Script Suggestions::telling_from(const policy::TypedPolicy& changed, std::size_t
     events.insert(events.end(), others.begin(), others.end());
     for (const ScriptEvent& event : events) search.attempt({event});
     if (!has_state_ || search.is_over() || rule >= policy_.rules.size()) return search.take();
-    // First packets that the condition tells apart, then those that it holds for.
+    // First packets that the condition tells apart, then those that it holds for, and those that lack state alone.
     const oracle::Oracle before(policy_), after(changed);
-    Events differing, holding;
+    LeadIns lead_ins(policy_), changed_lead_ins(changed);
+    Events differing, holding, waiting;
     for (const ScriptEvent& event : events) {
         const packet::Packet packet(event.frame);
         const bool held = before.holds(policy_.rules[rule].condition, packet);
         const bool holds = after.holds(changed.rules[rule].condition, packet);
         if (held != holds && differing.size() < 4) differing.push_back(event);
         if (held && holds && holding.size() < 4) holding.push_back(event);
+        if (!held && !holds && waiting.size() < 4 && lead_ins.may_meet(policy_.rules[rule], event))
+            waiting.push_back(event);
     }
     differing.insert(differing.end(), holding.begin(), holding.end());
+    differing.insert(differing.end(), waiting.begin(), waiting.end());
     for (const Script& script : repeated(differing, policy_, rule)) search.attempt(script);
+    // Behind other packets: of their flow, of their keys, and those that add them to sets.
+    for (const ScriptEvent& event : differing)
+        for (LeadIns* before_it : {&lead_ins, &changed_lead_ins})
+            for (const Script& script : before_it->to(event)) search.attempt(script);
     // The same behind a part of a test, up to one of its pauses: state that rules left there.
     for (const Script& script : scripts_)
         for (std::size_t end = 1; end <= script.size() && !search.is_over(); ++end) {
@@ -293,13 +302,16 @@ Script Suggestions::matching(std::size_t rule) const {
     const Events events = on_boundaries(policy_, rule, 1);
     for (const ScriptEvent& event : events)
         if (Script found = ends_at_match({event}); !found.empty()) return found;
+    LeadIns lead_ins(policy_);
     Events candidates;
     for (const ScriptEvent& event : events)
-        if (candidates.size() < 6 &&
-            oracle::Oracle(policy_).holds(policy_.rules[rule].condition, packet::Packet(event.frame)))
-            candidates.push_back(event);
+        if (candidates.size() < 6 && lead_ins.may_meet(policy_.rules[rule], event)) candidates.push_back(event);
     for (Script& script : repeated(candidates, policy_, rule))
         if (Script found = ends_at_match(std::move(script)); !found.empty()) return found;
+    // Behind packets that leave what it finds.
+    for (const ScriptEvent& event : candidates)
+        for (Script& script : lead_ins.to(event))
+            if (Script found = ends_at_match(std::move(script)); !found.empty()) return found;
     return {};
 }
 

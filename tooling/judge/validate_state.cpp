@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "tooling/judge/lead_in.h"
 #include "tooling/judge/validation.h"
 
 namespace weir::tooling {
@@ -14,25 +15,6 @@ namespace {
 constexpr std::uint64_t kMostPackets = 20'000;  // of a sequence: a limit above that is not tried
 constexpr std::uint64_t kMostConversations = 40;
 constexpr std::uint64_t kMostFlowPackets = 400;
-constexpr std::uint8_t kSyn = 0x02, kSynAck = 0x12, kAck = 0x10;
-
-// So many packets of one key, at once, are one beyond the limit.
-std::uint64_t beyond(const policy::StateTerm& term, std::uint64_t frame_bytes) {
-    switch (term.kind) {
-        case policy::TermKind::kRate: return term.burst + 1;
-        case policy::TermKind::kByteRate: return term.burst / std::max<std::uint64_t>(frame_bytes, 1) + 2;
-        case policy::TermKind::kCount:
-        case policy::TermKind::kDistinct:
-        case policy::TermKind::kThrottle: return term.limit + 1;
-        case policy::TermKind::kShare: {
-            constexpr std::uint64_t kAll = 10'000;  // hundredths of a percent
-            const std::uint64_t rest = std::max<std::uint64_t>(kAll - std::min(term.limit, kAll), 1);
-            return term.least + term.limit * term.least / rest + 2;
-        }
-        case policy::TermKind::kSurge: break;
-    }
-    return 2;
-}
 
 // After so long the next one passes: a token, or the window's end.
 std::uint64_t period_ns(const policy::StateTerm& term, std::uint64_t frame_bytes) {
@@ -40,27 +22,6 @@ std::uint64_t period_ns(const policy::StateTerm& term, std::uint64_t frame_bytes
     if (term.kind == policy::TermKind::kRate) return term.unit_ns / limit;
     if (term.kind != policy::TermKind::kByteRate) return term.unit_ns;
     return term.unit_ns / limit * frame_bytes + term.unit_ns % limit * frame_bytes / limit;
-}
-
-IpAddress later(IpAddress address, std::uint64_t by) {
-    for (std::size_t i = address.version == 4 ? 4 : 16; i-- > 0 && by != 0;) {
-        by += address.bytes[i];
-        address.bytes[i] = static_cast<std::uint8_t>(by);
-        by >>= 8;
-    }
-    return address;
-}
-
-// The field has value `number` of many different ones.
-void vary(analysis::Probe& probe, const packet::Packet& first, packet::FieldId field, std::uint64_t number) {
-    const auto& value = first.value(field);
-    if (!value) return;
-    if (const auto* address = std::get_if<IpAddress>(&*value))
-        return probe.packet.set_address(field, later(*address, number));
-    if (const auto* plain = std::get_if<std::uint64_t>(&*value)) return probe.packet.set_number(field, *plain + number);
-    if (const auto* flag = std::get_if<bool>(&*value)) return probe.packet.set_flag(field, *flag != (number % 2 == 1));
-    if (packet::is_name_or_text(packet::field(field).type))
-        probe.packet.set_text(field, fmt::format("n{}.example", number));
 }
 
 void add_time(std::vector<std::uint64_t>& times, std::uint64_t time_ns) {
@@ -161,13 +122,10 @@ Status Validation::conversation(const analysis::Probe& there, std::uint32_t rule
     std::vector<Step> steps;
     if (opens != Opens::kNobody) {
         const bool is_sender = opens == Opens::kSender;
-        Step syn{is_sender ? there : back, is_sender ? way : other, step_ns};
-        Step answer{is_sender ? back : there, is_sender ? other : way, gap_ns};
-        Step done = syn;
-        syn.probe.packet.set_handshake(kSyn, 1000, 0);
-        answer.probe.packet.set_handshake(kSynAck, 2000, 1001);
-        done.probe.packet.set_handshake(kAck, 1001, 2001);
-        done.wait_ns = gap_ns;
+        const Handshake opened = handshake_of(is_sender ? there : back);
+        const Direction first = is_sender ? way : other;
+        const Step syn{opened.syn, first, step_ns}, answer{opened.answer, is_sender ? other : way, gap_ns},
+            done{opened.done, first, gap_ns};
         for (const Step* step : {&syn, &syn, &answer, &answer, &done, &done}) steps.push_back(*step);
     }
     // An answer of HTTP has a request before it.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "compiler/analysis/cube_packet.h"
 #include "compiler/packet/packet.h"
@@ -13,6 +14,7 @@ namespace weir::tooling {
 namespace {
 
 constexpr std::size_t kMaxCubes = 12;            // that are tried for a class
+constexpr std::size_t kMaxOthers = 24;           // frames that are tried behind others
 constexpr std::uint64_t kMaxSent = 20'000;       // times that one frame is sent
 constexpr std::uint64_t kMaxJudged = 4'000'000;  // rules that are tried for a class: about a second
 
@@ -29,6 +31,11 @@ std::vector<std::string> without_samples(std::vector<std::string> alerts) {
     for (std::string& alert : alerts) alert = alert.substr(0, alert.find(' '));
     std::sort(alerts.begin(), alerts.end());
     return alerts;
+}
+
+bool is_outcome(const analysis::Outcome& got, const analysis::Outcome& wanted) {
+    return got.verdict == wanted.verdict && got.interface == wanted.interface && got.by == wanted.by &&
+           got.rule == wanted.rule && got.alerts == without_samples(wanted.alerts);
 }
 
 // How often a packet has to be sent until it is above the limits of the terms that it must be above.
@@ -82,6 +89,35 @@ analysis::Outcome outcome_of(const policy::TypedPolicy& policy, const oracle::Ju
     return outcome;
 }
 
+analysis::Outcome outcome_after(const policy::TypedPolicy& policy, const Script& script) {
+    oracle::Oracle oracle(policy);
+    oracle::Judgement judgement;
+    std::uint64_t now_ns = 0;
+    for (const ScriptEvent& event : script)
+        judgement = oracle.judge(event.frame, now_ns += event.after_ns, event.interface, event.direction);
+    return outcome_of(policy, judgement);
+}
+
+Script script_of(const Witness& witness) {
+    Script script = witness.before;
+    const ScriptEvent last{0, witness.frame, witness.direction, witness.interface};
+    script.insert(script.end(), witness.times, last);
+    script[witness.before.size()].after_ns = witness.after_ns;
+    return script;
+}
+
+std::string witness_text(const Witness& witness) {
+    constexpr std::size_t kMost = 10;
+    std::vector<std::string> steps = packet_steps(script_of(witness));
+    if (steps.size() > kMost) {
+        const std::size_t more = steps.size() - kMost;
+        const auto first = steps.begin() + static_cast<std::ptrdiff_t>(kMost) - 2;
+        steps.erase(first, first + static_cast<std::ptrdiff_t>(more));
+        steps.insert(steps.end() - 1, fmt::format("{} more steps like them", more));
+    }
+    return fmt::format("{}", fmt::join(steps, "; then "));
+}
+
 WitnessFinder::WitnessFinder(const policy::TypedPolicy& before, const policy::TypedPolicy& after,
                              analysis::ConditionOf& conditions)
     : before_{before}, after_{after}, conditions_(conditions), has_state_(has_state(before) || has_state(after)) {}
@@ -128,8 +164,7 @@ bool WitnessFinder::differs(const analysis::DiffClass& one, const analysis::Cube
     const auto says = [&](Side& side, const analysis::Outcome& wanted) {
         const analysis::Outcome got =
             outcome_of(side.policy, side.oracle->judge(witness.frame, 0, witness.interface, witness.direction));
-        return got.verdict == wanted.verdict && got.interface == wanted.interface && got.by == wanted.by &&
-               got.rule == wanted.rule && got.alerts == without_samples(wanted.alerts);
+        return is_outcome(got, wanted);
     };
     bool found = false;
     for (witness.times = 1; witness.times <= most && !found; ++witness.times) {
@@ -143,17 +178,53 @@ bool WitnessFinder::differs(const analysis::DiffClass& one, const analysis::Cube
     return found;
 }
 
+bool WitnessFinder::differs_after_others(const analysis::DiffClass& one, Witness& witness) {
+    const ScriptEvent last{0, witness.frame, witness.direction, witness.interface};
+    if (!before_lead_ins_) before_lead_ins_.emplace(before_.policy), after_lead_ins_.emplace(after_.policy);
+    std::vector<Script> scripts = before_lead_ins_->to(last);
+    for (Script& script : after_lead_ins_->to(last))
+        if (std::find(scripts.begin(), scripts.end(), script) == scripts.end()) scripts.push_back(std::move(script));
+    const std::uint64_t rules = before_.policy.rules.size() + after_.policy.rules.size() + 1;
+    for (Script& script : scripts) {
+        if (script.size() * rules > left_) continue;
+        left_ -= script.size() * rules;
+        if (!is_outcome(outcome_after(before_.policy, script), one.before) ||
+            !is_outcome(outcome_after(after_.policy, script), one.after))
+            continue;
+        witness.given.clear();
+        witness.times = 1;
+        witness.after_ns = script.back().after_ns;
+        script.pop_back();
+        witness.before = std::move(script);
+        return true;
+    }
+    return false;
+}
+
 std::optional<Witness> WitnessFinder::find(const analysis::DiffClass& one) {
+    std::optional<Witness> found;
+    std::vector<Witness> others;  // frames that do not differ by themselves
     left_ = kMaxJudged;
-    for (std::size_t number = 0; number < kMaxCubes; ++number) {
+    for (std::size_t number = 0; number < kMaxCubes && !found; ++number) {
         const auto cube = conditions_.within(one.packets, one.direction, number);
         if (!cube) continue;
-        for (std::size_t way = 0; way < analysis::kCubeFrames; ++way) {
+        for (std::size_t way = 0; way < analysis::kCubeFrames && !found; ++way) {
             analysis::CubeFrame made = analysis::cube_frame(conditions_.policy(), *cube, way);
             Witness witness{std::move(made.frame), one.direction, std::move(made.interface)};
-            if (differs(one, *cube, witness)) return witness;
+            if (differs(one, *cube, witness))
+                found = std::move(witness);
+            else if (others.size() < kMaxOthers)
+                others.push_back(std::move(witness));
         }
     }
+    if (!has_state_ || (found && found->given.empty())) return found;
+    left_ = kMaxJudged;
+    if (found) {
+        differs_after_others(one, *found);
+        return found;
+    }
+    for (Witness& witness : others)
+        if (differs_after_others(one, witness)) return witness;
     return std::nullopt;
 }
 
