@@ -100,6 +100,13 @@ std::string wrong_blockers(const SmallPolicy& policy, const Truth<Some>& truth, 
         if ((truth.matches[one] & truth.matches[rule]).none()) return fmt::format("r{} takes none of the packets", one);
     }
     if (!left_by(blockers)) return "they leave packets";
+    // Fewer of those that take one of the packets: who reads the list looks for the rules that decide.
+    Some left = truth.matches[rule];
+    std::erase_if(may, [&](std::size_t one) {
+        const bool takes = !(left & truth.matches[one]).none();
+        left = left - truth.matches[one];
+        return !takes;
+    });
     for (std::size_t number = 0; number < (std::size_t{1} << may.size()); ++number) {
         if (static_cast<std::size_t>(std::popcount(number)) >= blockers.size()) continue;
         std::vector<std::size_t> fewer;
